@@ -1,0 +1,51 @@
+"""The physics of fluorescence decays: axis, IRF, forward model, detectors, normalisation, lifetimes."""
+
+from seq2seqlite.decay.arrival import mean_arrival_ns, rising_edge_ns
+from seq2seqlite.decay.axis import TimeAxis
+from seq2seqlite.decay.detector import (
+    Detector,
+    IccdDetector,
+    PhotonCountingDetector,
+    PileUpDetector,
+    SpadFrameDetector,
+    first_photon_histogram,
+)
+from seq2seqlite.decay.irf import Irf, MeasuredIrf, ParametricIrf, angular_frequencies_per_ns
+from seq2seqlite.decay.normalise import BASELINE_GATES, normalise_to_codes, normalise_tpsf
+from seq2seqlite.decay.sfd import (
+    CHANNELS,
+    Lifetimes,
+    amplitude_fraction_from_intensity,
+    intensity_fraction_from_amplitude,
+    lifetimes_from_sfd,
+    sfd_from_lifetimes,
+)
+from seq2seqlite.decay.tpsf import ForwardModel, expected_tpsf, harmonics_needed
+
+__all__ = [
+    "BASELINE_GATES",
+    "CHANNELS",
+    "Detector",
+    "ForwardModel",
+    "IccdDetector",
+    "Irf",
+    "Lifetimes",
+    "MeasuredIrf",
+    "ParametricIrf",
+    "PhotonCountingDetector",
+    "PileUpDetector",
+    "SpadFrameDetector",
+    "TimeAxis",
+    "amplitude_fraction_from_intensity",
+    "angular_frequencies_per_ns",
+    "expected_tpsf",
+    "first_photon_histogram",
+    "harmonics_needed",
+    "intensity_fraction_from_amplitude",
+    "lifetimes_from_sfd",
+    "mean_arrival_ns",
+    "normalise_to_codes",
+    "normalise_tpsf",
+    "rising_edge_ns",
+    "sfd_from_lifetimes",
+]

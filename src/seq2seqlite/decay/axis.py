@@ -1,0 +1,75 @@
+"""The time axis of an instrument: gates, their width and the laser period."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["TimeAxis"]
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """Gates of one instrument.
+
+    Parameters
+    ----------
+    n_gates : int
+        Number of gates in the window.
+    gate_width_ns : float
+        Step from the start of one gate to the start of the next, in ns.
+    period_ns : float
+        Laser period, in ns; the window may not be longer.
+    gate_length_ns : float, optional
+        Time over which a gate integrates, in ns, where it differs from the step: wide, overlapping gates of a
+        time-gated camera. Default: ``gate_width_ns``.
+
+    Raises
+    ------
+    InputError
+        If a value is not positive or the window is longer than the period.
+
+    Examples
+    --------
+    >>> axis = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
+    >>> round(axis.window_ns, 3)
+    12.15
+    """
+
+    n_gates: int
+    gate_width_ns: float
+    period_ns: float
+    gate_length_ns: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_gates < 2:
+            raise InputError(f"n_gates={self.n_gates} must be >= 2 (e.g. 135)")
+        for name in ("gate_width_ns", "period_ns", "gate_length_ns"):
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise InputError(f"{name}={value} must be finite and > 0 (e.g. 0.09)")
+        if self.window_ns > self.period_ns * (1 + 1e-9):
+            raise InputError(
+                f"n_gates={self.n_gates} x gate_width_ns={self.gate_width_ns} = {self.window_ns:g} ns is longer than "
+                f"period_ns={self.period_ns}; use fewer gates or the right laser period"
+            )
+        if self.gate_length_ns is not None and self.gate_length_ns > self.period_ns:
+            raise InputError(f"gate_length_ns={self.gate_length_ns} must be <= period_ns={self.period_ns}")
+
+    @property
+    def window_ns(self) -> float:
+        """Length of the window, in ns."""
+        return self.n_gates * self.gate_width_ns
+
+    @property
+    def integration_ns(self) -> float:
+        """Time over which one gate integrates, in ns."""
+        return self.gate_width_ns if self.gate_length_ns is None else self.gate_length_ns
+
+    @cached_property
+    def starts_ns(self) -> NDArray[np.float64]:
+        """Start of each gate, in ns, shape (n_gates,)."""
+        return np.arange(self.n_gates) * self.gate_width_ns

@@ -1,0 +1,164 @@
+"""Detectors: from expected counts to noisy ones."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.errors import InputError
+
+__all__ = [
+    "Detector",
+    "IccdDetector",
+    "PhotonCountingDetector",
+    "PileUpDetector",
+    "SpadFrameDetector",
+    "first_photon_histogram",
+]
+
+
+class Detector(Protocol):
+    """What every detector does."""
+
+    def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        """Return one noisy measurement of the ``expected`` photons, shape (..., n_gates)."""
+        ...
+
+
+@dataclass(frozen=True)
+class PhotonCountingDetector:
+    """Ideal photon counting: Poisson noise and dark counts.
+
+    Parameters
+    ----------
+    dark_counts_per_gate : float
+        Mean dark counts in a gate over the whole exposure.
+    """
+
+    dark_counts_per_gate: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0")
+
+    def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        return rng.poisson(expected + self.dark_counts_per_gate)
+
+
+@dataclass(frozen=True)
+class SpadFrameDetector:
+    """Single-bit SPAD frames: each gate sums ``n_frames`` frames that see at most one photon each.
+
+    Parameters
+    ----------
+    n_frames : int
+        Binary frames summed for a gate (255 fill 8 bits).
+    dark_counts_per_gate : float
+        Mean dark counts in a gate, before saturation.
+    """
+
+    n_frames: int
+    dark_counts_per_gate: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.n_frames >= 1, f"n_frames={self.n_frames} must be >= 1")
+        _require(self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0")
+
+    def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        rate = (expected + self.dark_counts_per_gate) / self.n_frames
+        return rng.binomial(self.n_frames, -np.expm1(-rate))
+
+
+@dataclass(frozen=True)
+class PileUpDetector:
+    """TCSPC electronics that record only the first photon after each laser pulse.
+
+    Parameters
+    ----------
+    n_pulses : int
+        Laser pulses in the exposure of a pixel; the expected photons are spread over them.
+    dark_counts_per_gate : float
+        Mean dark counts in a gate over the exposure.
+    """
+
+    n_pulses: int
+    dark_counts_per_gate: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.n_pulses >= 1, f"n_pulses={self.n_pulses} must be >= 1")
+        _require(self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0")
+
+    def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        recorded = first_photon_histogram(expected + self.dark_counts_per_gate, n_pulses=self.n_pulses)
+        probabilities = recorded / self.n_pulses
+        nothing = 1 - probabilities.sum(axis=-1, keepdims=True)
+        drawn = rng.multinomial(self.n_pulses, np.concatenate([probabilities, np.clip(nothing, 0, 1)], axis=-1))
+        return drawn[..., :-1]
+
+
+@dataclass(frozen=True)
+class IccdDetector:
+    """Intensified camera: Poisson photons, gain, read noise, offset, clipping to the bit depth.
+
+    Parameters
+    ----------
+    gain : float
+        Camera counts for a photon.
+    read_noise : float
+        Standard deviation of the read noise, in camera counts.
+    offset : float
+        Constant added by the camera, in camera counts.
+    bits : int
+        Bit depth; counts are clipped to ``2**bits - 1``.
+    """
+
+    gain: float = 1.0
+    read_noise: float = 0.0
+    offset: float = 0.0
+    bits: int = 16
+
+    def __post_init__(self) -> None:
+        _require(self.gain > 0, f"gain={self.gain} must be > 0")
+        _require(self.read_noise >= 0, f"read_noise={self.read_noise} must be >= 0")
+        _require(1 <= self.bits <= 32, f"bits={self.bits} must be between 1 and 32")
+
+    def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        signal = self.gain * rng.poisson(expected) + self.offset + rng.normal(0, self.read_noise, expected.shape)
+        return np.clip(np.rint(signal), 0, 2**self.bits - 1).astype(np.int64)
+
+
+def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: int) -> NDArray[np.float64]:
+    """Return the expected histogram when only the first photon after each pulse is recorded (classic pile-up).
+
+    Parameters
+    ----------
+    expected : array_like, shape (..., n_gates)
+        Photons that reach the detector in all pulses together.
+    n_pulses : int
+        Number of laser pulses.
+
+    Returns
+    -------
+    ndarray, shape (..., n_gates)
+
+    Notes
+    -----
+    With r_g photons a pulse in gate g, a gate records ``exp(-sum_{j<g} r_j) (1 - exp(-r_g))`` a pulse [1]_.
+
+    References
+    ----------
+    .. [1] P. B. Coates, J. Phys. E 1, 878 (1968).
+
+    Examples
+    --------
+    >>> first_photon_histogram([np.log(2), np.log(2)], n_pulses=1).round(6).tolist()
+    [0.5, 0.25]
+    """
+    rate = np.asarray(expected, np.float64) / n_pulses
+    earlier = np.cumsum(rate, axis=-1) - rate
+    return np.asarray(n_pulses * np.exp(-earlier) * -np.expm1(-rate))
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise InputError(message)

@@ -1,0 +1,190 @@
+"""Instrument response functions (IRFs), held by their Fourier coefficients over the laser period.
+
+In steady state everything that a pulsed instrument records repeats with the laser period, so a Fourier series is exact:
+the convolution with the decay is a product, a delay is a phase, a gate of any length is a sinc, and neither the period
+nor the bins of a measured IRF have to be multiples of the gate width.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["Irf", "MeasuredIrf", "ParametricIrf", "angular_frequencies_per_ns"]
+
+FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+
+
+def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDArray[np.float64]:
+    """Return the angular frequencies of harmonics 0 to ``n_harmonics`` of the laser, in rad/ns.
+
+    Examples
+    --------
+    >>> angular_frequencies_per_ns(1, period_ns=2 * np.pi).tolist()
+    [0.0, 1.0]
+    """
+    return 2 * np.pi / period_ns * np.arange(n_harmonics + 1)
+
+
+class Irf(ABC):
+    """A distribution of instrument delays with unit area."""
+
+    @abstractmethod
+    def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
+        """Return the Fourier coefficients of harmonics 0 to ``n_harmonics``; the first is 1 (unit area).
+
+        Parameters
+        ----------
+        n_harmonics : int
+            Highest harmonic of the laser repetition rate.
+        period_ns : float
+            Laser period, in ns.
+
+        Returns
+        -------
+        ndarray of complex, shape (n_harmonics + 1,)
+        """
+
+    @property
+    @abstractmethod
+    def mean_ns(self) -> float:
+        """Mean delay, in ns."""
+
+    @property
+    @abstractmethod
+    def narrowest_sigma_ns(self) -> float:
+        """Standard deviation of the sharpest feature, in ns: sets how many harmonics are needed."""
+
+
+@dataclass(frozen=True)
+class ParametricIrf(Irf):
+    """Gaussian, of which a fraction of the photons is delayed by an exponential tail.
+
+    ``tail_fraction=0`` is a Gaussian; ``tail_fraction=1`` an exponentially modified Gaussian.
+
+    Parameters
+    ----------
+    center_ns : float
+        Mean of the Gaussian, in ns.
+    fwhm_ns : float
+        Full width at half maximum of the Gaussian, in ns.
+    tail_fraction : float
+        Fraction of the photons in the tail, 0 to 1.
+    tail_ns : float
+        Time constant of the tail, in ns.
+
+    Examples
+    --------
+    >>> round(ParametricIrf(center_ns=1.0, fwhm_ns=0.2, tail_fraction=0.5, tail_ns=0.3).mean_ns, 6)
+    1.15
+    """
+
+    center_ns: float
+    fwhm_ns: float
+    tail_fraction: float = 0.0
+    tail_ns: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.fwhm_ns) and self.fwhm_ns > 0):
+            raise InputError(f"fwhm_ns={self.fwhm_ns} must be finite and > 0 (e.g. 0.2)")
+        if not np.isfinite(self.center_ns):
+            raise InputError(f"center_ns={self.center_ns} must be finite")
+        if not 0 <= self.tail_fraction <= 1:
+            raise InputError(f"tail_fraction={self.tail_fraction} must be between 0 and 1")
+        if not (np.isfinite(self.tail_ns) and self.tail_ns >= 0):
+            raise InputError(f"tail_ns={self.tail_ns} must be finite and >= 0")
+
+    def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
+        omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
+        gaussian = np.exp(-1j * omega * self.center_ns - 0.5 * (omega * self.narrowest_sigma_ns) ** 2)
+        tail = (1 - self.tail_fraction) + self.tail_fraction / (1 + 1j * omega * self.tail_ns)
+        return np.asarray(gaussian * tail)
+
+    @property
+    def mean_ns(self) -> float:
+        return self.center_ns + self.tail_fraction * self.tail_ns
+
+    @property
+    def narrowest_sigma_ns(self) -> float:
+        return float(self.fwhm_ns / FWHM_PER_SIGMA)
+
+
+class MeasuredIrf(Irf):
+    """A measured histogram with bins of any width, moved and widened if wanted.
+
+    Parameters
+    ----------
+    counts : array_like, shape (n_bins,)
+        Photon counts. The median of the lowest half of the bins is taken as background and subtracted.
+    bin_width_ns : float
+        Width of a bin, in ns; need not be that of the data.
+    shift_ns : float
+        Delay added to the measured one, in ns.
+    extra_sigma_ns : float
+        Standard deviation of a Gaussian with which the histogram is convolved, in ns.
+
+    Raises
+    ------
+    InputError
+        If counts are negative, not finite, empty or flat.
+
+    Examples
+    --------
+    >>> MeasuredIrf([0, 0, 0, 0, 5, 5, 0, 0], bin_width_ns=0.1).mean_ns
+    0.5
+    """
+
+    def __init__(
+        self, counts: ArrayLike, /, *, bin_width_ns: float, shift_ns: float = 0.0, extra_sigma_ns: float = 0.0
+    ) -> None:
+        histogram = np.asarray(counts, dtype=np.float64)
+        if histogram.ndim != 1 or histogram.size < 2:
+            raise InputError(f"an IRF must be one histogram of >= 2 bins, not an array of shape {histogram.shape}")
+        if not np.isfinite(histogram).all() or (histogram < 0).any():
+            raise InputError("the IRF has negative or NaN counts; export it again as photon counts")
+        if not (np.isfinite(bin_width_ns) and bin_width_ns > 0):
+            raise InputError(f"bin_width_ns={bin_width_ns} of the IRF must be finite and > 0")
+        if extra_sigma_ns < 0:
+            raise InputError(f"extra_sigma_ns={extra_sigma_ns} must be >= 0")
+        background = np.median(np.sort(histogram)[: max(1, histogram.size // 2)])
+        signal = np.clip(histogram - background, 0, None)
+        if signal.sum() <= 0:
+            raise InputError("the IRF is flat: no bin is above its background; check the file and its channel")
+        self.weights: NDArray[np.float64] = signal / signal.sum()
+        self.bin_width_ns = bin_width_ns
+        self.shift_ns = shift_ns
+        self.extra_sigma_ns = extra_sigma_ns
+
+    @property
+    def _centers_ns(self) -> NDArray[np.float64]:
+        return (np.arange(self.weights.size) + 0.5) * self.bin_width_ns + self.shift_ns
+
+    def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
+        # Photons are spread evenly over their bin, so the bins contribute exactly, whatever their width.
+        if self.weights.size * self.bin_width_ns > period_ns * (1 + 1e-6):
+            occupied = np.flatnonzero(self.weights > self.weights.max() * 1e-3)
+            support_ns = (occupied[-1] - occupied[0] + 1) * self.bin_width_ns
+            if support_ns > period_ns:
+                raise InputError(
+                    f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns; "
+                    "check bin_width_ns and period_ns"
+                )
+        omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
+        used = self.weights > 0
+        phases = np.exp(-1j * np.outer(omega, self._centers_ns[used]))
+        within_bin = np.sinc(omega * self.bin_width_ns / (2 * np.pi))
+        widening = np.exp(-0.5 * (omega * self.extra_sigma_ns) ** 2)
+        return np.asarray(phases @ self.weights[used] * within_bin * widening)
+
+    @property
+    def mean_ns(self) -> float:
+        return float(self.weights @ self._centers_ns)
+
+    @property
+    def narrowest_sigma_ns(self) -> float:
+        # A measured IRF cannot have features sharper than its bins, nor (in practice) sharper than an eighth of its width.
+        spread = float(np.sqrt(self.weights @ (self._centers_ns - self.mean_ns) ** 2))
+        return float(np.hypot(max(self.bin_width_ns / np.sqrt(12), spread / 8), self.extra_sigma_ns))

@@ -1,0 +1,101 @@
+"""Writing files so that nothing half-written is ever found under its final name."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["replace_when_done", "replace_folder_when_done"]
+
+
+@contextmanager
+def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` and rename it to ``path`` when the block ends well.
+
+    Parameters
+    ----------
+    path : path-like
+        Final name of the file; its folder is made if it is missing.
+
+    Yields
+    ------
+    pathlib.Path
+        Temporary name, with the suffix of ``path``, to write to.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written (no space, no permission); nothing is left behind.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replace_when_done(Path(folder) / "a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     (Path(folder) / "a.txt").read_text()
+    'whole'
+    """
+    final = Path(path)
+    temporary: Path | None = None
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".writing-", suffix=final.suffix, dir=final.parent)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, final)
+    except OSError as error:
+        raise _cannot_write(final, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
+    """Give a temporary folder beside ``path``; move its files into ``path`` when the block ends well.
+
+    Files already in ``path`` under other names stay. Raises as :func:`replace_when_done`.
+
+    Parameters
+    ----------
+    path : path-like
+        Final folder; made if it is missing.
+
+    Yields
+    ------
+    pathlib.Path
+        Temporary folder to write to.
+    """
+    final = Path(path)
+    temporary: Path | None = None
+    try:
+        if final.exists() and not final.is_dir():
+            raise InputError(f"{final} is a file; name a folder to write to")
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=final.parent))
+        yield temporary
+        final.mkdir(exist_ok=True)
+        for item in sorted(temporary.iterdir()):
+            os.replace(item, final / item.name)
+    except OSError as error:
+        raise _cannot_write(final, error) from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _cannot_write(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or str(error)
+    return InputError(f"cannot write {path}: {reason}; free space or choose another folder")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

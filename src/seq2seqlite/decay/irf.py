@@ -5,8 +5,10 @@ the convolution with the decay is a product, a delay is a phase, a gate of any l
 nor the bins of a measured IRF have to be multiples of the gate width.
 """
 
+import copy
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +18,8 @@ from seq2seqlite.errors import InputError
 __all__ = ["Irf", "MeasuredIrf", "ParametricIrf", "angular_frequencies_per_ns"]
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+# Bins below this share of the highest are taken for noise when the length of a measured IRF is judged.
+SUPPORT_SHARE = 0.01
 
 
 def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDArray[np.float64]:
@@ -121,10 +125,6 @@ class MeasuredIrf(Irf):
         Photon counts. The median of the lowest half of the bins is taken as background and subtracted.
     bin_width_ns : float
         Width of a bin, in ns; need not be that of the data.
-    shift_ns : float
-        Delay added to the measured one, in ns.
-    extra_sigma_ns : float
-        Standard deviation of a Gaussian with which the histogram is convolved, in ns.
 
     Raises
     ------
@@ -137,9 +137,7 @@ class MeasuredIrf(Irf):
     0.5
     """
 
-    def __init__(
-        self, counts: ArrayLike, /, *, bin_width_ns: float, shift_ns: float = 0.0, extra_sigma_ns: float = 0.0
-    ) -> None:
+    def __init__(self, counts: ArrayLike, /, *, bin_width_ns: float) -> None:
         histogram = np.asarray(counts, dtype=np.float64)
         if histogram.ndim != 1 or histogram.size < 2:
             raise InputError(f"an IRF must be one histogram of >= 2 bins, not an array of shape {histogram.shape}")
@@ -147,44 +145,58 @@ class MeasuredIrf(Irf):
             raise InputError("the IRF has negative or NaN counts; export it again as photon counts")
         if not (np.isfinite(bin_width_ns) and bin_width_ns > 0):
             raise InputError(f"bin_width_ns={bin_width_ns} of the IRF must be finite and > 0")
-        if extra_sigma_ns < 0:
-            raise InputError(f"extra_sigma_ns={extra_sigma_ns} must be >= 0")
         background = np.median(np.sort(histogram)[: max(1, histogram.size // 2)])
         signal = np.clip(histogram - background, 0, None)
         if signal.sum() <= 0:
             raise InputError("the IRF is flat: no bin is above its background; check the file and its channel")
         self.weights: NDArray[np.float64] = signal / signal.sum()
         self.bin_width_ns = bin_width_ns
-        self.shift_ns = shift_ns
-        self.extra_sigma_ns = extra_sigma_ns
+        self.shift_ns = 0.0
+        self.extra_sigma_ns = 0.0
+        self._as_measured = lru_cache(maxsize=4)(self._coefficients_as_measured)
 
-    @property
-    def _centers_ns(self) -> NDArray[np.float64]:
-        return (np.arange(self.weights.size) + 0.5) * self.bin_width_ns + self.shift_ns
+    def changed(self, *, mean_ns: float | None = None, extra_fwhm_ns: float = 0.0) -> "MeasuredIrf":
+        """Return this IRF moved to ``mean_ns`` and convolved with a Gaussian of ``extra_fwhm_ns`` (both in ns).
+
+        Examples
+        --------
+        >>> MeasuredIrf([0, 0, 0, 0, 5, 5, 0, 0], bin_width_ns=0.1).changed(mean_ns=1.5).mean_ns
+        1.5
+        """
+        if extra_fwhm_ns < 0:
+            raise InputError(f"extra_fwhm_ns={extra_fwhm_ns} must be >= 0")
+        other = copy.copy(self)
+        other.shift_ns = self.shift_ns + (0.0 if mean_ns is None else mean_ns - self.mean_ns)
+        other.extra_sigma_ns = float(np.hypot(self.extra_sigma_ns, extra_fwhm_ns / FWHM_PER_SIGMA))
+        return other
 
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
+        omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
+        change = np.exp(-1j * omega * self.shift_ns - 0.5 * (omega * self.extra_sigma_ns) ** 2)
+        return np.asarray(self._as_measured(n_harmonics, period_ns) * change)
+
+    def _coefficients_as_measured(self, n_harmonics: int, period_ns: float) -> NDArray[np.complex128]:
         # Photons are spread evenly over their bin, so the bins contribute exactly, whatever their width.
-        if self.weights.size * self.bin_width_ns > period_ns * (1 + 1e-6):
-            occupied = np.flatnonzero(self.weights > self.weights.max() * 1e-3)
-            support_ns = (occupied[-1] - occupied[0] + 1) * self.bin_width_ns
-            if support_ns > period_ns:
-                raise InputError(
-                    f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns; "
-                    "check bin_width_ns and period_ns"
-                )
+        occupied = np.flatnonzero(self.weights > self.weights.max() * SUPPORT_SHARE)
+        support_ns = (occupied[-1] - occupied[0] + 1) * self.bin_width_ns
+        if support_ns > period_ns * (1 + 1e-6):
+            raise InputError(
+                f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns; "
+                "check its bin_width_ns and the period"
+            )
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
         used = self.weights > 0
-        phases = np.exp(-1j * np.outer(omega, self._centers_ns[used]))
-        within_bin = np.sinc(omega * self.bin_width_ns / (2 * np.pi))
-        widening = np.exp(-0.5 * (omega * self.extra_sigma_ns) ** 2)
-        return np.asarray(phases @ self.weights[used] * within_bin * widening)
+        centers_ns = (np.flatnonzero(used) + 0.5) * self.bin_width_ns
+        coefficients = np.exp(-1j * np.outer(omega, centers_ns)) @ self.weights[used]
+        return np.asarray(coefficients * np.sinc(omega * self.bin_width_ns / (2 * np.pi)))
 
     @property
     def mean_ns(self) -> float:
-        return float(self.weights @ self._centers_ns)
+        return float(self.weights @ (np.arange(self.weights.size) + 0.5) * self.bin_width_ns + self.shift_ns)
 
     @property
     def narrowest_sigma_ns(self) -> float:
-        # A measured IRF cannot have features sharper than its bins, nor (in practice) sharper than an eighth of its width.
-        spread = float(np.sqrt(self.weights @ (self._centers_ns - self.mean_ns) ** 2))
+        # Neither its bins nor, in practice, an eighth of its spread are finer than a measured IRF's features.
+        times_ns = np.arange(self.weights.size) * self.bin_width_ns
+        spread = float(np.sqrt(self.weights @ (times_ns - self.weights @ times_ns) ** 2))
         return float(np.hypot(max(self.bin_width_ns / np.sqrt(12), spread / 8), self.extra_sigma_ns))

@@ -1,0 +1,37 @@
+"""Instruments and their simulated data."""
+
+from seq2seqlite.datasets.decay_set import (
+    REFERENCE_SEED,
+    DecaySet,
+    read_decay_set,
+    reference_set,
+    simulated_set,
+    write_decay_set,
+)
+from seq2seqlite.datasets.instrument import (
+    DecayRanges,
+    Instrument,
+    IrfRanges,
+    instrument_names,
+    load_instrument,
+)
+from seq2seqlite.datasets.irf_file import read_irf
+from seq2seqlite.datasets.simulator import SPLITS, Decays, Simulator
+
+__all__ = [
+    "REFERENCE_SEED",
+    "SPLITS",
+    "DecaySet",
+    "DecayRanges",
+    "Decays",
+    "Instrument",
+    "IrfRanges",
+    "Simulator",
+    "instrument_names",
+    "load_instrument",
+    "read_decay_set",
+    "read_irf",
+    "reference_set",
+    "simulated_set",
+    "write_decay_set",
+]

@@ -1,0 +1,150 @@
+"""Sets of decays for evaluation: the seeded reference sets, stored sets, and plain ``.npz`` files of others."""
+
+import hashlib
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.datasets.instrument import Instrument, load_instrument
+from seq2seqlite.datasets.simulator import Simulator
+from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_when_done
+from seq2seqlite.provenance import versions
+
+__all__ = ["REFERENCE_SEED", "DecaySet", "read_decay_set", "reference_set", "simulated_set", "write_decay_set"]
+
+REFERENCE_SEED = 2024
+TRUTH_KEYS = ("tau_short_ns", "tau_long_ns", "amplitude_fraction")
+
+
+@dataclass(frozen=True)
+class DecaySet:
+    """TPSFs of one axis, with the truth where it is known.
+
+    Parameters
+    ----------
+    name : str
+        Where they come from.
+    tpsf : ndarray, shape (n, n_gates)
+        Counts.
+    axis : TimeAxis
+        Gates and laser period.
+    truth : Lifetimes, optional
+        True lifetimes, shape (n,).
+    manifest : dict, optional
+        Instrument, seed, split and versions of a simulated set.
+    """
+
+    name: str
+    tpsf: NDArray[Any]
+    axis: TimeAxis
+    truth: Lifetimes | None = None
+    manifest: dict[str, Any] | None = None
+
+
+def reference_set(instrument: str | Path, /, *, n: int) -> DecaySet:
+    """Return the first ``n`` decays of the seeded reference set of an instrument (its IRF bank is not in the training)."""
+    return simulated_set(load_instrument(instrument), n, seed=REFERENCE_SEED, split="reference")
+
+
+def simulated_set(instrument: Instrument, n: int, /, *, seed: int, split: str) -> DecaySet:
+    """Return ``n`` simulated decays with truth and manifest."""
+    decays = Simulator(instrument, seed=seed, split=split).decays(n)
+    truth = Lifetimes(decays.tau_mean_ns, decays.tau_short_ns, decays.tau_long_ns, decays.amplitude_fraction)
+    manifest = {
+        "instrument": instrument.to_dict(),
+        "seed": seed,
+        "split": split,
+        "n": n,
+        "versions": versions(),
+        "sha256": _digest(decays.tpsf),
+    }
+    return DecaySet(f"{instrument.name} {split} seed {seed}", decays.tpsf, instrument.axis, truth, manifest)
+
+
+def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
+    """Write a set as compressed ``.npz``, with its manifest in it as JSON."""
+    arrays: dict[str, Any] = {
+        "tpsf": data.tpsf,
+        "gate_width_ns": data.axis.gate_width_ns,
+        "period_ns": data.axis.period_ns,
+        "manifest": np.array(json.dumps({**(data.manifest or {}), "sha256": _digest(data.tpsf)})),
+    }
+    if data.truth is not None:
+        arrays.update({key: getattr(data.truth, key) for key in TRUTH_KEYS})
+    with replace_when_done(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def read_decay_set(path: str | Path, /) -> DecaySet:
+    """Read a stored set, or a plain ``.npz`` of another simulator.
+
+    Parameters
+    ----------
+    path : path-like
+        Holds ``tpsf`` (n, n_gates), ``gate_width_ns``, ``period_ns`` and, where known, ``tau_short_ns``, ``tau_long_ns``,
+        ``amplitude_fraction`` (n,). A ``manifest`` with a SHA-256 is checked.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a key is missing, counts are negative or not finite, shapes do not fit, or the SHA-256
+        is another.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"data file {file} does not exist")
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise InputError(f"{file} is not an .npz file of plain arrays, or was cut short ({error})") from None
+    try:
+        return _from_arrays(file.name, arrays)
+    except InputError as error:
+        raise InputError(f"{file}: {error}") from None
+
+
+def _from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> DecaySet:
+    for key in ("tpsf", "gate_width_ns", "period_ns"):
+        if key not in arrays:
+            raise InputError(f"key {key!r} is missing; it holds {', '.join(sorted(arrays)) or 'nothing'}")
+    tpsf = arrays["tpsf"]
+    if tpsf.ndim != 2 or 0 in tpsf.shape:
+        raise InputError(f"tpsf of shape {tpsf.shape} must be (n, n_gates), with n >= 1")
+    if not np.issubdtype(tpsf.dtype, np.number) or not np.isfinite(tpsf).all() or (tpsf < 0).any():
+        raise InputError("tpsf has negative or NaN counts, or is not numeric")
+    axis = TimeAxis(tpsf.shape[1], _scalar(arrays, "gate_width_ns"), _scalar(arrays, "period_ns"))
+    manifest = json.loads(str(arrays["manifest"])) if "manifest" in arrays else None
+    if manifest is not None and manifest.get("sha256") != _digest(tpsf):
+        raise InputError("the counts do not have the SHA-256 of the manifest; make or copy the set again")
+    present = [key for key in TRUTH_KEYS if key in arrays]
+    if not present:
+        return DecaySet(name, tpsf, axis, None, manifest)
+    if len(present) < len(TRUTH_KEYS):
+        raise InputError(f"a known truth needs all of {', '.join(TRUTH_KEYS)}; there is only {', '.join(present)}")
+    for key in TRUTH_KEYS:
+        if arrays[key].shape != (len(tpsf),) or not np.isfinite(arrays[key]).all():
+            raise InputError(f"{key} of shape {arrays[key].shape} must be ({len(tpsf)},) and finite")
+    short, long, a = (arrays[key].astype(np.float64) for key in TRUTH_KEYS)
+    if (short <= 0).any() or (long < short).any() or (a < 0).any() or (a > 1).any():
+        raise InputError("the truth must have 0 < tau_short_ns <= tau_long_ns and amplitude_fraction between 0 and 1")
+    return DecaySet(name, tpsf, axis, Lifetimes(a * short + (1 - a) * long, short, long, a), manifest)
+
+
+def _scalar(arrays: dict[str, NDArray[Any]], key: str) -> float:
+    try:
+        return float(arrays[key])
+    except (TypeError, ValueError):
+        raise InputError(f"{key} must be one number, not an array of shape {arrays[key].shape}") from None
+
+
+def _digest(tpsf: NDArray[Any]) -> str:
+    canonical = np.ascontiguousarray(tpsf)
+    return hashlib.sha256(f"{canonical.dtype.str}{canonical.shape}".encode() + canonical.tobytes()).hexdigest()

@@ -1,0 +1,293 @@
+"""An instrument and the decays met on it: everything that the simulator needs, read from TOML."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seqlite.datasets.irf_file import read_irf
+from seq2seqlite.decay import (
+    Detector,
+    IccdDetector,
+    Irf,
+    MeasuredIrf,
+    ParametricIrf,
+    PhotonCountingDetector,
+    PileUpDetector,
+    SpadFrameDetector,
+    TimeAxis,
+)
+from seq2seqlite.errors import InputError
+from seq2seqlite.resources import configs_folder
+
+__all__ = ["DecayRanges", "Instrument", "IrfRanges", "instrument_names", "load_instrument"]
+
+Range = tuple[float, float]
+
+DETECTORS: dict[str, type[Any]] = {
+    "photon-counting": PhotonCountingDetector,
+    "spad-frames": SpadFrameDetector,
+    "tcspc-pile-up": PileUpDetector,
+    "iccd": IccdDetector,
+}
+
+
+@dataclass(frozen=True)
+class IrfRanges:
+    """How the IRF differs from pixel to pixel and from day to day; each range is uniform.
+
+    Parameters
+    ----------
+    center_ns, fwhm_ns, tail_fraction, tail_ns : tuple of float
+        Ranges of a parametric IRF (see :class:`~seq2seqlite.decay.ParametricIrf`).
+    file : str, optional
+        Measured IRF, used instead of the parametric one; ``center_ns`` then is where its mean is put.
+    bin_width_ns : float, optional
+        Bin width of a measured IRF whose file does not say it, in ns.
+    extra_fwhm_ns : tuple of float
+        Range of the Gaussian widening of a measured IRF, in ns.
+    n_irfs : int
+        IRFs in a bank.
+    """
+
+    center_ns: Range
+    fwhm_ns: Range = (0.1, 0.1)
+    tail_fraction: Range = (0.0, 0.0)
+    tail_ns: Range = (0.2, 0.2)
+    file: str | None = None
+    bin_width_ns: float | None = None
+    extra_fwhm_ns: Range = (0.0, 0.0)
+    n_irfs: int = 512
+
+    def __post_init__(self) -> None:
+        for name in ("center_ns", "fwhm_ns", "tail_fraction", "tail_ns", "extra_fwhm_ns"):
+            _check_range(f"irf.{name}", getattr(self, name), low=0.0)
+        if self.fwhm_ns[0] <= 0:
+            raise InputError(f"irf.fwhm_ns={list(self.fwhm_ns)} must be > 0")
+        if self.tail_fraction[1] > 1:
+            raise InputError(f"irf.tail_fraction={list(self.tail_fraction)} must be <= 1")
+        if self.n_irfs < 1:
+            raise InputError(f"irf.n_irfs={self.n_irfs} must be >= 1")
+
+
+@dataclass(frozen=True)
+class DecayRanges:
+    """The decays met on an instrument.
+
+    Parameters
+    ----------
+    tau_ns : tuple of float
+        Range of both lifetimes, uniform, sorted after drawing, in ns.
+    amplitude_fraction : tuple of float
+        Range of the share of the short component in the amplitude, uniform.
+    mono_exponential : float
+        Share of decays with one lifetime: both components have it, each with half the amplitude.
+    photons : tuple of float
+        Range of the expected photons in the window, background included, log-uniform.
+    background : tuple of float
+        Range of the share of background in these photons, uniform.
+    """
+
+    tau_ns: Range
+    amplitude_fraction: Range = (0.0, 1.0)
+    mono_exponential: float = 0.2
+    photons: Range = (200.0, 20000.0)
+    background: Range = (0.0, 0.05)
+
+    def __post_init__(self) -> None:
+        for name in ("tau_ns", "amplitude_fraction", "photons", "background"):
+            _check_range(f"decays.{name}", getattr(self, name), low=0.0)
+        if self.tau_ns[0] <= 0 or self.photons[0] <= 0:
+            raise InputError(f"decays.tau_ns={list(self.tau_ns)} and photons={list(self.photons)} must be > 0")
+        for name, top in (("amplitude_fraction", 1.0), ("background", 0.99)):
+            if getattr(self, name)[1] > top:
+                raise InputError(f"decays.{name}={list(getattr(self, name))} must be <= {top:g}")
+        if not 0 <= self.mono_exponential <= 1:
+            raise InputError(f"decays.mono_exponential={self.mono_exponential} must be between 0 and 1")
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One instrument: axis, IRFs, decays, detector.
+
+    Parameters
+    ----------
+    name : str
+        Short name, used in model names.
+    axis : TimeAxis
+        Gates and laser period.
+    irf : IrfRanges
+        Instrument response and its variation.
+    decays : DecayRanges
+        Distribution of the decays.
+    detector : Detector
+        Noise.
+    measured_irf : MeasuredIrf, optional
+        The IRF read from ``irf.file``.
+    """
+
+    name: str
+    axis: TimeAxis
+    irf: IrfRanges
+    decays: DecayRanges
+    detector: Detector
+    measured_irf: MeasuredIrf | None = None
+
+    def draw_irf(self, rng: np.random.Generator, /) -> Irf:
+        """Return one IRF of this instrument."""
+        ranges = self.irf
+        center = rng.uniform(*ranges.center_ns)
+        if self.measured_irf is not None:
+            return self.measured_irf.changed(
+                mean_ns=center, extra_fwhm_ns=rng.uniform(*ranges.extra_fwhm_ns)
+            )
+        return ParametricIrf(
+            center_ns=center,
+            fwhm_ns=rng.uniform(*ranges.fwhm_ns),
+            tail_fraction=rng.uniform(*ranges.tail_fraction),
+            tail_ns=rng.uniform(*ranges.tail_ns),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as it stands in the TOML file, with every default filled in."""
+        kind = next(name for name, cls in DETECTORS.items() if isinstance(self.detector, cls))
+        tables = {name: dataclasses.asdict(getattr(self, name)) for name in ("axis", "irf", "decays")}
+        tables["detector"] = {"kind": kind, **dataclasses.asdict(self.detector)}  # type: ignore[call-overload]
+        cleaned = {
+            name: {
+                key: list(value) if isinstance(value, tuple) else value
+                for key, value in table.items()
+                if value is not None
+            }
+            for name, table in tables.items()
+        }
+        return {"name": self.name, **cleaned}
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any], /, *, folder: Path | None = None) -> "Instrument":
+        """Return the instrument of a parsed TOML file; a relative ``irf.file`` is looked up in ``folder``.
+
+        Raises
+        ------
+        InputError
+            If a key is missing or unknown, or a value breaks its rule.
+        """
+        known = {"name", "axis", "irf", "decays", "detector"}
+        _check_keys("instrument", table, known, required=known - {"detector"})
+        if not isinstance(table["name"], str) or not table["name"]:
+            raise InputError(f"name={table['name']!r} must be a short text (e.g. 'my-microscope')")
+        detector = dict(_table(table, "detector")) if "detector" in table else {"kind": "photon-counting"}
+        kind = detector.pop("kind", "photon-counting")
+        if kind not in DETECTORS:
+            raise InputError(f"detector.kind={kind!r} is unknown; choose one of {', '.join(DETECTORS)}")
+        irf = _build("irf", IrfRanges, _table(table, "irf"))
+        return cls(
+            name=table["name"],
+            axis=_build("axis", TimeAxis, _table(table, "axis")),
+            irf=irf,
+            decays=_build("decays", DecayRanges, _table(table, "decays")),
+            detector=_build("detector", DETECTORS[kind], detector),
+            measured_irf=None if irf.file is None else _read_measured(irf, folder),
+        )
+
+
+def instrument_names() -> list[str]:
+    """Return the names of the instruments that come with the package."""
+    return sorted(path.stem for path in (configs_folder() / "instruments").glob("*.toml"))
+
+
+def load_instrument(name_or_path: str | Path, /) -> Instrument:
+    """Return a shipped instrument by its name, or one described in a TOML file.
+
+    Raises
+    ------
+    InputError
+        If there is no such instrument or file, or the file is not valid.
+
+    Examples
+    --------
+    >>> load_instrument("swissspad3").axis.n_gates
+    135
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        shipped = configs_folder() / "instruments" / f"{name_or_path}.toml"
+        if not shipped.is_file():
+            raise InputError(
+                f"instrument {str(name_or_path)!r} is unknown; choose one of {', '.join(instrument_names())} "
+                "or name a .toml file"
+            )
+        path = shipped
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"instrument file {path} does not exist") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"instrument file {path} is not valid TOML: {error}") from None
+    try:
+        return Instrument.from_dict(table, folder=path.parent)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _read_measured(irf: IrfRanges, folder: Path | None) -> MeasuredIrf:
+    assert irf.file is not None
+    path = Path(irf.file)
+    if folder is not None and not path.is_absolute():
+        path = folder / path
+    return read_irf(path, bin_width_ns=irf.bin_width_ns)
+
+
+def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = table[name]
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name}={value!r} must be a table ([{name}])")
+    return value
+
+
+def _build(name: str, cls: type[Any], table: Mapping[str, Any]) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    required = {key for key, field in fields.items() if field.default is dataclasses.MISSING}
+    _check_keys(name, table, set(fields), required=required)
+    values = {key: _convert(f"{name}.{key}", value, fields[key].type) for key, value in table.items()}
+    return cls(**values)
+
+
+def _convert(key: str, value: Any, kind: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == Range:
+        if number:
+            return (float(value), float(value))
+        if not isinstance(value, list) or len(value) != 2:
+            raise InputError(f"{key}={value!r} must be [low, high] or one number")
+        return (_convert(key, value[0], float), _convert(key, value[1], float))
+    if kind is int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InputError(f"{key}={value!r} must be a whole number")
+        return value
+    if kind is str or kind == str | None:
+        if not isinstance(value, str):
+            raise InputError(f"{key}={value!r} must be a text")
+        return value
+    if not number:
+        raise InputError(f"{key}={value!r} must be a number")
+    return float(value)
+
+
+def _check_keys(name: str, table: Mapping[str, Any], known: set[str], *, required: set[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise InputError(f"{name}.{key} is unknown; known are {', '.join(sorted(known))}")
+    for key in sorted(required):
+        if key not in table:
+            raise InputError(f"{name}.{key} is missing")
+
+
+def _check_range(name: str, value: Range, *, low: float) -> None:
+    first, last = value
+    if not (np.isfinite(first) and np.isfinite(last) and low <= first <= last):
+        raise InputError(f"{name}={[first, last]} must be [low, high] with {low:g} <= low <= high")

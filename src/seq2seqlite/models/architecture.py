@@ -1,0 +1,109 @@
+"""What a network is: layers, cell variant, parameter shapes. The one place that says so."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import CHANNELS
+from seq2seqlite.errors import InputError
+
+__all__ = ["CELLS", "SEQ2SEQ", "SEQ2SEQLITE", "Architecture", "Parameters", "initial_parameters"]
+
+Parameters = dict[str, NDArray[np.float32]]
+
+CELLS = ("standard", "lite")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A GRU encoder-decoder from a normalised TPSF to the three channels of the SFD.
+
+    Parameters
+    ----------
+    layers : tuple of int
+        Units of each GRU layer; encoder and decoder have the same.
+    cell : str
+        ``standard``: reset gate after the recurrent product, sigmoid and tanh (Seq2Seq, as cuDNN and Keras have it).
+        ``lite``: reset gate before the recurrent product, hard sigmoid and hard tanh (Seq2SeqLite, as hardware wants it).
+
+    Notes
+    -----
+    The encoder reads one gate a step. The final state of each of its layers is the initial state of the decoder's layer. The
+    decoder's first layer gets a zero at every step, as in the paper, so its input kernel (3 x units weights) never acts:
+    it is counted (the paper's 6,627 and 299,139 parameters have it), kept in the file, and left out by every implementation.
+
+    Examples
+    --------
+    >>> Architecture((128, 128), "standard").n_parameters, Architecture((32,), "lite").n_parameters
+    (299139, 6627)
+    """
+
+    layers: tuple[int, ...]
+    cell: str
+
+    def __post_init__(self) -> None:
+        if self.cell not in CELLS:
+            raise InputError(f"cell={self.cell!r} is unknown; choose one of {', '.join(CELLS)}")
+        if not self.layers or any(units < 1 for units in self.layers):
+            raise InputError(f"layers={list(self.layers)} must be one or more positive numbers of units, e.g. [32]")
+
+    @property
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every array.
+
+        Kernels have the gates update (z), reset (r), candidate (c) side by side, as in Keras. A ``standard`` cell has two
+        biases a gate, one on each side of its reset product.
+        """
+        shapes: dict[str, tuple[int, ...]] = {}
+        for part in ("encoder", "decoder"):
+            inputs = 1
+            for index, units in enumerate(self.layers):
+                prefix = f"{part}/{index}"
+                shapes[f"{prefix}/kernel"] = (inputs, 3 * units)
+                shapes[f"{prefix}/recurrent_kernel"] = (units, 3 * units)
+                shapes[f"{prefix}/bias"] = (2, 3 * units) if self.cell == "standard" else (3 * units,)
+                inputs = units
+        shapes["head/kernel"] = (self.layers[-1], len(CHANNELS))
+        shapes["head/bias"] = (len(CHANNELS),)
+        return shapes
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters, the decoder's idle input kernel included."""
+        return sum(math.prod(shape) for shape in self.parameter_shapes.values())
+
+    def macs_per_decay(self, n_gates: int, /) -> int:
+        """Return the multiply-accumulates of one decay of ``n_gates`` gates; the idle kernel costs none."""
+        kernels = sum(math.prod(shape) for name, shape in self.parameter_shapes.items() if "kernel" in name)
+        return n_gates * (kernels - math.prod(self.parameter_shapes["decoder/0/kernel"]))
+
+
+SEQ2SEQ = Architecture((128, 128), "standard")
+SEQ2SEQLITE = Architecture((32,), "lite")
+
+
+def initial_parameters(architecture: Architecture, /, *, seed: int) -> Parameters:
+    """Return random parameters: Glorot-uniform kernels, orthogonal recurrent kernels, zero biases (as in Keras).
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers and cell.
+    seed : int
+        Seed.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(17,)))
+    parameters: Parameters = {}
+    for name, shape in architecture.parameter_shapes.items():
+        if name.endswith("bias"):
+            value = np.zeros(shape)
+        elif name.endswith("recurrent_kernel"):
+            q, r = np.linalg.qr(rng.normal(size=(shape[1], shape[0])))
+            value = (q * np.sign(np.diag(r))).T
+        else:
+            limit = math.sqrt(6 / sum(shape))
+            value = rng.uniform(-limit, limit, size=shape)
+        parameters[name] = value.astype(np.float32)
+    return parameters

@@ -1,0 +1,135 @@
+"""Reading and writing model files: arrays and JSON, nothing that runs."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seqlite.decay import TimeAxis
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_when_done
+from seq2seqlite.models.architecture import Architecture, Parameters
+
+__all__ = ["FORMAT_VERSION", "ModelFile", "read_model_file", "write_model_file"]
+
+FORMAT = "seq2seqlite float model"
+FORMAT_VERSION = 1
+HEADER = "header"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a model file holds.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    architecture : Architecture
+        Layers and cell.
+    axis : TimeAxis
+        Axis of the TPSFs that it was trained on.
+    rising_edge_ns : float
+        Where the rising edge of these TPSFs was, from the first gate, in ns.
+    n_baseline : int
+        Leading gates of which the baseline is taken.
+    instrument : str
+        Name of the instrument.
+    parameters : dict of ndarray
+        Weights.
+    """
+
+    name: str
+    architecture: Architecture
+    axis: TimeAxis
+    rising_edge_ns: float
+    n_baseline: int
+    instrument: str
+    parameters: Parameters
+
+
+def write_model_file(path: str | Path, model: ModelFile, /) -> None:
+    """Write a model as ``.npz`` with a JSON header; equal models give equal bytes."""
+    header = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "name": model.name,
+        "layers": list(model.architecture.layers),
+        "cell": model.architecture.cell,
+        "n_gates": model.axis.n_gates,
+        "gate_width_ns": model.axis.gate_width_ns,
+        "period_ns": model.axis.period_ns,
+        "gate_length_ns": model.axis.gate_length_ns,
+        "rising_edge_ns": model.rising_edge_ns,
+        "n_baseline": model.n_baseline,
+        "instrument": model.instrument,
+        "sha256": _digest(model.parameters),
+    }
+    with replace_when_done(path) as temporary, temporary.open("wb") as file:
+        arrays: dict[str, Any] = {HEADER: np.array(json.dumps(header)), **model.parameters}
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def read_model_file(path: str | Path, /) -> ModelFile:
+    """Read a model.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut short, changed, or of another format or version.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise InputError(f"model file {file} does not exist")
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            header = json.loads(str(archive[HEADER]))
+            parameters = {name: archive[name] for name in archive.files if name != HEADER}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
+        raise InputError(f"{file} is not a seq2seqlite model, or was cut short ({error}); copy it again") from None
+    try:
+        return _checked(header, parameters)
+    except InputError as error:
+        raise InputError(f"model file {file}: {error}") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"model file {file}: its header is not valid ({error!r}); export the model again") from None
+
+
+def _checked(header: Mapping[str, Any], parameters: Parameters) -> ModelFile:
+    if header.get("format") != FORMAT or header.get("format_version") != FORMAT_VERSION:
+        raise InputError(
+            f"format {header.get('format')!r} version {header.get('format_version')!r} is not the one read here "
+            f"({FORMAT!r} version {FORMAT_VERSION}); export the model again or install the matching seq2seqlite"
+        )
+    architecture = Architecture(tuple(header["layers"]), header["cell"])
+    shapes = architecture.parameter_shapes
+    if {name: value.shape for name, value in parameters.items()} != shapes:
+        raise InputError(f"its arrays do not fit layers {list(architecture.layers)} of cell {architecture.cell!r}")
+    for name, value in parameters.items():
+        if value.dtype != np.float32 or not np.isfinite(value).all():
+            raise InputError(f"array {name} must be finite float32")
+    if _digest(parameters) != header["sha256"]:
+        raise InputError("its weights do not have the recorded SHA-256; copy it again")
+    axis = TimeAxis(header["n_gates"], header["gate_width_ns"], header["period_ns"], header["gate_length_ns"])
+    return ModelFile(
+        header["name"],
+        architecture,
+        axis,
+        float(header["rising_edge_ns"]),
+        int(header["n_baseline"]),
+        str(header["instrument"]),
+        parameters,
+    )
+
+
+def _digest(parameters: Parameters) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(parameters):
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(parameters[name], dtype="<f4").tobytes())
+    return digest.hexdigest()

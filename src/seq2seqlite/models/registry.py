@@ -1,0 +1,49 @@
+"""The models that come with the package."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.models.float_model import FloatModel
+from seq2seqlite.resources import pretrained_folder
+
+__all__ = ["load_model", "model_card", "model_names"]
+
+
+def model_names() -> list[str]:
+    """Return the names of the shipped models, ``<family>-<instrument>-<precision>``."""
+    return sorted(path.stem for path in pretrained_folder().glob("*.npz"))
+
+
+def load_model(name_or_path: str | Path, /) -> FloatModel:
+    """Return a shipped model by its name, or one in a file.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or its file is not valid.
+
+    Examples
+    --------
+    >>> load_model("seq2seqlite-tcspc-80mhz-float").architecture.n_parameters
+    6627
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".npz":
+        return FloatModel.read(path)
+    shipped = pretrained_folder() / f"{name_or_path}.npz"
+    if not shipped.is_file():
+        raise InputError(
+            f"model {str(name_or_path)!r} is unknown; choose one of {', '.join(model_names())} or name a .npz file"
+        )
+    return FloatModel.read(shipped)
+
+
+def model_card(name: str, /) -> dict[str, Any]:
+    """Return the card of a shipped model: instrument, recipe, seed, learning curve, test metrics, licence."""
+    path = pretrained_folder() / f"{name}.json"
+    if not path.is_file():
+        raise InputError(f"model {name!r} has no card; choose one of {', '.join(model_names())}")
+    card: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return card

@@ -1,0 +1,20 @@
+"""Training: one loop, its recipes, and the metrics of the paper.
+
+``seq2seqlite.training.loop`` needs the extra ``train`` (JAX) and is imported where it is used.
+"""
+
+from seq2seqlite.training.curve import last_fifth_improvement
+from seq2seqlite.training.evaluation import evaluate_decays, evaluate_reference
+from seq2seqlite.training.metrics import lifetime_metrics, sfd_metrics
+from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
+
+__all__ = [
+    "Recipe",
+    "evaluate_decays",
+    "evaluate_reference",
+    "last_fifth_improvement",
+    "lifetime_metrics",
+    "load_recipe",
+    "recipe_names",
+    "sfd_metrics",
+]

@@ -1,0 +1,32 @@
+"""What a learning curve says about a training."""
+
+from collections.abc import Mapping, Sequence
+
+__all__ = ["last_fifth_improvement"]
+
+
+def last_fifth_improvement(curve: Sequence[Mapping[str, float]], /) -> float:
+    """Return by what share the best validation loss fell in the last fifth of a training.
+
+    Parameters
+    ----------
+    curve : sequence of mapping
+        Rows with ``step`` and ``validation_loss``.
+
+    Returns
+    -------
+    float
+        ``1 - best / best before the last fifth``; NaN where there is no validation before it.
+
+    Examples
+    --------
+    >>> last_fifth_improvement([{"step": 80, "validation_loss": 2.0}, {"step": 100, "validation_loss": 1.0}])
+    0.5
+    """
+    if not curve:
+        return float("nan")
+    last = curve[-1]["step"]
+    before = [row["validation_loss"] for row in curve if row["step"] <= 0.8 * last]
+    if not before:
+        return float("nan")
+    return 1 - min(row["validation_loss"] for row in curve) / min(before)

@@ -1,0 +1,90 @@
+"""Evaluating a model on simulated decays whose truth is known."""
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.datasets import DecaySet, reference_set
+from seq2seqlite.decay import TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
+from seq2seqlite.errors import InputError
+from seq2seqlite.training.metrics import lifetime_metrics, sfd_metrics
+
+__all__ = ["REFERENCE_DECAYS", "SfdModel", "evaluate_decays", "evaluate_reference"]
+
+REFERENCE_DECAYS = 20_000
+
+
+class SfdModel(Protocol):
+    """What a model must have to be evaluated."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def axis(self) -> TimeAxis: ...
+    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]: ...
+
+
+def evaluate_reference(model: SfdModel, instrument: str, /, *, n: int = REFERENCE_DECAYS) -> dict[str, Any]:
+    """Return a model's metrics on the seeded reference set of an instrument.
+
+    Parameters
+    ----------
+    model : SfdModel
+        The model.
+    instrument : str
+        Shipped instrument, or path of a TOML file.
+    n : int
+        Decays.
+
+    Returns
+    -------
+    dict
+        See :func:`evaluate_decays`.
+    """
+    return evaluate_decays(model, reference_set(instrument, n=n))
+
+
+def evaluate_decays(model: SfdModel, data: DecaySet, /) -> dict[str, Any]:
+    """Return a model's metrics on a set of decays.
+
+    Parameters
+    ----------
+    model : SfdModel
+        The model.
+    data : DecaySet
+        Measured or simulated TPSFs; metrics are given for what is known of their truth.
+
+    Returns
+    -------
+    dict
+        ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`) and ``lifetime``
+        (:func:`lifetime_metrics`); without one the medians of the predictions.
+
+    Raises
+    ------
+    InputError
+        If the axis of the data is not the model's.
+    """
+    if not _same_axis(model.axis, data.axis):
+        raise InputError(f"data {data.name} have {data.axis}, model {model.name} takes {model.axis}; re-bin the data")
+    sfd = model.sfd(data.tpsf)
+    predicted = asdict(lifetimes_from_sfd(sfd, axis=model.axis))
+    result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
+    if data.truth is None:
+        result["median"] = {name: float(np.nanmedian(value)) for name, value in predicted.items()}
+        return result
+    truth = data.truth
+    true_sfd = sfd_from_lifetimes(truth.amplitude_fraction, truth.tau_short_ns, truth.tau_long_ns, axis=model.axis)
+    result.update(sfd_metrics(sfd, true_sfd))
+    result["lifetime"] = lifetime_metrics(predicted, asdict(truth), photons=data.tpsf.sum(axis=1))
+    return result
+
+
+def _same_axis(first: TimeAxis, second: TimeAxis) -> bool:
+    return first.n_gates == second.n_gates and bool(
+        np.isclose(first.gate_width_ns, second.gate_width_ns, rtol=1e-6)
+        and np.isclose(first.period_ns, second.period_ns, rtol=1e-3)
+    )
+

@@ -1,0 +1,170 @@
+"""A training recipe: everything that decides what comes out of a training, read from TOML."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.models import Architecture
+from seq2seqlite.resources import configs_folder
+
+__all__ = ["Recipe", "load_recipe", "recipe_names"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network is trained.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    instrument : str
+        Shipped instrument or path of a TOML file (relative to the recipe).
+    layers : tuple of int
+        Units of each layer.
+    cell : str
+        ``standard`` or ``lite`` (see :class:`~seq2seqlite.models.Architecture`).
+    seed : int
+        Seed of weights and data.
+    steps, batch : int
+        Updates, and simulated decays in each: every decay is seen once.
+    learning_rate : float
+        Peak of the learning rate of Adam.
+    warmup_steps : int
+        Linear warm-up.
+    final_learning_rate : float
+        Share of the peak at which the cosine ends.
+    hold : float
+        Share of the steps, at the end, at that last learning rate.
+    clip_norm : float
+        Gradients are clipped to this global norm.
+    channel_weights : tuple of float
+        Weights of the squared errors of total, short and long.
+    start_from : str, optional
+        Model (name or path) whose weights are the start; same layers and cell.
+    teacher : str, optional
+        Model (name or path) whose output the network learns beside the truth.
+    teacher_weight : float
+        Weight of the teacher's output in the target loss, 0 to 1; the truth has the rest.
+    validation_decays, validation_every : int
+        Decays of the validation split; steps between validations.
+    patience : int
+        Training stops after this many validations without improvement; 0 never stops early.
+    """
+
+    name: str
+    instrument: str
+    layers: tuple[int, ...]
+    cell: str
+    seed: int = 1
+    steps: int = 4000
+    batch: int = 256
+    learning_rate: float = 4e-3
+    warmup_steps: int = 100
+    final_learning_rate: float = 0.01
+    hold: float = 0.1
+    clip_norm: float = 1.0
+    channel_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
+    start_from: str | None = None
+    teacher: str | None = None
+    teacher_weight: float = 0.5
+    validation_decays: int = 2048
+    validation_every: int = 200
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        _ = self.architecture
+        for name in ("steps", "batch", "validation_decays", "validation_every"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}={getattr(self, name)} must be >= 1")
+        for name in ("learning_rate", "clip_norm"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name}={getattr(self, name)} must be > 0")
+        for name in ("teacher_weight", "final_learning_rate", "hold"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name}={getattr(self, name)} must be between 0 and 1")
+        if not 0 <= self.warmup_steps < self.steps:
+            raise InputError(f"warmup_steps={self.warmup_steps} must be >= 0 and < steps={self.steps}")
+        if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:
+            raise InputError(f"channel_weights={list(self.channel_weights)} must be three weights >= 0, one of them > 0")
+        if self.seed < 0 or self.patience < 0:
+            raise InputError(f"seed={self.seed} and patience={self.patience} must be >= 0")
+
+    @property
+    def architecture(self) -> Architecture:
+        """Layers and cell of the network."""
+        return Architecture(self.layers, self.cell)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as it stands in TOML or JSON, with every default filled in."""
+        values = dataclasses.asdict(self)
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items() if v is not None}
+
+    @classmethod
+    def from_dict(cls, table: dict[str, Any], /) -> "Recipe":
+        """Return the recipe of a parsed TOML file; every unknown or missing key is an InputError."""
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        for key in table:
+            if key not in fields:
+                raise InputError(f"recipe key {key!r} is unknown; known are {', '.join(fields)}")
+        for key, field in fields.items():
+            if field.default is dataclasses.MISSING and key not in table:
+                raise InputError(f"recipe key {key!r} is missing")
+        values = {key: _convert(key, value, fields[key].type) for key, value in table.items()}
+        return cls(**values)
+
+
+def _convert(key: str, value: Any, kind: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is int and (not isinstance(value, int) or isinstance(value, bool)):
+        raise InputError(f"{key}={value!r} must be a whole number")
+    if kind is float and not number:
+        raise InputError(f"{key}={value!r} must be a number")
+    if kind in (str, str | None) and not isinstance(value, str):
+        raise InputError(f"{key}={value!r} must be a text")
+    if kind in (tuple[int, ...], tuple[float, ...]):
+        if not isinstance(value, list):
+            raise InputError(f"{key}={value!r} must be a list of numbers")
+        item = int if kind == tuple[int, ...] else float
+        return tuple(_convert(key, v, item) for v in value)
+    return float(value) if kind is float else value
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes of the shipped models."""
+    return sorted(path.stem for path in (configs_folder() / "recipes").glob("*.toml"))
+
+
+def load_recipe(name_or_path: str | Path, /) -> Recipe:
+    """Return a shipped recipe by its name, or one in a TOML file.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, or it is not valid.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = configs_folder() / "recipes" / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise InputError(
+                f"recipe {str(name_or_path)!r} is unknown; choose one of {', '.join(recipe_names())} or name a .toml file"
+            )
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        recipe = Recipe.from_dict(table)
+    except FileNotFoundError:
+        raise InputError(f"recipe file {path} does not exist") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"recipe file {path} is not valid TOML: {error}") from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    beside = {
+        key: str(path.parent / value)
+        for key in ("instrument", "start_from", "teacher")
+        if (value := getattr(recipe, key)) and Path(value).suffix and not Path(value).is_absolute()
+    }
+    return dataclasses.replace(recipe, **beside)

@@ -1,0 +1,65 @@
+# `make demo` and `make test` set up a fresh machine by themselves: Python 3.11, make and a C++ compiler are enough.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+HAZELNUT := build/hazelnut/napari_flim_phasor_plotter/data/hazelnut_FLIM_single_image.ptu
+DEMO_MODEL := seq2seqlite-tcspc-80mhz-float
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+# What is tested is this checkout, whatever the shell points Python at.
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: setup demo test lint docs benchmarks lock hazelnut clean
+
+setup: $(STAMP)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); seq2seqlite needs Python 3.11 or newer: make PYTHON=python3.11" >&2; \
+	  exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+hazelnut: $(HAZELNUT)
+
+$(HAZELNUT): requirements/hazelnut.txt | setup
+	rm -rf build/hazelnut
+	$(BIN)/python -m pip install --quiet --no-deps --no-compile --require-hashes --target build/hazelnut -r requirements/hazelnut.txt
+	@touch $@
+
+demo: setup hazelnut
+	$(BIN)/seq2seqlite image $(HAZELNUT) --model $(DEMO_MODEL) --out build/demo
+
+lint: setup
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+docs: setup
+	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
+
+# pytest comes last: its closing line is the result.
+test: setup hazelnut lint docs
+	$(BIN)/python -m pytest
+
+benchmarks: setup hazelnut
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+# Newer versions on purpose only: `make lock LOCK=--upgrade`.
+lock: setup
+	$(BIN)/python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
+	  --custom-compile-command 'make lock' --all-extras $(LOCK) pyproject.toml -o requirements/dev.txt
+	$(BIN)/python -m uv pip compile --no-deps --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
+	  --custom-compile-command 'make lock' requirements/hazelnut.in -o requirements/hazelnut.txt
+
+clean:
+	rm -rf build $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -1,0 +1,30 @@
+"""Fluorescence lifetime maps with small recurrent networks that are made for hardware."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seq2seqlite.imaging import lifetime_map, load, read
+    from seq2seqlite.models import load_model
+
+__all__ = ["__version__", "lifetime_map", "load", "load_model", "read"]
+
+__version__ = "0.1.0"
+
+# Imported on first use (PEP 562), so that the command line starts without the readers' packages.
+_HOMES = {
+    "lifetime_map": "seq2seqlite.imaging",
+    "load": "seq2seqlite.imaging",
+    "load_model": "seq2seqlite.models",
+    "read": "seq2seqlite.imaging",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,25 @@
+"""``seq2seqlite versions``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seqlite.cli.output import write_json
+from seq2seqlite.provenance import provenance
+
+__all__ = ["versions"]
+
+
+def versions(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write them to FILE.")
+    ] = None,
+) -> None:
+    """Print the versions of seq2seqlite and of what it computes with."""
+    result = provenance()
+    rows = {**result["versions"], "commit": result["commit"], "platform": result["platform"]}
+    width = max(map(len, rows))
+    for name, version in rows.items():
+        typer.echo(f"{name:{width}}  {version if version is not None else '-'}")
+    write_json(json_file, result)

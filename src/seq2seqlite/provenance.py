@@ -1,0 +1,95 @@
+"""Where a result comes from: versions, commit and time."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite import __version__
+
+__all__ = ["DEPENDENCIES", "provenance", "versions"]
+
+DEPENDENCIES = (
+    "numpy",
+    "scipy",
+    "xarray",
+    "zarr",
+    "phasorpy",
+    "ptufile",
+    "sdtfile",
+    "liffile",
+    "tifffile",
+    "matplotlib",
+    "rich",
+    "typer",
+    "dask",
+    "distributed",
+    "jax",
+    "jaxlib",
+)
+"""The packages whose versions a result names: the base install and the extras that compute."""
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of seq2seqlite, Python and the dependencies.
+
+    Returns
+    -------
+    dict
+        Version by name; None for an extra that is not installed.
+
+    Examples
+    --------
+    >>> versions()["seq2seqlite"] == __version__
+    True
+    """
+    found: dict[str, str | None] = {"seq2seqlite": __version__, "python": platform.python_version()}
+    return found | {name: _version(name) for name in DEPENDENCIES}
+
+
+def provenance(**extra: Any) -> dict[str, Any]:
+    """Return what a result has to say about its origin.
+
+    Parameters
+    ----------
+    **extra
+        Further facts, such as the seed, the configuration or the hash of an input.
+
+    Returns
+    -------
+    dict
+        ``date_utc`` (ISO 8601, to the second), ``commit`` (with ``-dirty`` where the checkout was changed;
+        None outside of a checkout), ``platform``, ``versions``, and ``extra``.
+
+    Examples
+    --------
+    >>> sorted(provenance(seed=7))
+    ['commit', 'date_utc', 'platform', 'seed', 'versions']
+    """
+    return {
+        "date_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(Path(__file__).parents[2]),
+        "platform": platform.platform(),
+        "versions": versions(),
+        **extra,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit(root: Path) -> str | None:
+    """Return the commit of the checkout ``root``; an installed package inside someone's repository has none."""
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

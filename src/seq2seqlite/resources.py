@@ -1,0 +1,30 @@
+"""Where the files that come with the package are."""
+
+from pathlib import Path
+
+__all__ = ["configs_folder", "pretrained_folder"]
+
+
+def configs_folder() -> Path:
+    """Return the folder of instruments and recipes.
+
+    A wheel carries it inside the package; in a checkout it is ``configs/`` beside ``src/``.
+
+    Examples
+    --------
+    >>> (configs_folder() / "instruments" / "tcspc-80mhz.toml").is_file()
+    True
+    """
+    packaged = Path(__file__).parent / "configs"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "configs"
+
+
+def pretrained_folder() -> Path:
+    """Return the folder of shipped models.
+
+    Examples
+    --------
+    >>> pretrained_folder().name
+    'pretrained'
+    """
+    return Path(__file__).parent / "pretrained"

@@ -22,16 +22,17 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1); seq2seqlite needs Python 3.11 or newer: make PYTHON=python3.11" >&2; \
 	  exit 2; }
+	@echo 'Installing the locked packages into $(VENV): one to two minutes.' >&2
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 hazelnut: $(HAZELNUT)
 
 $(HAZELNUT): requirements/hazelnut.txt | setup
 	rm -rf build/hazelnut
-	$(BIN)/python -m pip install --quiet --no-deps --no-compile --require-hashes --target build/hazelnut -r requirements/hazelnut.txt
+	$(BIN)/python -m pip install --quiet --quiet --no-deps --no-compile --require-hashes --target build/hazelnut -r requirements/hazelnut.txt
 	@touch $@
 
 demo: setup hazelnut

@@ -3,13 +3,14 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from seq2seqlite.version import __version__
+
 if TYPE_CHECKING:
-    from seq2seqlite.imaging import lifetime_map, load, read
+    from seq2seqlite.imaging.pipeline import lifetime_map
+    from seq2seqlite.imaging.read import load, read
     from seq2seqlite.models import load_model
 
 __all__ = ["__version__", "lifetime_map", "load", "load_model", "read"]
-
-__version__ = "0.1.0"
 
 # Imported on first use (PEP 562), so that the command line starts without the readers' packages.
 _HOMES = {

@@ -47,8 +47,8 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, final)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(final)
     except OSError as error:
         raise _cannot_write(final, error) from error
     finally:
@@ -82,7 +82,7 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
         yield temporary
         final.mkdir(exist_ok=True)
         for item in sorted(temporary.iterdir()):
-            os.replace(item, final / item.name)
+            item.replace(final / item.name)
     except OSError as error:
         raise _cannot_write(final, error) from error
     finally:

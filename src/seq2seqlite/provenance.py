@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite import __version__
+from seq2seqlite.version import __version__
 
 __all__ = ["DEPENDENCIES", "provenance", "versions"]
 
@@ -20,14 +20,17 @@ DEPENDENCIES = (
     "ptufile",
     "sdtfile",
     "liffile",
+    "threadpoolctl",
     "tifffile",
     "matplotlib",
     "rich",
     "typer",
     "dask",
     "distributed",
+    "diplib",
     "jax",
     "jaxlib",
+    "optax",
 )
 """The packages whose versions a result names: the base install and the extras that compute."""
 
@@ -85,7 +88,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit(root: Path) -> str | None:
-    """Return the commit of the checkout ``root``; an installed package inside someone's repository has none."""
+    """Return the commit if ``root`` is a checkout; it is not where the package was installed as a wheel."""
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

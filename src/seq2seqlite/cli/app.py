@@ -13,11 +13,22 @@ from seq2seqlite.errors import InputError
 __all__ = ["COMMANDS", "app", "main"]
 
 COMMANDS = {
+    "image": "Make lifetime maps of measurements.",
+    "simulate": "Simulate decays of an instrument, with their truth and a manifest.",
+    "train": "Train a network by a recipe, evaluate it on its reference set, and write model and card.",
+    "evaluate": "Measure a model against decays whose truth is known.",
+    "models": "List the models that come with the package, with what their cards say.",
     "versions": "Print the versions of seq2seqlite and of what it computes with.",
 }
 """The commands, in the order of the help, with the first line of each one's docstring."""
 
-_EXTRA = {"jax": "train", "jaxlib": "train", "dask": "cluster", "distributed": "cluster"}
+_EXTRA = {
+    "jax": "train",
+    "jaxlib": "train",
+    "optax": "train",
+    "dask": "cluster",
+    "distributed": "cluster",
+}
 
 
 class _LazyGroup(TyperGroup):
@@ -61,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0; 2 after an expected error, which is one line on stderr; 130 when interrupted. A bug keeps
-        its traceback.
+        Exit code: 0; 2 after an expected error, which is one line on stderr; 130 when interrupted.
+        A bug keeps its traceback.
     """
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:

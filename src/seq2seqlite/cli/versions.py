@@ -12,9 +12,7 @@ __all__ = ["versions"]
 
 
 def versions(
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write them to FILE.")
-    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write them here.")] = None,
 ) -> None:
     """Print the versions of seq2seqlite and of what it computes with."""
     result = provenance()

@@ -1,0 +1,47 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seq2seqlite.cli.output import json_text, write_json
+from seq2seqlite.errors import InputError
+
+
+def test_numpy_paths_and_missing_values_are_plain_json():
+    result = {
+        "n": np.int64(3),
+        "axis": np.array([[0.5, np.inf]]),
+        "rmse": np.float32(0.25),
+        "file": Path("a") / "b.ptu",
+        "empty": float("nan"),
+        "nested": {"ok": np.True_, "pair": (1, None)},
+    }
+    assert json.loads(json_text(result)) == {
+        "n": 3,
+        "axis": [[0.5, None]],
+        "rmse": 0.25,
+        "file": str(Path("a") / "b.ptu"),
+        "empty": None,
+        "nested": {"ok": True, "pair": [1, None]},
+    }
+
+
+def test_a_thing_without_a_meaning_in_json_is_a_bug(tmp_path):
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        write_json(tmp_path / "result.json", {"thing": object()})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_file_is_written_without_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_json(None, {"n": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        InputError, match=r"^cannot write .*file/result\.json: .*; free space or choose another folder$"
+    ):
+        write_json(tmp_path / "file" / "result.json", {"n": 1})

@@ -1,0 +1,92 @@
+import errno
+import os
+import re
+import stat
+
+import pytest
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_folder_when_done, replace_when_done
+
+
+class InterruptedWriting(Exception):
+    pass
+
+
+def no_space():
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_file_has_the_new_content_and_nothing_else_stays(tmp_path):
+    final = tmp_path / "new" / "map.tif"
+    with replace_when_done(final) as temporary:
+        temporary.write_bytes(b"whole")
+        assert temporary.suffix == ".tif"
+        assert not final.exists()
+    assert final.read_bytes() == b"whole"
+    assert list(final.parent.iterdir()) == [final]
+
+
+def test_file_has_the_permissions_of_a_plainly_written_one(tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    with replace_when_done(tmp_path / "replaced") as temporary:
+        temporary.write_text("")
+    assert stat.S_IMODE((tmp_path / "replaced").stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
+
+
+def test_exception_leaves_the_old_file_and_nothing_half_written(tmp_path):
+    final = tmp_path / "map.tif"
+    final.write_bytes(b"old")
+    with pytest.raises(InterruptedWriting), replace_when_done(final) as temporary:
+        temporary.write_bytes(b"ha")
+        raise InterruptedWriting
+    assert final.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [final]
+
+
+def test_exception_leaves_nothing_of_a_new_folder(tmp_path):
+    with pytest.raises(InterruptedWriting), replace_folder_when_done(tmp_path / "maps") as temporary:
+        (temporary / "map.tif").write_bytes(b"ha")
+        raise InterruptedWriting
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_keeps_other_files_and_replaces_those_of_the_same_name(tmp_path):
+    final = tmp_path / "maps"
+    final.mkdir()
+    (final / "notes.txt").write_text("mine")
+    (final / "map.tif").write_text("old")
+    with replace_folder_when_done(final) as temporary:
+        (temporary / "map.tif").write_text("new")
+        assert (final / "map.tif").read_text() == "old"
+    assert {item.name: item.read_text() for item in final.iterdir()} == {
+        "notes.txt": "mine",
+        "map.tif": "new",
+    }
+    assert list(tmp_path.iterdir()) == [final]
+
+
+@pytest.mark.parametrize("writer", [replace_when_done, replace_folder_when_done])
+def test_full_disk_is_one_line_and_leaves_nothing(tmp_path, writer):
+    final = tmp_path / "result"
+    text = f"cannot write {final}: No space left on device; free space or choose another folder"
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"), writer(final):
+        raise no_space()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_under_a_file_is_refused(tmp_path):
+    (tmp_path / "a").write_text("")
+    text = f"cannot write {tmp_path / 'a' / 'b'}: "
+    with pytest.raises(InputError, match=re.escape(text)), replace_when_done(tmp_path / "a" / "b"):
+        pytest.fail("a path below a file cannot be written")
+
+
+def test_folder_with_the_name_of_a_file_is_refused(tmp_path):
+    final = tmp_path / "maps"
+    final.write_text("mine")
+    text = f"{final} is a file; name a folder to write to"
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"), replace_folder_when_done(final):
+        pytest.fail("the folder cannot be written")
+    assert final.read_text() == "mine"

@@ -1,0 +1,143 @@
+"""``seq2seqlite image``: lifetime maps of measurements."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from seq2seqlite.cli.output import write_json
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging import LIFETIME_MAPS, MIN_PHOTONS, lifetime_map, load, write_maps
+
+__all__ = ["image"]
+
+
+def image(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", help="PTU, SDT, LIF, ICS, TIFF, npz, zarr, text or gate folder"),
+    ],
+    *,
+    model: Annotated[str, typer.Option(help="Name of a shipped model, or path of one")],
+    out: Annotated[Path, typer.Option(help="Folder to write to; several files get a sub-folder each")],
+    channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
+    block: Annotated[int | None, typer.Option(help="Data set of an SDT or LIF file")] = None,
+    period_ns: Annotated[
+        float | None, typer.Option(help="Laser period in ns, where the file does not say it")
+    ] = None,
+    gate_width_ns: Annotated[
+        float | None, typer.Option(help="Bin width in ns, where the file does not say it")
+    ] = None,
+    min_photons: Annotated[
+        float, typer.Option(help="Fewest counts of a pixel that is analysed, after binning")
+    ] = MIN_PHOTONS,
+    binning: Annotated[
+        int, typer.Option(help="Sum (2n+1) x (2n+1) neighbours; the image keeps its size")
+    ] = 0,
+    mask: Annotated[
+        Path | None, typer.Option(help="TIFF, PNG or npy, nonzero where pixels are analysed")
+    ] = None,
+    extrapolate: Annotated[
+        bool, typer.Option("--extrapolate", help="Fill a short window with an exponential tail")
+    ] = False,
+    drop: Annotated[
+        list[str] | None, typer.Option(help="Gate to leave out of a series, e.g. B149; may be repeated")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="File for the result as JSON")] = None,
+) -> None:
+    """Make lifetime maps of measurements."""
+    from seq2seqlite.models import load_model
+
+    folders = _folders(files, out)
+    predictor = load_model(model)
+    console, summaries = Console(), []
+    for file, folder in zip(files, folders, strict=True):
+        data = load(
+            file,
+            channel=channel,
+            block=block,
+            gate_width_ns=gate_width_ns,
+            period_ns=period_ns,
+            drop=tuple(drop or ()),
+        )
+        with _progress() as progress:
+            task = progress.add_task(file.name, total=None)
+            maps = lifetime_map(
+                data,
+                predictor,
+                min_photons=min_photons,
+                binning=binning,
+                mask=mask,
+                extrapolate=extrapolate,
+                progress=partial(_show, progress, task),
+            )
+        summary = write_maps(maps, folder)
+        summaries.append(summary)
+        console.print(_table(file, summary))
+        for path in summary["files"]:
+            print(path)
+    write_json(json, summaries[0] if len(summaries) == 1 else {"images": summaries})
+
+
+def _show(progress: Progress, task: TaskID, done: int, total: int) -> None:
+    progress.update(task, completed=done, total=total)
+
+
+def _folders(files: list[Path], out: Path) -> list[Path]:
+    if len(files) == 1:
+        return [out]
+    folders = [out / file.name for file in files]
+    for first, folder in enumerate(folders):
+        if folder in folders[:first]:
+            raise InputError(
+                f"two files are named {folder.name}; give them to two runs with two --out folders"
+            )
+    return folders
+
+
+def _progress() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("pixels"),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True))
+
+
+def _table(file: Path, summary: dict[str, Any]) -> Table:
+    table = Table("", "median", "5 %", "95 %", title=str(file), title_justify="left")
+    for name, unit in LIFETIME_MAPS.items():
+        spread = [summary[name][key] for key in ("median", "p5", "p95")]
+        table.add_row(
+            f"{name}{'' if unit else ' (share)'}",
+            *("-" if value is None else f"{value:.3f}" for value in spread),
+        )
+    table.caption, table.caption_justify = "\n".join(_remarks(summary)), "left"
+    return table
+
+
+def _remarks(summary: dict[str, Any]) -> list[str]:
+    done = summary["rebinning"]
+    folded = f", {done['folded']} periods folded" if done["folded"] > 1 else ""
+    filled = f", {done['gates_filled']} gates {done['filled']}" if done["gates_filled"] else ""
+    return [
+        f"{summary['photons_in_file']:,} photons in the file, {summary['photons']:,} in its bins",
+        f"{summary['pixels_analysed']:,} of {summary['pixels']:,} pixels analysed (counts >= "
+        f"{summary['min_photons']:g}, {summary['pixels_saturated']:,} saturated), "
+        f"{summary['pixels_per_second']:,.0f} a second",
+        f"re-binned {done['source_bins']} x {done['source_width_ns']:.4g} ns to {done['target_gates']} x "
+        f"{done['target_width_ns']:.4g} ns, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
+    ]

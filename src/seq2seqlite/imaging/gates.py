@@ -1,0 +1,131 @@
+"""Time-gated cameras: one TIFF a gate."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import tifffile
+import xarray as xr
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
+from seq2seqlite.imaging.signal import signal_from_counts
+
+__all__ = ["gate_files", "read_gates"]
+
+DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(ps|ns)(?![a-z])", re.IGNORECASE)
+NUMBER = re.compile(r"(\d+)(?!.*\d)")
+# Delays in names are rounded; steps that differ by less than this share are one step.
+SAME_STEP = 0.25
+
+
+def gate_files(folder: Path, /) -> list[Path]:
+    """Return the TIFF files of a folder.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two.
+    """
+    files = sorted(item for item in folder.iterdir() if item.suffix.lower() in (".tif", ".tiff"))
+    if len(files) < 2:
+        raise InputError(
+            f"{folder} holds {len(files)} TIFF files; a gate series needs one file a gate, 2 or more"
+        )
+    return files
+
+
+def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
+    """Return a gate series, its delays from the file names, DaVis' ``.set`` file beside them or the options.
+
+    Raises
+    ------
+    InputError
+        If a gate is missing, ``drop`` names none, or images differ in shape.
+    """
+    folder = files[0].parent
+    unknown = set(options.drop) - {file.stem for file in files}
+    if unknown:
+        raise InputError(
+            f"{folder}: drop={sorted(unknown)} names no gate; its gates are {files[0].stem} to "
+            f"{files[-1].stem}"
+        )
+    kept = [file for file in files if file.stem not in options.drop]
+    if len(kept) < 2:
+        raise InputError(f"{folder}: {len(kept)} gates are left of {len(files)}; a decay needs 2 or more")
+    series, first_ns, step_ns = _ordered(kept)
+    recorded = _davis(folder)
+    images = []
+    for file in series:
+        with reading(file, "TIFF"):
+            images.append(tifffile.imread(file))
+        if images[-1].shape != images[0].shape or images[-1].ndim != 2:
+            raise InputError(
+                f"{file} has shape {images[-1].shape}, {series[0].name} {images[0].shape}; gates must be "
+                f"images alike"
+            )
+    if first_ns is None and "start_ns" in recorded and "step_ns" in recorded:
+        skipped = _number(series[0]) - min(_number(file) for file in files)
+        first_ns = recorded["start_ns"] + skipped * recorded["step_ns"]
+    width = needed_gate_width_ns(folder, options.gate_width_ns, step_ns or recorded.get("step_ns"))
+    return signal_from_counts(
+        np.stack(images, axis=-1),
+        source=folder,
+        file_format="gate series",
+        gate_width_ns=width,
+        period_ns=options.period_ns or recorded.get("period_ns"),
+        start_ns=first_ns or 0.0,
+    )
+
+
+def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]:
+    """Return the files in order of time, with start and step in ns where the names say delays."""
+    delays = [DELAY.search(file.stem) for file in files]
+    if all(delays):
+        times = [float(m[1]) * (1e-3 if m[2].lower() == "ps" else 1.0) for m in delays if m]
+        order = np.argsort(times)
+        sorted_times = np.asarray(times)[order]
+        steps = np.diff(sorted_times)
+        step = float(np.median(steps))
+        for index in np.flatnonzero(np.abs(steps - step) > SAME_STEP * step):
+            _missing(files[order[index]], files[order[index + 1]], f"at {sorted_times[index] + step:g} ns")
+        return [files[index] for index in order], float(sorted_times[0]), step
+    by_number = sorted(files, key=_number)
+    for before, after in pairwise(by_number):
+        if _number(after) != _number(before) + 1:
+            missing = NUMBER.sub(
+                f"{_number(before) + 1:0{len(NUMBER.findall(before.stem)[-1])}d}", before.stem
+            )
+            _missing(before, after, missing)
+    return by_number, None, None
+
+
+def _missing(before: Path, after: Path, name: str) -> None:
+    raise InputError(
+        f"{before.parent}: gate {name} is missing between {before.name} and {after.name}; add it, or drop "
+        f"all gates on one "
+        "side of it"
+    )
+
+
+def _number(file: Path) -> int:
+    found = NUMBER.search(file.stem)
+    if found is None:
+        raise InputError(
+            f"{file} has no gate number in its name; name gates by number (G000.tif) or delay (9400ps.tif)"
+        )
+    return int(found[1])
+
+
+def _davis(folder: Path) -> dict[str, float]:
+    """Return start, step and period in ns as DaVis noted them in a ``.set`` file beside the gates."""
+    text = "".join(file.read_text("latin-1") for file in sorted(folder.glob("*.set")))
+    found = {name: float(value) for name, value in re.findall(r"^(\w+) = ([-+.\deE]+);", text, re.MULTILINE)}
+    known: dict[str, float] = {}
+    if 'ASD_DeviceUnit = "[ps]"' in text and found.get("ASD_Incr", 0) > 0:
+        known |= {"step_ns": found["ASD_Incr"] * 1e-3, "start_ns": found.get("ASD_Start", 0.0) * 1e-3}
+    if found.get("hriPRF", 0) > 0:
+        known["period_ns"] = 1e3 / found["hriPRF"]
+    return known

@@ -1,0 +1,109 @@
+"""Which pixels are analysed: mask files, intensity threshold, and sums of neighbouring pixels."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.options import reading
+
+__all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
+
+# The lifetime of N photons has a relative standard error of 1 / sqrt(N) at best: 10 % at 100.
+MIN_PHOTONS = 100.0
+
+
+def read_mask(
+    mask: str | os.PathLike[str] | ArrayLike | None, /, *, shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return a mask, True where pixels are analysed.
+
+    Parameters
+    ----------
+    mask : path-like, array_like or None
+        TIFF, PNG or ``.npy`` file, or array: nonzero is analysed. None: all pixels.
+    shape : tuple of int
+        Shape (Y, X) of the image.
+
+    Returns
+    -------
+    ndarray of bool, shape (Y, X)
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, its shape is another, or it leaves no pixel.
+
+    Examples
+    --------
+    >>> read_mask([[0, 2]], shape=(1, 2)).tolist()
+    [[False, True]]
+    """
+    if mask is None:
+        return np.ones(shape, np.bool_)
+    name = str(mask) if isinstance(mask, str | os.PathLike) else "mask"
+    values: NDArray[Any] = np.asarray(_from_file(Path(mask)) if isinstance(mask, str | os.PathLike) else mask)
+    if values.ndim == 3 and values.shape[-1] in (2, 3, 4):
+        colours = values.shape[-1] - (values.shape[-1] % 2 == 0)  # the last of two or four is alpha
+        values = np.any(values[..., :colours], axis=-1)
+    if values.shape != shape:
+        raise InputError(f"{name} has shape {values.shape}, the image {shape}; draw the mask on this image")
+    if not values.any():
+        raise InputError(f"{name} is zero everywhere; set the pixels to analyse to a value above 0")
+    return np.asarray(values != 0)
+
+
+def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
+    """Return the sum of each pixel and its neighbours, (2 binning + 1) x (2 binning + 1), image size kept.
+
+    Parameters
+    ----------
+    image : ndarray, shape (Y, X, ...)
+        Counts.
+    binning : int
+        Neighbours to each side, as FLIM software counts its binning factor; 0 changes nothing. At the border
+        the sum is over those neighbours that there are.
+
+    Returns
+    -------
+    ndarray, shape (Y, X, ...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> neighbourhood_sum(np.array([[1, 2, 4]]), binning=1).tolist()
+    [[3, 7, 6]]
+    """
+    if binning == 0:
+        return image
+    for axis in (0, 1):
+        size = image.shape[axis]
+        before = np.zeros_like(image.take([0], axis=axis))
+        upto = np.concatenate([before, image.cumsum(axis=axis)], axis=axis)
+        index = np.arange(size)
+        image = upto.take(np.minimum(index + binning + 1, size), axis) - upto.take(
+            np.maximum(index - binning, 0), axis
+        )
+    return image
+
+
+def _from_file(path: Path) -> NDArray[Any]:
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path of the mask")
+    suffix = path.suffix.lower()
+    with reading(path, "mask"):
+        if suffix in (".tif", ".tiff"):
+            import tifffile
+
+            return np.squeeze(np.asarray(tifffile.imread(path)))
+        if suffix == ".npy":
+            return np.asarray(np.load(path, allow_pickle=False))
+        if suffix == ".png":
+            from PIL import Image
+
+            with Image.open(path) as image:
+                return np.asarray(image)
+    raise InputError(f"{path}: suffix {suffix!r} is no mask; give a .tif, .png or .npy of the image's shape")

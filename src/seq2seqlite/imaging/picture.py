@@ -1,0 +1,97 @@
+"""The picture of a lifetime map: lifetime as colour, intensity as brightness."""
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+__all__ = ["lifetime_picture", "write_picture"]
+
+# Share of the image's width that the spatial scale bar may take.
+BAR_SHARE = 0.3
+# Brightness is the intensity to this power: dim structures stay visible beside bright ones.
+GAMMA = 0.6
+
+
+def lifetime_picture(maps: xr.Dataset, /, *, name: str = "tau_mean_ns") -> Figure:
+    """Return the figure of one map: image, colour bar, histogram, scale bar if the pixel size is known.
+
+    Parameters
+    ----------
+    maps : xarray.Dataset
+        Result of :func:`lifetime_map`.
+    name : str
+        Map to show.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Colours are viridis at full brightness, distinct to colour-blind eyes; pixels not analysed are grey.
+    """
+    values, intensity = maps[name].values, maps["intensity"].values
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, [2, 98]) if finite.size else (0.0, 1.0)
+    if high - low < 1e-3:
+        low, high = low - 0.5, high + 0.5
+    scale = ScalarMappable(Normalize(low, high), _bright_viridis())
+    figure = Figure(figsize=(9.5, 5.0), layout="constrained")
+    image_axes, histogram_axes = figure.subplots(1, 2, width_ratios=(1.9, 1.0))
+    image_axes.imshow(_rgb(values, intensity, scale), interpolation="nearest")
+    image_axes.set(xticks=[], yticks=[], title=Path(str(maps.attrs.get("source", ""))).name)
+    if maps.attrs.get("pixel_size_um"):
+        _scale_bar(image_axes, values.shape, float(maps.attrs["pixel_size_um"]))
+    figure.colorbar(
+        scale, ax=image_axes, label="amplitude-weighted mean lifetime / ns" if name == "tau_mean_ns" else name
+    )
+    _histogram(histogram_axes, finite, scale, (low, high))
+    figure.supxlabel(f"{maps.attrs.get('model', '')} ({maps.attrs.get('predictor', '')})", fontsize=8)
+    return figure
+
+
+def write_picture(maps: xr.Dataset, path: Path, /) -> None:
+    """Write :func:`lifetime_picture` as PNG."""
+    lifetime_picture(maps).savefig(path, dpi=150, format="png")
+
+
+def _bright_viridis() -> ListedColormap:
+    colours = colormaps["viridis"](np.linspace(0, 1, 256))[:, :3]
+    return ListedColormap(colours / colours.max(axis=1, keepdims=True), name="bright viridis")
+
+
+def _rgb(
+    values: NDArray[np.float32], intensity: NDArray[np.float32], scale: ScalarMappable
+) -> NDArray[np.float64]:
+    white = np.percentile(intensity, 99.5) or float(intensity.max()) or 1.0
+    brightness = np.clip(intensity / white, 0, 1) ** GAMMA
+    known = np.isfinite(values)
+    colour = np.asarray(scale.to_rgba(np.where(known, values, 0.0)))[..., :3]
+    return np.asarray(np.where(known[..., None], colour, 0.35) * brightness[..., None])
+
+
+def _histogram(
+    axes: Axes, finite: NDArray[np.float32], scale: ScalarMappable, limits: tuple[float, float]
+) -> None:
+    margin = 0.15 * (limits[1] - limits[0])
+    counts, edges = np.histogram(finite, bins=80, range=(limits[0] - margin, limits[1] + margin))
+    centres = (edges[:-1] + edges[1:]) / 2
+    axes.bar(centres, counts, width=np.diff(edges), color=scale.to_rgba(centres))
+    axes.set(xlabel="lifetime / ns", ylabel="pixels")
+    if finite.size:
+        median = float(np.median(finite))
+        axes.axvline(median, color="black", linewidth=1)
+        axes.set_title(f"median {median:.2f} ns", fontsize=10)
+
+
+def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_size_um: float) -> None:
+    longest = BAR_SHARE * shape[1] * pixel_size_um
+    power = 10.0 ** np.floor(np.log10(longest))
+    length = max(step * power for step in (1, 2, 5) if step * power <= longest)
+    x, y = 0.04 * shape[1], 0.95 * shape[0]
+    axes.plot([x, x + length / pixel_size_um], [y, y], color="white", linewidth=3, solid_capstyle="butt")
+    axes.text(x, y - 0.02 * shape[0], f"{length:g} µm", color="white", va="bottom")

@@ -1,0 +1,182 @@
+"""From a measurement to lifetime maps, block by block."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
+from seq2seqlite.imaging.predictor import Predictor
+from seq2seqlite.imaging.rebin import Rebinner, plan_rebinning
+from seq2seqlite.imaging.signal import Survey, strips, survey
+
+__all__ = ["LIFETIME_MAPS", "lifetime_map"]
+
+# Maps in the order of their files, with their units.
+LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
+
+
+def lifetime_map(
+    data: xr.DataArray,
+    predictor: Predictor,
+    /,
+    *,
+    min_photons: float = MIN_PHOTONS,
+    binning: int = 0,
+    mask: str | os.PathLike[str] | ArrayLike | None = None,
+    extrapolate: bool = False,
+    block_pixels: int = 16384,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    """Return the lifetimes of each pixel.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Measurement as :func:`read` gives it; may be lazy (dask).
+    predictor : Predictor
+        Model.
+    min_photons : float
+        Pixels with fewer counts, after binning, are left out. The default of 100 bounds the error of a
+        lifetime to 10 % at best.
+    binning : int
+        Each pixel is analysed with its (2 binning + 1)² neighbours; the image keeps its size.
+    mask : path-like or array_like, optional
+        Nonzero where pixels are analysed; pixels outside are in no neighbour's sum either.
+    extrapolate : bool
+        Fill a window that is shorter than the model's with an exponential tail.
+    block_pixels : int
+        Pixels predicted at a time; memory is bounded by them.
+    progress : callable, optional
+        Called with pixels done and pixels to do.
+
+    Returns
+    -------
+    xarray.Dataset
+        float32 maps (Y, X): ``tau_mean_ns`` (amplitude-weighted), ``tau_short_ns``, ``tau_long_ns``,
+        ``amplitude_fraction`` (of the short component), NaN where not analysed, and ``intensity`` (counts of
+        each pixel, unbinned). Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
+        :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``.
+
+    Raises
+    ------
+    InputError
+        If counts are invalid, all pixels are saturated or below the threshold, or the axis does not fit the
+        model.
+    """
+    _check_settings(min_photons, binning, block_pixels)
+    began = time.perf_counter()
+    found = survey(data, block_pixels=block_pixels)
+    usable = read_mask(mask, shape=(data.sizes["Y"], data.sizes["X"])) & ~found.saturated
+    chosen = _chosen(usable, found, binning, min_photons, data)
+    rebinner = plan_rebinning(
+        data,
+        decay=found.decay,
+        axis=predictor.axis,
+        edge_ns=predictor.rising_edge_ns,
+        model=predictor.name,
+        extrapolate=extrapolate,
+    )
+    maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in LIFETIME_MAPS}
+    done, todo = 0, int(chosen.sum())
+    selected = _selected(data, rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
+    for index, tpsf in _batches(selected, block_pixels):
+        lifetimes = predictor.lifetimes(tpsf)
+        for name, image in maps.items():
+            image.reshape(-1)[index] = getattr(lifetimes, name)
+        done += index.size
+        if progress is not None:
+            progress(done, todo)
+    maps["intensity"] = found.intensity.astype(np.float32)
+    units = LIFETIME_MAPS | {"intensity": "photons"}
+    return xr.Dataset(
+        {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()},
+        attrs=dict(data.attrs)
+        | {
+            "model": predictor.name,
+            "predictor": predictor.kind,
+            "rebinning": rebinner.done,
+            "min_photons": float(min_photons),
+            "binning": int(binning),
+            "pixels": int(chosen.size),
+            "pixels_analysed": todo,
+            "pixels_saturated": int(found.saturated.sum()),
+            "seconds": time.perf_counter() - began,
+        },
+    )
+
+
+def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None:
+    if not (np.isfinite(min_photons) and min_photons > 0):
+        raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
+    if binning < 0:
+        raise InputError(f"binning={binning} must be >= 0 (1 sums 3 x 3 pixels)")
+    if block_pixels < 1:
+        raise InputError(f"block_pixels={block_pixels} must be >= 1 (e.g. 16384)")
+
+
+def _chosen(
+    usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
+) -> NDArray[np.bool_]:
+    name = data.attrs.get("source", "data")
+    if found.saturated.all() or not found.intensity[~found.saturated].any():
+        raise InputError(
+            f"{name}: all {int(found.saturated.sum())} pixels with counts are saturated at "
+            f"{np.iinfo(data.dtype).max}; "
+            "measure with less light or a wider data type"
+        )
+    photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
+    chosen = usable & (photons >= min_photons - 1e-6)  # cumulative sums of float counts round
+    if not chosen.any():
+        most = photons[usable].max() if usable.any() else 0.0
+        raise InputError(
+            f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
+            f"binning={binning}); "
+            "lower --min-photons or raise --binning"
+        )
+    return chosen
+
+
+def _selected(
+    data: xr.DataArray,
+    rebinner: Rebinner,
+    usable: NDArray[np.bool_],
+    chosen: NDArray[np.bool_],
+    *,
+    binning: int,
+    block_pixels: int,
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    """Give flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
+    width = data.sizes["X"]
+    for rows, above, counts in strips(data, block_pixels=block_pixels, halo=binning):
+        if not chosen[rows].any():
+            continue
+        top = rows.start - above
+        inside = usable[top : top + counts.shape[0], :, None]
+        summed = neighbourhood_sum(np.where(inside, counts, 0), binning=binning) if binning else counts
+        strip = summed[above : above + rows.stop - rows.start]
+        index = np.flatnonzero(chosen[rows])
+        gates = rebinner.apply(strip.reshape(-1, strip.shape[-1])[index])
+        yield index + rows.start * width, gates.astype(np.float32)
+
+
+def _batches(
+    parts: Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]], size: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+    """Join parts into batches of one size (the last is shorter): compiled predictors like equal shapes."""
+    indices: list[NDArray[np.intp]] = []
+    tpsfs: list[NDArray[np.float32]] = []
+    for index, tpsf in parts:
+        indices.append(index)
+        tpsfs.append(tpsf)
+        while sum(part.size for part in indices) >= size:
+            joined, counts = np.concatenate(indices), np.concatenate(tpsfs)
+            yield joined[:size], counts[:size]
+            indices, tpsfs = [joined[size:]], [counts[size:]]
+    if sum(part.size for part in indices):
+        yield np.concatenate(indices), np.concatenate(tpsfs)

@@ -1,0 +1,53 @@
+"""The numbers of a lifetime map, for people and scripts."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from seq2seqlite.imaging.pipeline import LIFETIME_MAPS
+from seq2seqlite.provenance import provenance
+
+__all__ = ["summarise"]
+
+
+def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
+    """Return the summary of lifetime maps, ready for JSON.
+
+    Parameters
+    ----------
+    maps : xarray.Dataset
+        Result of :func:`lifetime_map`.
+
+    Returns
+    -------
+    dict
+        ``photons_in_file``, ``photons``, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, for each map
+        its ``median``, ``p5`` and ``p95`` over the analysed pixels (None if there is none), ``model``,
+        ``predictor``, ``pixels_per_second``, ``rebinning``, thresholds, input and provenance.
+    """
+    attrs = maps.attrs
+    result = {
+        name: attrs[name]
+        for name in ("source", "format", "sha256", "photons_in_file", "photons")
+        if name in attrs
+    }
+    result |= {name: attrs[name] for name in ("pixels", "pixels_analysed", "pixels_saturated")}
+    result |= {name: _spread(maps[name].values) for name in LIFETIME_MAPS}
+    analysed = np.isfinite(maps["tau_mean_ns"].values)
+    result["intensity"] = _spread(np.where(analysed, maps["intensity"].values, np.nan))
+    result |= {name: attrs[name] for name in ("model", "predictor", "min_photons", "binning")}
+    result["seconds"] = round(attrs["seconds"], 3)
+    result["pixels_per_second"] = round(attrs["pixels_analysed"] / max(attrs["seconds"], 1e-9), 1)
+    result["pixel_size_um"] = attrs.get("pixel_size_um")
+    result["rebinning"] = attrs["rebinning"].to_dict()
+    result["provenance"] = provenance()
+    return result
+
+
+def _spread(values: np.ndarray) -> dict[str, float | None]:
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return {"median": None, "p5": None, "p95": None}
+    low, middle, high = np.percentile(finite.astype(np.float64), [5, 50, 95])
+    return {"median": float(middle), "p5": float(low), "p95": float(high)}

@@ -1,0 +1,179 @@
+"""Photon-counting formats through the field's readers: PTU, SDT, LIF, ICS."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
+from seq2seqlite.imaging.signal import signal_from_counts
+
+__all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt"]
+
+
+def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
+    """Return a PicoQuant T3 image, its frames summed, in the bins of one laser period."""
+    import ptufile
+
+    with reading(path, "PTU"), ptufile.PtuFile(path) as ptu:
+        stored = (path.stat().st_size - ptu.record_offset) // 4
+        if stored < ptu.number_records:
+            raise InputError(
+                f"{path} holds {stored:,} of the {ptu.number_records:,} photon records that its header "
+                f"promises: it is cut "
+                "short; copy it again"
+            )
+        if not ptu.is_t3:
+            raise InputError(
+                f"{path} is a T2 measurement without times after the laser pulse; record in T3 mode"
+            )
+        by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
+        index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
+        if ptu.is_image:
+            counts = ptu.decode_image(
+                frame=options.frame, channel=index, dtime=0, dtype=np.uint32, keepdims=False
+            )
+            step = np.diff(ptu.coords["X"][:2]) if "X" in ptu.coords else np.zeros(0)
+        else:
+            counts, step = np.atleast_2d(ptu.decode_histogram(dtime=0))[index], np.zeros(0)
+        stored_width = float(ptu.tcspc_resolution) * 1e9
+        frequency = float(ptu.frequency)
+    return signal_from_counts(
+        counts,
+        source=path,
+        file_format="PTU",
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, stored_width),
+        period_ns=options.period_ns or (1e9 / frequency if frequency > 0 else None),
+        photons_in_file=int(by_channel[index]),
+        pixel_size_um=float(step[0]) * 1e6 if step.size and step[0] > 0 else None,
+    )
+
+
+def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
+    """Return one block of a Becker & Hickl SDT file.
+
+    The period is the measured sync rate of the block, not the TAC range, which is shorter.
+    """
+    import sdtfile
+
+    with reading(path, "SDT"), sdtfile.SdtFile(path) as sdt:
+        blocks = list(sdt.data)
+        index = _block_index(path, options.block, blocks)
+        counts, times = blocks[index], sdt.times[index]
+        period = _sdt_period_ns(sdt.measure_info[sdt.block_headers[index].meas_desc_block_no])
+    if counts.ndim == 4:
+        by_channel = counts.reshape(counts.shape[0], -1).sum(axis=1, dtype=np.int64)
+        counts = counts[_channel_index(path, options.channel, by_channel, first=0)]
+    return signal_from_counts(
+        counts,
+        source=path,
+        file_format="SDT",
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, float(times[1] - times[0]) * 1e9),
+        period_ns=options.period_ns or period,
+    )
+
+
+def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
+    """Return a TCSPC histogram of a Leica LIF file, as far as liffile decodes it."""
+    import liffile
+
+    with reading(path, "LIF"), liffile.LifFile(path) as lif:
+        images: list[Any] = [image for image in lif.images if "H" in image.dims]
+        if not images:
+            raise InputError(
+                f"{path} holds no decays, only {len(lif.images)} images without a time axis; export the "
+                f"FLIM data"
+            )
+        image = images[options.block or 0] if (options.block or 0) < len(images) else None
+        if image is None:
+            raise InputError(f"{path}: block={options.block} must be below its {len(images)} FLIM images")
+        try:
+            counts = image.asarray(frame=options.frame, channel=options.channel or 0)
+        except NotImplementedError as error:
+            raise InputError(
+                f"{path}: Leica's compressed FLIM records cannot be decoded by any open reader ({error}); "
+                f"export them as "
+                "PTU in LAS X and read that"
+            ) from error
+        width = float(np.diff(image.coords["H"][:2])[0]) * 1e9
+        period = 1e3 / image.frequency if getattr(image, "frequency", 0) > 0 else None
+    return signal_from_counts(
+        counts,
+        source=path,
+        file_format="LIF",
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
+        period_ns=options.period_ns or period,
+    )
+
+
+def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
+    """Return an Image Cytometry Standard file with a time axis, as B&H's software and TRI2 write it."""
+    try:
+        import diplib
+    except ImportError as error:
+        raise InputError(f"{path}: reading ICS needs the package diplib; install seq2seqlite[ics]") from error
+    with reading(path, "ICS"):
+        history = [str(line) for line in diplib.ImageReadICSInfo(str(path))["history"]]
+        counts = np.asarray(diplib.ImageReadICS(str(path)))
+    fields = {name: value.split() for name, _, value in (line.partition("\t") for line in history)}
+    labels = fields.get("labels", [])
+    if counts.ndim != 3 or "t" not in labels:
+        raise InputError(
+            f"{path} has no time axis (shape {counts.shape}, labels {labels}); give an ICS file of decays"
+        )
+    axis = labels.index("t")
+    return signal_from_counts(
+        np.moveaxis(counts, counts.ndim - 1 - axis, -1),  # ICS names its fastest axis first
+        source=path,
+        file_format="ICS",
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, _ics_width_ns(history, fields, axis)),
+        period_ns=options.period_ns,
+    )
+
+
+def _ics_width_ns(history: list[str], fields: dict[str, list[str]], axis: int) -> float | None:
+    n_bins = int(fields["dimensions"][axis]) if axis < len(fields.get("dimensions", [])) else 0
+    if n_bins and axis < len(fields.get("extents", [])) and fields["extents"][axis] != "?":
+        return float(fields["extents"][axis]) * 1e9 / n_bins
+    found = dict(re.findall(r"\[SP_(TAC_R|TAC_G),\w,([-+.\deE]+)\]", " ".join(history)))
+    if n_bins and len(found) == 2:
+        return float(found["TAC_R"]) * 1e9 / float(found["TAC_G"]) / n_bins
+    return None
+
+
+def _sdt_period_ns(info: Any) -> float | None:
+    info = info[0] if np.ndim(info) else info
+    names = info.dtype.names or ()
+    if "StopInfo" not in names or ("syn_fd" in names and int(info["syn_fd"]) != 1):
+        return None  # behind a divider the rate is not the laser's
+    rate = (float(info["StopInfo"]["min_sync_rate"]) + float(info["StopInfo"]["max_sync_rate"])) / 2
+    return 1e9 / rate if rate > 0 else None
+
+
+def _channel_index(path: Path, channel: int | None, photons: NDArray[np.int64], /, *, first: int) -> int:
+    filled = {first + index: int(count) for index, count in enumerate(photons) if count}
+    listed = (
+        ", ".join(f"{number} ({count:,} photons)" for number, count in filled.items()) or "none with photons"
+    )
+    if channel is None and len(filled) > 1:
+        raise InputError(f"{path} has channels {listed}; choose one with --channel")
+    chosen = channel if channel is not None else next(iter(filled), first)
+    if not 0 <= chosen - first < photons.size:
+        raise InputError(f"{path}: channel={chosen} does not exist; it has channels {listed}")
+    return chosen - first
+
+
+def _block_index(path: Path, block: int | None, blocks: list[NDArray[Any]], /) -> int:
+    listed = ", ".join(
+        f"{index} {item.shape} with {int(item.sum(dtype=np.uint64)):,} photons"
+        for index, item in enumerate(blocks)
+    )
+    if block is None and len(blocks) != 1:
+        raise InputError(f"{path} has {len(blocks)} blocks: {listed or 'none'}; choose one with --block")
+    if block is not None and not 0 <= block < len(blocks):
+        raise InputError(f"{path}: block={block} does not exist; it has blocks {listed}")
+    return block or 0

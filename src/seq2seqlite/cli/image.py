@@ -133,11 +133,14 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
     done = summary["rebinning"]
     folded = f", {done['folded']} periods folded" if done["folded"] > 1 else ""
     filled = f", {done['gates_filled']} gates {done['filled']}" if done["gates_filled"] else ""
+    thresholds = f"counts >= {summary['min_photons']:g}, {summary['pixels_saturated']:,} saturated"
+    axes = (
+        f"{done['source_bins']} x {done['source_width_ns']:.4g} ns to "
+        f"{done['target_gates']} x {done['target_width_ns']:.4g} ns"
+    )
+    analysed = f"{summary['pixels_analysed']:,} of {summary['pixels']:,} pixels analysed"
     return [
         f"{summary['photons_in_file']:,} photons in the file, {summary['photons']:,} in its bins",
-        f"{summary['pixels_analysed']:,} of {summary['pixels']:,} pixels analysed (counts >= "
-        f"{summary['min_photons']:g}, {summary['pixels_saturated']:,} saturated), "
-        f"{summary['pixels_per_second']:,.0f} a second",
-        f"re-binned {done['source_bins']} x {done['source_width_ns']:.4g} ns to {done['target_gates']} x "
-        f"{done['target_width_ns']:.4g} ns, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
+        f"{analysed} ({thresholds}), {summary['pixels_per_second']:,.0f} a second",
+        f"re-binned {axes}, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
     ]

@@ -79,14 +79,11 @@ def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
     """
     if binning == 0:
         return image
+    kind = np.dtype(np.uint32) if image.dtype.kind == "u" and image.dtype.itemsize <= 2 else None
     for axis in (0, 1):
-        size = image.shape[axis]
-        before = np.zeros_like(image.take([0], axis=axis))
-        upto = np.concatenate([before, image.cumsum(axis=axis)], axis=axis)
-        index = np.arange(size)
-        image = upto.take(np.minimum(index + binning + 1, size), axis) - upto.take(
-            np.maximum(index - binning, 0), axis
-        )
+        padding = [(binning + 1, binning) if index == axis else (0, 0) for index in range(image.ndim)]
+        upto = np.moveaxis(np.cumsum(np.pad(image, padding), axis=axis, dtype=kind), axis, 0)
+        image = np.moveaxis(upto[2 * binning + 1 :] - upto[: -2 * binning - 1], 0, axis)
     return image
 
 

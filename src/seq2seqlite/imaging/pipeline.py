@@ -17,6 +17,8 @@ from seq2seqlite.imaging.signal import Survey, strips, survey
 
 __all__ = ["LIFETIME_MAPS", "lifetime_map"]
 
+# Pixels predicted at a time: some seconds of a slow predictor between two signs of progress.
+BATCH = 4096
 # Maps in the order of their files, with their units.
 LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
 
@@ -51,7 +53,7 @@ def lifetime_map(
     extrapolate : bool
         Fill a window that is shorter than the model's with an exponential tail.
     block_pixels : int
-        Pixels predicted at a time; memory is bounded by them.
+        Pixels held in memory at a time.
     progress : callable, optional
         Called with pixels done and pixels to do.
 
@@ -85,7 +87,7 @@ def lifetime_map(
     maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in LIFETIME_MAPS}
     done, todo = 0, int(chosen.sum())
     selected = _selected(data, rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
-    for index, tpsf in _batches(selected, block_pixels):
+    for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
         lifetimes = predictor.lifetimes(tpsf)
         for name, image in maps.items():
             image.reshape(-1)[index] = getattr(lifetimes, name)

@@ -110,3 +110,14 @@ def test_listing_and_versions_start_without_heavy_packages():
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_its_help_without_the_training_extra(name):
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(['jax', 'jaxlib', 'optax']));"
+        f"from seq2seqlite.cli.app import main; sys.exit(main([{name!r}, '--help']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "--json" in done.stdout

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,17 @@ def reference_set(instrument: str | Path, /, *, n: int) -> DecaySet:
     return simulated_set(load_instrument(instrument), n, seed=REFERENCE_SEED, split="reference")
 
 
-def simulated_set(instrument: Instrument, n: int, /, *, seed: int, split: str) -> DecaySet:
-    """Return ``n`` simulated decays with truth and manifest."""
-    decays = Simulator(instrument, seed=seed, split=split).decays(n)
+def simulated_set(
+    instrument: Instrument,
+    n: int,
+    /,
+    *,
+    seed: int,
+    split: str,
+    progress: Callable[[int, int], None] | None = None,
+) -> DecaySet:
+    """Return ``n`` simulated decays with truth and manifest (see :meth:`Simulator.decays`)."""
+    decays = Simulator(instrument, seed=seed, split=split).decays(n, progress=progress)
     truth = Lifetimes(decays.tau_mean_ns, decays.tau_short_ns, decays.tau_long_ns, decays.amplitude_fraction)
     manifest = {
         "instrument": instrument.to_dict(),
@@ -101,7 +110,7 @@ def read_decay_set(path: str | Path, /) -> DecaySet:
     if not file.is_file():
         raise InputError(f"data file {file} does not exist")
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise InputError(f"{file} is not an .npz file of plain arrays, or was cut short ({error})") from None

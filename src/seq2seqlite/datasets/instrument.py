@@ -281,7 +281,7 @@ def _convert(key: str, value: Any, kind: Any) -> Any:
 def _check_keys(name: str, table: Mapping[str, Any], known: set[str], *, required: set[str]) -> None:
     for key in table:
         if key not in known:
-            raise InputError(f"{name}.{key} is unknown; known are {', '.join(sorted(known))}")
+            raise InputError(f"{name} has an unknown key {key!r}; known are {', '.join(sorted(known))}")
     for key in sorted(required):
         if key not in table:
             raise InputError(f"{name}.{key} is missing")

@@ -46,8 +46,9 @@ def _read_sdt(file: Path) -> tuple[np.ndarray, float | None]:
     import sdtfile
 
     try:
-        sdt = sdtfile.SdtFile(file)
-        blocks = [(np.asarray(data), np.asarray(time)) for data, time in zip(sdt.data, sdt.times, strict=True)]
+        with file.open("rb") as opened:
+            sdt = sdtfile.SdtFile(opened)
+            blocks = [(np.asarray(data), np.asarray(time)) for data, time in zip(sdt.data, sdt.times, strict=True)]
     except Exception as error:  # the reader raises whatever the broken bytes lead it to
         raise InputError(f"IRF file {file} cannot be read as SDT: {error}") from None
     filled = [(data.reshape(-1, data.shape[-1]).sum(axis=0), time) for data, time in blocks if data.any()]
@@ -61,9 +62,11 @@ def _read_text(file: Path) -> tuple[np.ndarray, float | None]:
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").replace(",", " ").replace(";", " ").splitlines()
         rows = [row for line in lines if (row := _numbers(line))]
-        table = np.array([row for row in rows if len(row) == len(rows[-1])])
-    except (ValueError, IndexError):
-        raise InputError(f"IRF file {file} is not a table of numbers") from None
+    except OSError as error:
+        raise InputError(f"IRF file {file} cannot be read: {error.strerror}") from None
+    if not rows:
+        raise InputError(f"IRF file {file} is not a table of numbers")
+    table = np.array([row for row in rows if len(row) == len(rows[-1])])
     if table.ndim != 2 or table.shape[1] > 2:
         raise InputError(f"IRF file {file} must have one column (counts) or two (time in ns, counts)")
     if table.shape[1] == 1:

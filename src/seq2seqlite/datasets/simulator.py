@@ -1,7 +1,7 @@
 """The simulator: decays of an instrument in any number, vectorised, reproducible from a seed."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -9,6 +9,7 @@ from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from seq2seqlite.datasets.instrument import Instrument
 from seq2seqlite.decay import BASELINE_GATES, ForwardModel, Irf, harmonics_needed, rising_edge_ns, sfd_from_lifetimes
@@ -97,7 +98,9 @@ class Simulator:
         if self.seed < 0:
             raise InputError(f"seed={self.seed} must be >= 0")
 
-    def decays(self, n: int, /, *, n_threads: int | None = None) -> Decays:
+    def decays(
+        self, n: int, /, *, n_threads: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Decays:
         """Return the first ``n`` decays of the split.
 
         Parameters
@@ -106,13 +109,19 @@ class Simulator:
             How many.
         n_threads : int, optional
             Threads; default: one a core. Does not change the result.
+        progress : callable, optional
+            Called with the decays made and their number.
         """
         if n < 1:
             raise InputError(f"n={n} decays must be >= 1")
-        chunks = range(-(-n // CHUNK))
-        _ = self.irf_coefficients, self._forward._synthesis  # made once, before the threads share them
-        with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool:
-            return Decays.joined(list(pool.map(self.chunk, chunks)))[:n]
+        chunks = []
+        with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool, threadpool_limits(1, user_api="blas"):
+            self.chunk(0, n=1)  # makes what the threads then share
+            for chunk in pool.map(self.chunk, range(-(-n // CHUNK))):
+                chunks.append(chunk)
+                if progress is not None:
+                    progress(min(n, len(chunks) * CHUNK), n)
+        return Decays.joined(chunks)[:n]
 
     def stream(self, *, batch: int, start: int = 0) -> Iterator[Decays]:
         """Yield batches without end, from batch number ``start``; batch ``i`` is always the same one.

@@ -87,7 +87,8 @@ def read_model_file(path: str | Path, /) -> ModelFile:
     if not file.is_file():
         raise InputError(f"model file {file} does not exist")
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        # NumPy leaves a file that it opened itself, and cannot read, open.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             header = json.loads(str(archive[HEADER]))
             parameters = {name: archive[name] for name in archive.files if name != HEADER}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:

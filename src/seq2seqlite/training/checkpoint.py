@@ -39,7 +39,7 @@ def read_checkpoint(
         If the file cannot be read or belongs to another recipe.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             header = json.loads(str(archive["header"]))
             if header["recipe"] != recipe:
                 raise InputError(f"checkpoint {path} is of another recipe; name another file, or delete it to start again")

@@ -1,0 +1,46 @@
+"""``seq2seqlite models``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from seq2seqlite.cli.output import write_json
+from seq2seqlite.models import model_card, model_names
+
+__all__ = ["models"]
+
+
+def models(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the list to FILE.")
+    ] = None,
+) -> None:
+    """List the models that come with the package, with what their cards say."""
+    rows = {name: _row(model_card(name)) for name in model_names()}
+    table = Table("model", "instrument", "parameters", "total RMSE", "decays seen")
+    for name, row in rows.items():
+        table.add_row(
+            name,
+            row["instrument"],
+            str(row["parameters"]),
+            f"{row['total']['rmse']:.5f}",
+            str(row["training"]["decays"]),
+        )
+    Console().print(table)
+    write_json(json_file, {"models": rows})
+
+
+def _row(card: dict[str, Any]) -> dict[str, Any]:
+    metrics = card["reference"]["metrics"]
+    return {
+        "instrument": card["instrument"]["name"],
+        "parameters": card["parameters"],
+        "macs_per_pixel": card["macs_per_decay"],
+        **{channel: metrics[channel] for channel in ("total", "short", "long")},
+        "lifetime": metrics["lifetime"],
+        "training": {key: value for key, value in card["training"].items() if key != "curve"},
+        "licence": card["licence"],
+    }

@@ -1,0 +1,40 @@
+"""The progress bar of long commands, on stderr."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+__all__ = ["progress_bar"]
+
+
+@contextmanager
+def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
+    """Show a bar with the time left; give a function that moves it.
+
+    Parameters
+    ----------
+    label : str
+        What is going on.
+
+    Yields
+    ------
+    callable
+        Called with what is done, of how much, and optionally the present loss.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+
+        def move(done: int, total: int, loss: float | None = None) -> None:
+            description = label if loss is None else f"{label}, loss {loss:.3g}"
+            bar.update(task, completed=done, total=total, description=description)
+
+        yield move

@@ -1,0 +1,34 @@
+"""``seq2seqlite simulate``."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.progress import progress_bar
+from seq2seqlite.datasets import SPLITS, load_instrument, simulated_set, write_decay_set
+
+__all__ = ["simulate"]
+
+
+def simulate(
+    instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Compressed .npz to write.")],
+    n: Annotated[int, typer.Option("--n", help="Decays.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 1,
+    split: Annotated[str, typer.Option(help=f"IRF bank and random streams: {', '.join(SPLITS)}.")] = "train",
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the manifest to FILE.")
+    ] = None,
+) -> None:
+    """Simulate decays of an instrument, with their truth and a manifest."""
+    described = load_instrument(instrument)
+    with progress_bar("simulating") as progress:
+        began = time.perf_counter()
+        data = simulated_set(described, n, seed=seed, split=split, progress=progress)
+        rate = n / (time.perf_counter() - began)
+    write_decay_set(out, data)
+    typer.echo(f"{out}: {n} decays of {described.name}, {int(data.tpsf.sum())} photons, {rate:.0f} decays/s simulated")
+    write_json(json_file, {**(data.manifest or {}), "file": out, "decays_per_second": rate})

@@ -1,0 +1,133 @@
+"""The forward model against closed forms."""
+
+import numpy as np
+import pytest
+from scipy.special import erfc
+
+from seq2seqlite.decay import (
+    ForwardModel,
+    MeasuredIrf,
+    ParametricIrf,
+    TimeAxis,
+    expected_tpsf,
+    harmonics_needed,
+    mean_arrival_ns,
+)
+from seq2seqlite.errors import InputError
+
+# The Fourier series is cut where a Gaussian IRF has fallen by 4e-6 and gate and decay by 100 more.
+SERIES_TOLERANCE = 1e-6
+PERIOD = TimeAxis(n_gates=125, gate_width_ns=0.1, period_ns=12.5)
+
+
+def gaussian_convolved_exponential(times_ns, *, tau_ns, center_ns, sigma_ns):
+    """Rate of a unit-area exponential convolved with a Gaussian, one pulse (exponentially modified Gaussian)."""
+    x = (times_ns - center_ns) / sigma_ns
+    ratio = sigma_ns / tau_ns
+    return np.exp(ratio**2 / 2 - x * ratio) * erfc((ratio - x) / np.sqrt(2)) / (2 * tau_ns)
+
+
+@pytest.mark.parametrize("tau_ns", [0.1, 0.5, 2.0, 6.0])
+@pytest.mark.parametrize("fwhm_ns", [0.1, 0.3])
+def test_mono_exponential_is_the_periodic_closed_form_integrated_over_the_gate(tau_ns, fwhm_ns):
+    axis = TimeAxis(n_gates=100, gate_width_ns=0.12, period_ns=12.5, gate_length_ns=0.3)
+    irf = ParametricIrf(center_ns=1.5, fwhm_ns=fwhm_ns)
+    nodes, weights = np.polynomial.legendre.leggauss(24)
+    times = axis.starts_ns[:, None] + 0.15 * (nodes + 1)
+    rate = sum(
+        gaussian_convolved_exponential(
+            times + pulse * axis.period_ns, tau_ns=tau_ns, center_ns=1.5, sigma_ns=irf.narrowest_sigma_ns
+        )
+        for pulse in range(-1, 16)
+    )
+    expected = 0.15 * rate @ weights
+    actual = expected_tpsf([1.0], [tau_ns], axis=axis, irf=irf)
+    np.testing.assert_allclose(actual, expected, atol=SERIES_TOLERANCE)
+
+
+def test_photons_are_conserved_and_background_adds():
+    irf = ParametricIrf(center_ns=1.5, fwhm_ns=0.2, tail_fraction=0.3, tail_ns=0.4)
+    tpsf = expected_tpsf([[0.3, 0.7]], [[0.4, 5.0]], axis=PERIOD, irf=irf, photons=[1000.0], background=[2.0])
+    assert tpsf.sum() == pytest.approx(1000 + 2 * 125, rel=1e-9)
+
+
+def test_wide_gates_count_a_photon_once_for_each_gate_that_is_open():
+    wide = TimeAxis(n_gates=125, gate_width_ns=0.1, period_ns=12.5, gate_length_ns=0.3)
+    tpsf = expected_tpsf([1.0], [2.0], axis=wide, irf=ParametricIrf(1.5, 0.2), photons=1000)
+    assert tpsf.sum() == pytest.approx(3000, rel=1e-9)
+
+
+def test_mean_arrival_is_delay_plus_lifetime_where_the_decay_fits_the_period():
+    axis = TimeAxis(n_gates=2000, gate_width_ns=0.05, period_ns=100.0)
+    irf = ParametricIrf(center_ns=1.5, fwhm_ns=0.3, tail_fraction=0.5, tail_ns=0.4)
+    tpsf = expected_tpsf([0.4, 0.6], [0.5, 3.0], axis=axis, irf=irf)
+    intensity_mean_tau = (0.4 * 0.5**2 + 0.6 * 3.0**2) / (0.4 * 0.5 + 0.6 * 3.0)
+    middle = axis.starts_ns + 0.025
+    assert mean_arrival_ns(tpsf, axis_ns=middle) == pytest.approx(irf.mean_ns + intensity_mean_tau, abs=1e-5)
+
+
+def test_steady_state_holds_the_tails_of_earlier_pulses():
+    irf = ParametricIrf(center_ns=1.5, fwhm_ns=0.2)
+    tpsf = expected_tpsf([1.0], [6.0], axis=PERIOD, irf=irf)
+    # Long after the pulse the periodic decay is an exponential divided by 1 - exp(-T / tau).
+    late = PERIOD.starts_ns > 4
+    sigma = irf.narrowest_sigma_ns
+    start = np.exp(-(PERIOD.starts_ns - 1.5) / 6 + (sigma / 6) ** 2 / 2)
+    closed = start * (1 - np.exp(-0.1 / 6)) / (1 - np.exp(-12.5 / 6))
+    np.testing.assert_allclose(tpsf[late], closed[late], atol=SERIES_TOLERANCE)
+
+
+def test_irf_with_finer_bins_than_the_gates_gives_what_its_formula_gives():
+    bin_width_ns = 12.5 / 4096
+    centers = (np.arange(4096) + 0.5) * bin_width_ns
+    sigma = ParametricIrf(1.5, 0.2).narrowest_sigma_ns
+    measured = MeasuredIrf(np.exp(-0.5 * ((centers - 1.5) / sigma) ** 2), bin_width_ns=bin_width_ns)
+    for tau_ns in (0.3, 3.0):
+        from_bins = expected_tpsf([1.0], [tau_ns], axis=PERIOD, irf=measured)
+        from_formula = expected_tpsf([1.0], [tau_ns], axis=PERIOD, irf=ParametricIrf(1.5, 0.2))
+        np.testing.assert_allclose(from_bins, from_formula, atol=5e-6)  # its bins widen it by their width
+
+
+def test_irf_moves_and_widens_as_asked():
+    measured = MeasuredIrf([0, 0, 0, 1, 2, 1, 0, 0, 0], bin_width_ns=0.05)
+    changed = measured.changed(mean_ns=2.0, extra_fwhm_ns=0.3)
+    assert changed.mean_ns == pytest.approx(2.0)
+    omega = 2 * np.pi / 12.5
+    ratio = changed.coefficients(1, period_ns=12.5)[1] / measured.coefficients(1, period_ns=12.5)[1]
+    sigma = 0.3 / np.sqrt(8 * np.log(2))
+    moved = np.exp(-1j * omega * (2.0 - measured.mean_ns) - 0.5 * (omega * sigma) ** 2)
+    assert ratio == pytest.approx(moved, rel=1e-12)
+
+
+def test_many_decays_equal_one_at_a_time():
+    rng = np.random.default_rng(0)
+    irf = ParametricIrf(1.5, 0.2)
+    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=12.5)
+    model, coefficients = ForwardModel(PERIOD, n_harmonics), irf.coefficients(n_harmonics, period_ns=12.5)
+    amplitudes, taus = rng.random((3, 70, 2)), rng.uniform(0.1, 5, (3, 70, 2))
+    together = model.tpsf(amplitudes, taus, coefficients)
+    assert together.shape == (3, 70, 125)
+    alone = model.tpsf(amplitudes[2, 69], taus[2, 69], coefficients)
+    np.testing.assert_allclose(together[2, 69], alone, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: TimeAxis(135, 0.09, 12.0), r"n_gates=135 x gate_width_ns=0.09 = 12.15 ns is longer than period_ns=12.0"),
+        (lambda: TimeAxis(1, 0.09, 12.5), "n_gates=1 must be >= 2"),
+        (lambda: TimeAxis(135, float("nan"), 12.5), "gate_width_ns=nan must be finite and > 0"),
+        (lambda: ParametricIrf(1.0, 0.0), "fwhm_ns=0.0 must be finite and > 0"),
+        (lambda: MeasuredIrf([1, -1, 3], bin_width_ns=0.1), "the IRF has negative or NaN counts"),
+        (lambda: MeasuredIrf([3, 3, 3], bin_width_ns=0.1), "the IRF is flat"),
+        (
+            lambda: expected_tpsf([1.0], [1.0], axis=PERIOD, irf=MeasuredIrf(np.arange(300.0), bin_width_ns=0.1)),
+            r"the IRF extends over [\d.]+ ns, longer than the laser period of 12.5 ns",
+        ),
+        (lambda: expected_tpsf([1.0], [0.0], axis=PERIOD, irf=ParametricIrf(1, 0.2)), "lifetimes must be > 0 ns, not 0.0"),
+        (lambda: expected_tpsf([-1.0], [1.0], axis=PERIOD, irf=ParametricIrf(1, 0.2)), "amplitudes must be >= 0"),
+    ],
+)
+def test_bad_input_says_value_and_rule(call, text):
+    with pytest.raises(InputError, match=text):
+        call()

@@ -1,0 +1,147 @@
+"""The training loop on tiny networks."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.training import Recipe, evaluate_decays, load_recipe, recipe_names
+from seq2seqlite.training.loop import train
+from seq2seqlite.datasets import load_instrument, simulated_set
+
+TINY = Recipe(
+    name="tiny",
+    instrument="swissspad3",
+    layers=(6,),
+    cell="lite",
+    steps=24,
+    batch=32,
+    warmup_steps=2,
+    learning_rate=0.02,
+    validation_decays=64,
+    validation_every=6,
+)
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_loss_falls_and_the_curve_is_recorded():
+    result = train(TINY)
+    losses = [row["validation_loss"] for row in result.curve]
+    assert [row["step"] for row in result.curve] == [6, 12, 18, 24]
+    assert losses[-1] < 0.7 * losses[0]
+    assert result.summary["decays"] == 24 * 32
+    assert result.summary["best_validation_loss"] == min(losses)
+    assert result.model.name == "tiny"
+
+
+def test_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seqlite.training.loop.CHECKPOINT_SECONDS", 0.0)
+    whole = train(TINY)
+
+    def stop(step, steps, loss):
+        if step == 14:
+            raise Stopped
+
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(Stopped):
+        train(TINY, checkpoint=checkpoint, progress=stop)
+    steps = []
+    resumed = train(TINY, checkpoint=checkpoint, progress=lambda step, steps_, loss: steps.append(step))
+    assert steps[0] == 14  # the step whose end was never saved is done again
+    assert resumed.curve == whole.curve
+    for name, value in whole.model.content.parameters.items():
+        np.testing.assert_array_equal(resumed.model.content.parameters[name], value)
+
+
+def test_checkpoint_of_another_recipe_or_broken_is_refused(tmp_path):
+    checkpoint = tmp_path / "checkpoint.npz"
+    train(dataclasses.replace(TINY, steps=4), checkpoint=checkpoint)
+    with pytest.raises(InputError, match="checkpoint.npz is of another recipe; name another file, or delete it"):
+        train(TINY, checkpoint=checkpoint)
+    checkpoint.write_bytes(checkpoint.read_bytes()[:500])
+    with pytest.raises(InputError, match="checkpoint.npz cannot be read"):
+        train(TINY, checkpoint=checkpoint)
+
+
+def test_student_learns_a_teachers_output(tmp_path):
+    teacher = train(dataclasses.replace(TINY, name="teacher", layers=(8,), cell="standard", steps=30)).model
+    teacher.write(tmp_path / "teacher.npz")
+    data = simulated_set(load_instrument("swissspad3"), 300, seed=5, split="validation")
+
+    def distance(weight):
+        recipe = dataclasses.replace(TINY, steps=60, teacher=str(tmp_path / "teacher.npz"), teacher_weight=weight)
+        student = train(recipe).model
+        return float(np.abs(student.sfd(data.tpsf) - teacher.sfd(data.tpsf)).mean())
+
+    assert distance(1.0) < distance(0.0)
+
+
+def test_start_from_a_model_keeps_its_weights_and_patience_ends_early(tmp_path):
+    first = train(TINY).model
+    first.write(tmp_path / "first.npz")
+    recipe = dataclasses.replace(
+        TINY, start_from=str(tmp_path / "first.npz"), learning_rate=1e-12, patience=1, steps=200, validation_every=2
+    )
+    result = train(recipe)
+    assert result.summary["steps"] < 200
+    for name, value in first.content.parameters.items():
+        np.testing.assert_allclose(result.model.content.parameters[name], value, atol=1e-8)
+    with pytest.raises(InputError, match=r"they must be equal"):
+        train(dataclasses.replace(recipe, layers=(7,)))
+
+
+def test_teacher_of_another_axis_is_refused(tmp_path):
+    model = train(dataclasses.replace(TINY, steps=4)).model
+    axis = dataclasses.replace(model.axis, gate_width_ns=0.08)
+    type(model)(dataclasses.replace(model.content, axis=axis)).write(tmp_path / "other.npz")
+    with pytest.raises(InputError, match="model tiny was made for another axis"):
+        train(dataclasses.replace(TINY, teacher=str(tmp_path / "other.npz")))
+    data = simulated_set(load_instrument("swissspad3"), 3, seed=5, split="validation")
+    with pytest.raises(InputError, match="re-bin the data"):
+        evaluate_decays(type(model).read(tmp_path / "other.npz"), data)
+
+
+def test_diverged_training_says_so():
+    with pytest.raises(InputError, match="the training diverged at step 6"):
+        train(dataclasses.replace(TINY, learning_rate=1e30, clip_norm=1e30, warmup_steps=0, layers=(4,)))
+
+
+def test_every_shipped_recipe_is_valid():
+    names = recipe_names()
+    assert "seq2seqlite-tcspc-80mhz-float" in names
+    for name in names:
+        recipe = load_recipe(name)
+        assert recipe.name == name
+        assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("layres = [3]", "recipe key 'layres' is unknown; known are name, instrument"),
+        ("steps = 1.5", "steps=1.5 must be a whole number"),
+        ("learning_rate = 'fast'", "learning_rate='fast' must be a number"),
+        ("learning_rate = 0", "learning_rate=0.0 must be > 0"),
+        ("teacher_weight = 2", "teacher_weight=2.0 must be between 0 and 1"),
+        ("channel_weights = [1, 2]", r"channel_weights=\[1.0, 2.0\] must be three weights"),
+        ("teacher = 3", "teacher=3 must be a text"),
+        ("warmup_steps = 5000", "warmup_steps=5000 must be >= 0 and < steps=4000"),
+        ("steps = ", "is not valid TOML"),
+    ],
+)
+def test_bad_recipe_says_key_value_and_rule(tmp_path, text, message):
+    path = tmp_path / "recipe.toml"
+    path.write_text(f'name = "x"\ninstrument = "swissspad3"\nlayers = [4]\ncell = "lite"\n{text}\n')
+    with pytest.raises(InputError, match=message):
+        load_recipe(path)
+
+
+def test_unknown_recipe_lists_the_known(tmp_path):
+    with pytest.raises(InputError, match="recipe 'x' is unknown; choose one of seq2seq-"):
+        load_recipe("x")
+    with pytest.raises(InputError, match="recipe file .*x.toml does not exist"):
+        load_recipe(tmp_path / "x.toml")

@@ -1,19 +1,13 @@
 """``seq2seqlite image``: lifetime maps of measurements."""
 
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from seq2seqlite.cli.output import write_json
@@ -71,8 +65,7 @@ def image(
             period_ns=period_ns,
             drop=tuple(drop or ()),
         )
-        with _progress() as progress:
-            task = progress.add_task(file.name, total=None)
+        with _shown(file.name) as show:
             maps = lifetime_map(
                 data,
                 predictor,
@@ -80,7 +73,7 @@ def image(
                 binning=binning,
                 mask=mask,
                 extrapolate=extrapolate,
-                progress=partial(_show, progress, task),
+                progress=show,
             )
         summary = write_maps(maps, folder)
         summaries.append(summary)
@@ -88,10 +81,6 @@ def image(
         for path in summary["files"]:
             print(path)
     write_json(json, summaries[0] if len(summaries) == 1 else {"images": summaries})
-
-
-def _show(progress: Progress, task: TaskID, done: int, total: int) -> None:
-    progress.update(task, completed=done, total=total)
 
 
 def _folders(files: list[Path], out: Path) -> list[Path]:
@@ -106,15 +95,22 @@ def _folders(files: list[Path], out: Path) -> list[Path]:
     return folders
 
 
-def _progress() -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pixels"),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True))
+@contextmanager
+def _shown(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows pixels done and to do; the bar begins with its first call, after the checks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Console(stderr=True))
+    task = progress.add_task(name, total=None)
+
+    def show(done: int, total: int) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield show
+    finally:
+        if progress.live.is_started:
+            progress.stop()
 
 
 def _table(file: Path, summary: dict[str, Any]) -> Table:

@@ -9,9 +9,9 @@ __all__ = ["live_bins"]
 NEIGHBOURHOOD_NS = 0.3
 # So many expected photons make a run of zeros impossible (probability below 1e-8).
 MIN_EXPECTED = 20.0
-# The level there has to be flat within this factor: neither the toe of an IRF nor a fast decay that ends in
-# zeros is.
-FLAT_FACTOR = 2.0
+# Towards the run the level may fall to this share, not more: the toe of an IRF and the end of a fast decay
+# fade, a limit cuts.
+MIN_LEVEL_AT_LIMIT = 0.4
 
 
 def live_bins(decay: ArrayLike, /, *, gate_width_ns: float) -> slice:
@@ -49,13 +49,14 @@ def live_bins(decay: ArrayLike, /, *, gate_width_ns: float) -> slice:
     before_edge = (
         counts[first : first + 1 + reach].max() < counts.max() / 2
     )  # without IRF the first bins are the peak
-    start = first + 1 if before_edge and _is_silent(first, leading) else 0
+    start = first + 1 if before_edge and _is_silent(first, leading[::-1]) else 0
     end = last - 1 if _is_silent(counts.size - last, trailing) else counts.size
     return slice(start, end)
 
 
-def _is_silent(run: int, beside: NDArray[np.float64]) -> bool:
-    level = float(np.mean(beside)) if beside.size else 0.0
-    if level * min(run, beside.size) < MIN_EXPECTED:
+def _is_silent(run: int, towards: NDArray[np.float64]) -> bool:
+    """Return whether ``run`` zeros follow impossibly on the counts ``towards`` them."""
+    if towards.size < 2 or towards.mean() * min(run, towards.size) < MIN_EXPECTED:
         return False
-    return bool(beside.max() <= FLAT_FACTOR * level + 5.0 * np.sqrt(level))
+    far, near = np.array_split(towards, 2)
+    return bool(near.mean() >= MIN_LEVEL_AT_LIMIT * far.mean())

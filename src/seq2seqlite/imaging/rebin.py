@@ -81,7 +81,7 @@ class Rebinning:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as a dictionary for JSON."""
-        return asdict(self)
+        return asdict(self) | {"live_bins": list(self.live_bins)}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """
     import sdtfile
 
-    with reading(path, "SDT"), sdtfile.SdtFile(path) as sdt:
+    with reading(path, "SDT"), path.open("rb") as stream, sdtfile.SdtFile(stream) as sdt:
         blocks = list(sdt.data)
         index = _block_index(path, options.block, blocks)
         counts, times = blocks[index], sdt.times[index]
@@ -81,7 +81,7 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return a TCSPC histogram of a Leica LIF file, as far as liffile decodes it."""
     import liffile
 
-    with reading(path, "LIF"), liffile.LifFile(path) as lif:
+    with reading(path, "LIF"), path.open("rb") as stream, liffile.LifFile(stream) as lif:
         images: list[Any] = [image for image in lif.images if "H" in image.dims]
         if not images:
             raise InputError(

@@ -190,8 +190,6 @@ def test_measured_images_become_maps(
     settings: dict[str, Any],
     filled: str,
 ) -> None:
-    if name.startswith("ics"):
-        pytest.importorskip("diplib")
     maps = lifetime_map(load(shared_data / name, **options), predictor, **settings)
     done = maps.attrs["rebinning"]
     assert done.filled == filled

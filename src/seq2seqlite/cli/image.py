@@ -97,7 +97,7 @@ def _folders(files: list[Path], out: Path) -> list[Path]:
 
 @contextmanager
 def _shown(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows pixels done and to do; the bar begins with its first call, after the checks."""
+    """Give a function that shows pixels done and to do; the bar begins with its first call."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(stderr=True))
     task = progress.add_task(name, total=None)

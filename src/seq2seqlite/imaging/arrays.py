@@ -107,7 +107,7 @@ def _from_fields(path: Path, file_format: str, fields: dict[str, Any], options: 
         source=path,
         file_format=file_format,
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
-        period_ns=options.period_ns if options.period_ns is not None else period,
+        period_ns=options.period_or(period),
     )
 
 

@@ -75,7 +75,7 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
         source=folder,
         file_format="gate series",
         gate_width_ns=width,
-        period_ns=options.period_ns or recorded.get("period_ns"),
+        period_ns=options.period_or(recorded.get("period_ns")),
         start_ns=first_ns or 0.0,
     )
 

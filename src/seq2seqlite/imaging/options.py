@@ -21,6 +21,10 @@ class ReadOptions:
     frame: int = -1
     drop: tuple[str, ...] = ()
 
+    def period_or(self, stored_ns: float | None, /) -> float | None:
+        """Return the period that the user gives, else the one stored, if any."""
+        return stored_ns if self.period_ns is None else self.period_ns
+
 
 @contextmanager
 def reading(path: Path, file_format: str, /) -> Iterator[None]:

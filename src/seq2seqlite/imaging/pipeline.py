@@ -44,8 +44,8 @@ def lifetime_map(
     predictor : Predictor
         Model.
     min_photons : float
-        Pixels with fewer counts, after binning, are left out. The default of 100 bounds the error of a
-        lifetime to 10 % at best.
+        Pixels with fewer counts, after binning, are left out. At the default of 100 photons a lifetime has an
+        error of 10 % at best.
     binning : int
         Each pixel is analysed with its (2 binning + 1)² neighbours; the image keeps its size.
     mask : path-like or array_like, optional
@@ -95,22 +95,24 @@ def lifetime_map(
         if progress is not None:
             progress(done, todo)
     maps["intensity"] = found.intensity.astype(np.float32)
+    done_how = {
+        "model": predictor.name,
+        "predictor": predictor.kind,
+        "rebinning": rebinner.done,
+        "min_photons": float(min_photons),
+        "binning": int(binning),
+        "pixels": int(chosen.size),
+        "pixels_analysed": todo,
+        "pixels_saturated": int(found.saturated.sum()),
+        "seconds": time.perf_counter() - began,
+    }
+    return _dataset(maps, dict(data.attrs) | done_how)
+
+
+def _dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any]) -> xr.Dataset:
     units = LIFETIME_MAPS | {"intensity": "photons"}
-    return xr.Dataset(
-        {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()},
-        attrs=dict(data.attrs)
-        | {
-            "model": predictor.name,
-            "predictor": predictor.kind,
-            "rebinning": rebinner.done,
-            "min_photons": float(min_photons),
-            "binning": int(binning),
-            "pixels": int(chosen.size),
-            "pixels_analysed": todo,
-            "pixels_saturated": int(found.saturated.sum()),
-            "seconds": time.perf_counter() - began,
-        },
-    )
+    variables = {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()}
+    return xr.Dataset(variables, attrs=attrs)
 
 
 def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None:

@@ -106,9 +106,8 @@ class Rebinner:
 
     @cached_property
     def _sparse(self) -> Any:
-        return csr_array(
-            self.matrix.T
-        )  # a bin falls into two or three gates: 40 times less work than the whole matrix
+        # A bin falls into two or three gates: 40 times less work than with the whole matrix.
+        return csr_array(self.matrix.T)
 
 
 def plan_rebinning(

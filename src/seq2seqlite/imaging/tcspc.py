@@ -33,6 +33,10 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
             )
         by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
         index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
+        if ptu.is_image and options.frame >= ptu.shape[0]:
+            raise InputError(
+                f"{path}: frame={options.frame} must be below its {ptu.shape[0]} frames, or -1 for all"
+            )
         if ptu.is_image:
             counts = ptu.decode_image(
                 frame=options.frame, channel=index, dtime=0, dtype=np.uint32, keepdims=False
@@ -47,7 +51,7 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
         source=path,
         file_format="PTU",
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, stored_width),
-        period_ns=options.period_ns or (1e9 / frequency if frequency > 0 else None),
+        period_ns=options.period_or(1e9 / frequency if frequency > 0 else None),
         photons_in_file=int(by_channel[index]),
         pixel_size_um=float(step[0]) * 1e6 if step.size and step[0] > 0 else None,
     )
@@ -73,7 +77,7 @@ def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
         source=path,
         file_format="SDT",
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, float(times[1] - times[0]) * 1e9),
-        period_ns=options.period_ns or period,
+        period_ns=options.period_or(period),
     )
 
 
@@ -106,7 +110,7 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
         source=path,
         file_format="LIF",
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
-        period_ns=options.period_ns or period,
+        period_ns=options.period_or(period),
     )
 
 

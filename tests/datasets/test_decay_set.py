@@ -3,13 +3,23 @@
 import numpy as np
 import pytest
 
-from seq2seqlite.datasets import load_instrument, read_decay_set, reference_set, simulated_set, write_decay_set
+from seq2seqlite.datasets import (
+    load_instrument,
+    read_decay_set,
+    reference_set,
+    simulated_set,
+    write_decay_set,
+)
 from seq2seqlite.errors import InputError
 
 
 def plain(**changes):
     arrays = {"tpsf": np.ones((4, 135), np.int32), "gate_width_ns": 0.09, "period_ns": 12.5}
-    truth = {"tau_short_ns": np.ones(4), "tau_long_ns": np.full(4, 2.0), "amplitude_fraction": np.full(4, 0.25)}
+    truth = {
+        "tau_short_ns": np.ones(4),
+        "tau_long_ns": np.full(4, 2.0),
+        "amplitude_fraction": np.full(4, 0.25),
+    }
     arrays = {**arrays, **truth, **changes}
     return {key: value for key, value in arrays.items() if value is not None}
 
@@ -19,15 +29,18 @@ def test_stored_set_comes_back_with_its_manifest(tmp_path):
     write_decay_set(tmp_path / "set.npz", data)
     back = read_decay_set(tmp_path / "set.npz")
     np.testing.assert_array_equal(back.tpsf, data.tpsf)
+    assert back.truth is not None
+    assert data.truth is not None
     np.testing.assert_array_equal(back.truth.tau_mean_ns, data.truth.tau_mean_ns)
     assert back.axis == data.axis
+    assert back.manifest is not None
     assert back.manifest["seed"] == 7
     assert back.manifest["instrument"]["name"] == "swissspad3"
 
 
 def test_reference_set_is_always_the_same():
     first, second = (reference_set("tcspc-80mhz", n=100) for _ in range(2))
-    assert first.manifest["sha256"] == second.manifest["sha256"]
+    assert first.sha256 == second.sha256
 
 
 def test_changed_set_is_refused(tmp_path):
@@ -43,7 +56,9 @@ def test_changed_set_is_refused(tmp_path):
 
 def test_plain_file_with_and_without_truth(tmp_path):
     np.savez(tmp_path / "a.npz", **plain())
-    np.testing.assert_allclose(read_decay_set(tmp_path / "a.npz").truth.tau_mean_ns, 1.75)
+    truth = read_decay_set(tmp_path / "a.npz").truth
+    assert truth is not None
+    np.testing.assert_allclose(truth.tau_mean_ns, 1.75)
     np.savez(tmp_path / "b.npz", **plain(tau_short_ns=None, tau_long_ns=None, amplitude_fraction=None))
     assert read_decay_set(tmp_path / "b.npz").truth is None
 

@@ -17,7 +17,9 @@ def one_decay_instrument(**decays):
         name="fixed",
         axis=AXIS,
         irf=IrfRanges(center_ns=(1.5, 1.5), fwhm_ns=(0.2, 0.2), n_irfs=1),
-        decays=DecayRanges(**{"tau_ns": (2.0, 2.0), "photons": (1000.0, 1000.0), "background": (0.04, 0.04), **decays}),
+        decays=DecayRanges(
+            **{"tau_ns": (2.0, 2.0), "photons": (1000.0, 1000.0), "background": (0.04, 0.04), **decays}
+        ),
         detector=PhotonCountingDetector(),
     )
 
@@ -38,7 +40,10 @@ def test_a_decay_depends_on_seed_and_split_not_on_threads_or_length():
     first = simulator.decays(5000, n_threads=1)
     np.testing.assert_array_equal(first.tpsf, simulator.decays(6000, n_threads=3).tpsf[:5000])
     np.testing.assert_array_equal(first.tpsf, Simulator(instrument, seed=5, split="train").decays(5000).tpsf)
-    for other in (Simulator(instrument, seed=6, split="train"), Simulator(instrument, seed=5, split="reference")):
+    for other in (
+        Simulator(instrument, seed=6, split="train"),
+        Simulator(instrument, seed=5, split="reference"),
+    ):
         assert (other.decays(100).tpsf != first.tpsf[:100]).any()
 
 
@@ -52,7 +57,10 @@ def test_stream_starts_anywhere():
 
 def test_irf_banks_of_the_splits_share_no_irf():
     banks = [
-        {tuple(row[1:4]) for row in Simulator(load_instrument("tcspc-80mhz"), seed=1, split=split).irf_coefficients}
+        {
+            tuple(row[1:4])
+            for row in Simulator(load_instrument("tcspc-80mhz"), seed=1, split=split).irf_coefficients
+        }
         for split in ("train", "validation", "reference")
     ]
     assert all(len(bank) == 512 for bank in banks)
@@ -94,7 +102,10 @@ def test_baseline_gates_end_before_an_early_edge():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda i: Simulator(i, seed=1, split="test"), "split='test' is unknown; choose one of train, validation, reference"),
+        (
+            lambda i: Simulator(i, seed=1, split="test"),
+            "split='test' is unknown; choose one of train, validation, reference",
+        ),
         (lambda i: Simulator(i, seed=-1, split="train"), "seed=-1 must be >= 0"),
         (lambda i: Simulator(i, seed=1, split="train").decays(0), "n=0 decays must be >= 1"),
     ],

@@ -18,7 +18,9 @@ def test_edge_follows_a_circular_shift(shift):
     assert edge == pytest.approx(1.4, abs=0.1)
 
 
-@pytest.mark.parametrize("counts", [np.full(125, 100), np.zeros(125), np.random.default_rng(0).poisson(1000, 125)])
+@pytest.mark.parametrize(
+    "counts", [np.full(125, 100), np.zeros(125), np.random.default_rng(0).poisson(1000, 125)]
+)
 def test_flat_decay_has_no_edge(counts):
     with pytest.raises(InputError, match="no rising edge: the decay is flat within its noise"):
         rising_edge_ns(counts, bin_width_ns=0.1)

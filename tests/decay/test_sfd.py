@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seqlite.decay import (
+    ParametricIrf,
     TimeAxis,
     amplitude_fraction_from_intensity,
     expected_tpsf,
     intensity_fraction_from_amplitude,
     lifetimes_from_sfd,
-    ParametricIrf,
     sfd_from_lifetimes,
 )
 from seq2seqlite.errors import InputError
@@ -29,7 +29,9 @@ def test_lifetimes_come_back_from_the_sfd_also_where_window_or_gate_is_too_coars
     np.testing.assert_allclose(result.tau_short_ns, short, rtol=TABLE_TOLERANCE)
     np.testing.assert_allclose(result.tau_long_ns, long, rtol=TABLE_TOLERANCE)
     np.testing.assert_allclose(result.amplitude_fraction, fraction, rtol=1e-12)
-    np.testing.assert_allclose(result.tau_mean_ns, fraction * short + (1 - fraction) * long, rtol=TABLE_TOLERANCE)
+    np.testing.assert_allclose(
+        result.tau_mean_ns, fraction * short + (1 - fraction) * long, rtol=TABLE_TOLERANCE
+    )
 
 
 def test_absent_component_has_no_lifetime_but_the_mean_has():
@@ -52,7 +54,9 @@ def test_sfd_of_another_axis_is_refused():
 def test_fractions_convert_back(amplitude_fraction, tau_short_ns, tau_long_ns):
     taus = {"tau_short_ns": tau_short_ns, "tau_long_ns": tau_long_ns}
     intensity = intensity_fraction_from_amplitude(amplitude_fraction, **taus)
-    assert amplitude_fraction_from_intensity(intensity, **taus) == pytest.approx(amplitude_fraction, abs=1e-12)
+    assert amplitude_fraction_from_intensity(intensity, **taus) == pytest.approx(
+        amplitude_fraction, abs=1e-12
+    )
 
 
 def test_intensity_fraction_is_the_share_of_photons_in_the_simulated_histogram():

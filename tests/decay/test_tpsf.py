@@ -21,7 +21,7 @@ PERIOD = TimeAxis(n_gates=125, gate_width_ns=0.1, period_ns=12.5)
 
 
 def gaussian_convolved_exponential(times_ns, *, tau_ns, center_ns, sigma_ns):
-    """Rate of a unit-area exponential convolved with a Gaussian, one pulse (exponentially modified Gaussian)."""
+    """Rate of a unit-area exponential convolved with a Gaussian, after one pulse."""
     x = (times_ns - center_ns) / sigma_ns
     ratio = sigma_ns / tau_ns
     return np.exp(ratio**2 / 2 - x * ratio) * erfc((ratio - x) / np.sqrt(2)) / (2 * tau_ns)
@@ -114,18 +114,29 @@ def test_many_decays_equal_one_at_a_time():
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda: TimeAxis(135, 0.09, 12.0), r"n_gates=135 x gate_width_ns=0.09 = 12.15 ns is longer than period_ns=12.0"),
+        (
+            lambda: TimeAxis(135, 0.09, 12.0),
+            r"n_gates=135 x gate_width_ns=0.09 = 12.15 ns is longer than period_ns=12.0",
+        ),
         (lambda: TimeAxis(1, 0.09, 12.5), "n_gates=1 must be >= 2"),
         (lambda: TimeAxis(135, float("nan"), 12.5), "gate_width_ns=nan must be finite and > 0"),
         (lambda: ParametricIrf(1.0, 0.0), "fwhm_ns=0.0 must be finite and > 0"),
         (lambda: MeasuredIrf([1, -1, 3], bin_width_ns=0.1), "the IRF has negative or NaN counts"),
         (lambda: MeasuredIrf([3, 3, 3], bin_width_ns=0.1), "the IRF is flat"),
         (
-            lambda: expected_tpsf([1.0], [1.0], axis=PERIOD, irf=MeasuredIrf(np.arange(300.0), bin_width_ns=0.1)),
+            lambda: expected_tpsf(
+                [1.0], [1.0], axis=PERIOD, irf=MeasuredIrf(np.arange(300.0), bin_width_ns=0.1)
+            ),
             r"the IRF extends over [\d.]+ ns, longer than the laser period of 12.5 ns",
         ),
-        (lambda: expected_tpsf([1.0], [0.0], axis=PERIOD, irf=ParametricIrf(1, 0.2)), "lifetimes must be > 0 ns, not 0.0"),
-        (lambda: expected_tpsf([-1.0], [1.0], axis=PERIOD, irf=ParametricIrf(1, 0.2)), "amplitudes must be >= 0"),
+        (
+            lambda: expected_tpsf([1.0], [0.0], axis=PERIOD, irf=ParametricIrf(1, 0.2)),
+            "lifetimes must be > 0 ns, not 0.0",
+        ),
+        (
+            lambda: expected_tpsf([-1.0], [1.0], axis=PERIOD, irf=ParametricIrf(1, 0.2)),
+            "amplitudes must be >= 0",
+        ),
     ],
 )
 def test_bad_input_says_value_and_rule(call, text):

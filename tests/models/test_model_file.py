@@ -89,10 +89,14 @@ def test_file_cut_short_foreign_or_missing(model, tmp_path):
 
 
 def test_unknown_model_lists_the_known():
-    with pytest.raises(InputError, match=r"model 'best' is unknown; choose one of seq2seq.*-float.* or name a .npz file"):
+    with pytest.raises(
+        InputError, match=r"model 'best' is unknown; choose one of seq2seq.*-float.* or name a .npz file"
+    ):
         load_model("best")
 
 
 def test_other_number_of_gates_is_refused(model):
-    with pytest.raises(InputError, match=r"TPSFs of shape \(2, 31\) do not fit model tiny, which takes \(n, 30\)"):
+    with pytest.raises(
+        InputError, match=r"TPSFs of shape \(2, 31\) do not fit model tiny, which takes \(n, 30\)"
+    ):
         model.sfd(np.ones((2, 31)))

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import SEQ2SEQ, SEQ2SEQLITE, Architecture, differentiable, initial_parameters, predict_sfd
+from seq2seqlite.models import (
+    SEQ2SEQ,
+    SEQ2SEQLITE,
+    Architecture,
+    differentiable,
+    initial_parameters,
+    predict_sfd,
+)
 
 ARCHITECTURES = [Architecture((12, 8), "standard"), Architecture((9,), "lite"), Architecture((6, 5), "lite")]
 # Both compute in float32 with values near 1, over 20 gates; only the order of their sums differs.
@@ -41,8 +48,8 @@ def test_a_lite_step_by_hand():
         "head/bias": [0.0, 0.0, 0.5],
     }
     parameters = {**zero, **{name: np.array(value, np.float32) for name, value in values.items()}}
-    # Encoder: z = 0.5 * 0.4 + 0.5 = 0.7, candidate clipped to 1: h = 0.3. Decoder (idle kernel never acts): z = 0.5,
-    # reset 0, candidate 0.25: h = 0.275.
+    # Encoder: z = 0.5 * 0.4 + 0.5 = 0.7, candidate clipped to 1: h = 0.3. Decoder (idle kernel never acts): z
+    # = 0.5, reset 0, candidate 0.25: h = 0.275.
     sfd = predict_sfd(architecture, parameters, np.ones((1, 1), np.float32))
     np.testing.assert_allclose(sfd[0, :, 0], [0.275, 0.55, 0.5], rtol=1e-6)
 
@@ -64,12 +71,16 @@ def test_gradient_equals_jaxs_own(architecture, monkeypatch):
         return jnp.sum(jnp.sin(3 * differentiable.predict_sfd_jax(architecture, parameters, INPUTS)))
 
     ours = jax.grad(loss)(parameters)
-    monkeypatch.setattr(differentiable, "_standard_gru", lambda *args: differentiable._standard_scan(*args)[0])
+    monkeypatch.setattr(
+        differentiable, "_standard_gru", lambda *args: differentiable._standard_scan(*args)[0]
+    )
     monkeypatch.setattr(differentiable, "_lite_gru", lambda *args: differentiable._lite_scan(*args)[0])
     automatic = jax.grad(loss)(parameters)
     for name, gradient in automatic.items():
         scale = float(jnp.abs(gradient).max())
-        np.testing.assert_allclose(ours[name], gradient, atol=FLOAT32_TOLERANCE * max(scale, 1.0), err_msg=name)
+        np.testing.assert_allclose(
+            ours[name], gradient, atol=FLOAT32_TOLERANCE * max(scale, 1.0), err_msg=name
+        )
         assert (scale > 0) == (name != "decoder/0/kernel"), name
 
 

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from seq2seqlite.datasets import load_instrument, simulated_set
 from seq2seqlite.errors import InputError
 from seq2seqlite.training import Recipe, evaluate_decays, load_recipe, recipe_names
 from seq2seqlite.training.loop import train
-from seq2seqlite.datasets import load_instrument, simulated_set
 
 TINY = Recipe(
     name="tiny",
@@ -60,7 +60,9 @@ def test_stopped_training_goes_on_bit_for_bit(tmp_path, monkeypatch):
 def test_checkpoint_of_another_recipe_or_broken_is_refused(tmp_path):
     checkpoint = tmp_path / "checkpoint.npz"
     train(dataclasses.replace(TINY, steps=4), checkpoint=checkpoint)
-    with pytest.raises(InputError, match="checkpoint.npz is of another recipe; name another file, or delete it"):
+    with pytest.raises(
+        InputError, match="checkpoint.npz is of another recipe; name another file, or delete it"
+    ):
         train(TINY, checkpoint=checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
     with pytest.raises(InputError, match="checkpoint.npz cannot be read"):
@@ -73,7 +75,9 @@ def test_student_learns_a_teachers_output(tmp_path):
     data = simulated_set(load_instrument("swissspad3"), 300, seed=5, split="validation")
 
     def distance(weight):
-        recipe = dataclasses.replace(TINY, steps=60, teacher=str(tmp_path / "teacher.npz"), teacher_weight=weight)
+        recipe = dataclasses.replace(
+            TINY, steps=60, teacher=str(tmp_path / "teacher.npz"), teacher_weight=weight
+        )
         student = train(recipe).model
         return float(np.abs(student.sfd(data.tpsf) - teacher.sfd(data.tpsf)).mean())
 
@@ -84,7 +88,12 @@ def test_start_from_a_model_keeps_its_weights_and_patience_ends_early(tmp_path):
     first = train(TINY).model
     first.write(tmp_path / "first.npz")
     recipe = dataclasses.replace(
-        TINY, start_from=str(tmp_path / "first.npz"), learning_rate=1e-12, patience=1, steps=200, validation_every=2
+        TINY,
+        start_from=str(tmp_path / "first.npz"),
+        learning_rate=1e-12,
+        patience=1,
+        steps=200,
+        validation_every=2,
     )
     result = train(recipe)
     assert result.summary["steps"] < 200

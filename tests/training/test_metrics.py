@@ -12,7 +12,11 @@ def test_rmse_is_pooled_r2_and_l2_are_averaged_over_decays():
     predicted = truth.copy()
     predicted[0, 0, 0] += 2.0  # one gate of one decay
     metrics = sfd_metrics(predicted, truth)
-    assert metrics["total"] == {"rmse": pytest.approx(np.sqrt(4 / 8), rel=1e-5), "r2": pytest.approx(1 - 0.5 * 4 / 5), "l2": 1.0}
+    assert metrics["total"] == {
+        "rmse": pytest.approx(np.sqrt(4 / 8), rel=1e-5),
+        "r2": pytest.approx(1 - 0.5 * 4 / 5),
+        "l2": 1.0,
+    }
     assert metrics["short"] == {"rmse": 0.0, "r2": 1.0, "l2": 0.0}
 
 

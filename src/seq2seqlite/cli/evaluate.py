@@ -21,7 +21,8 @@ __all__ = ["evaluate"]
 def evaluate(
     model: Annotated[str, typer.Option(help="Shipped model or .npz file.")],
     reference: Annotated[
-        str | None, typer.Option(metavar="INSTRUMENT", help="Evaluate on the seeded reference set of this instrument.")
+        str | None,
+        typer.Option(metavar="INSTRUMENT", help="Evaluate on the seeded reference set of this instrument."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Evaluate on a stored set or a plain .npz file.")
@@ -31,15 +32,14 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model against decays whose truth is known."""
-    if (reference is None) == (data is None):
-        raise InputError("give either --reference INSTRUMENT or --data FILE")
     loaded = load_model(model)
     with Console(stderr=True).status(f"evaluating {loaded.name}"):
-        if reference is not None:
+        if reference is not None and data is None:
             metrics = evaluate_reference(loaded, reference)
-        else:
-            assert data is not None
+        elif data is not None and reference is None:
             metrics = evaluate_decays(loaded, read_decay_set(data))
+        else:
+            raise InputError("give either --reference INSTRUMENT or --data FILE")
     result = {**metrics, "parameters": loaded.architecture.n_parameters, "provenance": provenance()}
     _print(result)
     write_json(json_file, result)
@@ -47,7 +47,9 @@ def evaluate(
 
 def _print(result: dict[str, Any]) -> None:
     console = Console()
-    console.print(f"{result['model']} ({result['parameters']} parameters) on {result['n']} decays of {result['data']}")
+    console.print(
+        f"{result['model']} ({result['parameters']} parameters) on {result['n']} decays of {result['data']}"
+    )
     if "median" in result:
         for name, value in result["median"].items():
             console.print(f"  median {name}: {value:.4g}")
@@ -58,5 +60,7 @@ def _print(result: dict[str, Any]) -> None:
         channels.add_row(channel, *(f"{row[key]:.4g}" for key in ("rmse", "r2", "l2")))
     lifetimes = Table("quantity", "RMSE", "median abs. error", "bias", "n")
     for name, row in result["lifetime"].items():
-        lifetimes.add_row(name, *(f"{row[key]:.4g}" for key in ("rmse", "median_abs_error", "bias")), str(row["n"]))
+        lifetimes.add_row(
+            name, *(f"{row[key]:.4g}" for key in ("rmse", "median_abs_error", "bias")), str(row["n"])
+        )
     console.print(channels, lifetimes)

@@ -30,5 +30,5 @@ def simulate(
         data = simulated_set(described, n, seed=seed, split=split, progress=progress)
         rate = n / (time.perf_counter() - began)
     write_decay_set(out, data)
-    typer.echo(f"{out}: {n} decays of {described.name}, {int(data.tpsf.sum())} photons, {rate:.0f} decays/s simulated")
+    typer.echo(f"{out}: {n} decays of {described.name}, {int(data.tpsf.sum())} photons, {rate:.0f} decays/s")
     write_json(json_file, {**(data.manifest or {}), "file": out, "decays_per_second": rate})

@@ -39,5 +39,8 @@ def train(
     result.model.write(out / f"{described.name}.npz")
     checkpoint.unlink(missing_ok=True)
     total = card["reference"]["metrics"]["total"]["rmse"]
-    typer.echo(f"{out / described.name}.npz: {result.summary['decays']} decays seen, total RMSE {total} on the reference set")
+    typer.echo(
+        f"{out / described.name}.npz: total RMSE {total} on the reference set, "
+        f"{result.summary['decays']} decays seen"
+    )
     write_json(json_file, card)

@@ -1,4 +1,4 @@
-"""Sets of decays for evaluation: the seeded reference sets, stored sets, and plain ``.npz`` files of others."""
+"""Sets of decays for evaluation: the seeded reference sets, stored sets, plain ``.npz`` files of others."""
 
 import hashlib
 import json
@@ -18,7 +18,14 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.provenance import versions
 
-__all__ = ["REFERENCE_SEED", "DecaySet", "read_decay_set", "reference_set", "simulated_set", "write_decay_set"]
+__all__ = [
+    "REFERENCE_SEED",
+    "DecaySet",
+    "read_decay_set",
+    "reference_set",
+    "simulated_set",
+    "write_decay_set",
+]
 
 REFERENCE_SEED = 2024
 TRUTH_KEYS = ("tau_short_ns", "tau_long_ns", "amplitude_fraction")
@@ -48,9 +55,17 @@ class DecaySet:
     truth: Lifetimes | None = None
     manifest: dict[str, Any] | None = None
 
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the counts, their shape and their type."""
+        canonical = np.ascontiguousarray(self.tpsf)
+        return hashlib.sha256(
+            f"{canonical.dtype.str}{canonical.shape}".encode() + canonical.tobytes()
+        ).hexdigest()
+
 
 def reference_set(instrument: str | Path, /, *, n: int) -> DecaySet:
-    """Return the first ``n`` decays of the seeded reference set of an instrument (its IRF bank is not in the training)."""
+    """Return ``n`` decays of an instrument's seeded reference set, whose IRFs are not in the training."""
     return simulated_set(load_instrument(instrument), n, seed=REFERENCE_SEED, split="reference")
 
 
@@ -72,7 +87,6 @@ def simulated_set(
         "split": split,
         "n": n,
         "versions": versions(),
-        "sha256": _digest(decays.tpsf),
     }
     return DecaySet(f"{instrument.name} {split} seed {seed}", decays.tpsf, instrument.axis, truth, manifest)
 
@@ -83,7 +97,7 @@ def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
         "tpsf": data.tpsf,
         "gate_width_ns": data.axis.gate_width_ns,
         "period_ns": data.axis.period_ns,
-        "manifest": np.array(json.dumps({**(data.manifest or {}), "sha256": _digest(data.tpsf)})),
+        "manifest": np.array(json.dumps({**(data.manifest or {}), "sha256": data.sha256})),
     }
     if data.truth is not None:
         arrays.update({key: getattr(data.truth, key) for key in TRUTH_KEYS})
@@ -97,14 +111,14 @@ def read_decay_set(path: str | Path, /) -> DecaySet:
     Parameters
     ----------
     path : path-like
-        Holds ``tpsf`` (n, n_gates), ``gate_width_ns``, ``period_ns`` and, where known, ``tau_short_ns``, ``tau_long_ns``,
-        ``amplitude_fraction`` (n,). A ``manifest`` with a SHA-256 is checked.
+        Holds ``tpsf`` (n, n_gates), ``gate_width_ns``, ``period_ns`` and, where known, ``tau_short_ns``,
+        ``tau_long_ns``, ``amplitude_fraction`` (n,). A ``manifest`` with a SHA-256 is checked.
 
     Raises
     ------
     InputError
-        If the file cannot be read, a key is missing, counts are negative or not finite, shapes do not fit, or the SHA-256
-        is another.
+        If the file cannot be read, a key is missing, counts are negative or not finite, shapes do not fit, or
+        the SHA-256 is another.
     """
     file = Path(path)
     if not file.is_file():
@@ -130,21 +144,41 @@ def _from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> DecaySet:
     if not np.issubdtype(tpsf.dtype, np.number) or not np.isfinite(tpsf).all() or (tpsf < 0).any():
         raise InputError("tpsf has negative or NaN counts, or is not numeric")
     axis = TimeAxis(tpsf.shape[1], _scalar(arrays, "gate_width_ns"), _scalar(arrays, "period_ns"))
-    manifest = json.loads(str(arrays["manifest"])) if "manifest" in arrays else None
-    if manifest is not None and manifest.get("sha256") != _digest(tpsf):
+    data = DecaySet(name, tpsf, axis, _truth(arrays, len(tpsf)), _manifest(arrays))
+    if data.manifest is not None and data.manifest.get("sha256") != data.sha256:
         raise InputError("the counts do not have the SHA-256 of the manifest; make or copy the set again")
+    return data
+
+
+def _manifest(arrays: dict[str, NDArray[Any]]) -> dict[str, Any] | None:
+    if "manifest" not in arrays:
+        return None
+    try:
+        manifest = json.loads(str(arrays["manifest"]))
+    except json.JSONDecodeError:
+        manifest = None
+    if not isinstance(manifest, dict):
+        raise InputError("its manifest is not a JSON object; make or copy the set again")
+    return manifest
+
+
+def _truth(arrays: dict[str, NDArray[Any]], n: int) -> Lifetimes | None:
     present = [key for key in TRUTH_KEYS if key in arrays]
     if not present:
-        return DecaySet(name, tpsf, axis, None, manifest)
+        return None
     if len(present) < len(TRUTH_KEYS):
-        raise InputError(f"a known truth needs all of {', '.join(TRUTH_KEYS)}; there is only {', '.join(present)}")
+        raise InputError(
+            f"a known truth needs all of {', '.join(TRUTH_KEYS)}; there is only {', '.join(present)}"
+        )
     for key in TRUTH_KEYS:
-        if arrays[key].shape != (len(tpsf),) or not np.isfinite(arrays[key]).all():
-            raise InputError(f"{key} of shape {arrays[key].shape} must be ({len(tpsf)},) and finite")
+        if arrays[key].shape != (n,) or not np.isfinite(arrays[key]).all():
+            raise InputError(f"{key} of shape {arrays[key].shape} must be ({n},) and finite")
     short, long, a = (arrays[key].astype(np.float64) for key in TRUTH_KEYS)
     if (short <= 0).any() or (long < short).any() or (a < 0).any() or (a > 1).any():
-        raise InputError("the truth must have 0 < tau_short_ns <= tau_long_ns and amplitude_fraction between 0 and 1")
-    return DecaySet(name, tpsf, axis, Lifetimes(a * short + (1 - a) * long, short, long, a), manifest)
+        raise InputError(
+            "the truth must have 0 < tau_short_ns <= tau_long_ns and amplitude_fraction between 0 and 1"
+        )
+    return Lifetimes(a * short + (1 - a) * long, short, long, a)
 
 
 def _scalar(arrays: dict[str, NDArray[Any]], key: str) -> float:
@@ -152,8 +186,3 @@ def _scalar(arrays: dict[str, NDArray[Any]], key: str) -> float:
         return float(arrays[key])
     except (TypeError, ValueError):
         raise InputError(f"{key} must be one number, not an array of shape {arrays[key].shape}") from None
-
-
-def _digest(tpsf: NDArray[Any]) -> str:
-    canonical = np.ascontiguousarray(tpsf)
-    return hashlib.sha256(f"{canonical.dtype.str}{canonical.shape}".encode() + canonical.tobytes()).hexdigest()

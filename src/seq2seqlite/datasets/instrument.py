@@ -102,7 +102,9 @@ class DecayRanges:
         for name in ("tau_ns", "amplitude_fraction", "photons", "background"):
             _check_range(f"decays.{name}", getattr(self, name), low=0.0)
         if self.tau_ns[0] <= 0 or self.photons[0] <= 0:
-            raise InputError(f"decays.tau_ns={list(self.tau_ns)} and photons={list(self.photons)} must be > 0")
+            raise InputError(
+                f"decays.tau_ns={list(self.tau_ns)} and photons={list(self.photons)} must be > 0"
+            )
         for name, top in (("amplitude_fraction", 1.0), ("background", 0.99)):
             if getattr(self, name)[1] > top:
                 raise InputError(f"decays.{name}={list(getattr(self, name))} must be <= {top:g}")
@@ -142,9 +144,7 @@ class Instrument:
         ranges = self.irf
         center = rng.uniform(*ranges.center_ns)
         if self.measured_irf is not None:
-            return self.measured_irf.changed(
-                mean_ns=center, extra_fwhm_ns=rng.uniform(*ranges.extra_fwhm_ns)
-            )
+            return self.measured_irf.changed(mean_ns=center, extra_fwhm_ns=rng.uniform(*ranges.extra_fwhm_ns))
         return ParametricIrf(
             center_ns=center,
             fwhm_ns=rng.uniform(*ranges.fwhm_ns),
@@ -191,7 +191,7 @@ class Instrument:
             irf=irf,
             decays=_build("decays", DecayRanges, _table(table, "decays")),
             detector=_build("detector", DETECTORS[kind], detector),
-            measured_irf=None if irf.file is None else _read_measured(irf, folder),
+            measured_irf=None if irf.file is None else _read_measured(irf.file, irf.bin_width_ns, folder),
         )
 
 
@@ -234,12 +234,11 @@ def load_instrument(name_or_path: str | Path, /) -> Instrument:
         raise InputError(f"{path}: {error}") from None
 
 
-def _read_measured(irf: IrfRanges, folder: Path | None) -> MeasuredIrf:
-    assert irf.file is not None
-    path = Path(irf.file)
+def _read_measured(file: str, bin_width_ns: float | None, folder: Path | None) -> MeasuredIrf:
+    path = Path(file)
     if folder is not None and not path.is_absolute():
         path = folder / path
-    return read_irf(path, bin_width_ns=irf.bin_width_ns)
+    return read_irf(path, bin_width_ns=bin_width_ns)
 
 
 def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -48,8 +48,10 @@ def _read_sdt(file: Path) -> tuple[np.ndarray, float | None]:
     try:
         with file.open("rb") as opened:
             sdt = sdtfile.SdtFile(opened)
-            blocks = [(np.asarray(data), np.asarray(time)) for data, time in zip(sdt.data, sdt.times, strict=True)]
-    except Exception as error:  # the reader raises whatever the broken bytes lead it to
+            blocks = [
+                (np.asarray(data), np.asarray(time)) for data, time in zip(sdt.data, sdt.times, strict=True)
+            ]
+    except Exception as error:  # noqa: BLE001 - the reader raises whatever broken bytes lead it to
         raise InputError(f"IRF file {file} cannot be read as SDT: {error}") from None
     filled = [(data.reshape(-1, data.shape[-1]).sum(axis=0), time) for data, time in blocks if data.any()]
     if not filled:
@@ -60,7 +62,12 @@ def _read_sdt(file: Path) -> tuple[np.ndarray, float | None]:
 
 def _read_text(file: Path) -> tuple[np.ndarray, float | None]:
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").replace(",", " ").replace(";", " ").splitlines()
+        lines = (
+            file.read_text(encoding="utf-8", errors="replace")
+            .replace(",", " ")
+            .replace(";", " ")
+            .splitlines()
+        )
         rows = [row for line in lines if (row := _numbers(line))]
     except OSError as error:
         raise InputError(f"IRF file {file} cannot be read: {error.strerror}") from None

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from seq2seqlite.datasets.instrument import Instrument
-from seq2seqlite.decay import BASELINE_GATES, ForwardModel, Irf, harmonics_needed, rising_edge_ns, sfd_from_lifetimes
+from seq2seqlite.decay import (
+    BASELINE_GATES,
+    ForwardModel,
+    Irf,
+    harmonics_needed,
+    rising_edge_ns,
+    sfd_from_lifetimes,
+)
 from seq2seqlite.errors import InputError
 
 __all__ = ["SPLITS", "Decays", "Simulator"]
@@ -60,7 +67,9 @@ class Decays:
     @staticmethod
     def joined(parts: "list[Decays]", /) -> "Decays":
         """Return several sets as one."""
-        return Decays(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Decays)))
+        return Decays(
+            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Decays))
+        )
 
 
 @dataclass(frozen=True)
@@ -78,8 +87,8 @@ class Simulator:
 
     Notes
     -----
-    Chunk ``i`` of a split has a random stream of its own, so that the decays depend neither on the number of threads nor on
-    where reading starts.
+    Chunk ``i`` of a split has a random stream of its own, so that the decays depend neither on the number of
+    threads nor on where reading starts.
 
     Examples
     --------
@@ -145,7 +154,7 @@ class Simulator:
         mono = rng.random(n) < decays.mono_exponential
         tau[mono, 0] = tau[mono, 1] = rng.uniform(*decays.tau_ns, size=int(mono.sum()))
         fraction[mono] = 0.5
-        photons = np.exp(rng.uniform(*np.log(decays.photons), size=n))
+        photons = np.exp(rng.uniform(np.log(decays.photons[0]), np.log(decays.photons[1]), size=n))
         background = rng.uniform(*decays.background, size=n)
         irf_index = rng.integers(len(irf), size=n)
         signal = self._forward.tpsf(np.stack([fraction, 1 - fraction], axis=1), tau, irf[irf_index])
@@ -169,12 +178,14 @@ class Simulator:
 
     @property
     def n_baseline(self) -> int:
-        """Leading gates, before the rising edge, of which the baseline is taken: the paper's 10, fewer if the edge is early."""
-        return max(1, min(BASELINE_GATES, int(0.7 * self.rising_edge_ns / self.instrument.axis.gate_width_ns)))
+        """Leading gates of which the baseline is taken: the paper's 10, fewer if the rising edge is early."""
+        return max(
+            1, min(BASELINE_GATES, int(0.7 * self.rising_edge_ns / self.instrument.axis.gate_width_ns))
+        )
 
     @cached_property
     def rising_edge_ns(self) -> float:
-        """Where the summed decays of this instrument rise through half of their height, from the first gate, in ns."""
+        """Where the sum of the instrument's decays rises through half of its height, from the first gate."""
         rng = self._rng(2)
         tau = rng.uniform(*self.instrument.decays.tau_ns, size=(len(self._irfs), 1))
         tpsf = self._forward.tpsf(np.ones_like(tau), tau, self.irf_coefficients)

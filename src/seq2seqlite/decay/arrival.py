@@ -50,8 +50,8 @@ def rising_edge_ns(tpsf: ArrayLike, /, *, bin_width_ns: float) -> float:
     Returns
     -------
     float
-        Time of the half height before the peak, from the centre of the first bin, in ns, interpolated between bins; in
-        ``[0, n_bins * bin_width_ns)``.
+        Time of the half height before the peak, from the centre of the first bin, in ns, interpolated between
+        bins; in ``[0, n_bins * bin_width_ns)``.
 
     Raises
     ------
@@ -68,7 +68,9 @@ def rising_edge_ns(tpsf: ArrayLike, /, *, bin_width_ns: float) -> float:
     peak = int(np.argmax(counts))
     height = counts[peak] - base
     if height <= EDGE_SIGMAS * np.sqrt(max(base, 1.0)):
-        raise InputError("no rising edge: the decay is flat within its noise; check channel, period and exposure")
+        raise InputError(
+            "no rising edge: the decay is flat within its noise; check channel, period and exposure"
+        )
     before = np.roll(counts, -peak - 1)[::-1] - base  # from the peak backwards in time, circular
     step = int(np.argmax(before < height / 2))
     if step == 0:

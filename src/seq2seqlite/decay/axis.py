@@ -53,8 +53,8 @@ class TimeAxis:
                 raise InputError(f"{name}={value} must be finite and > 0 (e.g. 0.09)")
         if self.window_ns > self.period_ns * (1 + 1e-9):
             raise InputError(
-                f"n_gates={self.n_gates} x gate_width_ns={self.gate_width_ns} = {self.window_ns:g} ns is longer than "
-                f"period_ns={self.period_ns}; use fewer gates or the right laser period"
+                f"n_gates={self.n_gates} x gate_width_ns={self.gate_width_ns} = {self.window_ns:g} ns "
+                f"is longer than period_ns={self.period_ns}; use fewer gates or the right laser period"
             )
         if self.gate_length_ns is not None and self.gate_length_ns > self.period_ns:
             raise InputError(f"gate_length_ns={self.gate_length_ns} must be <= period_ns={self.period_ns}")
@@ -72,4 +72,4 @@ class TimeAxis:
     @cached_property
     def starts_ns(self) -> NDArray[np.float64]:
         """Start of each gate, in ns, shape (n_gates,)."""
-        return np.arange(self.n_gates) * self.gate_width_ns
+        return np.arange(self.n_gates, dtype=np.float64) * self.gate_width_ns

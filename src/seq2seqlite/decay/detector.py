@@ -39,9 +39,12 @@ class PhotonCountingDetector:
     dark_counts_per_gate: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0")
+        _require(
+            self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0"
+        )
 
     def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        """Return one measurement of the ``expected`` photons."""
         return rng.poisson(expected + self.dark_counts_per_gate)
 
 
@@ -62,9 +65,12 @@ class SpadFrameDetector:
 
     def __post_init__(self) -> None:
         _require(self.n_frames >= 1, f"n_frames={self.n_frames} must be >= 1")
-        _require(self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0")
+        _require(
+            self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0"
+        )
 
     def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        """Return one measurement of the ``expected`` photons."""
         rate = (expected + self.dark_counts_per_gate) / self.n_frames
         return rng.binomial(self.n_frames, -np.expm1(-rate))
 
@@ -86,13 +92,18 @@ class PileUpDetector:
 
     def __post_init__(self) -> None:
         _require(self.n_pulses >= 1, f"n_pulses={self.n_pulses} must be >= 1")
-        _require(self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0")
+        _require(
+            self.dark_counts_per_gate >= 0, f"dark_counts_per_gate={self.dark_counts_per_gate} must be >= 0"
+        )
 
     def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
+        """Return one measurement of the ``expected`` photons."""
         recorded = first_photon_histogram(expected + self.dark_counts_per_gate, n_pulses=self.n_pulses)
         probabilities = recorded / self.n_pulses
         nothing = 1 - probabilities.sum(axis=-1, keepdims=True)
-        drawn = rng.multinomial(self.n_pulses, np.concatenate([probabilities, np.clip(nothing, 0, 1)], axis=-1))
+        drawn = rng.multinomial(
+            self.n_pulses, np.concatenate([probabilities, np.clip(nothing, 0, 1)], axis=-1)
+        )
         return drawn[..., :-1]
 
 
@@ -123,12 +134,15 @@ class IccdDetector:
         _require(1 <= self.bits <= 32, f"bits={self.bits} must be between 1 and 32")
 
     def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
-        signal = self.gain * rng.poisson(expected) + self.offset + rng.normal(0, self.read_noise, expected.shape)
+        """Return one measurement of the ``expected`` photons."""
+        signal = (
+            self.gain * rng.poisson(expected) + self.offset + rng.normal(0, self.read_noise, expected.shape)
+        )
         return np.clip(np.rint(signal), 0, 2**self.bits - 1).astype(np.int64)
 
 
 def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: int) -> NDArray[np.float64]:
-    """Return the expected histogram when only the first photon after each pulse is recorded (classic pile-up).
+    """Return the expected histogram when only the first photon after each pulse is recorded: pile-up.
 
     Parameters
     ----------
@@ -159,6 +173,6 @@ def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: int) -> NDArray[
     return np.asarray(n_pulses * np.exp(-earlier) * -np.expm1(-rate))
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: object, message: str) -> None:
     if not condition:
         raise InputError(message)

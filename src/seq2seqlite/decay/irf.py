@@ -1,8 +1,8 @@
 """Instrument response functions (IRFs), held by their Fourier coefficients over the laser period.
 
-In steady state everything that a pulsed instrument records repeats with the laser period, so a Fourier series is exact:
-the convolution with the decay is a product, a delay is a phase, a gate of any length is a sinc, and neither the period
-nor the bins of a measured IRF have to be multiples of the gate width.
+In steady state everything that a pulsed instrument records repeats with the laser period, so a Fourier series
+is exact: the convolution with the decay is a product, a delay is a phase, a gate of any length is a sinc, and
+neither the period nor the bins of a measured IRF have to be multiples of the gate width.
 """
 
 import copy
@@ -30,7 +30,7 @@ def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDAr
     >>> angular_frequencies_per_ns(1, period_ns=2 * np.pi).tolist()
     [0.0, 1.0]
     """
-    return 2 * np.pi / period_ns * np.arange(n_harmonics + 1)
+    return np.arange(n_harmonics + 1, dtype=np.float64) * (2 * np.pi / period_ns)
 
 
 class Irf(ABC):
@@ -102,6 +102,7 @@ class ParametricIrf(Irf):
             raise InputError(f"tail_ns={self.tail_ns} must be finite and >= 0")
 
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
+        """Return the Fourier coefficients of harmonics 0 to ``n_harmonics``."""
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
         gaussian = np.exp(-1j * omega * self.center_ns - 0.5 * (omega * self.narrowest_sigma_ns) ** 2)
         tail = (1 - self.tail_fraction) + self.tail_fraction / (1 + 1j * omega * self.tail_ns)
@@ -109,10 +110,12 @@ class ParametricIrf(Irf):
 
     @property
     def mean_ns(self) -> float:
+        """Mean delay, in ns."""
         return self.center_ns + self.tail_fraction * self.tail_ns
 
     @property
     def narrowest_sigma_ns(self) -> float:
+        """Standard deviation of the sharpest feature, in ns."""
         return float(self.fwhm_ns / FWHM_PER_SIGMA)
 
 
@@ -140,7 +143,9 @@ class MeasuredIrf(Irf):
     def __init__(self, counts: ArrayLike, /, *, bin_width_ns: float) -> None:
         histogram = np.asarray(counts, dtype=np.float64)
         if histogram.ndim != 1 or histogram.size < 2:
-            raise InputError(f"an IRF must be one histogram of >= 2 bins, not an array of shape {histogram.shape}")
+            raise InputError(
+                f"an IRF must be one histogram of >= 2 bins, not an array of shape {histogram.shape}"
+            )
         if not np.isfinite(histogram).all() or (histogram < 0).any():
             raise InputError("the IRF has negative or NaN counts; export it again as photon counts")
         if not (np.isfinite(bin_width_ns) and bin_width_ns > 0):
@@ -148,7 +153,9 @@ class MeasuredIrf(Irf):
         background = np.median(np.sort(histogram)[: max(1, histogram.size // 2)])
         signal = np.clip(histogram - background, 0, None)
         if signal.sum() <= 0:
-            raise InputError("the IRF is flat: no bin is above its background; check the file and its channel")
+            raise InputError(
+                "the IRF is flat: no bin is above its background; check the file and its channel"
+            )
         self.weights: NDArray[np.float64] = signal / signal.sum()
         self.bin_width_ns = bin_width_ns
         self.shift_ns = 0.0
@@ -156,7 +163,7 @@ class MeasuredIrf(Irf):
         self._as_measured = lru_cache(maxsize=4)(self._coefficients_as_measured)
 
     def changed(self, *, mean_ns: float | None = None, extra_fwhm_ns: float = 0.0) -> "MeasuredIrf":
-        """Return this IRF moved to ``mean_ns`` and convolved with a Gaussian of ``extra_fwhm_ns`` (both in ns).
+        """Return this IRF with its mean at ``mean_ns``, convolved with a Gaussian of ``extra_fwhm_ns``.
 
         Examples
         --------
@@ -171,6 +178,7 @@ class MeasuredIrf(Irf):
         return other
 
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
+        """Return the Fourier coefficients of harmonics 0 to ``n_harmonics``."""
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
         change = np.exp(-1j * omega * self.shift_ns - 0.5 * (omega * self.extra_sigma_ns) ** 2)
         return np.asarray(self._as_measured(n_harmonics, period_ns) * change)
@@ -181,8 +189,8 @@ class MeasuredIrf(Irf):
         support_ns = (occupied[-1] - occupied[0] + 1) * self.bin_width_ns
         if support_ns > period_ns * (1 + 1e-6):
             raise InputError(
-                f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns; "
-                "check its bin_width_ns and the period"
+                f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns;"
+                " check its bin_width_ns and the period"
             )
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
         used = self.weights > 0
@@ -192,10 +200,12 @@ class MeasuredIrf(Irf):
 
     @property
     def mean_ns(self) -> float:
+        """Mean delay, in ns."""
         return float(self.weights @ (np.arange(self.weights.size) + 0.5) * self.bin_width_ns + self.shift_ns)
 
     @property
     def narrowest_sigma_ns(self) -> float:
+        """Standard deviation of the sharpest feature, in ns."""
         # Neither its bins nor, in practice, an eighth of its spread are finer than a measured IRF's features.
         times_ns = np.arange(self.weights.size) * self.bin_width_ns
         spread = float(np.sqrt(self.weights @ (times_ns - self.weights @ times_ns) ** 2))

@@ -54,8 +54,8 @@ def normalise_to_codes(
     Returns
     -------
     ndarray of int64, shape (..., n_gates)
-        ``floor(signal (2**bits - 1) / peak + 1/2)``, with the signal scaled by ``n_baseline`` so that the mean of the
-        baseline stays an integer; zeros where nothing is above the baseline.
+        ``floor(signal (2**bits - 1) / peak + 1/2)``, with the signal scaled by ``n_baseline`` so that the
+        mean of the baseline stays an integer; zeros where nothing is above the baseline.
 
     Raises
     ------
@@ -82,6 +82,8 @@ def normalise_to_codes(
 
 def _check(shape: tuple[int, ...], n_baseline: int) -> None:
     if not shape or shape[-1] <= n_baseline:
-        raise InputError(f"a TPSF of shape {shape} must have more than n_baseline={n_baseline} gates, as its last axis")
+        raise InputError(
+            f"a TPSF of shape {shape} must have more than n_baseline={n_baseline} gates, as its last axis"
+        )
     if n_baseline < 1:
         raise InputError(f"n_baseline={n_baseline} must be >= 1")

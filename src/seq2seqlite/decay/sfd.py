@@ -73,7 +73,7 @@ def intensity_fraction_from_amplitude(
 def amplitude_fraction_from_intensity(
     intensity_fraction: ArrayLike, /, *, tau_short_ns: ArrayLike, tau_long_ns: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the share of the short component in the amplitude; inverse of :func:`intensity_fraction_from_amplitude`.
+    """Return the short component's share of the amplitude: undoes :func:`intensity_fraction_from_amplitude`.
 
     Examples
     --------
@@ -108,7 +108,9 @@ def sfd_from_lifetimes(
     >>> sfd_from_lifetimes(0.25, 1.0, 2.0, axis=axis)[..., 0].tolist()
     [1.0, 0.25, 0.75]
     """
-    a, short, long = (np.asarray(v, np.float64)[..., None] for v in (amplitude_fraction, tau_short_ns, tau_long_ns))
+    a, short, long = (
+        np.asarray(v, np.float64)[..., None] for v in (amplitude_fraction, tau_short_ns, tau_long_ns)
+    )
     short_decay = a * np.exp(-axis.starts_ns / short)
     long_decay = (1 - a) * np.exp(-axis.starts_ns / long)
     return np.stack([short_decay + long_decay, short_decay, long_decay], axis=-2)
@@ -131,10 +133,11 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
 
     Notes
     -----
-    The published estimate of a component's lifetime is its area (trapezoid rule) over its first sample. It is short by the
-    decay beyond the window (13 % at 6 ns in a window of 12.15 ns) and long where a lifetime is near the gate width
-    (25 % at 0.05 ns with gates of 0.09 ns). Here the ratio is inverted exactly for a sampled, truncated exponential.
-    The fraction is the first sample of the short component over that of both; the mean is the fraction-weighted one.
+    The published estimate of a component's lifetime is its area (trapezoid rule) over its first sample. It is
+    short by the decay beyond the window (13 % at 6 ns in a window of 12.15 ns) and long where a lifetime is
+    near the gate width (25 % at 0.05 ns with gates of 0.09 ns). Here the ratio is inverted exactly for a
+    sampled, truncated exponential. The fraction is the first sample of the short component over that of both;
+    the mean is the fraction-weighted one.
 
     Examples
     --------
@@ -145,7 +148,9 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
     """
     decay = np.asarray(sfd)
     if decay.ndim < 2 or decay.shape[-2:] != (3, axis.n_gates):
-        raise InputError(f"sfd of shape {decay.shape} must end in (3, {axis.n_gates}): total, short, long by gate")
+        raise InputError(
+            f"sfd of shape {decay.shape} must end in (3, {axis.n_gates}): total, short, long by gate"
+        )
     first = np.clip(decay[..., 0].astype(np.float64), 0, None)
     area = decay.sum(axis=-1, dtype=np.float64) - 0.5 * (decay[..., 0] + decay[..., -1])
     amplitude = first[..., 1] + first[..., 2]
@@ -154,7 +159,9 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
         tau = _tau_from_area_ratio(area[..., 1:] / first[..., 1:], axis)
     present = first[..., 1:] > MIN_COMPONENT_SHARE * amplitude[..., None]
     tau_short, tau_long = np.moveaxis(np.where(present, tau, np.nan), -1, 0)
-    mean = np.where(present[..., 0], fraction * tau_short, 0) + np.where(present[..., 1], (1 - fraction) * tau_long, 0)
+    mean = np.where(present[..., 0], fraction * tau_short, 0) + np.where(
+        present[..., 1], (1 - fraction) * tau_long, 0
+    )
     mean = np.where(amplitude > 0, mean, np.nan)
     return Lifetimes(mean, tau_short, tau_long, fraction)
 
@@ -166,7 +173,7 @@ def _tau_from_area_ratio(ratio: NDArray[np.float64], axis: TimeAxis) -> NDArray[
 
 @lru_cache(maxsize=16)
 def _area_ratio_table(axis: TimeAxis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Trapezoid area (in gates) over first sample of a sampled exponential, for lifetimes up to eight windows."""
+    """Trapezoid area, in gates, over first sample of exponentials of up to eight windows."""
     taus = np.geomspace(axis.gate_width_ns / 16, 8 * axis.window_ns, TABLE_POINTS)
     q = np.exp(-axis.gate_width_ns / taus)
     return taus, (1 - q**axis.n_gates) / (1 - q) - 0.5 * (1 + q ** (axis.n_gates - 1))

@@ -1,4 +1,4 @@
-"""The forward model: the expected histogram (TPSF) of a multi-exponential decay seen through an instrument."""
+"""The forward model: the expected histogram (TPSF) of a multi-exponential decay on an instrument."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +12,8 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["ForwardModel", "expected_tpsf", "harmonics_needed"]
 
-# A Gaussian's coefficients have fallen by exp(-5**2 / 2) = 4e-6 there; gate and decay take another factor of 100 off.
+# A Gaussian's coefficients have fallen by exp(-5**2 / 2) = 4e-6 there; gate and decay take another factor of
+# 100 off.
 GAUSSIAN_CUT_SIGMAS = 5.0
 MAX_HARMONICS = 4096
 # Decays computed together: their spectra stay in the cache.
@@ -43,10 +44,10 @@ class ForwardModel:
 
     Notes
     -----
-    With the laser period T and omega_k = 2 pi k / T, the steady-state photon rate after convolution of a decay
-    ``sum_i p_i exp(-t / tau_i) / tau_i`` with an IRF of coefficients c_k has the coefficients
-    ``c_k sum_i p_i / (1 + 1j omega_k tau_i)``: the tails of all earlier pulses are included exactly. A gate of length L
-    starting at t contributes ``L / T sinc(omega_k L / 2) exp(1j omega_k (t + L / 2))``.
+    With the laser period T and omega_k = 2 pi k / T, the steady-state photon rate after convolution of a
+    decay ``sum_i p_i exp(-t / tau_i) / tau_i`` with an IRF of coefficients c_k has the coefficients
+    ``c_k sum_i p_i / (1 + 1j omega_k tau_i)``: the tails of all earlier pulses are included exactly. A gate
+    of length L starting at t contributes ``L / T sinc(omega_k L / 2) exp(1j omega_k (t + L / 2))``.
     """
 
     axis: TimeAxis
@@ -100,7 +101,9 @@ class ForwardModel:
         weights = photons / total
         shape = weights.shape[:-1]
         weights, tau = weights.reshape(-1, weights.shape[-1]), tau.reshape(-1, tau.shape[-1])
-        irf = np.broadcast_to(irf_coefficients, (*shape, self.n_harmonics + 1)).reshape(-1, self.n_harmonics + 1)
+        irf = np.broadcast_to(irf_coefficients, (*shape, self.n_harmonics + 1)).reshape(
+            -1, self.n_harmonics + 1
+        )
         rate = np.empty((len(tau), self.axis.n_gates))
         for start in range(0, len(tau), BLOCK):
             rows = slice(start, start + BLOCK)
@@ -112,7 +115,7 @@ class ForwardModel:
     def _spectrum(
         self, weights: NDArray[np.float64], tau: NDArray[np.float64], irf: NDArray[np.complex128]
     ) -> NDArray[np.float64]:
-        """Return real and imaginary parts, side by side, of the coefficients of decays convolved with their IRFs."""
+        """Return real and imaginary parts, side by side, of decays convolved with their IRFs."""
         omega = self.angular_frequencies_per_ns
         real, imaginary = np.zeros((2, len(tau), omega.size))
         for component in range(tau.shape[-1]):

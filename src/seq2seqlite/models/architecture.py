@@ -25,14 +25,16 @@ class Architecture:
     layers : tuple of int
         Units of each GRU layer; encoder and decoder have the same.
     cell : str
-        ``standard``: reset gate after the recurrent product, sigmoid and tanh (Seq2Seq, as cuDNN and Keras have it).
-        ``lite``: reset gate before the recurrent product, hard sigmoid and hard tanh (Seq2SeqLite, as hardware wants it).
+        ``standard``: reset gate after the recurrent product, sigmoid and tanh (Seq2Seq, as cuDNN and Keras
+        have it). ``lite``: reset gate before the recurrent product, hard sigmoid and hard tanh (Seq2SeqLite,
+        as hardware wants it).
 
     Notes
     -----
-    The encoder reads one gate a step. The final state of each of its layers is the initial state of the decoder's layer. The
-    decoder's first layer gets a zero at every step, as in the paper, so its input kernel (3 x units weights) never acts:
-    it is counted (the paper's 6,627 and 299,139 parameters have it), kept in the file, and left out by every implementation.
+    The encoder reads one gate a step. The final state of each of its layers is the initial state of the
+    decoder's layer. The decoder's first layer gets a zero at every step, as in the paper, so its input kernel
+    (3 x units weights) never acts: it is counted (the paper's 6,627 and 299,139 parameters have it), kept in
+    the file, and left out by every implementation.
 
     Examples
     --------
@@ -47,14 +49,16 @@ class Architecture:
         if self.cell not in CELLS:
             raise InputError(f"cell={self.cell!r} is unknown; choose one of {', '.join(CELLS)}")
         if not self.layers or any(units < 1 for units in self.layers):
-            raise InputError(f"layers={list(self.layers)} must be one or more positive numbers of units, e.g. [32]")
+            raise InputError(
+                f"layers={list(self.layers)} must be one or more positive numbers of units, e.g. [32]"
+            )
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every array.
 
-        Kernels have the gates update (z), reset (r), candidate (c) side by side, as in Keras. A ``standard`` cell has two
-        biases a gate, one on each side of its reset product.
+        Kernels have the gates update (z), reset (r), candidate (c) side by side, as in Keras. A ``standard``
+        cell has two biases a gate, one on each side of its reset product.
         """
         shapes: dict[str, tuple[int, ...]] = {}
         for part in ("encoder", "decoder"):
@@ -85,7 +89,7 @@ SEQ2SEQLITE = Architecture((32,), "lite")
 
 
 def initial_parameters(architecture: Architecture, /, *, seed: int) -> Parameters:
-    """Return random parameters: Glorot-uniform kernels, orthogonal recurrent kernels, zero biases (as in Keras).
+    """Return random parameters as Keras does: Glorot-uniform, orthogonal recurrent kernels, zero biases.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """The float network in JAX, with a hand-written gradient of the GRU layer.
 
-JAX's own gradient of a scan adds a weight gradient to its carry at every step. Here the backward scan only yields the
-gradients at the gates, and each weight gradient is one large product after it: 1.7 times faster for the 128 x 128 teacher
-on two cores (``benchmarks/training_speed.py``).
+JAX's own gradient of a scan adds a weight gradient to its carry at every step. Here the backward scan only
+yields the gradients at the gates, and each weight gradient is one large product after it: 1.7 times faster
+for the 128 x 128 teacher on two cores (``benchmarks/training_speed.py``).
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from seq2seqlite.models.architecture import Architecture
 
@@ -19,7 +20,7 @@ __all__ = ["predict_sfd_jax"]
 Array = jax.Array
 
 
-def predict_sfd_jax(architecture: Architecture, parameters: Mapping[str, Array], inputs: Array, /) -> Array:
+def predict_sfd_jax(architecture: Architecture, parameters: Mapping[str, Any], inputs: ArrayLike, /) -> Array:
     """Return the SFD of normalised TPSFs, differentiable by the parameters.
 
     Parameters
@@ -36,6 +37,7 @@ def predict_sfd_jax(architecture: Architecture, parameters: Mapping[str, Array],
     array, shape (n_gates, n, 3)
         Time first, so that nothing is transposed in training.
     """
+    inputs = jnp.asarray(inputs)
     n, n_gates = inputs.shape
     layer = partial(_layer, architecture, parameters)
     sequence = inputs.T[..., None]
@@ -43,41 +45,39 @@ def predict_sfd_jax(architecture: Architecture, parameters: Mapping[str, Array],
     for index, units in enumerate(architecture.layers):
         sequence = layer(f"encoder/{index}", sequence, jnp.zeros((n, units), inputs.dtype))
         states.append(sequence[-1])
-    decoded: Array | None = None
+    sequence = jnp.zeros((n_gates, n, 0), inputs.dtype)  # the decoder has no input
     for index, state in enumerate(states):
-        decoded = layer(f"decoder/{index}", decoded, state, n_gates)
-    assert decoded is not None
-    return _matmul(decoded, parameters["head/kernel"]) + parameters["head/bias"]
+        sequence = layer(f"decoder/{index}", sequence, state)
+    sfd: Array = _matmul(sequence, parameters["head/kernel"]) + parameters["head/bias"]
+    return sfd
 
 
 def _layer(
-    architecture: Architecture,
-    parameters: Mapping[str, Array],
-    name: str,
-    sequence: Array | None,
-    state: Array,
-    n_gates: int = 0,
+    architecture: Architecture, parameters: Mapping[str, Any], name: str, sequence: Array, state: Array
 ) -> Array:
-    kernel, recurrent, bias = (parameters[f"{name}/{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
-    standard = architecture.cell == "standard"
-    input_bias = bias[0] if standard else bias
-    if sequence is None:
-        projected = jnp.broadcast_to(input_bias, (n_gates, state.shape[0], input_bias.shape[0]))
+    kernel, recurrent, bias = (
+        parameters[f"{name}/{part}"] for part in ("kernel", "recurrent_kernel", "bias")
+    )
+    kernel = kernel[: sequence.shape[-1]]
+    states: Array
+    if architecture.cell == "standard":
+        states = _standard_gru(_matmul(sequence, kernel) + bias[0], recurrent, bias[1], state)
     else:
-        projected = _matmul(sequence, kernel) + input_bias
-    if standard:
-        return _standard_gru(projected, recurrent, bias[1], state)
-    return _lite_gru(projected, recurrent, state)
+        states = _lite_gru(_matmul(sequence, kernel) + bias, recurrent, state)
+    return states
 
 
 def _matmul(sequence: Array, kernel: Array) -> Array:
-    # One two-dimensional product: XLA's batched ones are several times slower on CPUs, most of all their transposes.
-    flat = sequence.reshape(-1, sequence.shape[-1]) @ kernel
-    return flat.reshape(*sequence.shape[:-1], kernel.shape[-1])
+    # One two-dimensional product: XLA's batched ones are several times slower on CPUs, most of all transposed.
+    return (_flat(sequence) @ kernel).reshape(*sequence.shape[:-1], kernel.shape[-1])
 
 
 def _weight_gradient(states: Array, gradients: Array) -> Array:
-    return states.reshape(-1, states.shape[-1]).T @ gradients.reshape(-1, gradients.shape[-1])
+    return _flat(states).T @ _flat(gradients)
+
+
+def _flat(sequence: Array) -> Array:
+    return sequence.reshape(sequence.shape[0] * sequence.shape[1], sequence.shape[2])
 
 
 def _previous(states: Array, initial: Array) -> Array:
@@ -175,7 +175,9 @@ def _lite_backward(residuals: Any, gradient: Array) -> tuple[Array, ...]:
         gates = jnp.concatenate([dz, dr], axis=1)
         return dh * z + d_product * r + gates @ gates_transposed, jnp.concatenate([gates, dc], axis=1)
 
-    d_initial, d_projected = jax.lax.scan(step, jnp.zeros_like(initial), (gradient, z, r, c, previous), reverse=True)
+    d_initial, d_projected = jax.lax.scan(
+        step, jnp.zeros_like(initial), (gradient, z, r, c, previous), reverse=True
+    )
     d_recurrent = jnp.concatenate(
         [
             _weight_gradient(previous, d_projected[..., : 2 * units]),

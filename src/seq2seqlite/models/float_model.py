@@ -81,7 +81,8 @@ class FloatModel:
         counts = np.asarray(tpsf)
         if counts.ndim != 2 or counts.shape[1] != self.axis.n_gates:
             raise InputError(
-                f"TPSFs of shape {counts.shape} do not fit model {self.name}, which takes (n, {self.axis.n_gates}); re-bin them"
+                f"TPSFs of shape {counts.shape} do not fit model {self.name}, which takes "
+                f"(n, {self.axis.n_gates}); re-bin them"
             )
         result = np.empty((len(counts), 3, self.axis.n_gates), np.float32)
         for start in range(0, len(counts), BATCH):

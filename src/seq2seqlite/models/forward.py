@@ -1,6 +1,7 @@
 """The float network in NumPy: what a trained model computes, with nothing but NumPy installed.
 
-The same network in JAX, with its gradient, is in :mod:`seq2seqlite.models.differentiable`; tests hold both equal.
+The same network in JAX, with its gradient, is in :mod:`seq2seqlite.models.differentiable`; tests hold both
+equal.
 """
 
 import numpy as np
@@ -33,57 +34,50 @@ def predict_sfd(architecture: Architecture, parameters: Parameters, inputs: Arra
     sequence = np.ascontiguousarray(np.asarray(inputs, np.float32).T)[..., None]
     n_gates, n = sequence.shape[:2]
     states = []
-    for index in range(len(architecture.layers)):
-        sequence = _layer(architecture, parameters, f"encoder/{index}", sequence, None, n)
+    for index, units in enumerate(architecture.layers):
+        layer = _Layer(architecture, parameters, f"encoder/{index}")
+        sequence = layer.run(sequence, np.zeros((n, units), np.float32))
         states.append(sequence[-1])
-    decoded: Array | None = None
+    sequence = np.empty((n_gates, n, 0), np.float32)  # the decoder has no input
     for index, state in enumerate(states):
-        decoded = _layer(architecture, parameters, f"decoder/{index}", decoded, state, n, n_gates)
-    assert decoded is not None
-    sfd = decoded.reshape(-1, decoded.shape[-1]) @ parameters["head/kernel"] + parameters["head/bias"]
+        sequence = _Layer(architecture, parameters, f"decoder/{index}").run(sequence, state)
+    sfd = sequence.reshape(-1, sequence.shape[-1]) @ parameters["head/kernel"] + parameters["head/bias"]
     return np.ascontiguousarray(sfd.reshape(n_gates, n, 3).transpose(1, 2, 0))
 
 
-def _layer(
-    architecture: Architecture,
-    parameters: Parameters,
-    name: str,
-    sequence: Array | None,
-    state: Array | None,
-    n: int,
-    n_gates: int = 0,
-) -> Array:
-    """Run one layer over a sequence (n_gates, n, n_inputs), or over zeros where it is None."""
-    kernel, recurrent, bias = (parameters[f"{name}/{part}"] for part in ("kernel", "recurrent_kernel", "bias"))
-    units = recurrent.shape[0]
-    step = _standard_step if architecture.cell == "standard" else _lite_step
-    input_bias = bias[0] if architecture.cell == "standard" else bias
-    h = np.zeros((n, units), np.float32) if state is None else state
-    steps = n_gates if sequence is None else len(sequence)
-    states = np.empty((steps, n, units), np.float32)
-    idle = np.broadcast_to(input_bias, (n, 3 * units))
-    for t in range(steps):
-        projected = idle if sequence is None else sequence[t] @ kernel + input_bias
-        h = step(h, projected, recurrent, bias)
-        states[t] = h
-    return states
+class _Layer:
+    def __init__(self, architecture: Architecture, parameters: Parameters, name: str, /) -> None:
+        standard = architecture.cell == "standard"
+        bias = parameters[f"{name}/bias"]
+        self.kernel = parameters[f"{name}/kernel"]
+        self.recurrent = parameters[f"{name}/recurrent_kernel"]
+        self.input_bias = bias[0] if standard else bias
+        self.recurrent_bias = bias[1] if standard else np.zeros_like(bias)
+        self.step = self._standard_step if standard else self._lite_step
 
+    def run(self, sequence: Array, state: Array, /) -> Array:
+        """Return the states, shape (n_gates, n, units), after each step over (n_gates, n, n_inputs)."""
+        states = np.empty((len(sequence), *state.shape), np.float32)
+        kernel = self.kernel[: sequence.shape[-1]]
+        for t, inputs in enumerate(sequence):
+            state = self.step(state, inputs @ kernel + self.input_bias)
+            states[t] = state
+        return states
 
-def _standard_step(h: Array, projected: Array, recurrent: Array, bias: Array) -> Array:
-    units = h.shape[-1]
-    inner = h @ recurrent + bias[1]
-    gates = _sigmoid(projected[:, : 2 * units] + inner[:, : 2 * units])
-    z, r = gates[:, :units], gates[:, units:]
-    candidate = np.tanh(projected[:, 2 * units :] + r * inner[:, 2 * units :])
-    return np.asarray(candidate + z * (h - candidate))
+    def _standard_step(self, h: Array, projected: Array) -> Array:
+        units = h.shape[-1]
+        inner = h @ self.recurrent + self.recurrent_bias
+        gates = _sigmoid(projected[:, : 2 * units] + inner[:, : 2 * units])
+        z, r = gates[:, :units], gates[:, units:]
+        candidate = np.tanh(projected[:, 2 * units :] + r * inner[:, 2 * units :])
+        return np.asarray(candidate + z * (h - candidate))
 
-
-def _lite_step(h: Array, projected: Array, recurrent: Array, bias: Array) -> Array:
-    units = h.shape[-1]
-    gates = np.clip(0.5 * (projected[:, : 2 * units] + h @ recurrent[:, : 2 * units]) + np.float32(0.5), 0, 1)
-    z, r = gates[:, :units], gates[:, units:]
-    candidate = np.clip(projected[:, 2 * units :] + (r * h) @ recurrent[:, 2 * units :], -1, 1)
-    return np.asarray(candidate + z * (h - candidate))
+    def _lite_step(self, h: Array, projected: Array) -> Array:
+        units = h.shape[-1]
+        gates = np.clip(0.5 * (projected[:, : 2 * units] + h @ self.recurrent[:, : 2 * units]) + 0.5, 0, 1)
+        z, r = gates[:, :units], gates[:, units:]
+        candidate = np.clip(projected[:, 2 * units :] + (r * h) @ self.recurrent[:, 2 * units :], -1, 1)
+        return np.asarray(candidate + z * (h - candidate))
 
 
 def _sigmoid(x: Array) -> Array:

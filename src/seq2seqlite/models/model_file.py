@@ -92,25 +92,32 @@ def read_model_file(path: str | Path, /) -> ModelFile:
             header = json.loads(str(archive[HEADER]))
             parameters = {name: archive[name] for name in archive.files if name != HEADER}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise InputError(f"{file} is not a seq2seqlite model, or was cut short ({error}); copy it again") from None
+        raise InputError(
+            f"{file} is not a seq2seqlite model, or was cut short ({error}); copy it again"
+        ) from None
     try:
         return _checked(header, parameters)
     except InputError as error:
         raise InputError(f"model file {file}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"model file {file}: its header is not valid ({error!r}); export the model again") from None
+        raise InputError(
+            f"model file {file}: its header is not valid ({error!r}); export the model again"
+        ) from None
 
 
 def _checked(header: Mapping[str, Any], parameters: Parameters) -> ModelFile:
     if header.get("format") != FORMAT or header.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"format {header.get('format')!r} version {header.get('format_version')!r} is not the one read here "
-            f"({FORMAT!r} version {FORMAT_VERSION}); export the model again or install the matching seq2seqlite"
+            f"format {header.get('format')!r} version {header.get('format_version')!r} is not the one read "
+            f"here ({FORMAT!r} version {FORMAT_VERSION}); "
+            "export the model again or install the seq2seqlite that wrote it"
         )
     architecture = Architecture(tuple(header["layers"]), header["cell"])
     shapes = architecture.parameter_shapes
     if {name: value.shape for name, value in parameters.items()} != shapes:
-        raise InputError(f"its arrays do not fit layers {list(architecture.layers)} of cell {architecture.cell!r}")
+        raise InputError(
+            f"its arrays do not fit layers {list(architecture.layers)} of cell {architecture.cell!r}"
+        )
     for name, value in parameters.items():
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise InputError(f"array {name} must be finite float32")

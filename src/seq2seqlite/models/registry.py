@@ -35,7 +35,8 @@ def load_model(name_or_path: str | Path, /) -> FloatModel:
     shipped = pretrained_folder() / f"{name_or_path}.npz"
     if not shipped.is_file():
         raise InputError(
-            f"model {str(name_or_path)!r} is unknown; choose one of {', '.join(model_names())} or name a .npz file"
+            f"model {str(name_or_path)!r} is unknown; "
+            f"choose one of {', '.join(model_names())} or name a .npz file"
         )
     return FloatModel.read(shipped)
 

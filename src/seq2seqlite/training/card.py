@@ -30,12 +30,11 @@ def model_card_of(recipe: Recipe, result: TrainingResult, /) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``name``, ``licence``, ``parameters``, ``macs_per_decay``, ``instrument``, ``recipe``, ``training`` (summary, machine
-        and learning curve), ``reference`` (seed, decays, SHA-256, metrics), ``provenance``.
+        ``name``, ``licence``, ``parameters``, ``macs_per_decay``, ``instrument``, ``recipe``, ``training``
+        (summary, machine and learning curve), ``reference`` (seed, decays, SHA-256, metrics), ``provenance``.
     """
     architecture = result.model.architecture
     data = reference_set(recipe.instrument, n=REFERENCE_DECAYS)
-    assert data.manifest is not None
     plain = recipe.to_dict()
     plain["instrument"] = Path(recipe.instrument).stem
     for key in ("start_from", "teacher"):  # by name, not by where the file was
@@ -52,7 +51,7 @@ def model_card_of(recipe: Recipe, result: TrainingResult, /) -> dict[str, Any]:
         "reference": {
             "seed": REFERENCE_SEED,
             "n": REFERENCE_DECAYS,
-            "sha256": data.manifest["sha256"],
+            "sha256": data.sha256,
             "metrics": evaluate_decays(result.model, data),
         },
         "provenance": provenance(),

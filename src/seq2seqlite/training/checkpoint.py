@@ -42,7 +42,9 @@ def read_checkpoint(
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             header = json.loads(str(archive["header"]))
             if header["recipe"] != recipe:
-                raise InputError(f"checkpoint {path} is of another recipe; name another file, or delete it to start again")
+                raise InputError(
+                    f"checkpoint {path} is of another recipe; name another file, or delete it to start again"
+                )
             trees = {
                 name: jax.tree.unflatten(
                     jax.tree.structure(tree),

@@ -20,10 +20,18 @@ class SfdModel(Protocol):
     """What a model must have to be evaluated."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the model."""
+        ...
+
     @property
-    def axis(self) -> TimeAxis: ...
-    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]: ...
+    def axis(self) -> TimeAxis:
+        """Axis of the TPSFs that it takes."""
+        ...
+
+    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
+        """Return the decays without IRF, shape (n, 3, n_gates), of counts, shape (n, n_gates)."""
+        ...
 
 
 def evaluate_reference(model: SfdModel, instrument: str, /, *, n: int = REFERENCE_DECAYS) -> dict[str, Any]:
@@ -59,8 +67,8 @@ def evaluate_decays(model: SfdModel, data: DecaySet, /) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`) and ``lifetime``
-        (:func:`lifetime_metrics`); without one the medians of the predictions.
+        ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`)
+        and ``lifetime`` (:func:`lifetime_metrics`); without one the medians of the predictions.
 
     Raises
     ------
@@ -68,7 +76,9 @@ def evaluate_decays(model: SfdModel, data: DecaySet, /) -> dict[str, Any]:
         If the axis of the data is not the model's.
     """
     if not _same_axis(model.axis, data.axis):
-        raise InputError(f"data {data.name} have {data.axis}, model {model.name} takes {model.axis}; re-bin the data")
+        raise InputError(
+            f"data {data.name} have {data.axis}, model {model.name} takes {model.axis}; re-bin the data"
+        )
     sfd = model.sfd(data.tpsf)
     predicted = asdict(lifetimes_from_sfd(sfd, axis=model.axis))
     result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
@@ -76,7 +86,9 @@ def evaluate_decays(model: SfdModel, data: DecaySet, /) -> dict[str, Any]:
         result["median"] = {name: float(np.nanmedian(value)) for name, value in predicted.items()}
         return result
     truth = data.truth
-    true_sfd = sfd_from_lifetimes(truth.amplitude_fraction, truth.tau_short_ns, truth.tau_long_ns, axis=model.axis)
+    true_sfd = sfd_from_lifetimes(
+        truth.amplitude_fraction, truth.tau_short_ns, truth.tau_long_ns, axis=model.axis
+    )
     result.update(sfd_metrics(sfd, true_sfd))
     result["lifetime"] = lifetime_metrics(predicted, asdict(truth), photons=data.tpsf.sum(axis=1))
     return result
@@ -87,4 +99,3 @@ def _same_axis(first: TimeAxis, second: TimeAxis) -> bool:
         np.isclose(first.gate_width_ns, second.gate_width_ns, rtol=1e-6)
         and np.isclose(first.period_ns, second.period_ns, rtol=1e-3)
     )
-

@@ -38,7 +38,8 @@ class TrainingResult:
     model : FloatModel
         The network with the lowest validation loss.
     curve : list of dict
-        Learning curve: ``step``, ``decays``, ``training_loss``, ``validation_loss``, ``validation_total_rmse``.
+        Learning curve: ``step``, ``decays``, ``training_loss``, ``validation_loss``,
+        ``validation_total_rmse``.
     summary : dict
         Steps, decays and seconds spent, best validation loss, ``last_fifth_improvement``.
     """
@@ -64,7 +65,9 @@ class _State:
         return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
 
 
-def train(recipe: Recipe, /, *, checkpoint: str | Path | None = None, progress: Progress | None = None) -> TrainingResult:
+def train(
+    recipe: Recipe, /, *, checkpoint: str | Path | None = None, progress: Progress | None = None
+) -> TrainingResult:
     """Train a network on simulated decays, each seen once.
 
     Parameters
@@ -72,7 +75,8 @@ def train(recipe: Recipe, /, *, checkpoint: str | Path | None = None, progress: 
     recipe : Recipe
         Everything that decides the result.
     checkpoint : path-like, optional
-        File to which the training is saved every minute, and from which it goes on, bit for bit as if never stopped.
+        File to which the training is saved every minute, and from which it goes on, bit for bit as if never
+        stopped.
     progress : callable, optional
         Called after every step with the step, the number of steps, and the last known loss.
 
@@ -83,8 +87,8 @@ def train(recipe: Recipe, /, *, checkpoint: str | Path | None = None, progress: 
     Raises
     ------
     InputError
-        If the recipe, its instrument or its models do not fit each other, the checkpoint is of another recipe, or the
-        loss is no longer finite.
+        If the recipe, its instrument or its models do not fit each other, the checkpoint is of another
+        recipe, or the loss is no longer finite.
     """
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="train")
     teacher = _fitting_model(recipe.teacher, recipe, simulator)
@@ -98,9 +102,13 @@ def train(recipe: Recipe, /, *, checkpoint: str | Path | None = None, progress: 
     validate = _validator(recipe)
     saved = began = time.monotonic() - state.seconds
     for inputs, targets in _prefetched(simulator, recipe, state.step):
-        if state.step >= recipe.steps or (recipe.patience and state.validations_without_gain >= recipe.patience):
+        if state.step >= recipe.steps or (
+            recipe.patience and state.validations_without_gain >= recipe.patience
+        ):
             break
-        loss, state.parameters, state.optimiser = step_function(state.parameters, state.optimiser, inputs, targets)
+        loss, state.parameters, state.optimiser = step_function(
+            state.parameters, state.optimiser, inputs, targets
+        )
         state.step += 1
         if progress is not None:
             progress(state.step, recipe.steps, float(loss))
@@ -115,12 +123,14 @@ def train(recipe: Recipe, /, *, checkpoint: str | Path | None = None, progress: 
     return _result(state, recipe, simulator)
 
 
-def _record(state: _State, loss: float, validate: Callable[[Any], tuple[float, float]], recipe: Recipe) -> None:
+def _record(
+    state: _State, loss: float, validate: Callable[[Any], tuple[float, float]], recipe: Recipe
+) -> None:
     validation_loss, total_rmse = validate(state.parameters)
     if not np.isfinite(loss) or not np.isfinite(validation_loss):
         raise InputError(
-            f"the training diverged at step {state.step} (loss {loss}); lower learning_rate={recipe.learning_rate} "
-            f"or clip_norm={recipe.clip_norm}"
+            f"the training diverged at step {state.step} (loss {loss}); "
+            f"lower learning_rate={recipe.learning_rate} or clip_norm={recipe.clip_norm}"
         )
     if validation_loss < state.best_loss:
         state.best_loss, state.best = validation_loss, state.parameters
@@ -171,7 +181,7 @@ def _schedule(recipe: Recipe) -> optax.Schedule:
 def _step_function(recipe: Recipe, optimiser: Any, teacher: FloatModel | None) -> Any:
     weights = _relative_weights(recipe)
     share = recipe.teacher_weight if teacher is not None else 0.0
-    frozen = None if teacher is None else jax.device_put(teacher.content.parameters)
+    frozen: Any = None if teacher is None else jax.device_put(teacher.content.parameters)
 
     def loss_function(parameters: Any, inputs: jax.Array, targets: jax.Array) -> jax.Array:
         predicted = predict_sfd_jax(recipe.architecture, parameters, inputs)
@@ -182,7 +192,9 @@ def _step_function(recipe: Recipe, optimiser: Any, teacher: FloatModel | None) -
         return (1 - share) * loss + share * jnp.mean(weights * (predicted - soft) ** 2)
 
     @jax.jit
-    def step(parameters: Any, optimiser_state: Any, inputs: jax.Array, targets: jax.Array) -> tuple[Any, Any, Any]:
+    def step(
+        parameters: Any, optimiser_state: Any, inputs: jax.Array, targets: jax.Array
+    ) -> tuple[Any, Any, Any]:
         loss, gradients = jax.value_and_grad(loss_function)(parameters, inputs, targets)
         updates, optimiser_state = optimiser.update(gradients, optimiser_state, parameters)
         return loss, optax.apply_updates(parameters, updates), optimiser_state
@@ -191,7 +203,7 @@ def _step_function(recipe: Recipe, optimiser: Any, teacher: FloatModel | None) -
 
 
 def _validator(recipe: Recipe) -> Callable[[Any], tuple[float, float]]:
-    """Return a function that gives the loss against the truth, and the total channel's RMSE, on the validation split."""
+    """Return a function that gives loss and total RMSE against the truth of the validation split."""
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="validation")
     inputs, targets = _arrays(simulator, simulator.decays(recipe.validation_decays))
     weights = _relative_weights(recipe)
@@ -209,7 +221,7 @@ def _validator(recipe: Recipe) -> Callable[[Any], tuple[float, float]]:
 
 def _relative_weights(recipe: Recipe) -> NDArray[np.float32]:
     weights = np.asarray(recipe.channel_weights, np.float32)
-    return weights / weights.mean()
+    return np.asarray(weights / weights.mean(), np.float32)
 
 
 def _arrays(simulator: Simulator, decays: Decays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -235,8 +247,8 @@ def _fitting_model(name: str | None, recipe: Recipe, simulator: Simulator) -> Fl
     model = load_model(name)
     if model.axis != simulator.instrument.axis:
         raise InputError(
-            f"model {model.name} was made for another axis ({model.axis}) than instrument {recipe.instrument} "
-            f"({simulator.instrument.axis})"
+            f"model {model.name} was made for another axis ({model.axis}) "
+            f"than instrument {recipe.instrument} ({simulator.instrument.axis})"
         )
     return model
 
@@ -247,14 +259,20 @@ def _start_parameters(recipe: Recipe, simulator: Simulator) -> Any:
         return jax.device_put(initial_parameters(recipe.architecture, seed=recipe.seed))
     if model.architecture != recipe.architecture:
         raise InputError(
-            f"start_from={recipe.start_from!r} has {model.architecture}, the recipe {recipe.architecture}; they must be equal"
+            f"start_from={recipe.start_from!r} has {model.architecture}, the recipe {recipe.architecture}; "
+            "they must be equal"
         )
     return jax.device_put(model.content.parameters)
 
 
 def _save(state: _State, path: Path, recipe: Recipe) -> None:
     trees = {"parameters": state.parameters, "optimiser": state.optimiser, "best": state.best}
-    values = {"step": state.step, "best_loss": state.best_loss, "seconds": state.seconds, "curve": state.curve}
+    values = {
+        "step": state.step,
+        "best_loss": state.best_loss,
+        "seconds": state.seconds,
+        "curve": state.curve,
+    }
     write_checkpoint(path, trees=trees, values=values, recipe=recipe.to_dict())
 
 

@@ -1,6 +1,7 @@
 """Metrics as the authors of the paper publish them, and lifetime errors by photon count."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from seq2seqlite.decay import CHANNELS
 __all__ = ["lifetime_metrics", "sfd_metrics"]
 
 PHOTON_BINS = (200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0, 20000.0)
-# Metrics are given to six significant digits: the order of float32 sums, which differs between CPUs, shows beyond them.
+# Metrics are given to six significant digits: the order of float32 sums, which differs between CPUs, shows
+# beyond them.
 SIGNIFICANT_DIGITS = 6
 
 
@@ -26,7 +28,8 @@ def sfd_metrics(predicted: ArrayLike, truth: ArrayLike, /) -> dict[str, dict[str
     Returns
     -------
     dict
-        For each channel ``rmse`` (pooled over decays and gates), ``r2`` and ``l2`` (of each decay, then averaged).
+        For each channel ``rmse`` (pooled over decays and gates), ``r2`` and ``l2`` (of each decay, then
+        averaged).
 
     Notes
     -----
@@ -80,7 +83,7 @@ def lifetime_metrics(
             continue
         error = np.asarray(predicted[name], np.float64) - truth[name]
         rows = []
-        for low, high in zip(PHOTON_BINS[:-1], PHOTON_BINS[1:], strict=True):
+        for low, high in pairwise(PHOTON_BINS):
             chosen = (photons >= low) & (photons < high)
             if chosen.any():
                 rows.append({"photons": [low, high], **_errors(error[chosen])})

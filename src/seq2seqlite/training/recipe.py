@@ -89,7 +89,9 @@ class Recipe:
         if not 0 <= self.warmup_steps < self.steps:
             raise InputError(f"warmup_steps={self.warmup_steps} must be >= 0 and < steps={self.steps}")
         if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:
-            raise InputError(f"channel_weights={list(self.channel_weights)} must be three weights >= 0, one of them > 0")
+            raise InputError(
+                f"channel_weights={list(self.channel_weights)} must be three weights >= 0, one of them > 0"
+            )
         if self.seed < 0 or self.patience < 0:
             raise InputError(f"seed={self.seed} and patience={self.patience} must be >= 0")
 
@@ -151,7 +153,8 @@ def load_recipe(name_or_path: str | Path, /) -> Recipe:
         path = configs_folder() / "recipes" / f"{name_or_path}.toml"
         if not path.is_file():
             raise InputError(
-                f"recipe {str(name_or_path)!r} is unknown; choose one of {', '.join(recipe_names())} or name a .toml file"
+                f"recipe {str(name_or_path)!r} is unknown; "
+                f"choose one of {', '.join(recipe_names())} or name a .toml file"
             )
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -162,7 +165,7 @@ def load_recipe(name_or_path: str | Path, /) -> Recipe:
         raise InputError(f"recipe file {path} is not valid TOML: {error}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    beside = {
+    beside: dict[str, Any] = {
         key: str(path.parent / value)
         for key in ("instrument", "start_from", "teacher")
         if (value := getattr(recipe, key)) and Path(value).suffix and not Path(value).is_absolute()

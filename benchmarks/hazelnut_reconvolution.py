@@ -1,9 +1,9 @@
-"""The hazelnut's lifetimes by the shipped student, beside a maximum-likelihood reconvolution fit of the same photons.
+"""The hazelnut's lifetimes by the shipped student, beside a maximum-likelihood fit of the same photons.
 
-The file has no IRF, so one is fitted: a Gaussian with an exponential tail, together with three lifetimes, to the summed
-decay. Then every block of 8 x 8 pixels gets a bi-exponential Poisson maximum-likelihood fit on its 132 bins as measured,
-with this IRF, periodic excitation and a constant background. The student gets the same blocks, re-binned to its axis,
-and single pixels.
+The file has no IRF, so one is fitted: a Gaussian with an exponential tail, together with three lifetimes, to
+the summed decay. Then every block of 8 x 8 pixels gets a bi-exponential Poisson maximum-likelihood
+reconvolution fit on its 132 bins as measured, with this IRF, periodic excitation and a constant background.
+The student gets the same blocks, re-binned to its axis, and single pixels.
 
     python benchmarks/hazelnut_reconvolution.py [--model NAME] [--json FILE]
 """
@@ -35,7 +35,9 @@ class Reconvolution:
     def fit_irf(self, counts: NDArray[np.float64]) -> ParametricIrf:
         """Fit IRF, three components and background to a decay with many photons."""
         edge = float(np.argmax(np.diff(counts)) * self.axis.gate_width_ns)
-        start = np.array([edge + 0.05, np.log(0.15), 0.0, np.log(0.3), *np.log([0.2, 0.6, 2.0]), 0.0, 0.0, np.log(0.01)])
+        start = np.array(
+            [edge + 0.05, np.log(0.15), 0.0, np.log(0.3), *np.log([0.2, 0.6, 2.0]), 0.0, 0.0, np.log(0.01)]
+        )
 
         def loss(x: NDArray[np.float64]) -> float:
             shares = np.exp(np.array([0.0, x[7], x[8]]))
@@ -72,7 +74,9 @@ class Reconvolution:
         fwhm_ns = max(np.exp(x[1]), 2.36 * NARROWEST_SIGMA_NS)
         return ParametricIrf(float(x[0]), float(fwhm_ns), float(1 / (1 + np.exp(-x[2]))), float(np.exp(x[3])))
 
-    def _tpsf(self, irf: ParametricIrf, tau: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _tpsf(
+        self, irf: ParametricIrf, tau: NDArray[np.float64], shares: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         coefficients = irf.coefficients(self.forward.n_harmonics, period_ns=self.axis.period_ns)
         return self.forward.tpsf(shares, tau, coefficients)
 
@@ -109,8 +113,12 @@ def main() -> None:
         "median_abs_difference_of_blocks_ns": float(np.nanmedian(np.abs(student - fitted))),
     }
     medians = result["median_tau_mean_ns"]
-    result["student_blocks_over_maximum_likelihood"] = medians["student_blocks"] / medians["maximum_likelihood_blocks"]
-    result["student_pixels_over_maximum_likelihood"] = medians["student_pixels"] / medians["maximum_likelihood_blocks"]
+    result["student_blocks_over_maximum_likelihood"] = (
+        medians["student_blocks"] / medians["maximum_likelihood_blocks"]
+    )
+    result["student_pixels_over_maximum_likelihood"] = (
+        medians["student_pixels"] / medians["maximum_likelihood_blocks"]
+    )
     text = json.dumps(result, indent=2)
     print(text)
     if arguments.json is not None:

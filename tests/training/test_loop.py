@@ -107,7 +107,7 @@ def test_teacher_of_another_axis_is_refused(tmp_path):
     model = train(dataclasses.replace(TINY, steps=4)).model
     axis = dataclasses.replace(model.axis, gate_width_ns=0.08)
     type(model)(dataclasses.replace(model.content, axis=axis)).write(tmp_path / "other.npz")
-    with pytest.raises(InputError, match="model tiny was made for another axis"):
+    with pytest.raises(InputError, match="teacher tiny was made for another axis"):
         train(dataclasses.replace(TINY, teacher=str(tmp_path / "other.npz")))
     data = simulated_set(load_instrument("swissspad3"), 3, seed=5, split="validation")
     with pytest.raises(InputError, match="re-bin the data"):
@@ -131,7 +131,7 @@ def test_every_shipped_recipe_is_valid():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layres = [3]", "recipe key 'layres' is unknown; known are name, instrument"),
+        ("layres = [3]", "the recipe has an unknown key 'layres'; known are batch"),
         ("steps = 1.5", "steps=1.5 must be a whole number"),
         ("learning_rate = 'fast'", "learning_rate='fast' must be a number"),
         ("learning_rate = 0", "learning_rate=0.0 must be > 0"),

@@ -1,16 +1,14 @@
 """``seq2seqlite image``: lifetime maps of measurements."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import LIFETIME_MAPS, MIN_PHOTONS, lifetime_map, load, write_maps
 
@@ -65,7 +63,7 @@ def image(
             period_ns=period_ns,
             drop=tuple(drop or ()),
         )
-        with _shown(file.name) as show:
+        with progress_bar(file.name) as progress:
             maps = lifetime_map(
                 data,
                 predictor,
@@ -73,7 +71,7 @@ def image(
                 binning=binning,
                 mask=mask,
                 extrapolate=extrapolate,
-                progress=show,
+                progress=progress,
             )
         summary = write_maps(maps, folder)
         summaries.append(summary)
@@ -95,24 +93,6 @@ def _folders(files: list[Path], out: Path) -> list[Path]:
     return folders
 
 
-@contextmanager
-def _shown(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that shows pixels done and to do; the bar begins with its first call."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    progress = Progress(*columns, console=Console(stderr=True))
-    task = progress.add_task(name, total=None)
-
-    def show(done: int, total: int) -> None:
-        progress.start()
-        progress.update(task, completed=done, total=total)
-
-    try:
-        yield show
-    finally:
-        if progress.live.is_started:
-            progress.stop()
-
-
 def _table(file: Path, summary: dict[str, Any]) -> Table:
     table = Table("", "median", "5 %", "95 %", title=str(file), title_justify="left")
     for name, unit in LIFETIME_MAPS.items():
@@ -128,7 +108,8 @@ def _table(file: Path, summary: dict[str, Any]) -> Table:
 def _remarks(summary: dict[str, Any]) -> list[str]:
     done = summary["rebinning"]
     folded = f", {done['folded']} periods folded" if done["folded"] > 1 else ""
-    filled = f", {done['gates_filled']} gates {done['filled']}" if done["gates_filled"] else ""
+    gates = "gate" if done["gates_filled"] == 1 else "gates"
+    filled = f", {done['gates_filled']} {gates} {done['filled']}" if done["gates_filled"] else ""
     thresholds = f"counts >= {summary['min_photons']:g}, {summary['pixels_saturated']:,} saturated"
     axes = (
         f"{done['source_bins']} x {done['source_width_ns']:.4g} ns to "

@@ -18,7 +18,7 @@ __all__ = ["progress_bar"]
 
 @contextmanager
 def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
-    """Show a bar with the time left; give a function that moves it.
+    """Give a function that shows what is done and the time left; the bar begins with its first call.
 
     Parameters
     ----------
@@ -37,11 +37,16 @@ def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task(label, total=None)
 
-        def move(done: int, total: int, loss: float | None = None) -> None:
-            description = label if loss is None else f"{label}, loss {loss:.3g}"
-            bar.update(task, completed=done, total=total, description=description)
+    def move(done: int, total: int, loss: float | None = None) -> None:
+        bar.start()
+        description = label if loss is None else f"{label}, loss {loss:.3g}"
+        bar.update(task, completed=done, total=total, description=description)
 
+    try:
         yield move
+    finally:
+        if bar.live.is_started:
+            bar.stop()

@@ -1,7 +1,5 @@
 """An instrument and the decays met on it: everything that the simulator needs, read from TOML."""
 
-import dataclasses
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from seq2seqlite.config import Range, check_keys, from_table, plain_table, read_toml
 from seq2seqlite.datasets.irf_file import read_irf
 from seq2seqlite.decay import (
     Detector,
@@ -25,8 +24,6 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.resources import configs_folder
 
 __all__ = ["DecayRanges", "Instrument", "IrfRanges", "instrument_names", "load_instrument"]
-
-Range = tuple[float, float]
 
 DETECTORS: dict[str, type[Any]] = {
     "photon-counting": PhotonCountingDetector,
@@ -155,17 +152,8 @@ class Instrument:
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as it stands in the TOML file, with every default filled in."""
         kind = next(name for name, cls in DETECTORS.items() if isinstance(self.detector, cls))
-        tables = {name: dataclasses.asdict(getattr(self, name)) for name in ("axis", "irf", "decays")}
-        tables["detector"] = {"kind": kind, **dataclasses.asdict(self.detector)}  # type: ignore[call-overload]
-        cleaned = {
-            name: {
-                key: list(value) if isinstance(value, tuple) else value
-                for key, value in table.items()
-                if value is not None
-            }
-            for name, table in tables.items()
-        }
-        return {"name": self.name, **cleaned}
+        tables = {name: plain_table(getattr(self, name)) for name in ("axis", "irf", "decays")}
+        return {"name": self.name, **tables, "detector": {"kind": kind, **plain_table(self.detector)}}
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any], /, *, folder: Path | None = None) -> "Instrument":
@@ -177,20 +165,20 @@ class Instrument:
             If a key is missing or unknown, or a value breaks its rule.
         """
         known = {"name", "axis", "irf", "decays", "detector"}
-        _check_keys("instrument", table, known, required=known - {"detector"})
+        check_keys(table, known=known, required=known - {"detector"}, name="the instrument")
         if not isinstance(table["name"], str) or not table["name"]:
             raise InputError(f"name={table['name']!r} must be a short text (e.g. 'my-microscope')")
         detector = dict(_table(table, "detector")) if "detector" in table else {"kind": "photon-counting"}
         kind = detector.pop("kind", "photon-counting")
         if kind not in DETECTORS:
             raise InputError(f"detector.kind={kind!r} is unknown; choose one of {', '.join(DETECTORS)}")
-        irf = _build("irf", IrfRanges, _table(table, "irf"))
+        irf = _section(IrfRanges, table, "irf")
         return cls(
             name=table["name"],
-            axis=_build("axis", TimeAxis, _table(table, "axis")),
+            axis=_section(TimeAxis, table, "axis"),
             irf=irf,
-            decays=_build("decays", DecayRanges, _table(table, "decays")),
-            detector=_build("detector", DETECTORS[kind], detector),
+            decays=_section(DecayRanges, table, "decays"),
+            detector=from_table(DETECTORS[kind], detector, name="detector", prefix="detector."),
             measured_irf=None if irf.file is None else _read_measured(irf.file, irf.bin_width_ns, folder),
         )
 
@@ -222,12 +210,7 @@ def load_instrument(name_or_path: str | Path, /) -> Instrument:
                 "or name a .toml file"
             )
         path = shipped
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"instrument file {path} does not exist") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"instrument file {path} is not valid TOML: {error}") from None
+    table = read_toml(path, what="instrument")
     try:
         return Instrument.from_dict(table, folder=path.parent)
     except InputError as error:
@@ -248,42 +231,8 @@ def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _build(name: str, cls: type[Any], table: Mapping[str, Any]) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(cls)}
-    required = {key for key, field in fields.items() if field.default is dataclasses.MISSING}
-    _check_keys(name, table, set(fields), required=required)
-    values = {key: _convert(f"{name}.{key}", value, fields[key].type) for key, value in table.items()}
-    return cls(**values)
-
-
-def _convert(key: str, value: Any, kind: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind == Range:
-        if number:
-            return (float(value), float(value))
-        if not isinstance(value, list) or len(value) != 2:
-            raise InputError(f"{key}={value!r} must be [low, high] or one number")
-        return (_convert(key, value[0], float), _convert(key, value[1], float))
-    if kind is int:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise InputError(f"{key}={value!r} must be a whole number")
-        return value
-    if kind is str or kind == str | None:
-        if not isinstance(value, str):
-            raise InputError(f"{key}={value!r} must be a text")
-        return value
-    if not number:
-        raise InputError(f"{key}={value!r} must be a number")
-    return float(value)
-
-
-def _check_keys(name: str, table: Mapping[str, Any], known: set[str], *, required: set[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise InputError(f"{name} has an unknown key {key!r}; known are {', '.join(sorted(known))}")
-    for key in sorted(required):
-        if key not in table:
-            raise InputError(f"{name}.{key} is missing")
+def _section(cls: type[Any], table: Mapping[str, Any], name: str) -> Any:
+    return from_table(cls, _table(table, name), name=name, prefix=f"{name}.")
 
 
 def _check_range(name: str, value: Range, *, low: float) -> None:

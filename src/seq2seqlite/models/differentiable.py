@@ -68,7 +68,7 @@ def _layer(
 
 
 def _matmul(sequence: Array, kernel: Array) -> Array:
-    # One two-dimensional product: XLA's batched ones are several times slower on CPUs, most of all transposed.
+    # One two-dimensional product: XLA's batched ones are several times slower on CPUs.
     return (_flat(sequence) @ kernel).reshape(*sequence.shape[:-1], kernel.shape[-1])
 
 

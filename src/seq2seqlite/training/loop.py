@@ -91,10 +91,10 @@ def train(
         recipe, or the loss is no longer finite.
     """
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="train")
-    teacher = _fitting_model(recipe.teacher, recipe, simulator)
+    teacher = _teacher(recipe, simulator)
     schedule = _schedule(recipe)
     optimiser = optax.chain(optax.clip_by_global_norm(recipe.clip_norm), optax.adam(schedule))
-    start = _start_parameters(recipe, simulator)
+    start = _start_parameters(recipe)
     state = _State(0, start, optimiser.init(start), start)
     if checkpoint is not None and Path(checkpoint).exists():
         state = _restored(state, Path(checkpoint), recipe)
@@ -241,22 +241,22 @@ def _prefetched(simulator: Simulator, recipe: Recipe, start: int) -> Any:
             yield batch
 
 
-def _fitting_model(name: str | None, recipe: Recipe, simulator: Simulator) -> FloatModel | None:
-    if name is None:
+def _teacher(recipe: Recipe, simulator: Simulator) -> FloatModel | None:
+    if recipe.teacher is None:
         return None
-    model = load_model(name)
+    model = load_model(recipe.teacher)
     if model.axis != simulator.instrument.axis:
         raise InputError(
-            f"model {model.name} was made for another axis ({model.axis}) "
+            f"teacher {model.name} was made for another axis ({model.axis}) "
             f"than instrument {recipe.instrument} ({simulator.instrument.axis})"
         )
     return model
 
 
-def _start_parameters(recipe: Recipe, simulator: Simulator) -> Any:
-    model = _fitting_model(recipe.start_from, recipe, simulator)
-    if model is None:
+def _start_parameters(recipe: Recipe) -> Any:
+    if recipe.start_from is None:
         return jax.device_put(initial_parameters(recipe.architecture, seed=recipe.seed))
+    model = load_model(recipe.start_from)
     if model.architecture != recipe.architecture:
         raise InputError(
             f"start_from={recipe.start_from!r} has {model.architecture}, the recipe {recipe.architecture}; "

@@ -1,11 +1,11 @@
 """A training recipe: everything that decides what comes out of a training, read from TOML."""
 
 import dataclasses
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from seq2seqlite.config import from_table, plain_table, read_toml
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Architecture
 from seq2seqlite.resources import configs_folder
@@ -44,7 +44,7 @@ class Recipe:
     channel_weights : tuple of float
         Weights of the squared errors of total, short and long.
     start_from : str, optional
-        Model (name or path) whose weights are the start; same layers and cell.
+        Model (name or path) whose weights are the start: same layers and cell, any instrument.
     teacher : str, optional
         Model (name or path) whose output the network learns beside the truth.
     teacher_weight : float
@@ -102,37 +102,12 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as it stands in TOML or JSON, with every default filled in."""
-        values = dataclasses.asdict(self)
-        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items() if v is not None}
+        return plain_table(self)
 
     @classmethod
     def from_dict(cls, table: dict[str, Any], /) -> "Recipe":
         """Return the recipe of a parsed TOML file; every unknown or missing key is an InputError."""
-        fields = {field.name: field for field in dataclasses.fields(cls)}
-        for key in table:
-            if key not in fields:
-                raise InputError(f"recipe key {key!r} is unknown; known are {', '.join(fields)}")
-        for key, field in fields.items():
-            if field.default is dataclasses.MISSING and key not in table:
-                raise InputError(f"recipe key {key!r} is missing")
-        values = {key: _convert(key, value, fields[key].type) for key, value in table.items()}
-        return cls(**values)
-
-
-def _convert(key: str, value: Any, kind: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if kind is int and (not isinstance(value, int) or isinstance(value, bool)):
-        raise InputError(f"{key}={value!r} must be a whole number")
-    if kind is float and not number:
-        raise InputError(f"{key}={value!r} must be a number")
-    if kind in (str, str | None) and not isinstance(value, str):
-        raise InputError(f"{key}={value!r} must be a text")
-    if kind in (tuple[int, ...], tuple[float, ...]):
-        if not isinstance(value, list):
-            raise InputError(f"{key}={value!r} must be a list of numbers")
-        item = int if kind == tuple[int, ...] else float
-        return tuple(_convert(key, v, item) for v in value)
-    return float(value) if kind is float else value
+        return from_table(cls, table, name="the recipe")
 
 
 def recipe_names() -> list[str]:
@@ -156,13 +131,9 @@ def load_recipe(name_or_path: str | Path, /) -> Recipe:
                 f"recipe {str(name_or_path)!r} is unknown; "
                 f"choose one of {', '.join(recipe_names())} or name a .toml file"
             )
+    table = read_toml(path, what="recipe")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
         recipe = Recipe.from_dict(table)
-    except FileNotFoundError:
-        raise InputError(f"recipe file {path} does not exist") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"recipe file {path} is not valid TOML: {error}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     beside: dict[str, Any] = {

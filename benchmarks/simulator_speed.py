@@ -1,0 +1,56 @@
+"""Decays simulated a second, beside a loop that makes one decay after the other.
+
+The loop does what per-pixel simulators of the field do: sample the decay and the IRF on the gates, convolve,
+wrap, add Poisson noise. Both run here, one after the other, on the same instruments.
+
+    python benchmarks/simulator_speed.py [--n 200000]
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+from seq2seqlite.datasets import Instrument, Simulator, instrument_names, load_instrument
+
+LOOP_DECAYS = 2000
+
+
+def naive_rate(instrument: Instrument) -> float:
+    """Return the decays a second of a loop over decays."""
+    rng = np.random.default_rng(1)
+    axis, ranges = instrument.axis, instrument.decays
+    began = time.perf_counter()
+    for _ in range(LOOP_DECAYS):
+        tau = np.sort(rng.uniform(*ranges.tau_ns, size=2))
+        fraction = rng.uniform(*ranges.amplitude_fraction)
+        decay = fraction * np.exp(-axis.starts_ns / tau[0]) + (1 - fraction) * np.exp(
+            -axis.starts_ns / tau[1]
+        )
+        sigma_ns = rng.uniform(*instrument.irf.fwhm_ns) / 2.355
+        irf = np.exp(-0.5 * ((axis.starts_ns - rng.uniform(*instrument.irf.center_ns)) / sigma_ns) ** 2)
+        tpsf = np.convolve(decay, irf / irf.sum())
+        tpsf = tpsf[: axis.n_gates] + np.append(tpsf[axis.n_gates :], 0)
+        photons = np.exp(rng.uniform(np.log(ranges.photons[0]), np.log(ranges.photons[1])))
+        rng.poisson(tpsf / tpsf.sum() * photons)
+    return LOOP_DECAYS / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Print the rates."""
+    parser = argparse.ArgumentParser(description="Decays simulated a second")
+    parser.add_argument("--n", type=int, default=200_000)
+    n = parser.parse_args().n
+    for name in instrument_names():
+        instrument = load_instrument(name)
+        simulator = Simulator(instrument, seed=1, split="train")
+        simulator.decays(1)
+        began = time.perf_counter()
+        simulator.decays(n)
+        rate = n / (time.perf_counter() - began)
+        naive = naive_rate(instrument)
+        print(f"{name}: {rate:,.0f} decays/s; a loop over decays {naive:,.0f}/s; ratio {rate / naive:.1f}")
+
+
+if __name__ == "__main__":
+    main()

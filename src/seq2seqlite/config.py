@@ -1,0 +1,111 @@
+"""Configuration: frozen dataclasses from TOML, every key and value checked."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["Range", "check_keys", "from_table", "plain_table", "read_toml"]
+
+Range = tuple[float, float]
+Config = TypeVar("Config")
+
+
+def read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
+    """Return a parsed TOML file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File.
+    what : str
+        What it describes, for the error's text.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist, cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{what} file {path} does not exist") from None
+    except OSError as error:
+        raise InputError(f"{what} file {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{what} file {path} is not valid TOML: {error}") from None
+
+
+def from_table(cls: type[Config], table: Mapping[str, Any], /, *, name: str, prefix: str = "") -> Config:
+    """Return a dataclass from a table of the same keys.
+
+    Parameters
+    ----------
+    cls : type
+        Dataclass whose fields are int, float, str (or None), a :data:`Range` or a tuple of numbers.
+    table : mapping
+        Values; a number stands for a range from itself to itself.
+    name, prefix : str
+        What the table is, and what precedes its keys in the text of errors.
+
+    Raises
+    ------
+    InputError
+        If a key is unknown or missing, or a value is of the wrong kind. Rules are the dataclass's to check.
+    """
+    fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    required = {
+        key
+        for key, field in fields.items()
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    }
+    check_keys(table, known=set(fields), required=required, name=name)
+    return cls(**{key: _converted(f"{prefix}{key}", value, fields[key].type) for key, value in table.items()})
+
+
+def check_keys(table: Mapping[str, Any], /, *, known: set[str], required: set[str], name: str) -> None:
+    """Refuse a table with an unknown key, or without a required one."""
+    for key in table:
+        if key not in known:
+            raise InputError(f"{name} has an unknown key {key!r}; known are {', '.join(sorted(known))}")
+    for key in sorted(required):
+        if key not in table:
+            raise InputError(f"{name} lacks the key {key!r}")
+
+
+def plain_table(config: Any, /) -> dict[str, Any]:
+    """Return a dataclass as a table for TOML or JSON: tuples as lists, without what is None."""
+    values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def _converted(key: str, value: Any, kind: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind == Range:
+        if number:
+            return (float(value), float(value))
+        if not isinstance(value, list) or len(value) != 2:
+            raise InputError(f"{key}={value!r} must be [low, high] or one number")
+        return (_converted(key, value[0], float), _converted(key, value[1], float))
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise InputError(f"{key}={value!r} must be a list of numbers")
+        return tuple(_converted(key, item, get_args(kind)[0]) for item in value)
+    if kind in (str, str | None):
+        return _required(value, isinstance(value, str), f"{key}={value!r} must be a text")
+    if kind is int:
+        return _required(value, number and isinstance(value, int), f"{key}={value!r} must be a whole number")
+    return float(_required(value, number, f"{key}={value!r} must be a number"))
+
+
+def _required(value: Any, condition: object, message: str) -> Any:
+    if not condition:
+        raise InputError(message)
+    return value

@@ -1,0 +1,113 @@
+"""simulate, train, evaluate, models: one run each, and what goes wrong."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seq2seqlite.cli.app import main
+from seq2seqlite.models import load_model
+
+RECIPE = """
+name = "tiny"
+instrument = "mine.toml"
+layers = [4]
+cell = "lite"
+steps = 10
+batch = 16
+warmup_steps = 2
+validation_decays = 32
+validation_every = 5
+"""
+INSTRUMENT = """
+name = "mine"
+[axis]
+n_gates = 60
+gate_width_ns = 0.2
+period_ns = 12.5
+[irf]
+center_ns = [2.4, 2.6]
+fwhm_ns = [0.2, 0.3]
+n_irfs = 8
+[decays]
+tau_ns = [0.5, 4.0]
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEQ2SEQLITE_LARGE_PAGES", "as they are")
+    (tmp_path / "mine.toml").write_text(INSTRUMENT)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_from_an_instrument_to_a_model_and_its_metrics(folder, monkeypatch):
+    monkeypatch.setattr("seq2seqlite.training.card.REFERENCE_DECAYS", 200)
+    assert main(["simulate", "--instrument", "mine.toml", "--n", "300", "--seed", "3", "--out", "set.npz", "--json", "set.json"]) == 0
+    manifest = json.loads((folder / "set.json").read_text())
+    assert manifest["n"] == 300
+    assert manifest["seed"] == 3
+    assert manifest["instrument"]["axis"]["n_gates"] == 60
+
+    assert main(["train", "--recipe", "recipe.toml", "--out", "trained", "--json", "card.json"]) == 0
+    card = json.loads((folder / "card.json").read_text())
+    assert card == json.loads((folder / "trained" / "tiny.json").read_text())
+    assert card["recipe"]["instrument"] == "mine"
+    assert card["training"]["decays"] == 160
+    assert load_model(folder / "trained" / "tiny.npz").axis.n_gates == 60
+    assert sorted(path.name for path in (folder / "trained").iterdir()) == ["tiny.json", "tiny.npz"]
+
+    assert main(["evaluate", "--model", "trained/tiny.npz", "--data", "set.npz", "--json", "metrics.json"]) == 0
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["n"] == 300
+    assert metrics["parameters"] == load_model("trained/tiny.npz").architecture.n_parameters
+    for channel in ("total", "short", "long"):
+        assert set(metrics[channel]) == {"rmse", "r2", "l2"}
+    assert {"rmse", "median_abs_error"} <= set(metrics["lifetime"]["tau_mean_ns"])
+
+
+def test_evaluate_without_truth_gives_medians(folder, capsys):
+    tpsf = np.random.default_rng(0).poisson(50, (5, 135))
+    np.savez(folder / "plain.npz", tpsf=tpsf, gate_width_ns=0.09, period_ns=12.5)
+    arguments = "evaluate --model seq2seqlite-tcspc-80mhz-float --data plain.npz --json metrics.json"
+    assert main(arguments.split()) == 0
+    assert "median tau_mean_ns" in capsys.readouterr().out
+    assert json.loads((folder / "metrics.json").read_text())["median"].keys() >= {"tau_mean_ns"}
+
+
+def test_models_lists_the_cards(folder, capsys):
+    assert main(["models", "--json", "models.json"]) == 0
+    assert "seq2seqlite-swissspad3-float" in capsys.readouterr().out
+    row = json.loads((folder / "models.json").read_text())["models"]["seq2seq-swissspad3-float"]
+    assert row["parameters"] == 299_139
+    assert row["instrument"] == "swissspad3"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ("evaluate --model nothing --reference swissspad3", "model 'nothing' is unknown; choose one of"),
+        (
+            "evaluate --model seq2seqlite-swissspad3-float",
+            "give either --reference INSTRUMENT or --data FILE",
+        ),
+        (
+            "evaluate --model seq2seqlite-swissspad3-float --reference nothing",
+            "instrument 'nothing' is unknown; choose one of swissspad3, tcspc-80mhz",
+        ),
+        ("evaluate --model seq2seqlite-swissspad3-float --data no.npz", "data file no.npz does not exist"),
+        ("simulate --instrument mine.toml --n 0 --out set.npz", "n=0 decays must be >= 1"),
+        ("simulate --instrument mine.toml --split test --out set.npz", "split='test' is unknown"),
+        ("train --recipe nothing --out trained", "recipe 'nothing' is unknown; choose one of"),
+        ("train --recipe recipe.toml --fast", "No such option: --fast"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(folder, capsys, arguments, line):
+    assert main(arguments.split()) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert line in printed
+    assert printed.count("\n") == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.toml", "recipe.toml"]

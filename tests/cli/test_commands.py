@@ -43,15 +43,19 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+def cli(line):
+    return main(line.split())
+
+
 def test_from_an_instrument_to_a_model_and_its_metrics(folder, monkeypatch):
     monkeypatch.setattr("seq2seqlite.training.card.REFERENCE_DECAYS", 200)
-    assert main(["simulate", "--instrument", "mine.toml", "--n", "300", "--seed", "3", "--out", "set.npz", "--json", "set.json"]) == 0
+    assert cli("simulate --instrument mine.toml --n 300 --seed 3 --out set.npz --json set.json") == 0
     manifest = json.loads((folder / "set.json").read_text())
     assert manifest["n"] == 300
     assert manifest["seed"] == 3
     assert manifest["instrument"]["axis"]["n_gates"] == 60
 
-    assert main(["train", "--recipe", "recipe.toml", "--out", "trained", "--json", "card.json"]) == 0
+    assert cli("train --recipe recipe.toml --out trained --json card.json") == 0
     card = json.loads((folder / "card.json").read_text())
     assert card == json.loads((folder / "trained" / "tiny.json").read_text())
     assert card["recipe"]["instrument"] == "mine"
@@ -59,7 +63,7 @@ def test_from_an_instrument_to_a_model_and_its_metrics(folder, monkeypatch):
     assert load_model(folder / "trained" / "tiny.npz").axis.n_gates == 60
     assert sorted(path.name for path in (folder / "trained").iterdir()) == ["tiny.json", "tiny.npz"]
 
-    assert main(["evaluate", "--model", "trained/tiny.npz", "--data", "set.npz", "--json", "metrics.json"]) == 0
+    assert cli("evaluate --model trained/tiny.npz --data set.npz --json metrics.json") == 0
     metrics = json.loads((folder / "metrics.json").read_text())
     assert metrics["n"] == 300
     assert metrics["parameters"] == load_model("trained/tiny.npz").architecture.n_parameters
@@ -72,13 +76,13 @@ def test_evaluate_without_truth_gives_medians(folder, capsys):
     tpsf = np.random.default_rng(0).poisson(50, (5, 135))
     np.savez(folder / "plain.npz", tpsf=tpsf, gate_width_ns=0.09, period_ns=12.5)
     arguments = "evaluate --model seq2seqlite-tcspc-80mhz-float --data plain.npz --json metrics.json"
-    assert main(arguments.split()) == 0
+    assert cli(arguments) == 0
     assert "median tau_mean_ns" in capsys.readouterr().out
     assert json.loads((folder / "metrics.json").read_text())["median"].keys() >= {"tau_mean_ns"}
 
 
 def test_models_lists_the_cards(folder, capsys):
-    assert main(["models", "--json", "models.json"]) == 0
+    assert cli("models --json models.json") == 0
     assert "seq2seqlite-swissspad3-float" in capsys.readouterr().out
     row = json.loads((folder / "models.json").read_text())["models"]["seq2seq-swissspad3-float"]
     assert row["parameters"] == 299_139
@@ -105,7 +109,7 @@ def test_models_lists_the_cards(folder, capsys):
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(folder, capsys, arguments, line):
-    assert main(arguments.split()) == 2
+    assert cli(arguments) == 2
     printed = capsys.readouterr().err
     assert printed.startswith("error: ")
     assert line in printed

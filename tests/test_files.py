@@ -90,3 +90,27 @@ def test_folder_with_the_name_of_a_file_is_refused(tmp_path):
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"), replace_folder_when_done(final):
         pytest.fail("the folder cannot be written")
     assert final.read_text() == "mine"
+
+
+def test_device_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    text = f"{pipe} is a folder or device; name a file to write to"
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"), replace_when_done(pipe):
+        pytest.fail("the pipe cannot be replaced")
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_folder_in_the_place_of_a_result_stays_and_nothing_is_moved(tmp_path):
+    final = tmp_path / "maps"
+    (final / "b.tif").mkdir(parents=True)
+    text = f"{final / 'b.tif'} is a folder; move it or name another folder"
+    with (
+        pytest.raises(InputError, match=f"^{re.escape(text)}$"),
+        replace_folder_when_done(final) as temporary,
+    ):
+        (temporary / "a.tif").write_text("new")
+        (temporary / "b.tif").write_text("new")
+    assert [item.name for item in final.iterdir()] == ["b.tif"]
+    assert list(tmp_path.iterdir()) == [final]

@@ -42,6 +42,8 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
     final = Path(path)
     temporary: Path | None = None
     try:
+        if final.exists() and not final.is_file():  # a rename would replace a device such as /dev/null
+            raise InputError(f"{final} is a folder or device; name a file to write to")
         final.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".writing-", suffix=final.suffix, dir=final.parent)
         os.close(handle)
@@ -81,6 +83,9 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=final.parent))
         yield temporary
         final.mkdir(exist_ok=True)
+        for item in temporary.iterdir():
+            if (final / item.name).is_dir():
+                raise InputError(f"{final / item.name} is a folder; move it or name another folder")
         for item in sorted(temporary.iterdir()):
             item.replace(final / item.name)
     except OSError as error:

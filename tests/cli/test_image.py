@@ -56,6 +56,23 @@ def test_one_file(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert {item.name for item in out.iterdir()} >= {"lifetime.png", "intensity.tif", "tau_long_ns.tif"}
 
 
+@pytest.mark.parametrize("name", ["$\\frac$.npz", "[red]x[/y].npz", "µ 日本 .npz"])
+def test_name_is_text_and_no_markup(
+    npz: Path, capsys: pytest.CaptureFixture[str], name: str, tmp_path: Path
+) -> None:
+    folder, _, file = name.rpartition("/")
+    strange = tmp_path / folder / file
+    strange.parent.mkdir(exist_ok=True)
+    npz.rename(strange)
+    out = tmp_path / "out"
+    arguments = ["image", str(strange), "--model", "two", "--out", str(out), "--period-ns", "12.5"]
+    assert main(arguments) == 0
+    printed = capsys.readouterr()
+    assert strange.name.split()[0] in "".join(printed.out.split("\n"))
+    assert printed.err == ""
+    assert (out / "lifetime.png").is_file()
+
+
 def test_several_files_get_folders_of_their_own(npz: Path, tmp_path: Path) -> None:
     other = npz.with_name("more.npz")
     other.write_bytes(npz.read_bytes())
@@ -70,12 +87,14 @@ def test_several_files_get_folders_of_their_own(npz: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ([], "cells.npz does not say the laser period; pass --period-ns (e.g. 12.5 for 80 MHz)"),
+        ([], "cells.npz: the laser period is unknown; pass --period-ns (e.g. 12.5 for 80 MHz)"),
         (["--period-ns", "12.5", "--min-photons", "1e6"], "lower --min-photons or raise --binning"),
         (
             ["--period-ns", "12.5", "--mask", "none.png"],
             "none.png does not exist; check the path of the mask",
         ),
+        (["--period-ns", "12.5", "--json", "."], "Invalid value for '--json': file '.' is a directory."),
+        (["none.ptu", "--period-ns", "12.5"], "none.ptu does not exist; check the path"),
         (["--period-ns", "12.5", "--drop", "B149"], "drop=['B149'] is for a folder of gate images"),
     ],
 )

@@ -60,6 +60,40 @@ def test_dictionary_comes_back_and_simulates(detector):
     assert tpsf.max() > 0
 
 
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"detector": {"kind": ["a"]}}, r"detector\.kind=\['a'\] is unknown; choose one of photon-counting"),
+        ({"decays__photons": 1e10}, r"decays\.photons=\[10000000000\.0, 10000000000\.0\] must be <= 1e\+09"),
+        ({"decays__tau_ns": 1e300}, r"decays\.tau_ns=\[1e\+300, 1e\+300\] must be <= 1000 period_ns=12\.5"),
+        ({"irf__n_irfs": 10**7}, r"irf\.n_irfs=10000000 must be between 1 and 100000 \(e\.g\. 512\)"),
+        ({"irf__center_ns": 100.0}, r"irf\.center_ns=\[100\.0, 100\.0\] must be <= period_ns=12\.5"),
+        ({"irf__fwhm_ns": 1e9}, r"irf\.fwhm_ns=.* must be <= period_ns=12\.5"),
+        ({"name": "n" * 1000}, r"name='n{64}' must be a short text"),
+        ({"name": "a\nb"}, r"name='a\\nb' must be a short text"),
+    ],
+)
+def test_value_that_nothing_can_be_simulated_with(change, text):
+    with pytest.raises(InputError, match=text):
+        Instrument.from_dict(changed(**change))
+
+
+@pytest.mark.parametrize("rows", [["0 5"], ["0 5", "1 6", "4 2", "9 1"]])
+def test_irf_whose_times_do_not_rise_evenly(tmp_path, rows):
+    (tmp_path / "irf.txt").write_text("\n".join(rows))
+    with pytest.raises(
+        InputError, match=r"irf\.txt: its first column must rise evenly, as time in ns; export"
+    ):
+        read_irf(tmp_path / "irf.txt")
+
+
+def test_irf_that_is_cut_short(tmp_path, shared_data):
+    whole = (shared_data / "nadh-yeast" / "IRF.sdt").read_bytes()
+    (tmp_path / "irf.sdt").write_bytes(whole[:-500])
+    with pytest.raises(InputError, match=r"irf\.sdt is cut short; copy it again"):
+        read_irf(tmp_path / "irf.sdt")
+
+
 @given(st.floats(0.01, 5), st.floats(0, 3), st.floats(1, 1e5), st.floats(0, 0.9))
 def test_any_valid_ranges_come_back(low, width, photons, background):
     table = changed(

@@ -73,6 +73,18 @@ def test_binning_sums_the_neighbourhood_and_keeps_the_size() -> None:
     np.testing.assert_array_equal(neighbourhood_sum(image, binning=2), naive)
 
 
+def test_binning_beyond_the_image_sums_it_all() -> None:
+    image = np.full((300, 300), 65_000, np.uint16)
+    assert (neighbourhood_sum(image, binning=10**8) == image.size * 65_000).all()  # above 2^32
+
+
+def test_nan_of_a_mask_is_outside(tmp_path: Path) -> None:
+    assert read_mask([[np.nan, 2.0]], shape=(1, 2)).tolist() == [[False, True]]
+    np.save(tmp_path / "m.npy", np.ones((2, 4, 4)))
+    with pytest.raises(InputError, match=r"m\.npy has shape \(2, 4, 4\), the image \(4, 4\); draw the mask"):
+        read_mask(tmp_path / "m.npy", shape=(4, 4))
+
+
 def test_masked_and_dim_pixels_are_nan_and_in_no_sum(
     predictor: Predictor, decay_image: Callable[..., xr.DataArray]
 ) -> None:

@@ -249,6 +249,9 @@ def test_npz_keeps_every_count(
         ({"tpsf": [[1.0, np.nan]], "gate_width_ns": 1}, r"counts must be finite, found 1 NaN or infinite"),
         ({"tpsf": np.zeros((2, 3, 4)), "gate_width_ns": 1}, r"all 6 pixels are zero; check channel"),
         ({"tpsf": np.ones((2, 4), complex), "gate_width_ns": 1}, r"counts of type complex128 are no numbers"),
+        ({"tpsf": [["1", "2"]], "gate_width_ns": 1}, r"counts of type <U1 are no numbers; give integers or"),
+        ({"tpsf": np.ones((2, 4), bool), "gate_width_ns": 1}, r"counts of type bool are no numbers"),
+        ({"tpsf": [[1, 1e300]], "gate_width_ns": 1}, r"counts must be <= 2\^53, found 1e\+300; give raw"),
     ],
 )  # fmt: skip
 def test_bad_arrays(tmp_path: Path, fields: dict[str, Any], text: str) -> None:
@@ -329,6 +332,98 @@ def test_lif(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     show(FakeImage(("Y", "X"), lambda: counts))
     refused(file, "holds no decays, only 1 images without a time axis")
+
+
+def test_text_without_a_number_or_of_another_encoding(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(bytes(100))
+    refused(file, r"a\.txt holds 0 lines of numbers; a decay needs 3 or more")
+    file.write_bytes("Zeit / µs\n1\n5\n3\n".encode("latin-1"))
+    assert load(file, gate_width_ns=0.1).values[0, 0].tolist() == [1, 5, 3]
+
+
+def test_sdt_without_its_last_byte(shared_data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "cut.sdt"
+    file.write_bytes((shared_data / "irfs" / "IRF_inhouse_PMT.sdt").read_bytes()[:-1])
+    refused(file, r"not a readable SDT file \(failed to reshape data .*\); it is cut short")
+
+
+def test_stack_that_lost_its_last_pages(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "stack.tif"
+    with tifffile.TiffWriter(file) as tif:
+        for index in range(6):
+            tif.write(np.full((40, 40), index, np.uint16), contiguous=False, metadata=None)
+    assert load(file, gate_width_ns=0.1).sizes["H"] == 6
+    with tifffile.TiffFile(file) as whole:
+        end = whole.pages[4].offset
+    file.write_bytes(file.read_bytes()[:end])
+    refused(file, r"not a readable TIFF file \(.*invalid page offset.*\); it is cut short", gate_width_ns=0.1)
+    assert not caplog.records
+
+
+def test_memory_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_much(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 596. GiB")
+
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, np.ones((4, 4), np.uint16))
+    monkeypatch.setattr("tifffile.TiffFile", too_much)
+    refused(
+        file, r"a\.tif: more memory is needed than there is \(Unable to allocate 596\. GiB\); the file is"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (
+            {"channel": 99},
+            r"a\.npz: channel=99 is only for \.ptu \.sdt \.lif \.tif \.tiff files; leave it out",
+        ),
+        ({"block": 99}, r"a\.npz: block=99 is only for \.sdt \.lif files; leave it out"),
+    ],
+)
+def test_choice_that_the_format_does_not_offer(tmp_path: Path, options: dict[str, int], text: str) -> None:
+    np.savez(tmp_path / "a.npz", tpsf=np.ones((2, 4)), gate_width_ns=1)
+    refused(tmp_path / "a.npz", text, **options)
+
+
+def test_channels_of_a_tiff(tmp_path: Path) -> None:
+    file = tmp_path / "a.ome.tif"
+    counts = np.arange(2 * 5 * 3 * 4, dtype=np.uint16).reshape(2, 5, 3, 4)
+    tifffile.imwrite(file, counts, photometric="minisblack", metadata={"axes": "CTYX"})
+    remedy = r"has 2 items along axis 'C' \(axes 'CTYX'\); choose one with --channel 0 to 1, or save"
+    refused(file, remedy, gate_width_ns=0.1)
+    refused(file, remedy, gate_width_ns=0.1, channel=99)
+    data = load(file, gate_width_ns=0.1, channel=1)
+    np.testing.assert_array_equal(data.values, np.moveaxis(counts[1], 0, -1))
+    tifffile.imwrite(file, counts, photometric="minisblack", metadata={"axes": "ZTYX"})
+    refused(file, r"has no time axis \(axes 'ZTYX', .*\); save one stack of gates", gate_width_ns=0.1)
+    tifffile.imwrite(file, counts[0], photometric="minisblack", metadata={"axes": "TYX"})
+    refused(file, r"channel=9 does not exist; its axes 'TYX' have no channels", gate_width_ns=0.1, channel=9)
+
+
+def test_gates_that_are_there_twice(tmp_path: Path) -> None:
+    refused(
+        gate_folder(tmp_path / "a", ["a_900ps", "b_900ps"]),
+        r"a: a_900ps\.tif and b_900ps\.tif have the same delay 0\.9 ns; keep one series in a folder",
+    )
+    refused(
+        gate_folder(tmp_path / "b", ["G1", "G2", "X2"]),
+        r"b: G2\.tif and X2\.tif have the same number 2; keep one series in a folder",
+        gate_width_ns=0.1,
+    )
+
+
+def test_damaged_set_file_says_nothing(tmp_path: Path) -> None:
+    folder = gate_folder(tmp_path / "a", ["G1", "G2"])
+    (folder / "a.set").write_text('ASD_DeviceUnit = "[ps]"\nASD_Incr = 1e;\nhriPRF = --;\n')
+    refused(folder, r"a does not say its gate width; pass --gate-width-ns")
+
+
+def test_half_floats_are_summed_as_wider_ones(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", tpsf=np.full((40, 50), 60_000, np.float16), gate_width_ns=0.1)
+    assert load(tmp_path / "a.npz").attrs["photons"] == 40 * 50 * 60_000
 
 
 def test_list_of_gates_is_a_series(tmp_path: Path) -> None:

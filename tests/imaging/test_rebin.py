@@ -158,7 +158,7 @@ def test_short_window_is_refused_with_the_remedy() -> None:
 def test_unknown_period_is_never_assumed() -> None:
     with pytest.raises(
         InputError,
-        match=r"x\.npz does not say the laser period; pass --period-ns \(e\.g\. 12\.5 for 80 MHz\)",
+        match=r"^x\.npz: the laser period is unknown; pass --period-ns \(e\.g\. 12\.5 for 80 MHz\)$",
     ):
         plan(pulse(250, 0.05, period_ns=12.5), 0.05, None)
 
@@ -168,6 +168,27 @@ def test_window_longer_than_the_period_is_refused() -> None:
         InputError, match=r"window 25\.00 ns is longer than period_ns=12\.5; give the laser period"
     ):
         plan(pulse(500, 0.05, period_ns=25.0), 0.05, 12.5)
+
+
+def test_axis_that_cannot_be_meant_is_refused() -> None:
+    counts = pulse(250, 0.05, period_ns=12.5)
+    with pytest.raises(
+        InputError,
+        match=r"^x\.npz: period_ns=1e\+06 is more than 64 times the 12\.5 ns of model m; give the laser",
+    ):
+        plan(counts, 0.05, 1e6)
+    with pytest.raises(
+        InputError, match=r"window 2\.5e-10 ns is shorter than 3 gates of model m; check gate_width_ns=1e-12"
+    ):
+        plan(counts, 1e-12, 12.5)
+
+
+def test_76_mhz_is_cut_and_leaves_the_baseline_alone() -> None:
+    counts = pulse(252, 13.158 / 252, period_ns=13.158, level=20.0)
+    rebinner = plan(counts, 13.158 / 252, 13.158)
+    assert rebinner.done.folded == 1
+    level = 20.0 * 0.09 / (13.158 / 252)
+    np.testing.assert_allclose(rebinner.apply(counts[None])[0, :8], level, rtol=0.15)
 
 
 def test_flat_data_has_no_rising_edge() -> None:

@@ -1,5 +1,6 @@
 """The command ``seq2seqlite``."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -75,6 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0; 2 after an expected error, which is one line on stderr; 130 when interrupted.
         A bug keeps its traceback.
     """
+    if not logging.getLogger().handlers:  # what libraries log is no result; Python would print it on stderr
+        logging.getLogger().addHandler(logging.NullHandler())
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
         code = typer.main.get_command(app).main(words, prog_name="seq2seqlite", standalone_mode=False)

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.datasets import read_decay_set
 from seq2seqlite.decay import CHANNELS
 from seq2seqlite.errors import InputError
@@ -27,13 +28,11 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Evaluate on a stored set or a plain .npz file.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the metrics to FILE.")
-    ] = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Measure a model against decays whose truth is known."""
     loaded = load_model(model)
-    with Console(stderr=True).status(f"evaluating {loaded.name}"):
+    with Console(stderr=True).status(f"evaluating {escape(loaded.name)}"):
         if reference is not None and data is None:
             metrics = evaluate_reference(loaded, reference)
         elif data is not None and reference is None:
@@ -48,7 +47,8 @@ def evaluate(
 def _print(result: dict[str, Any]) -> None:
     console = Console()
     console.print(
-        f"{result['model']} ({result['parameters']} parameters) on {result['n']} decays of {result['data']}"
+        f"{result['model']} ({result['parameters']} parameters) on {result['n']} decays of {result['data']}",
+        markup=False,
     )
     if "median" in result:
         for name, value in result["median"].items():

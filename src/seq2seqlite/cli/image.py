@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import LIFETIME_MAPS, MIN_PHOTONS, lifetime_map, load, write_maps
@@ -22,7 +23,9 @@ def image(
     ],
     *,
     model: Annotated[str, typer.Option(help="Name of a shipped model, or path of one")],
-    out: Annotated[Path, typer.Option(help="Folder to write to; several files get a sub-folder each")],
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder to write to; several files get a sub-folder each")
+    ],
     channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
     block: Annotated[int | None, typer.Option(help="Data set of an SDT or LIF file")] = None,
     period_ns: Annotated[
@@ -46,7 +49,7 @@ def image(
     drop: Annotated[
         list[str] | None, typer.Option(help="Gate to leave out of a series, e.g. B149; may be repeated")
     ] = None,
-    json: Annotated[Path | None, typer.Option(help="File for the result as JSON")] = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Make lifetime maps of measurements."""
     from seq2seqlite.models import load_model
@@ -78,10 +81,13 @@ def image(
         console.print(_table(file, summary))
         for path in summary["files"]:
             print(path)
-    write_json(json, summaries[0] if len(summaries) == 1 else {"images": summaries})
+    write_json(json_file, summaries[0] if len(summaries) == 1 else {"images": summaries})
 
 
 def _folders(files: list[Path], out: Path) -> list[Path]:
+    for file in files:  # before the first is worked on
+        if not file.exists():
+            raise InputError(f"{file} does not exist; check the path")
     if len(files) == 1:
         return [out]
     folders = [out / file.name for file in files]
@@ -94,7 +100,7 @@ def _folders(files: list[Path], out: Path) -> list[Path]:
 
 
 def _table(file: Path, summary: dict[str, Any]) -> Table:
-    table = Table("", "median", "5 %", "95 %", title=str(file), title_justify="left")
+    table = Table("", "median", "5 %", "95 %", title=Text(str(file)), title_justify="left")
     for name, unit in LIFETIME_MAPS.items():
         spread = [summary[name][key] for key in ("median", "p5", "p95")]
         table.add_row(

@@ -1,22 +1,18 @@
 """``seq2seqlite models``."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
-from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.models import model_card, model_names
 
 __all__ = ["models"]
 
 
 def models(
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the list to FILE.")
-    ] = None,
+    json_file: JsonOption = None,
 ) -> None:
     """List the models that come with the package, with what their cards say."""
     rows = {name: _row(model_card(name)) for name in model_names()}

@@ -5,13 +5,20 @@ import math
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
 from seq2seqlite.files import replace_when_done
 
-__all__ = ["json_text", "write_json"]
+__all__ = ["JsonOption", "json_text", "write_json"]
+
+JsonOption = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", dir_okay=False, help="Write the result to FILE, for programs."),
+]
+"""The option ``--json`` that every command takes."""
 
 
 def write_json(path: str | PathLike[str] | None, result: Mapping[str, Any], /) -> None:

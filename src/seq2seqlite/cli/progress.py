@@ -31,13 +31,15 @@ def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
         Called with what is done, of how much, and optionally the present loss.
     """
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    # Where nobody watches, an error is the only line on stderr.
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     task = bar.add_task(label, total=None)
 
     def move(done: int, total: int, loss: float | None = None) -> None:

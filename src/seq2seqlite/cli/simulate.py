@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.datasets import SPLITS, load_instrument, simulated_set, write_decay_set
 
@@ -15,13 +15,11 @@ __all__ = ["simulate"]
 
 def simulate(
     instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Compressed .npz to write.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Compressed .npz to write.")],
     n: Annotated[int, typer.Option("--n", help="Decays.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed.")] = 1,
     split: Annotated[str, typer.Option(help=f"IRF bank and random streams: {', '.join(SPLITS)}.")] = "train",
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the manifest to FILE.")
-    ] = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Simulate decays of an instrument, with their truth and a manifest."""
     described = load_instrument(instrument)

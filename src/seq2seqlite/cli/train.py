@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seq2seqlite.cli.output import json_text, write_json
+from seq2seqlite.cli.output import JsonOption, json_text, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.training import load_recipe
@@ -16,10 +16,10 @@ __all__ = ["train"]
 
 def train(
     recipe: Annotated[str, typer.Option(help="Recipe of a shipped model, or TOML file.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the model and its card.")],
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write the card to FILE too.")
-    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder for the model and its card.")
+    ],
+    json_file: JsonOption = None,
 ) -> None:
     """Train a network by a recipe, evaluate it on its reference set, and write model and card.
 

@@ -1,18 +1,15 @@
 """``seq2seqlite versions``."""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
-from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.provenance import provenance
 
 __all__ = ["versions"]
 
 
 def versions(
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write them here.")] = None,
+    json_file: JsonOption = None,
 ) -> None:
     """Print the versions of seq2seqlite and of what it computes with."""
     result = provenance()

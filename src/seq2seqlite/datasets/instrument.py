@@ -33,6 +33,13 @@ DETECTORS: dict[str, type[Any]] = {
 }
 
 
+# A bank is held in memory, some kB an IRF.
+MAX_IRFS = 100_000
+# Counts of a gate are stored in 32 bits.
+MAX_PHOTONS = 1e9
+MAX_NAME = 64
+
+
 @dataclass(frozen=True)
 class IrfRanges:
     """How the IRF differs from pixel to pixel and from day to day; each range is uniform.
@@ -67,8 +74,8 @@ class IrfRanges:
             raise InputError(f"irf.fwhm_ns={list(self.fwhm_ns)} must be > 0")
         if self.tail_fraction[1] > 1:
             raise InputError(f"irf.tail_fraction={list(self.tail_fraction)} must be <= 1")
-        if self.n_irfs < 1:
-            raise InputError(f"irf.n_irfs={self.n_irfs} must be >= 1")
+        if not 1 <= self.n_irfs <= MAX_IRFS:
+            raise InputError(f"irf.n_irfs={self.n_irfs} must be between 1 and {MAX_IRFS} (e.g. 512)")
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class DecayRanges:
             raise InputError(
                 f"decays.tau_ns={list(self.tau_ns)} and photons={list(self.photons)} must be > 0"
             )
-        for name, top in (("amplitude_fraction", 1.0), ("background", 0.99)):
+        for name, top in (("amplitude_fraction", 1.0), ("background", 0.99), ("photons", MAX_PHOTONS)):
             if getattr(self, name)[1] > top:
                 raise InputError(f"decays.{name}={list(getattr(self, name))} must be <= {top:g}")
         if not 0 <= self.mono_exponential <= 1:
@@ -136,6 +143,16 @@ class Instrument:
     detector: Detector
     measured_irf: MeasuredIrf | None = None
 
+    def __post_init__(self) -> None:
+        for name in ("center_ns", "fwhm_ns"):
+            value = getattr(self.irf, name)
+            if value[1] > self.axis.period_ns:
+                raise InputError(f"irf.{name}={list(value)} must be <= period_ns={self.axis.period_ns:g}")
+        if self.decays.tau_ns[1] > 1000 * self.axis.period_ns:
+            raise InputError(
+                f"decays.tau_ns={list(self.decays.tau_ns)} must be <= 1000 period_ns={self.axis.period_ns:g}"
+            )
+
     def draw_irf(self, rng: np.random.Generator, /) -> Irf:
         """Return one IRF of this instrument."""
         ranges = self.irf
@@ -166,15 +183,17 @@ class Instrument:
         """
         known = {"name", "axis", "irf", "decays", "detector"}
         check_keys(table, known=known, required=known - {"detector"}, name="the instrument")
-        if not isinstance(table["name"], str) or not table["name"]:
-            raise InputError(f"name={table['name']!r} must be a short text (e.g. 'my-microscope')")
+        name = table["name"]
+        if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable()):
+            shown = name[:MAX_NAME] if isinstance(name, str) else name
+            raise InputError(f"name={shown!r} must be a short text (e.g. 'my-microscope')")
         detector = dict(_table(table, "detector")) if "detector" in table else {"kind": "photon-counting"}
         kind = detector.pop("kind", "photon-counting")
-        if kind not in DETECTORS:
+        if not isinstance(kind, str) or kind not in DETECTORS:
             raise InputError(f"detector.kind={kind!r} is unknown; choose one of {', '.join(DETECTORS)}")
         irf = _section(IrfRanges, table, "irf")
         return cls(
-            name=table["name"],
+            name=name,
             axis=_section(TimeAxis, table, "axis"),
             irf=irf,
             decays=_section(DecayRanges, table, "decays"),

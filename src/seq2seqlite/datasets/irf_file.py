@@ -9,6 +9,9 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["read_irf"]
 
+# Times in files are rounded; their steps may deviate by this share.
+UNEVEN_STEP = 0.02
+
 
 def read_irf(path: str | Path, /, *, bin_width_ns: float | None = None) -> MeasuredIrf:
     """Read an IRF from an SDT file or from text (one column of counts, or time in ns and counts).
@@ -53,6 +56,8 @@ def _read_sdt(file: Path) -> tuple[np.ndarray, float | None]:
             ]
     except Exception as error:  # noqa: BLE001 - the reader raises whatever broken bytes lead it to
         raise InputError(f"IRF file {file} cannot be read as SDT: {error}") from None
+    if any(data.ndim < 2 for data, _ in blocks):  # the reader could not shape what there is
+        raise InputError(f"IRF file {file} is cut short; copy it again")
     filled = [(data.reshape(-1, data.shape[-1]).sum(axis=0), time) for data, time in blocks if data.any()]
     if not filled:
         raise InputError(f"IRF file {file} has no photons")
@@ -78,7 +83,12 @@ def _read_text(file: Path) -> tuple[np.ndarray, float | None]:
         raise InputError(f"IRF file {file} must have one column (counts) or two (time in ns, counts)")
     if table.shape[1] == 1:
         return table[:, 0], None
-    return table[:, 1], float(np.median(np.diff(table[:, 0])))
+    steps = np.diff(table[:, 0])
+    if steps.size == 0 or not np.allclose(steps, np.median(steps), rtol=UNEVEN_STEP):
+        raise InputError(
+            f"IRF file {file}: its first column must rise evenly, as time in ns; export it again"
+        )
+    return table[:, 1], float(np.median(steps))
 
 
 def _numbers(line: str) -> list[float]:

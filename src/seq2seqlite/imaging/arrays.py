@@ -61,7 +61,7 @@ def read_zarr(path: Path, options: ReadOptions, /) -> xr.DataArray:
 def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return one decay from text: counts, or channel or time in ns and counts, below any header."""
     with reading(path, "text"):
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8", errors="replace")  # headers hold a µ of any encoding
     header, rows = _numbers(path, text)
     if rows.shape[0] < 3:
         raise InputError(f"{path} holds {rows.shape[0]} lines of numbers; a decay needs 3 or more")
@@ -137,4 +137,4 @@ def _numbers(path: Path, text: str) -> tuple[str, NDArray[np.float64]]:
             )
         else:
             header.append(line)
-    return "\n".join(header), np.asarray(rows, np.float64).reshape(len(rows), -1)
+    return "\n".join(header), np.asarray(rows, np.float64).reshape(len(rows), len(rows[0]) if rows else 1)

@@ -89,11 +89,15 @@ def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]
         sorted_times = np.asarray(times)[order]
         steps = np.diff(sorted_times)
         step = float(np.median(steps))
+        for index in np.flatnonzero(steps <= 0):
+            _twice(files[order[index]], files[order[index + 1]], f"delay {sorted_times[index]:g} ns")
         for index in np.flatnonzero(np.abs(steps - step) > SAME_STEP * step):
             _missing(files[order[index]], files[order[index + 1]], f"at {sorted_times[index] + step:g} ns")
         return [files[index] for index in order], float(sorted_times[0]), step
     by_number = sorted(files, key=_number)
     for before, after in pairwise(by_number):
+        if _number(after) == _number(before):
+            _twice(before, after, f"number {_number(before)}")
         if _number(after) != _number(before) + 1:
             missing = NUMBER.sub(
                 f"{_number(before) + 1:0{len(NUMBER.findall(before.stem)[-1])}d}", before.stem
@@ -110,6 +114,12 @@ def _missing(before: Path, after: Path, name: str) -> None:
     )
 
 
+def _twice(first: Path, second: Path, what: str) -> None:
+    raise InputError(
+        f"{first.parent}: {first.name} and {second.name} have the same {what}; keep one series in a folder"
+    )
+
+
 def _number(file: Path) -> int:
     found = NUMBER.search(file.stem)
     if found is None:
@@ -121,8 +131,9 @@ def _number(file: Path) -> int:
 
 def _davis(folder: Path) -> dict[str, float]:
     """Return start, step and period in ns as DaVis noted them in a ``.set`` file beside the gates."""
-    text = "".join(file.read_text("latin-1") for file in sorted(folder.glob("*.set")))
-    found = {name: float(value) for name, value in re.findall(r"^(\w+) = ([-+.\deE]+);", text, re.MULTILINE)}
+    text = "".join(file.read_text("latin-1") for file in sorted(folder.glob("*.set")) if file.is_file())
+    numbers = re.findall(r"^(\w+) = (-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?);", text, re.MULTILINE)
+    found = {name: float(value) for name, value in numbers}
     known: dict[str, float] = {}
     if 'ASD_DeviceUnit = "[ps]"' in text and found.get("ASD_Incr", 0) > 0:
         known |= {"step_ns": found["ASD_Incr"] * 1e-3, "start_ns": found.get("ASD_Start", 0.0) * 1e-3}

@@ -14,6 +14,8 @@ __all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
 
 # The lifetime of N photons has a relative standard error of 1 / sqrt(N) at best: 10 % at 100.
 MIN_PHOTONS = 100.0
+# (2 * 127 + 1)^2 sums of 65,535 stay below 2^32.
+MAX_NARROW_BINNING = 127
 
 
 def read_mask(
@@ -24,7 +26,7 @@ def read_mask(
     Parameters
     ----------
     mask : path-like, array_like or None
-        TIFF, PNG or ``.npy`` file, or array: nonzero is analysed. None: all pixels.
+        TIFF, PNG or ``.npy`` file, or array: nonzero is analysed, NaN is not. None: all pixels.
     shape : tuple of int
         Shape (Y, X) of the image.
 
@@ -46,14 +48,15 @@ def read_mask(
         return np.ones(shape, np.bool_)
     name = str(mask) if isinstance(mask, str | os.PathLike) else "mask"
     values: NDArray[Any] = np.asarray(_from_file(Path(mask)) if isinstance(mask, str | os.PathLike) else mask)
-    if values.ndim == 3 and values.shape[-1] in (2, 3, 4):
+    if values.ndim == 3 and values.shape[:2] == shape and values.shape[-1] in (2, 3, 4):
         colours = values.shape[-1] - (values.shape[-1] % 2 == 0)  # the last of two or four is alpha
         values = np.any(values[..., :colours], axis=-1)
     if values.shape != shape:
         raise InputError(f"{name} has shape {values.shape}, the image {shape}; draw the mask on this image")
-    if not values.any():
+    inside = np.nan_to_num(values) != 0  # NaN is outside, as in the maps themselves
+    if not inside.any():
         raise InputError(f"{name} is zero everywhere; set the pixels to analyse to a value above 0")
-    return np.asarray(values != 0)
+    return np.asarray(inside, np.bool_)
 
 
 def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
@@ -79,11 +82,14 @@ def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
     """
     if binning == 0:
         return image
-    kind = np.dtype(np.uint32) if image.dtype.kind == "u" and image.dtype.itemsize <= 2 else None
+    # Half the memory where no sum of 16-bit counts exceeds 32 bits.
+    narrow = image.dtype.kind == "u" and image.dtype.itemsize <= 2 and binning <= MAX_NARROW_BINNING
+    kind = np.dtype(np.uint32) if narrow else None
     for axis in (0, 1):
-        padding = [(binning + 1, binning) if index == axis else (0, 0) for index in range(image.ndim)]
+        reach = min(binning, image.shape[axis])
+        padding = [(reach + 1, reach) if index == axis else (0, 0) for index in range(image.ndim)]
         upto = np.moveaxis(np.cumsum(np.pad(image, padding), axis=axis, dtype=kind), axis, 0)
-        image = np.moveaxis(upto[2 * binning + 1 :] - upto[: -2 * binning - 1], 0, axis)
+        image = np.moveaxis(upto[2 * reach + 1 :] - upto[: -2 * reach - 1], 0, axis)
     return image
 
 

@@ -1,5 +1,7 @@
 """What a user may say about a file, and how readers' failures become one line."""
 
+import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +10,10 @@ from pathlib import Path
 from seq2seqlite.errors import InputError
 
 __all__ = ["ReadOptions", "needed_gate_width_ns", "reading"]
+
+# Loggers of the field's readers. They report some damage as a warning only, and give what they found.
+READERS = ("liffile", "ptufile", "sdtfile", "tifffile")
+DAMAGE = re.compile("invalid page offset|corrupted|failed to reshape")
 
 
 @dataclass(frozen=True)
@@ -31,19 +37,63 @@ def reading(path: Path, file_format: str, /) -> Iterator[None]:
     """Turn whatever a reader raises for a damaged or foreign file into one InputError line.
 
     The field's readers raise anything on such files, from ``AssertionError`` to ``UnboundLocalError``; only
-    calls into them belong into this block.
+    calls into them belong into this block. Damage that they only log is an error as well; what else they log
+    is passed on when the file was read.
     """
     try:
-        yield
-    except (InputError, MemoryError):
+        with _logged() as records:
+            yield
+    except InputError:
         raise
-    except Exception as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except MemoryError as error:
         raise InputError(
-            f"{path}: not a readable {file_format} file ({why}); it is cut short, damaged or of another "
-            f"format: "
-            f"copy it again"
+            f"{path}: more memory is needed than there is ({_first_line(error)}); the file is damaged, or "
+            f"save a part of the image"
         ) from error
+    except Exception as error:
+        raise _unreadable(path, file_format, _first_line(error)) from error
+    for record in records:
+        if DAMAGE.search(record.getMessage()):
+            raise _unreadable(path, file_format, record.getMessage())
+    for record in records:
+        logging.getLogger(record.name).handle(record)
+
+
+class _Collector(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+@contextmanager
+def _logged() -> Iterator[list[logging.LogRecord]]:
+    """Keep what the readers log from the user's eyes, and give it."""
+    collector = _Collector()
+    loggers = [logging.getLogger(name) for name in READERS]
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(collector)
+        logger.propagate = False
+    try:
+        yield collector.records
+    finally:
+        for logger, propagate in zip(loggers, before, strict=True):
+            logger.removeHandler(collector)
+            logger.propagate = propagate
+
+
+def _unreadable(path: Path, file_format: str, why: str) -> InputError:
+    return InputError(
+        f"{path}: not a readable {file_format} file ({why}); it is cut short, damaged or of another format: "
+        f"copy it again"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def needed_gate_width_ns(path: Path, given: float | None, stored: float | None = None, /) -> float:

@@ -1,5 +1,6 @@
 """The picture of a lifetime map: lifetime as colour, intensity as brightness."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -43,20 +44,24 @@ def lifetime_picture(maps: xr.Dataset, /, *, name: str = "tau_mean_ns") -> Figur
     figure = Figure(figsize=(9.5, 5.0), layout="constrained")
     image_axes, histogram_axes = figure.subplots(1, 2, width_ratios=(1.9, 1.0))
     image_axes.imshow(_rgb(values, intensity, scale), interpolation="nearest")
-    image_axes.set(xticks=[], yticks=[], title=Path(str(maps.attrs.get("source", ""))).name)
+    image_axes.set(xticks=[], yticks=[])
+    image_axes.set_title(Path(str(maps.attrs.get("source", ""))).name, parse_math=False)
     if maps.attrs.get("pixel_size_um"):
         _scale_bar(image_axes, values.shape, float(maps.attrs["pixel_size_um"]))
     figure.colorbar(
         scale, ax=image_axes, label="amplitude-weighted mean lifetime / ns" if name == "tau_mean_ns" else name
     )
     _histogram(histogram_axes, finite, scale, (low, high))
-    figure.supxlabel(f"{maps.attrs.get('model', '')} ({maps.attrs.get('predictor', '')})", fontsize=8)
+    made_by = f"{maps.attrs.get('model', '')} ({maps.attrs.get('predictor', '')})"
+    figure.supxlabel(made_by, fontsize=8, parse_math=False)
     return figure
 
 
 def write_picture(maps: xr.Dataset, path: Path, /) -> None:
     """Write :func:`lifetime_picture` as PNG."""
-    lifetime_picture(maps).savefig(path, dpi=150, format="png")
+    with warnings.catch_warnings():  # a box for a letter of a file's name that the font lacks is no news
+        warnings.filterwarnings("ignore", message="Glyph")
+        lifetime_picture(maps).savefig(path, dpi=150, format="png")
 
 
 def _bright_viridis() -> ListedColormap:

@@ -30,6 +30,9 @@ READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".dat": read_text,
 }
 SUFFIXES = tuple(READERS)
+# Formats that hold several channels or data sets; a choice for another is a mistake.
+CHANNELS = (".ptu", ".sdt", ".lif", ".tif", ".tiff")
+BLOCKS = (".sdt", ".lif")
 
 
 def read(
@@ -90,6 +93,7 @@ def read(
         data.attrs["sha256"] = [sha256_of(file) for file in files]
         return data
     file = _existing(Path(path))
+    _check_choices(file, options)
     if file.is_dir() and file.suffix.lower() != ".zarr":
         data = read_gates(gate_files(file), options)
     else:
@@ -98,6 +102,16 @@ def read(
         data = _reader(file)(file, options)
     data.attrs["sha256"] = sha256_of(file)
     return data
+
+
+def _check_choices(file: Path, options: ReadOptions) -> None:
+    suffix = "" if file.is_dir() else file.suffix.lower()
+    for name, number, suffixes in (
+        ("channel", options.channel, CHANNELS),
+        ("block", options.block, BLOCKS),
+    ):
+        if number is not None and suffix not in suffixes:
+            raise InputError(f"{file}: {name}={number} is only for {' '.join(suffixes)} files; leave it out")
 
 
 def load(
@@ -134,6 +148,10 @@ def load(
 
 
 def _existing(path: Path) -> Path:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{str(path)!a}: the name is not valid UTF-8; rename the file") from None
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
     if path.is_file() and path.stat().st_size == 0:

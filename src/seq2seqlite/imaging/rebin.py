@@ -13,7 +13,7 @@ from seq2seqlite.decay import TimeAxis, rising_edge_ns
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.fill import extrapolation, interpolation
 from seq2seqlite.imaging.live import live_bins
-from seq2seqlite.imaging.overlap import Placement, place
+from seq2seqlite.imaging.overlap import MAX_LAYERS, Placement, layers, place
 from seq2seqlite.imaging.signal import gate_width_ns, period_ns
 
 __all__ = ["Rebinner", "Rebinning", "plan_rebinning"]
@@ -25,6 +25,8 @@ MAX_INTERPOLATED = 0.15
 MAX_EXCESS = 0.02
 # Passes that bring the edge of the re-binned decay to its place: each leaves a few per cent of the rest.
 ALIGNMENT_PASSES = 4
+# Fewer gates show no edge.
+MIN_GATES = 3
 
 
 @dataclass(frozen=True)
@@ -151,12 +153,18 @@ def plan_rebinning(
     -----
     Bins are taken as constant densities, so each gate gets the difference of the cumulative sum at its ends.
     A longer period is folded modulo the model's: the steady state of the shorter period is that sum, as long
-    as the window covers its own period or the whole decay. An excess below 5 % of the model's period is cut
+    as the window covers its own period or the whole decay. An excess below 25 % of the model's period is cut
     off just before the edge instead, where it would only double the background of a few gates.
     """
-    total = np.asarray(decay, np.float64)
-    source = _source(data, total)
-    target = _Target(axis, edge_ns, model, extrapolate)
+    try:
+        return _planned(data, np.asarray(decay, np.float64), _Target(axis, edge_ns, model, extrapolate))
+    except InputError as error:
+        raise InputError(f"{data.attrs.get('source', 'data')}: {error}") from None
+
+
+def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") -> Rebinner:
+    axis = target.axis
+    source = _source(data, total, target)
     cut = _aligned_cut(source, target)
     placed = source.place(axis, cut)
     fill, tail_ns, filled = _filling(placed, total, target)
@@ -173,7 +181,7 @@ def plan_rebinning(
         target_width_ns=axis.gate_width_ns,
         target_period_ns=axis.period_ns,
         shift_ns=float((source.period_ns / 2 - cut) % source.period_ns - source.period_ns / 2),
-        rising_edge_ns=float(edge_ns),
+        rising_edge_ns=float(target.edge_ns),
         folded=placed.n_layers,
         missing_ns=_missing_ns(placed, axis),
         filled=filled,
@@ -219,14 +227,25 @@ class _Target:
     extrapolate: bool
 
 
-def _source(data: xr.DataArray, total: NDArray[np.float64]) -> _Source:
+def _source(data: xr.DataArray, total: NDArray[np.float64], target: _Target) -> _Source:
     width, period = gate_width_ns(data), period_ns(data)
     live = live_bins(total, gate_width_ns=width)
-    excess = (live.stop - live.start) * width - period
+    window = (live.stop - live.start) * width
+    excess = window - period
     if excess > MAX_EXCESS * period:
         raise InputError(
-            f"{data.attrs.get('source', 'data')}: window {(live.stop - live.start) * width:.2f} ns is longer "
-            f"than period_ns={period:g}; give the laser period of the measurement with --period-ns"
+            f"window {window:.2f} ns is longer than period_ns={period:g}; give the laser period of the "
+            f"measurement with --period-ns"
+        )
+    if layers(period, target.axis.period_ns) > MAX_LAYERS:
+        raise InputError(
+            f"period_ns={period:g} is more than {MAX_LAYERS} times the {target.axis.period_ns:g} ns of model "
+            f"{target.model}; give the laser period of the measurement with --period-ns"
+        )
+    if window < MIN_GATES * target.axis.gate_width_ns:
+        raise InputError(
+            f"window {window:.3g} ns is shorter than {MIN_GATES} gates of model {target.model}; check "
+            f"gate_width_ns={width:g}"
         )
     live = slice(live.start, live.stop - max(0, int(np.ceil(excess / width - 1e-6))))
     return _Source(total, width, period, float(data.coords["H"].values[0]), live)
@@ -277,8 +296,7 @@ def _filling(
     if not target.extrapolate:
         raise InputError(
             f"window {axis.window_ns - missing_ns:.2f} ns is shorter than the {axis.window_ns:.2f} ns of "
-            f"model "
-            f"{target.model}; use a model for this instrument or --extrapolate"
+            f"model {target.model}; use a model for this instrument or --extrapolate"
         )
     matrix, tail_ns = extrapolation(
         placed.coverage, total @ placed.weights, axis=axis, edge_ns=target.edge_ns

@@ -16,6 +16,8 @@ __all__ = ["Survey", "gate_width_ns", "period_ns", "sha256_of", "signal_from_cou
 
 # Starts of bins may deviate from an even step by this share of it: files store them rounded.
 UNEVEN_STEP = 0.02
+# Above this a float no longer tells a count from the next.
+MAX_COUNT = 2.0**53
 # Pixels with more bins come in smaller strips, so that a strip's memory stays the same.
 USUAL_BINS = 256
 
@@ -83,7 +85,8 @@ def signal_from_counts(
             raise InputError(
                 f"{source}: {name}={value} must be finite and > 0 (e.g. {0.09 if 'gate' in name else 12.5})"
             )
-    total = _number(array.sum(dtype=np.uint64 if array.dtype.kind == "u" else None))
+    _check_kind(array.dtype, source)
+    total = _number(array.sum(dtype=np.uint64 if array.dtype.kind == "u" else np.float64))
     return xr.DataArray(
         array,
         dims=("Y", "X", "H"),
@@ -132,10 +135,7 @@ def period_ns(data: xr.DataArray, /) -> float:
     """
     value = data.attrs.get("period_ns")
     if value is None:
-        raise InputError(
-            f"{data.attrs.get('source', 'data')} does not say the laser period; pass --period-ns (e.g. 12.5 "
-            f"for 80 MHz)"
-        )
+        raise InputError("the laser period is unknown; pass --period-ns (e.g. 12.5 for 80 MHz)")
     return float(value)
 
 
@@ -223,9 +223,13 @@ def sha256_of(path: Path, /) -> str:
     return digest.hexdigest()
 
 
+def _check_kind(kind: np.dtype[Any], name: str | Path) -> None:
+    if kind.kind not in "uif":
+        raise InputError(f"{name}: counts of type {kind} are no numbers; give integers or floats")
+
+
 def _check_counts(counts: NDArray[Any], name: str) -> None:
-    if counts.dtype.kind not in "uifb":
-        raise InputError(f"{name}: counts of type {counts.dtype} are no numbers; give integers or floats")
+    _check_kind(counts.dtype, name)
     if counts.dtype.kind == "f" and not np.isfinite(counts).all():
         bad = int((~np.isfinite(counts)).sum())
         raise InputError(
@@ -234,6 +238,10 @@ def _check_counts(counts: NDArray[Any], name: str) -> None:
     if counts.dtype.kind in "if" and (counts < 0).any():
         raise InputError(
             f"{name}: counts must be >= 0, found {counts.min():g}; give raw counts, with their background"
+        )
+    if counts.size and float(counts.max()) > MAX_COUNT:
+        raise InputError(
+            f"{name}: counts must be <= 2^53, found {counts.max():g}; give raw counts, not scaled"
         )
 
 

@@ -33,7 +33,7 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
             )
         by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
         index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
-        if ptu.is_image and options.frame >= ptu.shape[0]:
+        if ptu.is_image and not -1 <= options.frame < ptu.shape[0]:
             raise InputError(
                 f"{path}: frame={options.frame} must be below its {ptu.shape[0]} frames, or -1 for all"
             )
@@ -69,6 +69,8 @@ def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
         index = _block_index(path, options.block, blocks)
         counts, times = blocks[index], sdt.times[index]
         period = _sdt_period_ns(sdt.measure_info[sdt.block_headers[index].meas_desc_block_no])
+    if options.channel and counts.ndim != 4:
+        raise InputError(f"{path}: channel={options.channel} does not exist; choose a block with --block")
     if counts.ndim == 4:
         by_channel = counts.reshape(counts.shape[0], -1).sum(axis=1, dtype=np.int64)
         counts = counts[_channel_index(path, options.channel, by_channel, first=0)]
@@ -92,9 +94,10 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
                 f"{path} holds no decays, only {len(lif.images)} images without a time axis; export the "
                 f"FLIM data"
             )
-        image = images[options.block or 0] if (options.block or 0) < len(images) else None
-        if image is None:
-            raise InputError(f"{path}: block={options.block} must be below its {len(images)} FLIM images")
+        block = options.block or 0
+        if not 0 <= block < len(images):
+            raise InputError(f"{path}: block={block} must be below its {len(images)} FLIM images")
+        image = images[block]
         try:
             counts = image.asarray(frame=options.frame, channel=options.channel or 0)
         except NotImplementedError as error:

@@ -54,30 +54,31 @@ def _time_axis(path: Path, axes: str, shape: tuple[int, ...], options: ReadOptio
     ]
     if options.gate_width_ns is not None and len(stacks) == 1:
         return stacks[0]
-    remedy = (
-        "if its pages are gates, pass --gate-width-ns"
-        if stacks
-        else "give a stack of gates or the folder of gate images"
-    )
+    if len(stacks) > 1:
+        remedy = "save one stack of gates"
+    elif stacks:
+        remedy = "if its pages are gates, pass --gate-width-ns"
+    else:
+        remedy = "give a stack of gates or the folder of gate images"
     raise InputError(f"{path} has no time axis (axes {axes!r}, shape {tuple(shape)}); {remedy}")
 
 
 def _to_yxh(path: Path, counts: NDArray[Any], axes: str, time: int, channel: int | None) -> NDArray[Any]:
     names = ["H" if index == time else axis for index, axis in enumerate(axes)]
+    if channel and "C" not in names:
+        raise InputError(f"{path}: channel={channel} does not exist; its axes {axes!r} have no channels")
     for index in reversed(range(counts.ndim)):
         if names[index] in "YXH":
             continue
-        size = counts.shape[index]
-        if names[index] == "C" and channel is not None and 0 <= channel < size:
-            counts = counts.take(channel, axis=index)
-        elif size == 1:
-            counts = counts.squeeze(index)
-        else:
+        size, is_channel = counts.shape[index], names[index] == "C"
+        chosen = channel if is_channel and channel is not None else 0 if size == 1 else -1
+        if not 0 <= chosen < size:
+            remedy = f"choose one with --channel 0 to {size - 1}, or " if is_channel else ""
             raise InputError(
-                f"{path} has {size} items along axis {names[index]!r} (axes {axes!r}); choose one with "
-                f"--channel 0 to "
-                f"{size - 1}, or save the one to analyse alone"
+                f"{path} has {size} items along axis {names[index]!r} (axes {axes!r}); {remedy}save the one "
+                f"to analyse alone"
             )
+        counts = counts.take(chosen, axis=index)
         del names[index]
     if sorted(names) != ["H", "X", "Y"]:
         raise InputError(f"{path}: axes {axes!r} are no image of decays; give axes Y, X and time")

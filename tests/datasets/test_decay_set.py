@@ -75,7 +75,13 @@ def test_plain_file_with_and_without_truth(tmp_path):
         ({"gate_width_ns": 0.2}, "n_gates=135 x gate_width_ns=0.2 = 27 ns is longer than period_ns=12.5"),
         ({"gate_width_ns": np.ones(3)}, r"gate_width_ns must be one number, not an array of shape \(3,\)"),
         ({"tau_long_ns": None}, "a known truth needs all of tau_short_ns, tau_long_ns, amplitude_fraction"),
-        ({"tau_long_ns": np.ones(3)}, r"tau_long_ns of shape \(3,\) must be \(4,\)"),
+        ({"tau_long_ns": np.ones(3)}, r"tau_long_ns of shape \(3,\) and type float64 must be \(4,\)"),
+        ({"tpsf": np.ones((4, 135), complex)}, "tpsf has negative or NaN counts, or is not numeric"),
+        ({"tpsf": np.full((4, 135), 1e300)}, r"tpsf has counts up to 1e\+300; they must be <= 2\^53"),
+        (
+            {"tau_long_ns": np.full(4, "2")},
+            r"tau_long_ns of shape \(4,\) and type <U1 must be \(4,\) finite numbers",
+        ),
         ({"tau_long_ns": np.full(4, 0.5)}, "the truth must have 0 < tau_short_ns <= tau_long_ns"),
     ],
 )
@@ -96,3 +102,6 @@ def test_foreign_or_short_file(tmp_path):
     np.savez(path, tpsf=np.array([{}], dtype=object))
     with pytest.raises(InputError, match="a.npz is not an .npz file of plain arrays"):
         read_decay_set(path)
+    np.save(tmp_path / "c.npy", np.ones((4, 135)))
+    with pytest.raises(InputError, match="c.npy is not an .npz file of plain arrays"):
+        read_decay_set(tmp_path / "c.npy")

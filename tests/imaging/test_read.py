@@ -1,5 +1,6 @@
 """Every format reads with its axis and photon totals; what cannot be read says so in one line."""
 
+import locale
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,12 @@ def test_truncated_sdt(shared_data: Path, tmp_path: Path, kept: float) -> None:
         r"not a readable SDT file \(.+\); it is cut short, damaged or of another format: copy it again",
         block=1,
     )
+
+
+def test_ics_leaves_the_locale_alone(shared_data: Path) -> None:
+    before = locale.setlocale(locale.LC_ALL)
+    read(shared_data / "ics" / "Csarseven.ics")
+    assert locale.setlocale(locale.LC_ALL) == before
 
 
 def test_truncated_ics(shared_data: Path, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 REFERENCE_SEED = 2024
+# Above this a float no longer tells a count from the next.
+MAX_COUNT = 2.0**53
 TRUTH_KEYS = ("tau_short_ns", "tau_long_ns", "amplitude_fraction")
 
 
@@ -126,7 +128,7 @@ def read_decay_set(path: str | Path, /) -> DecaySet:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, TypeError) as error:
         raise InputError(f"{file} is not an .npz file of plain arrays, or was cut short ({error})") from None
     try:
         return _from_arrays(file.name, arrays)
@@ -141,8 +143,10 @@ def _from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> DecaySet:
     tpsf = arrays["tpsf"]
     if tpsf.ndim != 2 or 0 in tpsf.shape:
         raise InputError(f"tpsf of shape {tpsf.shape} must be (n, n_gates), with n >= 1")
-    if not np.issubdtype(tpsf.dtype, np.number) or not np.isfinite(tpsf).all() or (tpsf < 0).any():
+    if tpsf.dtype.kind not in "uif" or not np.isfinite(tpsf).all() or (tpsf < 0).any():
         raise InputError("tpsf has negative or NaN counts, or is not numeric")
+    if float(tpsf.max()) > MAX_COUNT:
+        raise InputError(f"tpsf has counts up to {tpsf.max():g}; they must be <= 2^53: give raw counts")
     axis = TimeAxis(tpsf.shape[1], _scalar(arrays, "gate_width_ns"), _scalar(arrays, "period_ns"))
     data = DecaySet(name, tpsf, axis, _truth(arrays, len(tpsf)), _manifest(arrays))
     if data.manifest is not None and data.manifest.get("sha256") != data.sha256:
@@ -171,8 +175,11 @@ def _truth(arrays: dict[str, NDArray[Any]], n: int) -> Lifetimes | None:
             f"a known truth needs all of {', '.join(TRUTH_KEYS)}; there is only {', '.join(present)}"
         )
     for key in TRUTH_KEYS:
-        if arrays[key].shape != (n,) or not np.isfinite(arrays[key]).all():
-            raise InputError(f"{key} of shape {arrays[key].shape} must be ({n},) and finite")
+        values = arrays[key]
+        if values.shape != (n,) or values.dtype.kind not in "uif" or not np.isfinite(values).all():
+            raise InputError(
+                f"{key} of shape {values.shape} and type {values.dtype} must be ({n},) finite numbers"
+            )
     short, long, a = (arrays[key].astype(np.float64) for key in TRUTH_KEYS)
     if (short <= 0).any() or (long < short).any() or (a < 0).any() or (a > 1).any():
         raise InputError(

@@ -1,6 +1,9 @@
 """Photon-counting formats through the field's readers: PTU, SDT, LIF, ICS."""
 
+import locale
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +126,7 @@ def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
         import diplib
     except ImportError as error:
         raise InputError(f"{path}: reading ICS needs the package diplib; install seq2seqlite[ics]") from error
-    with reading(path, "ICS"):
+    with reading(path, "ICS"), _same_locale():
         history = [str(line) for line in diplib.ImageReadICSInfo(str(path))["history"]]
         counts = np.asarray(diplib.ImageReadICS(str(path)))
     fields = {name: value.split() for name, _, value in (line.partition("\t") for line in history)}
@@ -140,6 +143,16 @@ def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, _ics_width_ns(history, fields, axis)),
         period_ns=options.period_ns,
     )
+
+
+@contextmanager
+def _same_locale() -> Iterator[None]:
+    """Keep the process's locale: diplib's ICS reader leaves "C", in which Python decodes texts as ASCII."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        yield
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
 
 
 def _ics_width_ns(history: list[str], fields: dict[str, list[str]], axis: int) -> float | None:

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
@@ -78,7 +77,10 @@ def image(
             )
         summary = write_maps(maps, folder)
         summaries.append(summary)
-        console.print(_table(file, summary))
+        print(file)
+        console.print(_table(summary))
+        for remark in _remarks(summary):
+            print(remark)
         for path in summary["files"]:
             print(path)
     write_json(json_file, summaries[0] if len(summaries) == 1 else {"images": summaries})
@@ -99,15 +101,14 @@ def _folders(files: list[Path], out: Path) -> list[Path]:
     return folders
 
 
-def _table(file: Path, summary: dict[str, Any]) -> Table:
-    table = Table("", "median", "5 %", "95 %", title=Text(str(file)), title_justify="left")
+def _table(summary: dict[str, Any]) -> Table:
+    table = Table("", "median", "5 %", "95 %")
     for name, unit in LIFETIME_MAPS.items():
         spread = [summary[name][key] for key in ("median", "p5", "p95")]
         table.add_row(
             f"{name}{'' if unit else ' (share)'}",
             *("-" if value is None else f"{value:.3f}" for value in spread),
         )
-    table.caption, table.caption_justify = "\n".join(_remarks(summary)), "left"
     return table
 
 

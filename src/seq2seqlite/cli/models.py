@@ -3,7 +3,7 @@
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.models import model_card, model_names
@@ -16,11 +16,12 @@ def models(
 ) -> None:
     """List the models that come with the package, with what their cards say."""
     rows = {name: _row(model_card(name)) for name in model_names()}
-    table = Table("model", "instrument", "parameters", "total RMSE", "decays seen")
+    table = Table(
+        Column("model", no_wrap=True), "parameters", "total RMSE", "decays seen"
+    )  # 80 columns hold it
     for name, row in rows.items():
         table.add_row(
             name,
-            row["instrument"],
             str(row["parameters"]),
             f"{row['total']['rmse']:.5f}",
             str(row["training"]["decays"]),

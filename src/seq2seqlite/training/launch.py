@@ -6,7 +6,7 @@ import sys
 __all__ = ["restart_with_large_pages"]
 
 # A step of the teacher allocates and frees hundreds of megabytes. By default glibc gives them back to the
-# kernel each time and takes them again page by page; keeping them, on huge pages, makes training 1.5 to 1.8
+# kernel each time and takes them again page by page; keeping them, on huge pages, makes training 1.5 to 1.6
 # times faster (benchmarks/training_speed.py).
 SETTINGS = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",

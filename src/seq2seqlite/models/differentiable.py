@@ -1,8 +1,8 @@
 """The float network in JAX, with a hand-written gradient of the GRU layer.
 
 JAX's own gradient of a scan adds a weight gradient to its carry at every step. Here the backward scan only
-yields the gradients at the gates, and each weight gradient is one large product after it: 1.2 times faster for
-the 128 x 128 teacher and 1.5 times for the student, on two cores (``benchmarks/training_speed.py``).
+yields the gradients at the gates, and each weight gradient is one large product after it: 1.2 times faster
+for the 128 x 128 teacher and 1.5 times for the student, on two cores (``benchmarks/training_speed.py``).
 """
 
 from collections.abc import Mapping

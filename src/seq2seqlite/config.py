@@ -8,13 +8,46 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["Range", "check_keys", "from_table", "plain_table", "read_toml"]
+__all__ = ["Range", "check_keys", "from_table", "plain_table", "read_named_toml", "toml_names"]
 
 Range = tuple[float, float]
 Config = TypeVar("Config")
 
 
-def read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
+def toml_names(folder: Path, /) -> list[str]:
+    """Return the names of the TOML files of a folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def read_named_toml(name_or_path: str | Path, /, *, folder: Path, what: str) -> tuple[Path, dict[str, Any]]:
+    """Return path and content of a shipped TOML file by its name, or of any other by its path.
+
+    Parameters
+    ----------
+    name_or_path : str or path-like
+        Name of a file in ``folder``, or a path that ends in ``.toml``.
+    folder : pathlib.Path
+        Folder of the shipped files.
+    what : str
+        What it describes, for the error's text.
+
+    Raises
+    ------
+    InputError
+        If there is no such name or file, or it is not TOML.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = folder / f"{name_or_path}.toml"
+        if not path.is_file():
+            raise InputError(
+                f"{what} {str(name_or_path)!r} is unknown; "
+                f"choose one of {', '.join(toml_names(folder))} or name a .toml file"
+            )
+    return path, _read_toml(path, what=what)
+
+
+def _read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
     """Return a parsed TOML file.
 
     Parameters

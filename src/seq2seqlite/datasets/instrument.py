@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.config import Range, check_keys, from_table, plain_table, read_toml
+from seq2seqlite.config import Range, check_keys, from_table, plain_table, read_named_toml, toml_names
 from seq2seqlite.datasets.irf_file import read_irf
 from seq2seqlite.decay import (
     Detector,
@@ -204,7 +204,7 @@ class Instrument:
 
 def instrument_names() -> list[str]:
     """Return the names of the instruments that come with the package."""
-    return sorted(path.stem for path in (configs_folder() / "instruments").glob("*.toml"))
+    return toml_names(configs_folder() / "instruments")
 
 
 def load_instrument(name_or_path: str | Path, /) -> Instrument:
@@ -220,16 +220,7 @@ def load_instrument(name_or_path: str | Path, /) -> Instrument:
     >>> load_instrument("swissspad3").axis.n_gates
     135
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        shipped = configs_folder() / "instruments" / f"{name_or_path}.toml"
-        if not shipped.is_file():
-            raise InputError(
-                f"instrument {str(name_or_path)!r} is unknown; choose one of {', '.join(instrument_names())} "
-                "or name a .toml file"
-            )
-        path = shipped
-    table = read_toml(path, what="instrument")
+    path, table = read_named_toml(name_or_path, folder=configs_folder() / "instruments", what="instrument")
     try:
         return Instrument.from_dict(table, folder=path.parent)
     except InputError as error:

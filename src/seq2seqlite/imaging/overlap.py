@@ -10,9 +10,8 @@ from seq2seqlite.decay import TimeAxis
 __all__ = ["MAX_LAYERS", "Placement", "layers", "place"]
 
 # Up to this share of the model's period a longer period is cut, beyond it is folded. A fold of part of a
-# period doubles the background just where the baseline is taken: at 76 MHz it takes 7 % more off the
-# lifetimes of a model for 80 MHz than a cut. Above a third the cut loses: the tail ends well before the next
-# pulse.
+# period doubles the background just where the baseline is taken, which shortens the lifetimes; of a much
+# longer period, a cut loses more than that (docs/decisions/0009).
 MAX_CUT = 0.25
 # More periods than this (1.2 MHz at a model of 80 MHz) are a wrong period.
 MAX_LAYERS = 64

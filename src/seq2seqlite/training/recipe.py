@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.config import from_table, plain_table, read_toml
+from seq2seqlite.config import from_table, plain_table, read_named_toml, toml_names
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Architecture
 from seq2seqlite.resources import configs_folder
@@ -112,7 +112,7 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes of the shipped models."""
-    return sorted(path.stem for path in (configs_folder() / "recipes").glob("*.toml"))
+    return toml_names(configs_folder() / "recipes")
 
 
 def load_recipe(name_or_path: str | Path, /) -> Recipe:
@@ -123,15 +123,7 @@ def load_recipe(name_or_path: str | Path, /) -> Recipe:
     InputError
         If there is no such recipe, or it is not valid.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = configs_folder() / "recipes" / f"{name_or_path}.toml"
-        if not path.is_file():
-            raise InputError(
-                f"recipe {str(name_or_path)!r} is unknown; "
-                f"choose one of {', '.join(recipe_names())} or name a .toml file"
-            )
-    table = read_toml(path, what="recipe")
+    path, table = read_named_toml(name_or_path, folder=configs_folder() / "recipes", what="recipe")
     try:
         recipe = Recipe.from_dict(table)
     except InputError as error:

@@ -13,7 +13,7 @@ def row_of(name):
     tau = metrics["lifetime"]["tau_mean_ns"]
     cells = [
         f"`{name}`",
-        f"{card['parameters']:,}",
+        f"{card['cost']['parameters']:,}",
         f"{card['training']['decays'] / 1e6:.2f} M",
         *(f"{metrics[channel]['rmse']:.4f}" for channel in ("total", "short", "long")),
         f"{metrics['total']['r2']:.3f}",

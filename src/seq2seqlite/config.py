@@ -78,7 +78,8 @@ def from_table(cls: type[Config], table: Mapping[str, Any], /, *, name: str, pre
     Parameters
     ----------
     cls : type
-        Dataclass whose fields are int, float, str (or None), a :data:`Range` or a tuple of numbers.
+        Dataclass whose fields are bool, int or str (or None), float, a :data:`Range` or a tuple of numbers or
+        texts.
     table : mapping
         Values; a number stands for a range from itself to itself.
     name, prefix : str
@@ -129,11 +130,14 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
         return (_converted(key, value[0], float), _converted(key, value[1], float))
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
-            raise InputError(f"{key}={value!r} must be a list of numbers")
+            texts = get_args(kind)[0] is str
+            raise InputError(f"{key}={value!r} must be a list of {'texts' if texts else 'numbers'}")
         return tuple(_converted(key, item, get_args(kind)[0]) for item in value)
     if kind in (str, str | None):
         return _required(value, isinstance(value, str), f"{key}={value!r} must be a text")
-    if kind is int:
+    if kind is bool:
+        return _required(value, isinstance(value, bool), f"{key}={value!r} must be true or false")
+    if kind in (int, int | None):
         return _required(value, number and isinstance(value, int), f"{key}={value!r} must be a whole number")
     return float(_required(value, number, f"{key}={value!r} must be a number"))
 

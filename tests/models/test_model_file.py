@@ -7,7 +7,7 @@ import pytest
 
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import Architecture, FloatModel, ModelFile, initial_parameters, load_model
+from seq2seqlite.models import Architecture, Network, ModelFile, initial_parameters, load_model
 
 ARCHITECTURE = Architecture((4,), "lite")
 AXIS = TimeAxis(n_gates=30, gate_width_ns=0.1, period_ns=12.5)
@@ -16,7 +16,7 @@ AXIS = TimeAxis(n_gates=30, gate_width_ns=0.1, period_ns=12.5)
 @pytest.fixture
 def model():
     parameters = initial_parameters(ARCHITECTURE, seed=1)
-    return FloatModel(ModelFile("tiny", ARCHITECTURE, AXIS, 1.4, 10, "mine", parameters))
+    return Network(ModelFile("tiny", ARCHITECTURE, AXIS, 1.4, 10, "mine", parameters))
 
 
 def rewritten(path, **changes):
@@ -55,8 +55,8 @@ def test_batches_do_not_change_the_prediction(model):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"format_version": 2}, r"format 'seq2seqlite float model' version 2 is not the one read here"),
-        ({"format": "other"}, "format 'other' version 1 is not the one read here"),
+        ({"format_version": 1}, r"format 'seq2seqlite model' version 1 is not the one read here"),
+        ({"format": "other"}, "format 'other' version 2 is not the one read here"),
         ({"layers": [5]}, r"its arrays do not fit layers \[5\] of cell 'lite'"),
         ({"cell": "lstm"}, "cell='lstm' is unknown"),
         ({"axis": 1, "n_gates": None}, "its header is not valid"),

@@ -69,21 +69,6 @@ def test_checkpoint_of_another_recipe_or_broken_is_refused(tmp_path):
         train(TINY, checkpoint=checkpoint)
 
 
-def test_student_learns_a_teachers_output(tmp_path):
-    teacher = train(dataclasses.replace(TINY, name="teacher", layers=(8,), cell="standard", steps=30)).model
-    teacher.write(tmp_path / "teacher.npz")
-    data = simulated_set(load_instrument("swissspad3"), 300, seed=5, split="validation")
-
-    def distance(weight):
-        recipe = dataclasses.replace(
-            TINY, steps=60, teacher=str(tmp_path / "teacher.npz"), teacher_weight=weight
-        )
-        student = train(recipe).model
-        return float(np.abs(student.sfd(data.tpsf) - teacher.sfd(data.tpsf)).mean())
-
-    assert distance(1.0) < distance(0.0)
-
-
 def test_start_from_a_model_keeps_its_weights_and_patience_ends_early(tmp_path):
     first = train(TINY).model
     first.write(tmp_path / "first.npz")
@@ -103,15 +88,13 @@ def test_start_from_a_model_keeps_its_weights_and_patience_ends_early(tmp_path):
         train(dataclasses.replace(recipe, layers=(7,)))
 
 
-def test_teacher_of_another_axis_is_refused(tmp_path):
+def test_data_of_another_axis_are_refused(tmp_path):
     model = train(dataclasses.replace(TINY, steps=4)).model
     axis = dataclasses.replace(model.axis, gate_width_ns=0.08)
-    type(model)(dataclasses.replace(model.content, axis=axis)).write(tmp_path / "other.npz")
-    with pytest.raises(InputError, match="teacher tiny was made for another axis"):
-        train(dataclasses.replace(TINY, teacher=str(tmp_path / "other.npz")))
+    other = type(model)(dataclasses.replace(model.content, axis=axis))
     data = simulated_set(load_instrument("swissspad3"), 3, seed=5, split="validation")
     with pytest.raises(InputError, match="re-bin the data"):
-        evaluate_decays(type(model).read(tmp_path / "other.npz"), data)
+        evaluate_decays(other, data)
 
 
 def test_diverged_training_says_so():

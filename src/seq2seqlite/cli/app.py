@@ -17,6 +17,8 @@ COMMANDS = {
     "image": "Make lifetime maps of measurements.",
     "simulate": "Simulate decays of an instrument, with their truth and a manifest.",
     "train": "Train a network by a recipe, evaluate it on its reference set, and write model and card.",
+    "compress": "Make a student: reduced, pruned, distilled, quantised, as a recipe says.",
+    "study": "Compare compression techniques on one instrument, and write the report.",
     "evaluate": "Measure a model against decays whose truth is known.",
     "models": "List the models that come with the package, with what their cards say.",
     "versions": "Print the versions of seq2seqlite and of what it computes with.",
@@ -27,6 +29,8 @@ _EXTRA = {
     "jax": "train",
     "jaxlib": "train",
     "optax": "train",
+    "da4ml": "train",
+    "jinja2": "train",
     "dask": "cluster",
     "distributed": "cluster",
 }

@@ -16,15 +16,15 @@ def models(
 ) -> None:
     """List the models that come with the package, with what their cards say."""
     rows = {name: _row(model_card(name)) for name in model_names()}
-    table = Table(
-        Column("model", no_wrap=True), "parameters", "total RMSE", "decays seen"
-    )  # 80 columns hold it
+    # 80 columns hold it.
+    table = Table(Column("model", no_wrap=True), "parameters", "bits", "LUTs", "total RMSE")
     for name, row in rows.items():
         table.add_row(
             name,
             str(row["parameters"]),
+            f"{row['mean_weight_bits']:.1f}",
+            "" if row["lut_estimate"] is None else f"{row['lut_estimate']:,}",
             f"{row['total']['rmse']:.5f}",
-            str(row["training"]["decays"]),
         )
     Console().print(table)
     write_json(json_file, {"models": rows})
@@ -34,8 +34,7 @@ def _row(card: dict[str, Any]) -> dict[str, Any]:
     metrics = card["reference"]["metrics"]
     return {
         "instrument": card["instrument"]["name"],
-        "parameters": card["parameters"],
-        "macs_per_pixel": card["macs_per_decay"],
+        **card["cost"],
         **{channel: metrics[channel] for channel in ("total", "short", "long")},
         "lifetime": metrics["lifetime"],
         "training": {key: value for key, value in card["training"].items() if key != "curve"},

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
-__all__ = ["progress_bar"]
+__all__ = ["progress_bar", "study_progress"]
 
 
 @contextmanager
@@ -30,16 +33,7 @@ def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
     callable
         Called with what is done, of how much, and optionally the present loss.
     """
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    # Where nobody watches, an error is the only line on stderr.
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar = _bars(MofNCompleteColumn())
     task = bar.add_task(label, total=None)
 
     def move(done: int, total: int, loss: float | None = None) -> None:
@@ -52,3 +46,61 @@ def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def study_progress(study: Any, /) -> Iterator[tuple[Callable[..., Any], Callable[..., None]]]:
+    """Show how much of a study's work is done, with the time left, and where its present run stands.
+
+    Parameters
+    ----------
+    study : Study
+        Its runs are weighted by steps, batch and multiply-accumulates.
+
+    Yields
+    ------
+    tuple of callable
+        ``progress`` and ``finished`` as :func:`seq2seqlite.compression.runs.perform_all` takes them.
+    """
+    work = {run.id: _work(run) for run in study.runs}
+    bar = _bars(TaskProgressColumn())
+    whole = bar.add_task(f"study {study.name}", total=sum(work.values()))
+    single = bar.add_task("", total=None, visible=False)
+    done = {"work": 0.0, "runs": 0}
+
+    def progress(run: Any) -> Callable[..., None]:
+        label = f"{run.group}: {run.label}"
+
+        def move(step: int, steps: int, loss: float) -> None:
+            bar.update(single, description=f"{label}, loss {loss:.3g}", completed=step, total=steps, visible=True)
+            bar.update(whole, completed=done["work"] + work[run.id] * step / max(steps, 1))
+
+        return move
+
+    def finished(result: Any) -> None:
+        done["work"] += work[result.id]
+        done["runs"] += 1
+        description = f"study {study.name}, {done['runs']} of {len(work)} runs"
+        bar.update(whole, description=description, completed=done["work"])
+
+    with bar:
+        yield progress, finished
+
+
+def _work(run: Any) -> float:
+    training = run.recipe.training
+    # An evaluation takes about as long as 20 thousand decays of training.
+    return float((training.steps * training.batch + 20_000) * training.architecture.macs_per_decay(1))
+
+
+def _bars(share: ProgressColumn) -> Progress:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        share,
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    # Where nobody watches, an error is the only line on stderr.
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -14,13 +14,21 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from seq2seqlite.models.architecture import Architecture
+from seq2seqlite.models.quantisation import ActivationFormats, Format
 
-__all__ = ["predict_sfd_jax"]
+__all__ = ["predict_sfd_jax", "quantise_jax", "states_and_sfd_jax"]
 
 Array = jax.Array
 
 
-def predict_sfd_jax(architecture: Architecture, parameters: Mapping[str, Any], inputs: ArrayLike, /) -> Array:
+def predict_sfd_jax(
+    architecture: Architecture,
+    parameters: Mapping[str, Any],
+    inputs: ArrayLike,
+    /,
+    *,
+    formats: ActivationFormats | None = None,
+) -> Array:
     """Return the SFD of normalised TPSFs, differentiable by the parameters.
 
     Parameters
@@ -31,16 +39,36 @@ def predict_sfd_jax(architecture: Architecture, parameters: Mapping[str, Any], i
         Arrays as named by ``architecture.parameter_shapes``.
     inputs : array, shape (n, n_gates)
         Normalised TPSFs.
+    formats : ActivationFormats, optional
+        Fixed-point formats of the activations, for a ``lite`` cell. Gradients pass straight through a
+        rounding and stop where a gate or candidate saturates.
 
     Returns
     -------
     array, shape (n_gates, n, 3)
         Time first, so that nothing is transposed in training.
     """
+    return states_and_sfd_jax(architecture, parameters, inputs, formats=formats)[1]
+
+
+def states_and_sfd_jax(
+    architecture: Architecture,
+    parameters: Mapping[str, Any],
+    inputs: ArrayLike,
+    /,
+    *,
+    formats: ActivationFormats | None = None,
+) -> tuple[Array, Array]:
+    """Return the states of the decoder's last layer, shape (n_gates, n, units), and the SFD.
+
+    As :func:`predict_sfd_jax` otherwise.
+    """
     inputs = jnp.asarray(inputs)
     n, n_gates = inputs.shape
-    layer = partial(_layer, architecture, parameters)
+    layer = partial(_layer, architecture, parameters, formats)
     sequence = inputs.T[..., None]
+    if formats is not None:
+        sequence = quantise_jax(sequence, formats.input)
     states = []
     for index, units in enumerate(architecture.layers):
         sequence = layer(f"encoder/{index}", sequence, jnp.zeros((n, units), inputs.dtype))
@@ -49,11 +77,27 @@ def predict_sfd_jax(architecture: Architecture, parameters: Mapping[str, Any], i
     for index, state in enumerate(states):
         sequence = layer(f"decoder/{index}", sequence, state)
     sfd: Array = _matmul(sequence, parameters["head/kernel"]) + parameters["head/bias"]
-    return sfd
+    if formats is not None:
+        # Values out of range keep their gradient, or a network that starts there would stay there.
+        sfd = sfd + jax.lax.stop_gradient(quantise_jax(sfd, formats.output) - sfd)
+    return sequence, sfd
+
+
+def quantise_jax(values: Array, fmt: Format | None, /) -> Array:
+    """Return values in a format, as :func:`seq2seqlite.models.quantise`; without a format as they are."""
+    if fmt is None:
+        return values
+    scale = 2.0**fmt.fraction_bits
+    return jnp.clip(jnp.floor(values * scale + 0.5) / scale, fmt.low, fmt.high)
 
 
 def _layer(
-    architecture: Architecture, parameters: Mapping[str, Any], name: str, sequence: Array, state: Array
+    architecture: Architecture,
+    parameters: Mapping[str, Any],
+    formats: ActivationFormats | None,
+    name: str,
+    sequence: Array,
+    state: Array,
 ) -> Array:
     kernel, recurrent, bias = (
         parameters[f"{name}/{part}"] for part in ("kernel", "recurrent_kernel", "bias")
@@ -63,7 +107,7 @@ def _layer(
     if architecture.cell == "standard":
         states = _standard_gru(_matmul(sequence, kernel) + bias[0], recurrent, bias[1], state)
     else:
-        states = _lite_gru(_matmul(sequence, kernel) + bias, recurrent, state)
+        states = _lite_gru(formats, _matmul(sequence, kernel) + bias, recurrent, state)
     return states
 
 
@@ -135,62 +179,91 @@ def _standard_backward(residuals: Any, gradient: Array) -> tuple[Array, ...]:
 _standard_gru.defvjp(_standard_forward, _standard_backward)
 
 
-def _lite_scan(projected: Array, recurrent: Array, initial: Array) -> tuple[Array, ...]:
+def _lite_scan(
+    formats: ActivationFormats | None, projected: Array, recurrent: Array, initial: Array
+) -> tuple[Array, ...]:
     units = initial.shape[-1]
+    gate, product, candidate = (
+        (None, None, None) if formats is None else (formats.gate, formats.product, formats.candidate)
+    )
 
-    def step(h: Array, x: Array) -> tuple[Array, tuple[Array, ...]]:
-        gates = jnp.clip(0.5 * (x[:, : 2 * units] + h @ recurrent[:, : 2 * units]) + 0.5, 0, 1)
+    def step(carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
+        h, residue = carry
+        pre = x[:, : 2 * units] + h @ recurrent[:, : 2 * units]
+        gates = quantise_jax(jnp.clip(0.5 * pre + 0.5, 0, 1), gate)
         z, r = gates[:, :units], gates[:, units:]
-        c = jnp.clip(x[:, 2 * units :] + (r * h) @ recurrent[:, 2 * units :], -1, 1)
-        h = c + z * (h - c)
-        return h, (h, z, r, c)
+        c = x[:, 2 * units :] + quantise_jax(r * h, product) @ recurrent[:, 2 * units :]
+        c = quantise_jax(jnp.clip(c, -1, 1), candidate)
+        state, residue = _written_back(formats, h, residue, z, c)
+        return (state, residue), (state, z, r, c)
 
-    outputs: tuple[Array, ...] = jax.lax.scan(step, initial, projected)[1]
+    outputs: tuple[Array, ...] = jax.lax.scan(step, (initial, jnp.zeros_like(initial)), projected)[1]
     return outputs
 
 
-@jax.custom_vjp
-def _lite_gru(projected: Array, recurrent: Array, initial: Array) -> Array:
-    return _lite_scan(projected, recurrent, initial)[0]
+def _written_back(
+    formats: ActivationFormats | None, h: Array, residue: Array, z: Array, c: Array
+) -> tuple[Array, Array]:
+    if formats is None:
+        return c + z * (h - c), residue
+    if formats.write_back == "error-feedback":
+        wide = c + z * (h - c) + residue
+    else:
+        wide = c + z * (h + residue - c)
+    state = quantise_jax(wide, formats.state)
+    if formats.residual_bits:
+        residue = jnp.floor((wide - state) / formats.residue_step) * formats.residue_step
+    return state, residue
 
 
-def _lite_forward(projected: Array, recurrent: Array, initial: Array) -> tuple[Array, Any]:
-    outputs = _lite_scan(projected, recurrent, initial)
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _lite_gru(
+    formats: ActivationFormats | None, projected: Array, recurrent: Array, initial: Array
+) -> Array:
+    return _lite_scan(formats, projected, recurrent, initial)[0]
+
+
+def _lite_forward(
+    formats: ActivationFormats | None, projected: Array, recurrent: Array, initial: Array
+) -> tuple[Array, Any]:
+    outputs = _lite_scan(formats, projected, recurrent, initial)
     return outputs[0], (*outputs, recurrent, initial)
 
 
-def _lite_backward(residuals: Any, gradient: Array) -> tuple[Array, ...]:
+def _lite_backward(formats: ActivationFormats | None, residuals: Any, gradient: Array) -> tuple[Array, ...]:
     states, z, r, c, recurrent, initial = residuals
     previous = _previous(states, initial)
     units = initial.shape[-1]
     gates_transposed, candidate_transposed = recurrent[:, : 2 * units].T, recurrent[:, 2 * units :].T
+    gate_high, candidate_high = (1.0, 1.0) if formats is None else (formats.gate.high, formats.candidate.high)
 
     def step(dh: Array, at: tuple[Array, ...]) -> tuple[Array, Array]:
         dy, z, r, c, h = at
         dh = dh + dy
-        dz = 0.5 * dh * (h - c) * _inside(z, 0.0)
-        dc = dh * (1 - z) * _inside(c, -1.0)
+        dz = 0.5 * dh * (h - c) * _inside(z, 0.0, gate_high)
+        dc = dh * (1 - z) * _inside(c, -candidate_high, candidate_high)
         d_product = dc @ candidate_transposed
-        dr = 0.5 * d_product * h * _inside(r, 0.0)
+        dr = 0.5 * d_product * h * _inside(r, 0.0, gate_high)
         gates = jnp.concatenate([dz, dr], axis=1)
         return dh * z + d_product * r + gates @ gates_transposed, jnp.concatenate([gates, dc], axis=1)
 
     d_initial, d_projected = jax.lax.scan(
         step, jnp.zeros_like(initial), (gradient, z, r, c, previous), reverse=True
     )
+    product = r * previous if formats is None else quantise_jax(r * previous, formats.product)
     d_recurrent = jnp.concatenate(
         [
             _weight_gradient(previous, d_projected[..., : 2 * units]),
-            _weight_gradient(r * previous, d_projected[..., 2 * units :]),
+            _weight_gradient(product, d_projected[..., 2 * units :]),
         ],
         axis=1,
     )
     return d_projected, d_recurrent, d_initial
 
 
-def _inside(value: Array, low: float) -> Array:
+def _inside(value: Array, low: float, high: float) -> Array:
     """1 where a clipped value is off its rails, where its gradient is that of the identity."""
-    return ((value > low) & (value < 1.0)).astype(value.dtype)
+    return ((value > low) & (value < high)).astype(value.dtype)
 
 
 _lite_gru.defvjp(_lite_forward, _lite_backward)

@@ -14,12 +14,15 @@ from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.models.architecture import Architecture, Parameters
+from seq2seqlite.models.quantisation import Quantisation
 
 __all__ = ["FORMAT_VERSION", "ModelFile", "read_model_file", "write_model_file"]
 
-FORMAT = "seq2seqlite float model"
-FORMAT_VERSION = 1
+FORMAT = "seq2seqlite model"
+FORMAT_VERSION = 2
 HEADER = "header"
+# Prefix of the arrays with the width of each weight, where widths were learned.
+WIDTHS = "bits/"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class ModelFile:
         Name of the instrument.
     parameters : dict of ndarray
         Weights.
+    quantisation : Quantisation, optional
+        Fixed-point formats; a model without is in floating point.
     """
 
     name: str
@@ -51,6 +56,7 @@ class ModelFile:
     n_baseline: int
     instrument: str
     parameters: Parameters
+    quantisation: Quantisation | None = None
 
 
 def write_model_file(path: str | Path, model: ModelFile, /) -> None:
@@ -69,9 +75,12 @@ def write_model_file(path: str | Path, model: ModelFile, /) -> None:
         "n_baseline": model.n_baseline,
         "instrument": model.instrument,
         "sha256": _digest(model.parameters),
+        "quantisation": None if model.quantisation is None else model.quantisation.to_dict(),
     }
+    widths = {} if model.quantisation is None else model.quantisation.weight_bits
     with replace_when_done(path) as temporary, temporary.open("wb") as file:
         arrays: dict[str, Any] = {HEADER: np.array(json.dumps(header)), **model.parameters}
+        arrays.update({f"{WIDTHS}{name}": value for name, value in widths.items()})
         np.savez(file, allow_pickle=False, **arrays)
 
 
@@ -90,13 +99,13 @@ def read_model_file(path: str | Path, /) -> ModelFile:
         # NumPy leaves a file that it opened itself, and cannot read, open.
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
             header = json.loads(str(archive[HEADER]))
-            parameters = {name: archive[name] for name in archive.files if name != HEADER}
+            arrays = {name: archive[name] for name in archive.files if name != HEADER}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
         raise InputError(
             f"{file} is not a seq2seqlite model, or was cut short ({error}); copy it again"
         ) from None
     try:
-        return _checked(header, parameters)
+        return _checked(header, arrays)
     except InputError as error:
         raise InputError(f"model file {file}: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
@@ -105,7 +114,9 @@ def read_model_file(path: str | Path, /) -> ModelFile:
         ) from None
 
 
-def _checked(header: Mapping[str, Any], parameters: Parameters) -> ModelFile:
+def _checked(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> ModelFile:
+    parameters = {name: value for name, value in arrays.items() if not name.startswith(WIDTHS)}
+    widths = {name[len(WIDTHS) :]: value for name, value in arrays.items() if name.startswith(WIDTHS)}
     if header.get("format") != FORMAT or header.get("format_version") != FORMAT_VERSION:
         raise InputError(
             f"format {header.get('format')!r} version {header.get('format_version')!r} is not the one read "
@@ -123,6 +134,12 @@ def _checked(header: Mapping[str, Any], parameters: Parameters) -> ModelFile:
             raise InputError(f"array {name} must be finite float32")
     if _digest(parameters) != header["sha256"]:
         raise InputError("its weights do not have the recorded SHA-256; copy it again")
+    quantisation = None
+    if header["quantisation"] is not None:
+        quantisation = Quantisation.from_dict(header["quantisation"], weight_bits=widths)
+        quantisation.check(parameters)
+        if quantisation.activations is not None and architecture.cell != "lite":
+            raise InputError(f"a cell {architecture.cell!r} has no fixed-point activations")
     axis = TimeAxis(header["n_gates"], header["gate_width_ns"], header["period_ns"], header["gate_length_ns"])
     return ModelFile(
         header["name"],
@@ -132,6 +149,7 @@ def _checked(header: Mapping[str, Any], parameters: Parameters) -> ModelFile:
         int(header["n_baseline"]),
         str(header["instrument"]),
         parameters,
+        quantisation,
     )
 
 

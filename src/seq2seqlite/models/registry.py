@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.models.float_model import FloatModel
+from seq2seqlite.models.network import Network
 from seq2seqlite.resources import pretrained_folder
 
 __all__ = ["load_model", "model_card", "model_names"]
@@ -16,7 +16,7 @@ def model_names() -> list[str]:
     return sorted(path.stem for path in pretrained_folder().glob("*.npz"))
 
 
-def load_model(name_or_path: str | Path, /) -> FloatModel:
+def load_model(name_or_path: str | Path, /) -> Network:
     """Return a shipped model by its name, or one in a file.
 
     Raises
@@ -31,14 +31,14 @@ def load_model(name_or_path: str | Path, /) -> FloatModel:
     """
     path = Path(name_or_path)
     if path.suffix == ".npz":
-        return FloatModel.read(path)
+        return Network.read(path)
     shipped = pretrained_folder() / f"{name_or_path}.npz"
     if not shipped.is_file():
         raise InputError(
             f"model {str(name_or_path)!r} is unknown; "
             f"choose one of {', '.join(model_names())} or name a .npz file"
         )
-    return FloatModel.read(shipped)
+    return Network.read(shipped)
 
 
 def model_card(name: str, /) -> dict[str, Any]:

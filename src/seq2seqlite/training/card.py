@@ -2,22 +2,29 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from seq2seqlite.datasets import REFERENCE_SEED, load_instrument, reference_set
-from seq2seqlite.models import load_model
 from seq2seqlite.provenance import provenance
 from seq2seqlite.training.evaluation import REFERENCE_DECAYS, evaluate_decays
 from seq2seqlite.training.loop import TrainingResult
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["model_card_of"]
+__all__ = ["machine", "model_card_of"]
 
 LICENCE = "BSD-3-Clause"
 
 
-def model_card_of(recipe: Recipe, result: TrainingResult, /) -> dict[str, Any]:
+def model_card_of(
+    recipe: Recipe,
+    result: TrainingResult,
+    /,
+    *,
+    described: Mapping[str, Any],
+    cost: Mapping[str, Any],
+) -> dict[str, Any]:
     """Return the card of a trained model, its metrics on the reference set included.
 
     Parameters
@@ -26,28 +33,25 @@ def model_card_of(recipe: Recipe, result: TrainingResult, /) -> dict[str, Any]:
         What it was trained by.
     result : TrainingResult
         What came out.
+    described : mapping
+        The whole recipe as plain values, with models by name.
+    cost : mapping
+        Cost figures.
 
     Returns
     -------
     dict
-        ``name``, ``licence``, ``parameters``, ``macs_per_decay``, ``instrument``, ``recipe``, ``training``
-        (summary, machine and learning curve), ``reference`` (seed, decays, SHA-256, metrics), ``provenance``.
+        ``name``, ``licence``, ``cost``, ``instrument``, ``recipe``, ``training`` (summary, machine and learning
+        curve), ``reference`` (seed, decays, SHA-256, metrics), ``provenance``.
     """
-    architecture = result.model.architecture
     data = reference_set(recipe.instrument, n=REFERENCE_DECAYS)
-    plain = recipe.to_dict()
-    plain["instrument"] = Path(recipe.instrument).stem
-    for key in ("start_from", "teacher"):  # by name, not by where the file was
-        if key in plain:
-            plain[key] = load_model(plain[key]).name
     return {
         "name": recipe.name,
         "licence": LICENCE,
-        "parameters": architecture.n_parameters,
-        "macs_per_decay": architecture.macs_per_decay(result.model.axis.n_gates),
+        "cost": dict(cost),
         "instrument": load_instrument(recipe.instrument).to_dict(),
-        "recipe": plain,
-        "training": {**result.summary, "machine": _machine(), "curve": result.curve},
+        "recipe": dict(described),
+        "training": {**result.summary, "machine": machine(), "curve": result.curve},
         "reference": {
             "seed": REFERENCE_SEED,
             "n": REFERENCE_DECAYS,
@@ -58,7 +62,8 @@ def model_card_of(recipe: Recipe, result: TrainingResult, /) -> dict[str, Any]:
     }
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return cores and processor of this machine."""
     model = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

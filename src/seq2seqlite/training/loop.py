@@ -1,25 +1,22 @@
 """The one training loop, for teachers and students alike."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
-from numpy.typing import NDArray
 
-from seq2seqlite.datasets import Decays, Simulator, load_instrument
-from seq2seqlite.decay import normalise_tpsf
+from seq2seqlite.datasets import Simulator, load_instrument
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import FloatModel, ModelFile, Parameters, initial_parameters, load_model
-from seq2seqlite.models.differentiable import predict_sfd_jax
+from seq2seqlite.models import ModelFile, Network
 from seq2seqlite.training.checkpoint import read_checkpoint, write_checkpoint
 from seq2seqlite.training.curve import last_fifth_improvement
+from seq2seqlite.training.objective import Batch, Objective, channel_weights
 from seq2seqlite.training.recipe import Recipe
 
 __all__ = ["Progress", "TrainingResult", "train"]
@@ -35,7 +32,7 @@ class TrainingResult:
 
     Parameters
     ----------
-    model : FloatModel
+    model : Network
         The network with the lowest validation loss.
     curve : list of dict
         Learning curve: ``step``, ``decays``, ``training_loss``, ``validation_loss``,
@@ -44,7 +41,7 @@ class TrainingResult:
         Steps, decays and seconds spent, best validation loss, ``last_fifth_improvement``.
     """
 
-    model: FloatModel
+    model: Network
     curve: list[dict[str, float]]
     summary: dict[str, Any]
 
@@ -66,14 +63,21 @@ class _State:
 
 
 def train(
-    recipe: Recipe, /, *, checkpoint: str | Path | None = None, progress: Progress | None = None
+    recipe: Recipe,
+    /,
+    *,
+    objective: Objective | None = None,
+    checkpoint: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> TrainingResult:
-    """Train a network on simulated decays, each seen once.
+    """Train a network on simulated decays.
 
     Parameters
     ----------
     recipe : Recipe
-        Everything that decides the result.
+        Data, schedule and start.
+    objective : Objective, optional
+        What is trained and what for; without, a float network against the truth, each decay seen once.
     checkpoint : path-like, optional
         File to which the training is saved every minute, and from which it goes on, bit for bit as if never
         stopped.
@@ -91,48 +95,52 @@ def train(
         recipe, or the loss is no longer finite.
     """
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="train")
-    teacher = _teacher(recipe, simulator)
-    schedule = _schedule(recipe)
-    optimiser = optax.chain(optax.clip_by_global_norm(recipe.clip_norm), optax.adam(schedule))
-    start = _start_parameters(recipe)
+    objective = Objective(recipe) if objective is None else objective
+    optimiser = optax.chain(optax.clip_by_global_norm(recipe.clip_norm), optax.adam(_schedule(recipe)))
+    start = jax.device_put(objective.start())
     state = _State(0, start, optimiser.init(start), start)
     if checkpoint is not None and Path(checkpoint).exists():
-        state = _restored(state, Path(checkpoint), recipe)
-    step_function = _step_function(recipe, optimiser, teacher)
-    validate = _validator(recipe)
+        state = _restored(state, Path(checkpoint), objective)
+    step_function = _step_function(objective, optimiser)
+    validate = _validator(recipe, objective)
     saved = began = time.monotonic() - state.seconds
-    for inputs, targets in _prefetched(simulator, recipe, state.step):
+    for batch in _prefetched(objective.batches(simulator, start=state.step)):
         if state.step >= recipe.steps or (
             recipe.patience and state.validations_without_gain >= recipe.patience
         ):
             break
         loss, state.parameters, state.optimiser = step_function(
-            state.parameters, state.optimiser, inputs, targets
+            state.parameters, state.optimiser, batch, state.step
         )
         state.step += 1
         if progress is not None:
             progress(state.step, recipe.steps, float(loss))
         if state.step % recipe.validation_every == 0 or state.step == recipe.steps:
-            _record(state, float(loss), validate, recipe)
+            _record(state, float(loss), validate, recipe, eligible=state.step >= objective.eligible_from)
         state.seconds = time.monotonic() - began
         if checkpoint is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
-            _save(state, Path(checkpoint), recipe)
+            _save(state, Path(checkpoint), objective)
             saved = time.monotonic()
     if checkpoint is not None:
-        _save(state, Path(checkpoint), recipe)
-    return _result(state, recipe, simulator)
+        _save(state, Path(checkpoint), objective)
+    return _result(state, recipe, objective, simulator)
 
 
 def _record(
-    state: _State, loss: float, validate: Callable[[Any], tuple[float, float]], recipe: Recipe
+    state: _State,
+    loss: float,
+    validate: Callable[[Any, int], tuple[float, float]],
+    recipe: Recipe,
+    *,
+    eligible: bool,
 ) -> None:
-    validation_loss, total_rmse = validate(state.parameters)
+    validation_loss, total_rmse = validate(state.parameters, state.step)
     if not np.isfinite(loss) or not np.isfinite(validation_loss):
         raise InputError(
             f"the training diverged at step {state.step} (loss {loss}); "
             f"lower learning_rate={recipe.learning_rate} or clip_norm={recipe.clip_norm}"
         )
-    if validation_loss < state.best_loss:
+    if eligible and validation_loss < state.best_loss:
         state.best_loss, state.best = validation_loss, state.parameters
     state.curve.append(
         {
@@ -145,17 +153,18 @@ def _record(
     )
 
 
-def _result(state: _State, recipe: Recipe, simulator: Simulator) -> TrainingResult:
-    parameters: Parameters = {name: np.asarray(value) for name, value in state.best.items()}
+def _result(state: _State, recipe: Recipe, objective: Objective, simulator: Simulator) -> TrainingResult:
+    architecture, parameters, quantisation = objective.finished(state.best)
     instrument = simulator.instrument
     content = ModelFile(
         name=recipe.name,
-        architecture=recipe.architecture,
+        architecture=architecture,
         axis=instrument.axis,
         rising_edge_ns=simulator.rising_edge_ns,
         n_baseline=simulator.n_baseline,
         instrument=instrument.name,
         parameters=parameters,
+        quantisation=quantisation,
     )
     summary = {
         "steps": state.step,
@@ -164,7 +173,7 @@ def _result(state: _State, recipe: Recipe, simulator: Simulator) -> TrainingResu
         "best_validation_loss": state.best_loss,
         "last_fifth_improvement": last_fifth_improvement(state.curve),
     }
-    return TrainingResult(FloatModel(content), state.curve, summary)
+    return TrainingResult(Network(content), state.curve, summary)
 
 
 def _schedule(recipe: Recipe) -> optax.Schedule:
@@ -178,94 +187,46 @@ def _schedule(recipe: Recipe) -> optax.Schedule:
     )
 
 
-def _step_function(recipe: Recipe, optimiser: Any, teacher: FloatModel | None) -> Any:
-    weights = _relative_weights(recipe)
-    share = recipe.teacher_weight if teacher is not None else 0.0
-    frozen: Any = None if teacher is None else jax.device_put(teacher.content.parameters)
-
-    def loss_function(parameters: Any, inputs: jax.Array, targets: jax.Array) -> jax.Array:
-        predicted = predict_sfd_jax(recipe.architecture, parameters, inputs)
-        loss = jnp.mean(weights * (predicted - targets) ** 2)
-        if teacher is None:
-            return loss
-        soft = jax.lax.stop_gradient(predict_sfd_jax(teacher.architecture, frozen, inputs))
-        return (1 - share) * loss + share * jnp.mean(weights * (predicted - soft) ** 2)
-
+def _step_function(objective: Objective, optimiser: Any) -> Any:
     @jax.jit
     def step(
-        parameters: Any, optimiser_state: Any, inputs: jax.Array, targets: jax.Array
+        parameters: Any, optimiser_state: Any, batch: Batch, number: int
     ) -> tuple[Any, Any, Any]:
-        loss, gradients = jax.value_and_grad(loss_function)(parameters, inputs, targets)
+        loss, gradients = jax.value_and_grad(objective.loss)(parameters, batch, number)
         updates, optimiser_state = optimiser.update(gradients, optimiser_state, parameters)
         return loss, optax.apply_updates(parameters, updates), optimiser_state
 
     return step
 
 
-def _validator(recipe: Recipe) -> Callable[[Any], tuple[float, float]]:
+def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tuple[float, float]]:
     """Return a function that gives loss and total RMSE against the truth of the validation split."""
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="validation")
-    inputs, targets = _arrays(simulator, simulator.decays(recipe.validation_decays))
-    weights = _relative_weights(recipe)
+    batch = objective.batch(simulator, simulator.decays(recipe.validation_decays))
+    weights = channel_weights(recipe)
 
     @jax.jit
-    def squared_errors(parameters: Any, inputs: jax.Array, targets: jax.Array) -> jax.Array:
-        return ((predict_sfd_jax(recipe.architecture, parameters, inputs) - targets) ** 2).mean((0, 1))
+    def squared_errors(parameters: Any, batch: Batch, number: int) -> jax.Array:
+        return ((objective.predict(parameters, batch.inputs, number) - batch.targets) ** 2).mean((0, 1))
 
-    def validate(parameters: Any) -> tuple[float, float]:
-        errors = np.asarray(squared_errors(parameters, inputs, targets), np.float64)
+    def validate(parameters: Any, number: int) -> tuple[float, float]:
+        errors = np.asarray(squared_errors(parameters, batch, number), np.float64)
         return float((weights * errors).mean()), float(np.sqrt(errors[0]))
 
     return validate
 
 
-def _relative_weights(recipe: Recipe) -> NDArray[np.float32]:
-    weights = np.asarray(recipe.channel_weights, np.float32)
-    return np.asarray(weights / weights.mean(), np.float32)
-
-
-def _arrays(simulator: Simulator, decays: Decays) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return inputs (n, n_gates) and targets (n_gates, n, 3) of simulated decays."""
-    targets = np.ascontiguousarray(simulator.sfd(decays).transpose(2, 0, 1))
-    return normalise_tpsf(decays.tpsf, n_baseline=simulator.n_baseline), targets
-
-
-def _prefetched(simulator: Simulator, recipe: Recipe, start: int) -> Any:
-    """Yield batches for ever, the next one being simulated while the last one is used."""
-    stream = simulator.stream(batch=recipe.batch, start=start)
+def _prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield batches, the next one being made while the last one is used."""
     with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(lambda: _arrays(simulator, next(stream)))
+        pending = pool.submit(next, batches)
         while True:
             batch = pending.result()
-            pending = pool.submit(lambda: _arrays(simulator, next(stream)))
+            pending = pool.submit(next, batches)
             yield batch
 
 
-def _teacher(recipe: Recipe, simulator: Simulator) -> FloatModel | None:
-    if recipe.teacher is None:
-        return None
-    model = load_model(recipe.teacher)
-    if model.axis != simulator.instrument.axis:
-        raise InputError(
-            f"teacher {model.name} was made for another axis ({model.axis}) "
-            f"than instrument {recipe.instrument} ({simulator.instrument.axis})"
-        )
-    return model
-
-
-def _start_parameters(recipe: Recipe) -> Any:
-    if recipe.start_from is None:
-        return jax.device_put(initial_parameters(recipe.architecture, seed=recipe.seed))
-    model = load_model(recipe.start_from)
-    if model.architecture != recipe.architecture:
-        raise InputError(
-            f"start_from={recipe.start_from!r} has {model.architecture}, the recipe {recipe.architecture}; "
-            "they must be equal"
-        )
-    return jax.device_put(model.content.parameters)
-
-
-def _save(state: _State, path: Path, recipe: Recipe) -> None:
+def _save(state: _State, path: Path, objective: Objective) -> None:
     trees = {"parameters": state.parameters, "optimiser": state.optimiser, "best": state.best}
     values = {
         "step": state.step,
@@ -273,10 +234,10 @@ def _save(state: _State, path: Path, recipe: Recipe) -> None:
         "seconds": state.seconds,
         "curve": state.curve,
     }
-    write_checkpoint(path, trees=trees, values=values, recipe=recipe.to_dict())
+    write_checkpoint(path, trees=trees, values=values, recipe=objective.described())
 
 
-def _restored(fresh: _State, path: Path, recipe: Recipe) -> _State:
+def _restored(fresh: _State, path: Path, objective: Objective) -> _State:
     trees = {"parameters": fresh.parameters, "optimiser": fresh.optimiser, "best": fresh.best}
-    trees, values = read_checkpoint(path, like=trees, recipe=recipe.to_dict())
+    trees, values = read_checkpoint(path, like=trees, recipe=objective.described())
     return _State(**trees, **values)

@@ -7,7 +7,7 @@ from typing import Any
 
 from seq2seqlite.config import from_table, plain_table, read_named_toml, toml_names
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import Architecture
+from seq2seqlite.models import Architecture, load_model
 from seq2seqlite.resources import configs_folder
 
 __all__ = ["Recipe", "load_recipe", "recipe_names"]
@@ -30,7 +30,7 @@ class Recipe:
     seed : int
         Seed of weights and data.
     steps, batch : int
-        Updates, and simulated decays in each: every decay is seen once.
+        Updates, and simulated decays in each.
     learning_rate : float
         Peak of the learning rate of Adam.
     warmup_steps : int
@@ -45,10 +45,6 @@ class Recipe:
         Weights of the squared errors of total, short and long.
     start_from : str, optional
         Model (name or path) whose weights are the start: same layers and cell, any instrument.
-    teacher : str, optional
-        Model (name or path) whose output the network learns beside the truth.
-    teacher_weight : float
-        Weight of the teacher's output in the target loss, 0 to 1; the truth has the rest.
     validation_decays, validation_every : int
         Decays of the validation split; steps between validations.
     patience : int
@@ -69,24 +65,24 @@ class Recipe:
     clip_norm: float = 1.0
     channel_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
     start_from: str | None = None
-    teacher: str | None = None
-    teacher_weight: float = 0.5
     validation_decays: int = 2048
     validation_every: int = 200
     patience: int = 0
 
     def __post_init__(self) -> None:
         _ = self.architecture
-        for name in ("steps", "batch", "validation_decays", "validation_every"):
+        if self.steps < 0 or (self.steps == 0 and self.start_from is None):
+            raise InputError(f"steps={self.steps} must be >= 1, or 0 with start_from, to take it as it is")
+        for name in ("batch", "validation_decays", "validation_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)} must be >= 1")
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name}={getattr(self, name)} must be > 0")
-        for name in ("teacher_weight", "final_learning_rate", "hold"):
+        for name in ("final_learning_rate", "hold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name}={getattr(self, name)} must be between 0 and 1")
-        if not 0 <= self.warmup_steps < self.steps:
+        if self.steps and not 0 <= self.warmup_steps < self.steps:
             raise InputError(f"warmup_steps={self.warmup_steps} must be >= 0 and < steps={self.steps}")
         if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:
             raise InputError(
@@ -109,6 +105,22 @@ class Recipe:
         """Return the recipe of a parsed TOML file; every unknown or missing key is an InputError."""
         return from_table(cls, table, name="the recipe")
 
+    def beside(self, folder: Path, /) -> "Recipe":
+        """Return the recipe with its paths, which are relative to its file, made whole."""
+        paths: dict[str, Any] = {
+            key: str(folder / value)
+            for key in ("instrument", "start_from")
+            if (value := getattr(self, key)) and Path(value).suffix in (".toml", ".npz")
+        }
+        return dataclasses.replace(self, **paths)
+
+    def by_name(self) -> "Recipe":
+        """Return the recipe with instrument and models by name, not by where their files are."""
+        names: dict[str, Any] = {"instrument": Path(self.instrument).stem}
+        if self.start_from is not None:
+            names["start_from"] = load_model(self.start_from).name
+        return dataclasses.replace(self, **names)
+
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes of the shipped models."""
@@ -128,9 +140,4 @@ def load_recipe(name_or_path: str | Path, /) -> Recipe:
         recipe = Recipe.from_dict(table)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    beside: dict[str, Any] = {
-        key: str(path.parent / value)
-        for key in ("instrument", "start_from", "teacher")
-        if (value := getattr(recipe, key)) and Path(value).suffix and not Path(value).is_absolute()
-    }
-    return dataclasses.replace(recipe, **beside)
+    return recipe.beside(path.parent)

@@ -1,0 +1,61 @@
+"""``seq2seqlite study``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.progress import study_progress
+from seq2seqlite.errors import InputError
+from seq2seqlite.training.launch import restart_with_large_pages
+
+__all__ = ["study"]
+
+
+def study(
+    config: Annotated[str, typer.Option(help="Shipped study or TOML file.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder for the runs and the report.")
+    ],
+    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do the runs.")
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Compare compression techniques on one instrument, and write the report.
+
+    Killed at any point and started again, it goes on where it was and ends with the same tables. A run that
+    fails is marked with its reason, and the study goes on; delete the run's folder to try it again.
+    """
+    if workers < 1:
+        raise InputError(f"--workers {workers} must be >= 1")
+    from seq2seqlite.compression.study import load_study
+
+    described = load_study(config)
+    restart_with_large_pages()
+    from seq2seqlite.compression.runs import perform_all
+    from seq2seqlite.reports.study_report import write_study_report
+
+    with study_progress(described) as (progress, finished):
+        results = perform_all(
+            described,
+            out / "runs",
+            workers=workers,
+            scheduler=scheduler,
+            progress=progress,
+            finished=finished,
+        )
+    table = write_study_report(described, results, out)
+    failed = [result for result in results.values() if result.failure is not None]
+    typer.echo(
+        f"{out / 'report.html'}: {len(results) - len(failed)} runs done, {len(failed)} failed"
+        + "".join(f"\n  {_title(described, result.id)}: {result.failure}" for result in failed)
+    )
+    write_json(json_file, table)
+
+
+def _title(described: Any, identity: str) -> str:
+    run = next(run for run in described.runs if run.id == identity)
+    return f"{run.group} {run.label} ({identity})"

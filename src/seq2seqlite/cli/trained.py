@@ -1,0 +1,55 @@
+"""What ``train`` and ``compress`` leave in their folder: model, card, and while they run a checkpoint."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from seq2seqlite.cli.output import json_text, write_json
+from seq2seqlite.files import replace_when_done
+from seq2seqlite.training import Recipe
+
+if TYPE_CHECKING:
+    from seq2seqlite.training.loop import TrainingResult
+
+__all__ = ["checkpoint_file", "write_model"]
+
+
+def checkpoint_file(folder: Path, recipe: Recipe, /) -> Path:
+    """Return the file from which an interrupted training goes on."""
+    return folder / f".{recipe.name}.checkpoint.npz"
+
+
+def write_model(
+    folder: Path, recipe: Recipe, result: "TrainingResult", /, *, table: Mapping[str, Any], json_file: Path | None
+) -> None:
+    """Write a trained model and its card, and say what it can do.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Folder of both.
+    recipe : Recipe
+        Recipe of the training.
+    result : TrainingResult
+        What came out.
+    table : mapping
+        The whole recipe, for the card.
+    json_file : pathlib.Path or None
+        Second place for the card.
+    """
+    from seq2seqlite.compression.cost import cost_figures
+    from seq2seqlite.training.card import model_card_of
+
+    card = model_card_of(recipe, result, described=table, cost=cost_figures(result.model))
+    with replace_when_done(folder / f"{recipe.name}.json") as temporary:
+        temporary.write_text(json_text(card), encoding="utf-8")
+    result.model.write(folder / f"{recipe.name}.npz")
+    checkpoint_file(folder, recipe).unlink(missing_ok=True)
+    total, cost = card["reference"]["metrics"]["total"]["rmse"], card["cost"]
+    typer.echo(
+        f"{folder / recipe.name}.npz: total RMSE {total} on the reference set, {cost['parameters']} parameters of "
+        f"{cost['mean_weight_bits']:.3g} bits on average, {result.summary['decays']} decays seen"
+    )
+    write_json(json_file, card)

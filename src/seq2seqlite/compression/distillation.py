@@ -1,0 +1,134 @@
+"""Knowledge distillation: teachers, live or cached, and what a student learns from them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2seqlite.compression.recipe import Distillation
+from seq2seqlite.datasets import Simulator
+from seq2seqlite.decay import TimeAxis
+from seq2seqlite.errors import InputError
+from seq2seqlite.models import ActivationFormats, Network, load_model
+from seq2seqlite.models.differentiable import predict_sfd_jax, states_and_sfd_jax
+from seq2seqlite.training.objective import Batch
+
+__all__ = ["Teachers", "cached_batches", "load_teachers", "trajectory_distance", "trajectory_map"]
+
+# Decays that teachers are run on together.
+BATCH = 512
+
+
+class Teachers:
+    """One or more trained networks whose mean output a student learns.
+
+    Parameters
+    ----------
+    networks : list of Network
+        Float networks of one axis.
+    formats : ActivationFormats, optional
+        Of the student: its inputs, whose peak is a code just below 1, are scaled back for the teachers.
+    """
+
+    def __init__(self, networks: list[Network], /, *, formats: ActivationFormats | None = None) -> None:
+        self.networks = networks
+        self.input_scale = 1.0 if formats is None else 1 / formats.input.high
+        self.parameters = [jax.device_put(network.content.parameters) for network in networks]
+
+    @property
+    def n_state_units(self) -> int:
+        """Units of the first teacher's last layer."""
+        return self.networks[0].architecture.layers[-1]
+
+    def sfd(self, inputs: jax.Array, /) -> jax.Array:
+        """Return the mean SFD, shape (n_gates, n, 3), without a gradient."""
+        outputs = [
+            predict_sfd_jax(network.architecture, parameters, inputs * self.input_scale)
+            for network, parameters in zip(self.networks, self.parameters, strict=True)
+        ]
+        return jax.lax.stop_gradient(sum(outputs[1:], start=outputs[0]) / len(outputs))
+
+    def states_and_sfd(self, inputs: jax.Array, /) -> tuple[jax.Array, jax.Array]:
+        """Return the first teacher's decoder states, shape (n_gates, n, units), and SFD."""
+        return jax.lax.stop_gradient(
+            states_and_sfd_jax(
+                self.networks[0].architecture, self.parameters[0], inputs * self.input_scale
+            )
+        )
+
+
+def load_teachers(
+    distillation: Distillation, axis: TimeAxis, /, *, formats: ActivationFormats | None
+) -> Teachers:
+    """Return the teachers of a recipe.
+
+    Raises
+    ------
+    InputError
+        If a teacher is missing, quantised, or made for another axis.
+    """
+    networks = [load_model(name) for name in distillation.teachers]
+    for network in networks:
+        if network.axis != axis:
+            raise InputError(
+                f"teacher {network.name} was made for another axis ({network.axis.n_gates} gates of "
+                f"{network.axis.gate_width_ns:g} ns) than the student's instrument ({axis.n_gates} gates of "
+                f"{axis.gate_width_ns:g} ns); name a teacher of this instrument"
+            )
+        if network.content.quantisation is not None:
+            raise InputError(f"teacher {network.name} is quantised; name a float model")
+    return Teachers(networks, formats=formats)
+
+
+def cached_batches(
+    teachers: Teachers, fresh: Iterator[Batch], /, *, decays: int, batch: int, start: int, seed: int
+) -> Iterator[Batch]:
+    """Yield batches of a fixed set of decays with the teachers' output, in a new order each time round.
+
+    Parameters
+    ----------
+    teachers : Teachers
+        Run once on every decay.
+    fresh : iterator of Batch
+        Simulated decays, from the first step on.
+    decays : int
+        Size of the set, rounded up to whole batches.
+    batch : int
+        Decays in a batch.
+    start : int
+        Step of the first batch.
+    seed : int
+        Seed of the order.
+    """
+    n = -(-decays // batch)
+    whole = [next(fresh) for _ in range(n)]
+    inputs = np.concatenate([part.inputs for part in whole])
+    targets = np.concatenate([part.targets for part in whole], axis=1)
+    del whole
+    soft = np.empty_like(targets)
+    run = jax.jit(teachers.sfd)
+    for first in range(0, len(inputs), BATCH):
+        part = slice(first, first + BATCH)
+        soft[:, part] = run(jnp.asarray(inputs[part]))
+    step = start
+    while True:
+        order = np.random.default_rng((seed, step // n)).permutation(n * batch)
+        chosen = order[step % n * batch :][:batch]
+        yield Batch(inputs[chosen], targets[:, chosen], soft[:, chosen])
+        step += 1
+
+
+def trajectory_map(student_units: int, teacher_units: int, /, *, seed: int) -> Any:
+    """Return the start of the linear map from a student's states to a teacher's, with a bias row."""
+    rng = np.random.default_rng((seed, 29))
+    kernel = rng.normal(size=(student_units, teacher_units)) / np.sqrt(student_units)
+    return np.concatenate([kernel, np.zeros((1, teacher_units))]).astype(np.float32)
+
+
+def trajectory_distance(states: jax.Array, mapping: jax.Array, teacher_states: jax.Array, /) -> jax.Array:
+    """Return the mean squared distance of mapped states to a teacher's, over gates, decays and units."""
+    flat = states.reshape(-1, states.shape[-1])
+    mapped = flat @ mapping[:-1] + mapping[-1]
+    return jnp.mean((mapped - teacher_states.reshape(mapped.shape)) ** 2)

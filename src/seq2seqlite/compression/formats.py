@@ -1,0 +1,93 @@
+"""Choosing fixed-point formats: given widths, where the binary point goes."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.compression.recipe import QuantisationPlan
+from seq2seqlite.errors import InputError
+from seq2seqlite.models import ActivationFormats, Format, Parameters, quantise
+
+__all__ = ["activation_formats", "best_format", "with_input_step", "weight_formats"]
+
+# Fewer integer bits than the largest weight needs are tried as well: cutting off a few large weights may cost
+# less than a coarser step for all others.
+TRIED_BELOW = 4
+
+
+def activation_formats(plan: QuantisationPlan, /) -> ActivationFormats:
+    """Return the formats of all that is bounded by the cell itself: nothing is left to calibrate.
+
+    The SFD lies between 0 and 1, relative to the total's first sample.
+    """
+    return ActivationFormats(
+        input=Format(False, 0, plan.input_bits),
+        state=Format(True, 0, plan.state_bits - 1),
+        gate=Format(False, 0, plan.gate_bits),
+        candidate=Format(True, 0, plan.candidate_bits - 1),
+        product=Format(True, 0, plan.product_bits - 1),
+        output=Format(False, 0, plan.output_bits),
+        write_back=plan.write_back,
+        residual_bits=plan.residual_bits,
+    )
+
+
+def weight_formats(parameters: Parameters, plan: QuantisationPlan, /) -> dict[str, Format]:
+    """Return a format for each array of weights.
+
+    Parameters
+    ----------
+    parameters : dict of ndarray
+        Weights, in floating point.
+    plan : QuantisationPlan
+        Widths.
+
+    Raises
+    ------
+    InputError
+        If the plan sets integer bits that cannot hold a kernel.
+    """
+    return {name: _weight_format(name, value, plan) for name, value in parameters.items()}
+
+
+def _weight_format(name: str, values: NDArray[Any], plan: QuantisationPlan) -> Format:
+    if name.endswith("bias"):
+        return best_format(values, plan.bias_bits or plan.weight_bits)
+    bits = (plan.head_bits if name.startswith("head") else 0) or plan.weight_bits
+    if plan.weight_integer_bits is None:
+        return best_format(values, bits)
+    fmt = Format(True, plan.weight_integer_bits, bits - 1 - plan.weight_integer_bits)
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > fmt.high + fmt.step / 2:
+        raise InputError(
+            f"a width of {bits} bits with quantisation.weight_integer_bits={plan.weight_integer_bits} holds "
+            f"weights up to {fmt.high:.4g}, but {name} has {largest:.4g}; give it "
+            f"{_integer_bits(largest)} integer bits or leave the key out"
+        )
+    return fmt
+
+
+def best_format(values: NDArray[Any], bits: int, /) -> Format:
+    """Return the signed format of a width whose rounding has the smallest squared error.
+
+    Examples
+    --------
+    >>> best_format(np.array([0.1, -0.24]), 8)
+    Format(signed=True, integer_bits=-2, fraction_bits=9)
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    top = _integer_bits(largest)
+    formats = [Format(True, top - less, bits - 1 - top + less) for less in range(TRIED_BELOW)]
+    return min(formats, key=lambda fmt: float(((quantise(values, fmt) - values) ** 2).sum()))
+
+
+def with_input_step(parameters: dict[str, Any], formats: ActivationFormats, /) -> dict[str, Any]:
+    """Return float parameters for an input whose peak is its format's highest code instead of 1."""
+    kernel = parameters["encoder/0/kernel"]
+    return {**parameters, "encoder/0/kernel": kernel / np.float32(formats.input.high)}
+
+
+def _integer_bits(largest: float) -> int:
+    return math.floor(math.log2(largest)) + 1 if largest > 0 else 0

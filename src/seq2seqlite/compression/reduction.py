@@ -1,0 +1,32 @@
+"""Weight reduction: a recipe for each size of the paper's table, and for smaller ones."""
+
+import dataclasses
+
+from seq2seqlite.compression.recipe import CompressionRecipe
+from seq2seqlite.models import SEQ2SEQ, Architecture
+
+__all__ = ["REDUCED_LAYERS", "parameters_saved", "reduced"]
+
+# Two layers as in the table of Erbas et al., and one layer, of which 32 units are Seq2SeqLite.
+REDUCED_LAYERS = (
+    (64, 64), (64, 16), (45, 45), (32, 32), (16, 16), (64,), (48,), (32,), (24,), (16,),
+)  # fmt: skip
+
+
+def reduced(recipe: CompressionRecipe, /) -> list[CompressionRecipe]:
+    """Return the recipe with each list of layers, everything else equal."""
+    return [
+        dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, layers=layers))
+        for layers in REDUCED_LAYERS
+    ]
+
+
+def parameters_saved(architecture: Architecture, /) -> float:
+    """Return the share of the teacher's parameters that an architecture does without.
+
+    Examples
+    --------
+    >>> round(parameters_saved(Architecture((32,), "lite")), 3)
+    0.978
+    """
+    return 1 - architecture.n_parameters / SEQ2SEQ.n_parameters

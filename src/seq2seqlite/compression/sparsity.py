@@ -1,0 +1,128 @@
+"""Magnitude pruning: single weights, or whole units."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seq2seqlite.compression.recipe import Sparsity
+from seq2seqlite.models import Architecture, Parameters
+
+__all__ = ["progress_at", "prune_units", "prune_weights", "without_pruned_units"]
+
+
+def progress_at(sparsity: Sparsity, step: Any, steps: int, /) -> jax.Array:
+    """Return how much of its pruning is done at a step, 0 to 1: a cubic rise from ``begin`` to ``end``."""
+    begin, end = sparsity.begin * steps, sparsity.end * steps
+    t = jnp.clip((step - begin) / (end - begin), 0, 1)
+    return 1 - (1 - t) ** 3
+
+
+def prune_weights(parameters: Mapping[str, Any], fraction: Any, /) -> dict[str, Any]:
+    """Return the parameters with the smallest weights of all kernels together set to zero.
+
+    Parameters
+    ----------
+    parameters : mapping of array
+        Weights. Biases stay.
+    fraction : float
+        Share of zeros among the weights that are not zero already. The decoder's idle input kernel is not
+        counted.
+    """
+    kernels = [name for name in parameters if name.endswith("kernel") and name != "decoder/0/kernel"]
+    magnitudes = jnp.sort(jnp.concatenate([jnp.abs(parameters[name]).ravel() for name in kernels]))
+    already = jnp.sum(magnitudes == 0)
+    n_zero = already + jnp.floor(fraction * (magnitudes.size - already) + 0.5).astype(int)
+    threshold = jnp.where(n_zero > 0, magnitudes[jnp.maximum(n_zero - 1, 0)], -1.0)
+    return {
+        name: jnp.where(jnp.abs(value) > threshold, value, 0) if name in kernels else value
+        for name, value in parameters.items()
+    }
+
+
+def prune_units(architecture: Architecture, parameters: Mapping[str, Any], fraction: Any, /) -> dict[str, Any]:
+    """Return the parameters with all weights of the least important units set to zero.
+
+    The importance of a unit is the sum of the squares of all weights that it reads or is read by, in encoder
+    and decoder, which hand its state on. A unit without weights stays at zero for ever.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers and cell.
+    parameters : mapping of array
+        Weights.
+    fraction : float
+        Share of the units of each layer, rounded down; one unit stays.
+    """
+    kept = []
+    for index, units in enumerate(architecture.layers):
+        importance = _importance(architecture, parameters, index)
+        n_gone = jnp.minimum(jnp.floor(fraction * units + 1e-6).astype(int), units - 1)
+        rank = jnp.argsort(jnp.argsort(importance))
+        kept.append((rank >= n_gone).astype(importance.dtype))
+    return _on_units(architecture, parameters, lambda value, index, axis: _scaled(value, kept[index], axis))
+
+
+def without_pruned_units(
+    architecture: Architecture, parameters: Parameters, /
+) -> tuple[Architecture, Parameters]:
+    """Return the smaller network that is left when units without any weights are taken out."""
+    kept = []
+    for index, units in enumerate(architecture.layers):
+        alive = np.flatnonzero(np.asarray(_importance(architecture, parameters, index)) > 0)
+        kept.append(alive if alive.size else np.arange(min(1, units)))
+    smaller = Architecture(tuple(len(alive) for alive in kept), architecture.cell)
+    taken = _on_units(architecture, parameters, lambda value, index, axis: _taken(value, kept[index], axis))
+    return smaller, {name: np.asarray(value) for name, value in taken.items()}
+
+
+def _importance(architecture: Architecture, parameters: Mapping[str, Any], index: int) -> Any:
+    units = architecture.layers[index]
+    total: Any = 0.0
+    for part in ("encoder", "decoder"):
+        prefix = f"{part}/{index}"
+        recurrent = jnp.asarray(parameters[f"{prefix}/recurrent_kernel"]) ** 2
+        total = total + recurrent.sum(axis=1) + _gates(recurrent, units).sum(axis=(0, 1))
+        if not (part == "decoder" and index == 0):
+            total = total + _gates(jnp.asarray(parameters[f"{prefix}/kernel"]) ** 2, units).sum(axis=(0, 1))
+        following = f"{part}/{index + 1}/kernel" if index + 1 < len(architecture.layers) else "head/kernel"
+        if following in parameters and not (part == "encoder" and following == "head/kernel"):
+            total = total + (jnp.asarray(parameters[following]) ** 2).sum(axis=1)
+    return total
+
+
+def _gates(kernel: Any, units: int) -> Any:
+    return kernel.reshape(*kernel.shape[:-1], 3, units)
+
+
+def _on_units(architecture: Architecture, parameters: Mapping[str, Any], act: Any) -> dict[str, Any]:
+    """Apply ``act(array, layer, axis)`` to every axis of every array that runs over the units of a layer."""
+    result = dict(parameters)
+    last = len(architecture.layers) - 1
+    for name in parameters:
+        part, *rest = name.split("/")
+        if part == "head":
+            if rest == ["kernel"]:
+                result[name] = act(result[name], last, 0)
+            continue
+        index, array = int(rest[0]), rest[1]
+        value = result[name]
+        if array == "recurrent_kernel":
+            value = act(value, index, 0)
+        elif array == "kernel" and index > 0:
+            value = act(value, index - 1, 0)
+        gates = value.reshape(*value.shape[:-1], 3, architecture.layers[index])
+        gates = act(gates, index, -1)
+        result[name] = gates.reshape(*value.shape[:-1], -1)
+    return result
+
+
+def _scaled(value: Any, kept: Any, axis: int) -> Any:
+    return value * (kept if axis == -1 else kept[:, None])
+
+
+def _taken(value: Any, kept: Any, axis: int) -> Any:
+    return jnp.take(jnp.asarray(value), kept, axis=axis)

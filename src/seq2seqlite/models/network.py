@@ -1,0 +1,165 @@
+"""A trained network that predicts from counts: normalisation, network, lifetimes."""
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, normalise_to_codes, normalise_tpsf
+from seq2seqlite.errors import InputError
+from seq2seqlite.models.architecture import Architecture, Parameters
+from seq2seqlite.models.forward import predict_sfd
+from seq2seqlite.models.model_file import ModelFile, read_model_file, write_model_file
+from seq2seqlite.models.quantisation import ActivationFormats
+
+__all__ = ["Network", "network_inputs"]
+
+# Decays predicted together: the states of a batch of this size stay in the cache.
+BATCH = 1024
+# Re-binned counts are not whole; a fixed-point network takes them in these parts, far below photon noise.
+FRACTION_OF_A_COUNT = 64
+
+
+class Network:
+    """A trained network, float or quantised; fulfils the predictor protocol of :mod:`seq2seqlite.imaging`.
+
+    Parameters
+    ----------
+    content : ModelFile
+        Weights, what they are for, and their formats if they are quantised.
+
+    Notes
+    -----
+    A network with fixed-point activations computes in a floating-point type that is wide enough for every sum
+    to be exact, so that its result is that of integers.
+    """
+
+    def __init__(self, content: ModelFile, /) -> None:
+        self.content = content
+
+    @classmethod
+    def read(cls, path: str | Path, /) -> "Network":
+        """Read a model file."""
+        return cls(read_model_file(path))
+
+    def write(self, path: str | Path, /) -> None:
+        """Write a model file."""
+        write_model_file(path, self.content)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.content.name
+
+    @property
+    def kind(self) -> str:
+        """What computes: a float network, one with quantised weights, or one quantised throughout."""
+        if self.content.quantisation is None:
+            return "float network"
+        return "float network, quantised weights" if self.formats is None else "quantised network"
+
+    @property
+    def formats(self) -> ActivationFormats | None:
+        """Fixed-point formats of the activations; None for a network that computes in floating point."""
+        return None if self.content.quantisation is None else self.content.quantisation.activations
+
+    @property
+    def architecture(self) -> Architecture:
+        """Layers and cell."""
+        return self.content.architecture
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Axis of the TPSFs that the model takes."""
+        return self.content.axis
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Where the model expects the rising edge, from the first gate, in ns."""
+        return self.content.rising_edge_ns
+
+    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
+        """Return the decays without IRF.
+
+        Parameters
+        ----------
+        tpsf : array_like, shape (n, n_gates)
+            Counts, background included.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, 3, n_gates)
+            Channels total, short, long, relative to the total's first sample.
+
+        Raises
+        ------
+        InputError
+            If the number of gates is not the model's.
+        """
+        counts = np.asarray(tpsf)
+        if counts.ndim != 2 or counts.shape[1] != self.axis.n_gates:
+            raise InputError(
+                f"TPSFs of shape {counts.shape} do not fit model {self.name}, which takes "
+                f"(n, {self.axis.n_gates}); re-bin them"
+            )
+        kind, parameters = self._exact
+        result = np.empty((len(counts), 3, self.axis.n_gates), np.float32)
+        for start in range(0, len(counts), BATCH):
+            part = slice(start, start + BATCH)
+            result[part] = predict_sfd(
+                self.architecture, parameters, self.inputs(counts[part]).astype(kind), formats=self.formats
+            )
+        return result
+
+    def inputs(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
+        """Return TPSFs as the network reads them, between 0 and 1, on the grid of its input format if it has one.
+
+        Parameters
+        ----------
+        tpsf : array_like, shape (n, n_gates)
+            Counts.
+        """
+        return network_inputs(tpsf, self.formats, n_baseline=self.content.n_baseline)
+
+    @cached_property
+    def _exact(self) -> tuple[type[np.floating], Parameters]:
+        """Floating-point type that computes this network, and the weights in it."""
+        quantisation, parameters = self.content.quantisation, self.content.parameters
+        if self.formats is None or quantisation is None or quantisation.exact_in_float32(parameters):
+            return np.float32, parameters
+        return np.float64, {name: value.astype(np.float64) for name, value in parameters.items()}
+
+    def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
+        """Return the lifetimes of decays; parameters and errors as :meth:`sfd`, arrays of shape (n,)."""
+        return lifetimes_from_sfd(self.sfd(tpsf), axis=self.axis)
+
+
+def network_inputs(
+    tpsf: ArrayLike, formats: ActivationFormats | None, /, *, n_baseline: int
+) -> NDArray[np.float32]:
+    """Return TPSFs as a network reads them.
+
+    Parameters
+    ----------
+    tpsf : array_like, shape (n, n_gates)
+        Counts.
+    formats : ActivationFormats or None
+        Formats of the network.
+    n_baseline : int
+        Leading gates whose mean is the baseline.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_gates)
+        Float networks: :func:`~seq2seqlite.decay.normalise_tpsf`. Fixed-point networks:
+        :func:`~seq2seqlite.decay.normalise_to_codes` times the step of the input's format, so that the peak is
+        the highest code; counts that are not whole (re-binned data) are first rounded to 1/64.
+    """
+    if formats is None:
+        return normalise_tpsf(tpsf, n_baseline=n_baseline)
+    counts = np.asarray(tpsf)
+    if not np.issubdtype(counts.dtype, np.integer):
+        counts = np.rint(counts.astype(np.float64) * FRACTION_OF_A_COUNT).astype(np.int64)
+    codes = normalise_to_codes(counts, bits=formats.input.bits, n_baseline=n_baseline)
+    return codes.astype(np.float32) * np.float32(formats.input.step)

@@ -1,0 +1,1 @@
+"""Reports: tables and plots from recorded results, as HTML, Markdown and JSON."""

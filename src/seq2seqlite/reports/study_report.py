@@ -1,0 +1,140 @@
+"""The report of a compression study: ``report.html`` beside ``study.json`` and ``study.md``."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from seq2seqlite.compression.runs import RunResult, evaluated
+from seq2seqlite.compression.study import Study
+from seq2seqlite.datasets import reference_set
+from seq2seqlite.decay import sfd_from_lifetimes
+from seq2seqlite.files import replace_when_done
+from seq2seqlite.models import Network, load_model
+from seq2seqlite.provenance import provenance
+from seq2seqlite.reports.study_plots import example_decays, example_indices, learning_curves, pareto_plot
+from seq2seqlite.reports.study_tables import COSTS, PUBLISHED, Row, pareto_front, study_rows, summaries
+from seq2seqlite.training.card import machine
+
+__all__ = ["write_study_report"]
+
+GROUP_TITLES = {
+    "models": "Trained models, evaluated by the same command",
+    "reduction": "Weight reduction",
+    "ptq": "Post-training quantisation",
+    "kd": "Knowledge distillation",
+    "qat": "Quantisation-aware training",
+    "sparsity": "Sparsity",
+    "write-back": "State write-back",
+}
+
+
+def write_study_report(study: Study, results: Mapping[str, RunResult], folder: Path, /) -> dict[str, Any]:
+    """Write the report of a study, and return what is in its JSON file.
+
+    Parameters
+    ----------
+    study : Study
+        What was to be done.
+    results : mapping of str to RunResult
+        What came out.
+    folder : pathlib.Path
+        Folder of the report; the runs are in ``runs`` below it.
+
+    Returns
+    -------
+    dict
+        ``study``, ``instrument``, ``teacher``, ``reference_decays``, ``rows``, ``summaries``, ``pareto``,
+        ``published``; the same for the same study, however often it was killed. ``seconds``, ``machine`` and
+        ``provenance`` stand apart, in ``about``.
+    """
+    models = {name: load_model(name) for name in dict.fromkeys((study.teacher, *study.models))}
+    rows = study_rows(study, results, {name: evaluated(model, study) for name, model in models.items()})
+    table = {
+        "study": study.name,
+        "instrument": Path(study.instrument).stem,
+        "teacher": study.teacher,
+        "reference_decays": study.reference_decays,
+        "rows": [asdict(row) for row in rows],
+        "summaries": [asdict(one) for one in summaries(rows)],
+        "pareto": {cost: [row.run for row in pareto_front(rows, cost)] for cost in COSTS},
+        "published": PUBLISHED,
+    }
+    seconds = {run: result.summary.get("seconds") for run, result in results.items()}
+    about = {"seconds": seconds, "machine": machine(), "provenance": provenance()}
+    page = _page(study, results, rows, about, _examples(study, models, folder))
+    for name, text in (
+        ("study.json", json.dumps({**table, "about": about}, indent=1)),
+        ("study.md", study_markdown(study, rows)),
+        ("report.html", page),
+    ):
+        with replace_when_done(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    return {**table, "about": about}
+
+
+def study_markdown(study: Study, rows: list[Row], /) -> str:
+    """Return the tables as Markdown."""
+    return _environment().get_template("study.md.j2").render(**_words(study, rows))
+
+
+def _page(
+    study: Study, results: Mapping[str, RunResult], rows: list[Row], about: Mapping[str, Any], examples: str | None
+) -> str:
+    return _environment().get_template("study.html.j2").render(
+        **_words(study, rows),
+        pareto=pareto_plot(rows),
+        curves=learning_curves(study, results),
+        examples=examples,
+        about=about,
+        total_minutes=sum(value or 0 for value in about["seconds"].values()) / 60,
+    )
+
+
+def _words(study: Study, rows: list[Row]) -> dict[str, Any]:
+    groups = [
+        {
+            "name": group,
+            "title": GROUP_TITLES.get(group, group),
+            "rows": [row for row in rows if row.group == group],
+            "summaries": [one for one in summaries(rows) if one.group == group and len(one.runs) > 1],
+        }
+        for group in dict.fromkeys(row.group for row in rows)
+    ]
+    return {"study": study, "instrument": Path(study.instrument).stem, "groups": groups, "published": PUBLISHED}
+
+
+def _examples(study: Study, models: Mapping[str, Network], folder: Path) -> str | None:
+    files = {run.label: folder / "runs" / run.id / "student.npz" for run in reversed(study.runs)}
+    networks = {}
+    for name in study.examples:
+        if name in models:
+            networks[name] = models[name]
+        elif files[name].is_file():  # a failed run has none
+            networks[name] = load_model(files[name])
+    if not networks:
+        return None
+    data = reference_set(study.instrument, n=study.reference_decays)
+    assert data.truth is not None
+    chosen = example_indices(data.tpsf.sum(axis=1))
+    truth = data.truth
+    sfd = sfd_from_lifetimes(
+        truth.amplitude_fraction[chosen], truth.tau_short_ns[chosen], truth.tau_long_ns[chosen], axis=data.axis
+    )
+    predicted = {name: network.sfd(data.tpsf[chosen]) for name, network in networks.items()}
+    inputs = next(iter(networks.values())).inputs(data.tpsf[chosen])
+    return example_decays(inputs, sfd, predicted, data.axis.starts_ns)
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("seq2seqlite.reports"),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )

@@ -1,0 +1,169 @@
+"""The tables of a compression study, from the results of its runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seq2seqlite.compression.runs import RunResult
+from seq2seqlite.compression.study import Study
+
+__all__ = ["PUBLISHED", "Row", "Summary", "pareto_front", "study_rows", "summaries"]
+
+# Erbas et al. 2024, total channel, on their own 160,000 held-out decays: easier ones, with more photons, than
+# the reference sets here, so that only the ratio of student to teacher compares.
+PUBLISHED = {
+    "teacher": {"rmse": 0.0139, "r2": 0.9921, "l2": 0.1125},
+    "8-bit KD student": {"rmse": 0.0162, "r2": 0.9890, "l2": 0.1429},
+}
+COSTS = ("mean_weight_bits", "weight_memory_bits", "macs_per_pixel", "lut_estimate")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Parameters
+    ----------
+    group, label : str
+        Table and row.
+    run : str
+        Identity of the run, or name of the model.
+    seed : int or None
+        Seed of the run; None for a trained model.
+    figures : dict or None
+        Metrics and cost figures; None for a failed run.
+    ratio : float or None
+        Total RMSE over the teacher's.
+    decays : int or None
+        Decays that the run's own training saw.
+    failure : str or None
+        Why there are no figures.
+    """
+
+    group: str
+    label: str
+    run: str
+    seed: int | None
+    figures: dict[str, Any] | None
+    ratio: float | None
+    decays: int | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The rows that differ by their seed alone, as one: mean and spread of the total RMSE.
+
+    Parameters
+    ----------
+    group, label : str
+        Table and row.
+    runs : tuple of str
+        Identities.
+    n : int
+        Runs that did not fail.
+    rmse, ratio : float or None
+        Means over the seeds.
+    spread : float or None
+        Standard deviation of the RMSE over the seeds (n - 1); None for one seed.
+    """
+
+    group: str
+    label: str
+    runs: tuple[str, ...]
+    n: int
+    rmse: float | None
+    ratio: float | None
+    spread: float | None
+
+
+def study_rows(
+    study: Study, results: Mapping[str, RunResult], models: Mapping[str, dict[str, Any]], /
+) -> list[Row]:
+    """Return a row for each trained model and each run, in the order of the study.
+
+    Parameters
+    ----------
+    study : Study
+        What was to be done.
+    results : mapping of str to RunResult
+        What came out, by identity.
+    models : mapping of str to dict
+        Figures of the trained models, the teacher among them, by name.
+    """
+    teacher = models[study.teacher]["total"]["rmse"]
+    rows = [
+        Row("models", name, name, None, figures, _ratio(figures, teacher), None, None)
+        for name, figures in models.items()
+    ]
+    for run in study.runs:
+        result = results[run.id]
+        rows.append(
+            Row(
+                run.group,
+                run.label,
+                run.id,
+                run.recipe.training.seed,
+                result.figures,
+                None if result.figures is None else _ratio(result.figures, teacher),
+                result.summary.get("decays"),
+                result.failure,
+            )
+        )
+    return rows
+
+
+def _ratio(figures: Mapping[str, Any], teacher: float) -> float:
+    return round(figures["total"]["rmse"] / teacher, 4)
+
+
+def summaries(rows: list[Row], /) -> list[Summary]:
+    """Return mean and spread for the rows that share group and label, in the order of the rows."""
+    result = []
+    for group, label in dict.fromkeys((row.group, row.label) for row in rows):
+        same = [row for row in rows if (row.group, row.label) == (group, label)]
+        errors = [row.figures["total"]["rmse"] for row in same if row.figures is not None]
+        ratios = [row.ratio for row in same if row.ratio is not None]
+        result.append(
+            Summary(
+                group,
+                label,
+                tuple(row.run for row in same),
+                len(errors),
+                float(np.mean(errors)) if errors else None,
+                float(np.mean(ratios)) if ratios else None,
+                float(np.std(errors, ddof=1)) if len(errors) > 1 else None,
+            )
+        )
+    return result
+
+
+def pareto_front(rows: list[Row], cost: str, /) -> list[Row]:
+    """Return the rows that no other row beats in both error and cost, cheapest first.
+
+    Parameters
+    ----------
+    rows : list of Row
+        All rows.
+    cost : str
+        ``mean_weight_bits``, ``weight_memory_bits``, ``macs_per_pixel`` or ``lut_estimate``.
+    """
+    known = [row for row in rows if row.figures is not None and row.figures["cost"][cost] is not None]
+    known.sort(key=lambda row: (_cost(row, cost), _error(row)))
+    front: list[Row] = []
+    for row in known:
+        if not front or _error(row) < _error(front[-1]):
+            front.append(row)
+    return front
+
+
+def _cost(row: Row, cost: str) -> float:
+    assert row.figures is not None
+    return float(row.figures["cost"][cost])
+
+
+def _error(row: Row) -> float:
+    assert row.figures is not None
+    return float(row.figures["total"]["rmse"])

@@ -9,17 +9,19 @@ README = Path(__file__).parents[1] / "README.md"
 
 def row_of(name):
     card = model_card(name)
-    metrics = card["reference"]["metrics"]
-    tau = metrics["lifetime"]["tau_mean_ns"]
+    cost, metrics = card["cost"], card["reference"]["metrics"]
+    teacher = model_card(f"seq2seq-{card['instrument']['name']}-float")["reference"]["metrics"]
     cells = [
         f"`{name}`",
-        f"{card['cost']['parameters']:,}",
+        f"{cost['parameters']:,}",
+        f"{cost['mean_weight_bits']:.1f}",
+        "" if cost["lut_estimate"] is None else f"{cost['lut_estimate']:,}",
         f"{card['training']['decays'] / 1e6:.2f} M",
         *(f"{metrics[channel]['rmse']:.4f}" for channel in ("total", "short", "long")),
-        f"{metrics['total']['r2']:.3f}",
-        f"{tau['median_abs_error']:.3f}",
+        f"{metrics['total']['rmse'] / teacher['total']['rmse']:.3f}",
+        f"{metrics['lifetime']['tau_mean_ns']['median_abs_error']:.3f}",
     ]
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
 
 
 def test_table_of_models_is_that_of_the_cards():

@@ -31,6 +31,8 @@ DEPENDENCIES = (
     "jax",
     "jaxlib",
     "optax",
+    "da4ml",
+    "jinja2",
 )
 """The packages whose versions a result names: the base install and the extras that compute."""
 

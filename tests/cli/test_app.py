@@ -64,7 +64,7 @@ def test_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setattr(app_module, "import_module", without_jax)
     assert main(["versions"]) == 2
     assert capsys.readouterr().err == (
-        "error: command 'versions' needs jax; install it with pip install 'seq2seqlite[train]'\n"
+        "error: this needs jax; install it with pip install 'seq2seqlite[train]'\n"
     )
 
 

@@ -72,6 +72,22 @@ def test_from_an_instrument_to_a_model_and_its_metrics(folder, monkeypatch):
     assert {"rmse", "median_abs_error"} <= set(metrics["lifetime"]["tau_mean_ns"])
 
 
+def test_from_a_trained_model_to_a_quantised_student(folder, monkeypatch):
+    monkeypatch.setattr("seq2seqlite.training.card.REFERENCE_DECAYS", 200)
+    assert cli("train --recipe recipe.toml --out .") == 0
+    lines = ["[training]", RECIPE.replace('"tiny"', '"small"'), 'start_from = "tiny.npz"']
+    lines += ["[distillation]", 'teachers = ["tiny.npz"]', "[quantisation]", "weight_bits = 4"]
+    (folder / "compression.toml").write_text("\n".join(lines))
+    assert cli("compress --recipe compression.toml --out made --json card.json") == 0
+    card = json.loads((folder / "card.json").read_text())
+    assert card["recipe"]["distillation"]["teachers"] == ["tiny"]
+    assert card["recipe"]["training"]["start_from"] == "tiny"
+    assert 0 < card["cost"]["mean_weight_bits"] <= 4
+    assert sorted(path.name for path in (folder / "made").iterdir()) == ["small.json", "small.npz"]
+    assert cli("evaluate --model made/small.npz --reference mine.toml --json metrics.json") == 0
+    assert load_model("made/small.npz").kind == "quantised network"
+
+
 def test_evaluate_without_truth_gives_medians(folder, capsys):
     tpsf = np.random.default_rng(0).poisson(50, (5, 135))
     np.savez(folder / "plain.npz", tpsf=tpsf, gate_width_ns=0.09, period_ns=12.5)
@@ -87,6 +103,10 @@ def test_models_lists_the_cards(folder, capsys):
     row = json.loads((folder / "models.json").read_text())["models"]["seq2seq-swissspad3-float"]
     assert row["parameters"] == 299_139
     assert row["instrument"] == "swissspad3"
+    row = json.loads((folder / "models.json").read_text())["models"]["seq2seqlite-swissspad3-int8"]
+    keys = ("parameters", "nonzero_weights", "mean_weight_bits", "state_bits", "macs_per_pixel", "lut_estimate")
+    assert [type(row[key]) for key in keys] == [int, int, float, int, int, int]
+    assert row["state_bits"] == 8
 
 
 @pytest.mark.parametrize(
@@ -105,6 +125,9 @@ def test_models_lists_the_cards(folder, capsys):
         ("simulate --instrument mine.toml --n 0 --out set.npz", "n=0 decays must be >= 1"),
         ("simulate --instrument mine.toml --split test --out set.npz", "split='test' is unknown"),
         ("train --recipe nothing --out trained", "recipe 'nothing' is unknown; choose one of"),
+        ("compress --recipe nothing --out made", "compression recipe 'nothing' is unknown; choose one of"),
+        ("compress --recipe recipe.toml --out made", "the compression recipe has an unknown key 'name'"),
+        ("study --config nothing --out made", "study 'nothing' is unknown; choose one of paper, quick"),
         ("train --recipe recipe.toml --fast", "No such option: --fast"),
     ],
 )

@@ -4,8 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seqlite.cli.output import json_text, write_json
+from seq2seqlite.cli.output import write_json
 from seq2seqlite.errors import InputError
+from seq2seqlite.json_text import json_text
 
 
 def test_numpy_paths_and_missing_values_are_plain_json():

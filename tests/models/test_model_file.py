@@ -7,7 +7,7 @@ import pytest
 
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import Architecture, Network, ModelFile, initial_parameters, load_model
+from seq2seqlite.models import Architecture, ModelFile, Network, initial_parameters, load_model
 
 ARCHITECTURE = Architecture((4,), "lite")
 AXIS = TimeAxis(n_gates=30, gate_width_ns=0.1, period_ns=12.5)

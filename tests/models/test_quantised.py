@@ -18,7 +18,6 @@ from seq2seqlite.models import (
     Quantisation,
     initial_parameters,
     load_model,
-    predict_sfd,
     quantise,
 )
 from seq2seqlite.models.differentiable import predict_sfd_jax
@@ -50,7 +49,8 @@ def network(activations, layers=(7,), weight_fraction=5):
         for name, value in initial_parameters(architecture, seed=3).items()
     }
     weights = {
-        name: Format(True, 2, weight_fraction + name.endswith("bias")) for name in architecture.parameter_shapes
+        name: Format(True, 2, weight_fraction + name.endswith("bias"))
+        for name in architecture.parameter_shapes
     }
     parameters = {name: quantise(value, weights[name]).astype(np.float32) for name, value in rough.items()}
     content = ModelFile(
@@ -114,7 +114,9 @@ def integer_sfd(model, tpsf):
             if part == "decoder":
                 fb, fk = fractions["head/bias"], fractions["head/kernel"]
                 common = max(fk + fs, fb)
-                out = ((h @ codes["head/kernel"]) << (common - fk - fs)) + (codes["head/bias"] << (common - fb))
+                out = ((h @ codes["head/kernel"]) << (common - fk - fs)) + (
+                    codes["head/bias"] << (common - fb)
+                )
                 outputs.append(clipped(rounded_shift(out, common - act.output.fraction_bits), act.output))
     return np.stack(outputs, axis=-1) * act.output.step
 
@@ -206,7 +208,9 @@ def test_weight_off_its_grid_is_refused(tmp_path):
     model = network(formats())
     model.content.parameters["head/bias"][0] += 0.001
     model.write(tmp_path / "tiny.npz")
-    with pytest.raises(InputError, match=r"tiny.npz: array head/bias has values that its format .* does not hold"):
+    with pytest.raises(
+        InputError, match=r"tiny.npz: array head/bias has values that its format .* does not hold"
+    ):
         load_model(tmp_path / "tiny.npz")
 
 

@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pytest
 
+from seq2seqlite.compression import load_compression_recipe
+from seq2seqlite.compression.cost import cost_figures
 from seq2seqlite.datasets import instrument_names, reference_set
 from seq2seqlite.models import load_model, model_card, model_names
-from seq2seqlite.training import evaluate_decays, last_fifth_improvement, load_recipe
+from seq2seqlite.training import evaluate_decays, last_fifth_improvement, load_recipe, recipe_names
 
-FAMILIES = ("seq2seq", "seq2seqlite")
+FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow"]}
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
 # sums, which differs between CPUs, can change the last one or two.
 LAST_DIGITS = 2e-5
@@ -29,36 +31,62 @@ def assert_equal_to_the_last_digits(actual, expected, path):
         assert actual == expected, path
 
 
-def test_each_instrument_has_a_teacher_and_a_student():
-    expected = {f"{family}-{name}-float" for family in FAMILIES for name in instrument_names()}
-    assert expected <= set(model_names())
+def test_each_instrument_has_a_teacher_and_students():
+    assert set(model_names()) == {
+        f"{family}-{name}-{precision}"
+        for family, precisions in FAMILIES.items()
+        for precision in precisions
+        for name in instrument_names()
+    }
 
 
 @pytest.mark.parametrize("instrument", instrument_names())
-def test_metrics_of_teacher_and_student_come_back(instrument):
+def test_metrics_come_back_and_students_are_as_good_as_their_teacher(instrument):
     data = reference_set(instrument, n=20_000)
     total = {}
-    for family in FAMILIES:
-        card = model_card(f"{family}-{instrument}-float")
+    for name in model_names():
+        if not name.removeprefix("seq2seq").removeprefix("lite").startswith(f"-{instrument}-"):
+            continue
+        card = model_card(name)
         assert card["reference"]["n"] == 20_000
         assert card["reference"]["sha256"] == data.sha256
-        metrics = evaluate_decays(load_model(card["name"]), data)
-        assert_equal_to_the_last_digits(metrics, card["reference"]["metrics"], card["name"])
-        total[family] = metrics["total"]["rmse"]
-    assert total["seq2seqlite"] <= 1.10 * total["seq2seq"]
+        metrics = evaluate_decays(load_model(name), data)
+        assert_equal_to_the_last_digits(metrics, card["reference"]["metrics"], name)
+        total[name] = metrics["total"]["rmse"]
+    teacher = total.pop(f"seq2seq-{instrument}-float")
+    assert len(total) == 4
+    for name, error in total.items():
+        assert error <= teacher * {"float": 1.10, "kd": 1.10, "int8": 1.05, "narrow": 1.10}[name.rpartition("-")[2]]
 
 
 @pytest.mark.parametrize("name", model_names())
 def test_card_says_how_the_model_came_about(name):
     card = model_card(name)
     assert card["licence"] == "BSD-3-Clause"
-    assert card["recipe"] == load_recipe(name).to_dict()
-    assert card["parameters"] == load_model(name).architecture.n_parameters
-    assert card["instrument"]["name"] == card["recipe"]["instrument"]
+    described = load_recipe(name) if name in recipe_names() else load_compression_recipe(name)
+    assert card["recipe"] == described.to_dict()
+    training = card["recipe"].get("training", card["recipe"])
+    assert card["instrument"]["name"] == training["instrument"]
     curve = card["training"]["curve"]
     assert curve[-1]["step"] == card["training"]["steps"]
     assert card["training"]["last_fifth_improvement"] == pytest.approx(last_fifth_improvement(curve))
-    assert card["training"]["best_validation_loss"] == min(row["validation_loss"] for row in curve)
+    pruned_until = card["recipe"].get("sparsity", {}).get("end", 0) * training["steps"]
+    losses = [row["validation_loss"] for row in curve if row["step"] >= pruned_until]
+    assert card["training"]["best_validation_loss"] == min(losses)
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_cost_figures_come_back(name):
+    cost = model_card(name)["cost"]
+    assert cost == cost_figures(load_model(name))
+    if name.endswith(("-int8", "-narrow")):
+        formats = load_model(name).formats
+        widths = [getattr(formats, tensor).bits for tensor in ("input", "state", "gate", "candidate", "product")]
+        assert max(widths) <= 8
+        assert cost["parameters"] <= 6627
+    if name.endswith("-narrow"):
+        assert cost["mean_weight_bits"] <= 4
+        assert cost["lut_estimate"] <= 28_000
 
 
 @pytest.mark.parametrize("instrument", instrument_names())

@@ -31,6 +31,8 @@ _EXTRA = {
     "optax": "train",
     "da4ml": "train",
     "jinja2": "train",
+    "hgq": "hgq",
+    "keras": "hgq",
     "dask": "cluster",
     "distributed": "cluster",
 }
@@ -89,6 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.format_message())
     except InputError as error:
         return _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = _EXTRA.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        return _fail(f"this needs {error.name}; install it with pip install 'seq2seqlite[{extra}]'")
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -98,15 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _load(name: str) -> Any:
     """Return the command ``name``: the function of that name in the module of that name."""
-    try:
-        function = getattr(import_module(f"seq2seqlite.cli.{name}"), name)
-    except ModuleNotFoundError as error:
-        extra = _EXTRA.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        raise InputError(
-            f"command {name!r} needs {error.name}; install it with pip install 'seq2seqlite[{extra}]'"
-        ) from error
+    function = getattr(import_module(f"seq2seqlite.cli.{name}"), name)
     loaded = typer.Typer(add_completion=False)
     loaded.command(name)(function)
     return typer.main.get_command(loaded)

@@ -23,7 +23,7 @@ def compress(
 ) -> None:
     """Make a student: reduced, pruned, distilled, quantised, as a recipe says.
 
-    The training is saved every minute beside the student; started again, it goes on where it was, bit for bit.
+    The training is saved every minute beside the student; started again, it goes on, bit for bit.
     """
     described = load_compression_recipe(recipe)
     restart_with_large_pages()

@@ -72,7 +72,9 @@ def study_progress(study: Any, /) -> Iterator[tuple[Callable[..., Any], Callable
         label = f"{run.group}: {run.label}"
 
         def move(step: int, steps: int, loss: float) -> None:
-            bar.update(single, description=f"{label}, loss {loss:.3g}", completed=step, total=steps, visible=True)
+            bar.update(
+                single, description=f"{label}, loss {loss:.3g}", completed=step, total=steps, visible=True
+            )
             bar.update(whole, completed=done["work"] + work[run.id] * step / max(steps, 1))
 
         return move

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from seq2seqlite.cli.output import json_text, write_json
+from seq2seqlite.cli.output import write_json
 from seq2seqlite.files import replace_when_done
+from seq2seqlite.json_text import json_text
 from seq2seqlite.training import Recipe
 
 if TYPE_CHECKING:
@@ -22,7 +23,13 @@ def checkpoint_file(folder: Path, recipe: Recipe, /) -> Path:
 
 
 def write_model(
-    folder: Path, recipe: Recipe, result: "TrainingResult", /, *, table: Mapping[str, Any], json_file: Path | None
+    folder: Path,
+    recipe: Recipe,
+    result: "TrainingResult",
+    /,
+    *,
+    table: Mapping[str, Any],
+    json_file: Path | None,
 ) -> None:
     """Write a trained model and its card, and say what it can do.
 
@@ -49,7 +56,8 @@ def write_model(
     checkpoint_file(folder, recipe).unlink(missing_ok=True)
     total, cost = card["reference"]["metrics"]["total"]["rmse"], card["cost"]
     typer.echo(
-        f"{folder / recipe.name}.npz: total RMSE {total} on the reference set, {cost['parameters']} parameters of "
-        f"{cost['mean_weight_bits']:.3g} bits on average, {result.summary['decays']} decays seen"
+        f"{folder / recipe.name}.npz: total RMSE {total} on the reference set, "
+        f"{cost['parameters']} parameters of {cost['mean_weight_bits']:.3g} bits on average, "
+        f"{result.summary['decays']} decays seen"
     )
     write_json(json_file, card)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from seq2seqlite.compression.recipe import Distillation
-from seq2seqlite.datasets import Simulator
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ActivationFormats, Network, load_model
@@ -53,9 +52,7 @@ class Teachers:
     def states_and_sfd(self, inputs: jax.Array, /) -> tuple[jax.Array, jax.Array]:
         """Return the first teacher's decoder states, shape (n_gates, n, units), and SFD."""
         return jax.lax.stop_gradient(
-            states_and_sfd_jax(
-                self.networks[0].architecture, self.parameters[0], inputs * self.input_scale
-            )
+            states_and_sfd_jax(self.networks[0].architecture, self.parameters[0], inputs * self.input_scale)
         )
 
 

@@ -23,15 +23,23 @@ def activation_formats(plan: QuantisationPlan, /) -> ActivationFormats:
     The SFD lies between 0 and 1, relative to the total's first sample.
     """
     return ActivationFormats(
-        input=Format(False, 0, plan.input_bits),
-        state=Format(True, 0, plan.state_bits - 1),
-        gate=Format(False, 0, plan.gate_bits),
-        candidate=Format(True, 0, plan.candidate_bits - 1),
-        product=Format(True, 0, plan.product_bits - 1),
-        output=Format(False, 0, plan.output_bits),
+        input=_unsigned(plan.input_bits),
+        state=_signed(plan.state_bits),
+        gate=_unsigned(plan.gate_bits),
+        candidate=_signed(plan.candidate_bits),
+        product=_signed(plan.product_bits),
+        output=_unsigned(plan.output_bits),
         write_back=plan.write_back,
         residual_bits=plan.residual_bits,
     )
+
+
+def _unsigned(bits: int) -> Format:
+    return Format(signed=False, integer_bits=0, fraction_bits=bits)
+
+
+def _signed(bits: int, integer_bits: int = 0) -> Format:
+    return Format(signed=True, integer_bits=integer_bits, fraction_bits=bits - 1 - integer_bits)
 
 
 def weight_formats(parameters: Parameters, plan: QuantisationPlan, /) -> dict[str, Format]:
@@ -58,7 +66,7 @@ def _weight_format(name: str, values: NDArray[Any], plan: QuantisationPlan) -> F
     bits = (plan.head_bits if name.startswith("head") else 0) or plan.weight_bits
     if plan.weight_integer_bits is None:
         return best_format(values, bits)
-    fmt = Format(True, plan.weight_integer_bits, bits - 1 - plan.weight_integer_bits)
+    fmt = _signed(bits, plan.weight_integer_bits)
     largest = float(np.abs(values).max(initial=0.0))
     if largest > fmt.high + fmt.step / 2:
         raise InputError(
@@ -79,7 +87,7 @@ def best_format(values: NDArray[Any], bits: int, /) -> Format:
     """
     largest = float(np.abs(values).max(initial=0.0))
     top = _integer_bits(largest)
-    formats = [Format(True, top - less, bits - 1 - top + less) for less in range(TRIED_BELOW)]
+    formats = [_signed(bits, top - less) for less in range(TRIED_BELOW)]
     return min(formats, key=lambda fmt: float(((quantise(values, fmt) - values) ** 2).sum()))
 
 

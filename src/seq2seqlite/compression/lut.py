@@ -34,10 +34,16 @@ def lut_estimate(network: Network, /) -> dict[str, int]:
         If the network computes in floating point.
     """
     if network.formats is None:
-        raise InputError(f"model {network.name} computes in floating point; only fixed point has a LUT estimate")
+        raise InputError(
+            f"model {network.name} computes in floating point; only fixed point has a LUT estimate"
+        )
     return {
-        "encoder": round(sum(_step_cost(network, "encoder", i) for i in range(len(network.architecture.layers)))),
-        "decoder": round(sum(_step_cost(network, "decoder", i) for i in range(len(network.architecture.layers)))),
+        "encoder": round(
+            sum(_step_cost(network, "encoder", i) for i in range(len(network.architecture.layers)))
+        ),
+        "decoder": round(
+            sum(_step_cost(network, "decoder", i) for i in range(len(network.architecture.layers)))
+        ),
         "head": round(_head_cost(network)),
     }
 
@@ -75,16 +81,16 @@ def _step_cost(network: Network, part: str, index: int) -> float:
 
 
 def _written_back(formats: ActivationFormats, h: Any, residue: Any, z: Any, c: Any) -> Any:
-    if formats.write_back == "error-feedback":
-        wide = c + z * (h - c) + residue
-    else:
-        wide = c + z * (h + residue - c)
+    fed_back = formats.write_back == "error-feedback"
+    wide = c + z * (h - c) + residue if fed_back else c + z * (h + residue - c)
     # Between the candidate and the old state: it cannot leave the format, and wraps for free.
     k, i, f = _kif(formats.state)
     state = wide.quantize(k, i, f, overflow_mode="WRAP", round_mode="RND")
     if not formats.residual_bits:
         return state
-    rest = (wide - state).quantize(1, -f - 1, f + formats.residual_bits, overflow_mode="WRAP", round_mode="TRN")
+    rest = (wide - state).quantize(
+        1, -f - 1, f + formats.residual_bits, overflow_mode="WRAP", round_mode="TRN"
+    )
     return np.concatenate([state, rest])
 
 

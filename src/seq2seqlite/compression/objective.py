@@ -19,7 +19,13 @@ from seq2seqlite.compression.distillation import (
 from seq2seqlite.compression.formats import activation_formats, weight_formats, with_input_step
 from seq2seqlite.compression.ptq import without_idle_kernel
 from seq2seqlite.compression.recipe import CompressionRecipe, QuantisationPlan
-from seq2seqlite.compression.sparsity import progress_at, prune_units, prune_weights, without_pruned_units
+from seq2seqlite.compression.sparsity import (
+    only_units,
+    progress_at,
+    prune_units,
+    prune_weights,
+    surviving_units,
+)
 from seq2seqlite.datasets import Simulator, load_instrument
 from seq2seqlite.models import Architecture, Format, Parameters, Quantisation
 from seq2seqlite.models.differentiable import states_and_sfd_jax
@@ -139,15 +145,17 @@ class CompressionObjective(Objective):
         """Return the network, smaller if units were pruned, with its formats if it is quantised."""
         network = self._network(parameters, self.recipe.steps)
         arrays = {name: np.asarray(value) for name, value in network.parameters.items()}
+        bits = self._weight_bits(network)
         architecture = self.architecture
         sparsity = self.compression.sparsity
-        quantisation = None
-        if self.plan is not None:
-            arrays = without_idle_kernel(arrays)
-            quantisation = Quantisation(self.weight_formats, self.formats, self._weight_bits(network))
         if sparsity is not None and sparsity.units > 0:
-            architecture, arrays = without_pruned_units(architecture, arrays)
-        return architecture, arrays, quantisation
+            kept = surviving_units(architecture, arrays)
+            arrays, bits = (only_units(architecture, some, kept) for some in (arrays, bits))
+            architecture = Architecture(tuple(len(units) for units in kept), architecture.cell)
+        if self.plan is None:
+            return architecture, arrays, None
+        quantisation = Quantisation(self.weight_formats, self.formats, bits)
+        return architecture, without_idle_kernel(arrays), quantisation
 
     @property
     def _trajectory_weight(self) -> float:
@@ -182,7 +190,8 @@ class CompressionObjective(Objective):
         weights = {name: network.parameters[name] for name in network.fraction_bits}
         operations = qat.effective_bit_operations(weights, network.fraction_bits, self.formats)
         size = sum(value.size for value in weights.values())
-        return operations / (size * (self.plan.weight_bits - 1) * self.formats.state.bits)
+        relative: jax.Array = operations / (size * (self.plan.weight_bits - 1) * self.formats.state.bits)
+        return relative
 
     def _weight_bits(self, network: _Network) -> dict[str, Any]:
         """Width of each weight whose width was learned: its magnitude on its grid, and a sign."""

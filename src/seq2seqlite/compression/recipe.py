@@ -134,8 +134,22 @@ class QuantisationPlan:
     penalty: float = 0.0
 
     def __post_init__(self) -> None:
+        self._check_widths()
         if self.method not in ("qat", "ptq"):
             raise InputError(f"quantisation.method={self.method!r} is unknown; choose one of qat, ptq")
+        if self.write_back not in WRITE_BACKS:
+            raise InputError(
+                f"quantisation.write_back={self.write_back!r} is unknown; "
+                f"choose one of {', '.join(WRITE_BACKS)}"
+            )
+        if self.weights_only and self.method != "ptq":
+            raise InputError("quantisation.weights_only=true needs method = 'ptq'")
+        if self.learned and self.method != "qat":
+            raise InputError("quantisation.learned=true needs method = 'qat'")
+        if not self.penalty >= 0:
+            raise InputError(f"quantisation.penalty={self.penalty} must be >= 0")
+
+    def _check_widths(self) -> None:
         for name in ("weight_bits", "state_bits", "candidate_bits", "product_bits"):
             if not 2 <= getattr(self, name) <= 16:
                 raise InputError(
@@ -147,16 +161,6 @@ class QuantisationPlan:
         for name in ("bias_bits", "head_bits"):
             if getattr(self, name) not in (0, *range(2, 17)):
                 raise InputError(f"quantisation.{name}={getattr(self, name)} must be 2 to 16, or 0")
-        if self.write_back not in WRITE_BACKS:
-            raise InputError(
-                f"quantisation.write_back={self.write_back!r} is unknown; choose one of {', '.join(WRITE_BACKS)}"
-            )
-        if self.weights_only and self.method != "ptq":
-            raise InputError("quantisation.weights_only=true needs method = 'ptq'")
-        if self.learned and self.method != "qat":
-            raise InputError("quantisation.learned=true needs method = 'qat'")
-        if not self.penalty >= 0:
-            raise InputError(f"quantisation.penalty={self.penalty} must be >= 0")
 
 
 @dataclass(frozen=True)
@@ -202,9 +206,7 @@ class CompressionRecipe:
     def from_dict(cls, table: Mapping[str, Any], /) -> "CompressionRecipe":
         """Return the recipe of a parsed TOML file; every unknown or missing key is an InputError."""
         kinds = {"distillation": Distillation, "sparsity": Sparsity, "quantisation": QuantisationPlan}
-        check_keys(
-            table, known={"training", *kinds}, required={"training"}, name="the compression recipe"
-        )
+        check_keys(table, known={"training", *kinds}, required={"training"}, name="the compression recipe")
         for name, value in table.items():
             if not isinstance(value, Mapping):
                 raise InputError(f"{name}={value!r} must be a table")

@@ -15,6 +15,7 @@ from seq2seqlite.compression.write_back import dead_zone_fraction
 from seq2seqlite.datasets import reference_set
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
+from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Network
 from seq2seqlite.provenance import provenance
 from seq2seqlite.training import evaluate_decays
@@ -95,9 +96,7 @@ def perform_all(
     return {run.id: results[run.id] for run in study.runs}
 
 
-def perform(
-    study: Study, run: PlannedRun, folder: Path, /, *, progress: Progress | None = None
-) -> RunResult:
+def perform(study: Study, run: PlannedRun, folder: Path, /, *, progress: Progress | None = None) -> RunResult:
     """Perform one run, or go on with it where it was killed, and put its result on disk.
 
     A run that fails gives a result that says why, and leaves the traceback in ``traceback.txt`` if it is not
@@ -113,12 +112,14 @@ def perform(
         result = RunResult(run.id, figures, made.curve, {**made.summary, "provenance": provenance()})
     except InputError as error:
         result = RunResult(run.id, None, [], {}, str(error))
+    except ImportError:
+        raise  # a package that is missing is missing for every run
     except Exception as error:  # noqa: BLE001 - a study of hours goes on; the traceback is kept
         (place / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         result = RunResult(run.id, None, [], {}, f"{reason} (see {place / 'traceback.txt'})")
     with replace_when_done(place / "result.json") as temporary:
-        temporary.write_text(json.dumps(vars(result), indent=1), encoding="utf-8")
+        temporary.write_text(json_text(vars(result)), encoding="utf-8")
     checkpoint.unlink(missing_ok=True)
     return result
 
@@ -167,15 +168,20 @@ def _note(
 def _by_dask(
     study: Study, runs: Iterable[PlannedRun], folder: Path, *, workers: int, scheduler: str | None
 ) -> Iterator[RunResult]:
-    from dask.distributed import Client, LocalCluster, as_completed
+    import distributed
 
-    cluster = None if scheduler else LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-    with Client(cluster or scheduler) as client:
+    dask: Any = distributed
+    cluster = (
+        None
+        if scheduler
+        else dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+    )
+    with dask.Client(cluster or scheduler) as client:
         futures: dict[str, Any] = {}
         for run in runs:
             after = [futures[need] for need in run.needs if need in futures]
             futures[run.id] = client.submit(_perform_after, after, study, run, folder.resolve(), pure=False)
-        for future in as_completed(futures.values()):
+        for future in dask.as_completed(futures.values()):
             yield future.result()
     if cluster is not None:
         cluster.close()

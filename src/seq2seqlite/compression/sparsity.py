@@ -6,11 +6,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from seq2seqlite.compression.recipe import Sparsity
-from seq2seqlite.models import Architecture, Parameters
+from seq2seqlite.models import Architecture
 
-__all__ = ["progress_at", "prune_units", "prune_weights", "without_pruned_units"]
+__all__ = ["only_units", "progress_at", "prune_units", "prune_weights", "surviving_units"]
 
 
 def progress_at(sparsity: Sparsity, step: Any, steps: int, /) -> jax.Array:
@@ -42,7 +43,9 @@ def prune_weights(parameters: Mapping[str, Any], fraction: Any, /) -> dict[str, 
     }
 
 
-def prune_units(architecture: Architecture, parameters: Mapping[str, Any], fraction: Any, /) -> dict[str, Any]:
+def prune_units(
+    architecture: Architecture, parameters: Mapping[str, Any], fraction: Any, /
+) -> dict[str, Any]:
     """Return the parameters with all weights of the least important units set to zero.
 
     The importance of a unit is the sum of the squares of all weights that it reads or is read by, in encoder
@@ -66,17 +69,21 @@ def prune_units(architecture: Architecture, parameters: Mapping[str, Any], fract
     return _on_units(architecture, parameters, lambda value, index, axis: _scaled(value, kept[index], axis))
 
 
-def without_pruned_units(
-    architecture: Architecture, parameters: Parameters, /
-) -> tuple[Architecture, Parameters]:
-    """Return the smaller network that is left when units without any weights are taken out."""
+def surviving_units(architecture: Architecture, parameters: Mapping[str, Any], /) -> list[NDArray[np.intp]]:
+    """Return, for each layer, the units that any weight reads or writes; at least one."""
     kept = []
-    for index, units in enumerate(architecture.layers):
+    for index in range(len(architecture.layers)):
         alive = np.flatnonzero(np.asarray(_importance(architecture, parameters, index)) > 0)
-        kept.append(alive if alive.size else np.arange(min(1, units)))
-    smaller = Architecture(tuple(len(alive) for alive in kept), architecture.cell)
-    taken = _on_units(architecture, parameters, lambda value, index, axis: _taken(value, kept[index], axis))
-    return smaller, {name: np.asarray(value) for name, value in taken.items()}
+        kept.append(alive if alive.size else np.arange(1))
+    return kept
+
+
+def only_units(
+    architecture: Architecture, arrays: Mapping[str, Any], kept: list[NDArray[np.intp]], /
+) -> dict[str, NDArray[Any]]:
+    """Return arrays with the shapes of an architecture (some or all of its) for the units that are kept."""
+    taken = _on_units(architecture, arrays, lambda value, index, axis: np.take(value, kept[index], axis=axis))
+    return {name: np.asarray(value) for name, value in taken.items()}
 
 
 def _importance(architecture: Architecture, parameters: Mapping[str, Any], index: int) -> Any:
@@ -122,7 +129,3 @@ def _on_units(architecture: Architecture, parameters: Mapping[str, Any], act: An
 
 def _scaled(value: Any, kept: Any, axis: int) -> Any:
     return value * (kept if axis == -1 else kept[:, None])
-
-
-def _taken(value: Any, kept: Any, axis: int) -> Any:
-    return jnp.take(jnp.asarray(value), kept, axis=axis)

@@ -108,9 +108,9 @@ def load_study(name_or_path: str | Path, /) -> Study:
     The file has the settings of :class:`Study`, a table ``[defaults]`` of a compression recipe, and a table
     ``[[run]]`` for each line of the grid: ``group``, ``label``, ``seeds`` (default ``[1]``), ``vary`` (dotted
     keys with lists of values: all combinations are run, and ``{key}`` in the label stands for the value),
-    ``reduction = true`` (all sizes of :mod:`seq2seqlite.compression.reduction`; ``{layers}`` in the label), and
-    the tables of a compression recipe, which override the defaults. ``start_from`` and ``teachers`` may name
-    an earlier run as ``run:LABEL``, with the same seed if there is one.
+    ``reduction = true`` (all sizes of :mod:`seq2seqlite.compression.reduction`; ``{layers}`` in the label),
+    and the tables of a compression recipe, which override the defaults. ``start_from`` and ``teachers`` may
+    name an earlier run as ``run:LABEL``, with the same seed if there is one.
 
     Raises
     ------
@@ -137,6 +137,8 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     for entry in table["run"]:
         for group, label, recipe in _recipes(entry, defaults, folder):
             runs.append(_planned(group, label, recipe, runs))
+    for name in (settings.teacher, *settings.models):
+        load_model(name)
     for label in settings.examples:
         if label not in {run.label for run in runs} | {*settings.models, settings.teacher}:
             raise InputError(f"examples has {label!r}, which is no run's label and no model of the study")

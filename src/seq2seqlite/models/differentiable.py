@@ -71,11 +71,11 @@ def states_and_sfd_jax(
         sequence = quantise_jax(sequence, formats.input)
     states = []
     for index, units in enumerate(architecture.layers):
-        sequence = layer(f"encoder/{index}", sequence, jnp.zeros((n, units), inputs.dtype))
+        sequence = layer(f"encoder/{index}", sequence=sequence, state=jnp.zeros((n, units), inputs.dtype))
         states.append(sequence[-1])
     sequence = jnp.zeros((n_gates, n, 0), inputs.dtype)  # the decoder has no input
     for index, state in enumerate(states):
-        sequence = layer(f"decoder/{index}", sequence, state)
+        sequence = layer(f"decoder/{index}", sequence=sequence, state=state)
     sfd: Array = _matmul(sequence, parameters["head/kernel"]) + parameters["head/bias"]
     if formats is not None:
         # Values out of range keep their gradient, or a network that starts there would stay there.
@@ -96,6 +96,8 @@ def _layer(
     parameters: Mapping[str, Any],
     formats: ActivationFormats | None,
     name: str,
+    /,
+    *,
     sequence: Array,
     state: Array,
 ) -> Array:
@@ -206,10 +208,8 @@ def _written_back(
 ) -> tuple[Array, Array]:
     if formats is None:
         return c + z * (h - c), residue
-    if formats.write_back == "error-feedback":
-        wide = c + z * (h - c) + residue
-    else:
-        wide = c + z * (h + residue - c)
+    fed_back = formats.write_back == "error-feedback"
+    wide = c + z * (h - c) + residue if fed_back else c + z * (h + residue - c)
     state = quantise_jax(wide, formats.state)
     if formats.residual_bits:
         residue = jnp.floor((wide - state) / formats.residue_step) * formats.residue_step
@@ -217,9 +217,7 @@ def _written_back(
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _lite_gru(
-    formats: ActivationFormats | None, projected: Array, recurrent: Array, initial: Array
-) -> Array:
+def _lite_gru(formats: ActivationFormats | None, projected: Array, recurrent: Array, initial: Array) -> Array:
     return _lite_scan(formats, projected, recurrent, initial)[0]
 
 

@@ -121,10 +121,9 @@ class _Layer:
         """Return the new state, and what is kept of its rounding."""
         if self.formats is None:
             return self._seen("state", candidate + z * (h - candidate)), residue
-        if self.formats.write_back == "error-feedback":
-            wide = candidate + z * (h - candidate) + residue
-        else:
-            wide = candidate + z * (h + residue - candidate)
+        fed_back = self.formats.write_back == "error-feedback"
+        inner = h - candidate if fed_back else h + residue - candidate
+        wide = candidate + z * inner + (residue if fed_back else 0)
         if self.observe is not None:
             self.observe(self.name, "update", wide - h)
         state = self._seen("state", wide)

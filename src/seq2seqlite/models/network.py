@@ -113,7 +113,7 @@ class Network:
         return result
 
     def inputs(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
-        """Return TPSFs as the network reads them, between 0 and 1, on the grid of its input format if it has one.
+        """Return TPSFs as the network reads them (:func:`network_inputs`).
 
         Parameters
         ----------
@@ -153,8 +153,8 @@ def network_inputs(
     -------
     ndarray of float32, shape (n, n_gates)
         Float networks: :func:`~seq2seqlite.decay.normalise_tpsf`. Fixed-point networks:
-        :func:`~seq2seqlite.decay.normalise_to_codes` times the step of the input's format, so that the peak is
-        the highest code; counts that are not whole (re-binned data) are first rounded to 1/64.
+        :func:`~seq2seqlite.decay.normalise_to_codes` times the step of the input's format, so that the peak
+        is the highest code; counts that are not whole (re-binned data) are first rounded to 1/64.
     """
     if formats is None:
         return normalise_tpsf(tpsf, n_baseline=n_baseline)

@@ -89,7 +89,8 @@ def quantise(values: ArrayLike, fmt: Format, /) -> NDArray[Any]:
     array = np.asarray(values)
     scale = array.dtype.type(2.0**fmt.fraction_bits)
     half = array.dtype.type(0.5)
-    return np.clip(np.floor(array * scale + half) / scale, fmt.low, fmt.high, dtype=array.dtype)
+    rounded = np.floor(array * scale + half) / scale
+    return np.asarray(np.clip(rounded, fmt.low, fmt.high, dtype=array.dtype))
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,19 @@ class ActivationFormats:
         for name in ("input", "gate"):
             fmt = getattr(self, name)
             if fmt.signed or fmt.integer_bits != 0:
-                raise InputError(f"the {name} lies between 0 and 1: its format must be unsigned without integer bits")
+                raise InputError(
+                    f"the {name} lies between 0 and 1: its format must be unsigned without integer bits"
+                )
         for name in ("state", "candidate", "product"):
             fmt = getattr(self, name)
             if not fmt.signed or fmt.integer_bits != 0:
-                raise InputError(f"the {name} lies between -1 and 1: its format must be signed without integer bits")
+                raise InputError(
+                    f"the {name} lies between -1 and 1: its format must be signed without integer bits"
+                )
         if self.write_back not in WRITE_BACKS:
-            raise InputError(f"write_back={self.write_back!r} is unknown; choose one of {', '.join(WRITE_BACKS)}")
+            raise InputError(
+                f"write_back={self.write_back!r} is unknown; choose one of {', '.join(WRITE_BACKS)}"
+            )
         if (self.write_back == "round") != (self.residual_bits == 0) or not 0 <= self.residual_bits <= 8:
             raise InputError(
                 f"residual_bits={self.residual_bits} must be 0 with write_back='round' and 1 to 8 otherwise"
@@ -176,7 +183,10 @@ class Quantisation:
     def to_dict(self) -> dict[str, Any]:
         """Return the formats as plain values for JSON; ``weight_bits`` is kept apart, as arrays."""
         activations = None if self.activations is None else asdict(self.activations)
-        return {"weights": {name: asdict(fmt) for name, fmt in self.weights.items()}, "activations": activations}
+        return {
+            "weights": {name: asdict(fmt) for name, fmt in self.weights.items()},
+            "activations": activations,
+        }
 
     @classmethod
     def from_dict(
@@ -190,7 +200,9 @@ class Quantisation:
         formats = {f.name: Format(**plain[f.name]) for f in fields(ActivationFormats) if f.type is Format}
         return cls(
             weights,
-            ActivationFormats(**formats, write_back=plain["write_back"], residual_bits=plain["residual_bits"]),
+            ActivationFormats(
+                **formats, write_back=plain["write_back"], residual_bits=plain["residual_bits"]
+            ),
             weight_bits,
         )
 
@@ -205,7 +217,9 @@ class Quantisation:
             raise InputError("its quantisation does not name the network's arrays")
         for name, value in parameters.items():
             if not np.array_equal(quantise(value, self.weights[name]), value):
-                raise InputError(f"array {name} has values that its format {self.weights[name]} does not hold")
+                raise InputError(
+                    f"array {name} has values that its format {self.weights[name]} does not hold"
+                )
             bits = self.weight_bits.get(name)
             if bits is not None and (bits.shape != value.shape or bits.max(initial=0) > MAX_BITS):
                 raise InputError(f"array {name} has widths of another shape or above {MAX_BITS}")

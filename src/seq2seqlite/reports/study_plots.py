@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -112,11 +111,11 @@ def example_decays(
 def example_indices(photons: NDArray[Any], /) -> NDArray[np.intp]:
     """Return four decays of a set: at the 5th, 35th, 65th and 95th percentile of photons."""
     order = np.argsort(photons, kind="stable")
-    return order[(np.array([0.05, 0.35, 0.65, 0.95]) * (len(order) - 1)).astype(int)]
+    return np.asarray(order[(np.array([0.05, 0.35, 0.65, 0.95]) * (len(order) - 1)).astype(int)])
 
 
 def _png(figure: Figure) -> str:
     """Return a figure as text, to be put into a page."""
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=110)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

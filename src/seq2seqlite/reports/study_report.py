@@ -1,6 +1,5 @@
 """The report of a compression study: ``report.html`` beside ``study.json`` and ``study.md``."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from seq2seqlite.compression.study import Study
 from seq2seqlite.datasets import reference_set
 from seq2seqlite.decay import sfd_from_lifetimes
 from seq2seqlite.files import replace_when_done
+from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Network, load_model
 from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.study_plots import example_decays, example_indices, learning_curves, pareto_plot
@@ -27,6 +27,7 @@ GROUP_TITLES = {
     "ptq": "Post-training quantisation",
     "kd": "Knowledge distillation",
     "qat": "Quantisation-aware training",
+    "state": "Width of the state",
     "sparsity": "Sparsity",
     "write-back": "State write-back",
 }
@@ -67,7 +68,7 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
     about = {"seconds": seconds, "machine": machine(), "provenance": provenance()}
     page = _page(study, results, rows, about, _examples(study, models, folder))
     for name, text in (
-        ("study.json", json.dumps({**table, "about": about}, indent=1)),
+        ("study.json", json_text({**table, "about": about})),
         ("study.md", study_markdown(study, rows)),
         ("report.html", page),
     ):
@@ -82,15 +83,23 @@ def study_markdown(study: Study, rows: list[Row], /) -> str:
 
 
 def _page(
-    study: Study, results: Mapping[str, RunResult], rows: list[Row], about: Mapping[str, Any], examples: str | None
+    study: Study,
+    results: Mapping[str, RunResult],
+    rows: list[Row],
+    about: Mapping[str, Any],
+    examples: str | None,
 ) -> str:
-    return _environment().get_template("study.html.j2").render(
-        **_words(study, rows),
-        pareto=pareto_plot(rows),
-        curves=learning_curves(study, results),
-        examples=examples,
-        about=about,
-        total_minutes=sum(value or 0 for value in about["seconds"].values()) / 60,
+    return (
+        _environment()
+        .get_template("study.html.j2")
+        .render(
+            **_words(study, rows),
+            pareto=pareto_plot(rows),
+            curves=learning_curves(study, results),
+            examples=examples,
+            about=about,
+            total_minutes=sum(value or 0 for value in about["seconds"].values()) / 60,
+        )
     )
 
 
@@ -104,7 +113,12 @@ def _words(study: Study, rows: list[Row]) -> dict[str, Any]:
         }
         for group in dict.fromkeys(row.group for row in rows)
     ]
-    return {"study": study, "instrument": Path(study.instrument).stem, "groups": groups, "published": PUBLISHED}
+    return {
+        "study": study,
+        "instrument": Path(study.instrument).stem,
+        "groups": groups,
+        "published": PUBLISHED,
+    }
 
 
 def _examples(study: Study, models: Mapping[str, Network], folder: Path) -> str | None:
@@ -122,7 +136,10 @@ def _examples(study: Study, models: Mapping[str, Network], folder: Path) -> str 
     chosen = example_indices(data.tpsf.sum(axis=1))
     truth = data.truth
     sfd = sfd_from_lifetimes(
-        truth.amplitude_fraction[chosen], truth.tau_short_ns[chosen], truth.tau_long_ns[chosen], axis=data.axis
+        truth.amplitude_fraction[chosen],
+        truth.tau_short_ns[chosen],
+        truth.tau_long_ns[chosen],
+        axis=data.axis,
     )
     predicted = {name: network.sfd(data.tpsf[chosen]) for name, network in networks.items()}
     inputs = next(iter(networks.values())).inputs(data.tpsf[chosen])

@@ -116,7 +116,7 @@ def study_rows(
 
 
 def _ratio(figures: Mapping[str, Any], teacher: float) -> float:
-    return round(figures["total"]["rmse"] / teacher, 4)
+    return float(round(figures["total"]["rmse"] / teacher, 4))
 
 
 def summaries(rows: list[Row], /) -> list[Summary]:

@@ -41,8 +41,8 @@ def model_card_of(
     Returns
     -------
     dict
-        ``name``, ``licence``, ``cost``, ``instrument``, ``recipe``, ``training`` (summary, machine and learning
-        curve), ``reference`` (seed, decays, SHA-256, metrics), ``provenance``.
+        ``name``, ``licence``, ``cost``, ``instrument``, ``recipe``, ``training`` (summary, machine and
+        learning curve), ``reference`` (seed, decays, SHA-256, metrics), ``provenance``.
     """
     data = reference_set(recipe.instrument, n=REFERENCE_DECAYS)
     return {

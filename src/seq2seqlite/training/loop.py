@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -189,9 +190,7 @@ def _schedule(recipe: Recipe) -> optax.Schedule:
 
 def _step_function(objective: Objective, optimiser: Any) -> Any:
     @jax.jit
-    def step(
-        parameters: Any, optimiser_state: Any, batch: Batch, number: int
-    ) -> tuple[Any, Any, Any]:
+    def step(parameters: Any, optimiser_state: Any, batch: Batch, number: int) -> tuple[Any, Any, Any]:
         loss, gradients = jax.value_and_grad(objective.loss)(parameters, batch, number)
         updates, optimiser_state = optimiser.update(gradients, optimiser_state, parameters)
         return loss, optax.apply_updates(parameters, updates), optimiser_state
@@ -207,7 +206,8 @@ def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tup
 
     @jax.jit
     def squared_errors(parameters: Any, batch: Batch, number: int) -> jax.Array:
-        return ((objective.predict(parameters, batch.inputs, number) - batch.targets) ** 2).mean((0, 1))
+        predicted = objective.predict(parameters, batch.inputs, number)
+        return jnp.mean((predicted - batch.targets) ** 2, axis=(0, 1))
 
     def validate(parameters: Any, number: int) -> tuple[float, float]:
         errors = np.asarray(squared_errors(parameters, batch, number), np.float64)

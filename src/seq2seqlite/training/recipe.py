@@ -71,6 +71,15 @@ class Recipe:
 
     def __post_init__(self) -> None:
         _ = self.architecture
+        self._check_schedule()
+        if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:
+            raise InputError(
+                f"channel_weights={list(self.channel_weights)} must be three weights >= 0, one of them > 0"
+            )
+        if self.seed < 0 or self.patience < 0:
+            raise InputError(f"seed={self.seed} and patience={self.patience} must be >= 0")
+
+    def _check_schedule(self) -> None:
         if self.steps < 0 or (self.steps == 0 and self.start_from is None):
             raise InputError(f"steps={self.steps} must be >= 1, or 0 with start_from, to take it as it is")
         for name in ("batch", "validation_decays", "validation_every"):
@@ -84,12 +93,6 @@ class Recipe:
                 raise InputError(f"{name}={getattr(self, name)} must be between 0 and 1")
         if self.steps and not 0 <= self.warmup_steps < self.steps:
             raise InputError(f"warmup_steps={self.warmup_steps} must be >= 0 and < steps={self.steps}")
-        if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:
-            raise InputError(
-                f"channel_weights={list(self.channel_weights)} must be three weights >= 0, one of them > 0"
-            )
-        if self.seed < 0 or self.patience < 0:
-            raise InputError(f"seed={self.seed} and patience={self.patience} must be >= 0")
 
     @property
     def architecture(self) -> Architecture:

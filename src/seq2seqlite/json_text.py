@@ -1,0 +1,44 @@
+"""Results as JSON that every reader accepts."""
+
+import json
+import math
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["json_text"]
+
+
+def json_text(result: Mapping[str, Any], /) -> str:
+    """Return a result as JSON that every reader accepts.
+
+    NumPy scalars and arrays become numbers and lists, paths become text. NaN and infinity, for which JSON has
+    no word, become null.
+
+    Examples
+    --------
+    >>> print(json_text({"n": np.int64(2), "median": float("nan")}))
+    {
+      "n": 2,
+      "median": null
+    }
+    <BLANKLINE>
+    """
+    return json.dumps(_plain(result), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, PathLike):
+        return str(Path(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

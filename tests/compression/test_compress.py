@@ -1,0 +1,141 @@
+"""Whole compressions of tiny networks: the techniques together, and stopped ones that go on."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from seq2seqlite.compression import CompressionRecipe, Distillation, QuantisationPlan, Sparsity
+from seq2seqlite.compression.compress import compress
+from seq2seqlite.datasets import load_instrument, simulated_set
+from seq2seqlite.errors import InputError
+from seq2seqlite.models import Network, load_model
+from seq2seqlite.training import Recipe
+from seq2seqlite.training.loop import train
+
+TINY = Recipe(
+    name="tiny",
+    instrument="swissspad3",
+    layers=(8,),
+    cell="lite",
+    steps=24,
+    batch=32,
+    warmup_steps=2,
+    learning_rate=0.02,
+    validation_decays=64,
+    validation_every=6,
+)
+STUDENT = "seq2seqlite-swissspad3-float"
+
+
+class Stopped(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def tpsf():
+    return simulated_set(load_instrument("swissspad3"), 200, seed=5, split="validation").tpsf
+
+
+def of_another_axis(folder):
+    """Write a student for gates of 80 ps."""
+    content = load_model(STUDENT).content
+    axis = dataclasses.replace(content.axis, gate_width_ns=0.08)
+    Network(dataclasses.replace(content, name="other", axis=axis)).write(folder / "other.npz")
+    return folder / "other.npz"
+
+
+def everything():
+    """All techniques at once."""
+    return CompressionRecipe(
+        TINY,
+        Distillation((STUDENT,), cached_decays=128),
+        Sparsity(weights=0.3, units=0.25, end=0.5),
+        QuantisationPlan(weight_bits=5, bias_bits=8, learned=True, penalty=1e-3),
+    )
+
+
+def test_techniques_compose_and_the_network_is_whole(tmp_path, tpsf):
+    model = compress(everything()).model
+    content = model.content
+    assert model.architecture.layers == (6,)
+    assert model.kind == "quantised network"
+    content.quantisation.check(content.parameters)
+    assert not content.parameters["decoder/0/kernel"].any()
+    kernels = [v for k, v in content.parameters.items() if k.endswith("kernel") and k != "decoder/0/kernel"]
+    zeros = sum(int((value == 0).sum()) for value in kernels)
+    assert zeros >= 0.29 * sum(value.size for value in kernels)
+    model.write(tmp_path / "tiny.npz")
+    np.testing.assert_array_equal(load_model(tmp_path / "tiny.npz").sfd(tpsf), model.sfd(tpsf))
+
+
+def test_stopped_compression_goes_on_bit_for_bit(tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seqlite.training.loop.CHECKPOINT_SECONDS", 0.0)
+    whole = compress(everything()).model.content
+
+    def stop(step, steps, loss):
+        if step == 14:
+            raise Stopped
+
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(Stopped):
+        compress(everything(), checkpoint=checkpoint, progress=stop)
+    resumed = compress(everything(), checkpoint=checkpoint).model.content
+    for name, value in whole.parameters.items():
+        np.testing.assert_array_equal(resumed.parameters[name], value)
+
+
+def test_student_learns_a_teachers_output_and_trajectory(tmp_path, tpsf):
+    teacher = train(dataclasses.replace(TINY, name="teacher", layers=(6, 5), cell="standard", steps=30)).model
+    teacher.write(tmp_path / "teacher.npz")
+
+    def distance(weight, **more):
+        distillation = Distillation((str(tmp_path / "teacher.npz"),), weight=weight, **more)
+        recipe = CompressionRecipe(dataclasses.replace(TINY, steps=60), distillation)
+        return float(np.abs(compress(recipe).model.sfd(tpsf) - teacher.sfd(tpsf)).mean())
+
+    truth = distance(0.0)
+    assert distance(1.0) < truth
+    assert distance(1.0, cached_decays=512) < truth
+    assert distance(1.0, trajectory_weight=0.1) < truth
+
+
+def test_penalty_narrows_the_weights():
+    def bits(penalty):
+        plan = QuantisationPlan(weight_bits=6, learned=True, penalty=penalty)
+        content = compress(CompressionRecipe(TINY, quantisation=plan)).model.content
+        return sum(
+            int(content.quantisation.bits_of(name, value).sum()) for name, value in content.parameters.items()
+        )
+
+    assert bits(1.0) < 0.8 * bits(0.0)
+
+
+def test_taken_as_it_is_and_quantised_after(tmp_path):
+    training = dataclasses.replace(TINY, layers=(32,), steps=0, warmup_steps=0, start_from=STUDENT)
+    plain = compress(CompressionRecipe(training)).model
+    np.testing.assert_array_equal(
+        plain.content.parameters["head/kernel"], load_model(STUDENT).content.parameters["head/kernel"]
+    )
+    quantised = compress(CompressionRecipe(training, quantisation=QuantisationPlan(method="ptq")))
+    assert (quantised.model.name, quantised.model.formats.state.bits) == ("tiny", 8)
+    with pytest.raises(InputError, match="they must be equal"):
+        compress(CompressionRecipe(dataclasses.replace(training, layers=(8,))))
+    with pytest.raises(InputError, match="was made for .* train it"):
+        compress(CompressionRecipe(dataclasses.replace(training, start_from=str(of_another_axis(tmp_path)))))
+
+
+def test_teachers_that_do_not_fit_are_refused(tmp_path):
+    def run(teacher):
+        compress(CompressionRecipe(TINY, Distillation((teacher,))))
+
+    expected = (
+        r"teacher other was made for another axis \(135 gates of 0.08 ns\) than the student's instrument"
+    )
+    with pytest.raises(InputError, match=expected):
+        run(str(of_another_axis(tmp_path)))
+    compress(everything()).model.write(tmp_path / "quantised.npz")
+    with pytest.raises(InputError, match="teacher tiny is quantised; name a float model"):
+        run(str(tmp_path / "quantised.npz"))
+    with pytest.raises(InputError, match="model 'nobody' is unknown"):
+        run("nobody")

@@ -104,7 +104,14 @@ def test_models_lists_the_cards(folder, capsys):
     assert row["parameters"] == 299_139
     assert row["instrument"] == "swissspad3"
     row = json.loads((folder / "models.json").read_text())["models"]["seq2seqlite-swissspad3-int8"]
-    keys = ("parameters", "nonzero_weights", "mean_weight_bits", "state_bits", "macs_per_pixel", "lut_estimate")
+    keys = (
+        "parameters",
+        "nonzero_weights",
+        "mean_weight_bits",
+        "state_bits",
+        "macs_per_pixel",
+        "lut_estimate",
+    )
     assert [type(row[key]) for key in keys] == [int, int, float, int, int, int]
     assert row["state_bits"] == 8
 

@@ -56,7 +56,10 @@ def test_metrics_come_back_and_students_are_as_good_as_their_teacher(instrument)
     teacher = total.pop(f"seq2seq-{instrument}-float")
     assert len(total) == 4
     for name, error in total.items():
-        assert error <= teacher * {"float": 1.10, "kd": 1.10, "int8": 1.05, "narrow": 1.10}[name.rpartition("-")[2]]
+        assert (
+            error
+            <= teacher * {"float": 1.10, "kd": 1.10, "int8": 1.05, "narrow": 1.10}[name.rpartition("-")[2]]
+        )
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -81,7 +84,9 @@ def test_cost_figures_come_back(name):
     assert cost == cost_figures(load_model(name))
     if name.endswith(("-int8", "-narrow")):
         formats = load_model(name).formats
-        widths = [getattr(formats, tensor).bits for tensor in ("input", "state", "gate", "candidate", "product")]
+        widths = [
+            getattr(formats, tensor).bits for tensor in ("input", "state", "gate", "candidate", "product")
+        ]
         assert max(widths) <= 8
         assert cost["parameters"] <= 6627
     if name.endswith("-narrow"):

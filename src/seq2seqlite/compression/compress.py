@@ -8,8 +8,9 @@ from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.datasets import load_instrument
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import Network, load_model
+from seq2seqlite.models import Network
 from seq2seqlite.training.loop import Progress, TrainingResult, train
+from seq2seqlite.training.objective import start_network
 
 __all__ = ["compress"]
 
@@ -53,17 +54,11 @@ def compress(
 
 def _taken_as_it_is(recipe: CompressionRecipe) -> Network:
     training = recipe.training
-    assert training.start_from is not None
-    model = load_model(training.start_from)
+    model = start_network(training)
     instrument = load_instrument(training.instrument)
     if model.axis != instrument.axis:
         raise InputError(
             f"start_from={training.start_from!r} was made for {model.axis}, instrument {instrument.name} has "
             f"{instrument.axis}; train it (steps > 0) or start from another model"
-        )
-    if model.architecture != training.architecture:
-        raise InputError(
-            f"start_from={training.start_from!r} has {model.architecture}, the recipe "
-            f"{training.architecture}; they must be equal"
         )
     return Network(dataclasses.replace(model.content, name=training.name))

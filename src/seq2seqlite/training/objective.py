@@ -13,6 +13,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import (
     ActivationFormats,
     Architecture,
+    Network,
     Parameters,
     Quantisation,
     initial_parameters,
@@ -22,7 +23,7 @@ from seq2seqlite.models import (
 from seq2seqlite.models.differentiable import predict_sfd_jax
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["Batch", "Objective", "channel_weights"]
+__all__ = ["Batch", "Objective", "channel_weights", "start_network"]
 
 
 class Batch(NamedTuple):
@@ -49,6 +50,26 @@ def channel_weights(recipe: Recipe, /) -> NDArray[np.float32]:
     return np.asarray(weights / weights.mean(), np.float32)
 
 
+def start_network(recipe: Recipe, /) -> Network:
+    """Return the network that a recipe starts from.
+
+    Raises
+    ------
+    InputError
+        If it is quantised, or has other layers or another cell than the recipe.
+    """
+    assert recipe.start_from is not None
+    network = load_model(recipe.start_from)
+    if network.architecture != recipe.architecture:
+        raise InputError(
+            f"start_from={recipe.start_from!r} has {network.architecture}, the recipe {recipe.architecture}; "
+            "they must be equal"
+        )
+    if network.content.quantisation is not None:
+        raise InputError(f"start_from={recipe.start_from!r} is quantised; start from a float model")
+    return network
+
+
 class Objective:
     """A float network that learns the truth; compression's techniques are added by a subclass.
 
@@ -73,16 +94,9 @@ class Objective:
 
     def start(self) -> dict[str, Any]:
         """Return the parameters that the training starts with."""
-        recipe = self.recipe
-        if recipe.start_from is None:
-            return dict(initial_parameters(recipe.architecture, seed=recipe.seed))
-        model = load_model(recipe.start_from)
-        if model.architecture != recipe.architecture:
-            raise InputError(
-                f"start_from={recipe.start_from!r} has {model.architecture}, the recipe "
-                f"{recipe.architecture}; they must be equal"
-            )
-        return dict(model.content.parameters)
+        if self.recipe.start_from is None:
+            return dict(initial_parameters(self.architecture, seed=self.recipe.seed))
+        return dict(start_network(self.recipe).content.parameters)
 
     def batch(self, simulator: Simulator, decays: Decays, /) -> Batch:
         """Return simulated decays as arrays."""

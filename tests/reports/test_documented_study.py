@@ -1,0 +1,25 @@
+"""The study that the documentation shows is the one that the shipped configuration describes."""
+
+import json
+from pathlib import Path
+
+from seq2seqlite.compression.study import load_study
+from seq2seqlite.models import model_card
+from seq2seqlite.reports.study_report import study_markdown
+from seq2seqlite.reports.study_tables import Row
+
+FOLDER = Path(__file__).parents[2] / "docs" / "studies"
+
+
+def test_documented_runs_are_those_of_the_configuration_and_the_shipped_weights():
+    study = load_study("paper")
+    recorded = json.loads((FOLDER / "paper.json").read_text(encoding="utf-8"))
+    rows = [Row(**row) for row in recorded["rows"]]
+    assert [row.run for row in rows if row.group != "models"] == [run.id for run in study.runs]
+    assert [row.failure for row in rows if row.failure is not None] == []
+    for row in rows:
+        if row.group == "models":
+            assert row.figures is not None
+            reference = model_card(row.run)["reference"]["metrics"]
+            assert row.figures["total"] == reference["total"]
+    assert (FOLDER / "paper.md").read_text(encoding="utf-8") == study_markdown(study, rows)

@@ -25,6 +25,7 @@ COST_NAMES = {
 def pareto_plot(rows: list[Row], /) -> str:
     """Return a picture of error against weight bits, multiply-accumulates and LUTs, with the fronts."""
     figure = Figure(figsize=(13, 4.2), layout="constrained")
+    colours = {group: f"C{index}" for index, group in enumerate(dict.fromkeys(row.group for row in rows))}
     for axes, (cost, name) in zip(figure.subplots(1, 3), COST_NAMES.items(), strict=True):
         known = [row for row in rows if row.figures is not None and row.figures["cost"][cost] is not None]
         for group in dict.fromkeys(row.group for row in known):
@@ -33,6 +34,7 @@ def pareto_plot(rows: list[Row], /) -> str:
                 [one["cost"][cost] for one in chosen],
                 [one["total"]["rmse"] for one in chosen],
                 "o",
+                color=colours[group],
                 markersize=4,
                 label=group,
             )
@@ -45,7 +47,7 @@ def pareto_plot(rows: list[Row], /) -> str:
             linewidth=0.8,
         )
         if known:
-            axes.set_xscale("log")
+            axes.set(xscale="log", yscale="log")
             axes.legend(fontsize=6)
         axes.set_xlabel(name)
         axes.set_ylabel("total RMSE")

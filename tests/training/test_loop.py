@@ -9,6 +9,7 @@ from seq2seqlite.datasets import load_instrument, simulated_set
 from seq2seqlite.errors import InputError
 from seq2seqlite.training import Recipe, evaluate_decays, load_recipe, recipe_names
 from seq2seqlite.training.loop import train
+from seq2seqlite.training.objective import Objective
 
 TINY = Recipe(
     name="tiny",
@@ -114,13 +115,13 @@ def test_every_shipped_recipe_is_valid():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layres = [3]", "the recipe has an unknown key 'layres'; known are batch"),
+        ("layres = [3]", "the recipe has an unknown key 'layres'; known are amplitude_weight, batch"),
         ("steps = 1.5", "steps=1.5 must be a whole number"),
         ("learning_rate = 'fast'", "learning_rate='fast' must be a number"),
         ("learning_rate = 0", "learning_rate=0.0 must be > 0"),
-        ("teacher_weight = 2", "teacher_weight=2.0 must be between 0 and 1"),
+        ("amplitude_weight = -1.0", "amplitude_weight=-1.0 must be >= 0"),
         ("channel_weights = [1, 2]", r"channel_weights=\[1.0, 2.0\] must be three weights"),
-        ("teacher = 3", "teacher=3 must be a text"),
+        ("start_from = 3", "start_from=3 must be a text"),
         ("warmup_steps = 5000", "warmup_steps=5000 must be >= 0 and < steps=4000"),
         ("steps = ", "is not valid TOML"),
     ],
@@ -137,3 +138,18 @@ def test_unknown_recipe_lists_the_known(tmp_path):
         load_recipe("x")
     with pytest.raises(InputError, match="recipe file .*x.toml does not exist"):
         load_recipe(tmp_path / "x.toml")
+
+
+def test_distance_weighs_channels_and_amplitude():
+    recipe = dataclasses.replace(TINY, channel_weights=(4.0, 1.0, 1.0), amplitude_weight=0.5)
+    targets = np.zeros((2, 3, 3), np.float32)
+    predicted = targets.copy()
+    predicted[0, :, 0] = 0.2
+    assert float(Objective(recipe).distance(predicted, targets)) == pytest.approx(2 * 0.04 / 6)
+    predicted[0, :, 0] = 0.0
+    predicted[0, :, 1:] = [0.1, 0.3]  # an amplitude that is 0.4 too large
+    assert float(Objective(recipe).distance(predicted, targets)) == pytest.approx(
+        0.5 * (0.01 + 0.09) / 6 + 0.5 * 0.16
+    )
+    predicted[0, :, 2] = -0.1  # one component's excess is the other's lack
+    assert float(Objective(recipe).distance(predicted, targets)) == pytest.approx(0.5 * 0.02 / 6)

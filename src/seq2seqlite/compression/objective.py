@@ -124,7 +124,7 @@ class CompressionObjective(Objective):
         """Return the distance to truth and teacher, and the price of the bits."""
         network = self._network(parameters, step)
         states, predicted = self._states_and_sfd(network, batch.inputs)
-        loss = self.squared_error(predicted, batch.targets)
+        loss = self.distance(predicted, batch.targets)
         distillation = self.compression.distillation
         if distillation is not None and self.teachers is not None:
             soft = batch.soft_targets
@@ -134,7 +134,7 @@ class CompressionObjective(Objective):
             elif soft is None:
                 soft = self.teachers.sfd(batch.inputs)
             share = distillation.weight
-            loss = (1 - share) * loss + share * self.squared_error(predicted, soft)
+            loss = (1 - share) * loss + share * self.distance(predicted, soft)
             if self._trajectory_weight:
                 loss = loss + self._trajectory_weight * distance
         if self.plan is not None and self.plan.learned:

@@ -1,6 +1,7 @@
 """Performing the runs of a study: results on disk, resumable at any point, in one process or many."""
 
 import json
+import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -171,12 +172,12 @@ def _by_dask(
     import distributed
 
     dask: Any = distributed
-    cluster = (
-        None
-        if scheduler
-        else dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-    )
+    cluster = None
+    if scheduler is None:
+        cluster = dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
     with dask.Client(cluster or scheduler) as client:
+        if cluster is not None:
+            _share_cores(client)
         futures: dict[str, Any] = {}
         for run in runs:
             after = [futures[need] for need in run.needs if need in futures]
@@ -185,6 +186,17 @@ def _by_dask(
             yield future.result()
     if cluster is not None:
         cluster.close()
+
+
+def _share_cores(client: Any) -> None:
+    """Give each local worker cores of its own: thread pools on the same ones wait for each other."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    addresses = list(client.scheduler_info(n_workers=-1)["workers"])
+    for index, address in enumerate(addresses):
+        own = cores[index :: len(addresses)] or cores
+        client.run(os.sched_setaffinity, 0, own, workers=[address])
 
 
 def _perform_after(_needed: list[RunResult], study: Study, run: PlannedRun, folder: Path) -> RunResult:

@@ -17,7 +17,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import ModelFile, Network
 from seq2seqlite.training.checkpoint import read_checkpoint, write_checkpoint
 from seq2seqlite.training.curve import last_fifth_improvement
-from seq2seqlite.training.objective import Batch, Objective, channel_weights
+from seq2seqlite.training.objective import Batch, Objective
 from seq2seqlite.training.recipe import Recipe
 
 __all__ = ["Progress", "TrainingResult", "train"]
@@ -202,16 +202,16 @@ def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tup
     """Return a function that gives loss and total RMSE against the truth of the validation split."""
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="validation")
     batch = objective.batch(simulator, simulator.decays(recipe.validation_decays))
-    weights = channel_weights(recipe)
 
     @jax.jit
-    def squared_errors(parameters: Any, batch: Batch, number: int) -> jax.Array:
+    def errors(parameters: Any, batch: Batch, number: int) -> tuple[jax.Array, jax.Array]:
         predicted = objective.predict(parameters, batch.inputs, number)
-        return jnp.mean((predicted - batch.targets) ** 2, axis=(0, 1))
+        total = jnp.sqrt(jnp.mean((predicted[..., 0] - batch.targets[..., 0]) ** 2))
+        return objective.distance(predicted, batch.targets), total
 
     def validate(parameters: Any, number: int) -> tuple[float, float]:
-        errors = np.asarray(squared_errors(parameters, batch, number), np.float64)
-        return float((weights * errors).mean()), float(np.sqrt(errors[0]))
+        loss, total = errors(parameters, batch, number)
+        return float(loss), float(total)
 
     return validate
 

@@ -23,7 +23,7 @@ from seq2seqlite.models import (
 from seq2seqlite.models.differentiable import predict_sfd_jax
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["Batch", "Objective", "channel_weights", "start_network"]
+__all__ = ["Batch", "Objective", "start_network"]
 
 
 class Batch(NamedTuple):
@@ -44,7 +44,7 @@ class Batch(NamedTuple):
     soft_targets: Any = None
 
 
-def channel_weights(recipe: Recipe, /) -> NDArray[np.float32]:
+def _channel_weights(recipe: Recipe) -> NDArray[np.float32]:
     """Return the weights of the channels, shape (3,), with mean 1."""
     weights = np.asarray(recipe.channel_weights, np.float32)
     return np.asarray(weights / weights.mean(), np.float32)
@@ -113,13 +113,17 @@ class Objective:
         return predict_sfd_jax(self.architecture, parameters, inputs, formats=self.formats)
 
     def loss(self, parameters: Any, batch: Batch, step: Any, /) -> jax.Array:
-        """Return what is minimised: the weighted mean squared error."""
-        predicted = self.predict(parameters, batch.inputs, step)
-        return self.squared_error(predicted, batch.targets)
+        """Return what is minimised: the distance to the truth."""
+        return self.distance(self.predict(parameters, batch.inputs, step), batch.targets)
 
-    def squared_error(self, predicted: jax.Array, targets: jax.Array, /) -> jax.Array:
-        """Return the mean squared error, each channel with its weight."""
-        return jnp.mean(channel_weights(self.recipe) * (predicted - targets) ** 2)
+    def distance(self, predicted: jax.Array, targets: jax.Array, /) -> jax.Array:
+        """Return the mean squared error, each channel with its weight, plus that of the amplitude."""
+        error = predicted - targets
+        distance = jnp.mean(_channel_weights(self.recipe) * error**2)
+        if self.recipe.amplitude_weight:
+            amplitude = error[0, :, 1] + error[0, :, 2]
+            distance = distance + self.recipe.amplitude_weight * jnp.mean(amplitude**2)
+        return distance
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
         """Return the network that trained parameters make."""

@@ -43,6 +43,9 @@ class Recipe:
         Gradients are clipped to this global norm.
     channel_weights : tuple of float
         Weights of the squared errors of total, short and long.
+    amplitude_weight : float
+        Weight of the squared error of the amplitude, short plus long at the first gate: one number of
+        hundreds, but the one that the mean lifetime is divided by.
     start_from : str, optional
         Model (name or path) whose weights are the start: same layers and cell, any instrument.
     validation_decays, validation_every : int
@@ -64,6 +67,7 @@ class Recipe:
     hold: float = 0.1
     clip_norm: float = 1.0
     channel_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
+    amplitude_weight: float = 0.0
     start_from: str | None = None
     validation_decays: int = 2048
     validation_every: int = 200
@@ -76,8 +80,9 @@ class Recipe:
             raise InputError(
                 f"channel_weights={list(self.channel_weights)} must be three weights >= 0, one of them > 0"
             )
-        if self.seed < 0 or self.patience < 0:
-            raise InputError(f"seed={self.seed} and patience={self.patience} must be >= 0")
+        for name in ("seed", "patience", "amplitude_weight"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name}={getattr(self, name)} must be >= 0")
 
     def _check_schedule(self) -> None:
         if self.steps < 0 or (self.steps == 0 and self.start_from is None):

@@ -1,6 +1,7 @@
 """Configuration: frozen dataclasses from TOML, every key and value checked."""
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -139,7 +140,7 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
         return _required(value, isinstance(value, bool), f"{key}={value!r} must be true or false")
     if kind in (int, int | None):
         return _required(value, number and isinstance(value, int), f"{key}={value!r} must be a whole number")
-    return float(_required(value, number, f"{key}={value!r} must be a number"))
+    return float(_required(value, number and math.isfinite(value), f"{key}={value!r} must be a number"))
 
 
 def _required(value: Any, condition: object, message: str) -> Any:

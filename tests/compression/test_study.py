@@ -163,6 +163,10 @@ def test_shipped_studies_are_read(name):
         ('"8 bits", ', '"9 bits", ', "examples has '9 bits', which is no run's label"),
         ('label = "diverges"', 'label = "d"\nseeds = [1, 1]', "run 'd' of group 'qat' is there twice"),
         ("weight_bits = 4\n", "weight_bit = 4\n", r"\[quantisation\] has an unknown key 'weight_bit'"),
+        ('label = "diverges"', "label = 3", "run.label=3 must be a text"),
+        ('label = "diverges"', 'label = "d"\nseeds = 2', "run.seeds=2 must be a list of values"),
+        ("[[6], [4, 4]]", "4", r"run.vary.training.layers=4 must be a list of values"),
+        ("[defaults.training]", "[defaults.trainin]", r"\[defaults\] has an unknown key 'trainin'"),
         ('teacher = "seq', 'teacher = "sequ', "model 'sequ2seqlite-swissspad3-float' is unknown"),
     ],
 )

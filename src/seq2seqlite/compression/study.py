@@ -22,6 +22,8 @@ __all__ = ["PlannedRun", "Study", "load_study", "study_names"]
 # Changes when the meaning of a recipe does, so that old results are not taken for new ones.
 MEANING = 1
 RUN = "run:"
+# Tables of a compression recipe.
+TABLES = {"training", "distillation", "sparsity", "quantisation"}
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,14 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     if Path(settings.instrument).suffix == ".toml":
         settings = dataclasses.replace(settings, instrument=str(folder / settings.instrument))
     defaults = {"training": {}, **table.get("defaults", {})}
+    check_keys(defaults, known=TABLES, required=set(), name="[defaults]")
+    _check_tables(defaults, TABLES, where="defaults.")
     defaults["training"] = {"instrument": table["instrument"], **defaults["training"]}
     runs: list[PlannedRun] = []
+    if not isinstance(table["run"], list) or not table["run"]:
+        raise InputError(f"run={table['run']!r} must be one or more tables [[run]]")
     for entry in table["run"]:
+        _check_entry(entry)
         for group, label, recipe in _recipes(entry, defaults, folder):
             runs.append(_planned(group, label, recipe, runs))
     for name in (settings.teacher, *settings.models):
@@ -148,16 +155,35 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     return Study(**{key: getattr(settings, key) for key in keys}, runs=tuple(runs))
 
 
+def _check_entry(entry: Any) -> None:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"run={entry!r} must be a table [[run]]")
+    own = {"group", "label", "seeds", "vary", "reduction"}
+    check_keys(entry, known=own | TABLES, required={"group", "label"}, name="[[run]]")
+    _check_tables(entry, {*TABLES, "vary"}, where="run.")
+    for key in ("group", "label"):
+        if not isinstance(entry[key], str):
+            raise InputError(f"run.{key}={entry[key]!r} must be a text")
+    lists = {"run.seeds": entry.get("seeds", [1])}
+    lists.update({f"run.vary.{key}": value for key, value in entry.get("vary", {}).items()})
+    for key, value in lists.items():
+        if not isinstance(value, list) or not value:
+            raise InputError(f"{key}={value!r} must be a list of values")
+
+
+def _check_tables(table: Mapping[str, Any], names: set[str], /, *, where: str) -> None:
+    for name in names & set(table):
+        if not isinstance(table[name], Mapping):
+            raise InputError(f"{where}{name}={table[name]!r} must be a table")
+
+
 def _recipes(
     entry: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path
 ) -> list[tuple[str, str, CompressionRecipe]]:
-    own = {"group", "label", "seeds", "vary", "reduction"}
-    tables = {"training", "distillation", "sparsity", "quantisation"}
-    check_keys(entry, known=own | tables, required={"group", "label"}, name="[[run]]")
     vary = entry.get("vary", {})
     result = []
     for values in itertools.product(*vary.values()):
-        merged = _merged(defaults, {key: entry[key] for key in tables if key in entry})
+        merged = _merged(defaults, {key: entry[key] for key in TABLES if key in entry})
         chosen = dict(zip(vary, values, strict=True))
         for key, value in chosen.items():
             table, _, name = key.partition(".")

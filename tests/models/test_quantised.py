@@ -161,7 +161,7 @@ def test_gradient_through_fine_quantisers_is_that_of_the_float_network():
         gate=Format(False, 0, 18),
         candidate=Format(True, 0, 18),
         product=Format(True, 0, 18),
-        output=Format(False, 4, 16),
+        output=Format(True, 3, 16),
     )
     architecture = Architecture((6,), "lite")
     parameters = initial_parameters(architecture, seed=3)

@@ -26,8 +26,9 @@ def study(
 ) -> None:
     """Compare compression techniques on one instrument, and write the report.
 
-    Killed at any point and started again, it goes on where it was and ends with the same tables. A run that
-    fails is marked with its reason, and the study goes on; delete the run's folder to try it again.
+    Killed at any point and started again, it goes on where it was and ends with the same tables. A run
+    that fails is marked with its reason, and the study goes on; delete the run's folder to try it again.
+    The number of workers can change the last digits of a float training.
     """
     if workers < 1:
         raise InputError(f"--workers {workers} must be >= 1")

@@ -106,7 +106,8 @@ def effective_bit_operations(
     widths : mapping of array
         Fraction bits of each of their weights; the gradient goes to these.
     formats : ActivationFormats
-        Width of the operands: the input for an encoder's first kernel, the state or product for the others.
+        Width of the operands: the input for an encoder's first kernel, the state for all others, although a
+        candidate's recurrent kernel multiplies the product.
     """
     total = jnp.zeros(())
     for name, value in weights.items():

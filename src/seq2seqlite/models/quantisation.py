@@ -1,6 +1,5 @@
 """Fixed point: formats, rounding, and which tensor of a network has which format."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -248,6 +247,6 @@ class Quantisation:
                 total += np.abs(parameters[kernel]).sum(axis=0).max() * reach
                 step = min(step, self.weights[kernel].step * finest)
             # Half of the sum is taken at the gates, and a half added: one more bit each.
-            if math.isfinite(total) and (total + 1) * 4 / step > 2.0**24:
+            if (total + 1) * 4 / step > 2.0**24:
                 return False
         return True

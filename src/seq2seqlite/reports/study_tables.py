@@ -11,8 +11,8 @@ from seq2seqlite.compression.study import Study
 
 __all__ = ["PUBLISHED", "Row", "Summary", "pareto_front", "study_rows", "summaries"]
 
-# Erbas et al. 2024, total channel, on their own 160,000 held-out decays: easier ones, with more photons, than
-# the reference sets here, so that only the ratio of student to teacher compares.
+# Erbas et al. 2024, total channel, on their own 160,000 held-out decays, so that only the ratio of student to
+# teacher compares.
 PUBLISHED = {
     "teacher": {"rmse": 0.0139, "r2": 0.9921, "l2": 0.1125},
     "8-bit KD student": {"rmse": 0.0162, "r2": 0.9890, "l2": 0.1429},

@@ -3,13 +3,13 @@
 import dataclasses
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["Range", "check_keys", "from_table", "plain_table", "read_named_toml", "toml_names"]
+__all__ = ["Range", "check_keys", "from_table", "plain_table", "load_named_toml", "toml_names"]
 
 Range = tuple[float, float]
 Config = TypeVar("Config")
@@ -20,13 +20,17 @@ def toml_names(folder: Path, /) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
-def read_named_toml(name_or_path: str | Path, /, *, folder: Path, what: str) -> tuple[Path, dict[str, Any]]:
-    """Return path and content of a shipped TOML file by its name, or of any other by its path.
+def load_named_toml(
+    name_or_path: str | Path, build: Callable[[dict[str, Any], Path], Config], /, *, folder: Path, what: str
+) -> Config:
+    """Return what a shipped TOML file, by its name, or any other, by its path, describes.
 
     Parameters
     ----------
     name_or_path : str or path-like
         Name of a file in ``folder``, or a path that ends in ``.toml``.
+    build : callable
+        Makes it of the parsed file and the folder that the file lies in.
     folder : pathlib.Path
         Folder of the shipped files.
     what : str
@@ -35,7 +39,7 @@ def read_named_toml(name_or_path: str | Path, /, *, folder: Path, what: str) -> 
     Raises
     ------
     InputError
-        If there is no such name or file, or it is not TOML.
+        If there is no such name or file, it is not TOML, or ``build`` refuses it: with the path in front.
     """
     path = Path(name_or_path)
     if path.suffix != ".toml":
@@ -45,7 +49,11 @@ def read_named_toml(name_or_path: str | Path, /, *, folder: Path, what: str) -> 
                 f"{what} {str(name_or_path)!r} is unknown; "
                 f"choose one of {', '.join(toml_names(folder))} or name a .toml file"
             )
-    return path, _read_toml(path, what=what)
+    table = _read_toml(path, what=what)
+    try:
+        return build(table, path.parent)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
 
 
 def _read_toml(path: Path, /, *, what: str) -> dict[str, Any]:

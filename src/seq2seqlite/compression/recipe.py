@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.config import check_keys, from_table, plain_table, read_named_toml, toml_names
+from seq2seqlite.config import check_keys, from_table, load_named_toml, plain_table, toml_names
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import WRITE_BACKS, load_model
 from seq2seqlite.resources import configs_folder
@@ -250,10 +250,9 @@ def load_compression_recipe(name_or_path: str | Path, /) -> CompressionRecipe:
     InputError
         If there is no such recipe, or it is not valid.
     """
-    path, table = read_named_toml(
-        name_or_path, folder=configs_folder() / "compression", what="compression recipe"
+    return load_named_toml(
+        name_or_path,
+        lambda table, folder: CompressionRecipe.from_dict(table).beside(folder),
+        folder=configs_folder() / "compression",
+        what="compression recipe",
     )
-    try:
-        return CompressionRecipe.from_dict(table).beside(path.parent)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None

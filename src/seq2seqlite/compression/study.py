@@ -11,7 +11,7 @@ from typing import Any
 
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.reduction import reduced
-from seq2seqlite.config import check_keys, from_table, read_named_toml, toml_names
+from seq2seqlite.config import check_keys, from_table, load_named_toml, toml_names
 from seq2seqlite.datasets import load_instrument
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import load_model
@@ -119,11 +119,7 @@ def load_study(name_or_path: str | Path, /) -> Study:
     InputError
         If there is no such study, or anything in it is not valid.
     """
-    path, table = read_named_toml(name_or_path, folder=configs_folder() / "studies", what="study")
-    try:
-        return _study(table, path.parent)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return load_named_toml(name_or_path, _study, folder=configs_folder() / "studies", what="study")
 
 
 def _study(table: Mapping[str, Any], folder: Path) -> Study:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.config import Range, check_keys, from_table, plain_table, read_named_toml, toml_names
+from seq2seqlite.config import Range, check_keys, from_table, load_named_toml, plain_table, toml_names
 from seq2seqlite.datasets.irf_file import read_irf
 from seq2seqlite.decay import (
     Detector,
@@ -220,11 +220,12 @@ def load_instrument(name_or_path: str | Path, /) -> Instrument:
     >>> load_instrument("swissspad3").axis.n_gates
     135
     """
-    path, table = read_named_toml(name_or_path, folder=configs_folder() / "instruments", what="instrument")
-    try:
-        return Instrument.from_dict(table, folder=path.parent)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    return load_named_toml(
+        name_or_path,
+        lambda table, folder: Instrument.from_dict(table, folder=folder),
+        folder=configs_folder() / "instruments",
+        what="instrument",
+    )
 
 
 def _read_measured(file: str, bin_width_ns: float | None, folder: Path | None) -> MeasuredIrf:

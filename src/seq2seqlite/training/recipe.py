@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.config import from_table, plain_table, read_named_toml, toml_names
+from seq2seqlite.config import from_table, load_named_toml, plain_table, toml_names
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Architecture, load_model
 from seq2seqlite.resources import configs_folder
@@ -143,9 +143,9 @@ def load_recipe(name_or_path: str | Path, /) -> Recipe:
     InputError
         If there is no such recipe, or it is not valid.
     """
-    path, table = read_named_toml(name_or_path, folder=configs_folder() / "recipes", what="recipe")
-    try:
-        recipe = Recipe.from_dict(table)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return recipe.beside(path.parent)
+    return load_named_toml(
+        name_or_path,
+        lambda table, folder: Recipe.from_dict(table).beside(folder),
+        folder=configs_folder() / "recipes",
+        what="recipe",
+    )

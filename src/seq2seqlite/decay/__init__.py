@@ -14,11 +14,13 @@ from seq2seqlite.decay.irf import Irf, MeasuredIrf, ParametricIrf, angular_frequ
 from seq2seqlite.decay.normalise import BASELINE_GATES, normalise_to_codes, normalise_tpsf
 from seq2seqlite.decay.sfd import (
     CHANNELS,
+    MIN_COMPONENT_SHARE,
     Lifetimes,
     amplitude_fraction_from_intensity,
     intensity_fraction_from_amplitude,
     lifetimes_from_sfd,
     sfd_from_lifetimes,
+    tau_from_area_ratio,
 )
 from seq2seqlite.decay.tpsf import ForwardModel, expected_tpsf, harmonics_needed
 
@@ -30,6 +32,7 @@ __all__ = [
     "IccdDetector",
     "Irf",
     "Lifetimes",
+    "MIN_COMPONENT_SHARE",
     "MeasuredIrf",
     "ParametricIrf",
     "PhotonCountingDetector",
@@ -48,4 +51,5 @@ __all__ = [
     "normalise_tpsf",
     "rising_edge_ns",
     "sfd_from_lifetimes",
+    "tau_from_area_ratio",
 ]

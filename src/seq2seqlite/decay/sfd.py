@@ -11,11 +11,13 @@ from seq2seqlite.errors import InputError
 
 __all__ = [
     "CHANNELS",
+    "MIN_COMPONENT_SHARE",
     "Lifetimes",
     "intensity_fraction_from_amplitude",
     "amplitude_fraction_from_intensity",
     "lifetimes_from_sfd",
     "sfd_from_lifetimes",
+    "tau_from_area_ratio",
 ]
 
 CHANNELS = ("total", "short", "long")
@@ -156,7 +158,7 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
     amplitude = first[..., 1] + first[..., 2]
     with np.errstate(divide="ignore", invalid="ignore"):
         fraction = first[..., 1] / amplitude
-        tau = _tau_from_area_ratio(area[..., 1:] / first[..., 1:], axis)
+        tau = tau_from_area_ratio(area[..., 1:] / first[..., 1:], axis=axis)
     present = first[..., 1:] > MIN_COMPONENT_SHARE * amplitude[..., None]
     tau_short, tau_long = np.moveaxis(np.where(present, tau, np.nan), -1, 0)
     mean = np.where(present[..., 0], fraction * tau_short, 0) + np.where(
@@ -166,9 +168,29 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
     return Lifetimes(mean, tau_short, tau_long, fraction)
 
 
-def _tau_from_area_ratio(ratio: NDArray[np.float64], axis: TimeAxis) -> NDArray[np.float64]:
+def tau_from_area_ratio(ratio: ArrayLike, /, *, axis: TimeAxis) -> NDArray[np.float64]:
+    """Return the lifetime of a sampled, truncated exponential from its area over its first sample.
+
+    Parameters
+    ----------
+    ratio : array_like, shape (...)
+        Area by the trapezoid rule, in gates, over the first sample.
+    axis : TimeAxis
+        Gates.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Lifetime in ns, between a sixteenth of a gate and eight windows; NaN stays NaN.
+
+    Examples
+    --------
+    >>> axis = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
+    >>> tau_from_area_ratio([0.5, 135.0], axis=axis).round(4).tolist()
+    [0.0056, 97.2]
+    """
     taus, ratios = _area_ratio_table(axis)
-    return np.interp(ratio, ratios, taus)
+    return np.asarray(np.interp(np.asarray(ratio, np.float64), ratios, taus))
 
 
 @lru_cache(maxsize=16)

@@ -8,12 +8,13 @@ from seq2seqlite.models.architecture import (
     initial_parameters,
 )
 from seq2seqlite.models.forward import predict_sfd
-from seq2seqlite.models.model_file import ModelFile
-from seq2seqlite.models.network import Network, network_inputs
+from seq2seqlite.models.model_file import ModelFile, parameters_digest
+from seq2seqlite.models.network import FRACTION_OF_A_COUNT, Network, network_inputs
 from seq2seqlite.models.quantisation import WRITE_BACKS, ActivationFormats, Format, Quantisation, quantise
 from seq2seqlite.models.registry import load_model, model_card, model_names
 
 __all__ = [
+    "FRACTION_OF_A_COUNT",
     "SEQ2SEQ",
     "SEQ2SEQLITE",
     "WRITE_BACKS",
@@ -29,6 +30,7 @@ __all__ = [
     "model_card",
     "model_names",
     "network_inputs",
+    "parameters_digest",
     "predict_sfd",
     "quantise",
 ]

@@ -16,7 +16,7 @@ from seq2seqlite.files import replace_when_done
 from seq2seqlite.models.architecture import Architecture, Parameters
 from seq2seqlite.models.quantisation import Quantisation
 
-__all__ = ["FORMAT_VERSION", "ModelFile", "read_model_file", "write_model_file"]
+__all__ = ["FORMAT_VERSION", "ModelFile", "parameters_digest", "read_model_file", "write_model_file"]
 
 FORMAT = "seq2seqlite model"
 FORMAT_VERSION = 2
@@ -74,7 +74,7 @@ def write_model_file(path: str | Path, model: ModelFile, /) -> None:
         "rising_edge_ns": model.rising_edge_ns,
         "n_baseline": model.n_baseline,
         "instrument": model.instrument,
-        "sha256": _digest(model.parameters),
+        "sha256": parameters_digest(model.parameters),
         "quantisation": None if model.quantisation is None else model.quantisation.to_dict(),
     }
     widths = {} if model.quantisation is None else model.quantisation.weight_bits
@@ -132,7 +132,7 @@ def _checked(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> ModelFile:
     for name, value in parameters.items():
         if value.dtype != np.float32 or not np.isfinite(value).all():
             raise InputError(f"array {name} must be finite float32")
-    if _digest(parameters) != header["sha256"]:
+    if parameters_digest(parameters) != header["sha256"]:
         raise InputError("its weights do not have the recorded SHA-256; copy it again")
     quantisation = None
     if header["quantisation"] is not None:
@@ -153,7 +153,8 @@ def _checked(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> ModelFile:
     )
 
 
-def _digest(parameters: Parameters) -> str:
+def parameters_digest(parameters: Parameters, /) -> str:
+    """Return the SHA-256 of a model's weights."""
     digest = hashlib.sha256()
     for name in sorted(parameters):
         digest.update(name.encode())

@@ -13,7 +13,7 @@ from seq2seqlite.models.forward import predict_sfd
 from seq2seqlite.models.model_file import ModelFile, read_model_file, write_model_file
 from seq2seqlite.models.quantisation import ActivationFormats
 
-__all__ = ["Network", "network_inputs"]
+__all__ = ["FRACTION_OF_A_COUNT", "Network", "network_inputs"]
 
 # Decays predicted together: the states of a batch of this size stay in the cache.
 BATCH = 1024

@@ -55,6 +55,16 @@ class Format:
         return 2.0**-self.fraction_bits
 
     @property
+    def high_code(self) -> int:
+        """Highest code: :attr:`high` in steps."""
+        return int(2 ** (self.integer_bits + self.fraction_bits)) - 1
+
+    @property
+    def low_code(self) -> int:
+        """Lowest code: :attr:`low` in steps."""
+        return -self.high_code if self.signed else 0
+
+    @property
     def high(self) -> float:
         """Highest value."""
         return 2.0**self.integer_bits - self.step

@@ -1,0 +1,51 @@
+"""One student as an integer program: what it is, what it computes, its file. Law: docs/spec/integer.md."""
+
+from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
+from seq2seqlite.integer.lower import lower
+from seq2seqlite.integer.predictor import ProgramPredictor, lifetimes_from_result, whole_counts
+from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSION, Affine, GruStep, Program
+from seq2seqlite.integer.program_file import SUFFIX, load_program, read_program, write_program
+from seq2seqlite.integer.ranges import Accumulator, accumulators, fits_float32
+from seq2seqlite.integer.reduction import (
+    FRACTION_BITS,
+    KNOT_BITS,
+    RATIO_BITS,
+    SHARE,
+    TAU_BITS,
+    Reduced,
+    Reduction,
+)
+
+__all__ = [
+    "COUNT_BITS",
+    "FRACTION_BITS",
+    "KNOT_BITS",
+    "RATIO_BITS",
+    "SHARE",
+    "SPEC_VERSION",
+    "SUFFIX",
+    "TAU_BITS",
+    "Accumulator",
+    "Affine",
+    "GruStep",
+    "Program",
+    "ProgramPredictor",
+    "Reduced",
+    "Reduction",
+    "Result",
+    "accumulators",
+    "decode",
+    "decoder_states",
+    "encode",
+    "fits_float32",
+    "head",
+    "lifetimes_from_result",
+    "load_program",
+    "lower",
+    "normalise",
+    "read_program",
+    "run",
+    "step",
+    "whole_counts",
+    "write_program",
+]

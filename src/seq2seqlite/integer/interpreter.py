@@ -1,0 +1,266 @@
+"""What a program computes, in NumPy: the golden model that every other implementation has to equal.
+
+Each rule stands in ``docs/spec/integer.md`` under the name of its function here.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.decay import normalise_to_codes
+from seq2seqlite.errors import InputError
+from seq2seqlite.integer.program import COUNT_BITS, Affine, GruStep, Program
+from seq2seqlite.integer.ranges import candidate_sum, fits_float32, gate_sum, head_sum, update_sum
+from seq2seqlite.integer.reduction import Reduced
+from seq2seqlite.models import Format
+
+__all__ = ["Arithmetic", "Result", "decode", "decoder_states", "encode", "head", "normalise", "run", "step"]
+
+Arithmetic = Literal["int64", "float32", "float64"]
+"""What holds the integers: ``int64``, or a floating-point type that BLAS is fast for."""
+
+Codes = NDArray[Any]
+BATCH = 1024  # the states of a batch of this size stay in the cache
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program says about n pixels.
+
+    Parameters
+    ----------
+    sfd : ndarray of int64, shape (n, 3, n_gates)
+        Codes of total, short, long.
+    lifetimes : Reduced
+        Codes of the lifetimes; all 0 where a pixel is dark.
+    photons : ndarray of int64, shape (n,)
+        Counts of all gates.
+    dark : ndarray of bool, shape (n,)
+        No gate above the baseline, or fewer photons than asked for.
+    """
+
+    sfd: NDArray[np.int64]
+    lifetimes: Reduced
+    photons: NDArray[np.int64]
+    dark: NDArray[np.bool_]
+
+
+def run(
+    program: Program, tpsf: ArrayLike, /, *, min_photons: int = 0, arithmetic: Arithmetic | None = None
+) -> Result:
+    """Run a program on raw counts.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+    tpsf : array_like of int, shape (n, n_gates)
+        Counts, 0 to 65535, background included.
+    min_photons : int
+        Pixels with fewer counts are dark.
+    arithmetic : str, optional
+        ``"int64"`` is the law; ``"float32"`` and ``"float64"`` hold the same integers and are faster. By
+        default the fastest that the program's ranges prove to be exact.
+
+    Returns
+    -------
+    Result
+        Equal for every arithmetic.
+
+    Raises
+    ------
+    InputError
+        If the counts are not whole numbers of 16 bits of the program's gates, or the arithmetic is not exact.
+    """
+    counts = checked_counts(program, tpsf)
+    dtype = _dtype(program, arithmetic)
+    sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
+    for start in range(0, len(counts), BATCH):
+        part = slice(start, start + BATCH)
+        inputs = normalise(program, counts[part]).astype(dtype)
+        sfd[part] = decode(program, encode(program, inputs))
+    photons = counts.sum(axis=1)
+    dark = (photons < min_photons) | ~normalise(program, counts).any(axis=1)
+    reduced = program.reduction.reduce(sfd)
+    lit = {name: np.where(dark, 0, value).astype(value.dtype) for name, value in vars(reduced).items()}
+    return Result(sfd, Reduced(**lit), photons, dark)
+
+
+def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:
+    """Return counts as int64; InputError if a program cannot take them."""
+    counts = np.asarray(tpsf)
+    if counts.ndim != 2 or counts.shape[1] != program.n_gates:
+        raise InputError(
+            f"counts of shape {counts.shape} do not fit program {program.name}, which takes "
+            f"(n, {program.n_gates}); re-bin them"
+        )
+    if not np.issubdtype(counts.dtype, np.integer):
+        raise InputError(f"a program takes whole counts, not {counts.dtype}; round them")
+    if counts.size and (counts.min() < 0 or counts.max() >= 2**COUNT_BITS):
+        raise InputError(
+            f"counts from {counts.min()} to {counts.max()} do not fit {COUNT_BITS} bits (0 to "
+            f"{2**COUNT_BITS - 1}); scale them down"
+        )
+    return counts.astype(np.int64)
+
+
+def normalise(program: Program, counts: NDArray[np.int64], /) -> NDArray[np.int64]:
+    """Return the input codes, shape (n, n_gates), of counts."""
+    return normalise_to_codes(counts, bits=program.formats.input.bits, n_baseline=program.n_baseline)
+
+
+def encode(program: Program, inputs: Codes, /) -> Codes:
+    """Return the state codes, shape (n, units), after the last gate of input codes (n, n_gates)."""
+    state = np.zeros((len(inputs), program.units), inputs.dtype)
+    residue = np.zeros_like(state)
+    prepared = _prepared(program, program.encoder, inputs.dtype)
+    for t in range(program.n_gates):
+        state, residue = _step(program, prepared, state, residue, inputs[:, t : t + 1])
+    return state
+
+
+def decoder_states(program: Program, state: Codes, /) -> Codes:
+    """Return the state codes after each step of the decoder, shape (n_gates, n, units)."""
+    states = np.empty((program.n_gates, *state.shape), state.dtype)
+    residue = np.zeros_like(state)  # the decoder starts without what the encoder kept
+    prepared = _prepared(program, program.decoder, state.dtype)
+    for t in range(program.n_gates):
+        state, residue = _step(program, prepared, state, residue, None)
+        states[t] = state
+    return states
+
+
+def decode(program: Program, state: Codes, /) -> NDArray[np.int64]:
+    """Return the SFD's codes, shape (n, 3, n_gates), from the encoder's last state."""
+    return head(program, decoder_states(program, state)).transpose(1, 2, 0)
+
+
+def head(program: Program, states: Codes, /) -> NDArray[np.int64]:
+    """Return output codes, shape (..., 3), of state codes, shape (..., units)."""
+    fraction, fmt = head_sum(program), program.formats.output
+    kernel = _scaled(program.head_kernel, fraction - program.formats.state.fraction_bits, states.dtype)
+    bias = _scaled(program.head_bias, fraction, states.dtype)
+    total = states @ kernel + bias
+    return saturated(shifted(total, fraction - fmt.fraction_bits), fmt).astype(np.int64)
+
+
+def step(
+    program: Program, part: Literal["encoder", "decoder"], state: Codes, inputs: Codes | None = None, /
+) -> Codes:
+    """Return the state codes after one step without residue: what a step kernel has to equal."""
+    prepared = _prepared(program, getattr(program, part), state.dtype)
+    return _step(program, prepared, state, np.zeros_like(state), inputs)[0]
+
+
+def shifted(values: Codes, bits: int, /) -> Codes:
+    """Return ``values`` divided by ``2**bits``, rounded to the nearest, ties upwards."""
+    if bits <= 0:
+        return np.asarray(values * values.dtype.type(2**-bits))
+    if np.issubdtype(values.dtype, np.integer):
+        return np.asarray((values + (1 << (bits - 1))) >> bits)
+    kind = values.dtype.type
+    return np.asarray(np.floor(values * kind(2.0**-bits) + kind(0.5)))
+
+
+def saturated(codes: Codes, fmt: Format, /) -> Codes:
+    """Return codes cut off at the ends of their format."""
+    kind = codes.dtype.type
+    return np.asarray(np.clip(codes, kind(fmt.low_code), kind(fmt.high_code)))
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A step's weights as multipliers of codes, all in the scale of their sum."""
+
+    gate_fraction: int
+    gate_kernel: Codes
+    gate_recurrent: Codes
+    gate_bias: Codes
+    candidate_fraction: int
+    candidate_kernel: Codes
+    candidate_recurrent: Codes
+    candidate_bias: Codes
+
+
+def _prepared(program: Program, gru: GruStep, dtype: Any) -> _Prepared:
+    formats, units = program.formats, program.units
+    gates, candidate = slice(0, 2 * units), slice(2 * units, None)
+    fg, fc = gate_sum(gru, formats), candidate_sum(gru, formats)
+    x = formats.input.fraction_bits
+    return _Prepared(
+        gate_fraction=fg,
+        gate_kernel=_scaled(gru.kernel, fg - x, dtype)[:, gates],
+        gate_recurrent=_scaled(gru.recurrent, fg - formats.state.fraction_bits, dtype)[:, gates],
+        gate_bias=_scaled(gru.bias, fg, dtype)[:, gates],
+        candidate_fraction=fc,
+        candidate_kernel=_scaled(gru.kernel, fc - x, dtype)[:, candidate],
+        candidate_recurrent=_scaled(gru.recurrent, fc - formats.product.fraction_bits, dtype)[:, candidate],
+        candidate_bias=_scaled(gru.bias, fc, dtype)[:, candidate],
+    )
+
+
+def _scaled(affine: Affine, fraction: int, dtype: Any) -> Codes:
+    """Return codes on the finer grid of ``2**-fraction``."""
+    if not affine.codes.size:
+        return affine.codes.astype(dtype)
+    return (affine.codes << (fraction - affine.format.fraction_bits)).astype(dtype)
+
+
+def _step(
+    program: Program, w: _Prepared, state: Codes, residue: Codes, inputs: Codes | None
+) -> tuple[Codes, Codes]:
+    formats, units = program.formats, program.units
+    total = state @ w.gate_recurrent + w.gate_bias
+    if inputs is not None:
+        total = total + inputs @ w.gate_kernel
+    one = total.dtype.type(2**w.gate_fraction)
+    gates = saturated(shifted(total + one, w.gate_fraction + 1 - formats.gate.fraction_bits), formats.gate)
+    update, reset = gates[:, :units], gates[:, units:]
+    wide = formats.gate.fraction_bits + formats.state.fraction_bits
+    product = saturated(shifted(reset * state, wide - formats.product.fraction_bits), formats.product)
+    total = product @ w.candidate_recurrent + w.candidate_bias
+    if inputs is not None:
+        total = total + inputs @ w.candidate_kernel
+    below = w.candidate_fraction - formats.candidate.fraction_bits
+    candidate = saturated(shifted(total, below), formats.candidate)
+    return _written_back(program, state, residue, update, candidate)
+
+
+def _written_back(
+    program: Program, state: Codes, residue: Codes, update: Codes, candidate: Codes
+) -> tuple[Codes, Codes]:
+    formats = program.formats
+    kind, fraction = state.dtype.type, update_sum(formats)
+    grid = fraction - formats.gate.fraction_bits  # of state and candidate, with the residue's bits
+    h = state * kind(2 ** (grid - formats.state.fraction_bits))
+    c = candidate * kind(2 ** (grid - formats.candidate.fraction_bits))
+    rest = residue * kind(2 ** (grid - formats.state.fraction_bits - formats.residual_bits))
+    one = kind(2**formats.gate.fraction_bits)
+    if formats.write_back == "error-feedback":
+        wide = c * one + update * (h - c) + rest * one
+    else:
+        wide = c * one + update * (h + rest - c)
+    below = fraction - formats.state.fraction_bits
+    new = saturated(shifted(wide, below), formats.state)
+    if not formats.residual_bits:
+        return new, residue
+    lost = wide - new * kind(2**below)
+    return new, _floored(lost, below - formats.residual_bits)
+
+
+def _floored(values: Codes, bits: int) -> Codes:
+    if np.issubdtype(values.dtype, np.integer):
+        return np.asarray(values >> bits)
+    return np.asarray(np.floor(values * values.dtype.type(2.0**-bits)))
+
+
+def _dtype(program: Program, arithmetic: Arithmetic | None) -> Any:
+    if arithmetic is None:
+        return np.float32 if fits_float32(program) else np.float64
+    if arithmetic not in {"int64", "float32", "float64"}:
+        raise InputError(f"arithmetic={arithmetic!r} is unknown; choose int64, float32 or float64")
+    if arithmetic == "float32" and not fits_float32(program):
+        raise InputError(f"float32 does not hold every sum of program {program.name}; use int64 or float64")
+    return np.dtype(arithmetic)

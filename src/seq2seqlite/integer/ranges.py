@@ -1,0 +1,144 @@
+"""Proof that no accumulator of a program can overflow: the range of each, from formats and weights."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.integer.program import COUNT_BITS, Affine, GruStep, Program
+from seq2seqlite.integer.reduction import FRACTION_BITS, RATIO_BITS, TAU_BITS
+from seq2seqlite.models import ActivationFormats, Format
+
+__all__ = [
+    "Accumulator",
+    "accumulators",
+    "fits_float32",
+    "gate_sum",
+    "candidate_sum",
+    "head_sum",
+    "update_sum",
+]
+
+FLOAT32_INTEGERS = 2**24
+"""Float32 holds every integer up to this one."""
+
+
+@dataclass(frozen=True)
+class Accumulator:
+    """A sum of products and where its binary point is.
+
+    Parameters
+    ----------
+    fraction_bits : int
+        A value is its code times ``2**-fraction_bits``.
+    low, high : ndarray of int64, shape (n_outputs,)
+        Reach of each output's codes.
+    magnitude : int
+        No partial sum, in whatever order and with what is added for rounding, exceeds this.
+    """
+
+    fraction_bits: int
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    magnitude: int
+
+    @property
+    def bits(self) -> int:
+        """Width of a two's complement number that holds every partial sum."""
+        return int(self.magnitude).bit_length() + 1
+
+
+def gate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
+    """Return the fraction bits of the sum before a gate."""
+    return _fraction([(step.kernel, formats.input), (step.recurrent, formats.state)], step.bias)
+
+
+def candidate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
+    """Return the fraction bits of the sum before the candidate."""
+    return _fraction([(step.kernel, formats.input), (step.recurrent, formats.product)], step.bias)
+
+
+def head_sum(program: Program, /) -> int:
+    """Return the fraction bits of the sum before an output."""
+    return _fraction([(program.head_kernel, program.formats.state)], program.head_bias)
+
+
+def update_sum(formats: ActivationFormats, /) -> int:
+    """Return the fraction bits of the new state before it is written back."""
+    return (
+        formats.gate.fraction_bits
+        + max(formats.state.fraction_bits, formats.candidate.fraction_bits)
+        + formats.residual_bits
+    )
+
+
+def accumulators(program: Program, /) -> dict[str, Accumulator]:
+    """Return the reach of every accumulator of a program, by name.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+
+    Returns
+    -------
+    dict of Accumulator
+        ``<encoder|decoder>.<gates|candidate|product|update>``, ``head``, ``normaliser``, ``reduction``.
+    """
+    formats, units = program.formats, program.units
+    found: dict[str, Accumulator] = {}
+    for part, step in (("encoder", program.encoder), ("decoder", program.decoder)):
+        x = (step.kernel, formats.input)
+        gates, candidate = slice(0, 2 * units), slice(2 * units, None)
+        found[f"{part}.gates"] = _sum([x, (step.recurrent, formats.state)], step.bias, gates)
+        found[f"{part}.candidate"] = _sum([x, (step.recurrent, formats.product)], step.bias, candidate)
+        product = formats.gate.high_code * formats.state.high_code
+        found[f"{part}.product"] = _symmetric(
+            formats.gate.fraction_bits + formats.state.fraction_bits, product
+        )
+        # Between candidate and state, or one step beyond with what is kept of the rounding; the difference of
+        # both, times the gate, is the largest partial sum.
+        fraction = update_sum(formats)
+        found[f"{part}.update"] = _symmetric(fraction, 2 * 2**fraction + 2 ** (fraction - 1))
+    found["head"] = _sum([(program.head_kernel, formats.state)], program.head_bias, slice(None))
+    signal = program.n_baseline * (2**COUNT_BITS - 1)
+    found["normaliser"] = _symmetric(0, 2 * signal * formats.input.high_code + signal)
+    first = formats.output.high_code
+    area = 2 * program.n_gates * first << RATIO_BITS
+    found["reduction"] = _symmetric(0, max(area, 2 ** (FRACTION_BITS + TAU_BITS), first << FRACTION_BITS))
+    return found
+
+
+def fits_float32(program: Program, /) -> bool:
+    """Return whether float32 holds every integer of encoder, decoder and head exactly."""
+    return all(
+        reach.magnitude <= FLOAT32_INTEGERS
+        for name, reach in accumulators(program).items()
+        if name not in {"normaliser", "reduction"}
+    )
+
+
+def _fraction(terms: list[tuple[Affine, Format]], bias: Affine) -> int:
+    used = [a.format.fraction_bits + f.fraction_bits for a, f in terms if a.codes.size]
+    return max([*used, bias.format.fraction_bits])
+
+
+def _sum(terms: list[tuple[Affine, Format]], bias: Affine, columns: slice) -> Accumulator:
+    fraction = _fraction(terms, bias)
+    low = high = bias.codes[0, columns] << (fraction - bias.format.fraction_bits)
+    size = np.abs(low)
+    for affine, operand in terms:
+        if not affine.codes.size:
+            continue
+        scale = 1 << (fraction - affine.format.fraction_bits - operand.fraction_bits)
+        codes = affine.codes[:, columns] * scale
+        ends = np.stack([codes * operand.low_code, codes * operand.high_code])
+        low, high = low + ends.min(axis=0).sum(axis=0), high + ends.max(axis=0).sum(axis=0)
+        size = size + np.abs(ends).max(axis=0).sum(axis=0)
+    # What the activations add to a sum: one, and half of the step that they round to.
+    return Accumulator(fraction, low, high, int(size.max()) + 2 * 2**fraction)
+
+
+def _symmetric(fraction: int, magnitude: int) -> Accumulator:
+    reach = np.array([magnitude], np.int64)
+    return Accumulator(fraction, -reach, reach, magnitude)

@@ -1,0 +1,130 @@
+"""Lifetimes from the codes of an SFD, in integers alone."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.decay import MIN_COMPONENT_SHARE, TimeAxis, tau_from_area_ratio
+from seq2seqlite.errors import InputError
+
+__all__ = ["FRACTION_BITS", "KNOT_BITS", "RATIO_BITS", "SHARE", "TAU_BITS", "Reduced", "Reduction"]
+
+TAU_BITS = 16
+"""Width of a lifetime's code."""
+FRACTION_BITS = 15
+"""Fraction bits of the amplitude fraction: 1 is ``2**15``."""
+RATIO_BITS = 11
+"""Fraction bits of the ratio of area to first sample, in gates."""
+KNOT_BITS = 3
+"""The table of lifetimes has ``2**3`` knots a gate."""
+SHARE = round(1 / MIN_COMPONENT_SHARE)
+"""A component is there if this many times its first sample exceeds that of both."""
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """What the reduction gives for n pixels, all codes int64 of shape (n,).
+
+    Parameters
+    ----------
+    tau_mean, tau_short, tau_long : ndarray
+        Lifetimes in steps of the program; 0 where there is none.
+    fraction : ndarray
+        Amplitude fraction of the short component in steps of ``2**-15``; 0 where there is no amplitude.
+    has_short, has_long : ndarray of bool
+        Whether a component is there.
+    """
+
+    tau_mean: NDArray[np.int64]
+    tau_short: NDArray[np.int64]
+    tau_long: NDArray[np.int64]
+    fraction: NDArray[np.int64]
+    has_short: NDArray[np.bool_]
+    has_long: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """The table that turns the ratio of area to first sample into a lifetime.
+
+    Parameters
+    ----------
+    n_gates : int
+        Number of gates.
+    tau_codes : ndarray of int64, shape (8 n_gates + 1,)
+        Lifetime at ratios of 0, 1/8, 2/8, … gates; linear between them.
+    tau_fraction_bits : int
+        A lifetime's code is in steps of ``2**-tau_fraction_bits`` ns.
+    """
+
+    n_gates: int
+    tau_codes: NDArray[np.int64]
+    tau_fraction_bits: int
+
+    def __post_init__(self) -> None:
+        codes = self.tau_codes
+        if codes.shape != (n_knots(self.n_gates),):
+            raise InputError(
+                f"the table of lifetimes has shape {codes.shape}, not ({n_knots(self.n_gates)},)"
+            )
+        if codes.min() < 0 or codes.max() >= 2**TAU_BITS or (np.diff(codes) < 0).any():
+            raise InputError(f"the table of lifetimes must rise from 0 to at most {2**TAU_BITS - 1}")
+
+    @classmethod
+    def of_axis(cls, axis: TimeAxis, /) -> "Reduction":
+        """Return the table of an axis: :func:`~seq2seqlite.decay.lifetimes_from_sfd` in fixed point."""
+        taus = tau_from_area_ratio(np.arange(n_knots(axis.n_gates)) / 2**KNOT_BITS, axis=axis)
+        bits = int(np.floor(np.log2((2**TAU_BITS - 1) / taus.max())))
+        return cls(axis.n_gates, np.rint(taus * 2.0**bits).astype(np.int64), bits)
+
+    @property
+    def tau_step_ns(self) -> float:
+        """Value of a lifetime's lowest bit, in ns."""
+        return 2.0**-self.tau_fraction_bits
+
+    def reduce(self, sfd_codes: ArrayLike, /) -> Reduced:
+        """Return the lifetimes of SFDs.
+
+        Parameters
+        ----------
+        sfd_codes : array_like of int, shape (n, 3, n_gates)
+            Codes of total, short, long.
+
+        Returns
+        -------
+        Reduced
+            Codes.
+        """
+        components = np.asarray(sfd_codes, np.int64)[:, 1:]
+        first = np.maximum(components[..., 0], 0)
+        # Twice the trapezoid rule's area: whole.
+        area = 2 * components.sum(axis=-1) - components[..., 0] - components[..., -1]
+        both = first.sum(axis=-1)
+        present = first * SHARE > both[:, None]
+        tau = np.where(present, self._tau(area, first), 0)
+        fraction = (first[:, 0] << FRACTION_BITS) // np.maximum(both, 1)
+        whole = 1 << FRACTION_BITS
+        mean = fraction * tau[:, 0] + (whole - fraction) * tau[:, 1]
+        mean = np.where(both > 0, (mean + whole // 2) >> FRACTION_BITS, 0)
+        return Reduced(mean, tau[:, 0], tau[:, 1], fraction, present[:, 0], present[:, 1])
+
+    def _tau(self, area: NDArray[np.int64], first: NDArray[np.int64]) -> NDArray[np.int64]:
+        ratio = (np.maximum(area, 0) << RATIO_BITS) // np.maximum(2 * first, 1)
+        between = RATIO_BITS - KNOT_BITS
+        last = len(self.tau_codes) - 1
+        knot = np.minimum(ratio >> between, last)
+        here, there = self.tau_codes[knot], self.tau_codes[np.minimum(knot + 1, last)]
+        part = ratio & ((1 << between) - 1)
+        return np.asarray(here + (((there - here) * part + (1 << (between - 1))) >> between))
+
+    def to_ns(self, codes: ArrayLike, /) -> NDArray[Any]:
+        """Return lifetimes in ns; NaN for 0, which says that there is none."""
+        values = np.asarray(codes)
+        return np.where(values > 0, values * self.tau_step_ns, np.nan)
+
+
+def n_knots(n_gates: int, /) -> int:
+    """Return the number of knots of the table: the ratio of a sampled decay lies below ``n_gates``."""
+    return n_gates * 2**KNOT_BITS + 1

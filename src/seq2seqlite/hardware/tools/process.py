@@ -1,0 +1,250 @@
+"""Running a tool: with a log, a time limit, a heartbeat, and errors of one line."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import BinaryIO
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["Heartbeat", "ToolError", "ToolRun", "run_tool", "run_tools"]
+
+Heartbeat = Callable[[str, float, str], None]
+"""Called every second with the tool's name, the seconds that it has run, and the last line of its log."""
+
+POLL_S = 0.02
+HEARTBEAT_S = 1.0
+TAIL_BYTES = 1 << 20  # of a log: where the reason of a failure is looked for
+# «error» as a word before a colon, as compilers, Verilator, Yosys and nextpnr write it; not a signal's name.
+ERROR_LINE = re.compile(r"(?:^|[\s%])(?:fatal )?error(?:-\w+)?:\s", re.IGNORECASE)
+
+
+class ToolError(InputError):
+    """A tool that is missing, failed or ran out of time; its text is one line."""
+
+
+@dataclass(frozen=True)
+class ToolRun:
+    """What a run of a tool took.
+
+    Parameters
+    ----------
+    seconds : float
+        Time by the clock.
+    peak_memory_bytes : int
+        Most memory that one of its processes held.
+    log : pathlib.Path
+        All that it said.
+    """
+
+    seconds: float
+    peak_memory_bytes: int
+    log: Path
+
+
+def run_tool(
+    name: str,
+    command: Sequence[str | os.PathLike[str]],
+    /,
+    *,
+    log: Path,
+    time_limit_s: float,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    heartbeat: Heartbeat | None = None,
+) -> ToolRun:
+    r"""Run one command of a tool; see :func:`run_tools`.
+
+    Examples
+    --------
+    >>> import sys, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     log = Path(folder) / "log.txt"
+    ...     run = run_tool("Python", [sys.executable, "-c", "print(1)"], log=log, time_limit_s=60)
+    ...     log.read_text()
+    '1\n'
+    """
+    return run_tools(
+        name,
+        [command],
+        log=log,
+        time_limit_s=time_limit_s,
+        cwd=cwd,
+        environment=environment,
+        heartbeat=heartbeat,
+    )
+
+
+def run_tools(
+    name: str,
+    commands: Sequence[Sequence[str | os.PathLike[str]]],
+    /,
+    *,
+    log: Path,
+    time_limit_s: float,
+    jobs: int = 1,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    heartbeat: Heartbeat | None = None,
+) -> ToolRun:
+    """Run commands of a tool, several at a time, and wait for all.
+
+    Parameters
+    ----------
+    name : str
+        What an error calls the tool.
+    commands : sequence of command lines
+        What to run; no shell is used.
+    log : pathlib.Path
+        File that takes all that they say; written anew.
+    time_limit_s : float
+        Limit for all together, in seconds.
+    jobs : int
+        How many run at a time.
+    cwd : pathlib.Path, optional
+        Folder that they run in.
+    environment : mapping of str, optional
+        Variables besides those of this process.
+    heartbeat : callable, optional
+        Called every second.
+
+    Returns
+    -------
+    ToolRun
+
+    Raises
+    ------
+    ToolError
+        If a command is missing, fails, or the time is up. All its processes have ended then, as they have
+        after Ctrl-C.
+    """
+    started = time.monotonic()
+    waiting, running, peak = list(commands), _Running(), 0
+    next_beat = started + HEARTBEAT_S
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with _interrupted_by_sigterm(), log.open("wb") as output:
+        try:
+            while waiting or running.processes:
+                while waiting and len(running.processes) < jobs:
+                    running.start(name, waiting.pop(0), output, cwd=cwd, environment=environment)
+                for process, memory in running.ended():
+                    peak = max(peak, memory)
+                    if process.returncode:
+                        raise ToolError(_failure(name, process.returncode, log))
+                now = time.monotonic()
+                if now - started > time_limit_s:
+                    raise ToolError(
+                        f"{name} ran longer than time_limit_s={time_limit_s:g}; raise the limit or choose a "
+                        f"smaller design (log: {log})"
+                    )
+                if heartbeat is not None and now >= next_beat:
+                    heartbeat(name, now - started, _last_line(log))
+                    next_beat = now + HEARTBEAT_S
+                time.sleep(POLL_S if running.processes else 0)
+        finally:
+            running.kill()
+    return ToolRun(time.monotonic() - started, peak, log)
+
+
+class _Running:
+    """Processes that run, each the head of a group of its own, so that what they start ends with them."""
+
+    def __init__(self) -> None:
+        self.processes: list[subprocess.Popen[bytes]] = []
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | os.PathLike[str]],
+        output: BinaryIO,
+        *,
+        cwd: Path | None,
+        environment: Mapping[str, str] | None,
+    ) -> None:
+        try:
+            process = subprocess.Popen(
+                [os.fspath(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env={**os.environ, **(environment or {})},
+                start_new_session=True,
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ToolError(
+                f"cannot start {name} ({os.fspath(command[0])}): {reason}; "
+                "run: pip install 'seq2seqlite[hardware]'"
+            ) from error
+        self.processes.append(process)
+
+    def ended(self) -> list[tuple[subprocess.Popen[bytes], int]]:
+        """Return the processes that have ended since the last call, with the bytes that each held."""
+        found = []
+        for process in list(self.processes):
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                self.processes.remove(process)
+                found.append((process, usage.ru_maxrss * 1024))
+        return found
+
+    def kill(self) -> None:
+        for process in self.processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        self.processes.clear()
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Generator[None]:
+    """Make SIGTERM end this process by an exception, so that a tool of hours does not stay behind."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not the main thread, which alone may set handlers
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _failure(name: str, code: int, log: Path) -> str:
+    line = _reason(log)
+    said = f": {line}" if line else ""
+    if code == -signal.SIGKILL:
+        return f"{name} was killed, as the system does when memory runs out; free memory{said} (log: {log})"
+    if code < 0:
+        return f"{name} crashed with {signal.Signals(-code).name}{said} (log: {log})"
+    return f"{name} failed with exit code {code}{said} (log: {log})"
+
+
+def _reason(log: Path) -> str:
+    """Return the first line of a log that says error, or else its last."""
+    lines = _tail(log)
+    return next((line for line in lines if ERROR_LINE.search(line)), lines[-1] if lines else "")
+
+
+def _last_line(log: Path) -> str:
+    lines = _tail(log, 4096)
+    return lines[-1] if lines else ""
+
+
+def _tail(log: Path, n_bytes: int = TAIL_BYTES) -> list[str]:
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - n_bytes))
+        text = file.read().decode(errors="replace")
+    return [line.strip() for line in text.splitlines() if line.strip()]

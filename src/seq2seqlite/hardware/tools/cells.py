@@ -1,0 +1,151 @@
+"""What the cells of a netlist take of a device: one table a family."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["FAMILIES", "Family", "Resources", "cells_of_stat", "resources_of_cells"]
+
+Family = Literal["xc7", "ecp5"]
+FAMILIES: tuple[Family, ...] = ("xc7", "ecp5")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a netlist takes of a device.
+
+    Parameters
+    ----------
+    lut : int
+        LUTs in all, those of memories, shift registers and (ECP5) carry chains included.
+    ff : int
+        Flip-flops outside of DSP and RAM blocks.
+    dsp : float
+        DSP blocks: DSP48E1, or MULT18X18D (a MULT9X9D is half of one).
+    bram36 : float
+        Block RAM in units of 36 kbit: a RAMB18E1 and a DP16KD are half of one.
+    dp16k : int
+        ECP5's own block RAMs of 18 kbit; 0 elsewhere.
+    lutram : int
+        LUTs that are memory, with what writes to them; part of ``lut``.
+    srl : int
+        LUTs that are shift registers; part of ``lut``.
+    carry : int
+        Carry cells: CARRY4 of four bits, CCU2C of two.
+    """
+
+    lut: int
+    ff: int
+    dsp: float
+    bram36: float
+    dp16k: int
+    lutram: int
+    srl: int
+    carry: int
+
+
+LOGIC_LUTS: Mapping[Family, Mapping[str, int]] = {
+    # Yosys leaves inverters as INV; Vivado absorbs most of them, which is not counted on.
+    "xc7": {**{f"LUT{n}": 1 for n in range(1, 7)}, "INV": 1},
+    # Every carry bit takes the LUT beside it. PFUMX and L6MUX21 are multiplexers that slices have anyway.
+    "ecp5": {"LUT4": 1, "INV": 1, "CCU2C": 2},
+}
+LUT_RAMS: Mapping[Family, Mapping[str, int]] = {
+    # UG474, table «Distributed RAM configuration».
+    "xc7": {
+        "RAM32X1S": 1,
+        "RAM32X1D": 2,
+        "RAM64X1S": 1,
+        "RAM64X1D": 2,
+        "RAM128X1S": 2,
+        "RAM128X1D": 4,
+        "RAM256X1S": 4,
+        "RAM32M": 4,
+        "RAM64M": 4,
+    },
+    # Four LUTs hold the bits, and the write port takes two of a third slice: nextpnr's own count.
+    "ecp5": {"TRELLIS_DPR16X4": 6},
+}
+SHIFT_REGISTERS: Mapping[Family, tuple[str, ...]] = {"xc7": ("SRL16E", "SRLC16E", "SRLC32E"), "ecp5": ()}
+FLIP_FLOPS: Mapping[Family, tuple[str, ...]] = {
+    # A latch takes the place of a flip-flop.
+    "xc7": (*(f"FD{kind}E{edge}" for kind in "RSCP" for edge in ("", "_1")), "LDCE", "LDPE"),
+    "ecp5": ("TRELLIS_FF",),
+}
+DSPS: Mapping[Family, Mapping[str, float]] = {
+    "xc7": {"DSP48E1": 1},
+    "ecp5": {"MULT18X18D": 1, "MULT9X9D": 0.5},
+}
+BLOCK_RAMS: Mapping[Family, Mapping[str, float]] = {
+    "xc7": {"RAMB36E1": 1, "RAMB18E1": 0.5},
+    "ecp5": {"DP16KD": 0.5},
+}
+CARRIES: Mapping[Family, str] = {"xc7": "CARRY4", "ecp5": "CCU2C"}
+
+
+def resources_of_cells(cells: Mapping[str, int], family: Family, /) -> Resources:
+    """Return what cells take of a device of a family.
+
+    Examples
+    --------
+    >>> found = resources_of_cells({"LUT6": 10, "RAM64M": 2, "SRL16E": 1, "RAMB18E1": 1, "FDRE": 3}, "xc7")
+    >>> found.lut, found.lutram, found.srl, found.bram36, found.ff
+    (19, 8, 1, 0.5, 3)
+    """
+
+    def total(weights: Mapping[str, float]) -> float:
+        return sum(cells.get(name, 0) * weight for name, weight in weights.items())
+
+    lutram = int(total(LUT_RAMS[family]))
+    srl = sum(cells.get(name, 0) for name in SHIFT_REGISTERS[family])
+    return Resources(
+        lut=int(total(LOGIC_LUTS[family])) + lutram + srl,
+        ff=sum(cells.get(name, 0) for name in FLIP_FLOPS[family]),
+        dsp=total(DSPS[family]),
+        bram36=total(BLOCK_RAMS[family]),
+        dp16k=cells.get("DP16KD", 0),
+        lutram=lutram,
+        srl=srl,
+        carry=cells.get(CARRIES[family], 0),
+    )
+
+
+def cells_of_stat(stat: Path, top: str, /) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
+    """Return the cells of a netlist from what Yosys' ``stat -json`` wrote.
+
+    Parameters
+    ----------
+    stat : pathlib.Path
+        File.
+    top : str
+        Name of the top module.
+
+    Returns
+    -------
+    cells : dict of int
+        Number of each type, those of a module that is instantiated n times n times.
+    modules : dict of dict of int
+        The same of one instance of each module, what is in it included.
+    """
+    raw: dict[str, Any] = json.loads(stat.read_text())["modules"]
+    # Names from the source have a backslash as keys and none as types of cells.
+    local = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in raw.items()}
+    if top not in local:
+        raise InputError(f"the netlist has no module {top}; it has {', '.join(sorted(local))}")
+    modules: dict[str, dict[str, int]] = {}
+
+    def counted(name: str) -> Counter[str]:
+        if name not in modules:
+            total: Counter[str] = Counter()
+            for kind, number in local[name].items():
+                inside = counted(kind) if kind in local else Counter({kind: 1})
+                total.update({cell: number * each for cell, each in inside.items()})
+            modules[name] = dict(sorted(total.items()))
+        return Counter(modules[name])
+
+    return dict(sorted(counted(top).items())), modules

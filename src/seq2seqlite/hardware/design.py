@@ -1,0 +1,146 @@
+"""A design: one program, one target, so many engines, as Verilog."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.kernels import Kernels, build_kernels
+from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
+from seq2seqlite.integer import Program
+
+__all__ = ["Design", "DesignOptions", "make_design"]
+
+MAX_ENGINES = 64
+
+
+@dataclass(frozen=True)
+class DesignOptions:
+    """Choices for a design.
+
+    Parameters
+    ----------
+    engines : int
+        Engines side by side behind one stream.
+    lanes : int
+        Counts a beat of the input; 0 chooses the fewest that keep all engines busy.
+    result_width : int
+        Width of a beat of the output.
+    output : str
+        ``"lifetimes"``, reduced on the chip, or the raw ``"sfd"``.
+    """
+
+    engines: int = 1
+    lanes: int = 0
+    result_width: int = 32
+    output: Literal["lifetimes", "sfd"] = "lifetimes"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.engines <= MAX_ENGINES:
+            raise InputError(f"engines={self.engines} must be between 1 and {MAX_ENGINES}")
+        if self.lanes not in (0, *LANES):
+            raise InputError(
+                f"lanes={self.lanes}: a beat holds {', '.join(map(str, LANES))} counts of 16 bits; choose one of these"
+            )
+        if self.result_width not in RESULT_WIDTHS:
+            raise InputError(
+                f"result_width={self.result_width} must be one of {', '.join(map(str, RESULT_WIDTHS))}"
+            )
+        if self.output not in {"lifetimes", "sfd"}:
+            raise InputError(f"output={self.output!r} must be 'lifetimes' or 'sfd'")
+
+    @property
+    def input_lanes(self) -> int:
+        """Counts a beat: as many as the engines take in a clock, where nothing else is asked for."""
+        return self.lanes or min(lanes for lanes in (*LANES, MAX_ENGINES) if lanes >= min(self.engines, LANES[-1]))
+
+
+@dataclass(frozen=True)
+class Design:
+    """A design, not yet on disk.
+
+    Parameters
+    ----------
+    program : Program
+        What it computes.
+    target : Target
+        FPGA.
+    options : DesignOptions
+        Choices.
+    kernels : Kernels
+        Step kernels.
+    shape : Shape
+        Widths and lengths of the gateware.
+    verilog : mapping of str to str
+        Text by file name: ``top.v``, ``engine.v`` and the kernels.
+    """
+
+    program: Program
+    target: Target
+    options: DesignOptions
+    kernels: Kernels
+    shape: Shape
+    verilog: Mapping[str, str]
+
+    @property
+    def clocks_per_pixel(self) -> float:
+        """Clocks for a pixel in the long run: the slowest of engines, input and output."""
+        shape, options = self.shape, self.options
+        width = max(shape.payload_bits, options.result_width)
+        beats = width * shape.payloads / options.result_width if shape.output == "sfd" else 128 / options.result_width
+        return max(shape.n_gates / options.engines, shape.words, beats)
+
+    @property
+    def latency_clocks(self) -> int:
+        """Clocks from the start of a batch to its first result."""
+        from seq2seqlite.hardware.gateware.engine import Engine
+
+        return Engine.latency(self.shape)
+
+    def frames_per_second(self, *, clock_mhz: float, frame_pixels: int) -> float:
+        """Return the frames a second at a clock."""
+        return clock_mhz * 1e6 / (self.clocks_per_pixel * frame_pixels)
+
+
+def make_design(program: Program, target: Target, options: DesignOptions, /) -> Design:
+    """Return a design: kernels by da4ml, what surrounds them by Amaranth.
+
+    Parameters
+    ----------
+    program : Program
+        What it computes.
+    target : Target
+        FPGA.
+    options : DesignOptions
+        Choices.
+
+    Raises
+    ------
+    InputError
+        If the program has no such design.
+    """
+    kernels = build_kernels(program, target.style, raw_sfd=options.output == "sfd")
+    shape = Shape(program, kernels.encoder.latency, kernels.head.latency, options.input_lanes, options.output)
+    verilog = {f"{kernel.name}.v": kernel.verilog for kernel in kernels.all}
+    return Design(program, target, options, kernels, shape, verilog | _gateware(shape, options))
+
+
+def _gateware(shape: Shape, options: DesignOptions) -> dict[str, str]:
+    from amaranth.back import rtlil
+
+    from seq2seqlite.hardware.gateware.engine import Engine
+    from seq2seqlite.hardware.gateware.top import ENGINE, TOP, Top
+    from seq2seqlite.hardware.tools.yosys import verilog_from_rtlil
+
+    top = Top(shape, options.engines, options.result_width)
+    engine = verilog_from_rtlil(rtlil.convert(Engine(shape), name=ENGINE, emit_src=False))
+    return {
+        "engine.v": _kept(engine, ENGINE),
+        "top.v": verilog_from_rtlil(rtlil.convert(top, name=TOP, emit_src=False)),
+    }
+
+
+def _kept(verilog: str, module: str) -> str:
+    """Mark a module as one that synthesis must not dissolve: it is then done once for all its instances."""
+    return verilog.replace(f"\nmodule {module}(", f"\n(* keep_hierarchy *)\nmodule {module}(", 1)

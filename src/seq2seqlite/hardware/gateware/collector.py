@@ -1,0 +1,85 @@
+"""The back of a design: results of the engines in turn, numbered, framed, cut to the width of the bus."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+
+from seq2seqlite.hardware.gateware.shape import INDEX_BITS, RECORD_BITS, Shape
+from seq2seqlite.hardware.gateware.streams import beat
+
+__all__ = ["Collector"]
+
+
+class Collector(Component):
+    """Takes a pixel of each engine in turn, which is the order of the packets.
+
+    Parameters
+    ----------
+    shape : Shape
+        Widths and lengths.
+    engines : int
+        Number of engines.
+    result_width : int
+        Width of a beat of the output.
+    """
+
+    def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
+        self.shape_, self.engines, self.result_width = shape, engines, result_width
+        super().__init__(
+            {
+                "valid": In(engines),
+                "ready": Out(engines),
+                "payloads": In(engines * shape.payload_bits),
+                "frame_pixels": In(32),
+                "o": Out(stream.Signature(beat(result_width))),
+                "pixel": Out(1),  # a pixel was taken
+                "frame": Out(1),  # the last of a frame was
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+        """Return the turn-taking and the cutting."""
+        m = Module()
+        shape = self.shape_
+        engine, index = Signal(range(max(self.engines, 2))), Signal(INDEX_BITS)
+        part = Signal(range(max(shape.payloads, 2)))
+        full, last = Signal(), Signal()
+        width = max(self._item_bits, self.result_width)
+        item, left = Signal(width), Signal(range(width // self.result_width + 1))
+        payload = Signal(shape.payload_bits)
+        m.d.comb += payload.eq(self.payloads.word_select(engine, shape.payload_bits))
+        takes = Signal()
+        # A new one enters in the clock in which the last beat of the old one leaves.
+        free = ~full | (self.o.ready & (left == 1))
+        m.d.comb += [
+            takes.eq(self.valid.bit_select(engine, 1) & free),
+            self.ready.bit_select(engine, 1).eq(free),
+            self.o.valid.eq(full),
+            self.o.payload.data.eq(item[: self.result_width]),
+            self.o.payload.last.eq(last & (left == 1)),
+        ]
+        ends_pixel = takes & (part == shape.payloads - 1)
+        ends_frame = ends_pixel & (self.frame_pixels != 0) & (index + 1 == self.frame_pixels)
+        with m.If(self.o.ready & full):
+            m.d.sync += [item.eq(item >> self.result_width), left.eq(left - 1)]
+            with m.If(left == 1):
+                m.d.sync += full.eq(0)
+        with m.If(takes):
+            m.d.sync += [
+                full.eq(1),
+                item.eq(payload if shape.output == "sfd" else Cat(payload, index)),
+                left.eq(width // self.result_width),
+                last.eq(ends_frame),
+                part.eq(Mux(ends_pixel, 0, part + 1)),
+            ]
+        with m.If(ends_pixel):
+            m.d.sync += [
+                index.eq(Mux(ends_frame, 0, index + 1)),
+                engine.eq(Mux(engine == self.engines - 1, 0, engine + 1)),
+            ]
+        m.d.comb += [self.pixel.eq(ends_pixel), self.frame.eq(ends_frame)]
+        return m
+
+    @property
+    def _item_bits(self) -> int:
+        return self.shape_.sfd_word_bits if self.shape_.output == "sfd" else RECORD_BITS

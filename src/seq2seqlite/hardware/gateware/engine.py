@@ -1,0 +1,149 @@
+"""One engine: a pixel every ``n_gates`` clocks, from packets' beats to results."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import stream
+from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.wiring import Component, In, Out
+
+from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.normaliser import Normaliser
+from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer
+from seq2seqlite.hardware.gateware.receiver import facts_layout
+from seq2seqlite.hardware.gateware.reducer import Reducer, info_layout
+from seq2seqlite.hardware.gateware.rings import Rings
+from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.gateware.sink import SfdSink, SumSink
+
+__all__ = ["Engine"]
+
+
+class Engine(Component):
+    """Buffer, normaliser, rings, reduction.
+
+    Parameters
+    ----------
+    shape : Shape
+        Widths and lengths.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape_ = shape
+        super().__init__(
+            {
+                "room": Out(1),
+                "allocate": In(1),
+                "write": In(1),
+                "data": In(shape.beat_bits),
+                "word": In(range(shape.words)),
+                "done": In(1),
+                "facts": In(facts_layout(shape)),
+                "flush": In(1),
+                "o": Out(stream.Signature(shape.payload_bits)),
+            }
+        )
+
+    @staticmethod
+    def latency(shape: Shape) -> int:
+        """Return the clocks from a batch's start to its first pixel's result."""
+        front = PixelBuffer.LATENCY + Normaliser.latency(shape)
+        return front + 2 * shape.n_gates * shape.slots + shape.head_latency + Reducer.clocks(shape)
+
+    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+        """Return the parts in the order of the data."""
+        m = Module()
+        shape = self.shape_
+        m.submodules.buffer = buffer = PixelBuffer(shape)
+        m.submodules.normaliser = normaliser = Normaliser(shape)
+        m.submodules.rings = rings = Rings(shape)
+        for name in ("allocate", "write", "data", "word", "done", "facts", "flush"):
+            m.d.comb += getattr(buffer, name).eq(getattr(self, name))
+        m.d.comb += [
+            self.room.eq(buffer.room),
+            normaliser.count.eq(buffer.count),
+            normaliser.baseline.eq(buffer.baseline),
+            normaliser.divisor.eq(buffer.divisor),
+            rings.code.eq(normaliser.code),
+        ]
+        lead = PixelBuffer.LATENCY + Normaliser.latency(shape)
+        m.d.comb += [
+            rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
+            rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
+        ]
+        infos = self._remember(m)
+        leaves = self._sums(m, rings, infos) if shape.output == "lifetimes" else self._sfd(m, rings, infos)
+        # A batch starts only if its results will have room: the rings cannot wait.
+        promised = Signal(range(shape.capacity + 1))
+        m.d.sync += promised.eq(promised + Mux(buffer.start, buffer.pixels, 0) - leaves)
+        m.d.comb += buffer.credit.eq(promised <= shape.capacity - shape.slots)
+        return m
+
+    def _remember(self, m: Module) -> SyncFIFOBuffered:
+        """Return what is known of the pixels between the packets and their results, in order."""
+        layout = info_layout()
+        # Those in the buffer and those whose results are promised.
+        depth = 2 * self.shape_.slots + self.shape_.capacity
+        m.submodules.infos = infos = SyncFIFOBuffered(width=layout.size, depth=depth)
+        info = Signal(layout)
+        m.d.comb += [
+            info.photons.eq(self.facts.photons),
+            info.dark.eq(self.facts.dark),
+            info.malformed.eq(self.facts.malformed),
+            infos.w_en.eq(self.done),
+            infos.w_data.eq(info),
+        ]
+        return infos
+
+    def _sums(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:
+        """Reduce to lifetimes, by as many reducers in turn as keep up with the rings."""
+        shape = self.shape_
+        m.submodules.sink = sink = SumSink(shape)
+        self._connect_sink(m, rings, sink)
+        n_reducers = -(-Reducer.clocks(shape) // shape.n_gates)
+        reducers = [Reducer(shape) for _ in range(n_reducers)]
+        to, of = Signal(range(max(n_reducers, 2))), Signal(range(max(n_reducers, 2)))
+        leaves, taken = Signal(), Signal()
+        for index, reducer in enumerate(reducers):
+            m.submodules[f"reducer_{index}"] = reducer
+            m.d.comb += [
+                reducer.i.valid.eq(sink.o.valid & infos.r_rdy & (to == index)),
+                reducer.i.payload.sums.eq(sink.o.payload),
+                reducer.i.payload.info.eq(infos.r_data),
+            ]
+            with m.If(to == index):
+                m.d.comb += leaves.eq(reducer.i.valid & reducer.i.ready)
+            with m.If(of == index):
+                m.d.comb += [
+                    self.o.valid.eq(reducer.o.valid),
+                    self.o.payload.eq(reducer.o.payload),
+                    reducer.o.ready.eq(self.o.ready),
+                ]
+        m.d.comb += [sink.o.ready.eq(leaves), infos.r_en.eq(leaves), taken.eq(self.o.valid & self.o.ready)]
+        with m.If(leaves):
+            m.d.sync += to.eq(Mux(to == n_reducers - 1, 0, to + 1))
+        with m.If(taken):
+            m.d.sync += of.eq(Mux(of == n_reducers - 1, 0, of + 1))
+        return leaves
+
+    def _sfd(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:
+        """Give the SFD itself."""
+        m.submodules.sink = sink = SfdSink(self.shape_)
+        self._connect_sink(m, rings, sink)
+        leaves = Signal()
+        m.d.comb += [
+            sink.info.valid.eq(infos.r_rdy),
+            sink.info.payload.eq(infos.r_data),
+            infos.r_en.eq(sink.info.ready),
+            leaves.eq(sink.info.ready),
+            self.o.valid.eq(sink.o.valid),
+            self.o.payload.eq(sink.o.payload),
+            sink.o.ready.eq(self.o.ready),
+        ]
+        return leaves
+
+    def _connect_sink(self, m: Module, rings: Rings, sink: SumSink | SfdSink) -> None:
+        m.d.comb += [
+            sink.start.eq(rings.sink_start),
+            sink.pixels.eq(rings.sink_pixels),
+            sink.codes.eq(rings.outputs),
+            rings.sink_ends.eq(sink.ends),
+        ]

@@ -1,0 +1,195 @@
+"""Areas and first samples to lifetimes: the program's reduction, one pixel at a time."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
+
+from seq2seqlite.hardware.gateware.arithmetic import SerialDivider, SerialMultiplier, times_constant
+from seq2seqlite.hardware.gateware.shape import PHOTON_BITS, Shape
+from seq2seqlite.integer import FRACTION_BITS, KNOT_BITS, RATIO_BITS, SHARE, TAU_BITS
+
+__all__ = ["Reducer", "info_layout", "sums_layout"]
+
+PART_BITS = RATIO_BITS - KNOT_BITS
+SHORT, LONG, FRACTION = range(3)
+
+
+def sums_layout(shape: Shape, /) -> data.StructLayout:
+    """Return what the sink adds up for a pixel."""
+    area = signed(shape.area_bits) if shape.program.formats.output.signed else shape.area_bits
+    return data.StructLayout(
+        {
+            "area_short": area,
+            "area_long": area,
+            "first_short": shape.first_bits,
+            "first_long": shape.first_bits,
+        }
+    )
+
+
+def info_layout() -> data.StructLayout:
+    """Return what is known of a pixel beside its decay."""
+    return data.StructLayout({"photons": PHOTON_BITS, "dark": 1, "malformed": 1})
+
+
+class Reducer(Component):
+    """Three divisions, two look-ups and the mean of a pixel, one after another.
+
+    Parameters
+    ----------
+    shape : Shape
+        Widths.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape_ = shape
+        numerator_bits = max(shape.area_bits + RATIO_BITS - 1, shape.first_bits + FRACTION_BITS)
+        self._divider = SerialDivider(numerator_bits, shape.first_bits + 1, shape.quotient_bits)
+        self._multiplier = SerialMultiplier(TAU_BITS + 1, FRACTION_BITS + 1)
+        codes = [int(code) for code in shape.program.reduction.tau_codes]
+        # One more: the knot behind the last.
+        self._table = Memory(shape=TAU_BITS, depth=len(codes) + 1, init=[*codes, codes[-1]])
+        pixel = data.StructLayout({"sums": sums_layout(shape), "info": info_layout()})
+        super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(shape.payload_bits))})
+
+    @staticmethod
+    def clocks(shape: Shape) -> int:
+        """Return the clocks that a pixel takes at the most, its delivery included."""
+        return 3 * (shape.quotient_bits + 2) + FRACTION_BITS + 8
+
+    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+        """Return the two machines: one divides, the other makes lifetimes of ratios."""
+        m = Module()
+        m.submodules.divider, m.submodules.multiplier = self._divider, self._multiplier
+        m.submodules.table = self._table
+        pixel = Signal(self.i.payload.shape(), reset_less=True)
+        task, fraction = Signal(2), Signal(FRACTION_BITS + 1, reset_less=True)
+        mean_starts = Signal()
+        self._operands(m, pixel.sums, task)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.i.ready.eq(1)
+                m.d.sync += [pixel.eq(self.i.payload), task.eq(SHORT)]
+                with m.If(self.i.valid):
+                    m.next = "START"
+            with m.State("START"):
+                m.d.comb += self._divider.start.eq(1)
+                m.next = "DIVIDE"
+            with m.State("DIVIDE"), m.If(self._divider.done):
+                m.d.sync += task.eq(task + 1)
+                m.next = "START"
+                with m.If(task == FRACTION):
+                    m.d.sync += fraction.eq(self._divider.quotient)
+                    m.next = "AVERAGE"
+            # The look-ups are shorter than a division: both lifetimes are there.
+            with m.State("AVERAGE"):
+                m.d.comb += mean_starts.eq(1)
+                m.next = "MULTIPLY"
+            with m.State("MULTIPLY"), m.If(self._multiplier.done):
+                m.next = "DELIVER"
+            with m.State("DELIVER"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.next = "IDLE"
+        has = self._components(m, pixel)
+        tau = self._look_up(m, task, has, mean_starts, fraction)
+        self._deliver(m, pixel.info, fraction, tau, has)
+        return m
+
+    def _operands(self, m: Module, sums: Value, task: Value) -> None:
+        shape = self.shape_
+        first = Mux(task == SHORT, sums.first_short, sums.first_long)
+        area = Mux(task == SHORT, sums.area_short, sums.area_long)
+        if shape.program.formats.output.signed:
+            area = Mux(area < 0, 0, area)[: shape.area_bits]
+        with m.If(task == FRACTION):
+            m.d.comb += [
+                self._divider.numerator.eq(sums.first_short << FRACTION_BITS),
+                self._divider.divisor.eq(sums.first_short + sums.first_long),
+            ]
+        with m.Else():
+            # Twice the area over twice the first sample.
+            m.d.comb += [
+                self._divider.numerator.eq(area << (RATIO_BITS - 1)),
+                self._divider.divisor.eq(first),
+            ]
+
+    def _components(self, m: Module, pixel: Value) -> Signal:
+        """Return which components are there, short lowest."""
+        sums, has = pixel.sums, Signal(2)
+        both = sums.first_short + sums.first_long
+        lit = ~(pixel.info.dark | pixel.info.malformed)
+        m.d.sync += has.eq(
+            Cat(*((times_constant(first, SHARE) > both) & lit for first in (sums.first_short, sums.first_long)))
+        )
+        return has
+
+    def _look_up(
+        self, m: Module, task: Value, has: Signal, mean_starts: Value, fraction: Value
+    ) -> tuple[Signal, Signal]:
+        """Return the lifetimes of both components, each a while after its division."""
+        divider, multiplier, last = self._divider, self._multiplier, self.shape_.last_knot
+        table = self._table.read_port()
+        knot, part = Signal(range(last + 2)), Signal(PART_BITS, reset_less=True)
+        here, which = Signal(TAU_BITS, reset_less=True), Signal()
+        tau = Signal(TAU_BITS, name="tau_short"), Signal(TAU_BITS, name="tau_long")
+        ratio_knot = divider.quotient[PART_BITS:]
+        m.d.comb += [
+            table.addr.eq(knot),
+            multiplier.a.eq(table.data - here),
+            multiplier.b.eq(part),
+            multiplier.b_used.eq(PART_BITS),
+        ]
+        with m.FSM(name="look_up"):
+            with m.State("IDLE"), m.If(divider.done & (task != FRACTION)):
+                m.d.sync += [
+                    knot.eq(Mux(divider.overflow | (ratio_knot >= last), last, ratio_knot)),
+                    part.eq(divider.quotient[:PART_BITS]),
+                    which.eq(task == LONG),
+                ]
+                m.next = "HERE"
+            with m.State("HERE"):
+                m.d.sync += knot.eq(knot + 1)
+                m.next = "THERE"
+            with m.State("THERE"):
+                m.d.sync += here.eq(table.data)
+                m.next = "BETWEEN"
+            with m.State("BETWEEN"):
+                m.d.comb += multiplier.start.eq(1)
+                m.next = "MULTIPLY"
+            with m.State("MULTIPLY"), m.If(multiplier.done):
+                found = here + multiplier.high + multiplier.low[-1]
+                for index, component in enumerate(tau):
+                    with m.If(which == index):
+                        m.d.sync += component.eq(Mux(has[index], found, 0))
+                m.next = "IDLE"
+        # fraction short + (1 - fraction) long = long + fraction (short - long)
+        with m.If(mean_starts):
+            m.d.comb += [
+                multiplier.start.eq(1),
+                multiplier.a.eq(tau[SHORT] - tau[LONG]),
+                multiplier.b.eq(fraction),
+                multiplier.b_used.eq(FRACTION_BITS + 1),
+            ]
+        return tau
+
+    def _deliver(
+        self, m: Module, info: Value, fraction: Value, tau: tuple[Signal, Signal], has: Signal
+    ) -> None:
+        multiplier = self._multiplier
+        product = Cat(multiplier.low[FRACTION_BITS:], multiplier.high).as_signed()
+        mean, lit = Signal(TAU_BITS), has.any()
+        m.d.comb += [
+            mean.eq(tau[LONG] + product + multiplier.low[FRACTION_BITS - 1]),
+            self.o.payload.eq(
+                Cat(
+                    Mux(lit, mean, 0),
+                    tau[SHORT],
+                    tau[LONG],
+                    Mux(lit, fraction, 0),
+                    info.photons,
+                    Cat(lit, has, info.dark, info.malformed),
+                )
+            ),
+        ]

@@ -1,0 +1,53 @@
+"""Where a ring stands: which slot, which gate."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+__all__ = ["Sequencer"]
+
+
+class Sequencer(Component):
+    """Counts the slots and gates of one batch, from the clock after ``start`` on.
+
+    Parameters
+    ----------
+    slots, n_gates : int
+        Lengths.
+    """
+
+    def __init__(self, slots: int, n_gates: int) -> None:
+        self.slots, self.n_gates = slots, n_gates
+        super().__init__(
+            {
+                "start": In(1),
+                "run": Out(1),
+                "slot": Out(range(slots)),
+                "first": Out(1),  # gate
+                "last": Out(1),  # gate
+                "wraps": Out(1),  # the slot is the last
+                "ends": Out(1),  # the last clock
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+        """Return the counters."""
+        m = Module()
+        gate = Signal(range(self.n_gates))
+        m.d.comb += [
+            self.wraps.eq(self.slot == self.slots - 1),
+            self.ends.eq(self.run & self.wraps & self.last),
+        ]
+        with m.If(self.start):
+            m.d.sync += [self.run.eq(1), self.slot.eq(0), gate.eq(0), self.first.eq(1), self.last.eq(0)]
+        with m.Elif(self.ends):
+            m.d.sync += [self.run.eq(0), self.slot.eq(0), self.first.eq(0), self.last.eq(0)]
+        with m.Elif(self.run & self.wraps):
+            m.d.sync += [
+                self.slot.eq(0),
+                gate.eq(gate + 1),
+                self.first.eq(0),
+                self.last.eq(gate == self.n_gates - 2),
+            ]
+        with m.Elif(self.run):
+            m.d.sync += self.slot.eq(self.slot + 1)
+        return m

@@ -1,0 +1,132 @@
+"""A whole design: registers, receiver, engines, collector, and the ports of docs/spec/hardware.md."""
+
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Instance, Module, ResetInserter, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from seq2seqlite.hardware.gateware.collector import Collector
+from seq2seqlite.hardware.gateware.receiver import Receiver
+from seq2seqlite.hardware.gateware.registers import Registers, axi_lite
+from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.gateware.streams import RegisterSlice, beat
+
+__all__ = ["ENGINE", "TOP", "Top"]
+
+TOP = "seq2seqlite_top"
+ENGINE = "engine"
+
+
+class Top(Component):
+    """Connects ``engines`` instances of one engine module to one stream.
+
+    Parameters
+    ----------
+    shape : Shape
+        Widths and lengths.
+    engines : int
+        Number of engines.
+    result_width : int
+        Width of a beat of the output.
+    """
+
+    def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
+        self.shape_, self.engines, self.result_width = shape, engines, result_width
+        super().__init__(
+            {
+                "aclk": In(1),
+                "aresetn": In(1),
+                "s_axis_tdata": In(shape.beat_bits),
+                "s_axis_tvalid": In(1),
+                "s_axis_tready": Out(1),
+                "s_axis_tlast": In(1),
+                "m_axis_tdata": Out(result_width),
+                "m_axis_tvalid": Out(1),
+                "m_axis_tready": In(1),
+                "m_axis_tlast": Out(1),
+                **{f"s_axil_{name}": member for name, member in axi_lite().items()},
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+        """Return the parts in the order of the data."""
+        m = Module()
+        m.domains.sync = domain = ClockDomain()
+        m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(~self.aresetn)]
+        shape = self.shape_
+        m.submodules.registers = registers = Registers(shape.program, self.engines)
+        for name, member_of in axi_lite().items():
+            port, member = getattr(self, f"s_axil_{name}"), getattr(registers, name)
+            m.d.comb += port.eq(member) if member_of.flow is Out else member.eq(port)
+        # What arrives and what is offered outlive a soft reset.
+        m.submodules.input = arriving = RegisterSlice(beat(shape.beat_bits))
+        m.submodules.output = leaving = RegisterSlice(beat(self.result_width))
+        m.submodules.receiver = receiver = Receiver(shape, self.engines)
+        collector = Collector(shape, self.engines, self.result_width)
+        m.submodules.collector = ResetInserter(registers.reset)(collector)
+        self._ports(m, arriving, leaving)
+        m.d.comb += [
+            receiver.i.valid.eq(arriving.o.valid),
+            receiver.i.payload.eq(arriving.o.payload),
+            arriving.o.ready.eq(receiver.i.ready),
+            receiver.reset.eq(registers.quiet),
+            receiver.frame_pixels.eq(registers.frame_pixels),
+            receiver.min_photons.eq(registers.min_photons),
+            receiver.flush_clocks.eq(registers.flush_clocks),
+            collector.frame_pixels.eq(registers.frame_pixels),
+            leaving.i.valid.eq(collector.o.valid & ~registers.quiet),
+            leaving.i.payload.eq(collector.o.payload),
+            collector.o.ready.eq(leaving.i.ready),
+        ]
+        self._engines(m, registers, receiver, collector)
+        self._events(m, registers, receiver, collector)
+        return m
+
+    def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice) -> None:
+        m.d.comb += [
+            arriving.i.valid.eq(self.s_axis_tvalid),
+            arriving.i.payload.data.eq(self.s_axis_tdata),
+            arriving.i.payload.last.eq(self.s_axis_tlast),
+            self.s_axis_tready.eq(arriving.i.ready),
+            self.m_axis_tvalid.eq(leaving.o.valid),
+            self.m_axis_tdata.eq(leaving.o.payload.data),
+            self.m_axis_tlast.eq(leaving.o.payload.last),
+            leaving.o.ready.eq(self.m_axis_tready),
+        ]
+
+    def _engines(self, m: Module, registers: Registers, receiver: Receiver, collector: Collector) -> None:
+        """Instances, not submodules: identical engines are one module, synthesised once."""
+        size = self.shape_.payload_bits
+        for index in range(self.engines):
+            reset = Signal(name=f"reset_{index}", init=1)
+            m.d.sync += reset.eq(registers.reset)
+            inputs = {f"i_{name}": getattr(receiver, name) for name in ("data", "word", "facts", "flush")}
+            bits = {f"i_{name}": getattr(receiver, name)[index] for name in ("allocate", "write", "done")}
+            m.submodules[f"engine_{index}"] = Instance(
+                ENGINE,
+                i_clk=ClockSignal(),
+                i_rst=reset,
+                **inputs,
+                **bits,
+                i_o__ready=collector.ready[index],
+                o_room=receiver.room[index],
+                o_o__valid=collector.valid[index],
+                o_o__payload=collector.payloads[index * size : (index + 1) * size],
+            )
+
+    def _events(self, m: Module, registers: Registers, receiver: Receiver, collector: Collector) -> None:
+        """Events in the order of the counters' addresses."""
+        done, dark = receiver.done.any(), receiver.facts.dark & ~receiver.facts.malformed
+        stalled_in = self.s_axis_tvalid & ~self.s_axis_tready
+        stalled_out = self.m_axis_tvalid & ~self.m_axis_tready
+        events = Cat(
+            done,
+            collector.pixel,
+            receiver.short,
+            receiver.long,
+            done & dark,
+            stalled_in,
+            stalled_out,
+            collector.frame,
+        )
+        later = Signal(len(events))
+        m.d.sync += later.eq(events)
+        m.d.comb += registers.events.eq(later)

@@ -1,0 +1,89 @@
+"""The FPGAs that designs are made for: what they have, and how kernels are best built on them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.kernels import KernelStyle
+
+__all__ = ["LANES", "RESULT_WIDTHS", "TARGETS", "Target", "find_target"]
+
+LANES = (1, 2, 4, 8, 16)
+"""Counts a beat of the input that a design can be built for."""
+RESULT_WIDTHS = (32, 64, 128)
+"""Widths of a beat of the output that a design can be built for."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """An FPGA.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line.
+    family : str
+        ``"xc7"`` (Xilinx 7 series) or ``"ecp5"`` (Lattice ECP5).
+    part : str
+        What its maker's tools call it.
+    lut, ff, dsp : int
+        Look-up tables (of six inputs on xc7, four on ECP5), flip-flops, multiplier blocks.
+    bram36 : float
+        Block memory in units of 36 kbit; an ECP5 block has half of that.
+    clock_mhz : float
+        Clock that frames a second are stated for. On ECP5 place and route measures what a design reaches; for
+        xc7 there is no such tool here, and the clock is an assumption.
+    """
+
+    name: str
+    family: Literal["xc7", "ecp5"]
+    part: str
+    lut: int
+    ff: int
+    dsp: int
+    bram36: float
+    clock_mhz: float
+
+    @property
+    def style(self) -> KernelStyle:
+        """How kernels are built for it."""
+        return STYLES[self.family]
+
+
+STYLES = {
+    "xc7": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
+    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3),
+}
+
+TARGETS = {
+    target.name: target
+    for target in (
+        # DS180 and DS182 of AMD.
+        Target("xc7k410t", "xc7", "xc7k410tffg900-1", 254_200, 508_400, 1540, 795, 200.0),
+        Target("xc7k325t", "xc7", "xc7k325tffg900-1", 203_800, 407_600, 840, 445, 200.0),
+        Target("xc7a200t", "xc7", "xc7a200tfbg676-1", 134_600, 269_200, 740, 365, 150.0),
+        Target("xc7a100t", "xc7", "xc7a100tcsg324-1", 63_400, 126_800, 240, 135, 150.0),
+        # FPGA-DS-02012 of Lattice.
+        Target("ecp5-85f", "ecp5", "LFE5U-85F-6BG381C", 83_640, 83_640, 156, 104, 120.0),
+        Target("ecp5-45f", "ecp5", "LFE5U-45F-6BG381C", 43_848, 43_848, 72, 54, 120.0),
+        Target("ecp5-25f", "ecp5", "LFE5U-25F-6BG381C", 24_288, 24_288, 28, 28, 120.0),
+    )
+}
+
+
+def find_target(name: str, /) -> Target:
+    """Return a target by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+
+    Examples
+    --------
+    >>> find_target("xc7k410t").lut
+    254200
+    """
+    if name not in TARGETS:
+        raise InputError(f"target {name!r} is unknown; choose one of {', '.join(TARGETS)}")
+    return TARGETS[name]

@@ -1,0 +1,225 @@
+"""A program's three kernels as graphs: exactly the arithmetic of :mod:`seq2seqlite.integer.interpreter`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.kernels.graph import Graph
+from seq2seqlite.hardware.kernels.sums import Term, matrix_product
+from seq2seqlite.integer import Affine, Program
+from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum, update_sum
+from seq2seqlite.models import ActivationFormats, Format
+
+__all__ = ["Multipliers", "head_graph", "step_graph"]
+
+Codes = NDArray[np.int64]
+
+Multipliers = Literal["dsp", "shift-add"]
+"""How two variables are multiplied: in a DSP block, or by a row of AND gates a bit and adders."""
+
+
+def step_graph(program: Program, part: Literal["encoder", "decoder"], multipliers: Multipliers, /) -> Graph:
+    """Return the graph of one step.
+
+    Parameters
+    ----------
+    program : Program
+        Program; its write-back must be ``round``.
+    part : str
+        ``"encoder"`` or ``"decoder"``.
+    multipliers : str
+        ``"dsp"`` or ``"shift-add"``.
+
+    Returns
+    -------
+    Graph
+        Inputs: state codes, then the encoder's input code. Outputs: new state codes.
+
+    Raises
+    ------
+    InputError
+        If the program keeps what the rounding of its state loses.
+    """
+    formats, units = program.formats, program.units
+    if formats.write_back != "round":
+        raise InputError(
+            f"program {program.name} writes its state back by {formats.write_back!r}; "
+            "kernels are built for 'round' alone: compress the model with write_back = 'round'"
+        )
+    gru, graph = getattr(program, part), Graph()
+    state = _inputs(graph, "h", formats.state, units)
+    x = _inputs(graph, "x", formats.input, gru.n_inputs)
+    gates, candidate = slice(0, 2 * units), slice(2 * units, None)
+    fg, fc = gate_sum(gru, formats), candidate_sum(gru, formats)
+    rows = [
+        (state, _scaled(gru.recurrent, fg - formats.state.fraction_bits)[:, gates]),
+        (x, _scaled(gru.kernel, fg - formats.input.fraction_bits)[:, gates]),
+    ]
+    # The hard sigmoid, clip(x / 2 + 1 / 2), is a constant more and another binary point.
+    bias = _scaled(gru.bias, fg)[0, gates] + (1 << fg)
+    gate = _activations(graph, rows, bias, fg + 1 - formats.gate.fraction_bits, formats.gate)
+    update, reset = gate[:units], gate[units:]
+    below = formats.gate.fraction_bits + formats.state.fraction_bits - formats.product.fraction_bits
+    product = [
+        graph.clip(
+            _rounded(graph, _product(graph, h, r, multipliers), below),
+            formats.product.fraction_bits,
+            signed=True,
+        )
+        for h, r in zip(state, reset, strict=True)
+    ]
+    rows = [
+        (product, _scaled(gru.recurrent, fc - formats.product.fraction_bits)[:, candidate]),
+        (x, _scaled(gru.kernel, fc - formats.input.fraction_bits)[:, candidate]),
+    ]
+    bias = _scaled(gru.bias, fc)[0, candidate]
+    new = _activations(graph, rows, bias, fc - formats.candidate.fraction_bits, formats.candidate)
+    graph.outputs = [
+        _written_back(graph, formats, values, multipliers) for values in zip(state, update, new, strict=True)
+    ]
+    for name, nodes in (("z", update), ("r", reset), ("p", product), ("c", new), ("s", graph.outputs)):
+        _name(graph, name, nodes)
+    return graph.without_dead()
+
+
+def head_graph(program: Program, channels: Sequence[int], /) -> Graph:
+    """Return the graph of the head.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+    channels : sequence of int
+        Outputs wanted, in this order: 0 total, 1 short, 2 long.
+
+    Returns
+    -------
+    Graph
+        Inputs: state codes. Outputs: codes of the channels.
+    """
+    graph, fmt, fraction = Graph(), program.formats.output, head_sum(program)
+    state = _inputs(graph, "h", program.formats.state, program.units)
+    wanted = list(channels)
+    kernel = _scaled(program.head_kernel, fraction - program.formats.state.fraction_bits)[:, wanted]
+    bias = _scaled(program.head_bias, fraction)[0, wanted]
+    graph.outputs = _activations(graph, [(state, kernel)], bias, fraction - fmt.fraction_bits, fmt)
+    _name(graph, "y", graph.outputs)
+    return graph.without_dead()
+
+
+def _inputs(graph: Graph, name: str, fmt: Format, count: int) -> list[int]:
+    nodes = [graph.input(fmt.low_code, fmt.high_code) for _ in range(count)]
+    _name(graph, name, nodes)
+    return nodes
+
+
+def _name(graph: Graph, name: str, nodes: Sequence[int]) -> None:
+    graph.names.update({node: f"{name}{k}" for k, node in enumerate(nodes) if node not in graph.names})
+
+
+def _scaled(affine: Affine, fraction: int) -> Codes:
+    if not affine.codes.size:
+        return affine.codes
+    return np.asarray(affine.codes << (fraction - affine.format.fraction_bits))
+
+
+def _activations(
+    graph: Graph, rows: Sequence[tuple[list[int], Codes]], bias: Codes, below: int, fmt: Format
+) -> list[int]:
+    """Return ``saturated(shifted(sum + bias, below), fmt)`` of each column."""
+    operands = [node for nodes, _ in rows for node in nodes]
+    matrix = np.concatenate([matrix for _, matrix in rows])
+    # What the ranges show to be a number is a part of the bias.
+    known = np.array([graph.nodes[i].low == graph.nodes[i].high for i in operands])
+    bias = bias + np.array([graph.nodes[i].low for i in operands])[known] @ matrix[known]
+    terms = matrix_product(
+        graph, [i for i, number in zip(operands, known, strict=True) if not number], matrix[~known]
+    )
+    bits = fmt.integer_bits + fmt.fraction_bits
+    half = 1 << (below - 1) if below > 0 else 0
+    sums = (_floored(graph, term, int(b) + half, below) for term, b in zip(terms, bias, strict=True))
+    return [graph.clip(total, bits, signed=fmt.signed) for total in sums]
+
+
+def _floored(graph: Graph, term: Term, constant: int, below: int) -> int:
+    """Return ``(term + constant) >> below``, or ``<< -below``."""
+    if below < 0:
+        return _floored(graph, replace(term, shift=term.shift - below), constant << -below, 0)
+    if term.node is None:
+        return graph.constant(constant >> below)
+    # Where the term has zeros, the constant's bits meet nothing that they could carry into.
+    free = min(term.shift, below)
+    shift, below, constant = term.shift - free, below - free, constant >> free
+    added = graph.constant(constant)
+    if term.negative:
+        total = graph.add(added, term.node, (0, shift), subtract=True)
+    elif constant or shift:
+        total = graph.add(term.node, added, (shift, 0))
+    else:
+        total = term.node
+    return graph.bits(total, below)
+
+
+def _rounded(graph: Graph, node: int, below: int) -> int:
+    """Return a value divided by ``2**below``, to the nearest, ties upwards: the bit below is the carry."""
+    if below <= 0:
+        return graph.add(node, graph.constant(0), (-below, 0)) if below else node
+    carry = graph.bits(node, below - 1, keep=1)
+    low, high = (end + (1 << (below - 1)) >> below for end in (graph.nodes[node].low, graph.nodes[node].high))
+    return graph.add(graph.bits(node, below), graph.constant(0), carry=carry, reach=(low, high))
+
+
+def _product(graph: Graph, a: int, factor: int, multipliers: Multipliers) -> int:
+    """Return a value times an unsigned one."""
+    if multipliers == "dsp":
+        return graph.multiply(a, factor)
+    low, high = graph.nodes[a].low, graph.nodes[a].high
+    rows = [(graph.mask(a, graph.bits(factor, k, keep=1)), k) for k in range(graph.nodes[factor].width)]
+    largest = [1 << k for _, k in rows]
+    while len(rows) > 1:
+        pairs = [rows[i : i + 2] for i in range(0, len(rows), 2)]
+        weights = [largest[i : i + 2] for i in range(0, len(rows), 2)]
+        largest = [sum(pair) for pair in weights]
+        rows = [
+            pair[0]
+            if len(pair) == 1
+            else (
+                graph.add(
+                    pair[0][0],
+                    pair[1][0],
+                    (0, pair[1][1] - pair[0][1]),
+                    reach=(min(low, 0) * (most >> pair[0][1]), max(high, 0) * (most >> pair[0][1])),
+                ),
+                pair[0][1],
+            )
+            for pair, most in zip(pairs, largest, strict=True)
+        ]
+    return rows[0][0]
+
+
+def _written_back(
+    graph: Graph, formats: ActivationFormats, values: tuple[int, int, int], multipliers: Multipliers
+) -> int:
+    """Return the new state, ``c + z (h - c)`` on the state's grid, of the values h, z and c."""
+    h, z, c = values
+    fraction, fmt = update_sum(formats), formats.state
+    grid = fraction - formats.gate.fraction_bits
+    below = fraction - fmt.fraction_bits
+    to_h, to_c = grid - fmt.fraction_bits, grid - formats.candidate.fraction_bits
+    moved = _product(graph, graph.add(h, c, (to_h, to_c), subtract=True), z, multipliers)
+    base = to_c + formats.gate.fraction_bits  # of the candidate in the product's grid
+    # Between candidate and old state, and so in their format: sums of ranges would not show it.
+    widest = max(fmt.high_code << to_h, formats.candidate.high_code << to_c) << formats.gate.fraction_bits
+    half = 1 << (below - 1)
+    reach = (-widest + half >> below, widest + half >> below)
+    if base == below:
+        carry = graph.bits(moved, below - 1, keep=1)
+        new = graph.add(c, graph.bits(moved, below), carry=carry, reach=reach)
+    else:
+        wide = graph.add(moved, c, (0, base), reach=(-widest, widest))
+        new = _rounded(graph, wide, below)
+    return graph.clip(new, fmt.fraction_bits, signed=True)

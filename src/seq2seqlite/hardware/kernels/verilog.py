@@ -1,0 +1,242 @@
+"""A scheduled graph as one flat Verilog module."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
+from seq2seqlite.hardware.kernels.schedule import Schedule
+
+__all__ = ["verilog"]
+
+
+def verilog(
+    name: str,
+    graph: Graph,
+    schedule: Schedule,
+    /,
+    *,
+    input_bits: Sequence[int],
+    output_bits: int,
+    copies: int,
+) -> str:
+    """Return the text of a kernel.
+
+    Parameters
+    ----------
+    name : str
+        The module's name.
+    graph : Graph
+        What it computes.
+    schedule : Schedule
+        When.
+    input_bits : sequence of int
+        Width of each input in ``d``, lowest first.
+    output_bits : int
+        Width of each output in ``q``.
+    copies : int
+        Registers that share the loads of an input.
+
+    Returns
+    -------
+    str
+        Equal for equal arguments.
+    """
+    return "\n".join(_Module(graph, schedule, copies).text(name, input_bits, output_bits)) + "\n"
+
+
+class _Module:
+    """Names of a graph's values in each stage, and the lines that compute them."""
+
+    def __init__(self, graph: Graph, schedule: Schedule, copies: int) -> None:
+        self.graph, self.schedule = graph, schedule
+        self.copy_of = _shared_out(graph, schedule, copies)
+        self.copies: dict[int, list[int]] = {i: [0] for i in graph.inputs}
+        for (operand, _), copy in sorted(self.copy_of.items()):
+            if copy not in self.copies[operand]:
+                self.copies[operand].append(copy)
+
+    def text(self, name: str, input_bits: Sequence[int], output_bits: int) -> Iterator[str]:
+        graph, schedule = self.graph, self.schedule
+        n = len(graph.outputs) * output_bits
+        yield f"module {name} (input clk, input [{sum(input_bits) - 1}:0] d, output [{n - 1}:0] q);"
+        yield "  // Sums lose bits where they are rounded, and a code that no weight needs is not looked at."
+        yield "  // verilator lint_off UNUSEDSIGNAL"
+        yield from self._inputs(input_bits)
+        for stage in range(1, schedule.stages + 1):
+            yield f"\n  // stage {stage}"
+            for i, node in enumerate(graph.nodes):
+                if schedule.stage[i] == stage and node.kind is not Kind.INPUT:
+                    yield from self._node(i, node)
+            yield from self._registers(stage)
+        yield ""
+        for k, i in enumerate(graph.outputs):
+            bits = _span(self._value(i, schedule.stages + 1), 0, 0, output_bits)
+            yield f"  assign q[{(k + 1) * output_bits - 1}:{k * output_bits}] = {bits};"
+        yield "  // verilator lint_on UNUSEDSIGNAL"
+        yield "endmodule"
+
+    def _inputs(self, input_bits: Sequence[int]) -> Iterator[str]:
+        first = 0
+        yield "\n  // what comes in; copies share the loads: keep prevents that synthesis makes one of them"
+        for i, bits in zip(self.graph.inputs, input_bits, strict=True):
+            node = self.graph.nodes[i]
+            if self.schedule.last[i] > 1 or any(operand == i for operand, _ in self.copy_of):
+                for copy in self.copies[i]:
+                    register = self._name(i, 1, copy)
+                    attribute = "(* keep *) " if len(self.copies[i]) > 1 else ""
+                    yield f"  {attribute}reg [{node.width - 1}:0] {register};"
+                    value = f"d[{first + node.width - 1}:{first}]"
+                    yield f"  {attribute}always @(posedge clk) {register} <= {value};"
+            first += bits
+
+    def _registers(self, stage: int) -> Iterator[str]:
+        moves = []
+        for i, node in enumerate(self.graph.nodes):
+            if self.schedule.stage[i] <= stage < self.schedule.last[i] and node.kind is not Kind.CONSTANT:
+                new = self._name(i, stage + 1)
+                yield f"  reg [{node.width - 1}:0] {new};"
+                moves.append(f"    {new} <= {self._name(i, stage)};")
+        if moves:
+            yield "  always @(posedge clk) begin"
+            yield from moves
+            yield "  end"
+
+    def _name(self, i: int, stage: int, copy: int = 0) -> str:
+        base = self.graph.names.get(i, f"n{i}")
+        if self.graph.nodes[i].kind is Kind.INPUT and stage == 1:
+            return f"{base}_c{copy}" if copy else base
+        return base if stage == self.schedule.stage[i] else f"{base}_at{stage}"
+
+    def _value(self, i: int, stage: int, user: int | None = None) -> "_Value":
+        node = self.graph.nodes[i]
+        copy = self.copy_of.get((i, user), 0) if user is not None else 0
+        return _Value(node, self._name(i, stage, copy))
+
+    def _node(self, i: int, node: Node) -> Iterator[str]:
+        name, width = self._name(i, self.schedule.stage[i]), node.width
+        operands = [self._value(operand, self.schedule.stage[i], i) for operand in node.operands]
+        head = f"  wire [{width - 1}:0] {name} = "
+        if node.kind is Kind.ADD:
+            yield from _addition(head, name, node, operands)
+        elif node.kind is Kind.MULTIPLY:
+            yield from _product(head, operands)
+        else:
+            yield head + _expression(node, operands) + ";"
+
+
+class _Value:
+    """A node's value in some stage."""
+
+    def __init__(self, node: Node, name: str) -> None:
+        self.node, self.name = node, name
+
+    def bits(self, low: int, high: int) -> str:
+        """Return bits ``low`` to ``high - 1``, all of which the value has."""
+        if self.node.kind is Kind.CONSTANT:
+            size = high - low
+            return f"{size}'d{(self.node.low >> low) & ((1 << size) - 1)}"
+        if low == 0 and high == self.node.width:
+            return self.name
+        return f"{self.name}[{low}]" if high == low + 1 else f"{self.name}[{high - 1}:{low}]"
+
+
+def _shared_out(graph: Graph, schedule: Schedule, copies: int) -> Mapping[tuple[int, int | None], int]:
+    """Return which copy of an input each node of the first stage takes: neighbours take the same."""
+    users = [
+        i
+        for i, node in enumerate(graph.nodes)
+        if schedule.stage[i] == 1 and any(graph.nodes[o].kind is Kind.INPUT for o in node.operands)
+    ]
+    return {
+        (operand, user): rank * copies // len(users)
+        for rank, user in enumerate(users)
+        for operand in graph.nodes[user].operands
+        if graph.nodes[operand].kind is Kind.INPUT
+    }
+
+
+def _span(value: _Value, shift: int, low: int, high: int) -> str:
+    """Return bits ``low`` to ``high - 1`` of ``value << shift``, which goes on with its sign for ever."""
+    parts = []
+    top = shift + value.node.width
+    if value.node.kind is Kind.CONSTANT:
+        return f"{high - low}'d{((value.node.low << shift) >> low) & ((1 << (high - low)) - 1)}"
+    if high > top:
+        n = high - max(low, top)
+        sign = value.bits(value.node.width - 1, value.node.width)
+        parts.append((f"{{{n}{{{sign}}}}}" if n > 1 else sign) if value.node.signed else f"{n}'d0")
+    if low < top and high > shift:
+        parts.append(value.bits(max(low, shift) - shift, min(high, top) - shift))
+    if low < shift:
+        parts.append(f"{min(shift, high) - low}'d0")
+    return parts[0] if len(parts) == 1 else f"{{{', '.join(parts)}}}"
+
+
+def _addition(head: str, name: str, node: Node, operands: Sequence[_Value]) -> Iterator[str]:
+    a, b, *carry = operands
+    width, start = node.width, node.overlap
+    first, second = _span(a, node.shifts[0], start, width), _span(b, node.shifts[1], start, width)
+    lower = 1 if not node.subtract and node.shifts[0] > node.shifts[1] else 0
+    low = f"{{{{}}, {_span(operands[lower], node.shifts[lower], 0, start)}}}" if start else "{}"
+    if carry:
+        # The carry at both lowest bits is the carry into the next: synthesis makes no second adder of it.
+        bit = carry[0].bits(0, 1)
+        yield f"  wire [{width - start}:0] {name}_c = {{{first}, {bit}}} + {{{second}, {bit}}};"
+        total = f"{name}_c[{width - start}:1]"
+    elif start:
+        yield f"  wire [{width - start - 1}:0] {name}_h = {first} {'-' if node.subtract else '+'} {second};"
+        total = f"{name}_h"
+    else:
+        total = f"{first} {'-' if node.subtract else '+'} {second}"
+    yield head + low.replace("{}", total, 1) + ";"
+
+
+def _product(head: str, operands: Sequence[_Value]) -> Iterator[str]:
+    factors = [
+        f"$signed({value.bits(0, value.node.width)})"
+        if value.node.signed
+        else f"$signed({{1'b0, {value.bits(0, value.node.width)}}})"
+        for value in operands
+    ]
+    yield "  // verilator lint_off WIDTH"
+    yield f"{head}{' * '.join(factors)};"
+    yield "  // verilator lint_on WIDTH"
+
+
+def _expression(node: Node, operands: Sequence[_Value]) -> str:
+    a = operands[0]
+    if node.kind is Kind.BITS:
+        return _span(a, 0, node.shifts[0], node.shifts[0] + node.width)
+    if node.kind is Kind.MASK:
+        bit = operands[1].bits(0, 1)
+        return f"{_span(a, 0, 0, node.width)} & {{{node.width}{{{bit}}}}}"
+    if node.kind is Kind.CLIP:
+        return _clip(node, operands)
+    top = a.node.width - a.node.signed
+    upper = f"{a.bits(node.shifts[0], top)}" if top > node.shifts[0] else ""
+    if node.kind is Kind.ANY:
+        return f"|{upper}"
+    sign = a.bits(a.node.width - 1, a.node.width)
+    if node.kind is Kind.ABOVE:
+        return f"~{sign} & |{upper}"
+    lowest = f"~|{a.bits(0, node.shifts[0])}"  # the code that has no opposite
+    return f"{sign} & (~&{upper} | {lowest})" if upper else f"{sign} & {lowest}"
+
+
+def _clip(node: Node, operands: Sequence[_Value]) -> str:
+    low, above, below, *sign = operands
+    bits = node.shifts[0]
+    flags = [flag if flag.node.kind is not Kind.CONSTANT else None for flag in (above, below)]
+
+    def cut(first: int, last: int) -> str:
+        text = _span(low, 0, first, last)
+        if flags[0] is not None:
+            text = f"({text} | {{{last - first}{{{flags[0].bits(0, 1)}}}}})"
+        return text if flags[1] is None else f"{text} & ~{{{last - first}{{{flags[1].bits(0, 1)}}}}}"
+
+    if not sign:
+        return cut(0, min(bits, node.width))
+    lowest = " | ".join([_span(low, 0, 0, 1), *(flag.bits(0, 1) for flag in flags if flag is not None)])
+    parts = [sign[0].bits(0, 1)] if node.width > bits else []
+    if bits > 1:
+        parts.append(cut(1, min(bits, node.width)))
+    return f"{{{', '.join([*parts, lowest])}}}"

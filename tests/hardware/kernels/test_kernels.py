@@ -1,0 +1,171 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.kernels import KernelStyle, build_kernels
+from seq2seqlite.hardware.kernels.graph import Graph, evaluate
+from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
+from seq2seqlite.hardware.kernels.trace import head_graph, step_graph
+from seq2seqlite.hardware.tools.bits import pack_codes, unpack_codes
+from seq2seqlite.hardware.tools.kernel_simulation import run_kernel
+from seq2seqlite.integer import Affine, GruStep, head, load_program, step
+from seq2seqlite.models import ActivationFormats, Format
+
+pytest.importorskip("da4ml")
+
+N_RANDOM, N_STEPS = 8000, 4
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return load_program("seq2seqlite-tcspc-80mhz-tiny")
+
+
+def vectors(program, seed=0):
+    """Random state and input codes, the ends of their ranges, and states that the encoder does reach."""
+    random, formats, units = np.random.default_rng(seed), program.formats, program.units
+    low, high = formats.state.low_code, formats.state.high_code
+    state = random.integers(low, high + 1, (N_RANDOM, units))
+    ends = random.choice([low, high, 0, -1, 1], (N_RANDOM // 4, units))
+    reached = [np.zeros((N_RANDOM // N_STEPS, units), np.int64)]
+    for _ in range(N_STEPS - 1):
+        x = random.integers(0, formats.input.high_code + 1, (len(reached[0]), 1))
+        reached.append(step(program, "encoder", reached[-1], x))
+    state = np.concatenate([state, ends, *reached])
+    return state, random.integers(0, formats.input.high_code + 1, (len(state), 1))
+
+
+def odd_program(tiny, seed):
+    """A program whose formats all differ, with weights that reach every clip, and a column of zeros."""
+    random = np.random.default_rng(seed)
+    units = 3
+
+    def bits(low, high):
+        return int(random.integers(low, high + 1))
+
+    formats = ActivationFormats(
+        input=Format(False, 0, bits(3, 8)),
+        state=Format(True, 0, bits(3, 8)),
+        gate=Format(False, 0, bits(2, 9)),
+        candidate=Format(True, 0, bits(3, 9)),
+        product=Format(True, 0, bits(3, 9)),
+        output=Format(bool(random.integers(2)), bits(0, 1), bits(3, 9)),
+    )
+
+    def affine(rows, columns):
+        fmt = Format(True, bits(-1, 2), bits(2, 6))
+        codes = random.integers(fmt.low_code, fmt.high_code + 1, (rows, columns))
+        codes[random.random(codes.shape) < 0.3] = 0
+        codes[:, 0] = 0
+        return Affine(codes, fmt)
+
+    def gru(inputs):
+        return GruStep(affine(inputs, 3 * units), affine(units, 3 * units), affine(1, 3 * units))
+
+    return dataclasses.replace(
+        tiny,
+        formats=formats,
+        encoder=gru(1),
+        decoder=gru(0),
+        head_kernel=affine(units, 3),
+        head_bias=affine(1, 3),
+    )
+
+
+def expected(program, part, state, x, channels):
+    if part == "head":
+        return head(program, state)[:, list(channels)]
+    return step(program, part, state, x if part == "encoder" else None)
+
+
+def simulated(kernel, program, state, x, folder):
+    formats, file = program.formats, folder / f"{kernel.name}.v"
+    file.write_text(kernel.verilog)
+    encoder, is_head = kernel.name == "encoder_step", kernel.name == "head"
+    codes = np.concatenate([state, x], axis=1) if encoder else state
+    widths = [formats.state.bits] * program.units + [formats.input.bits] * encoder
+    words = run_kernel(
+        [file],
+        pack_codes(codes, widths),
+        module=kernel.name,
+        latency=kernel.latency,
+        in_bits=kernel.input_bits,
+        out_bits=kernel.output_bits,
+        out_dir=folder / kernel.name,
+    )
+    fmt = formats.output if is_head else formats.state
+    return unpack_codes(words, fmt.bits, count=kernel.output_bits // fmt.bits, signed=fmt.signed)
+
+
+@pytest.mark.parametrize("multipliers", ["dsp", "shift-add"])
+@pytest.mark.parametrize("seed", range(20))
+def test_graphs_of_odd_formats_compute_what_the_program_does(tiny, seed, multipliers):
+    program = odd_program(tiny, seed)
+    state, x = vectors(program, seed)
+    for part in ("encoder", "decoder"):
+        graph = step_graph(program, part, multipliers)
+        inputs = [*state.T, x[:, 0]] if part == "encoder" else [*state.T]
+        got = np.stack(evaluate(graph, inputs), axis=1)
+        np.testing.assert_array_equal(got, expected(program, part, state, x, ()))
+    got = np.stack(evaluate(head_graph(program, (2, 0)), [*state.T]), axis=1)
+    np.testing.assert_array_equal(got, head(program, state)[:, [2, 0]])
+
+
+@pytest.mark.parametrize(
+    ("seed", "style"),
+    [
+        (None, KernelStyle()),
+        (0, KernelStyle("dsp", levels_per_stage=1.0, copies=1, raw_sfd=True)),
+        (1, KernelStyle("shift-add", levels_per_stage=3.0, copies=2)),
+    ],
+)
+def test_verilog_computes_what_the_program_does(tiny, seed, style, tmp_path):
+    program = tiny if seed is None else odd_program(tiny, seed)
+    kernels = build_kernels(program, style)
+    state, x = vectors(program)
+    for part, kernel in vars(kernels).items():
+        got = simulated(kernel, program, state, x, tmp_path)
+        np.testing.assert_array_equal(got, expected(program, part, state, x, style.channels))
+
+
+def test_the_same_program_gives_the_same_bytes(tiny):
+    assert build_kernels(tiny, KernelStyle()) == build_kernels(tiny, KernelStyle())
+
+
+def test_a_longer_pipeline_has_the_same_result_and_more_registers(tiny):
+    graph = step_graph(tiny, "decoder", "dsp")
+    fewest = fewest_stages(graph, 2.0)
+    assert schedule(graph, 2.0, fewest + 3).register_bits > schedule(graph, 2.0, fewest).register_bits
+
+
+def test_nothing_is_scheduled_before_its_operands(tiny):
+    graph = step_graph(tiny, "encoder", "shift-add")
+    placed = schedule(graph, 1.0, fewest_stages(graph, 1.0))
+    for i, node in enumerate(graph.nodes):
+        for operand in node.operands:
+            assert (
+                placed.stage[operand] <= placed.stage[i] <= placed.last[operand] or not placed.stage[operand]
+            )
+
+
+def test_a_state_that_keeps_its_residue_is_refused(tiny):
+    formats = dataclasses.replace(tiny.formats, write_back="error-feedback", residual_bits=4)
+    program = dataclasses.replace(tiny, formats=formats)
+    with pytest.raises(InputError, match="kernels are built for 'round' alone"):
+        build_kernels(program, KernelStyle())
+
+
+def test_unknown_styles_are_refused():
+    with pytest.raises(InputError, match="choose dsp or shift-add"):
+        KernelStyle("lut")
+    with pytest.raises(InputError, match="levels_per_stage=0.5 must be 1 to 64"):
+        KernelStyle(levels_per_stage=0.5)
+
+
+def test_an_operation_is_there_once():
+    graph = Graph()
+    a, b = graph.input(-3, 3), graph.input(-3, 3)
+    assert graph.add(a, b, (0, 1)) == graph.add(a, b, (0, 1))
+    assert len(graph.nodes) == 3

@@ -107,9 +107,8 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
     Records
     """
     codes, lit = result.lifetimes, ~result.dark
-    flags = (
-        Flag.VALID * lit + Flag.HAS_SHORT * (codes.has_short & lit) + Flag.HAS_LONG * (codes.has_long & lit)
-    )
+    flags = np.where(lit, int(Flag.VALID), int(Flag.DARK))
+    flags += int(Flag.HAS_SHORT) * (codes.has_short & lit) + int(Flag.HAS_LONG) * (codes.has_long & lit)
     number = np.arange(first, first + len(lit))
     return Records(
         codes.tau_mean,

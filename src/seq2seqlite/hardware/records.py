@@ -107,8 +107,8 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
     Records
     """
     codes, lit = result.lifetimes, ~result.dark
-    flags = np.where(lit, int(Flag.VALID), int(Flag.DARK))
-    flags += int(Flag.HAS_SHORT) * (codes.has_short & lit) + int(Flag.HAS_LONG) * (codes.has_long & lit)
+    flags = np.where(result.dark, int(Flag.DARK), int(Flag.VALID))
+    flags += int(Flag.HAS_SHORT) * codes.has_short + int(Flag.HAS_LONG) * codes.has_long  # none of dark pixels
     number = np.arange(first, first + len(lit))
     return Records(
         codes.tau_mean,

@@ -38,7 +38,9 @@ class Kind(Enum):
     MASK = "mask"
     """The first operand where the second, a bit, is 1; otherwise 0."""
     MULTIPLY = "multiply"
-    """The product."""
+    """``a * b + (c << shifts[0])``: the sum is behind the multiplier, as in a DSP block."""
+    JOIN = "join"
+    """``(a << shifts[0]) + b``, whose bits do not meet: wires."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,9 @@ class Graph:
         reach: tuple[int, int] | None = None,
     ) -> int:
         """Return a sum or a difference; ``reach`` is its range where the caller knows it better."""
+        joined = self._joined(a, b, shifts)
+        if joined is not None and not subtract and carry is None:
+            return joined
         operands = (a, b) if carry is None else (a, b, carry)
         node = Node(Kind.ADD, operands, 0, 0, shifts, subtract)
         first, second = self.nodes[a], self.nodes[b]
@@ -164,11 +169,14 @@ class Graph:
         node = self.nodes[a]
         return self._added(Node(Kind.MASK, (a, bit), min(node.low, 0), max(node.high, 0)))
 
-    def multiply(self, a: int, b: int, /) -> int:
-        """Return a product."""
-        first, second = self.nodes[a], self.nodes[b]
+    def multiply(self, a: int, b: int, c: int, shift: int, /, *, reach: tuple[int, int] | None = None) -> int:
+        """Return ``a * b + (c << shift)``; ``reach`` is its range where the caller knows it better."""
+        first, second, third = self.nodes[a], self.nodes[b], self.nodes[c]
         ends = [x * y for x in (first.low, first.high) for y in (second.low, second.high)]
-        return self._added(Node(Kind.MULTIPLY, (a, b), min(ends), max(ends)))
+        low, high = min(ends) + (third.low << shift), max(ends) + (third.high << shift)
+        if reach is not None:
+            low, high = max(low, reach[0]), min(high, reach[1])
+        return self._added(Node(Kind.MULTIPLY, (a, b, c), low, high, (shift,)))
 
     def clip(self, a: int, bits: int, /, *, signed: bool) -> int:
         """Return a value cut off at ``2**bits - 1`` and, if signed, minus that, otherwise 0.
@@ -212,6 +220,16 @@ class Graph:
             {number[i]: name for i, name in self.names.items() if i in number},
             {node: i for i, node in enumerate(nodes) if node.kind is not Kind.INPUT},
         )
+
+    def _joined(self, a: int, b: int, shifts: tuple[int, int]) -> int | None:
+        """Return a sum that needs no adder, as the bits of one operand are all below those of the other."""
+        upper, lower = (a, b) if shifts[0] >= shifts[1] else (b, a)
+        above, below = self.nodes[upper], self.nodes[lower]
+        shift = abs(shifts[0] - shifts[1])
+        if min(shifts) or below.signed or below.width > shift:
+            return None
+        low, high = (above.low << shift) + below.low, (above.high << shift) + below.high
+        return self._added(Node(Kind.JOIN, (upper, lower), low, high, (shift,)))
 
     def _added(self, node: Node) -> int:
         found = self._known.get(node)
@@ -260,7 +278,11 @@ def _value(node: Node, operands: Sequence[Codes], graph: Graph) -> Codes:
         b = (-operands[1] if node.subtract else operands[1]) << node.shifts[1]
         carry = operands[2] << node.overlap if len(operands) > 2 else 0
         return np.asarray((a << node.shifts[0]) + b + carry)
-    if node.kind in {Kind.MASK, Kind.MULTIPLY}:
+    if node.kind is Kind.JOIN:
+        return np.asarray((a << node.shifts[0]) + operands[1])
+    if node.kind is Kind.MULTIPLY:
+        return np.asarray(a * operands[1] + (operands[2] << node.shifts[0]))
+    if node.kind is Kind.MASK:
         return a * operands[1]
     if node.kind is Kind.CLIP:
         return _clipped(node, operands)

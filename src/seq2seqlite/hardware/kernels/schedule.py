@@ -15,12 +15,16 @@ from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
 __all__ = ["Schedule", "fewest_stages", "schedule"]
 
 MULTIPLIER_REGISTERS = 2
-"""Registers behind a product, that a DSP block has inside: behind its multiplier and at its output."""
+"""Registers of a product, inside a DSP block: behind its multiplier, and behind the adder after it."""
+
+ADDED = 2
+"""Place among a product's operands of what is added behind it, a stage later."""
 
 DELAYS = {
     Kind.INPUT: 0.0,
     Kind.CONSTANT: 0.0,
     Kind.BITS: 0.0,
+    Kind.JOIN: 0.0,
     Kind.ADD: 1.0,
     Kind.ANY: 0.5,
     Kind.ABOVE: 0.5,
@@ -60,10 +64,12 @@ def fewest_stages(graph: Graph, levels_per_stage: float, /) -> int:
         _distances(graph, levels_per_stage).items(), key=lambda d: d[0][1]
     ):
         earliest[after] = max(earliest[after], earliest[before] + distance)
-    live = [earliest[i] for i, node in enumerate(graph.nodes) if node.kind is not Kind.CONSTANT]
-    # What is registered behind a multiplier counts where a product is an output itself.
-    ends = [earliest[i] + _registers(graph.nodes[i]) - 1 for i in graph.outputs]
-    return int(max([*live, *ends, 1]))
+    # Wires may lie behind the last register.
+    ends = [
+        earliest[i] + (_registers(node) or int(DELAYS.get(node.kind, 1.0) > 0)) - 1
+        for i, node in enumerate(graph.nodes)
+    ]
+    return int(max([*ends, 1]))
 
 
 def schedule(graph: Graph, levels_per_stage: float, stages: int, /) -> Schedule:
@@ -90,7 +96,7 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, /) -> Schedule:
     distances = _distances(graph, levels_per_stage)
     # Variables: stage of each node, then the stage in which it is needed last.
     pairs = [(before, after, distance) for (before, after), distance in distances.items()]
-    pairs += [(after, n + before, 0) for before, after in _edges(graph)]
+    pairs += [(after, n + before, later) for before, after, later in _edges(graph)]
     pairs += [(i, n + i, 0) for i in range(n)]
     before, after, distance = (np.array(column) for column in zip(*pairs, strict=True))
     rows = np.arange(len(pairs))
@@ -99,9 +105,12 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, /) -> Schedule:
         shape=(len(rows), 2 * n),
     )
     width = np.array([0 if node.kind is Kind.CONSTANT else node.width for node in graph.nodes], float)
-    bounds = np.tile([1.0, float(stages)], (2 * n, 1))
-    for i in graph.inputs:
-        bounds[i] = 1, 1
+    bounds = np.tile([1.0, float(stages + 1)], (2 * n, 1))
+    for i, node in enumerate(graph.nodes):
+        if node.kind is Kind.INPUT:
+            bounds[i] = 1, 1
+        elif DELAYS.get(node.kind, 1.0) > 0:
+            bounds[i] = 1, stages
     for i in graph.outputs:
         bounds[n + i] = stages + 1, stages + 1
     found = linprog(
@@ -115,11 +124,12 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, /) -> Schedule:
     return Schedule(stages, tuple(stage.tolist()), tuple(last.tolist()), int(((last - stage) * width).sum()))
 
 
-def _edges(graph: Graph) -> list[tuple[int, int]]:
+def _edges(graph: Graph) -> list[tuple[int, int, int]]:
+    """Return operand, user, and by how many stages later than the user's own it is still needed."""
     return [
-        (operand, i)
+        (operand, i, int(node.kind is Kind.MULTIPLY and place == ADDED))
         for i, node in enumerate(graph.nodes)
-        for operand in node.operands
+        for place, operand in enumerate(node.operands)
         if graph.nodes[operand].kind is not Kind.CONSTANT
     ]
 
@@ -136,11 +146,12 @@ def _distances(graph: Graph, levels_per_stage: float) -> dict[tuple[int, int], i
     for i, node in enumerate(graph.nodes):
         delay = min(DELAYS.get(node.kind, levels_per_stage), levels_per_stage)
         chain = {i: delay} if delay else {}
-        for operand in node.operands:
+        for place, operand in enumerate(node.operands):
             if graph.nodes[operand].kind is Kind.CONSTANT:
                 continue
-            least[operand, i] = _registers(graph.nodes[operand])
-            if least[operand, i]:
+            registers = _registers(graph.nodes[operand])
+            least[operand, i] = max(least.get((operand, i), 0), registers)
+            if registers or (node.kind is Kind.MULTIPLY and place == ADDED):
                 continue
             for first, so_far in chains[operand].items():
                 if so_far + delay > levels_per_stage + 1e-9:

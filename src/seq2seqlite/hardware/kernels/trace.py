@@ -1,7 +1,7 @@
 """A program's three kernels as graphs: exactly the arithmetic of :mod:`seq2seqlite.integer.interpreter`."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -63,15 +63,7 @@ def step_graph(program: Program, part: Literal["encoder", "decoder"], multiplier
     bias = _scaled(gru.bias, fg)[0, gates] + (1 << fg)
     gate = _activations(graph, rows, bias, fg + 1 - formats.gate.fraction_bits, formats.gate)
     update, reset = gate[:units], gate[units:]
-    below = formats.gate.fraction_bits + formats.state.fraction_bits - formats.product.fraction_bits
-    product = [
-        graph.clip(
-            _rounded(graph, _product(graph, h, r, multipliers), below),
-            formats.product.fraction_bits,
-            signed=True,
-        )
-        for h, r in zip(state, reset, strict=True)
-    ]
+    product = [_reset(graph, formats, values, multipliers) for values in zip(state, reset, strict=True)]
     rows = [
         (product, _scaled(gru.recurrent, fc - formats.product.fraction_bits)[:, candidate]),
         (x, _scaled(gru.kernel, fc - formats.input.fraction_bits)[:, candidate]),
@@ -173,32 +165,67 @@ def _rounded(graph: Graph, node: int, below: int) -> int:
     return graph.add(graph.bits(node, below), graph.constant(0), carry=carry, reach=(low, high))
 
 
+def _reset(
+    graph: Graph, formats: ActivationFormats, values: tuple[int, int], multipliers: Multipliers
+) -> int:
+    """Return reset gate times state on the product's grid, of the values h and r."""
+    h, r = values
+    below = formats.gate.fraction_bits + formats.state.fraction_bits - formats.product.fraction_bits
+    bits = formats.product.fraction_bits
+    if not 1 < below <= graph.nodes[r].width:
+        total = _rounded(graph, _product(graph, h, r, multipliers), below)
+    elif multipliers == "dsp":
+        total = graph.bits(graph.multiply(h, r, graph.constant(1), below - 1), below)
+    else:
+        total = graph.bits(_shift_add(graph, h, r, half=below - 1), below)
+    return graph.clip(total, bits, signed=True)
+
+
 def _product(graph: Graph, a: int, factor: int, multipliers: Multipliers) -> int:
     """Return a value times an unsigned one."""
     if multipliers == "dsp":
-        return graph.multiply(a, factor)
-    low, high = graph.nodes[a].low, graph.nodes[a].high
-    rows = [(graph.mask(a, graph.bits(factor, k, keep=1)), k) for k in range(graph.nodes[factor].width)]
-    largest = [1 << k for _, k in rows]
+        return graph.multiply(a, factor, graph.constant(0), 0)
+    return _shift_add(graph, a, factor, half=0)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A part of a product: ``node << shift``, of factors up to ``most``, and the half if it has it."""
+
+    node: int
+    shift: int
+    most: int
+    half: int = 0
+
+
+def _shift_add(graph: Graph, a: int, factor: int, *, half: int) -> int:
+    """Return a value times an unsigned one, plus ``2**half`` where ``half`` is one of its upper bits.
+
+    The value, or nothing, for each bit, and a tree of adders. One of them has its lowest bit at the half,
+    which is a carry there.
+    """
+    low, high = min(graph.nodes[a].low, 0), max(graph.nodes[a].high, 0)
+    rows = [
+        _Row(graph.mask(a, graph.bits(factor, k, keep=1)), k, 1 << k)
+        for k in range(graph.nodes[factor].width)
+    ]
     while len(rows) > 1:
-        pairs = [rows[i : i + 2] for i in range(0, len(rows), 2)]
-        weights = [largest[i : i + 2] for i in range(0, len(rows), 2)]
-        largest = [sum(pair) for pair in weights]
-        rows = [
-            pair[0]
-            if len(pair) == 1
-            else (
-                graph.add(
-                    pair[0][0],
-                    pair[1][0],
-                    (0, pair[1][1] - pair[0][1]),
-                    reach=(min(low, 0) * (most >> pair[0][1]), max(high, 0) * (most >> pair[0][1])),
-                ),
-                pair[0][1],
+        pairs, odd = list(zip(rows[::2], rows[1::2], strict=False)), rows[len(rows) // 2 * 2 :]
+        rows = []
+        for first, second in pairs:
+            k, carry = first.shift, second.shift == half
+            more = first.half + second.half + (carry << half)
+            most = first.most + second.most
+            node = graph.add(
+                first.node,
+                second.node,
+                (0, second.shift - k),
+                carry=graph.constant(1) if carry else None,
+                reach=((low * most + more) >> k, (high * most + more) >> k),
             )
-            for pair, most in zip(pairs, largest, strict=True)
-        ]
-    return rows[0][0]
+            rows.append(_Row(node, k, most, more))
+        rows += odd
+    return rows[0].node
 
 
 def _written_back(
@@ -210,16 +237,22 @@ def _written_back(
     grid = fraction - formats.gate.fraction_bits
     below = fraction - fmt.fraction_bits
     to_h, to_c = grid - fmt.fraction_bits, grid - formats.candidate.fraction_bits
-    moved = _product(graph, graph.add(h, c, (to_h, to_c), subtract=True), z, multipliers)
+    change = graph.add(h, c, (to_h, to_c), subtract=True)
     base = to_c + formats.gate.fraction_bits  # of the candidate in the product's grid
     # Between candidate and old state, and so in their format: sums of ranges would not show it.
     widest = max(fmt.high_code << to_h, formats.candidate.high_code << to_c) << formats.gate.fraction_bits
     half = 1 << (below - 1)
-    reach = (-widest + half >> below, widest + half >> below)
+    if multipliers == "dsp" and base >= below:
+        # The half is a bit below the candidate, and both are added in the DSP block.
+        added = graph.add(c, graph.constant(1), (base - below + 1, 0))
+        reach = (-widest + half, widest + half)
+        new = graph.bits(graph.multiply(change, z, added, below - 1, reach=reach), below)
+        return graph.clip(new, fmt.fraction_bits, signed=True)
+    moved = _product(graph, change, z, multipliers)
     if base == below:
         carry = graph.bits(moved, below - 1, keep=1)
+        reach = (-widest + half >> below, widest + half >> below)
         new = graph.add(c, graph.bits(moved, below), carry=carry, reach=reach)
     else:
-        wide = graph.add(moved, c, (0, base), reach=(-widest, widest))
-        new = _rounded(graph, wide, below)
+        new = _rounded(graph, graph.add(moved, c, (0, base), reach=(-widest, widest)), below)
     return graph.clip(new, fmt.fraction_bits, signed=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
-from seq2seqlite.hardware.kernels.schedule import Schedule
+from seq2seqlite.hardware.kernels.schedule import ADDED, Schedule
 
 __all__ = ["verilog"]
 
@@ -61,8 +61,12 @@ class _Module:
         yield "  // Sums lose bits where they are rounded, and a code that no weight needs is not looked at."
         yield "  // verilator lint_off UNUSEDSIGNAL"
         yield from self._inputs(input_bits)
-        for stage in range(1, schedule.stages + 1):
-            yield f"\n  // stage {stage}"
+        for stage in range(1, schedule.stages + 2):
+            yield (
+                f"\n  // stage {stage}"
+                if stage <= schedule.stages
+                else "\n  // wires behind the last register"
+            )
             for i, node in enumerate(graph.nodes):
                 if schedule.stage[i] == stage and node.kind is not Kind.INPUT:
                     yield from self._node(i, node)
@@ -94,11 +98,20 @@ class _Module:
             if self.schedule.stage[i] <= stage < self.schedule.last[i] and node.kind is not Kind.CONSTANT:
                 new = self._name(i, stage + 1)
                 yield f"  reg [{node.width - 1}:0] {new};"
-                moves.append(f"    {new} <= {self._name(i, stage)};")
+                moves.append(f"    {new} <= {self._name(i, stage)}{self._added(i, node, stage)};")
         if moves:
             yield "  always @(posedge clk) begin"
             yield from moves
             yield "  end"
+
+    def _added(self, i: int, node: Node, stage: int) -> str:
+        """Return what is added to a product on the way to its second register."""
+        if node.kind is not Kind.MULTIPLY or stage != self.schedule.stage[i] + 1:
+            return ""
+        operand = node.operands[ADDED]
+        if self.graph.nodes[operand].high == self.graph.nodes[operand].low == 0:
+            return ""
+        return f" + {_span(self._value(operand, stage), node.shifts[0], 0, node.width)}"
 
     def _name(self, i: int, stage: int, copy: int = 0) -> str:
         base = self.graph.names.get(i, f"n{i}")
@@ -118,7 +131,7 @@ class _Module:
         if node.kind is Kind.ADD:
             yield from _addition(head, name, node, operands)
         elif node.kind is Kind.MULTIPLY:
-            yield from _product(head, operands)
+            yield from _product(head, operands[:ADDED])
         else:
             yield head + _expression(node, operands) + ";"
 
@@ -206,6 +219,9 @@ def _expression(node: Node, operands: Sequence[_Value]) -> str:
     a = operands[0]
     if node.kind is Kind.BITS:
         return _span(a, 0, node.shifts[0], node.shifts[0] + node.width)
+    if node.kind is Kind.JOIN:
+        upper = _span(a, node.shifts[0], operands[1].node.width, node.width)
+        return f"{{{upper}, {operands[1].bits(0, operands[1].node.width)}}}"
     if node.kind is Kind.MASK:
         bit = operands[1].bits(0, 1)
         return f"{_span(a, 0, 0, node.width)} & {{{node.width}{{{bit}}}}}"

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -11,13 +11,15 @@ from typer.core import TyperGroup
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["COMMANDS", "app", "main"]
+__all__ = ["COMMANDS", "app", "lazy_group", "main"]
 
 COMMANDS = {
     "image": "Make lifetime maps of measurements.",
     "simulate": "Simulate decays of an instrument, with their truth and a manifest.",
     "train": "Train a network by a recipe, evaluate it on its reference set, and write model and card.",
     "compress": "Make a student: reduced, pruned, distilled, quantised, as a recipe says.",
+    "lower": "Write the integer program of a quantised student.",
+    "hardware": "Make, simulate, synthesise and place FPGA designs of a student.",
     "study": "Compare compression techniques on one instrument, and write the report.",
     "evaluate": "Measure a model against decays whose truth is known.",
     "models": "List the models that come with the package, with what their cards say.",
@@ -29,8 +31,10 @@ _EXTRA = {
     "jax": "train",
     "jaxlib": "train",
     "optax": "train",
-    "da4ml": "train",
-    "jinja2": "train",
+    "da4ml": "hardware",
+    "jinja2": "hardware",
+    "amaranth": "hardware",
+    "pyosys": "hardware",
     "hgq": "hgq",
     "keras": "hgq",
     "dask": "cluster",
@@ -38,34 +42,55 @@ _EXTRA = {
 }
 
 
-class _LazyGroup(TyperGroup):
-    """Lists the commands without importing them, and imports the one that runs."""
+def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) -> typer.Typer:
+    """Return a group of commands that are imported only when they run.
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
-        return (name, command, rest) if name is None else (name, _load(name), rest)
+    Parameters
+    ----------
+    commands : mapping of str to str
+        Name and help of each, in the order of the help.
+    package : str
+        Where they are: a command is the function, or group, of its name in the module of its name.
+    summary : str
+        Help of the group.
+    """
 
+    class LazyGroup(TyperGroup):
+        def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+            name, command, rest = super().resolve_command(ctx, args)
+            return (name, command, rest) if name is None else (name, _load(package, name), rest)
 
-app = typer.Typer(
-    cls=_LazyGroup,
-    help="Fluorescence lifetime maps with small recurrent networks.",
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
-@app.callback()
-def _group() -> None:
-    # Keeps the program a group of commands whatever their number.
-    return
+    group = typer.Typer(
+        cls=LazyGroup,
+        help=summary,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    # Keeps it a group whatever the number of its commands.
+    group.callback()(lambda: None)
+    for name, text in commands.items():
+        group.command(name, help=text)(_listed)
+    return group
 
 
 def _listed() -> None:
     """Stand in the list of commands for one that is imported when it runs."""
 
 
-for _name, _help in COMMANDS.items():
-    app.command(_name, help=_help)(_listed)
+def _load(package: str, name: str) -> Any:
+    """Return the command or group of a name."""
+    python_name = name.replace("-", "_")
+    found = getattr(import_module(f"{package}.{python_name}"), python_name)
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
+    loaded = typer.Typer(add_completion=False)
+    loaded.command(name)(found)
+    return typer.main.get_command(loaded)
+
+
+app = lazy_group(
+    COMMANDS, "seq2seqlite.cli", summary="Fluorescence lifetime maps with small recurrent networks."
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,14 +126,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
-
-
-def _load(name: str) -> Any:
-    """Return the command ``name``: the function of that name in the module of that name."""
-    function = getattr(import_module(f"seq2seqlite.cli.{name}"), name)
-    loaded = typer.Typer(add_completion=False)
-    loaded.command(name)(function)
-    return typer.main.get_command(loaded)
 
 
 def _fail(message: str) -> int:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["progress_bar", "study_progress"]
+__all__ = ["progress_bar", "status", "study_progress", "tool_status"]
 
 
 @contextmanager
@@ -46,6 +47,25 @@ def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def status(label: str, /) -> Iterator[None]:
+    """Show that something of unknown length goes on."""
+    with Console(stderr=True).status(escape(label)):
+        yield
+
+
+@contextmanager
+def tool_status() -> Iterator[Callable[[str, float, str], None]]:
+    """Give a function that shows which tool runs, for how long, and what it says."""
+    console = Console(stderr=True)
+    with console.status("") as shown:
+
+        def beat(tool: str, seconds: float, line: str) -> None:
+            shown.update(escape(f"{tool}, {seconds:.0f} s: {line}"[: max(console.width - 4, 20)]))
+
+        yield beat
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """A design: one program, one target, so many engines, as Verilog."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
+from seq2seqlite.hardware.records import RECORD_BITS
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
 from seq2seqlite.integer import Program
 
@@ -41,7 +41,7 @@ class DesignOptions:
             raise InputError(f"engines={self.engines} must be between 1 and {MAX_ENGINES}")
         if self.lanes not in (0, *LANES):
             raise InputError(
-                f"lanes={self.lanes}: a beat holds {', '.join(map(str, LANES))} counts of 16 bits; choose one of these"
+                f"lanes={self.lanes} must be one of {', '.join(map(str, LANES))}: counts of 16 bits in a beat"
             )
         if self.result_width not in RESULT_WIDTHS:
             raise InputError(
@@ -53,7 +53,9 @@ class DesignOptions:
     @property
     def input_lanes(self) -> int:
         """Counts a beat: as many as the engines take in a clock, where nothing else is asked for."""
-        return self.lanes or min(lanes for lanes in (*LANES, MAX_ENGINES) if lanes >= min(self.engines, LANES[-1]))
+        return self.lanes or min(
+            lanes for lanes in (*LANES, MAX_ENGINES) if lanes >= min(self.engines, LANES[-1])
+        )
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Design:
         Step kernels.
     shape : Shape
         Widths and lengths of the gateware.
-    verilog : mapping of str to str
+    verilog : dict of str
         Text by file name: ``top.v``, ``engine.v`` and the kernels.
     """
 
@@ -81,14 +83,14 @@ class Design:
     options: DesignOptions
     kernels: Kernels
     shape: Shape
-    verilog: Mapping[str, str]
+    verilog: dict[str, str]
 
     @property
     def clocks_per_pixel(self) -> float:
         """Clocks for a pixel in the long run: the slowest of engines, input and output."""
         shape, options = self.shape, self.options
-        width = max(shape.payload_bits, options.result_width)
-        beats = width * shape.payloads / options.result_width if shape.output == "sfd" else 128 / options.result_width
+        bits = shape.sfd_word_bits if shape.output == "sfd" else RECORD_BITS
+        beats = shape.payloads * max(bits, options.result_width) / options.result_width
         return max(shape.n_gates / options.engines, shape.words, beats)
 
     @property
@@ -120,9 +122,12 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     InputError
         If the program has no such design.
     """
-    kernels = build_kernels(program, target.style, raw_sfd=options.output == "sfd")
+    style = replace(target.style, raw_sfd=options.output == "sfd")
+    kernels = build_kernels(program, style)
     shape = Shape(program, kernels.encoder.latency, kernels.head.latency, options.input_lanes, options.output)
-    verilog = {f"{kernel.name}.v": kernel.verilog for kernel in kernels.all}
+    verilog = {
+        f"{kernel.name}.v": kernel.verilog for kernel in (kernels.encoder, kernels.decoder, kernels.head)
+    }
     return Design(program, target, options, kernels, shape, verilog | _gateware(shape, options))
 
 

@@ -9,9 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.tools.bits import n_words, pack_codes, unpack_codes
 from seq2seqlite.hardware.tools.stream_simulation import Beats
-from seq2seqlite.integer import COUNT_BITS, Program, Reduced, Result
+from seq2seqlite.integer import COUNT_BITS, FRACTION_BITS, TAU_BITS, Program, Reduced, Result
 
 __all__ = [
+    "FLAG_BITS",
+    "NUMBER_BITS",
+    "PHOTON_BITS",
     "RECORD_BITS",
     "Flag",
     "Records",
@@ -25,11 +28,11 @@ __all__ = [
     "words_from_records",
 ]
 
-TAU_BITS = FRACTION_BITS = 16
+FRACTION_CODE_BITS = FRACTION_BITS + 1
 PHOTON_BITS = 24
 FLAG_BITS = 8
 NUMBER_BITS = 32
-FIELDS = (TAU_BITS, TAU_BITS, TAU_BITS, FRACTION_BITS, PHOTON_BITS, FLAG_BITS, NUMBER_BITS)
+FIELDS = (TAU_BITS, TAU_BITS, TAU_BITS, FRACTION_CODE_BITS, PHOTON_BITS, FLAG_BITS, NUMBER_BITS)
 RECORD_BITS = sum(FIELDS)
 """Bits of a result."""
 
@@ -106,10 +109,10 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
     -------
     Records
     """
-    codes, lit = result.lifetimes, ~result.dark
-    flags = np.where(result.dark, int(Flag.DARK), int(Flag.VALID))
-    flags += int(Flag.HAS_SHORT) * codes.has_short + int(Flag.HAS_LONG) * codes.has_long  # none of dark pixels
-    number = np.arange(first, first + len(lit))
+    codes = result.lifetimes  # dark pixels have none and no component
+    components = int(Flag.HAS_SHORT) * codes.has_short + int(Flag.HAS_LONG) * codes.has_long
+    flags = components + int(Flag.VALID) * (components != 0) + int(Flag.DARK) * result.dark
+    number = np.arange(first, first + len(flags))
     return Records(
         codes.tau_mean,
         codes.tau_short,

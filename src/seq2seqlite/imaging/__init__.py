@@ -8,6 +8,7 @@ from seq2seqlite.imaging.read import SUFFIXES, load, read
 from seq2seqlite.imaging.rebin import Rebinner, Rebinning, plan_rebinning
 from seq2seqlite.imaging.signal import signal_from_counts
 from seq2seqlite.imaging.summary import summarise
+from seq2seqlite.imaging.tpsfs import analysed_tpsfs
 from seq2seqlite.imaging.write import write_maps
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Predictor",
     "Rebinner",
     "Rebinning",
+    "analysed_tpsfs",
     "lifetime_map",
     "lifetime_picture",
     "load",

@@ -2,7 +2,7 @@
 
 from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
 from seq2seqlite.integer.lower import lower
-from seq2seqlite.integer.predictor import ProgramPredictor, lifetimes_from_result, whole_counts
+from seq2seqlite.integer.predictor import ProgramPredictor, lifetimes_from_codes, whole_counts
 from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSION, Affine, GruStep, Program
 from seq2seqlite.integer.program_file import SUFFIX, load_program, read_program, write_program
 from seq2seqlite.integer.ranges import Accumulator, accumulators, fits_float32
@@ -39,7 +39,7 @@ __all__ = [
     "encode",
     "fits_float32",
     "head",
-    "lifetimes_from_result",
+    "lifetimes_from_codes",
     "load_program",
     "lower",
     "normalise",

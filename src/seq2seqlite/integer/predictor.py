@@ -5,12 +5,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer.interpreter import Result, run
+from seq2seqlite.integer.interpreter import run
 from seq2seqlite.integer.program import COUNT_BITS, Program
-from seq2seqlite.integer.reduction import FRACTION_BITS
+from seq2seqlite.integer.reduction import FRACTION_BITS, Reduced
 from seq2seqlite.models import FRACTION_OF_A_COUNT
 
-__all__ = ["ProgramPredictor", "lifetimes_from_result", "whole_counts"]
+__all__ = ["ProgramPredictor", "lifetimes_from_codes", "whole_counts"]
 
 
 class ProgramPredictor:
@@ -50,7 +50,7 @@ class ProgramPredictor:
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
-        return lifetimes_from_result(self.program, run(self.program, whole_counts(tpsf)))
+        return lifetimes_from_codes(self.program, run(self.program, whole_counts(tpsf)).lifetimes)
 
 
 def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
@@ -86,12 +86,12 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
     scale = 1 if np.issubdtype(counts.dtype, np.integer) else FRACTION_OF_A_COUNT
     peak = np.rint(exact.max(axis=-1, keepdims=True, initial=0) * scale)
     down = np.ceil(np.log2(np.maximum((peak + 1) / (top + 1), 1)))
-    return np.minimum(np.rint(exact * scale * 2.0**-down), top).astype(np.int64)
+    return np.asarray(np.minimum(np.rint(exact * scale * 2.0**-down), top), np.int64)
 
 
-def lifetimes_from_result(program: Program, result: Result, /) -> Lifetimes:
-    """Return a result's codes as lifetimes in ns; NaN where there is no component, or the pixel is dark."""
-    codes, table = result.lifetimes, program.reduction
+def lifetimes_from_codes(program: Program, codes: Reduced, /) -> Lifetimes:
+    """Return codes as lifetimes in ns; NaN where there is no component, or the pixel is dark."""
+    table = program.reduction
     present = codes.has_short | codes.has_long
     return Lifetimes(
         np.where(present, table.to_ns(codes.tau_mean), np.nan),

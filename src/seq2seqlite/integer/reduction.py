@@ -127,4 +127,4 @@ class Reduction:
 
 def n_knots(n_gates: int, /) -> int:
     """Return the number of knots of the table: the ratio of a sampled decay lies below ``n_gates``."""
-    return n_gates * 2**KNOT_BITS + 1
+    return (n_gates << KNOT_BITS) + 1

@@ -37,8 +37,8 @@ class Divider(Component):
 
     Notes
     -----
-    Restoring division; the quotient comes ``quotient_bits`` clocks after its operands. The divisor must not be
-    0 where the result matters.
+    Restoring division; the quotient comes ``quotient_bits`` clocks after its operands. The divisor must not
+    be 0 where the result matters.
     """
 
     def __init__(self, numerator_bits: int, divisor_bits: int, quotient_bits: int) -> None:
@@ -52,7 +52,7 @@ class Divider(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002  (Amaranth's signature)
+    def elaborate(self, platform: object) -> Module:
         """Return the stages."""
         m = Module()
         bits, width = self.quotient_bits, len(self.divisor)
@@ -90,8 +90,8 @@ class SerialDivider(Component):
 
     Notes
     -----
-    ``start`` takes the operands; ``done`` is high for one clock, in which ``quotient`` is there, or ``overflow``
-    says that it needs more bits.
+    ``start`` takes the operands; ``done`` is high for one clock, in which ``quotient`` is there, or
+    ``overflow`` says that it needs more bits.
     """
 
     def __init__(self, numerator_bits: int, divisor_bits: int, quotient_bits: int) -> None:
@@ -107,7 +107,7 @@ class SerialDivider(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the registers and the one stage between them."""
         m = Module()
         bits, width = self.quotient_bits, len(self.divisor)
@@ -165,7 +165,7 @@ class SerialMultiplier(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the registers and the one adder between them."""
         m = Module()
         a, left = Signal(self.a.shape()), Signal(range(self.b_bits + 1))

@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.shape import INDEX_BITS, RECORD_BITS, Shape
+from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.streams import beat
+from seq2seqlite.hardware.records import NUMBER_BITS, RECORD_BITS
 
 __all__ = ["Collector"]
 
@@ -37,11 +38,11 @@ class Collector(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the turn-taking and the cutting."""
         m = Module()
         shape = self.shape_
-        engine, index = Signal(range(max(self.engines, 2))), Signal(INDEX_BITS)
+        engine, index = Signal(range(max(self.engines, 2))), Signal(NUMBER_BITS)
         part = Signal(range(max(shape.payloads, 2)))
         full, last = Signal(), Signal()
         width = max(self._item_bits, self.result_width)

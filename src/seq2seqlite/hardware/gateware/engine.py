@@ -48,7 +48,7 @@ class Engine(Component):
         front = PixelBuffer.LATENCY + Normaliser.latency(shape)
         return front + 2 * shape.n_gates * shape.slots + shape.head_latency + Reducer.clocks(shape)
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the parts in the order of the data."""
         m = Module()
         shape = self.shape_

@@ -39,7 +39,7 @@ class Normaliser(Component):
         """Return the clocks from count to code."""
         return 3 + shape.input_bits
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the stages."""
         m = Module()
         shape = self.shape_

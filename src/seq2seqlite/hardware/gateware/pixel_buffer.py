@@ -52,7 +52,7 @@ class PixelBuffer(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the banks and their book-keeping."""
         m = Module()
         shape = self.shape_

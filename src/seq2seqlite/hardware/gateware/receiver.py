@@ -5,8 +5,9 @@ from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.arithmetic import delayed, times_constant
-from seq2seqlite.hardware.gateware.shape import PHOTON_BITS, Shape
+from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.streams import beat
+from seq2seqlite.hardware.records import PHOTON_BITS
 from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["Receiver", "facts_layout"]
@@ -64,7 +65,7 @@ class Receiver(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the packet's state machine and the measuring pipeline behind it."""
         m = Module()
         shape = self.shape_
@@ -75,7 +76,9 @@ class Receiver(Component):
         accepted = Signal()
         ends, malformed = Signal(), Signal()
         m.d.comb += [
-            self.i.ready.eq(~self.reset & (surplus | inside | (self.room.bit_select(engine, 1) & (settling == 0)))),
+            self.i.ready.eq(
+                ~self.reset & (surplus | inside | (self.room.bit_select(engine, 1) & (settling == 0)))
+            ),
             accepted.eq(self.i.valid & self.i.ready),
             taken.eq(accepted & ~surplus),
             first.eq(taken & ~inside),
@@ -109,7 +112,7 @@ class Receiver(Component):
         return m
 
     def _flush(self, m: Module, first: Value, ends: Value, inside: Value, settling: Signal) -> None:
-        """Give a flush when the facts of a frame's last pixel, or of the last before a pause, have arrived."""
+        """Give a flush when the facts of a frame's last pixel, or of the last before a pause, are there."""
         pixel, pause, waiting = Signal(32), Signal(32), Signal()
         frame_ends = Signal()
         m.d.comb += frame_ends.eq(ends & (self.frame_pixels != 0) & (pixel + 1 == self.frame_pixels))
@@ -131,7 +134,14 @@ class Receiver(Component):
             m.d.sync += [pixel.eq(0), settling.eq(0), waiting.eq(0), pause.eq(0)]
 
     def _measure(
-        self, m: Module, taken: Value, word: Signal, first: Value, ends: Value, malformed: Value, selected: Value
+        self,
+        m: Module,
+        taken: Value,
+        word: Signal,
+        first: Value,
+        ends: Value,
+        malformed: Value,
+        selected: Value,
     ) -> None:
         shape = self.shape_
         control = Signal(4 + self.engines)  # taken, first, ends, malformed, engine

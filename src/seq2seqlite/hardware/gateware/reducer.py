@@ -6,7 +6,8 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.arithmetic import SerialDivider, SerialMultiplier, times_constant
-from seq2seqlite.hardware.gateware.shape import PHOTON_BITS, Shape
+from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.records import PHOTON_BITS
 from seq2seqlite.integer import FRACTION_BITS, KNOT_BITS, RATIO_BITS, SHARE, TAU_BITS
 
 __all__ = ["Reducer", "info_layout", "sums_layout"]
@@ -58,7 +59,7 @@ class Reducer(Component):
         """Return the clocks that a pixel takes at the most, its delivery included."""
         return 3 * (shape.quotient_bits + 2) + FRACTION_BITS + 8
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the two machines: one divides, the other makes lifetimes of ratios."""
         m = Module()
         m.submodules.divider, m.submodules.multiplier = self._divider, self._multiplier
@@ -121,7 +122,12 @@ class Reducer(Component):
         both = sums.first_short + sums.first_long
         lit = ~(pixel.info.dark | pixel.info.malformed)
         m.d.sync += has.eq(
-            Cat(*((times_constant(first, SHARE) > both) & lit for first in (sums.first_short, sums.first_long)))
+            Cat(
+                *(
+                    (times_constant(first, SHARE) > both) & lit
+                    for first in (sums.first_short, sums.first_long)
+                )
+            )
         )
         return has
 

@@ -85,12 +85,16 @@ class Registers(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the registers behind the bus."""
         m = Module()
         resetting, asks_reset = Signal(range(RESET_CLOCKS + 1)), Signal()
         frame_pixels = Signal(32)
-        writable = {"FRAME_PIXELS": frame_pixels, "MIN_PHOTONS": self.min_photons, "FLUSH_CLOCKS": self.flush_clocks}
+        writable = {
+            "FRAME_PIXELS": frame_pixels,
+            "MIN_PHOTONS": self.min_photons,
+            "FLUSH_CLOCKS": self.flush_clocks,
+        }
         self._write(m, writable, asks_reset)
         with m.If(asks_reset):
             m.d.sync += [resetting.eq(RESET_CLOCKS), self.frame_pixels.eq(frame_pixels)]

@@ -37,7 +37,7 @@ class Rings(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the rings, with the kernels as instances."""
         m = Module()
         shape = self.shape_

@@ -29,7 +29,7 @@ class Sequencer(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the counters."""
         m = Module()
         gate = Signal(range(self.n_gates))

@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from seq2seqlite.hardware.records import FLAG_BITS, PHOTON_BITS, sfd_word_bits
 from seq2seqlite.integer import COUNT_BITS, FRACTION_BITS, KNOT_BITS, RATIO_BITS, TAU_BITS, Program
 
-__all__ = ["INDEX_BITS", "PHOTON_BITS", "RECORD_BITS", "Shape"]
-
-PHOTON_BITS = 24
-INDEX_BITS = 32
-RECORD_BITS = 128
+__all__ = ["Shape"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,7 @@ class Shape:
     @property
     def signal_bits(self) -> int:
         """Width of a baseline sum and of a signal: counts times the gates of the baseline."""
-        return (self.program.n_baseline * (2**COUNT_BITS - 1)).bit_length()
+        return (self.program.n_baseline * ((1 << COUNT_BITS) - 1)).bit_length()
 
     @property
     def input_bits(self) -> int:
@@ -100,12 +97,12 @@ class Shape:
     @property
     def sfd_word_bits(self) -> int:
         """Width of a raw SFD's word: the three codes in a power of two."""
-        return 1 << (3 * self.program.formats.output.bits - 1).bit_length()
+        return sfd_word_bits(self.program)
 
     @property
     def payload_bits(self) -> int:
         """Width of what an engine delivers at a time."""
-        return self.sfd_word_bits if self.output == "sfd" else 4 * TAU_BITS + PHOTON_BITS + 8
+        return self.sfd_word_bits if self.output == "sfd" else 4 * TAU_BITS + PHOTON_BITS + FLAG_BITS
 
     @property
     def payloads(self) -> int:

@@ -39,7 +39,7 @@ class SumSink(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the accumulators, in a memory, and a store of finished ones that never overflows."""
         m = Module()
         shape, layout = self.shape_, sums_layout(self.shape_)
@@ -111,7 +111,7 @@ class SfdSink(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the memory that transposes."""
         m = Module()
         shape = self.shape_

@@ -27,7 +27,7 @@ class RegisterSlice(Component):
         self.payload = payload
         super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the slice."""
         m = Module()
         spare, spare_full = Signal(self.payload), Signal()

@@ -46,7 +46,7 @@ class Top(Component):
             }
         )
 
-    def elaborate(self, platform: object) -> Module:  # noqa: ARG002
+    def elaborate(self, platform: object) -> Module:
         """Return the parts in the order of the data."""
         m = Module()
         m.domains.sync = domain = ClockDomain()

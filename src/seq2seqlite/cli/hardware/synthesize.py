@@ -1,0 +1,53 @@
+"""``seq2seqlite hardware synthesize``."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from seq2seqlite.cli.hardware.options import (
+    EnginesOption,
+    ModelOption,
+    ProjectArgument,
+    TargetOption,
+    opened_project,
+)
+from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.progress import tool_status
+from seq2seqlite.hardware.physical import synthesize_project
+from seq2seqlite.provenance import provenance
+
+__all__ = ["synthesize"]
+
+
+def synthesize(
+    project: ProjectArgument = None,
+    *,
+    model: ModelOption = None,
+    target: TargetOption = "xc7k410t",
+    engines: EnginesOption = 1,
+    time_limit_s: Annotated[float, typer.Option(help="Limit for Yosys, in seconds")] = 7200,
+    json_file: JsonOption = None,
+) -> None:
+    """Count what a project takes of its FPGA, with Yosys."""
+    with opened_project(project, model, target=target, engines=engines) as opened:
+        with tool_status() as heartbeat:
+            found = synthesize_project(opened, time_limit_s=time_limit_s, heartbeat=heartbeat).to_dict()
+        device = opened.target
+        write_json(
+            json_file,
+            {
+                "project": project,
+                "model": opened.program.name,
+                "target": device.name,
+                "engines": opened.options.engines,
+                **found,
+                "provenance": provenance(),
+            },
+        )
+    table = Table("", "design", "of the device", "one engine")
+    for name in ("lut", "ff", "dsp", "bram36"):
+        share = found["device_share"][name]
+        table.add_row(name, f"{found[name]:,}", f"{share:.1%}", f"{found['engine'][name]:,}")
+    Console().print(table)

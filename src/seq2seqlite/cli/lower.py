@@ -1,0 +1,50 @@
+"""``seq2seqlite lower``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.errors import InputError
+from seq2seqlite.integer import SUFFIX, accumulators, fits_float32, load_program, write_program
+from seq2seqlite.provenance import provenance
+
+__all__ = ["lower"]
+
+
+def lower(
+    model: Annotated[str, typer.Option(help="Shipped model or .npz file, quantised throughout.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Program to write, e.g. student.program.")],
+    json_file: JsonOption = None,
+) -> None:
+    """Write the integer program of a quantised student."""
+    program = load_program(model)
+    if out.suffix != SUFFIX:
+        raise InputError(
+            f"a program's name ends in {SUFFIX}, not in {out.suffix!r}: name it {out.stem}{SUFFIX}"
+        )
+    write_program(out, program)
+    reaches = accumulators(program)
+    table = Table("accumulator", "bits", "fraction bits")
+    for name, reach in reaches.items():
+        table.add_row(name, str(reach.bits), str(reach.fraction_bits))
+    Console().print(table)
+    print(
+        f"{out}: {program.name}, {program.units} units, {program.n_gates} gates, hash {program.sha256[:16]}"
+    )
+    write_json(
+        json_file,
+        {
+            "program": out,
+            "model": program.name,
+            "sha256": program.sha256,
+            "units": program.units,
+            "n_gates": program.n_gates,
+            "accumulator_bits": {name: reach.bits for name, reach in reaches.items()},
+            "exact_in_float32": fits_float32(program),
+            "provenance": provenance(),
+        },
+    )

@@ -182,8 +182,8 @@ def test_what_cannot_be_synthesised(tmp_path):
 
 
 def test_rtlil_becomes_verilog_without_amaranths_notes():
-    from amaranth.back import rtlil  # type: ignore[import-untyped]
-    from amaranth.hdl import ClockSignal, Instance, Module, Signal  # type: ignore[import-untyped]
+    from amaranth.back import rtlil
+    from amaranth.hdl import ClockSignal, Instance, Module, Signal
 
     m = Module()
     count = Signal(8, init=3)

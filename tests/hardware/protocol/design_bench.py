@@ -1,0 +1,441 @@
+"""Cocotb tests of a whole design against docs/spec/hardware.md; all run in one simulation, each from a reset.
+
+The golden model is the program's interpreter. Facts of the design come as variables ``BENCH_…``.
+"""
+
+import os
+import random
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import ClockCycles, RisingEdge
+from cocotbext.axi import (
+    AxiLiteBus,
+    AxiLiteMaster,
+    AxiStreamBus,
+    AxiStreamFrame,
+    AxiStreamSink,
+    AxiStreamSource,
+)
+
+from seq2seqlite.hardware.records import (
+    Flag,
+    records_from_result,
+    records_from_words,
+    words_from_beats,
+    words_from_records,
+)
+from seq2seqlite.hardware.tools.stream_simulation import Beats
+from seq2seqlite.integer import read_program, run
+
+ID, VERSION, HASH0, HASH1, SHAPE, CONTROL = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14
+FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS = 0x18, 0x1C, 0x20
+PIXELS_IN, PIXELS_OUT, SHORT_PACKETS, LONG_PACKETS = 0x24, 0x28, 0x2C, 0x30
+DARK_PIXELS, STALLED_IN, STALLED_OUT, FRAMES_OUT = 0x34, 0x38, 0x3C, 0x40
+
+LANES = int(os.environ.get("BENCH_LANES", "1"))
+WIDTH = int(os.environ.get("BENCH_WIDTH", "32"))
+ENGINES = int(os.environ.get("BENCH_ENGINES", "1"))
+PROGRAM = read_program(Path(os.environ["BENCH_PROGRAM"])) if "BENCH_PROGRAM" in os.environ else None
+BEATS = 128 // WIDTH  # of a record
+PATIENCE = 200_000  # clocks: far more than any of these tests needs
+QUIET = 20_000  # clocks in which what is still under way would come
+
+
+class Results:
+    """Takes beats with random back-pressure, and watches that one which is offered stays."""
+
+    def __init__(self, dut):
+        self.dut, self.beats, self.stall, self.rng = dut, [], 0.0, random.Random(2)  # noqa: S311
+        self.offered, self.task = None, cocotb.start_soon(self._run())
+
+    async def _run(self):
+        dut = self.dut
+        while True:
+            dut.m_axis_tready.value = int(self.rng.random() >= self.stall)
+            await RisingEdge(dut.aclk)
+            if not int(dut.aresetn.value):
+                self.offered = None
+                continue
+            valid, ready = int(dut.m_axis_tvalid.value), int(dut.m_axis_tready.value)
+            now = (int(dut.m_axis_tdata.value), int(dut.m_axis_tlast.value)) if valid else None
+            if self.offered is not None:
+                assert now == self.offered, "a beat that was offered and not taken has changed"
+            self.offered = now if valid and not ready else None
+            if valid and ready:
+                self.beats.append(now)
+
+    async def pixels(self, n):
+        """Return the words of n pixels, shape (n, 4), and their beats' tlast, shape (n, BEATS)."""
+        for _ in range(PATIENCE):
+            if len(self.beats) >= n * BEATS:
+                break
+            await RisingEdge(self.dut.aclk)
+        assert len(self.beats) >= n * BEATS, f"{len(self.beats)} beats of {n * BEATS} came"
+        taken, self.beats = self.beats[: n * BEATS], self.beats[n * BEATS :]
+        data = b"".join(word.to_bytes(WIDTH // 8, "little") for word, _ in taken)
+        last = np.array([bool(last) for _, last in taken]).reshape(n, BEATS)
+        return np.frombuffer(data, "<u4").reshape(n, 4), last
+
+
+class Bench:
+    """A design with its bus models."""
+
+    def __init__(self, dut):
+        self.dut = dut
+        cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
+        dut.aresetn.value = 0
+        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.aclk, dut.aresetn, False)
+        self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk, dut.aresetn, False)
+        self.out = Results(dut)
+        self.rng = random.Random(1)  # noqa: S311
+
+    async def reset(self):
+        self.dut.aresetn.value = 0
+        await ClockCycles(self.dut.aclk, 2)  # as long as the specification asks for
+        self.dut.aresetn.value = 1
+        await RisingEdge(self.dut.aclk)
+
+    async def set_up(self, *, frame_pixels, min_photons=0, flush_clocks=0):
+        await self.registers.write_dword(FRAME_PIXELS, frame_pixels)
+        await self.registers.write_dword(MIN_PHOTONS, min_photons)
+        await self.registers.write_dword(FLUSH_CLOCKS, flush_clocks)
+        await self.soft_reset()
+
+    async def soft_reset(self):
+        await self.registers.write_dword(CONTROL, 1)
+
+    def back_pressure(self, gaps, stalls):
+        self.source.set_pause_generator(iter(lambda: self.rng.random() < gaps, None))
+        self.out.stall = stalls
+
+    async def accepted(self, n):
+        """Wait until the design has taken n beats from now."""
+        while n:
+            await RisingEdge(self.dut.aclk)
+            n -= int(self.dut.s_axis_tvalid.value) and int(self.dut.s_axis_tready.value)
+
+    async def send(self, counts):
+        for pixel in counts:
+            await self.source.send(AxiStreamFrame(packet(pixel, self.rng)))
+
+    async def read(self, *addresses):
+        return [await self.registers.read_dword(address) for address in addresses]
+
+
+async def started(dut, **registers):
+    bench = Bench(dut)
+    await bench.reset()
+    await bench.set_up(**registers)
+    return bench
+
+
+def packet(counts, rng):
+    """Return a pixel's bytes; what is in the last beat's unused lanes must not matter."""
+    unused = -len(counts) % LANES
+    return np.asarray(counts, "<u2").tobytes() + rng.randbytes(2 * unused)
+
+
+def decays(n, seed=0):
+    """Return counts that differ in everything: brightness, lifetime, background; some are empty."""
+    rng = np.random.default_rng(seed)
+    gate = np.arange(PROGRAM.n_gates)
+    tau = rng.uniform(0.1, 0.8, (n, 1)) * PROGRAM.n_gates
+    bright = np.where(rng.random((n, 1)) < 0.1, 0, 10 ** rng.uniform(0, 4, (n, 1)))
+    return rng.poisson(
+        bright * np.exp(-gate / tau) * (gate >= PROGRAM.n_baseline) + rng.uniform(0, 3, (n, 1))
+    )
+
+
+def golden(counts, **options):
+    min_photons = options.pop("min_photons", 0)
+    return words_from_records(records_from_result(run(PROGRAM, counts, min_photons=min_photons), **options))
+
+
+def assert_pixels(found, last, counts, *, frame_pixels, min_photons=0, first=0):
+    np.testing.assert_array_equal(
+        found, golden(counts, frame_pixels=frame_pixels, min_photons=min_photons, first=first)
+    )
+    number = np.arange(first, first + len(counts))
+    ends = (number % frame_pixels == frame_pixels - 1) if frame_pixels else np.zeros(len(counts), bool)
+    np.testing.assert_array_equal(last[:, -1], ends)
+    assert not last[:, :-1].any()
+
+
+def bench_test(function):
+    return cocotb.test(timeout_time=20, timeout_unit="ms")(function)
+
+
+@bench_test
+async def registers(dut):
+    bench = Bench(dut)
+    await bench.reset()
+    digest = PROGRAM.sha256
+    assert await bench.read(ID, VERSION, HASH0, HASH1) == [
+        0x53325351,
+        1,
+        int(digest[:8], 16),
+        int(digest[8:16], 16),
+    ]
+    assert await bench.read(SHAPE, CONTROL) == [PROGRAM.n_gates | PROGRAM.units << 16 | ENGINES << 24, 0]
+    for address, value in ((FRAME_PIXELS, 0xFFFFFFFF), (MIN_PHOTONS, 0x12345678), (FLUSH_CLOCKS, 0x80000001)):
+        await bench.registers.write_dword(address, value)
+    await bench.soft_reset()  # they keep their values
+    assert await bench.read(FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS) == [0xFFFFFFFF, 0x12345678, 0x80000001]
+    for address in (ID, VERSION, HASH0, SHAPE, PIXELS_IN, 0x44, 0xFC):
+        await bench.registers.write_dword(address, 0xFFFFFFFF)  # nothing there takes a value
+    assert await bench.read(ID, PIXELS_IN, FRAMES_OUT, 0x44, 0x80, 0xFC) == [0x53325351, 0, 0, 0, 0, 0]
+
+
+@bench_test
+async def frames_back_to_back(dut):
+    bench = await started(dut, frame_pixels=10, min_photons=40)
+    counts = decays(40)
+    await bench.send(counts)
+    found, last = await bench.out.pixels(40)
+    assert_pixels(found, last, counts, frame_pixels=10, min_photons=40)
+    assert await bench.read(PIXELS_IN, PIXELS_OUT, FRAMES_OUT, STALLED_OUT) == [40, 40, 4, 0]
+    dark = int(run(PROGRAM, counts, min_photons=40).dark.sum())
+    assert 0 < dark < 40
+    assert await bench.read(SHORT_PACKETS, LONG_PACKETS, DARK_PIXELS) == [0, 0, dark]
+
+
+@bench_test
+async def random_back_pressure(dut):
+    bench = await started(dut, frame_pixels=25)
+    counts = decays(100, seed=1)
+    for gaps, stalls in ((0.5, 0.0), (0.0, 0.9), (0.3, 0.6), (0.9, 0.3)):
+        bench.back_pressure(gaps, stalls)
+        await bench.send(counts)
+        found, last = await bench.out.pixels(100)
+        assert_pixels(found, last, counts, frame_pixels=25)
+
+
+@bench_test
+async def output_that_nobody_takes(dut):
+    n = 250 * ENGINES  # more than all buffers and rings hold
+    bench = await started(dut, frame_pixels=n)
+    bench.out.stall = 1.0
+    counts = decays(n, seed=2)
+    await bench.send(counts)
+    await ClockCycles(dut.aclk, QUIET)
+    waiting, stalled_in, stalled_out = await bench.read(PIXELS_IN, STALLED_IN, STALLED_OUT)
+    assert 0 < waiting < n  # the design is full, and says so
+    assert stalled_in > 0
+    assert stalled_out > 0
+    bench.out.stall = 0.0
+    found, last = await bench.out.pixels(n)
+    assert_pixels(found, last, counts, frame_pixels=n)
+
+
+@bench_test
+async def what_waits_in_the_port_is_not_delivered(dut):
+    bench = await started(dut, frame_pixels=1)
+    bench.out.stall = 1.0
+    await bench.send(decays(3, seed=2))
+    await ClockCycles(dut.aclk, QUIET)
+    assert await bench.read(PIXELS_IN, PIXELS_OUT, FRAMES_OUT) == [3, 0, 0]
+
+
+@bench_test
+async def a_frame_of_few_pixels_ends_without_a_pause(dut):
+    bench = await started(dut, frame_pixels=1)
+    for frame_pixels in (1, 3):
+        await bench.set_up(frame_pixels=frame_pixels, flush_clocks=0)
+        counts = decays(2 * frame_pixels, seed=3)
+        await bench.send(counts)
+        assert_pixels(*await bench.out.pixels(len(counts)), counts, frame_pixels=frame_pixels)
+
+
+@bench_test
+async def a_frame_that_is_not_whole_waits_for_its_rest(dut):
+    bench = await started(dut, frame_pixels=4, flush_clocks=0)
+    counts = decays(4, seed=4)
+    await bench.send(counts[:2])
+    await ClockCycles(dut.aclk, QUIET)
+    assert not bench.out.beats
+    await bench.send(counts[2:])
+    assert_pixels(*await bench.out.pixels(4), counts, frame_pixels=4)
+
+
+@bench_test
+async def a_pause_flushes_what_is_there(dut):
+    bench = await started(dut, frame_pixels=1000, flush_clocks=100)
+    counts = decays(9, seed=5)
+    for part in (slice(0, 1), slice(1, 4), slice(4, 9)):
+        await bench.send(counts[part])
+        found, last = await bench.out.pixels(part.stop - part.start)
+        assert_pixels(found, last, counts[part], frame_pixels=1000, first=part.start)
+
+
+@bench_test
+async def without_frames_numbers_go_on_and_nothing_is_last(dut):
+    bench = await started(dut, frame_pixels=0, flush_clocks=50)
+    bench.back_pressure(0.2, 0.2)
+    counts = decays(70, seed=6)
+    await bench.send(counts)
+    assert_pixels(*await bench.out.pixels(70), counts, frame_pixels=0)
+    assert await bench.read(PIXELS_OUT, FRAMES_OUT) == [70, 0]
+
+
+@bench_test
+async def malformed_packets(dut):
+    n = PROGRAM.n_gates
+    frame = 24
+    bench = await started(dut, frame_pixels=frame)
+    bench.back_pressure(0.2, 0.3)
+    counts, beat = decays(frame, seed=7), 2 * LANES
+    beats = -(-n // LANES)
+    wrong = {1: 1, 2: beats - 1, 6: beats + 1, 7: 3 * beats, 8: 1, 9: 2 * beats + 1, 23: beats + 2}
+    for index, pixel in enumerate(counts):
+        length = wrong.get(index, beats)
+        data = packet(pixel, bench.rng)
+        await bench.source.send(AxiStreamFrame((data * 4)[: length * beat]))
+    found, last = await bench.out.pixels(frame)
+    good = np.setdiff1d(np.arange(frame), list(wrong))
+    np.testing.assert_array_equal(found[good], golden(counts, frame_pixels=frame)[good])
+    records = records_from_words(found)
+    np.testing.assert_array_equal(records.number, np.arange(frame))
+    np.testing.assert_array_equal(np.flatnonzero(records.has(Flag.MALFORMED)), sorted(wrong))
+    bad = list(wrong)
+    for field in (records.tau_mean, records.tau_short, records.tau_long, records.fraction):
+        assert not field[bad].any()
+    assert not (records.flags[bad] & (Flag.VALID | Flag.HAS_SHORT | Flag.HAS_LONG)).any()
+    np.testing.assert_array_equal(np.flatnonzero(last), [last.size - 1])
+    assert await bench.read(PIXELS_IN, SHORT_PACKETS, LONG_PACKETS) == [frame, 3, 4]
+    again = decays(frame, seed=8)  # the frames after it are not affected
+    await bench.send(again)
+    assert_pixels(*await bench.out.pixels(frame), again, frame_pixels=frame)
+
+
+@bench_test
+async def dark_pixels(dut):
+    bench = await started(dut, frame_pixels=30, min_photons=500)
+    counts = decays(30, seed=9)
+    counts[3], counts[4], counts[5] = (
+        0,
+        100,
+        65535,
+    )  # nothing; flat, so nothing above the baseline; flat and full
+    counts[6] = 0
+    counts[6, -1] = 500  # as few as are enough
+    counts[7] = 0
+    counts[7, -1] = 499
+    await bench.send(counts)
+    found, last = await bench.out.pixels(30)
+    assert_pixels(found, last, counts, frame_pixels=30, min_photons=500)
+    dark = records_from_words(found).has(Flag.DARK)
+    assert dark[[3, 4, 5, 7]].all()
+    assert not dark[6]
+    assert await bench.read(DARK_PIXELS) == [dark.sum()]
+
+
+@bench_test
+async def reset_in_mid_frame(dut):
+    bench = await started(dut, frame_pixels=50)
+    for pause in (0, 1, 7, 333, 2000):
+        await bench.send(decays(20, seed=10))
+        await ClockCycles(dut.aclk, pause)
+        while not bench.source.empty():  # what the bus model has not begun with would be sent after the reset
+            bench.source.queue.get_nowait()
+        await bench.reset()
+        bench.out.beats.clear()
+        assert await bench.read(FRAMES_OUT, SHORT_PACKETS, LONG_PACKETS) == [0, 0, 0]
+        await bench.set_up(frame_pixels=5)
+        counts = decays(10, seed=11)
+        await bench.send(counts)
+        assert_pixels(*await bench.out.pixels(10), counts, frame_pixels=5)
+        assert await bench.read(PIXELS_IN, PIXELS_OUT, FRAMES_OUT) == [10, 10, 2]
+
+
+@bench_test
+async def soft_reset_in_mid_packet(dut):
+    bench = await started(dut, frame_pixels=8, min_photons=7)
+    beats = -(-PROGRAM.n_gates // LANES)
+    for arrived in sorted({1, 2, beats // 2, beats - 1}):
+        # One pixel of a frame, and a part of the next; the rest of that arrives after the reset.
+        await bench.send(decays(2, seed=12))
+        await bench.accepted(beats + arrived)
+        bench.source.pause = True
+        await bench.soft_reset()
+        bench.source.pause = False
+        counts = decays(16, seed=14)
+        await bench.send(counts)
+        found, last = await bench.out.pixels(16)
+        assert_pixels(found, last, counts, frame_pixels=8, min_photons=7)
+        assert await bench.read(FRAME_PIXELS, MIN_PHOTONS) == [8, 7]
+        assert await bench.read(PIXELS_IN, PIXELS_OUT, SHORT_PACKETS, LONG_PACKETS) == [16, 16, 0, 0]
+        await ClockCycles(dut.aclk, QUIET)
+        assert not bench.out.beats
+
+
+@bench_test
+async def a_beat_that_is_offered_stays_through_a_soft_reset(dut):
+    bench = await started(dut, frame_pixels=4)
+    bench.out.stall = 1.0
+    before = decays(4, seed=15)
+    await bench.send(before)
+    for _ in range(PATIENCE):
+        if bench.out.offered is not None:
+            break
+        await RisingEdge(dut.aclk)
+    assert bench.out.offered is not None
+    await ClockCycles(dut.aclk, 500)
+    offered = bench.out.offered
+    await bench.soft_reset()
+    await ClockCycles(dut.aclk, 100)
+    assert bench.out.offered == offered
+    counts = decays(8, seed=16)
+    await bench.send(counts)
+    bench.out.stall = 0.0
+    await ClockCycles(dut.aclk, QUIET)
+    beats = bench.out.beats
+    assert beats[0] == offered
+    # Nothing of the pixels before the reset but the beat that was there to be seen.
+    assert len(beats) == 1 + 8 * BEATS
+    bench.out.beats = beats[1:]
+    assert_pixels(*await bench.out.pixels(8), counts, frame_pixels=4)
+
+
+@bench_test
+async def frame_pixels_take_effect_at_the_next_soft_reset(dut):
+    bench = await started(dut, frame_pixels=6)
+    counts = decays(12, seed=17)
+    await bench.registers.write_dword(FRAME_PIXELS, 4)
+    await bench.send(counts)
+    assert_pixels(*await bench.out.pixels(12), counts, frame_pixels=6)
+    await bench.soft_reset()
+    await bench.send(counts)
+    assert_pixels(*await bench.out.pixels(12), counts, frame_pixels=4)
+
+
+@bench_test
+async def registers_answer_while_pixels_stream(dut):
+    bench = await started(dut, frame_pixels=60)
+    bench.back_pressure(0.1, 0.1)
+    counts = decays(60, seed=18)
+    await bench.send(counts)
+    seen = []
+    while not seen or seen[-1][1] < 60:
+        seen.append(await bench.read(PIXELS_IN, PIXELS_OUT))
+        assert await bench.read(ID) == [0x53325351]
+    assert seen == sorted(seen)
+    assert all(taken >= given for taken, given in seen)
+    assert_pixels(*await bench.out.pixels(60), counts, frame_pixels=60)
+
+
+@bench_test
+async def another_bus_model_sees_the_same_frames(dut):
+    bench = await started(dut, frame_pixels=7)
+    bench.out.task.cancel()
+    sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.aclk, dut.aresetn, False)
+    sink.set_pause_generator(iter(lambda: bench.rng.random() < 0.5, None))
+    counts = decays(21, seed=19)
+    await bench.send(counts)
+    expected = golden(counts, frame_pixels=7)
+    for frame in range(3):
+        data = np.frombuffer(bytes((await sink.recv()).tdata), "<u4")
+        words = words_from_beats(Beats(data.reshape(-1, WIDTH // 32), np.zeros(7 * BEATS, bool)))
+        np.testing.assert_array_equal(words, expected[7 * frame : 7 * frame + 7])

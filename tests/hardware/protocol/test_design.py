@@ -1,0 +1,59 @@
+"""The protocol of whole designs: one simulation a design runs all of ``design_bench``."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.integer import Program, Reduction, load_program, write_program
+
+from .conftest import compile_bench, run_bench
+
+BENCH = Path(__file__).with_name("design_bench.py")
+TESTS = [
+    line.removeprefix("async def ").partition("(")[0]
+    for before, line in zip(BENCH.read_text().splitlines(), BENCH.read_text().splitlines()[1:], strict=False)
+    if before == "@bench_test"
+]
+DESIGNS = {
+    # One gate a beat and four beats a result; beats that gates do not fill; a beat a result.
+    "one-engine": DesignOptions(engines=1, lanes=1, result_width=32),
+    "ragged-beats": DesignOptions(engines=2, lanes=8, result_width=64),
+    "three-engines": DesignOptions(engines=3, lanes=4, result_width=128),
+}
+GATES = 20  # instead of 135: protocols do not care, and simulations take a seventh of the time
+
+
+def short_program() -> Program:
+    program = load_program("seq2seqlite-tcspc-80mhz-tiny")
+    axis = replace(program.axis, n_gates=GATES)
+    return replace(program, axis=axis, n_baseline=4, reduction=Reduction.of_axis(axis))
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def outcomes(request, tmp_path_factory):
+    """What each test of the bench came to: None, or why it failed."""
+    folder, options = tmp_path_factory.mktemp(request.param), DESIGNS[request.param]
+    program = short_program()
+    design = make_design(program, find_target("xc7k410t"), options)
+    files = [folder / name for name in design.verilog]
+    for file in files:
+        file.write_text(design.verilog[file.name])
+    path = folder / "short.program"
+    write_program(path, program)
+    facts = {
+        "program": path,
+        "lanes": options.input_lanes,
+        "width": options.result_width,
+        "engines": options.engines,
+    }
+    build = compile_bench(files, top="seq2seqlite_top", out_dir=folder / "build")
+    return run_bench(build, top="seq2seqlite_top", module="design_bench", facts=facts)
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_protocol(outcomes, test):
+    assert test in outcomes, "did not run"
+    assert outcomes[test] is None, outcomes[test]

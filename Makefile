@@ -14,7 +14,7 @@ SHELL := /bin/bash
 # What is tested is this checkout, whatever the shell points Python at.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: setup demo test lint docs benchmarks lock hazelnut clean
+.PHONY: setup demo test test-hardware lint docs benchmarks lock hazelnut clean
 
 setup: $(STAMP)
 
@@ -50,6 +50,10 @@ docs: setup
 # pytest comes last: its closing line is the result.
 test: setup hazelnut lint docs
 	$(BIN)/python -m pytest
+
+# The shipped designs whole: exactness, LUTs of large parts, place and route. Under an hour on two cores.
+test-hardware: setup hazelnut
+	$(BIN)/python -m pytest tests -m hardware_full
 
 benchmarks: setup hazelnut
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

@@ -1,0 +1,64 @@
+"""Programs that tests of `integer` and of `hardware` share."""
+
+import numpy as np
+import pytest
+
+from seq2seqlite.decay import TimeAxis
+from seq2seqlite.integer import Affine, GruStep, Program, Reduction, load_program
+from seq2seqlite.models import ActivationFormats, Format
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """The program of the shipped student of eight units."""
+    return load_program("seq2seqlite-tcspc-80mhz-tiny")
+
+
+@pytest.fixture(scope="session")
+def odd_program():
+    """A function that makes programs with formats that no shipped student has."""
+    return _odd_program
+
+
+def _odd_program(seed, *, write_back="round", residual_bits=0, units=3, n_gates=24):
+    """A program with formats that no shipped student has, signed outputs among them."""
+    rng = np.random.default_rng(seed)
+
+    def signed(fraction_bits, integer_bits=0):
+        return Format(True, integer_bits, fraction_bits)
+
+    def affine(shape, fmt):
+        return Affine(rng.integers(fmt.low_code, fmt.high_code + 1, shape), fmt)
+
+    def step(n_inputs):
+        return GruStep(
+            affine((n_inputs, 3 * units), signed(int(rng.integers(2, 5)))),
+            affine((units, 3 * units), signed(int(rng.integers(3, 6)))),
+            affine((1, 3 * units), signed(int(rng.integers(4, 9)), -1)),
+        )
+
+    formats = ActivationFormats(
+        input=Format(False, 0, int(rng.integers(4, 8))),
+        state=signed(int(rng.integers(5, 9))),
+        gate=Format(False, 0, int(rng.integers(5, 9))),
+        candidate=signed(int(rng.integers(5, 9))),
+        product=signed(int(rng.integers(5, 9))),
+        output=signed(int(rng.integers(5, 9))),
+        write_back=write_back,
+        residual_bits=residual_bits,
+    )
+    axis = TimeAxis(n_gates=n_gates, gate_width_ns=0.4, period_ns=12.5)
+    return Program(
+        name=f"odd-{seed}",
+        model_sha256="",
+        instrument="odd",
+        axis=axis,
+        rising_edge_ns=1.4,
+        n_baseline=3,
+        formats=formats,
+        encoder=step(1),
+        decoder=step(0),
+        head_kernel=affine((units, 3), signed(6)),
+        head_bias=affine((1, 3), signed(8, -1)),
+        reduction=Reduction.of_axis(axis),
+    )

@@ -1,0 +1,130 @@
+"""Programs on disk, and what a predictor makes of counts."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.integer import (
+    ProgramPredictor,
+    load_program,
+    lower,
+    read_program,
+    run,
+    whole_counts,
+    write_program,
+)
+from seq2seqlite.models import load_model
+
+
+def test_a_program_comes_back_equal(tiny, tmp_path):
+    write_program(tmp_path / "a.program", tiny)
+    write_program(tmp_path / "b.program", tiny)
+    assert (tmp_path / "a.program").read_bytes() == (tmp_path / "b.program").read_bytes()
+    again = load_program(tmp_path / "a.program")
+    assert again.sha256 == tiny.sha256
+    counts = np.random.default_rng(0).poisson(9.0, (50, 135))
+    np.testing.assert_array_equal(run(again, counts).sfd, run(tiny, counts).sfd)
+
+
+def test_the_hash_is_that_of_the_whole_program(tiny):
+    other = lower(load_model("seq2seqlite-tcspc-80mhz-int8"))
+    assert other.sha256 != tiny.sha256
+
+
+def _altered(path, change):
+    """Write a program's file again with something changed."""
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    header = json.loads(str(arrays["header"]))
+    change(header, arrays)
+    arrays["header"] = np.array(json.dumps(header))
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def _one_weight(header, arrays):
+    arrays["encoder/recurrent"][0, 0] += 1
+
+
+def _more_widths(header, arrays):
+    header["accumulator_bits"]["head"] = 8
+
+
+def _other_version(header, arrays):
+    header["spec_version"] = 9
+
+
+def _float_array(header, arrays):
+    arrays["head/bias"] = arrays["head/bias"].astype(np.float32)
+
+
+def _no_axis(header, arrays):
+    del header["n_gates"]
+
+
+def _too_wide(header, arrays):
+    arrays["head/bias"][0, 0] = 4000
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_one_weight, "it was altered: its content does not have the recorded SHA-256"),
+        (_more_widths, "its accumulator widths are not those of its weights"),
+        (_other_version, "version 1 of specification 9 is not the one read here"),
+        (_float_array, "array head/bias must be int32, not float32"),
+        (_no_axis, "its header is not valid"),
+        (_too_wide, "array head/bias has codes from"),
+    ],
+)
+def test_a_file_that_was_altered(tiny, tmp_path, change, message):
+    path = tmp_path / "a.program"
+    write_program(path, tiny)
+    _altered(path, change)
+    with pytest.raises(InputError, match=message):
+        read_program(path)
+
+
+def test_a_file_that_is_missing_or_cut_short(tiny, tmp_path):
+    with pytest.raises(InputError, match=r"program file .*no\.program does not exist"):
+        load_program(tmp_path / "no.program")
+    path = tmp_path / "a.program"
+    write_program(path, tiny)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(InputError, match="is not a seq2seqlite program, or was cut short"):
+        read_program(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x", "y")
+    with pytest.raises(InputError, match="is not a seq2seqlite program"):
+        read_program(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("seq2seqlite-tcspc-80mhz-kd", "is a float network: only one that is quantised throughout is integers"),
+        ("seq2seq-tcspc-80mhz-float", "is a float network"),
+    ],
+)
+def test_a_model_that_is_no_program(name, message):
+    with pytest.raises(InputError, match=message):
+        load_program(name)
+
+
+def test_whole_counts_keep_what_is_whole():
+    counts = np.array([[3, 70], [0, 9]])
+    np.testing.assert_array_equal(whole_counts(counts), counts)
+    np.testing.assert_array_equal(whole_counts(counts / 4), counts * 16)
+    assert whole_counts(np.array([[1e6, 0.0]])).max() <= 65535
+    with pytest.raises(InputError, match="counts must be finite and >= 0"):
+        whole_counts(np.array([[np.nan, 0.0]]))
+
+
+def test_a_program_predicts_what_its_network_predicts(tiny):
+    counts = np.random.default_rng(1).poisson(np.geomspace(80, 0.1, 135), (40, 135)) * 0.37
+    expected = load_model("seq2seqlite-tcspc-80mhz-tiny").lifetimes(counts)
+    found = ProgramPredictor(tiny).lifetimes(counts)
+    assert np.nanmax(np.abs(found.tau_mean_ns - expected.tau_mean_ns)) < 2 * tiny.reduction.tau_step_ns

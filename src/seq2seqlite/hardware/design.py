@@ -1,6 +1,7 @@
 """A design: one program, one target, so many engines, as Verilog."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from seq2seqlite.errors import InputError
@@ -29,12 +30,15 @@ class DesignOptions:
         Width of a beat of the output.
     output : str
         ``"lifetimes"``, reduced on the chip, or the raw ``"sfd"``.
+    levels_per_stage : float
+        Adder levels in a pipeline stage of the kernels; 0 takes what suits the target.
     """
 
     engines: int = 1
     lanes: int = 0
     result_width: int = 32
     output: Literal["lifetimes", "sfd"] = "lifetimes"
+    levels_per_stage: float = 0.0
 
     def __post_init__(self) -> None:
         if not 1 <= self.engines <= MAX_ENGINES:
@@ -74,8 +78,6 @@ class Design:
         Step kernels.
     shape : Shape
         Widths and lengths of the gateware.
-    verilog : dict of str
-        Text by file name: ``top.v``, ``engine.v`` and the kernels.
     """
 
     program: Program
@@ -83,7 +85,25 @@ class Design:
     options: DesignOptions
     kernels: Kernels
     shape: Shape
-    verilog: dict[str, str]
+
+    @cached_property
+    def verilog(self) -> dict[str, str]:
+        """Text by file name: ``top.v``, ``engine.v`` and the kernels."""
+        kernels = (self.kernels.encoder, self.kernels.decoder, self.kernels.head)
+        return {f"{kernel.name}.v": kernel.verilog for kernel in kernels} | _gateware(
+            self.shape, self.options
+        )
+
+    def with_engines(self, engines: int, /) -> "Design":
+        """Return the same design with another number of engines."""
+        options = replace(self.options, engines=engines)
+        return replace(self, options=options, shape=replace(self.shape, lanes=options.input_lanes))
+
+    @property
+    def clock_mhz(self) -> float:
+        """Clock that is stated for it: the target's, slower in proportion where a stage is longer."""
+        usual = self.target.style.levels_per_stage
+        return self.target.clock_mhz * min(1.0, usual / (self.options.levels_per_stage or usual))
 
     @property
     def clocks_per_pixel(self) -> float:
@@ -100,9 +120,9 @@ class Design:
 
         return Engine.latency(self.shape)
 
-    def frames_per_second(self, *, clock_mhz: float, frame_pixels: int) -> float:
-        """Return the frames a second at a clock."""
-        return clock_mhz * 1e6 / (self.clocks_per_pixel * frame_pixels)
+    def frames_per_second(self, *, frame_pixels: int, clock_mhz: float | None = None) -> float:
+        """Return the frames a second at a clock, the stated one by default."""
+        return (clock_mhz or self.clock_mhz) * 1e6 / (self.clocks_per_pixel * frame_pixels)
 
 
 def make_design(program: Program, target: Target, options: DesignOptions, /) -> Design:
@@ -122,13 +142,15 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     InputError
         If the program has no such design.
     """
-    style = replace(target.style, raw_sfd=options.output == "sfd")
+    usual = target.style
+    style = replace(
+        usual,
+        raw_sfd=options.output == "sfd",
+        levels_per_stage=options.levels_per_stage or usual.levels_per_stage,
+    )
     kernels = build_kernels(program, style)
     shape = Shape(program, kernels.encoder.latency, kernels.head.latency, options.input_lanes, options.output)
-    verilog = {
-        f"{kernel.name}.v": kernel.verilog for kernel in (kernels.encoder, kernels.decoder, kernels.head)
-    }
-    return Design(program, target, options, kernels, shape, verilog | _gateware(shape, options))
+    return Design(program, target, options, kernels, shape)
 
 
 def _gateware(shape: Shape, options: DesignOptions) -> dict[str, str]:

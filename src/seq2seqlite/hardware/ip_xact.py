@@ -13,9 +13,9 @@ STREAM, LITE = ("axi4stream", "1.0", "interface"), ("aximm", "1.0", "interface")
 
 def component_xml(design: Design, /) -> str:
     """Return the component's description: its buses, clock, reset, and every port with its width."""
-    from seq2seqlite.hardware.gateware.top import TOP, Top
+    from seq2seqlite.hardware.gateware.top import TOP, top_ports
 
-    ports = Top(design.shape, design.options.engines, design.options.result_width).signature.members
+    ports = top_ports(design.shape, design.options.result_width)
     ET.register_namespace("ipxact", SPIRIT)
     component = _element(None, "component")
     for name, text in (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_folder_when_done
+from seq2seqlite.files import replace_folder_when_done, replace_when_done
 from seq2seqlite.hardware.design import Design, DesignOptions
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.ip_xact import component_xml
@@ -52,6 +52,11 @@ class Project:
     options: DesignOptions
     shape: Shape
     facts: Mapping[str, Any]
+
+    def record(self, name: str, result: Mapping[str, Any], /) -> None:
+        """Keep what a tool measured of the project, for its report."""
+        with replace_when_done(self.folder / f"{name}.json") as temporary:
+            temporary.write_text(json_text(result), encoding="utf-8")
 
     @property
     def verilog(self) -> list[Path]:
@@ -135,14 +140,14 @@ def _papers(design: Design) -> dict[str, str]:
         "part": target.part,
         "target": target.name,
         "family": target.family,
-        "period_ns": 1e3 / target.clock_mhz,
-        "clock_mhz": target.clock_mhz,
+        "period_ns": 1e3 / design.clock_mhz,
+        "clock_mhz": design.clock_mhz,
         "engines": options.engines,
         "units": design.program.units,
         "slots": design.shape.slots,
         "latency": design.latency_clocks,
         "clocks_per_pixel": design.clocks_per_pixel,
-        "frames_per_second": design.frames_per_second(clock_mhz=target.clock_mhz, frame_pixels=FRAME_PIXELS),
+        "frames_per_second": design.frames_per_second(frame_pixels=FRAME_PIXELS),
         "tau_fraction_bits": design.program.reduction.tau_fraction_bits,
         "program_file": PROGRAM_FILE,
         "verilog": list(design.verilog),
@@ -169,6 +174,7 @@ def _facts(design: Design) -> dict[str, Any]:
         "head_latency": design.shape.head_latency,
         "latency_clocks": design.latency_clocks,
         "clocks_per_pixel": design.clocks_per_pixel,
+        "clock_mhz_stated": design.clock_mhz,
         "kernels": {
             kernel.name: {
                 "latency": kernel.latency,

@@ -40,7 +40,7 @@ def build(
         design = make_design(program, found, options)
         expected = check_fit(design)
         project = write_project(design, out)
-    frames = design.frames_per_second(clock_mhz=found.clock_mhz, frame_pixels=FRAME_PIXELS)
+    frames = design.frames_per_second(frame_pixels=FRAME_PIXELS)
     print(f"{out}: {engines} engines of {program.name} for {found.name}, hash {program.sha256[:16]}")
     print(
         f"{design.clocks_per_pixel:.2f} clocks a pixel, {design.shape.slots} pixels in a ring, "
@@ -49,7 +49,7 @@ def build(
     print(
         f"estimate: {expected.lut:,} LUT ({expected.lut / found.lut:.0%}), {expected.ff:,} FF, "
         f"{expected.dsp:g} DSP, {expected.bram36:g} BRAM36; {frames:.1f} frames of {FRAME_PIXELS:,} pixels "
-        f"a second if it runs at {found.clock_mhz:g} MHz"
+        f"a second if it runs at {design.clock_mhz:g} MHz"
     )
     write_json(
         json_file,
@@ -57,7 +57,6 @@ def build(
             **project.facts,
             "project": out,
             "estimate": asdict(expected),
-            "clock_mhz_assumed": found.clock_mhz,
             "frames_per_second": frames,
         },
     )

@@ -44,18 +44,17 @@ def place_and_route(
                 time_limit_s=time_limit_s,
                 heartbeat=heartbeat,
             ).to_dict()
-        write_json(
-            json_file,
-            {
-                "project": project,
-                "model": opened.program.name,
-                "target": opened.target.name,
-                "engines": opened.options.engines,
-                "seed": seed,
-                **found,
-                "provenance": provenance(),
-            },
-        )
+        result = {
+            "project": project,
+            "model": opened.program.name,
+            "target": opened.target.name,
+            "engines": opened.options.engines,
+            "seed": seed,
+            **found,
+            "provenance": provenance(),
+        }
+        if project is not None:
+            opened.record(f"place-and-route-{speed}", result)
     routed = "routed" if found["routed"] else "NOT routed"
     print(f"{routed}, {found['clock_mhz']:.1f} MHz at speed grade {speed}")
     for name, use in found["use"].items():
@@ -63,3 +62,4 @@ def place_and_route(
             print(f"{name}: {use['used']:,} of {use['available']:,}")
     if found["bitstream"] is not None and project is not None:
         print(found["bitstream"])
+    write_json(json_file, result)

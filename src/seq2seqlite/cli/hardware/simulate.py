@@ -3,9 +3,11 @@
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from seq2seqlite.cli.hardware.options import (
     EnginesOption,
@@ -19,7 +21,7 @@ from seq2seqlite.cli.progress import tool_status
 from seq2seqlite.hardware.simulation import MIN_BATCHES, Simulator, compile_project
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.imaging import analysed_tpsfs, load
-from seq2seqlite.integer import ProgramPredictor, whole_counts
+from seq2seqlite.integer import Program, ProgramPredictor, whole_counts
 from seq2seqlite.provenance import provenance
 
 __all__ = ["simulate"]
@@ -43,44 +45,44 @@ def simulate(
 ) -> None:
     """Simulate a project through its buses, and compare it with its program."""
     with opened_project(project, model, target=target, engines=engines) as opened:
-        predictor = ProgramPredictor(opened.program)
-        if pixels is None:
-            counts = made_up_counts(opened.program, n, seed=seed)
-        else:
-            tpsf = analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons)
-            counts = whole_counts(tpsf)
+        counts = _counts(opened.program, pixels, n=n, min_photons=min_photons, seed=seed)
         with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder, tool_status() as heartbeat:
             simulator = compile_project(opened, out_dir=Path(folder), heartbeat=heartbeat)
             found = simulator.check(counts, gaps=gaps, stalls=stalls, seed=seed, heartbeat=heartbeat)
-            steady = _steady(simulator, counts, found.clocks_per_pixel)
-    print(f"{found.pixels:,} pixels, {found.mismatches:,} mismatches with the program")
-    print(
-        f"{steady:.3f} clocks a pixel in the steady state, first result after "
-        f"{found.first_result_clocks:,} clocks"
-    )
-    write_json(
-        json_file,
-        {
+            steady = found.clocks_per_pixel or _steady(simulator, counts)
+        result: dict[str, Any] = {
             **asdict(found),
             "clocks_per_pixel": steady,
+            "project": project,
             "model": opened.program.name,
             "program_sha256": opened.program.sha256,
+            "engines": opened.options.engines,
             "pixels_of": pixels,
             "gaps": gaps,
             "stalls": stalls,
-            "engines": opened.options.engines,
+            "tool": "Verilator",
             "provenance": provenance(seed=seed),
-        },
-    )
+        }
+        if project is not None:
+            opened.record("simulation", result)
+    print(f"{found.pixels:,} pixels, {found.mismatches:,} mismatches with the program")
+    print(f"{steady:.3f} clocks a pixel in the steady state")
+    print(f"first result {found.first_result_clocks:,} clocks after the first beat")
+    write_json(json_file, result)
 
 
-def _steady(simulator: Simulator, counts: object, measured: float | None) -> float:
+def _counts(
+    program: Program, pixels: Path | None, *, n: int, min_photons: float, seed: int
+) -> NDArray[np.int64]:
+    if pixels is None:
+        return made_up_counts(program, n, seed=seed)
+    predictor = ProgramPredictor(program)
+    return whole_counts(analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons))
+
+
+def _steady(simulator: Simulator, counts: NDArray[np.int64]) -> float:
     """Return the clocks a pixel without gaps and stalls, over batches enough."""
-    import numpy as np
-
-    if measured is not None:
-        return measured
-    needed = np.resize(np.asarray(counts), ((MIN_BATCHES + 1) * simulator.batch, np.asarray(counts).shape[1]))
-    found = simulator.check(needed).clocks_per_pixel
-    assert found is not None
-    return found
+    n = (MIN_BATCHES + 1) * simulator.batch
+    steady = simulator.check(np.resize(counts, (n, counts.shape[1]))).clocks_per_pixel
+    assert steady is not None
+    return steady

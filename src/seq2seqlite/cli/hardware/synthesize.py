@@ -35,19 +35,19 @@ def synthesize(
         with tool_status() as heartbeat:
             found = synthesize_project(opened, time_limit_s=time_limit_s, heartbeat=heartbeat).to_dict()
         device = opened.target
-        write_json(
-            json_file,
-            {
-                "project": project,
-                "model": opened.program.name,
-                "target": device.name,
-                "engines": opened.options.engines,
-                **found,
-                "provenance": provenance(),
-            },
-        )
+        result = {
+            "project": project,
+            "model": opened.program.name,
+            "target": device.name,
+            "engines": opened.options.engines,
+            **found,
+            "provenance": provenance(),
+        }
+        if project is not None:
+            opened.record("synthesis", result)
     table = Table("", "design", "of the device", "one engine")
     for name in ("lut", "ff", "dsp", "bram36"):
         share = found["device_share"][name]
         table.add_row(name, f"{found[name]:,}", f"{share:.1%}", f"{found['engine'][name]:,}")
     Console().print(table)
+    write_json(json_file, result)

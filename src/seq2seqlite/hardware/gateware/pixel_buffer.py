@@ -88,7 +88,9 @@ class PixelBuffer(Component):
         bank_read = Signal()
         with m.If(self.start):
             m.d.sync += [bank_read.eq(reading), reading.eq(~reading)]
-        with m.If(sequencer.ends):
+        # Free for packets when its last gate begins to be read: what is written cannot overtake that, and the
+        # ring goes on without a pause though packets come no faster than it takes them.
+        with m.If(sequencer.run & sequencer.last & (sequencer.slot == 0)):
             m.d.sync += closed.bit_select(bank_read, 1).eq(0)
         self._write(m, filling, filled, flushed, arriving, arrived)
         self._read(m, sequencer, reading, bank_read)

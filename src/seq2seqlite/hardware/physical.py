@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.estimate import Estimate
 from seq2seqlite.hardware.gateware.top import ENGINE, TOP
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.targets import Target
@@ -80,7 +81,7 @@ class Placed:
         }
 
 
-def device_share(resources: Resources, target: Target, /) -> dict[str, float]:
+def device_share(resources: Resources | Estimate, target: Target, /) -> dict[str, float]:
     """Return the share of a device's LUTs, flip-flops, DSP blocks and block memory that is taken."""
     return {name: getattr(resources, name) / getattr(target, name) for name in ("lut", "ff", "dsp", "bram36")}
 

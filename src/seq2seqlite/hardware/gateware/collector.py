@@ -5,7 +5,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.shape import Shape
-from seq2seqlite.hardware.gateware.streams import beat
+from seq2seqlite.hardware.gateware.streams import result_beat
 from seq2seqlite.hardware.records import NUMBER_BITS, RECORD_BITS
 
 __all__ = ["Collector"]
@@ -32,9 +32,7 @@ class Collector(Component):
                 "ready": Out(engines),
                 "payloads": In(engines * shape.payload_bits),
                 "frame_pixels": In(32),
-                "o": Out(stream.Signature(beat(result_width))),
-                "pixel": Out(1),  # a pixel was taken
-                "frame": Out(1),  # the last of a frame was
+                "o": Out(stream.Signature(result_beat(result_width))),
             }
         )
 
@@ -44,7 +42,7 @@ class Collector(Component):
         shape = self.shape_
         engine, index = Signal(range(max(self.engines, 2))), Signal(NUMBER_BITS)
         part = Signal(range(max(shape.payloads, 2)))
-        full, last = Signal(), Signal()
+        full, last, ends = Signal(), Signal(), Signal()
         width = max(self._item_bits, self.result_width)
         item, left = Signal(width), Signal(range(width // self.result_width + 1))
         payload = Signal(shape.payload_bits)
@@ -58,6 +56,7 @@ class Collector(Component):
             self.o.valid.eq(full),
             self.o.payload.data.eq(item[: self.result_width]),
             self.o.payload.last.eq(last & (left == 1)),
+            self.o.payload.ends.eq(ends & (left == 1)),
         ]
         ends_pixel = takes & (part == shape.payloads - 1)
         ends_frame = ends_pixel & (self.frame_pixels != 0) & (index + 1 == self.frame_pixels)
@@ -71,6 +70,7 @@ class Collector(Component):
                 item.eq(payload if shape.output == "sfd" else Cat(payload, index)),
                 left.eq(width // self.result_width),
                 last.eq(ends_frame),
+                ends.eq(ends_pixel),
                 part.eq(Mux(ends_pixel, 0, part + 1)),
             ]
         with m.If(ends_pixel):
@@ -78,7 +78,6 @@ class Collector(Component):
                 index.eq(Mux(ends_frame, 0, index + 1)),
                 engine.eq(Mux(engine == self.engines - 1, 0, engine + 1)),
             ]
-        m.d.comb += [self.pixel.eq(ends_pixel), self.frame.eq(ends_frame)]
         return m
 
     @property

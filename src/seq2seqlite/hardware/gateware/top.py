@@ -7,7 +7,7 @@ from seq2seqlite.hardware.gateware.collector import Collector
 from seq2seqlite.hardware.gateware.receiver import Receiver
 from seq2seqlite.hardware.gateware.registers import Registers, axi_lite
 from seq2seqlite.hardware.gateware.shape import Shape
-from seq2seqlite.hardware.gateware.streams import RegisterSlice, beat
+from seq2seqlite.hardware.gateware.streams import RegisterSlice, beat, result_beat
 
 __all__ = ["ENGINE", "TOP", "Top", "top_ports"]
 
@@ -61,7 +61,7 @@ class Top(Component):
             m.d.comb += port.eq(member) if member_of.flow is Out else member.eq(port)
         # What arrives and what is offered outlive a soft reset.
         m.submodules.input = arriving = RegisterSlice(beat(shape.beat_bits))
-        m.submodules.output = leaving = RegisterSlice(beat(self.result_width))
+        m.submodules.output = leaving = RegisterSlice(result_beat(self.result_width))
         m.submodules.receiver = receiver = Receiver(shape, self.engines)
         collector = Collector(shape, self.engines, self.result_width)
         m.submodules.collector = ResetInserter(registers.reset)(collector)
@@ -75,12 +75,13 @@ class Top(Component):
             receiver.min_photons.eq(registers.min_photons),
             receiver.flush_clocks.eq(registers.flush_clocks),
             collector.frame_pixels.eq(registers.frame_pixels),
+            leaving.forget.eq(registers.quiet),
             leaving.i.valid.eq(collector.o.valid & ~registers.quiet),
             leaving.i.payload.eq(collector.o.payload),
             collector.o.ready.eq(leaving.i.ready),
         ]
         self._engines(m, registers, receiver, collector)
-        self._events(m, registers, receiver, collector)
+        self._events(m, registers, receiver, leaving)
         return m
 
     def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice) -> None:
@@ -115,20 +116,21 @@ class Top(Component):
                 o_o__payload=collector.payloads[index * size : (index + 1) * size],
             )
 
-    def _events(self, m: Module, registers: Registers, receiver: Receiver, collector: Collector) -> None:
+    def _events(self, m: Module, registers: Registers, receiver: Receiver, leaving: RegisterSlice) -> None:
         """Events in the order of the counters' addresses."""
         done, dark = receiver.done.any(), receiver.facts.dark & ~receiver.facts.malformed
         stalled_in = self.s_axis_tvalid & ~self.s_axis_tready
         stalled_out = self.m_axis_tvalid & ~self.m_axis_tready
+        delivered = leaving.o.valid & leaving.o.ready
         events = Cat(
             done,
-            collector.pixel,
+            delivered & leaving.o.payload.ends,
             receiver.short,
             receiver.long,
             done & dark,
             stalled_in,
             stalled_out,
-            collector.frame,
+            delivered & leaving.o.payload.last,
         )
         later = Signal(len(events))
         m.d.sync += later.eq(events)

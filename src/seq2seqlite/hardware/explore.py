@@ -1,4 +1,4 @@
-"""The designs that reach a frame rate on a target: a sweep by estimates, the best one checked by synthesis."""
+"""Which designs reach a frame rate on a target: a sweep by estimates, whose best synthesis can check."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -145,7 +145,8 @@ def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candid
         return min(enough, key=lambda one: (one.rmse is None, one.rmse or 0.0, one.estimate.lut))
     if not candidates:
         raise InputError(
-            f"no engine of any student fits {demand.max_share:.0%} of {demand.target.name}; take a larger target"
+            f"no engine of any student fits {demand.max_share:.0%} of {demand.target.name}; "
+            "take a larger target"
         )
     fastest = max(candidates, key=lambda one: one.frames_per_second)
     raise InputError(

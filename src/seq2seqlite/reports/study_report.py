@@ -5,8 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from seq2seqlite.compression.runs import RunResult, evaluated
 from seq2seqlite.compression.study import Study
 from seq2seqlite.datasets import reference_set
@@ -15,6 +13,7 @@ from seq2seqlite.files import replace_when_done
 from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Network, load_model
 from seq2seqlite.provenance import provenance
+from seq2seqlite.reports.environment import environment
 from seq2seqlite.reports.study_plots import example_decays, example_indices, learning_curves, pareto_plot
 from seq2seqlite.reports.study_tables import COSTS, PUBLISHED, Row, pareto_front, study_rows, summaries
 from seq2seqlite.training.card import machine
@@ -79,7 +78,7 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
 
 def study_markdown(study: Study, rows: list[Row], /) -> str:
     """Return the tables as Markdown."""
-    return _environment().get_template("study.md.j2").render(**_words(study, rows))
+    return environment().get_template("study.md.j2").render(**_words(study, rows))
 
 
 def _page(
@@ -90,7 +89,7 @@ def _page(
     examples: str | None,
 ) -> str:
     return (
-        _environment()
+        environment()
         .get_template("study.html.j2")
         .render(
             **_words(study, rows),
@@ -144,14 +143,3 @@ def _examples(study: Study, models: Mapping[str, Network], folder: Path) -> str 
     predicted = {name: network.sfd(data.tpsf[chosen]) for name, network in networks.items()}
     inputs = next(iter(networks.values())).inputs(data.tpsf[chosen])
     return example_decays(inputs, sfd, predicted, data.axis.starts_ns)
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("seq2seqlite.reports"),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )

@@ -1,0 +1,40 @@
+"""``seq2seqlite hardware hls``."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.progress import status, tool_status
+from seq2seqlite.hardware.hls import simulate_hls, write_hls
+from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.integer import load_program
+
+__all__ = ["hls"]
+
+
+def hls(
+    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file, quantised throughout")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project")],
+    *,
+    target: Annotated[str, typer.Option(help="FPGA of AMD that the script names")] = "xc7k410t",
+    n: Annotated[int, typer.Option(help="Made-up pixels to simulate; 0: only write", min=0)] = 256,
+    seed: Annotated[int, typer.Option(help="Seed of the pixels")] = 0,
+    json_file: JsonOption = None,
+) -> None:
+    """Write and check the step kernels as C++ for high-level synthesis."""
+    found = find_target(target)
+    program = load_program(model)
+    with status(f"tracing {program.name}"):
+        project = write_hls(program, out, target=found)
+    print(f"{out}: {program.name} for {found.part}, hash {program.sha256[:16]}")
+    result = {**project.facts, "project": out, "seed": seed, "pixels": 0, "mismatches": 0}
+    if n:
+        with tool_status() as heartbeat:
+            check = simulate_hls(out, made_up_counts(program, n, seed=seed), heartbeat=heartbeat)
+        print(f"{check.pixels:,} pixels in C simulation, {check.mismatches:,} mismatches with the program")
+        result |= asdict(check)
+    write_json(json_file, result)

@@ -1,0 +1,56 @@
+"""The picture of a sweep over designs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from seq2seqlite.files import replace_when_done
+
+__all__ = ["write_front"]
+
+
+def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, path: Path, /) -> Path:
+    """Write a picture of frame rate against LUTs for every student and schedule, and return its path.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Designs of :func:`seq2seqlite.hardware.explore.explore`.
+    frames_per_second : float
+        What was asked for.
+    path : pathlib.Path
+        PNG to write.
+    """
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    styles = ("-", "--", ":")
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    for index, model in enumerate(models):
+        own = [row for row in rows if row["model"] == model]
+        for style, levels in zip(styles, sorted({row["levels_per_stage"] for row in own}), strict=False):
+            line = [row for row in own if row["levels_per_stage"] == levels]
+            axes.plot(
+                [row["lut"] for row in line],
+                [row["frames_per_second"] for row in line],
+                style,
+                marker=".",
+                color=f"C{index}",
+                linewidth=1,
+                label=f"{model}, {levels:g} levels a stage",
+            )
+    best = [row for row in rows if row.get("best")]
+    axes.plot(
+        [row["lut"] for row in best],
+        [row["frames_per_second"] for row in best],
+        "*",
+        color="k",
+        markersize=12,
+    )
+    axes.axhline(frames_per_second, color="0.6", linewidth=0.8)
+    axes.set(xlabel="look-up tables (estimate)", ylabel="frames a second (at the stated clock)")
+    axes.legend(fontsize=7)
+    with replace_when_done(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=110)
+    return path

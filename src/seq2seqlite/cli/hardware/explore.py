@@ -102,7 +102,8 @@ def _words(best: Candidate, row: dict[str, Any]) -> str:
     design = best.design
     text = (
         f"{design.options.engines} engines of {design.program.name}: "
-        f"{best.frames_per_second:.1f} frames a second at {design.clock_mhz:g} MHz (estimate), {best.estimate.lut:,} LUT (estimate)"
+        f"{best.frames_per_second:.1f} frames a second at {design.clock_mhz:g} MHz, "
+        f"{best.estimate.lut:,} LUT (both estimates)"
     )
     if "synthesis" in row:
         found = row["synthesis"]["lut"]

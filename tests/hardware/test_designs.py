@@ -1,0 +1,77 @@
+"""Whole designs in Verilator, through their buses, against their program."""
+
+import numpy as np
+import pytest
+
+from seq2seqlite.decay import mean_arrival_ns
+from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.project import write_project
+from seq2seqlite.hardware.simulation import HardwarePredictor, compile_project
+from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.imaging import analysed_tpsfs, read
+from seq2seqlite.integer import ProgramPredictor, whole_counts
+
+
+def compiled(program, folder, target="ecp5-85f", **options):
+    design = make_design(program, find_target(target), DesignOptions(**options))
+    project = write_project(design, folder / "project")
+    return design, compile_project(project, out_dir=folder / "simulation")
+
+
+@pytest.fixture(scope="module")
+def tiny_design(tiny, tmp_path_factory):
+    return compiled(tiny, tmp_path_factory.mktemp("tiny"))
+
+
+def test_eight_units_are_exact_on_thousands_of_pixels(tiny, tiny_design):
+    _, simulator = tiny_design
+    found = simulator.check(made_up_counts(tiny, 2400), gaps=0.2, stalls=0.2, min_photons=100)
+    assert (found.pixels, found.mismatches) == (2400, 0)
+
+
+def test_a_pixel_leaves_every_135_clocks(tiny, tiny_design):
+    design, simulator = tiny_design
+    found = simulator.check(made_up_counts(tiny, 6 * design.shape.slots))
+    assert found.mismatches == 0
+    assert found.clocks_per_pixel == 135.0
+    # The packets of a batch, then the batch, to within the packet's own pipeline.
+    filled = design.shape.slots * design.shape.words
+    assert 0 < found.first_result_clocks - filled - design.latency_clocks < 64
+
+
+def test_real_pixels(tiny, tiny_design, hazelnut_ptu):
+    _, simulator = tiny_design
+    counts = whole_counts(analysed_tpsfs(read(hazelnut_ptu), ProgramPredictor(tiny), n=600))
+    assert len(counts) == 600
+    assert counts.max() > 1000
+    assert np.ptp(mean_arrival_ns(counts, axis_ns=tiny.axis.starts_ns)) > 0.5
+    assert simulator.check(counts, gaps=0.1, stalls=0.3, seed=1).mismatches == 0
+
+
+def test_a_simulated_design_is_a_predictor(tiny, tiny_design):
+    _, simulator = tiny_design
+    counts = made_up_counts(tiny, 60)
+    found = HardwarePredictor(simulator).lifetimes(counts)
+    expected = ProgramPredictor(tiny).lifetimes(counts)
+    for name, values in vars(expected).items():
+        np.testing.assert_array_equal(getattr(found, name), values)
+
+
+@pytest.mark.parametrize(
+    ("seed", "target", "options"),
+    [
+        # Few gates need several reducers; signed outputs; lanes that do not divide the gates.
+        (0, "ecp5-85f", {"engines": 2, "lanes": 4, "result_width": 128}),
+        (1, "xc7k410t", {"engines": 3, "lanes": 16, "result_width": 64}),
+        (2, "xc7k410t", {"output": "sfd"}),
+    ],
+)
+def test_odd_programs_and_options(odd_program, tmp_path, seed, target, options):
+    program = odd_program(seed)
+    design, simulator = compiled(program, tmp_path, target, **options)
+    counts = made_up_counts(program, 6 * simulator.batch)
+    steady = simulator.check(counts)
+    assert steady.mismatches == 0
+    assert steady.clocks_per_pixel == design.clocks_per_pixel
+    assert simulator.check(counts[:200], gaps=0.4, stalls=0.4, seed=2).mismatches == 0

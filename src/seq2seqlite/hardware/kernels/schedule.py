@@ -30,7 +30,7 @@ DELAYS = {
     Kind.ABOVE: 0.5,
     Kind.BELOW: 0.6,
     Kind.CLIP: 0.4,
-    Kind.MASK: 0.4,
+    Kind.MASK: 0.3,
 }
 """Delay in levels: an adder of the usual width with the way to it. Products have stages of their own."""
 

@@ -53,10 +53,32 @@ class Project:
     shape: Shape
     facts: Mapping[str, Any]
 
+    @property
+    def sha256(self) -> str:
+        """Digest of the Verilog: what is measured is measured of this."""
+        return _digest(json.dumps(self.facts["sha256"], sort_keys=True))
+
     def record(self, name: str, result: Mapping[str, Any], /) -> None:
         """Keep what a tool measured of the project, for its report."""
         with replace_when_done(self.folder / f"{name}.json") as temporary:
-            temporary.write_text(json_text(result), encoding="utf-8")
+            temporary.write_text(json_text({**result, "design_sha256": self.sha256}), encoding="utf-8")
+
+    def recorded(self, name: str, /) -> dict[str, Any] | None:
+        """Return what :meth:`record` kept; None where there is nothing, or it is of an earlier build.
+
+        Raises
+        ------
+        InputError
+            If it cannot be read.
+        """
+        path = self.folder / f"{name}.json"
+        if not path.is_file():
+            return None
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return found if found["design_sha256"] == self.sha256 else None
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path} is damaged ({error!r}); run the command that writes it again") from None
 
     @property
     def verilog(self) -> list[Path]:

@@ -1,11 +1,9 @@
 """The report of hardware projects: ``report.html`` beside ``hardware.json``."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.hardware.project import FRAME_PIXELS, Project
 from seq2seqlite.json_text import json_text
@@ -51,7 +49,7 @@ def hardware_results(project: Project, /) -> dict[str, Any]:
     A frame rate is measured where its clocks a pixel were simulated and its clock was routed; otherwise it
     is an estimate.
     """
-    measured = {name: found for name in RESULTS if (found := _recorded(project, name)) is not None}
+    measured = {name: found for name in RESULTS if (found := project.recorded(name)) is not None}
     clocks = measured.get("simulation", {}).get("clocks_per_pixel", project.facts["clocks_per_pixel"])
     rates = {
         name: found["clock_mhz"] * 1e6 / (clocks * FRAME_PIXELS)
@@ -75,14 +73,3 @@ def hardware_results(project: Project, /) -> dict[str, Any]:
             "frames_per_second": stated * 1e6 / (clocks * FRAME_PIXELS),
         },
     }
-
-
-def _recorded(project: Project, name: str) -> dict[str, Any] | None:
-    path = project.folder / f"{name}.json"
-    if not path.is_file():
-        return None
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}); run the command that writes it again") from None
-    return found

@@ -1,0 +1,112 @@
+"""`seq2seqlite lower` and `seq2seqlite hardware`, from the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seq2seqlite.cli.app import main
+from seq2seqlite.integer import read_program, write_program
+
+TINY = "seq2seqlite-tcspc-80mhz-tiny"
+
+
+@pytest.fixture
+def program_file(odd_program, tmp_path):
+    path = tmp_path / "odd.program"
+    write_program(path, odd_program(0))
+    return path
+
+
+def test_lower_writes_the_program(tmp_path, capsys):
+    out, found = tmp_path / "tiny.program", tmp_path / "found.json"
+    assert main(["lower", "--model", TINY, "--out", str(out), "--json", str(found)]) == 0
+    result = json.loads(found.read_text())
+    assert read_program(out).sha256 == result["sha256"]
+    assert result["exact_in_float32"] is True
+    assert result["sha256"][:16] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["lower", "--model", TINY, "--out", "x.npz"], "a program's name ends in .program, not in '.npz'"),
+        (["lower", "--model", "seq2seqlite-tcspc-80mhz-kd", "--out", "x.program"], "is a float network"),
+        (
+            ["hardware", "build", "--model", TINY, "--target", "ecp5-25f", "--engines", "9", "--out", "new"],
+            "more than ecp5-25f has",
+        ),
+        (["hardware", "build", "--model", TINY, "--target", "z", "--out", "new"], "target 'z' is unknown"),
+        (["hardware", "simulate"], "name either a project, which hardware build writes, or a model"),
+        (["hardware", "synthesize", "nowhere"], "nowhere is no hardware project"),
+        (["hardware", "place-and-route", "--model", TINY, "--target", "xc7k410t"], "has no place and route here"),
+        (
+            ["hardware", "explore", "--frame", "big", "--fps", "30", "--target", "xc7k410t"],
+            "frame='big' must be two whole numbers, such as 500x500",
+        ),
+        (["hardware", "report", "nowhere", "--out", "new"], "nowhere is no hardware project"),
+        (["hardware", "fly"], "No such command 'fly'"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert "\n" not in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_from_a_program_to_a_report(program_file, tmp_path):
+    project, found = tmp_path / "project", tmp_path / "found.json"
+    build = ["hardware", "build", "--model", str(program_file), "--target", "ecp5-25f", "--out", str(project)]
+    assert main([*build, "--json", str(found)]) == 0
+    assert json.loads(found.read_text())["clocks_per_pixel"] == 24
+    simulate = ["hardware", "simulate", str(project), "--n", "150", "--stalls", "0.2"]
+    assert main([*simulate, "--json", str(found)]) == 0
+    result = json.loads(found.read_text())
+    assert (result["pixels"], result["mismatches"], result["clocks_per_pixel"]) == (150, 0, 24)
+    assert main(["hardware", "synthesize", str(project), "--json", str(found)]) == 0
+    result = json.loads(found.read_text())
+    assert result.keys() >= {"lut", "ff", "dsp", "bram36", "device_share"}
+    assert 0 < result["engine"]["lut"] < result["lut"] < 8_400  # a ceiling: it took 7,645
+    assert main(["hardware", "report", str(project), "--out", str(tmp_path / "report")]) == 0
+    report = json.loads((tmp_path / "report" / "hardware.json").read_text())
+    assert report["designs"][0]["measured"]["synthesis"]["lut"] == result["lut"]
+    assert report["designs"][0]["frames_per_second_measured"] == {}
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "<h3>Measured</h3>" in page
+    assert "<h3>Estimated</h3>" in page
+    # The same folder takes the next build, of which nothing was measured yet.
+    assert main([*build, "--engines", "2"]) == 0
+    assert main(["hardware", "report", str(project), "--out", str(tmp_path / "report")]) == 0
+    report = json.loads((tmp_path / "report" / "hardware.json").read_text())
+    assert report["designs"][0]["measured"] == {}
+
+
+def test_real_counts_of_a_file(program_file, tmp_path):
+    counts = np.random.default_rng(0).poisson(30 * np.exp(-np.arange(24) / 6), (6, 6, 24))
+    axis = {"gate_width_ns": 0.4, "period_ns": 12.5}
+    np.savez(tmp_path / "image.npz", tpsf=counts.astype(np.uint16), **axis)
+    words = ["hardware", "simulate", "--model", str(program_file), "--target", "ecp5-25f", "--n", "36"]
+    found = tmp_path / "found.json"
+    pixels = ["--pixels", str(tmp_path / "image.npz"), "--min-photons", "1", "--json", str(found)]
+    assert main([*words, *pixels]) == 0
+    result = json.loads(found.read_text())
+    assert (result["pixels"], result["mismatches"]) == (36, 0)
+
+
+def test_explore_answers(tmp_path, capsys):
+    found = tmp_path / "found.json"
+    words = ["hardware", "explore", "--frame", "64x64", "--fps", "300", "--target", "ecp5-45f"]
+    assert main([*words, "--model", TINY, "--no-check", "--out", str(tmp_path), "--json", str(found)]) == 0
+    rows = json.loads(found.read_text())
+    assert all(row.keys() >= {"frames_per_second", "lut", "engines", "model"} for row in rows)
+    best = [row for row in rows if row["best"]]
+    assert len(best) == 1
+    assert best[0]["frames_per_second"] >= 300
+    assert best[0]["rmse_total"] == pytest.approx(0.0405, abs=1e-4)
+    assert (tmp_path / "front.png").is_file()
+    capsys.readouterr()
+    assert main([*words[:5], "90000", *words[6:], "--model", TINY, "--no-check"]) == 2
+    assert "no design reaches 90000 frames a second within 80% of ecp5-45f" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from seq2seqlite.cli.progress import status, tool_status
 from seq2seqlite.hardware.hls import simulate_hls, write_hls
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.hardware.tools.verilator import cpp_compiler
 from seq2seqlite.integer import load_program
 
 __all__ = ["hls"]
@@ -26,12 +27,14 @@ def hls(
     json_file: JsonOption = None,
 ) -> None:
     """Write and check the step kernels as C++ for high-level synthesis."""
+    if n:
+        cpp_compiler()  # a missing one is an error before anything is written
     found = find_target(target)
     program = load_program(model)
     with status(f"tracing {program.name}"):
         project = write_hls(program, out, target=found)
     print(f"{out}: {program.name} for {found.part}, hash {program.sha256[:16]}")
-    result = {**project.facts, "project": out, "seed": seed, "pixels": 0, "mismatches": 0}
+    result = {**project.facts, "project": out, "seed": seed, "pixels": 0, "mismatches": None}
     if n:
         with tool_status() as heartbeat:
             check = simulate_hls(out, made_up_counts(program, n, seed=seed), heartbeat=heartbeat)

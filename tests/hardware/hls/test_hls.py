@@ -1,0 +1,196 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from seq2seqlite.cli.app import main
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.hls import HlsEmulator, compile_hls, read_hls, write_hls
+from seq2seqlite.hardware.hls.functions import trace_functions
+from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.integer import (
+    Affine,
+    GruStep,
+    decode,
+    encode,
+    load_program,
+    read_program,
+    run,
+    write_program,
+)
+from seq2seqlite.models import ActivationFormats, Format
+
+pytest.importorskip("da4ml")
+pytest.importorskip("jinja2")
+
+TINY = "seq2seqlite-tcspc-80mhz-tiny"
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return load_program(TINY)
+
+
+@pytest.fixture(scope="module")
+def project(tiny, tmp_path_factory):
+    return write_hls(tiny, tmp_path_factory.mktemp("hls") / "project")
+
+
+def odd_program(tiny, seed):
+    """Two units, a signed output, a candidate finer than the state, and weights that reach every clip."""
+    random = np.random.default_rng(seed)
+
+    def affine(rows, columns):
+        fmt = Format(True, 1, 4)
+        codes = random.integers(fmt.low_code, fmt.high_code + 1, (rows, columns))
+        codes[random.random(codes.shape) < 0.2] = 0
+        return Affine(codes, fmt)
+
+    def gru(inputs):
+        return GruStep(affine(inputs, 6), affine(2, 6), affine(1, 6))
+
+    formats = ActivationFormats(
+        input=Format(False, 0, 9),
+        state=Format(True, 0, 5),
+        gate=Format(False, 0, 4),
+        candidate=Format(True, 0, 8),
+        product=Format(True, 0, 6),
+        output=Format(True, 1, 7),
+    )
+    return dataclasses.replace(
+        tiny,
+        formats=formats,
+        encoder=gru(1),
+        decoder=gru(0),
+        head_kernel=affine(2, 3),
+        head_bias=affine(1, 3),
+    )
+
+
+def test_the_command_line_writes_a_project_that_computes_what_the_program_does(tiny, tmp_path, capsys):
+    out, facts = tmp_path / "project", tmp_path / "facts.json"
+    # No multiple of the pixels in flight.
+    words = ["hardware", "hls", "--model", TINY, "--out", str(out), "--n", "300", "--json", str(facts)]
+    assert main(words) == 0
+    said = json.loads(facts.read_text())
+    assert (said["pixels"], said["mismatches"]) == (300, 0)
+    assert said["program_sha256"] == tiny.sha256 == read_program(out / "integer.program").sha256
+    assert "300 pixels in C simulation, 0 mismatches" in capsys.readouterr().out
+    assert len(np.unique(run(tiny, made_up_counts(tiny, 300)).sfd)) > 100
+
+
+def test_odd_formats_are_exact_and_what_differs_is_counted(tiny, tmp_path):
+    program = odd_program(tiny, 0)
+    project = write_hls(program, tmp_path / "project", pixels_in_flight=3)
+    emulator = compile_hls(project, out_dir=tmp_path / "compiled")
+    counts = made_up_counts(program, 100, seed=1)
+    expected = run(program, counts, arithmetic="int64").sfd
+    assert expected.min() < 0 < expected.max()
+    np.testing.assert_array_equal(emulator.sfd(counts), expected)
+    assert emulator.check(counts).mismatches == 0
+    bias = dataclasses.replace(program.head_bias, codes=program.head_bias.codes // 2)
+    other = dataclasses.replace(emulator, program=dataclasses.replace(program, head_bias=bias))
+    assert 0 < other.check(counts).mismatches <= 100
+
+
+def test_the_vectors_of_the_test_are_the_program_s(tiny, project):
+    codes = np.loadtxt(project.folder / "inputs.txt", dtype=np.int64)
+    expected = np.loadtxt(project.folder / "expected.txt", dtype=np.int64)
+    assert codes.shape == (64, tiny.n_gates)
+    sfd = decode(tiny, encode(tiny, codes)).transpose(0, 2, 1)
+    np.testing.assert_array_equal(expected, sfd.reshape(64, -1))
+
+
+def test_the_script_names_every_file_and_the_part(project):
+    script = (project.folder / "vitis.tcl").read_text()
+    for file in project.sources:
+        assert file.is_file()
+        assert file.name in script
+    assert "set_part xc7k410tffg900-1" in script
+    assert "create_clock -period 5.000" in script
+
+
+def test_the_same_program_gives_the_same_files_and_replaces_what_was_there(tiny, project, tmp_path):
+    again = write_hls(tiny, tmp_path)
+    write_hls(tiny, tmp_path, pixels_in_flight=7)
+    assert "PIXELS = 7;" in (tmp_path / "seq2seqlite_top.hh").read_text()
+    write_hls(tiny, tmp_path)
+    names = sorted(file.name for file in again.folder.iterdir())
+    assert names == sorted(file.name for file in project.folder.iterdir())
+    for name in set(names) - {"hls.json"}:  # which has the date
+        assert (project.folder / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_a_state_that_keeps_its_residue_is_refused_and_nothing_is_written(tiny, tmp_path):
+    formats = dataclasses.replace(tiny.formats, write_back="error-feedback", residual_bits=4)
+    with pytest.raises(InputError, match="kernels are built for 'round' alone"):
+        write_hls(dataclasses.replace(tiny, formats=formats), tmp_path / "project")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_choices_are_refused(tiny, tmp_path):
+    with pytest.raises(InputError, match=r"^target ecp5-25f is not made by AMD, whose HLS this is for"):
+        write_hls(tiny, tmp_path / "project", target=find_target("ecp5-25f"))
+    for pixels in (1, 1025):
+        with pytest.raises(InputError, match=rf"^pixels_in_flight={pixels} must be 2 to 1024$"):
+            write_hls(tiny, tmp_path / "project", pixels_in_flight=pixels)
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="is not empty and no HLS project; name a new folder"):
+        write_hls(tiny, tmp_path)
+
+
+def test_what_is_no_project_is_refused(tiny, tmp_path):
+    with pytest.raises(InputError, match="is no HLS project; make one with seq2seqlite hardware hls"):
+        read_hls(tmp_path)
+    write_hls(tiny, tmp_path)
+    write_program(tmp_path / "integer.program", dataclasses.replace(tiny, name="other"))
+    with pytest.raises(InputError, match="is not the program of this project; write it again"):
+        read_hls(tmp_path)
+    (tmp_path / "hls.json").write_text('{"format": "seq2seqlite hls project", "format_version": 0}')
+    with pytest.raises(InputError, match="is damaged"):
+        read_hls(tmp_path)
+    facts = {"format": "seq2seqlite hls project", "format_version": 0, "program_sha256": ""}
+    (tmp_path / "hls.json").write_text(json.dumps(facts))
+    with pytest.raises(InputError, match="is of another version; write the project again"):
+        read_hls(tmp_path)
+
+
+def test_counts_that_do_not_fit_are_refused(tiny, project, tmp_path):
+    emulator = HlsEmulator(tiny, tmp_path / "testbench", 0.0)
+    with pytest.raises(InputError, match=r"counts of shape \(1, 3\) do not fit program"):
+        emulator.check(np.zeros((1, 3), np.int64))
+    with pytest.raises(InputError, match=r"counts of shape \(1, 3\) do not fit program"):
+        emulator.sfd(np.zeros((1, 3), np.int64))
+
+
+def test_without_a_compiler_the_command_line_says_so_and_writes_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    words = ["hardware", "hls", "--model", TINY, "--out", str(tmp_path / "project")]
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith("error: no C++ compiler (g++, clang++, c++) on the PATH;")
+    assert not (tmp_path / "project").exists()
+    facts = tmp_path / "facts.json"
+    assert main([*words, "--n", "0", "--json", str(facts)]) == 0  # writing alone needs none
+    assert json.loads(facts.read_text())["mismatches"] is None
+
+
+def test_a_float_model_is_refused_in_one_line(tmp_path, capsys):
+    words = [
+        "hardware",
+        "hls",
+        "--model",
+        "seq2seqlite-tcspc-80mhz-float",
+        "--out",
+        str(tmp_path / "project"),
+    ]
+    assert main(words) == 2
+    assert "is a float network" in capsys.readouterr().err
+    assert not (tmp_path / "project").exists()
+
+
+def test_the_adders_are_counted(tiny):
+    functions = trace_functions(tiny)
+    assert all(0 < function.lut_estimate < 5000 for function in functions)

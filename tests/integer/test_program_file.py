@@ -105,7 +105,10 @@ def test_a_file_that_is_missing_or_cut_short(tiny, tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("seq2seqlite-tcspc-80mhz-kd", "is a float network: only one that is quantised throughout is integers"),
+        (
+            "seq2seqlite-tcspc-80mhz-kd",
+            "is a float network: only one that is quantised throughout is integers",
+        ),
         ("seq2seq-tcspc-80mhz-float", "is a float network"),
     ],
 )

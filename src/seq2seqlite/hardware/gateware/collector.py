@@ -4,9 +4,10 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.streams import result_beat
-from seq2seqlite.hardware.records import NUMBER_BITS, RECORD_BITS
+from seq2seqlite.hardware.records import RECORD_BITS
 
 __all__ = ["Collector"]
 
@@ -40,17 +41,22 @@ class Collector(Component):
         """Return the turn-taking and the cutting."""
         m = Module()
         shape = self.shape_
-        engine, index = Signal(range(max(self.engines, 2))), Signal(NUMBER_BITS)
+        engine = Signal(range(max(self.engines, 2)))
         part = Signal(range(max(shape.payloads, 2)))
         full, last, ends = Signal(), Signal(), Signal()
         width = max(self._item_bits, self.result_width)
         item, left = Signal(width), Signal(range(width // self.result_width + 1))
         payload = Signal(shape.payload_bits)
         m.d.comb += payload.eq(self.payloads.word_select(engine, shape.payload_bits))
-        takes = Signal()
+        takes, ends_pixel = Signal(), Signal()
         # A new one enters in the clock in which the last beat of the old one leaves.
         free = ~full | (self.o.ready & (left == 1))
+        m.submodules.frame = frame = FrameCounter()
+        if shape.payloads == 1:
+            free &= frame.ready
         m.d.comb += [
+            frame.frame_pixels.eq(self.frame_pixels),
+            frame.next.eq(ends_pixel),
             takes.eq(self.valid.bit_select(engine, 1) & free),
             self.ready.bit_select(engine, 1).eq(free),
             self.o.valid.eq(full),
@@ -58,8 +64,8 @@ class Collector(Component):
             self.o.payload.last.eq(last & (left == 1)),
             self.o.payload.ends.eq(ends & (left == 1)),
         ]
-        ends_pixel = takes & (part == shape.payloads - 1)
-        ends_frame = ends_pixel & (self.frame_pixels != 0) & (index + 1 == self.frame_pixels)
+        m.d.comb += ends_pixel.eq(takes & (part == shape.payloads - 1))
+        ends_frame = ends_pixel & frame.last
         with m.If(self.o.ready & full):
             m.d.sync += [item.eq(item >> self.result_width), left.eq(left - 1)]
             with m.If(left == 1):
@@ -67,7 +73,7 @@ class Collector(Component):
         with m.If(takes):
             m.d.sync += [
                 full.eq(1),
-                item.eq(payload if shape.output == "sfd" else Cat(payload, index)),
+                item.eq(payload if shape.output == "sfd" else Cat(payload, frame.pixel)),
                 left.eq(width // self.result_width),
                 last.eq(ends_frame),
                 ends.eq(ends_pixel),
@@ -75,7 +81,6 @@ class Collector(Component):
             ]
         with m.If(ends_pixel):
             m.d.sync += [
-                index.eq(Mux(ends_frame, 0, index + 1)),
                 engine.eq(Mux(engine == self.engines - 1, 0, engine + 1)),
             ]
         return m

@@ -74,7 +74,7 @@ class Engine(Component):
         # A batch starts only if its results will have room: the rings cannot wait.
         promised = Signal(range(shape.capacity + 1))
         m.d.sync += promised.eq(promised + Mux(buffer.start, buffer.pixels, 0) - leaves)
-        m.d.comb += buffer.credit.eq(promised <= shape.capacity - shape.slots)
+        m.d.sync += buffer.credit.eq(promised <= shape.capacity - shape.slots)
         return m
 
     def _remember(self, m: Module) -> SyncFIFOBuffered:

@@ -37,7 +37,7 @@ class Normaliser(Component):
     @staticmethod
     def latency(shape: Shape) -> int:
         """Return the clocks from count to code."""
-        return 3 + shape.input_bits
+        return 4 + shape.input_bits
 
     def elaborate(self, platform: object) -> Module:
         """Return the stages."""
@@ -51,10 +51,12 @@ class Normaliser(Component):
         signal = Signal(shape.signal_bits, reset_less=True)
         m.d.sync += signal.eq(Mux(difference[-1], 0, difference[: shape.signal_bits]))
         divisor = delayed(m, self.divisor, 2, name="divisor")
-        # (2**bits - 1) signal + divisor / 2
+        # 2**bits signal + (divisor / 2 - signal): an adder a clock.
+        rest = Signal(signed(shape.signal_bits + 1), reset_less=True)
         m.d.sync += [
-            divider.numerator.eq((signal << shape.input_bits) - signal + (divisor >> 1)),
-            divider.divisor.eq(divisor),
+            rest.eq((divisor >> 1) - signal),
+            divider.numerator.eq((delayed(m, signal, 1, name="signal") << shape.input_bits) + rest),
+            divider.divisor.eq(delayed(m, divisor, 1, name="divisor_again")),
         ]
         m.d.comb += self.code.eq(divider.quotient)
         return m

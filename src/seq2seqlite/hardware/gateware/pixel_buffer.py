@@ -80,8 +80,11 @@ class PixelBuffer(Component):
         with m.If(flushed):
             # A flush comes when nothing is under way: both stand in the same bank.
             m.d.sync += [filled.eq(0), filling.eq(~filling)]
+        # A clock late, which a batch of many clocks does not notice.
+        waits = Signal()
+        m.d.sync += waits.eq(closed.bit_select(reading, 1) & self.credit & ~self.start)
         m.d.comb += [
-            self.start.eq(closed.bit_select(reading, 1) & self.credit & (~sequencer.run | sequencer.ends)),
+            self.start.eq(waits & (~sequencer.run | sequencer.ends)),
             sequencer.start.eq(self.start),
             self.pixels.eq(Mux(reading, held[1], held[0])),
         ]

@@ -1,10 +1,11 @@
 """The front of a design: packets of raw counts in, beats and facts of whole pixels out."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.arithmetic import delayed, times_constant
+from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.streams import beat
 from seq2seqlite.hardware.records import PHOTON_BITS
@@ -12,7 +13,7 @@ from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["Receiver", "facts_layout"]
 
-SETTLED = 16
+SETTLED = 20
 """Clocks after which the facts of the last packet have certainly reached its engine."""
 
 
@@ -69,35 +70,40 @@ class Receiver(Component):
         """Return the packet's state machine and the measuring pipeline behind it."""
         m = Module()
         shape = self.shape_
-        word = Signal(range(shape.words))
+        word, final = Signal(range(shape.words)), Signal(init=int(shape.words == 1))
         engine = Signal(range(max(self.engines, 2)))
-        inside, surplus, settling = Signal(), Signal(), Signal(range(SETTLED + 1))
-        taken, first, final = Signal(), Signal(), Signal()
-        accepted = Signal()
+        inside, surplus, settled = Signal(), Signal(), Signal()
+        taken, first, accepted = Signal(), Signal(), Signal()
         ends, malformed = Signal(), Signal()
+        frame = FrameCounter()
+        m.submodules.frame = ResetInserter(self.reset)(frame)
+        begins = self._may_begin(m, engine, ends) & settled
+        if shape.words == 1:
+            begins &= frame.ready
         m.d.comb += [
-            self.i.ready.eq(
-                ~self.reset & (surplus | inside | (self.room.bit_select(engine, 1) & (settling == 0)))
-            ),
+            self.i.ready.eq(~self.reset & (surplus | inside | begins)),
             accepted.eq(self.i.valid & self.i.ready),
             taken.eq(accepted & ~surplus),
             first.eq(taken & ~inside),
-            final.eq(word == shape.words - 1),
             ends.eq(taken & (self.i.payload.last | final)),
             malformed.eq(self.i.payload.last ^ final),
+            frame.frame_pixels.eq(self.frame_pixels),
+            frame.next.eq(ends),
         ]
         with m.If(accepted):
             with m.If(surplus):
                 m.d.sync += surplus.eq(~self.i.payload.last)
             with m.Elif(ends):
                 m.d.sync += [inside.eq(0), word.eq(0), surplus.eq(~self.i.payload.last)]
-                m.d.sync += engine.eq(Mux(engine == self.engines - 1, 0, engine + 1))
+                m.d.sync += final.eq(shape.words == 1)
+                m.d.sync += engine.eq(self._following(engine))
             with m.Else():
-                m.d.sync += [inside.eq(1), word.eq(word + 1)]
+                m.d.sync += [inside.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
         with m.If(self.reset):
             # The rest of a packet that was arriving is forgotten too.
             m.d.sync += [inside.eq(0), word.eq(0), engine.eq(0), surplus.eq(surplus | inside)]
-        self._flush(m, first, ends, inside, settling)
+            m.d.sync += final.eq(shape.words == 1)
+        self._flush(m, inside | first, ends & frame.last, settled)
         selected = Signal(self.engines)
         m.d.comb += selected.eq(Const(1, self.engines) << engine)
         m.d.comb += self.allocate.eq(Mux(first, selected, 0))
@@ -111,27 +117,42 @@ class Receiver(Component):
         self._measure(m, taken & ~self.reset, word, first, ends, malformed, selected)
         return m
 
-    def _flush(self, m: Module, first: Value, ends: Value, inside: Value, settling: Signal) -> None:
+    def _following(self, engine: Value) -> Value:
+        return Mux(engine == self.engines - 1, 0, engine + 1)
+
+    def _may_begin(self, m: Module, engine: Value, ends: Value) -> Signal:
+        """Return whether the next packet's engine has room, found out in the clock before.
+
+        What an engine says of its room is of the packet before this one, so a packet of one beat has to wait
+        a clock: its own place is not yet counted.
+        """
+        may, own = Signal(), Signal()
+        now = self.room.bit_select(engine, 1)
+        after = self.room.bit_select(self._following(engine), 1)
+        m.d.comb += own.eq(ends if self.shape_.words == 1 else 0)
+        m.d.sync += may.eq(Mux(ends, after, now) & ~own)
+        return may
+
+    def _flush(self, m: Module, busy: Value, frame_ends: Value, settled: Signal) -> None:
         """Give a flush when the facts of a frame's last pixel, or of the last before a pause, are there."""
-        pixel, pause, waiting = Signal(32), Signal(32), Signal()
-        frame_ends = Signal()
-        m.d.comb += frame_ends.eq(ends & (self.frame_pixels != 0) & (pixel + 1 == self.frame_pixels))
-        with m.If(ends):
-            m.d.sync += pixel.eq(Mux(frame_ends, 0, pixel + 1))
-        # The engines close their banks in the last clock of the wait, before a packet is taken again.
-        m.d.sync += self.flush.eq(settling == 2)
-        with m.If(frame_ends):
+        settling, pause = Signal(range(SETTLED + 1)), Signal(32)
+        waiting, paused = Signal(), Signal()
+        m.d.sync += [
+            # In the wait's last clocks the engines close their banks, and say what room they have.
+            self.flush.eq(settling == 3),
+            settled.eq((settling <= 1) & ~frame_ends & ~paused),
+            paused.eq(waiting & (self.flush_clocks != 0) & (pause >= self.flush_clocks) & ~paused & ~busy),
+        ]
+        with m.If(frame_ends | (paused & ~busy)):
             m.d.sync += [settling.eq(SETTLED), waiting.eq(0), pause.eq(0)]
         with m.Elif(settling != 0):
             m.d.sync += settling.eq(settling - 1)
-        with m.Elif(first | ends | inside):
+        with m.Elif(busy):
             m.d.sync += [waiting.eq(1), pause.eq(0)]
         with m.Elif(waiting):
             m.d.sync += pause.eq(pause + 1)
-            with m.If((self.flush_clocks != 0) & (pause >= self.flush_clocks)):
-                m.d.sync += [settling.eq(SETTLED), waiting.eq(0), pause.eq(0)]
         with m.If(self.reset):
-            m.d.sync += [pixel.eq(0), settling.eq(0), waiting.eq(0), pause.eq(0)]
+            m.d.sync += [settling.eq(0), waiting.eq(0), pause.eq(0), paused.eq(0)]
 
     def _measure(
         self,
@@ -170,22 +191,32 @@ class Receiver(Component):
         self._conclude(m, now, total, base, top)
 
     def _conclude(self, m: Module, now: Value, total: Signal, base: Signal, top: Signal) -> None:
+        """Give the facts: an adder or a comparison a clock."""
         shape = self.shape_
-        scaled = Signal(shape.signal_bits, reset_less=True)
-        m.d.sync += scaled.eq(times_constant(top, shape.program.n_baseline))
-        base, total = (delayed(m, value, 1, name=name) for value, name in ((base, "base"), (total, "total")))
-        now = delayed(m, now, 1, name="scaled_control", reset_less=False)
-        peak = Signal(signed(shape.signal_bits + 1))
-        m.d.comb += peak.eq(scaled - base)
-        empty = Signal()
-        m.d.comb += empty.eq(peak <= 0)
+        scaled, peak = Signal(shape.signal_bits, reset_less=True), Signal(signed(shape.signal_bits + 1))
+        m.d.sync += [
+            scaled.eq(times_constant(top, shape.program.n_baseline)),
+            peak.eq(scaled - delayed(m, base, 1, name="base")),
+        ]
+        late, base = delayed(m, total, 2, name="total"), delayed(m, base, 2, name="base_again")
+        empty, few, beyond = Signal(), Signal(), Signal()
+        m.d.sync += [
+            empty.eq(peak <= 0),
+            few.eq(late < self.min_photons),
+            beyond.eq(late[PHOTON_BITS:].any()),
+        ]
+        late, base, peak = (
+            delayed(m, value, 1, name=name)
+            for value, name in ((late, "total_again"), (base, "base_last"), (peak, "peak"))
+        )
+        now = delayed(m, now, 3, name="concluding", reset_less=False)
         m.d.sync += [
             self.done.eq(Mux(now[2], now[4:], 0)),
             self.facts.baseline.eq(base),
             # Without a signal all numerators are 0: the divisor only has to be something else.
             self.facts.divisor.eq(Mux(empty, 1, peak[: shape.signal_bits])),
-            self.facts.photons.eq(Mux(total[PHOTON_BITS:].any(), 2**PHOTON_BITS - 1, total[:PHOTON_BITS])),
-            self.facts.dark.eq(empty | (total < self.min_photons)),
+            self.facts.photons.eq(Mux(beyond, 2**PHOTON_BITS - 1, late[:PHOTON_BITS])),
+            self.facts.dark.eq(empty | few),
             self.facts.malformed.eq(now[3]),
         ]
 

@@ -57,7 +57,7 @@ class Reducer(Component):
     @staticmethod
     def clocks(shape: Shape) -> int:
         """Return the clocks that a pixel takes at the most, its delivery included."""
-        return 3 * (shape.quotient_bits + 2) + FRACTION_BITS + 8
+        return 3 * (shape.quotient_bits + 3) + FRACTION_BITS + 11
 
     def elaborate(self, platform: object) -> Module:
         """Return the two machines: one divides, the other makes lifetimes of ratios."""
@@ -73,21 +73,31 @@ class Reducer(Component):
                 m.d.comb += self.i.ready.eq(1)
                 m.d.sync += [pixel.eq(self.i.payload), task.eq(SHORT)]
                 with m.If(self.i.valid):
-                    m.next = "START"
+                    m.next = "ADD"
+            with m.State("ADD"):
+                m.next = "CHOOSE"
+            with m.State("CHOOSE"):
+                m.next = "START"
             with m.State("START"):
                 m.d.comb += self._divider.start.eq(1)
                 m.next = "DIVIDE"
             with m.State("DIVIDE"), m.If(self._divider.done):
                 m.d.sync += task.eq(task + 1)
-                m.next = "START"
+                m.next = "CHOOSE"
                 with m.If(task == FRACTION):
                     m.d.sync += fraction.eq(self._divider.quotient)
                     m.next = "AVERAGE"
-            # The look-ups are shorter than a division: both lifetimes are there.
+            # Look-ups are shorter than divisions: both lifetimes are there.
             with m.State("AVERAGE"):
+                m.next = "DIFFER"
+            with m.State("DIFFER"):
                 m.d.comb += mean_starts.eq(1)
                 m.next = "MULTIPLY"
             with m.State("MULTIPLY"), m.If(self._multiplier.done):
+                m.next = "ROUND"
+            with m.State("ROUND"):
+                m.next = "SUM"
+            with m.State("SUM"):
                 m.next = "DELIVER"
             with m.State("DELIVER"):
                 m.d.comb += self.o.valid.eq(1)
@@ -99,36 +109,43 @@ class Reducer(Component):
         return m
 
     def _operands(self, m: Module, sums: Value, task: Value) -> None:
+        """Choose what is divided, a clock before the division starts."""
         shape = self.shape_
+        both = Signal(shape.first_bits + 1, reset_less=True)
         first = Mux(task == SHORT, sums.first_short, sums.first_long)
         area = Mux(task == SHORT, sums.area_short, sums.area_long)
         if shape.program.formats.output.signed:
             area = Mux(area < 0, 0, area)[: shape.area_bits]
+        m.d.sync += both.eq(sums.first_short + sums.first_long)
         with m.If(task == FRACTION):
-            m.d.comb += [
+            m.d.sync += [
                 self._divider.numerator.eq(sums.first_short << FRACTION_BITS),
-                self._divider.divisor.eq(sums.first_short + sums.first_long),
+                self._divider.divisor.eq(both),
             ]
         with m.Else():
             # Twice the area over twice the first sample.
-            m.d.comb += [
+            m.d.sync += [
                 self._divider.numerator.eq(area << (RATIO_BITS - 1)),
                 self._divider.divisor.eq(first),
             ]
 
     def _components(self, m: Module, pixel: Value) -> Signal:
-        """Return which components are there, short lowest."""
+        """Return which components are there, short lowest; long before they are needed."""
         sums, has = pixel.sums, Signal(2)
-        both = sums.first_short + sums.first_long
-        lit = ~(pixel.info.dark | pixel.info.malformed)
-        m.d.sync += has.eq(
-            Cat(
-                *(
-                    (times_constant(first, SHARE) > both) & lit
-                    for first in (sums.first_short, sums.first_long)
-                )
-            )
-        )
+        both, lit = Signal(self.shape_.first_bits + 1, reset_less=True), Signal()
+        m.d.sync += [
+            both.eq(sums.first_short + sums.first_long),
+            lit.eq(~(pixel.info.dark | pixel.info.malformed)),
+        ]
+        for index, first in enumerate((sums.first_short, sums.first_long)):
+            # 50 = 32 + 18: an adder a clock.
+            part, scaled = (Signal(self.shape_.first_bits + 6, reset_less=True) for _ in range(2))
+            low = SHARE & ~(1 << (SHARE.bit_length() - 1))
+            m.d.sync += [
+                part.eq(times_constant(first, low)),
+                scaled.eq(part + (first << (SHARE.bit_length() - 1))),
+                has[index].eq((scaled > both) & lit),
+            ]
         return has
 
     def _look_up(
@@ -138,12 +155,14 @@ class Reducer(Component):
         divider, multiplier, last = self._divider, self._multiplier, self.shape_.last_knot
         table = self._table.read_port()
         knot, part = Signal(range(last + 2)), Signal(PART_BITS, reset_less=True)
-        here, which = Signal(TAU_BITS, reset_less=True), Signal()
+        here, there = (Signal(TAU_BITS, reset_less=True) for _ in range(2))
+        nearest, which = Signal(TAU_BITS, reset_less=True), Signal()
+        difference = Signal(signed(TAU_BITS + 1), reset_less=True)
         tau = Signal(TAU_BITS, name="tau_short"), Signal(TAU_BITS, name="tau_long")
         ratio_knot = divider.quotient[PART_BITS:]
         m.d.comb += [
             table.addr.eq(knot),
-            multiplier.a.eq(table.data - here),
+            multiplier.a.eq(there - here),
             multiplier.b.eq(part),
             multiplier.b_used.eq(PART_BITS),
         ]
@@ -162,19 +181,26 @@ class Reducer(Component):
                 m.d.sync += here.eq(table.data)
                 m.next = "BETWEEN"
             with m.State("BETWEEN"):
+                m.d.sync += there.eq(table.data)
+                m.next = "START"
+            with m.State("START"):
                 m.d.comb += multiplier.start.eq(1)
                 m.next = "MULTIPLY"
             with m.State("MULTIPLY"), m.If(multiplier.done):
-                found = here + multiplier.high + multiplier.low[-1]
+                m.d.sync += nearest.eq(multiplier.high + multiplier.low[-1])
+                m.next = "SUM"
+            with m.State("SUM"):
+                found = here + nearest
                 for index, component in enumerate(tau):
                     with m.If(which == index):
                         m.d.sync += component.eq(Mux(has[index], found, 0))
                 m.next = "IDLE"
+        m.d.sync += difference.eq(tau[SHORT] - tau[LONG])
         # fraction short + (1 - fraction) long = long + fraction (short - long)
         with m.If(mean_starts):
             m.d.comb += [
                 multiplier.start.eq(1),
-                multiplier.a.eq(tau[SHORT] - tau[LONG]),
+                multiplier.a.eq(difference),
                 multiplier.b.eq(fraction),
                 multiplier.b_used.eq(FRACTION_BITS + 1),
             ]
@@ -183,19 +209,23 @@ class Reducer(Component):
     def _deliver(
         self, m: Module, info: Value, fraction: Value, tau: tuple[Signal, Signal], has: Signal
     ) -> None:
+        """Round the mean's product, add it, and show everything: a clock each."""
         multiplier = self._multiplier
         product = Cat(multiplier.low[FRACTION_BITS:], multiplier.high).as_signed()
-        mean, lit = Signal(TAU_BITS), has.any()
-        m.d.comb += [
-            mean.eq(tau[LONG] + product + multiplier.low[FRACTION_BITS - 1]),
-            self.o.payload.eq(
-                Cat(
-                    Mux(lit, mean, 0),
-                    tau[SHORT],
-                    tau[LONG],
-                    Mux(lit, fraction, 0),
-                    info.photons,
-                    Cat(lit, has, info.dark, info.malformed),
-                )
-            ),
+        rounded, mean = Signal(TAU_BITS, reset_less=True), Signal(TAU_BITS, reset_less=True)
+        lit = Signal()
+        m.d.sync += [
+            rounded.eq(product + multiplier.low[FRACTION_BITS - 1]),
+            mean.eq(tau[LONG] + rounded),
+            lit.eq(has.any()),
         ]
+        m.d.comb += self.o.payload.eq(
+            Cat(
+                Mux(lit, mean, 0),
+                tau[SHORT],
+                tau[LONG],
+                Mux(lit, fraction, 0),
+                info.photons,
+                Cat(lit, has, info.dark, info.malformed),
+            )
+        )

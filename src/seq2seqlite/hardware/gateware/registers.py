@@ -104,11 +104,12 @@ class Registers(Component):
             self.reset.eq(resetting > SETTLING_CLOCKS),
             self.quiet.eq(asks_reset | (resetting != 0)),
         ]
-        counters = {name: Signal(32, name=name.lower()) for name in COUNTERS}
+        # One bit more says that a counter is full: no long AND in front of the carry chain.
+        counters = {name: Signal(33, name=name.lower()) for name in COUNTERS}
         for index, counter in enumerate(counters.values()):
             with m.If(self.reset):
                 m.d.sync += counter.eq(0)
-            with m.Elif(self.events[index] & ~counter.all()):
+            with m.Elif(self.events[index] & ~counter[32]):
                 m.d.sync += counter.eq(counter + 1)
         digest = self.program.sha256
         shape = self.program.n_gates | self.program.units << 16 | self.engines << 24
@@ -119,7 +120,8 @@ class Registers(Component):
             "HASH1": int(digest[8:16], 16),
             "SHAPE": shape,
         }
-        self._read(m, {name: Const(value, 32) for name, value in constants.items()} | writable | counters)
+        shown = {name: counter[:32] | counter[32].replicate(32) for name, counter in counters.items()}
+        self._read(m, {name: Const(value, 32) for name, value in constants.items()} | writable | shown)
         return m
 
     def _write(self, m: Module, writable: dict[str, Signal], asks_reset: Signal) -> None:

@@ -33,21 +33,20 @@ class Sequencer(Component):
         """Return the counters."""
         m = Module()
         gate = Signal(range(self.n_gates))
-        m.d.comb += [
-            self.wraps.eq(self.slot == self.slots - 1),
-            self.ends.eq(self.run & self.wraps & self.last),
-        ]
+        m.d.comb += self.ends.eq(self.run & self.wraps & self.last)
         with m.If(self.start):
             m.d.sync += [self.run.eq(1), self.slot.eq(0), gate.eq(0), self.first.eq(1), self.last.eq(0)]
+            m.d.sync += self.wraps.eq(0)
         with m.Elif(self.ends):
-            m.d.sync += [self.run.eq(0), self.slot.eq(0), self.first.eq(0), self.last.eq(0)]
+            m.d.sync += [self.run.eq(0), self.slot.eq(0), self.first.eq(0), self.last.eq(0), self.wraps.eq(0)]
         with m.Elif(self.run & self.wraps):
             m.d.sync += [
                 self.slot.eq(0),
                 gate.eq(gate + 1),
                 self.first.eq(0),
                 self.last.eq(gate == self.n_gates - 2),
+                self.wraps.eq(0),
             ]
         with m.Elif(self.run):
-            m.d.sync += self.slot.eq(self.slot + 1)
+            m.d.sync += [self.slot.eq(self.slot + 1), self.wraps.eq(self.slot == self.slots - 2)]
         return m

@@ -47,8 +47,9 @@ class SumSink(Component):
         m.submodules.sums = memory = Memory(shape=layout, depth=shape.slots, init=[])
         m.submodules.store = store = SyncFIFOBuffered(width=layout.size, depth=shape.capacity)
         reader, writer = memory.read_port(), memory.write_port()
+        # The memory's output has a register of its own: block memories are slow.
         slot, run, first, last, valid = (
-            delayed(m, value, 1, name=name, reset_less=False)
+            delayed(m, value, 2, name=name, reset_less=False)
             for name, value in (
                 ("slot", sequencer.slot),
                 ("run", sequencer.run),
@@ -57,9 +58,10 @@ class SumSink(Component):
                 ("valid", sequencer.slot < self.pixels),
             )
         )
-        codes = delayed(m, self.codes, 1, name="codes")
-        new = Signal(layout)
-        self._add(m, new, reader.data, codes, first, last)
+        codes = delayed(m, self.codes, 2, name="codes")
+        old, new = Signal(layout, reset_less=True), Signal(layout)
+        m.d.sync += old.eq(reader.data)
+        self._add(m, new, old, codes, first, last)
         m.d.comb += [
             sequencer.start.eq(self.start),
             reader.addr.eq(sequencer.slot),
@@ -140,10 +142,11 @@ class SfdSink(Component):
             self.o.valid.eq(words.r_rdy),
             self.o.payload.eq(words.r_data),
         ]
-        lit = delayed(m, ~(self.info.payload.dark | self.info.payload.malformed), 1, name="lit")
+        lit = delayed(m, ~(self.info.payload.dark | self.info.payload.malformed), 2, name="lit")
         at = Signal(range(size))
-        m.d.comb += [reader.addr.eq(at), words.w_data.eq(Mux(lit, reader.data, 0))]
-        m.d.comb += words.w_en.eq(delayed(m, reads, 1, name="reads", reset_less=False))
+        word = delayed(m, reader.data, 1, name="word")
+        m.d.comb += [reader.addr.eq(at), words.w_data.eq(Mux(lit, word, 0))]
+        m.d.comb += words.w_en.eq(delayed(m, reads, 2, name="reads", reset_less=False))
         m.d.sync += under_way.eq(under_way + reads - (self.o.valid & self.o.ready))
         with m.If(reads):
             m.d.sync += [

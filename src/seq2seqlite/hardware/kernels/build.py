@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.kernels.fanout import registers_shared_out
 from seq2seqlite.hardware.kernels.graph import Graph, Kind
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
 from seq2seqlite.hardware.kernels.trace import Multipliers, head_graph, step_graph
@@ -26,7 +27,7 @@ class KernelStyle:
     levels_per_stage : float
         What a clock has time for, in delays of an adder with the way to it.
     copies : int
-        Registers of each input that share its loads.
+        Most registers that share the loads of a value in a stage.
     raw_sfd : bool
         Whether the head gives the total beside short and long: lifetimes do not need it.
     """
@@ -67,7 +68,7 @@ class Kernel:
     input_bits, output_bits : int
         Widths of ``d`` and ``q``.
     register_bits : int
-        Flip-flops, the copies of inputs included.
+        Flip-flops, copies included.
     adder_bits : int
         Bits of all adders: about the look-up tables of a part with carry chains.
     multipliers : int
@@ -151,7 +152,8 @@ def _kernel(
 ) -> Kernel:
     input_bits, output_bits = widths
     placed = schedule(graph, style.levels_per_stage, stages)
-    text = verilog(name, graph, placed, input_bits=input_bits, output_bits=output_bits, copies=style.copies)
+    copies = registers_shared_out(graph, placed, style.copies)
+    text = verilog(name, graph, placed, input_bits=input_bits, output_bits=output_bits, copies=copies)
     adders = [node for node in graph.nodes if node.kind is Kind.ADD]
     return Kernel(
         name,
@@ -159,7 +161,7 @@ def _kernel(
         latency=stages + 1,
         input_bits=sum(input_bits),
         output_bits=output_bits * len(graph.outputs),
-        register_bits=placed.register_bits + style.copies * sum(input_bits),
+        register_bits=placed.register_bits + sum(input_bits) + copies.bits(graph),
         adder_bits=sum(node.width - node.overlap for node in adders),
         multipliers=sum(node.kind is Kind.MULTIPLY for node in graph.nodes),
     )

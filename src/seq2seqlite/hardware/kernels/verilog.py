@@ -1,7 +1,8 @@
 """A scheduled graph as one flat Verilog module."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from seq2seqlite.hardware.kernels.fanout import Copies
 from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
 from seq2seqlite.hardware.kernels.schedule import ADDED, Schedule
 
@@ -16,7 +17,7 @@ def verilog(
     *,
     input_bits: Sequence[int],
     output_bits: int,
-    copies: int,
+    copies: Copies,
 ) -> str:
     """Return the text of a kernel.
 
@@ -32,8 +33,8 @@ def verilog(
         Width of each input in ``d``, lowest first.
     output_bits : int
         Width of each output in ``q``.
-    copies : int
-        Registers that share the loads of an input.
+    copies : Copies
+        Registers that share the loads of a value.
 
     Returns
     -------
@@ -46,19 +47,15 @@ def verilog(
 class _Module:
     """Names of a graph's values in each stage, and the lines that compute them."""
 
-    def __init__(self, graph: Graph, schedule: Schedule, copies: int) -> None:
-        self.graph, self.schedule = graph, schedule
-        self.copy_of = _shared_out(graph, schedule, copies)
-        self.copies: dict[int, list[int]] = {i: [0] for i in graph.inputs}
-        for (operand, _), copy in sorted(self.copy_of.items()):
-            if copy not in self.copies[operand]:
-                self.copies[operand].append(copy)
+    def __init__(self, graph: Graph, schedule: Schedule, copies: Copies) -> None:
+        self.graph, self.schedule, self.copies = graph, schedule, copies
 
     def text(self, name: str, input_bits: Sequence[int], output_bits: int) -> Iterator[str]:
         graph, schedule = self.graph, self.schedule
         n = len(graph.outputs) * output_bits
         yield f"module {name} (input clk, input [{sum(input_bits) - 1}:0] d, output [{n - 1}:0] q);"
         yield "  // Sums lose bits where they are rounded, and a code that no weight needs is not looked at."
+        yield "  // Copies share the loads of a register: keep prevents that synthesis makes one of them."
         yield "  // verilator lint_off UNUSEDSIGNAL"
         yield from self._inputs(input_bits)
         for stage in range(1, schedule.stages + 2):
@@ -80,29 +77,27 @@ class _Module:
 
     def _inputs(self, input_bits: Sequence[int]) -> Iterator[str]:
         first = 0
-        yield "\n  // what comes in; copies share the loads: keep prevents that synthesis makes one of them"
+        used = {operand for node in self.graph.nodes for operand in node.operands} | set(self.graph.outputs)
         for i, bits in zip(self.graph.inputs, input_bits, strict=True):
-            node = self.graph.nodes[i]
-            if self.schedule.last[i] > 1 or any(operand == i for operand, _ in self.copy_of):
-                for copy in self.copies[i]:
-                    register = self._name(i, 1, copy)
-                    attribute = "(* keep *) " if len(self.copies[i]) > 1 else ""
-                    yield f"  {attribute}reg [{node.width - 1}:0] {register};"
-                    value = f"d[{first + node.width - 1}:{first}]"
-                    yield f"  {attribute}always @(posedge clk) {register} <= {value};"
+            width = self.graph.nodes[i].width
+            if i in used:
+                yield from self._register(i, 1, f"d[{first + width - 1}:{first}]")
             first += bits
 
     def _registers(self, stage: int) -> Iterator[str]:
-        moves = []
         for i, node in enumerate(self.graph.nodes):
             if self.schedule.stage[i] <= stage < self.schedule.last[i] and node.kind is not Kind.CONSTANT:
-                new = self._name(i, stage + 1)
-                yield f"  reg [{node.width - 1}:0] {new};"
-                moves.append(f"    {new} <= {self._name(i, stage)}{self._added(i, node, stage)};")
-        if moves:
-            yield "  always @(posedge clk) begin"
-            yield from moves
-            yield "  end"
+                value = f"{self._name(i, stage)}{self._added(i, node, stage)}"
+                yield from self._register(i, stage + 1, value)
+
+    def _register(self, i: int, stage: int, value: str) -> Iterator[str]:
+        """Declare a value's registers at the beginning of a stage."""
+        count = self.copies.count.get((i, stage), 1)
+        keep = "(* keep *) " if count > 1 else ""
+        for copy in range(count):
+            name = self._name(i, stage, copy)
+            yield f"  {keep}reg [{self.graph.nodes[i].width - 1}:0] {name};"
+            yield f"  {keep}always @(posedge clk) {name} <= {value};"
 
     def _added(self, i: int, node: Node, stage: int) -> str:
         """Return what is added to a product on the way to its second register."""
@@ -114,14 +109,12 @@ class _Module:
         return f" + {_span(self._value(operand, stage), node.shifts[0], 0, node.width)}"
 
     def _name(self, i: int, stage: int, copy: int = 0) -> str:
-        base = self.graph.names.get(i, f"n{i}")
-        if self.graph.nodes[i].kind is Kind.INPUT and stage == 1:
-            return f"{base}_c{copy}" if copy else base
+        base = self.graph.names.get(i, f"n{i}") + (f"_c{copy}" if copy else "")
         return base if stage == self.schedule.stage[i] else f"{base}_at{stage}"
 
     def _value(self, i: int, stage: int, user: int | None = None) -> "_Value":
         node = self.graph.nodes[i]
-        copy = self.copy_of.get((i, user), 0) if user is not None else 0
+        copy = self.copies.of_user.get((i, user), 0) if user is not None else 0
         return _Value(node, self._name(i, stage, copy))
 
     def _node(self, i: int, node: Node) -> Iterator[str]:
@@ -150,21 +143,6 @@ class _Value:
         if low == 0 and high == self.node.width:
             return self.name
         return f"{self.name}[{low}]" if high == low + 1 else f"{self.name}[{high - 1}:{low}]"
-
-
-def _shared_out(graph: Graph, schedule: Schedule, copies: int) -> Mapping[tuple[int, int | None], int]:
-    """Return which copy of an input each node of the first stage takes: neighbours take the same."""
-    users = [
-        i
-        for i, node in enumerate(graph.nodes)
-        if schedule.stage[i] == 1 and any(graph.nodes[o].kind is Kind.INPUT for o in node.operands)
-    ]
-    return {
-        (operand, user): rank * copies // len(users)
-        for rank, user in enumerate(users)
-        for operand in graph.nodes[user].operands
-        if graph.nodes[operand].kind is Kind.INPUT
-    }
 
 
 def _span(value: _Value, shift: int, low: int, high: int) -> str:

@@ -95,12 +95,12 @@ class PixelBuffer(Component):
         # ring goes on without a pause though packets come no faster than it takes them.
         with m.If(sequencer.run & sequencer.last & (sequencer.slot == 0)):
             m.d.sync += closed.bit_select(bank_read, 1).eq(0)
-        self._write(m, filling, filled, flushed, arriving, arrived)
+        self._write(m, filling, filled, flushed, arriving, full | flushed)
         self._read(m, sequencer, reading, bank_read)
         return m
 
     def _write(
-        self, m: Module, filling: Value, filled: Value, flushed: Value, arriving: Value, arrived: Value
+        self, m: Module, filling: Value, filled: Value, flushed: Value, arriving: Value, closes: Value
     ) -> None:
         """Store beats slot behind slot; a packet that is too short leaves the end of its slot."""
         shape = self.shape_
@@ -112,12 +112,18 @@ class PixelBuffer(Component):
             m.d.sync += next_begins.eq(Mux(filled == shape.slots - 1, other_bank, next_begins + shape.words))
         with m.Elif(flushed):
             m.d.sync += next_begins.eq(other_bank)
+        facts_at = Signal(range(2 * shape.slots))
+        with m.If(self.done):
+            m.d.sync += facts_at.eq(facts_at + 1)
+        with m.If(closes):
+            m.d.sync += facts_at.eq(Mux(arriving, 0, shape.slots))
+        # Addresses come from registers: memories of many blocks are far apart.
+        m.d.sync += counts.addr.eq(begins + self.word)
         m.d.comb += [
-            counts.en.eq(self.write),
-            counts.data.eq(self.data),
-            counts.addr.eq(begins + self.word),
+            counts.en.eq(delayed(m, self.write, 1, name="write", reset_less=False)),
+            counts.data.eq(delayed(m, self.data, 1, name="data")),
             facts.en.eq(self.done),
-            facts.addr.eq(Mux(arriving, shape.slots, 0) + arrived),
+            facts.addr.eq(facts_at),
             facts.data.eq(Cat(self.facts.baseline, self.facts.divisor)),
         ]
 
@@ -136,13 +142,11 @@ class PixelBuffer(Component):
             m.d.sync += [begins.eq(following), at.eq(following), lane.eq(Mux(last_lane, 0, lane + 1))]
         with m.Else():
             m.d.sync += at.eq(at + shape.words)
-        m.d.comb += [
-            counts.addr.eq(at),
-            facts.addr.eq(Mux(bank_read, shape.slots, 0) + sequencer.slot),
-        ]
+        m.d.comb += counts.addr.eq(at)
+        m.d.sync += facts.addr.eq(Mux(bank_read, shape.slots, 0) + sequencer.slot)
         beat = delayed(m, counts.data, 1, name="beat")
         lane = delayed(m, lane, 2, name="lane")
-        known = delayed(m, facts.data, 2, name="facts")
+        known = delayed(m, facts.data, 1, name="facts")
         m.d.sync += self.count.eq(beat.word_select(lane, COUNT_BITS))
         m.d.comb += [
             self.baseline.eq(known[: shape.signal_bits]),

@@ -39,7 +39,10 @@ def test_lower_writes_the_program(tmp_path, capsys):
         (["hardware", "build", "--model", TINY, "--target", "z", "--out", "new"], "target 'z' is unknown"),
         (["hardware", "simulate"], "name either a project, which hardware build writes, or a model"),
         (["hardware", "synthesize", "nowhere"], "nowhere is no hardware project"),
-        (["hardware", "place-and-route", "--model", TINY, "--target", "xc7k410t"], "has no place and route here"),
+        (
+            ["hardware", "place-and-route", "--model", TINY, "--target", "xc7k410t"],
+            "has no place and route here",
+        ),
         (
             ["hardware", "explore", "--frame", "big", "--fps", "30", "--target", "xc7k410t"],
             "frame='big' must be two whole numbers, such as 500x500",

@@ -1,0 +1,99 @@
+"""The shipped designs whole: `make test-hardware`. Their last figures stand in docs/hardware.md."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.estimate import estimate
+from seq2seqlite.hardware.explore import Demand, best_candidate, explore
+from seq2seqlite.hardware.gateware.top import TOP
+from seq2seqlite.hardware.physical import place_and_route_project, synthesize_project
+from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
+from seq2seqlite.hardware.simulation import Simulator, compile_project
+from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.hardware.tools.stream_simulation import compile_stream
+from seq2seqlite.hardware.tools.yosys import Synthesis, simulation_files, synthesize
+from seq2seqlite.imaging import analysed_tpsfs, read
+from seq2seqlite.integer import ProgramPredictor, load_program, whole_counts
+
+pytestmark = pytest.mark.hardware_full
+
+NARROW, INT8 = "seq2seqlite-tcspc-80mhz-narrow", "seq2seqlite-tcspc-80mhz-int8"
+
+
+def project_of(model, target, folder, **options):
+    design = make_design(load_program(model), find_target(target), DesignOptions(**options))
+    return design, write_project(design, folder / "project")
+
+
+@pytest.mark.parametrize(
+    ("model", "target"), [(INT8, "xc7k410t"), (NARROW, "xc7k410t"), (NARROW, "ecp5-85f")]
+)
+def test_real_pixels_through_the_shipped_students(model, target, tmp_path, hazelnut_ptu):
+    _, project = project_of(model, target, tmp_path)
+    simulator = compile_project(project, out_dir=tmp_path / "simulation")
+    predictor = ProgramPredictor(project.program)
+    counts = whole_counts(analysed_tpsfs(read(hazelnut_ptu), predictor, n=500))
+    assert len(counts) == 500
+    assert simulator.check(counts, gaps=0.2, stalls=0.3, seed=7).mismatches == 0
+    steady = simulator.check(np.resize(counts, (6 * simulator.batch, counts.shape[1])))
+    assert (steady.mismatches, steady.clocks_per_pixel) == (0, 135.0)
+
+
+def test_one_int8_engine_fits_a_kintex(tmp_path):
+    design, project = project_of(INT8, "xc7k410t", tmp_path)
+    found = synthesize_project(project).to_dict()
+    assert found["lut"] <= 100_000
+    assert found["lut"] == pytest.approx(estimate(design).lut, rel=0.15)
+
+
+def test_nine_narrow_engines_fit_a_kintex(tmp_path):
+    design, project = project_of(NARROW, "xc7k410t", tmp_path, engines=9)
+    found = synthesize_project(project).to_dict()
+    assert found["engine"]["lut"] <= 32_000
+    assert max(found["device_share"].values()) < 0.8
+    assert design.frames_per_second(frame_pixels=FRAME_PIXELS) >= 30
+
+
+def test_a_narrow_engine_is_routed_on_an_ecp5(tmp_path):
+    """Both speed grades at once: half an hour on two cores."""
+    projects = {speed: project_of(NARROW, "ecp5-85f", tmp_path / str(speed))[1] for speed in (6, 8)}
+    with ThreadPoolExecutor(2) as pool:
+        runs = {
+            speed: pool.submit(place_and_route_project, projects[speed], speed=speed, freq_mhz=freq)
+            for speed, freq in ((6, 124), (8, 155))
+        }
+    placed = {speed: run.result() for speed, run in runs.items()}
+    assert placed[6].result.clock_mhz >= 120
+    assert placed[8].result.clock_mhz >= 150
+    for one in placed.values():
+        assert one.result.routed
+        assert one.bitstream.stat().st_size > 500_000
+
+
+def test_exploring_is_right_about_its_best(tmp_path):
+    demand = Demand(find_target("xc7k410t"), FRAME_PIXELS, 30.0)
+    programs = [load_program(name) for name in (INT8, NARROW)]
+    best = best_candidate(explore(programs, demand, rmse={INT8: 0.0331, NARROW: 0.0349}), demand)
+    assert best.frames_per_second >= 30
+    found = synthesize_project(write_project(best.design, tmp_path / "best"))
+    assert found.result.resources.lut == pytest.approx(best.estimate.lut, rel=0.15)
+
+
+def test_the_netlist_after_synthesis_computes_the_same(tmp_path):
+    _, project = project_of("seq2seqlite-tcspc-80mhz-tiny", "xc7k410t", tmp_path)
+    netlist = synthesize(
+        project.verilog,
+        top=TOP,
+        family="xc7",
+        out_dir=tmp_path / "synthesis",
+        synthesis=Synthesis(block_ram=False),  # Yosys has no model of a RAMB36E1
+    )
+    stream = compile_stream(
+        simulation_files(netlist), top=TOP, in_bits=16, out_bits=32, out_dir=tmp_path / "simulation"
+    )
+    counts = made_up_counts(project.program, 40)
+    assert Simulator(project, stream).check(counts, gaps=0.1, stalls=0.1).mismatches == 0

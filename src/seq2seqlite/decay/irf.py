@@ -7,8 +7,9 @@ neither the period nor the bins of a measured IRF have to be multiples of the ga
 
 import copy
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +52,10 @@ class Irf(ABC):
         -------
         ndarray of complex, shape (n_harmonics + 1,)
         """
+
+    @abstractmethod
+    def moved(self, by_ns: float, /) -> Self:
+        """Return this IRF with all delays longer by ``by_ns``."""
 
     @property
     @abstractmethod
@@ -107,6 +112,10 @@ class ParametricIrf(Irf):
         gaussian = np.exp(-1j * omega * self.center_ns - 0.5 * (omega * self.narrowest_sigma_ns) ** 2)
         tail = (1 - self.tail_fraction) + self.tail_fraction / (1 + 1j * omega * self.tail_ns)
         return np.asarray(gaussian * tail)
+
+    def moved(self, by_ns: float, /) -> Self:
+        """Return this IRF with all delays longer by ``by_ns``."""
+        return replace(self, center_ns=self.center_ns + by_ns)
 
     @property
     def mean_ns(self) -> float:
@@ -175,6 +184,12 @@ class MeasuredIrf(Irf):
         other = copy.copy(self)
         other.shift_ns = self.shift_ns + (0.0 if mean_ns is None else mean_ns - self.mean_ns)
         other.extra_sigma_ns = float(np.hypot(self.extra_sigma_ns, extra_fwhm_ns / FWHM_PER_SIGMA))
+        return other
+
+    def moved(self, by_ns: float, /) -> Self:
+        """Return this IRF with all delays longer by ``by_ns``."""
+        other = copy.copy(self)
+        other.shift_ns = self.shift_ns + by_ns
         return other
 
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:

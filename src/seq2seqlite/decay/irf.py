@@ -222,6 +222,9 @@ class MeasuredIrf(Irf):
     def narrowest_sigma_ns(self) -> float:
         """Standard deviation of the sharpest feature, in ns."""
         # Neither its bins nor, in practice, an eighth of its spread are finer than a measured IRF's features.
+        # Dark counts, however many, are spread over the whole window and no part of that.
+        peak = np.where(self.weights > self.weights.max() * SUPPORT_SHARE, self.weights, 0)
+        peak /= peak.sum()
         times_ns = np.arange(self.weights.size) * self.bin_width_ns
-        spread = float(np.sqrt(self.weights @ (times_ns - self.weights @ times_ns) ** 2))
+        spread = float(np.sqrt(peak @ (times_ns - peak @ times_ns) ** 2))
         return float(np.hypot(max(self.bin_width_ns / np.sqrt(12), spread / 8), self.extra_sigma_ns))

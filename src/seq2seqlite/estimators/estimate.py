@@ -172,7 +172,7 @@ def expected_edge_ns(axis: TimeAxis, irf: Irf, /) -> float:
     >>> from seq2seqlite.decay import ParametricIrf
     >>> axis = TimeAxis(n_gates=125, gate_width_ns=0.1, period_ns=12.5)
     >>> round(expected_edge_ns(axis, ParametricIrf(center_ns=2.0, fwhm_ns=0.2)), 2)
-    1.96
+    1.94
     """
     tau_ns = TYPICAL_SHARE_OF_PERIOD * axis.period_ns
     tpsf = expected_tpsf([1.0], [tau_ns], axis=axis, irf=irf, photons=1e6)

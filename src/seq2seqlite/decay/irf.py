@@ -192,6 +192,33 @@ class MeasuredIrf(Irf):
         other.shift_ns = self.shift_ns + by_ns
         return other
 
+    def within(self, first_ns: float, last_ns: float, /) -> "MeasuredIrf":
+        """Return this IRF without the counts outside of a range of its own times, e.g. late pulses and dark counts.
+
+        Parameters
+        ----------
+        first_ns, last_ns : float
+            Range on the axis of the counts, in ns.
+
+        Raises
+        ------
+        InputError
+            If nothing is left.
+
+        Examples
+        --------
+        >>> MeasuredIrf([0, 0, 0, 0, 5, 5, 0, 1], bin_width_ns=0.1).within(0.3, 0.7).mean_ns
+        0.5
+        """
+        starts_ns = np.arange(self.weights.size) * self.bin_width_ns
+        inside = (starts_ns >= first_ns) & (starts_ns < last_ns)
+        kept = np.where(inside, self.weights, 0)
+        if not kept.any():
+            raise InputError(f"the IRF has no counts between {first_ns:g} and {last_ns:g} ns")
+        other = MeasuredIrf(kept, bin_width_ns=self.bin_width_ns)
+        other.shift_ns, other.extra_sigma_ns = self.shift_ns, self.extra_sigma_ns
+        return other
+
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
         """Return the Fourier coefficients of harmonics 0 to ``n_harmonics``."""
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 __all__ = ["json_text"]
 
 
-def json_text(result: Mapping[str, Any], /) -> str:
+def json_text(result: Mapping[str, Any] | Sequence[Any], /) -> str:
     """Return a result as JSON that every reader accepts.
 
     NumPy scalars and arrays become numbers and lists, paths become text. NaN and infinity, for which JSON has

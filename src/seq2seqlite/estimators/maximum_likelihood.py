@@ -27,9 +27,10 @@ __all__ = ["MaximumLikelihood"]
 
 # Pixels fitted together: their arrays stay in the cache.
 CHUNK = 2048
+SIZES = (16, 256, CHUNK)
 # Nearly all pixels are done after so many steps; the rest are gathered and go on.
 FIRST_STEPS = 7
-LAST_STEPS = 120
+LAST_STEPS = 80
 # Above so many photons the rounding of 32 bits is no longer small beside the noise.
 MOST_PHOTONS_IN_SINGLE = 1e5
 # A decay that raises the log-likelihood by less than this over flat background is none.
@@ -360,8 +361,8 @@ def _chunks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
 
 
 def _padded_size(n: int) -> int:
-    """Return a power of two of at least ``n``, so that few sizes have to be compiled."""
-    return int(min(CHUNK, 2 ** int(np.ceil(np.log2(max(n, 8))))))
+    """Return one of the few sizes that are compiled, of at least ``n``."""
+    return next(size for size in SIZES if size >= n)
 
 
 def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:

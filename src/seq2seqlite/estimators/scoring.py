@@ -26,6 +26,10 @@ MOST_DAMPING = 1e7
 ROUNDINGS = 4
 FIRST_DAMPING = 1e-2
 LEAST_DAMPING = 1e-6
+EASING, STIFFENING = 0.2, 5.0
+# At so few photons that the information is far from the curvature, steps shrink slowly; a pixel that ran out of
+# them within 10 % of its standard errors has converged as well.
+NEARLY_DONE = 1e-2
 
 
 class Evaluation(NamedTuple):
@@ -185,7 +189,7 @@ def step(at: Evaluation, theta: jax.Array, damping: jax.Array, bounds: jax.Array
     return solve(matrix, jnp.where(fixed, 0.0, at.score))
 
 
-@partial(jax.jit, static_argnames=("n_components", "n_steps"))
+@partial(jax.jit, static_argnames="n_components")
 def fit(
     shapes: Shapes,
     y: jax.Array,
@@ -194,7 +198,7 @@ def fit(
     bounds: jax.Array,
     *,
     n_components: int,
-    n_steps: int,
+    n_steps: int | jax.Array,
 ) -> Fit:
     """Return the fits of pixels after at most ``n_steps`` steps.
 
@@ -216,7 +220,7 @@ def fit(
     Notes
     -----
     A step solves ``(I + d diag I) x = score`` for the parameters that are not held at a bound; d falls
-    tenfold where the deviance fell and rises where it did not.
+    where the deviance fell and rises where it did not.
     """
     first = evaluate(shapes, y, start, n_components=n_components)
     nothing = jnp.zeros(y.shape[0], bool)
@@ -236,7 +240,8 @@ def fit(
         small = (distance < DONE) & (now.damping <= FIRST_DAMPING)
         better = (there.deviance <= now.at.deviance + rounding) & ~now.done
         stuck = ~better & (now.damping > MOST_DAMPING)
-        damping = jnp.where(better, jnp.maximum(now.damping / 10, LEAST_DAMPING), now.damping * 10)
+        eased = jnp.maximum(now.damping * EASING, LEAST_DAMPING)
+        damping = jnp.where(better, eased, now.damping * STIFFENING)
         chosen = Evaluation(*(_where(better, new, old) for new, old in zip(there, now.at, strict=True)))
         return index + 1, Fit(
             _where(better, moved, now.theta),
@@ -246,7 +251,10 @@ def fit(
             now.converged | (small & ~now.done),
         )
 
-    return jax.lax.while_loop(go_on, once, (jnp.zeros((), int), begun))[1]
+    ended = jax.lax.while_loop(go_on, once, (jnp.zeros((), int), begun))[1]
+    ahead = step(ended.at, ended.theta, jnp.full_like(photons, FIRST_DAMPING), bounds)
+    near = photons * (ahead * ended.at.score).sum(axis=1) < NEARLY_DONE
+    return ended._replace(converged=ended.converged | near)
 
 
 def _where(chosen: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:

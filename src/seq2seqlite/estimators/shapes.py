@@ -27,7 +27,8 @@ __all__ = [
 # Largest error of an interpolated shape, as a share of its own highest gate: far below the noise of a pixel
 # (0.3 % at 10^5 photons in one gate).
 CHEBYSHEV_TOLERANCE = 1e-5
-CHEBYSHEV_DEGREES = (16, 20, 24, 28, 32, 40, 48, 64, 96)
+# Few, so that little has to be compiled.
+CHEBYSHEV_DEGREES = (24, 32, 48, 96)
 
 
 class FourierShapes(NamedTuple):

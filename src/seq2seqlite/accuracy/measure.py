@@ -51,11 +51,14 @@ class Measured:
         Root mean square of the bounds over the IRFs, by the same keys.
     pixels_per_second : float
         Decays predicted a second, without the first IRF, in which code is compiled.
+    components : bool
+        Whether it tells two lifetimes from one.
     """
 
     errors: dict[tuple[str, int, int], NDArray[np.float64]]
     bounds: dict[tuple[str, int, int], float]
     pixels_per_second: float
+    components: bool
 
 
 def measure(
@@ -92,7 +95,10 @@ def measure(
     bounds = _bounds(conditions, sets)
     return {
         name: Measured(
-            _errors(conditions, sets, found[name]), bounds, _rate(len(sets[0].tpsf), seconds[name])
+            _errors(conditions, sets, found[name]),
+            bounds,
+            _rate(len(sets[0].tpsf), seconds[name]),
+            any((one.tau_short_ns < one.tau_long_ns).any() for one in found[name]),
         )
         for name in predictors
     }
@@ -136,13 +142,13 @@ def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) 
     list of dict
         ``predictor``, ``instrument``, ``photons``, the decay's ``tau_short_ns``, ``tau_long_ns`` and
         ``amplitude_fraction``, ``quantity``, ``bias``, ``std``, ``rmse``, ``rmse_over_crlb``, and
-        ``predicted``, the share of decays with a value.
+        ``predicted``, the share of decays with a value. Predictors of one lifetime have the mean only.
     """
     rows = []
     for name, result in measured.items():
         for d, p in _cells(conditions, mono=False):
             decay = conditions.decays[d]
-            for quantity in QUANTITIES:
+            for quantity in QUANTITIES if result.components else QUANTITIES[:1]:
                 figures = _figures(result, (quantity, d, p))
                 rows.append({
                     "predictor": name, "instrument": conditions.instrument.name,

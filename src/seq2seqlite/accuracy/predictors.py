@@ -1,33 +1,15 @@
 """The predictors of the accuracy table by name."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from seq2seqlite.accuracy.measure import PredictorOf
 from seq2seqlite.datasets import Instrument
-from seq2seqlite.decay import Irf, TimeAxis
+from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import CentreOfMass, Phasor, RapidLifetime
+from seq2seqlite.estimators.by_name import ESTIMATORS, estimator_named
 from seq2seqlite.models import load_model, model_names
 
-__all__ = ["ESTIMATORS", "predictors_for"]
-
-
-def _maximum_likelihood(axis: TimeAxis, irf: Irf, components: int) -> Any:
-    from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
-
-    return MaximumLikelihood(axis, irf, components=components)
-
-
-ESTIMATORS: dict[str, Callable[[TimeAxis, Irf], Any]] = {
-    "centre-of-mass": CentreOfMass,
-    "rld-2": lambda axis, irf: RapidLifetime(axis, irf, n_gates=2),
-    "rld-3": lambda axis, irf: RapidLifetime(axis, irf, n_gates=3),
-    "phasor": Phasor,
-    "mle-mono": lambda axis, irf: _maximum_likelihood(axis, irf, 1),
-    "mle-bi": lambda axis, irf: _maximum_likelihood(axis, irf, 2),
-}
-"""Estimators by name: from axis and IRF to what predicts."""
+__all__ = ["predictors_for"]
 
 
 def predictors_for(instrument: Instrument, names: Sequence[str] = (), /) -> dict[str, PredictorOf]:
@@ -60,7 +42,7 @@ def predictors_for(instrument: Instrument, names: Sequence[str] = (), /) -> dict
 
 def _predictor(axis: TimeAxis, name: str) -> PredictorOf:
     if name in ESTIMATORS:
-        return lambda irf: ESTIMATORS[name](axis, irf)
+        return lambda irf: estimator_named(name, axis=axis, irf=irf)
     if not name.endswith(".npz") and name not in model_names():
         raise InputError(
             f"predictor {name!r} is unknown; choose one of {', '.join([*ESTIMATORS, *model_names()])} "

@@ -16,6 +16,7 @@ __all__ = ["accuracy_plot", "accuracy_tables", "write_accuracy_report"]
 Rows = Sequence[dict[str, Any]]
 # The photons of the table by lifetime.
 TYPICAL_PHOTONS = 1000.0
+QUANTITIES = ("mean lifetime", "short", "long", "fraction")
 
 
 def accuracy_tables(rows: Rows, components: Rows, /) -> str:
@@ -136,8 +137,9 @@ def _components(rows: Rows) -> str:
                     == (short, long, fraction)
                 ]
                 cells = [f"{row['rmse_over_crlb']:.2f} ({row['predicted']:.0%})" for row in own]
+                cells += [""] * (len(QUANTITIES) - len(cells))
                 lines.append([f"{level:,.0f}", f"{short:g} / {long:g} ns, {fraction:g}", f"`{name}`", *cells])
-    return _table(["photons", "decay", "predictor", "mean lifetime", "short", "long", "fraction"], lines)
+    return _table(["photons", "decay", "predictor", *QUANTITIES], lines)
 
 
 def _table(heading: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

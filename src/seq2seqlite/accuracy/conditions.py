@@ -117,7 +117,9 @@ def simulated_decays(conditions: Conditions, /) -> Iterator[SimulatedDecays]:
         rng = np.random.default_rng(np.random.SeedSequence(conditions.seed, spawn_key=(31, index)))
         cells = [(d, p) for d in range(len(conditions.decays)) for p in range(len(conditions.photons))]
         expected = [_expected(conditions, irf, conditions.decays[d], conditions.photons[p]) for d, p in cells]
-        tpsf = conditions.instrument.detector.sample(np.repeat([e for e, _, _ in expected], share, axis=0), rng)
+        tpsf = conditions.instrument.detector.sample(
+            np.repeat([e for e, _, _ in expected], share, axis=0), rng
+        )
         bounds = {
             cell: _bound(conditions, irf, conditions.decays[cell[0]], signal, level)
             for cell, (_, signal, level) in zip(cells, expected, strict=True)

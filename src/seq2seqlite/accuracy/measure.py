@@ -104,9 +104,7 @@ def measure(
     }
 
 
-def mono_rows(
-    conditions: Conditions, measured: Mapping[str, Measured], /
-) -> list[dict[str, Any]]:
+def mono_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> list[dict[str, Any]]:
     """Return the rows of decays with one lifetime, with the keys :data:`ROW_KEYS`, for every predictor.
 
     Parameters

@@ -50,5 +50,7 @@ def _predictor(axis: TimeAxis, name: str) -> PredictorOf:
         )
     model = load_model(name)
     if model.axis != axis:
-        raise InputError(f"model {model.name} takes {model.axis}, the decays have {axis}; choose another model")
+        raise InputError(
+            f"model {model.name} takes {model.axis}, the decays have {axis}; choose another model"
+        )
     return lambda _: model

@@ -58,7 +58,12 @@ def benchmark(
     rows, components = mono_rows(conditions, measured), component_rows(conditions, measured)
     typer.echo(accuracy_tables(rows, components))
     if out is not None:
-        settings = {"instrument": described.to_dict(), "repeats": repeats, "seed": seed, "photons": conditions.photons}
+        settings = {
+            "instrument": described.to_dict(),
+            "repeats": repeats,
+            "seed": seed,
+            "photons": conditions.photons,
+        }
         write_accuracy_report(rows, components, out, settings=settings)
         typer.echo(f"{out / 'accuracy.md'}, accuracy.png, accuracy.json, components.json")
     write_json(json_file, rows)

@@ -71,10 +71,12 @@ def image(
         float | None, typer.Option(help="Bin width of the IRF in ns, where its file does not say it")
     ] = None,
     irf_range_ns: Annotated[
-        tuple[float, float] | None, typer.Option(help="Part of the IRF that counts, in ns: leaves out late pulses")
+        tuple[float, float] | None,
+        typer.Option(help="Part of the IRF that counts, in ns: leaves out late pulses"),
     ] = None,
     quality: Annotated[
-        bool, typer.Option("--quality", help="Also map chi-square and deviation, and flag pixels not to believe")
+        bool,
+        typer.Option("--quality", help="Also map chi-square and deviation, and flag pixels not to believe"),
     ] = False,
     pulses: Annotated[
         float | None, typer.Option(help="Laser pulses in a pixel's exposure, for --quality to see pile-up")
@@ -177,7 +179,9 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
     flagged = []
     if "quality" in summary:
         share = summary["pixels_flagged"] / max(summary["pixels_analysed"], 1)
-        flagged = [f"{summary['pixels_flagged']:,} pixels flagged ({share:.1%}), IRF {summary['quality']['irf']}"]
+        flagged = [
+            f"{summary['pixels_flagged']:,} pixels flagged ({share:.1%}), IRF {summary['quality']['irf']}"
+        ]
     return [
         f"{summary['photons_in_file']:,} photons in the file, {summary['photons']:,} in its bins",
         f"{analysed} ({thresholds}), {summary['pixels_per_second']:,.0f} a second",

@@ -1,7 +1,6 @@
 """Whether predicted lifetimes and the counts that they came from agree: reconvolution without a fit."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

@@ -163,10 +163,10 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
     return irf_of(min(found, key=lambda result: result.fun).x)
 
 
-def _searched(loss: Callable[[NDArray[np.float64]], float], start: NDArray[np.float64], axis: TimeAxis) -> Any:
-    simplex = start + np.concatenate(
-        [np.zeros((1, 4)), np.diag([2 * axis.gate_width_ns, 1.0, 1.5, 0.7])]
-    )
+def _searched(
+    loss: Callable[[NDArray[np.float64]], float], start: NDArray[np.float64], axis: TimeAxis
+) -> Any:
+    simplex = start + np.concatenate([np.zeros((1, 4)), np.diag([2 * axis.gate_width_ns, 1.0, 1.5, 0.7])])
     options = {"initial_simplex": simplex, "maxfev": 500, "xatol": 1e-3, "fatol": 0.05}
     return minimize(loss, start, method="Nelder-Mead", options=options)
 
@@ -176,5 +176,7 @@ def _checked(decay: ArrayLike, axis: TimeAxis) -> NDArray[np.float64]:
     if counts.shape != (axis.n_gates,):
         raise InputError(f"a decay of shape {counts.shape} must have the axis's {axis.n_gates} gates")
     if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any()):
-        raise InputError("the summed decay has no photons, or counts that are negative or NaN; check the data")
+        raise InputError(
+            "the summed decay has no photons, or counts that are negative or NaN; check the data"
+        )
     return counts

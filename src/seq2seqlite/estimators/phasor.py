@@ -136,12 +136,16 @@ class Phasor:
         if reference is None:
             self.irf: Irf | None = required_irf(irf, self.name)
             self.reference_tau_ns = REFERENCE_SHARE * axis.window_ns
-            self.reference = expected_tpsf([1.0], [self.reference_tau_ns], axis=axis, irf=self.irf, photons=1e6)
+            self.reference = expected_tpsf(
+                [1.0], [self.reference_tau_ns], axis=axis, irf=self.irf, photons=1e6
+            )
         else:
             self.irf = irf
             self.reference = checked_counts(np.atleast_2d(reference), axis=axis, name="the reference")[0]
             if reference_tau_ns is None or not 0 < reference_tau_ns < np.inf:
-                raise InputError(f"reference_tau_ns={reference_tau_ns} must be the reference's lifetime in ns")
+                raise InputError(
+                    f"reference_tau_ns={reference_tau_ns} must be the reference's lifetime in ns"
+                )
             self.reference_tau_ns = reference_tau_ns
         if components_ns is not None and not 0 < components_ns[0] < components_ns[1] < np.inf:
             raise InputError(f"components_ns={components_ns} must be (short, long) with 0 < short < long")
@@ -194,7 +198,13 @@ class Phasor:
         known_real, known_imag = phasor_from_tpsf(reference, background=self._level(reference))
         mean = np.ones_like(known_real)
         calibrated = phasor_calibrate(
-            real, imag, mean, known_real, known_imag, frequency=self._frequency, lifetime=self.reference_tau_ns
+            real,
+            imag,
+            mean,
+            known_real,
+            known_imag,
+            frequency=self._frequency,
+            lifetime=self.reference_tau_ns,
         )
         return np.asarray(calibrated[0]), np.asarray(calibrated[1])
 
@@ -214,7 +224,9 @@ class Phasor:
         ends = phasor_from_lifetime(self._frequency, np.array(self.components_ns))
         share = np.asarray(phasor_component_fraction(real, imag, *ends), np.float64)
         short, long = self.components_ns
-        fraction = amplitude_fraction_from_intensity(np.clip(share, 0, 1), tau_short_ns=short, tau_long_ns=long)
+        fraction = amplitude_fraction_from_intensity(
+            np.clip(share, 0, 1), tau_short_ns=short, tau_long_ns=long
+        )
         valid = reason == 0
         fraction = np.where(valid, fraction, np.nan)
         one = np.where(valid, 1.0, np.nan)

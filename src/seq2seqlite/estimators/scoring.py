@@ -93,7 +93,9 @@ def evaluate(shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components:
     residual = y * weight - 1
     score = jnp.stack([(residual * column).sum(axis=1) for column in columns], axis=1)
     products = {
-        (p, q): (columns[p] * columns[q] * weight).sum(axis=1) for p in range(len(columns)) for q in range(p + 1)
+        (p, q): (columns[p] * columns[q] * weight).sum(axis=1)
+        for p in range(len(columns))
+        for q in range(p + 1)
     }
     information = jnp.stack(
         [

@@ -207,4 +207,3 @@ def _chebyshev(shapes: ChebyshevShapes, log_tau: jax.Array) -> tuple[jax.Array, 
         second.append(2 * x * second[-1] - second[-2])
     slopes = [jnp.zeros_like(x), *(k * second[k - 1] for k in range(1, series.shape[0]))]
     return jnp.stack(first, axis=1) @ series, jnp.stack(slopes, axis=1) @ (series / shapes.half)
-

@@ -80,7 +80,9 @@ def start_grid(
     pairs = [(tau,) for tau in taus] if components == 1 else list(combinations(taus, 2))
     fractions = [(1.0,)] if components == 1 else [(share, 1 - share) for share in FRACTIONS]
     theta, log_shares = [], []
-    for chosen, fraction, level, shift in product(pairs, fractions, BACKGROUNDS if background else (0.0,), shifts):
+    for chosen, fraction, level, shift in product(
+        pairs, fractions, BACKGROUNDS if background else (0.0,), shifts
+    ):
         parts = [share * values[tau, shift] for share, tau in zip(fraction, chosen, strict=True)]
         within = np.sum(parts)
         expected = (1 - level) * np.sum(parts, axis=0) / within + level / parts[0].size

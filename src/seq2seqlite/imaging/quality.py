@@ -14,8 +14,8 @@ __all__ = ["QUALITY_MAPS", "Quality", "QualityCheck"]
 # Maps in the order of their files, with their units.
 QUALITY_MAPS = {"chi_square": "", "deviation": "", "flagged": ""}
 # A pixel is flagged where its counts would have all lifetimes longer or shorter by more than this times the
-# standard error of photon noise. Two: an error of three of them is found nine times in ten.
-MOST_DEVIATION = 2.0
+# standard error of photon noise: an error of three of them is then found nine times in ten (benchmarks/quality_flag.py).
+MOST_DEVIATION = 2.5
 # Or where the reduced chi-square exceeds one by so many of its standard deviations.
 MOST_CHI_SIGMAS = 5.0
 

@@ -44,7 +44,10 @@ def accuracy_tables(rows: Rows, components: Rows, /) -> str:
         _by_photons(rows),
     ]
     if components:
-        parts += ["\n### Two lifetimes: RMSE over the bound (share of decays with a value)\n", _components(components)]
+        parts += [
+            "\n### Two lifetimes: RMSE over the bound (share of decays with a value)\n",
+            _components(components),
+        ]
     return "\n".join(parts) + "\n"
 
 
@@ -113,7 +116,9 @@ def _by_photons(rows: Rows) -> str:
     lines = []
     for name in dict.fromkeys(row["predictor"] for row in rows):
         own = [row for row in rows if row["predictor"] == name]
-        medians = [np.median([row["rmse_over_crlb"] for row in own if row["photons"] == level]) for level in levels]
+        medians = [
+            np.median([row["rmse_over_crlb"] for row in own if row["photons"] == level]) for level in levels
+        ]
         lines.append([f"`{name}`", *(f"{median:.2f}" for median in medians)])
     return _table(["predictor", *(f"{level:,.0f}" for level in levels)], lines)
 

@@ -1,9 +1,9 @@
-"""Pixels a second of the batched maximum-likelihood fit, beside FLIMLib called pixel by pixel, on the same data.
+"""Pixels a second of the batched maximum-likelihood fit, beside FLIMLib called pixel by pixel.
 
-Mono-exponential decays of 256 bins with background, one IRF. FLIMLib (GPL, the extra ``peers``) gets its IRF on
-the data's bins and a good starting value for each pixel; ours finds its own. Both fit lifetime, photons and
-background by maximum likelihood. The two are timed in turn, several times, and the medians are compared, as
-other work on the machine hits both.
+Mono-exponential decays of 256 bins with background, one IRF. FLIMLib (GPL, the extra ``peers``) gets its IRF
+on the data's bins and a good starting value for each pixel; ours finds its own. Both fit lifetime, photons
+and background by maximum likelihood. The two are timed in turn, several times, and the medians are
+compared, as other work on the machine hits both.
 
     python benchmarks/maximum_likelihood_speed.py [--n 20000] [--rounds 5]
 """
@@ -22,7 +22,7 @@ from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import scoring
 from seq2seqlite.estimators.maximum_likelihood import CHUNK, FIRST_STEPS, MaximumLikelihood, _cast
 
-# FLIMLib knows no earlier pulses and convolves from the first bin on: a long period and an early pulse suit it.
+# FLIMLib knows no earlier pulses and convolves from the first bin on: a long period and early pulse suit it.
 AXIS = TimeAxis(n_gates=256, gate_width_ns=0.048828125, period_ns=25.0)
 IRF = ParametricIrf(center_ns=0.4, fwhm_ns=0.2)
 PROMPT_BINS = 16
@@ -54,7 +54,7 @@ def profile(fit: MaximumLikelihood, counts: NDArray[np.float32]) -> dict[str, fl
         result = scoring.fit(
             shapes, part / photons[:, None], photons, start, bounds, n_components=1, n_steps=FIRST_STEPS
         )
-        result.theta.block_until_ready()
+        np.asarray(result.theta)
 
     reason = np.zeros(len(part), np.uint8)
     parts = {

@@ -1,11 +1,10 @@
 """How many wrong pixels the quality flag of lifetime maps finds, and how many right ones it accuses.
 
-Images of mono-exponential decays, 3,000 photons a pixel, on an instrument: some through IRFs of its reference
-bank, some through IRFs that no training has met, some with 20 % pile-up. A pixel is wrong where its mean
-lifetime is off by more than three times the Cramér-Rao bound. Counted are: of all wrong pixels of the images
-outside the training's range, those flagged; of the right pixels of the images within it, those flagged; and, for
-what it is worth, of the right pixels of the images outside it (there a flag means: this instrument is not the
-model's).
+Images of mono-exponential decays, 3,000 photons a pixel, on an instrument: some through IRFs of its
+reference bank, some through IRFs that no training has met, some with 20 % pile-up. A pixel is wrong where
+its mean lifetime is off by more than three times the Cramér-Rao bound. Counted are the flagged ones of the
+wrong pixels of images outside the training's range, of the right pixels of images within it, and of the
+right pixels of images outside it, where a flag says that the instrument is not the model's.
 
     python benchmarks/quality_flag.py [--model NAME] [--n 1500] [--blind]
 """
@@ -86,8 +85,8 @@ def main() -> None:
     model = load_model(arguments.model)
     bank = Simulator(load_instrument(arguments.instrument), seed=REFERENCE_SEED, split="reference").irfs
     rng = np.random.default_rng(1)
-    inside = {f"IRF {k} of the bank": (bank[k], False) for k in range(N_BANK)}
-    outside = {name: (irf, False) for name, irf in OUTSIDE.items()}
+    inside: dict[str, tuple[Irf, bool]] = {f"IRF {k} of the bank": (bank[k], False) for k in range(N_BANK)}
+    outside: dict[str, tuple[Irf, bool]] = {name: (irf, False) for name, irf in OUTSIDE.items()}
     outside |= {f"20 % pile-up, IRF {k} of the bank": (bank[k], True) for k in range(3)}
     result: dict[str, Any] = {"model": arguments.model, "blind": arguments.blind, "images": {}}
     pooled: dict[str, dict[str, int]] = {}

@@ -1,4 +1,4 @@
-"""Centre of mass, rapid lifetimes, phasor: exact without noise, honest errors with it, reasons where they fail."""
+"""Centre of mass, rapid lifetimes, phasor: exact without noise, honest errors with it, reasons else."""
 
 import numpy as np
 import pytest

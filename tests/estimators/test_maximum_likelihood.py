@@ -1,4 +1,4 @@
-"""Maximum likelihood: reaches the bound, tells its own errors, shares lifetimes, and refuses what it cannot fit."""
+"""Maximum likelihood: reaches the bound, knows its errors, shares lifetimes, refuses what it cannot fit."""
 
 import numpy as np
 import pytest
@@ -168,7 +168,7 @@ def test_whole_calls_that_are_impossible(axis, irf):
 def test_bound_of_an_ideal_detector():
     axis = TimeAxis(n_gates=2000, gate_width_ns=0.02, period_ns=40.0)
     bound = cramer_rao_bound(
-        [0.5, 1.0, 2.0], axis=axis, irf=ParametricIrf(2.0, 0.01), photons=400, free_background=False
+        [0.5, 1.0, 2.0], axis=axis, irf=ParametricIrf(2.0, 0.03), photons=400, free_background=False
     )
     np.testing.assert_allclose(bound.tau_mean_ns, np.array([0.5, 1.0, 2.0]) / 20, rtol=5e-3)
 
@@ -181,5 +181,7 @@ def test_bound_grows_with_what_is_unknown(axis, irf):
     two = cramer_rao_bound(0.5, tau_long_ns=2.5, axis=axis, irf=irf, photons=1000)
     assert two.tau_mean_ns.shape == ()
     assert np.isfinite([two.tau_short_ns, two.tau_long_ns, two.amplitude_fraction, two.photons]).all()
+    with pytest.raises(InputError, match="too narrow for a period of 12.5 ns: its series would be cut off"):
+        cramer_rao_bound(2.0, axis=axis, irf=ParametricIrf(1.5, 0.001), photons=1000)
     with pytest.raises(InputError, match="lifetimes and photons of a bound must be > 0"):
         cramer_rao_bound(0.0, axis=axis, irf=irf, photons=1000)

@@ -88,7 +88,7 @@ def test_atto550(shared_data):
 
 @pytest.mark.parametrize(("bins_of_irf", "short_within"), [(16, 0.007), (1, 0.012)])
 def test_nadh_of_yeast(shared_data, bins_of_irf, short_within):
-    """The notebook's own IRF has the image's bins; the finer bins of the file move the short lifetime by 2 %."""
+    """The notebook's IRF has the image's bins; the finer bins of the file move the short lifetime by 2 %."""
     data = read(shared_data / "nadh-yeast/SDT_c01.sdt", block=1)
     decay = data.values.sum(axis=(0, 1), dtype=np.float64)[12:243]  # without the limits of the TAC
     axis = TimeAxis(decay.size, data.attrs["gate_width_ns"], data.attrs["period_ns"])

@@ -11,7 +11,7 @@ from seq2seqlite.decay import Irf, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.crlb import Bound, cramer_rao_bound
 
-__all__ = ["Conditions", "Decay", "SimulatedDecays", "simulated_decays"]
+__all__ = ["PHOTONS", "Conditions", "Decay", "SimulatedDecays", "simulated_decays"]
 
 PHOTONS = (100.0, 300.0, 1000.0, 3000.0, 10000.0)
 LIFETIMES_NS = (0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
@@ -141,10 +141,12 @@ def _expected(
 
 
 def _bound(conditions: Conditions, irf: Irf, decay: Decay, photons: float, background: float) -> Bound:
-    two = {} if decay.mono else {
-        "tau_long_ns": decay.tau_long_ns, "amplitude_fraction": decay.amplitude_fraction
-    }  # fmt: skip
     return cramer_rao_bound(
-        decay.tau_short_ns, axis=conditions.instrument.axis, irf=irf, photons=photons,
-        background=background, **two,
-    )  # fmt: skip
+        decay.tau_short_ns,
+        axis=conditions.instrument.axis,
+        irf=irf,
+        photons=photons,
+        tau_long_ns=None if decay.mono else decay.tau_long_ns,
+        amplitude_fraction=decay.amplitude_fraction,
+        background=background,
+    )

@@ -45,13 +45,12 @@ def benchmark(
     amplitude-mean lifetime, over the Cramér-Rao bound of the known IRF, and decays a second.
     """
     del what  # there is one so far, and Typer has checked it
-    from seq2seqlite.accuracy import Conditions, component_rows, measure, mono_rows, predictors_for
+    from seq2seqlite.accuracy import PHOTONS, Conditions, component_rows, measure, mono_rows, predictors_for
     from seq2seqlite.datasets import load_instrument
     from seq2seqlite.reports.accuracy_report import accuracy_tables, write_accuracy_report
 
     described = load_instrument(instrument)
-    chosen = {"photons": tuple(photons)} if photons else {}
-    conditions = Conditions(described, repeats=repeats, seed=seed, **chosen)
+    conditions = Conditions(described, photons=tuple(photons or PHOTONS), repeats=repeats, seed=seed)
     predictors = predictors_for(described, predictor or ())
     with progress_bar(f"accuracy on {described.name}") as progress:
         measured = measure(conditions, predictors, progress=progress)

@@ -20,11 +20,12 @@ from seq2seqlite.decay.sfd import (
     lifetimes_from_sfd,
     sfd_from_lifetimes,
 )
-from seq2seqlite.decay.tpsf import ForwardModel, expected_tpsf, harmonics_needed
+from seq2seqlite.decay.tpsf import MAX_HARMONICS, ForwardModel, expected_tpsf, harmonics_needed
 
 __all__ = [
     "BASELINE_GATES",
     "CHANNELS",
+    "MAX_HARMONICS",
     "Detector",
     "ForwardModel",
     "IccdDetector",

@@ -193,7 +193,7 @@ class MeasuredIrf(Irf):
         return other
 
     def within(self, first_ns: float, last_ns: float, /) -> "MeasuredIrf":
-        """Return this IRF without the counts outside of a range of its own times, e.g. late pulses and dark counts.
+        """Return this IRF without the counts outside of a range of its own times: late pulses, dark counts.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from seq2seqlite.decay.axis import TimeAxis
 from seq2seqlite.decay.irf import Irf, angular_frequencies_per_ns
 from seq2seqlite.errors import InputError
 
-__all__ = ["ForwardModel", "expected_tpsf", "harmonics_needed"]
+__all__ = ["MAX_HARMONICS", "ForwardModel", "expected_tpsf", "harmonics_needed"]
 
 # A Gaussian's coefficients have fallen by exp(-5**2 / 2) = 4e-6 there; gate and decay take another factor of
 # 100 off.

@@ -91,10 +91,10 @@ class CentreOfMass:
         with np.errstate(divide="ignore", invalid="ignore"):
             mean = mean_arrival_ns(signal, axis_ns=self.axis.starts_ns)
             from_mean = self.axis.starts_ns - mean[:, None]
-            variance = (from_mean**2 * values).sum(axis=1)
-            if self.n_baseline:
-                # The photons of the baseline's gates move all others.
-                variance += from_mean.sum(axis=1) ** 2 * baseline[:, 0] / self.n_baseline
+            moved_by = from_mean.copy()
+            if self.n_baseline:  # the photons of its gates move all others
+                moved_by[:, : self.n_baseline] -= from_mean.sum(axis=1, keepdims=True) / self.n_baseline
+            variance = (moved_by**2 * values).sum(axis=1)
             means, taus = self._table
             tau = np.interp(mean, means, taus)
             slope = np.interp(mean, means, np.gradient(taus, means))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import ForwardModel, Irf, TimeAxis, harmonics_needed
+from seq2seqlite.decay import MAX_HARMONICS, ForwardModel, Irf, TimeAxis, harmonics_needed
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.shapes import FourierShapes, fourier_shapes, fourier_tpsf
 
@@ -83,12 +83,12 @@ def cramer_rao_bound(
     Raises
     ------
     InputError
-        If a lifetime or a number of photons is not positive.
+        If a lifetime or a number of photons is not positive, or the IRF is too narrow for its series.
 
     Notes
     -----
-    The Fisher information of Poisson counts is ``sum_g (dm_g/dp)(dm_g/dq) / m_g`` with the expected counts m of
-    the forward model of :mod:`seq2seqlite.decay`, differentiated automatically; its inverse is the bound
+    The Fisher information of Poisson counts is ``sum_g (dm_g/dp)(dm_g/dq) / m_g`` with the expected counts m
+    of the forward model of :mod:`seq2seqlite.decay`, differentiated automatically; its inverse is the bound
     [1]_. For an ideal detector it is ``tau / sqrt(photons)``.
 
     References
@@ -100,7 +100,7 @@ def cramer_rao_bound(
     >>> from seq2seqlite.decay import ParametricIrf
     >>> axis = TimeAxis(n_gates=1000, gate_width_ns=0.05, period_ns=50.0)
     >>> ideal = cramer_rao_bound(
-    ...     2.0, axis=axis, irf=ParametricIrf(5.0, 0.02), photons=10_000, free_background=False)
+    ...     2.0, axis=axis, irf=ParametricIrf(5.0, 0.03), photons=10_000, free_background=False)
     >>> round(ideal.tau_mean_ns.item(), 4)
     0.02
     """
@@ -111,6 +111,11 @@ def cramer_rao_bound(
     if not ((columns[:, :2] > 0).all() and (columns[:, 3] > 0).all()):
         raise InputError("lifetimes and photons of a bound must be > 0")
     n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
+    if n_harmonics >= MAX_HARMONICS:
+        raise InputError(
+            f"an IRF of standard deviation {irf.narrowest_sigma_ns:g} ns is too narrow for a period of "
+            f"{axis.period_ns:g} ns: its series would be cut off; take a wider IRF for this bound"
+        )
     forward = ForwardModel(axis, n_harmonics)
     shapes = fourier_shapes(forward, irf.coefficients(n_harmonics, period_ns=axis.period_ns))
     free = ([0, 1, 2, 3] if two else [0, 3]) + [4] * free_background + [5] * free_shift
@@ -133,19 +138,23 @@ def _covariances(shapes: FourierShapes, columns: jax.Array, *, free: tuple[int, 
         information = (slope / counts[:, None]).T @ slope
         scale = jnp.sqrt(jnp.diagonal(information))
         inverse = jnp.linalg.inv(information / scale[:, None] / scale) / scale[:, None] / scale
-        return jnp.zeros((6, 6)).at[index[:, None], index].set(inverse)
+        whole: jax.Array = jnp.zeros((6, 6)).at[index[:, None], index].set(inverse)
+        return whole
 
-    return jax.lax.map(one, columns, batch_size=64)
+    found: jax.Array = jax.lax.map(one, columns, batch_size=64)
+    return found
 
 
 def _expected(shapes: FourierShapes, parameters: jax.Array, *, two: bool) -> jax.Array:
     """Return the expected counts by short and long lifetime, fraction, photons, background and delay."""
     short, long, fraction, photons, background, shift = parameters
     if not two:
-        return photons * fourier_tpsf(shapes, short[None], shift[None])[0] + background
+        one: jax.Array = fourier_tpsf(shapes, short[None], shift[None])[0]
+        return photons * one + background
     parts = fourier_tpsf(shapes, jnp.stack([short, long]), jnp.stack([shift, shift]))
     by_short, by_long = fraction * short, (1 - fraction) * long
-    return photons * (by_short * parts[0] + by_long * parts[1]) / (by_short + by_long) + background
+    shape: jax.Array = (by_short * parts[0] + by_long * parts[1]) / (by_short + by_long)
+    return photons * shape + background
 
 
 def _bound(

@@ -81,7 +81,7 @@ class Estimate(Lifetimes):
         std_ns: NDArray[np.floating] | None = None,
         **more: Any,
     ) -> "Estimate":
-        """Return an estimate with one lifetime a decay: both components have it, each with half the amplitude.
+        """Return an estimate with one lifetime a decay: both components have it, and half the amplitude.
 
         Parameters
         ----------

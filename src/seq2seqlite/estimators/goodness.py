@@ -162,7 +162,8 @@ def _compared(
         columns = np.stack([
             (model.recorded(photons + by_photons, level, shape) - here) / by_photons[:, None],
             (model.recorded(photons, level + by_level, shape) - here) / by_level[:, None],
-            (model.recorded(photons, level, longer) - model.recorded(photons, level, shorter)) / (2 * STRETCH),
+            (model.recorded(photons, level, longer) - model.recorded(photons, level, shorter))
+            / (2 * STRETCH),
         ])  # fmt: skip
         weight = 1 / np.maximum(here, SMALLEST_COUNT)
         information = np.einsum("png,qng,ng->npq", columns, columns, weight)

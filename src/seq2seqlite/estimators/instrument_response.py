@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize, minimize_scalar, nnls
+from threadpoolctl import threadpool_limits
 
 from seq2seqlite.decay import ForwardModel, Irf, ParametricIrf, TimeAxis, harmonics_needed, rising_edge_ns
 from seq2seqlite.errors import InputError
+from seq2seqlite.estimators.estimate import expected_edge_ns
 
 __all__ = ["aligned_irf", "fit_irf"]
 
@@ -19,11 +21,13 @@ LIFETIMES_OF_PERIOD = np.geomspace(0.016, 0.8, 8)
 # Steps of the first search of the delay, in widths of the sharpest feature of the IRF.
 STEP_SIGMAS = 1.0
 MOST_STEPS = 400
+# The half height of a decay and that of its IRF are apart by less than this share of the period.
+NEAR_EDGE = 0.06
 # Weighted least squares with the weights of its own result is maximum likelihood.
 REWEIGHTINGS = 3
 NARROWEST_GATES = 0.35
-# A tail of the IRF and a lifetime of the same length look alike. Between equals the lesser tail is taken: a gate
-# of mean delay costs so much deviance.
+# A tail of the IRF and a lifetime of the same length look alike. Between equals the lesser tail is taken: a
+# gate of mean delay costs so much deviance.
 TAIL_PENALTY = 30.0
 FITTED_STARTS = ((1.0, -2.0), (2.5, -1.0), (5.0, 0.0))
 
@@ -97,12 +101,13 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
     def deviance(shift_ns: float, rounds: int = REWEIGHTINGS) -> float:
         return measured.deviance(coefficients * np.exp(-1j * omega * shift_ns), rounds)
 
-    step = max(STEP_SIGMAS * irf.narrowest_sigma_ns, axis.period_ns / MOST_STEPS)
-    shifts = np.arange(0, axis.period_ns, step)
-    best = shifts[np.argmin([deviance(shift, 1) for shift in shifts])]
-    found = minimize_scalar(
-        deviance, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-4}
-    )
+    with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+        step = max(STEP_SIGMAS * irf.narrowest_sigma_ns, axis.period_ns / MOST_STEPS)
+        shifts = _shifts(irf, counts, axis, step)
+        best = shifts[np.argmin([deviance(shift, 1) for shift in shifts])]
+        found = minimize_scalar(
+            deviance, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-4}
+        )
     half = axis.period_ns / 2
     return irf.moved(float((found.x + half) % axis.period_ns - half))
 
@@ -159,8 +164,20 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
         return deviance + TAIL_PENALTY * delayed_gates
 
     starts = [np.array([edge, np.log(np.expm1(width)), tail, 0.0]) for width, tail in FITTED_STARTS]
-    found = [_searched(loss, start, axis) for start in starts]
+    with threadpool_limits(1, user_api="blas"):
+        found = [_searched(loss, start, axis) for start in starts]
     return irf_of(min(found, key=lambda result: result.fun).x)
+
+
+def _shifts(irf: Irf, counts: NDArray[np.float64], axis: TimeAxis, step: float) -> NDArray[np.float64]:
+    """Return delays to try: those near the rising edge, or all where there is none to be seen."""
+    try:
+        edge = rising_edge_ns(counts, bin_width_ns=axis.gate_width_ns)
+        away = edge - expected_edge_ns(axis, irf)
+    except InputError:
+        return np.arange(0, axis.period_ns, step)
+    reach = NEAR_EDGE * axis.period_ns
+    return away + np.arange(-reach, reach, step)
 
 
 def _searched(

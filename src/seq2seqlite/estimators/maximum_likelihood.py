@@ -39,9 +39,15 @@ LEAST_GAIN = 4.5
 MIN_PHOTON_SHARE = 1e-3
 
 
-class _Finished(NamedTuple):
-    covariance: jax.Array
-    chi_square: jax.Array
+class _Found(NamedTuple):
+    """What fits of n pixels gave; ``gain`` is the log-likelihood above that of flat background."""
+
+    theta: NDArray[Any]
+    photons: NDArray[Any]
+    converged: NDArray[np.bool_]
+    covariance: NDArray[np.float64]
+    chi_square: NDArray[np.float64]
+    gain: NDArray[np.float64]
 
 
 class MaximumLikelihood:
@@ -201,39 +207,37 @@ class MaximumLikelihood:
         n = len(counts)
         theta = np.empty((n, self.n_parameters))
         converged, done = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+
+        def advance(rows: NDArray[np.intp], start: NDArray[Any], n_steps: int) -> None:
+            found = self._advanced(counts[rows], start, n_steps)
+            theta[rows], converged[rows], done[rows] = (np.asarray(value)[: rows.size] for value in found)
+
         for rows in _chunks(np.arange(n)):
-            part = counts[rows]
-            photons = part.sum(axis=1)
-            self._advance(part, photons, self.grid.best(part), FIRST_STEPS, rows, theta, converged, done)
+            advance(rows, self.grid.best(counts[rows]), FIRST_STEPS)
             if progress is not None:
                 progress(int(rows[-1]) + 1, n)
         for rows in _chunks(np.flatnonzero(~done)):
-            part = counts[rows]
-            self._advance(part, part.sum(axis=1), theta[rows], LAST_STEPS, rows, theta, converged, done)
+            advance(rows, theta[rows], LAST_STEPS)
         return theta, converged
 
-    def _advance(
-        self,
-        counts: NDArray[Any],
-        photons: NDArray[Any],
-        start: NDArray[Any],
-        n_steps: int,
-        rows: NDArray[np.intp],
-        theta: NDArray[Any],
-        converged: NDArray[np.bool_],
-        done: NDArray[np.bool_],
-    ) -> None:
-        """Fit one chunk and put what came out into its rows."""
+    def _advanced(
+        self, counts: NDArray[Any], start: NDArray[Any], n_steps: int
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Return parameters of one chunk, whether they have converged, and whether they are done."""
         kind = jnp.zeros(()).dtype
-        size = _padded_size(len(rows))
-        y, total, first = (_padded(np.asarray(v, kind), size) for v in (counts, photons, start))
+        size = _padded_size(len(counts))
+        y, first = (_padded(np.asarray(value, kind), size) for value in (counts, start))
+        photons = y.sum(axis=1)
         result = scoring.fit(
-            _cast(self.shapes, kind), y / total[:, None], total, first, np.asarray(self.bounds, kind),
-            n_components=self.components, n_steps=n_steps,
-        )  # fmt: skip
-        theta[rows] = np.asarray(result.theta)[: len(rows)]
-        converged[rows] = np.asarray(result.converged)[: len(rows)]
-        done[rows] = np.asarray(result.done)[: len(rows)]
+            _cast(self.shapes, kind),
+            y / photons[:, None],
+            photons,
+            first,
+            np.asarray(self.bounds, kind),
+            n_components=self.components,
+            n_steps=n_steps,
+        )
+        return result.theta, result.converged, result.done
 
     def estimate_of(
         self,
@@ -270,7 +274,8 @@ class MaximumLikelihood:
             for whole, values in zip((covariance, chi_square, gain), found, strict=True):
                 whole[rows] = np.asarray(values)[: len(rows)]
         all_done = np.ones(n, np.bool_) if converged is None else converged
-        return _estimate(self, theta, counts.sum(axis=1), reason, all_done, covariance, chi_square, gain)
+        found = _Found(theta, counts.sum(axis=1), all_done, covariance, chi_square, gain)
+        return _estimate(self, found, reason)
 
 
 @partial(jax.jit, static_argnames="n_components")
@@ -294,16 +299,8 @@ def _finish(
     return covariance, chi_square, photons * (surprise - at.deviance) / 2
 
 
-def _estimate(
-    fitted: MaximumLikelihood,
-    theta: NDArray[Any],
-    photons: NDArray[Any],
-    reason: NDArray[np.uint8],
-    converged: NDArray[np.bool_],
-    covariance: NDArray[Any],
-    chi_square: NDArray[Any],
-    gain: NDArray[Any],
-) -> Estimate:
+def _estimate(fitted: MaximumLikelihood, found: _Found, reason: NDArray[np.uint8]) -> Estimate:
+    theta, photons, converged, covariance, chi_square, gain = found
     c = fitted.components
     log_tau, shares = theta[:, :c], theta[:, c : 2 * c]
     tau = np.exp(log_tau)
@@ -332,7 +329,7 @@ def _estimate(
         "photons": np.where(valid, total * photons, np.nan),
         "background": np.where(valid, theta[:, 2 * c] * photons / _n_gates(fitted), np.nan),
         "chi_square": np.where(valid, chi_square, np.nan),
-        "converged": converged & (reason != Reason.NO_SIGNAL) & (reason == 0) | (reason == Reason.AT_LIMIT),
+        "converged": converged & valid,
     }
     if fitted.max_shift_ns:
         more["shift_ns"] = np.where(valid, theta[:, 2 * c + 1], np.nan)

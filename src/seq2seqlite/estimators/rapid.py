@@ -165,8 +165,8 @@ class RapidLifetime:
         self.last_gate = axis.n_gates if last_gate is None else last_gate
         if not 0 <= self.first_gate <= self.last_gate - n_gates or self.last_gate > axis.n_gates:
             raise InputError(
-                f"gates {self.first_gate} to {self.last_gate} of {axis.n_gates} hold no {n_gates} wide gates; "
-                "the IRF ends too late, or give first_gate and last_gate"
+                f"gates {self.first_gate} to {self.last_gate} of {axis.n_gates} hold no {n_gates} wide "
+                "gates; the IRF ends too late, or give first_gate and last_gate"
             )
 
     @cached_property

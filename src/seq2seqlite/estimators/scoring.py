@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seq2seqlite.estimators.shapes import ChebyshevShapes, FourierShapes, shapes_and_slopes
 
@@ -27,8 +28,8 @@ ROUNDINGS = 4
 FIRST_DAMPING = 1e-2
 LEAST_DAMPING = 1e-6
 EASING, STIFFENING = 0.2, 5.0
-# At so few photons that the information is far from the curvature, steps shrink slowly; a pixel that ran out of
-# them within 10 % of its standard errors has converged as well.
+# At so few photons that the information is far from the curvature, steps shrink slowly; a pixel that ran out
+# of them within 10 % of its standard errors has converged as well.
 NEARLY_DONE = 1e-2
 
 
@@ -74,7 +75,9 @@ class Fit(NamedTuple):
     converged: jax.Array
 
 
-def evaluate(shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components: int) -> Evaluation:
+def evaluate(
+    shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components: int, observed: bool = False
+) -> Evaluation:
     """Return deviance, score and information.
 
     Parameters
@@ -87,13 +90,17 @@ def evaluate(shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components:
         Parameters; one more than two for each component and one says that the delay is free.
     n_components : int
         Lifetimes of a pixel.
+    observed : bool
+        Weight the information by the counts themselves instead of those expected: the curvature that a step
+        needs, where the standard errors need the expectation.
     """
     expected, columns = _expected(shapes, y, theta, n_components)
     weight = 1 / expected
+    curvature = y * weight * weight if observed else weight
     residual = y * weight - 1
     score = jnp.stack([(residual * column).sum(axis=1) for column in columns], axis=1)
     products = {
-        (p, q): (columns[p] * columns[q] * weight).sum(axis=1)
+        (p, q): (columns[p] * columns[q] * curvature).sum(axis=1)
         for p in range(len(columns))
         for q in range(p + 1)
     }
@@ -110,7 +117,7 @@ def evaluate(shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components:
 
 
 def expected_share(shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components: int) -> jax.Array:
-    """Return the expected counts over the pixel's photons, shape (n, n_gates); parameters as :func:`evaluate`."""
+    """Return the expected counts over the pixel's photons, shape (n, n_gates); see :func:`evaluate`."""
     return _expected(shapes, y, theta, n_components)[0]
 
 
@@ -224,9 +231,9 @@ def fit(
     A step solves ``(I + d diag I) x = score`` for the parameters that are not held at a bound; d falls
     where the deviance fell and rises where it did not.
     """
-    first = evaluate(shapes, y, start, n_components=n_components)
+    first = evaluate(shapes, y, start, n_components=n_components, observed=True)
     nothing = jnp.zeros(y.shape[0], bool)
-    rounding = ROUNDINGS * jnp.finfo(y.dtype).eps
+    rounding = ROUNDINGS * float(np.finfo(y.dtype).eps)
     begun = Fit(start, first, jnp.full_like(photons, FIRST_DAMPING), nothing, nothing)
 
     def go_on(state: tuple[jax.Array, Fit]) -> jax.Array:
@@ -235,7 +242,7 @@ def fit(
     def once(state: tuple[jax.Array, Fit]) -> tuple[jax.Array, Fit]:
         index, now = state
         moved = jnp.clip(now.theta + step(now.at, now.theta, now.damping, bounds), bounds[0], bounds[1])
-        there = evaluate(shapes, y, moved, n_components=n_components)
+        there = evaluate(shapes, y, moved, n_components=n_components, observed=True)
         # The distance in standard errors, squared, of the step that was made.
         change = moved - now.theta
         distance = photons * jnp.einsum("np,npq,nq->n", change, now.at.information, change)

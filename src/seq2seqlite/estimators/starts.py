@@ -39,7 +39,10 @@ class StartGrid:
 
     def best(self, counts: NDArray[Any], /) -> NDArray[np.float64]:
         """Return the most likely candidate of each decay, shape (n, p), of counts, shape (n, n_gates)."""
-        return self.theta[np.argmax(np.asarray(counts, np.float32) @ self.log_shares, axis=1)]
+        best: NDArray[np.float64] = self.theta[
+            np.argmax(np.asarray(counts, np.float32) @ self.log_shares, axis=1)
+        ]
+        return best
 
 
 def start_grid(

@@ -68,8 +68,8 @@ def lifetime_map(
         ``amplitude_fraction`` (of the short component), NaN where not analysed, and ``intensity`` (counts of
         each pixel, unbinned). Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
         :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``.
-        With ``quality`` also the maps ``chi_square`` (reduced), ``deviation`` (by how many standard errors the
-        counts would have the lifetimes longer) and ``flagged`` (1: not to be believed), and the attribute
+        With ``quality`` also the maps ``chi_square`` (reduced), ``deviation`` (by how many standard errors
+        the counts would have the lifetimes longer) and ``flagged`` (1: not to be believed), and the attribute
         ``quality``.
 
     Raises

@@ -14,7 +14,8 @@ __all__ = ["QUALITY_MAPS", "Quality", "QualityCheck"]
 # Maps in the order of their files, with their units.
 QUALITY_MAPS = {"chi_square": "", "deviation": "", "flagged": ""}
 # A pixel is flagged where its counts would have all lifetimes longer or shorter by more than this times the
-# standard error of photon noise: an error of three of them is then found nine times in ten (benchmarks/quality_flag.py).
+# standard error of photon noise. Chosen so that nine of ten errors of three times the bound are found
+# (benchmarks/quality_flag.py).
 MOST_DEVIATION = 2.5
 # Or where the reduced chi-square exceeds one by so many of its standard deviations.
 MOST_CHI_SIGMAS = 5.0
@@ -31,8 +32,8 @@ class Quality:
         image's summed decay, a Gaussian with a tail, which does not know a tail of the IRF from a short
         lifetime.
     pulses : float, optional
-        Laser pulses in the exposure of one pixel, binning included, where each records one photon at most: pile-up
-        is then seen.
+        Laser pulses in the exposure of one pixel, binning included, where each records one photon at most:
+        pile-up is then seen.
     """
 
     irf: Irf | None = None

@@ -95,7 +95,7 @@ def goodness_of(
     >>> tpsf = expected_tpsf([1.0], [2.2], axis=axis, irf=irf, photons=3000, background=1.0)
     >>> two = np.array([2.0])
     >>> found = goodness_of(Lifetimes(two, two, two, two / 4), tpsf[None], axis=axis, irf=irf)
-    >>> round(found.stretch.item(), 2), bool(found.stretch > 3 * found.stretch_std)
+    >>> round(found.stretch.item(), 1), bool(found.stretch > 3 * found.stretch_std)
     (0.1, True)
     """
     counts, reason = screened(checked_counts(tpsf, axis=axis, name="the comparison"))

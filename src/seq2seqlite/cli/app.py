@@ -22,6 +22,7 @@ COMMANDS = {
     "hardware": "Make, simulate, synthesise and place FPGA designs of a student.",
     "study": "Compare compression techniques on one instrument, and write the report.",
     "evaluate": "Measure a model against decays whose truth is known.",
+    "benchmark": "Measure predictors side by side on the same decays.",
     "models": "List the models that come with the package, with what their cards say.",
     "versions": "Print the versions of seq2seqlite and of what it computes with.",
 }

@@ -4,13 +4,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
+from seq2seqlite.datasets import read_irf
+from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging import LIFETIME_MAPS, MIN_PHOTONS, lifetime_map, load, write_maps
+from seq2seqlite.estimators import ESTIMATORS, aligned_irf, estimator_named, fit_irf
+from seq2seqlite.imaging import (
+    LIFETIME_MAPS,
+    MIN_PHOTONS,
+    InPlace,
+    Predictor,
+    Quality,
+    estimator_axis,
+    lifetime_map,
+    load,
+    write_maps,
+)
 
 __all__ = ["image"]
 
@@ -21,7 +35,9 @@ def image(
         typer.Argument(metavar="FILE...", help="PTU, SDT, LIF, ICS, TIFF, npz, zarr, text or gate folder"),
     ],
     *,
-    model: Annotated[str, typer.Option(help="Name of a shipped model, or path of one")],
+    model: Annotated[
+        str, typer.Option(help=f"Shipped model, path of one, or an estimator: {', '.join(ESTIMATORS)}")
+    ],
     out: Annotated[
         Path, typer.Option(file_okay=False, help="Folder to write to; several files get a sub-folder each")
     ],
@@ -48,13 +64,36 @@ def image(
     drop: Annotated[
         list[str] | None, typer.Option(help="Gate to leave out of a series, e.g. B149; may be repeated")
     ] = None,
+    irf: Annotated[
+        Path | None, typer.Option(help="Measured IRF (SDT or text), for estimators and --quality")
+    ] = None,
+    irf_bin_width_ns: Annotated[
+        float | None, typer.Option(help="Bin width of the IRF in ns, where its file does not say it")
+    ] = None,
+    irf_range_ns: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Part of the IRF that counts, in ns: leaves out late pulses"),
+    ] = None,
+    quality: Annotated[
+        bool,
+        typer.Option("--quality", help="Also map chi-square and deviation, and flag pixels not to believe"),
+    ] = False,
+    pulses: Annotated[
+        float | None, typer.Option(help="Laser pulses in a pixel's exposure, for --quality to see pile-up")
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Make lifetime maps of measurements."""
-    from seq2seqlite.models import load_model
+    """Make lifetime maps of measurements.
 
+    An estimator works on the measurement's own bins; without --irf one is fitted to the summed decay.
+    """
     folders = _folders(files, out)
-    predictor = load_model(model)
+    if pulses is not None and not quality:
+        raise InputError(f"--pulses {pulses:g} is for --quality; add it")
+    given = None if irf is None else read_irf(irf, bin_width_ns=irf_bin_width_ns)
+    if given is not None and irf_range_ns is not None:
+        given = given.within(*irf_range_ns)
+    trained = None if model in ESTIMATORS else _model(model)
     console, summaries = Console(), []
     for file, folder in zip(files, folders, strict=True):
         data = load(
@@ -68,11 +107,12 @@ def image(
         with progress_bar(file.name) as progress:
             maps = lifetime_map(
                 data,
-                predictor,
+                _estimator(model, data, given) if trained is None else trained,
                 min_photons=min_photons,
                 binning=binning,
                 mask=mask,
                 extrapolate=extrapolate,
+                quality=Quality(given, pulses) if quality else None,
                 progress=progress,
             )
         summary = write_maps(maps, folder)
@@ -84,6 +124,19 @@ def image(
         for path in summary["files"]:
             print(path)
     write_json(json_file, summaries[0] if len(summaries) == 1 else {"images": summaries})
+
+
+def _model(name: str) -> Predictor:
+    from seq2seqlite.models import load_model
+
+    return load_model(name)
+
+
+def _estimator(name: str, data: xr.DataArray, irf: Irf | None) -> InPlace:
+    """Return an estimator for a measurement's own bins, with the IRF in its place."""
+    axis, decay, edge_ns = estimator_axis(data)
+    placed = fit_irf(decay, axis=axis) if irf is None else aligned_irf(irf, decay, axis=axis)
+    return InPlace(estimator_named(name, axis=axis, irf=placed), edge_ns)
 
 
 def _folders(files: list[Path], out: Path) -> list[Path]:
@@ -123,8 +176,15 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
         f"{done['target_gates']} x {done['target_width_ns']:.4g} ns"
     )
     analysed = f"{summary['pixels_analysed']:,} of {summary['pixels']:,} pixels analysed"
+    flagged = []
+    if "quality" in summary:
+        share = summary["pixels_flagged"] / max(summary["pixels_analysed"], 1)
+        flagged = [
+            f"{summary['pixels_flagged']:,} pixels flagged ({share:.1%}), IRF {summary['quality']['irf']}"
+        ]
     return [
         f"{summary['photons_in_file']:,} photons in the file, {summary['photons']:,} in its bins",
         f"{analysed} ({thresholds}), {summary['pixels_per_second']:,.0f} a second",
         f"re-binned {axes}, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
+        *flagged,
     ]

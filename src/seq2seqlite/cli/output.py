@@ -19,16 +19,14 @@ JsonOption = Annotated[
 """The option ``--json`` that every command takes."""
 
 
-def write_json(
-    path: str | PathLike[str] | None, result: Mapping[str, Any] | Sequence[Mapping[str, Any]], /
-) -> None:
+def write_json(path: str | PathLike[str] | None, result: Mapping[str, Any] | Sequence[Any], /) -> None:
     """Write a command's result for other programs to read.
 
     Parameters
     ----------
     path : path-like or None
         File of the option ``--json``; nothing is written if it is None.
-    result : mapping, or a list of them
+    result : mapping or sequence
         What :func:`~seq2seqlite.json_text.json_text` can write.
 
     Raises

@@ -174,7 +174,7 @@ class Simulator:
     def irf_coefficients(self) -> NDArray[np.complex128]:
         """Fourier coefficients of the IRF bank, shape (n_irfs, n_harmonics + 1)."""
         period_ns, n_harmonics = self.instrument.axis.period_ns, self._forward.n_harmonics
-        return np.stack([irf.coefficients(n_harmonics, period_ns=period_ns) for irf in self._irfs])
+        return np.stack([irf.coefficients(n_harmonics, period_ns=period_ns) for irf in self.irfs])
 
     @property
     def n_baseline(self) -> int:
@@ -187,18 +187,19 @@ class Simulator:
     def rising_edge_ns(self) -> float:
         """Where the sum of the instrument's decays rises through half of its height, from the first gate."""
         rng = self._rng(2)
-        tau = rng.uniform(*self.instrument.decays.tau_ns, size=(len(self._irfs), 1))
+        tau = rng.uniform(*self.instrument.decays.tau_ns, size=(len(self.irfs), 1))
         tpsf = self._forward.tpsf(np.ones_like(tau), tau, self.irf_coefficients)
         return rising_edge_ns(1e6 * tpsf.mean(axis=0), bin_width_ns=self.instrument.axis.gate_width_ns)
 
     @cached_property
-    def _irfs(self) -> list[Irf]:
+    def irfs(self) -> list[Irf]:
+        """The IRF bank of the split."""
         rng = self._rng(0)
         return [self.instrument.draw_irf(rng) for _ in range(self.instrument.irf.n_irfs)]
 
     @cached_property
     def _forward(self) -> ForwardModel:
-        sigma_ns = min(irf.narrowest_sigma_ns for irf in self._irfs)
+        sigma_ns = min(irf.narrowest_sigma_ns for irf in self.irfs)
         period_ns = self.instrument.axis.period_ns
         return ForwardModel(self.instrument.axis, harmonics_needed(sigma_ns, period_ns=period_ns))
 

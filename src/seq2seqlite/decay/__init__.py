@@ -22,11 +22,12 @@ from seq2seqlite.decay.sfd import (
     sfd_from_lifetimes,
     tau_from_area_ratio,
 )
-from seq2seqlite.decay.tpsf import ForwardModel, expected_tpsf, harmonics_needed
+from seq2seqlite.decay.tpsf import MAX_HARMONICS, ForwardModel, expected_tpsf, harmonics_needed
 
 __all__ = [
     "BASELINE_GATES",
     "CHANNELS",
+    "MAX_HARMONICS",
     "Detector",
     "ForwardModel",
     "IccdDetector",

@@ -141,14 +141,14 @@ class IccdDetector:
         return np.clip(np.rint(signal), 0, 2**self.bits - 1).astype(np.int64)
 
 
-def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: int) -> NDArray[np.float64]:
+def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: float) -> NDArray[np.float64]:
     """Return the expected histogram when only the first photon after each pulse is recorded: pile-up.
 
     Parameters
     ----------
     expected : array_like, shape (..., n_gates)
         Photons that reach the detector in all pulses together.
-    n_pulses : int
+    n_pulses : float
         Number of laser pulses.
 
     Returns

@@ -7,8 +7,9 @@ neither the period nor the bins of a measured IRF have to be multiples of the ga
 
 import copy
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -51,6 +52,10 @@ class Irf(ABC):
         -------
         ndarray of complex, shape (n_harmonics + 1,)
         """
+
+    @abstractmethod
+    def moved(self, by_ns: float, /) -> Self:
+        """Return this IRF with all delays longer by ``by_ns``."""
 
     @property
     @abstractmethod
@@ -107,6 +112,10 @@ class ParametricIrf(Irf):
         gaussian = np.exp(-1j * omega * self.center_ns - 0.5 * (omega * self.narrowest_sigma_ns) ** 2)
         tail = (1 - self.tail_fraction) + self.tail_fraction / (1 + 1j * omega * self.tail_ns)
         return np.asarray(gaussian * tail)
+
+    def moved(self, by_ns: float, /) -> Self:
+        """Return this IRF with all delays longer by ``by_ns``."""
+        return replace(self, center_ns=self.center_ns + by_ns)
 
     @property
     def mean_ns(self) -> float:
@@ -177,6 +186,39 @@ class MeasuredIrf(Irf):
         other.extra_sigma_ns = float(np.hypot(self.extra_sigma_ns, extra_fwhm_ns / FWHM_PER_SIGMA))
         return other
 
+    def moved(self, by_ns: float, /) -> Self:
+        """Return this IRF with all delays longer by ``by_ns``."""
+        other = copy.copy(self)
+        other.shift_ns = self.shift_ns + by_ns
+        return other
+
+    def within(self, first_ns: float, last_ns: float, /) -> "MeasuredIrf":
+        """Return this IRF without the counts outside of a range of its own times: late pulses, dark counts.
+
+        Parameters
+        ----------
+        first_ns, last_ns : float
+            Range on the axis of the counts, in ns.
+
+        Raises
+        ------
+        InputError
+            If nothing is left.
+
+        Examples
+        --------
+        >>> MeasuredIrf([0, 0, 0, 0, 5, 5, 0, 1], bin_width_ns=0.1).within(0.3, 0.7).mean_ns
+        0.5
+        """
+        starts_ns = np.arange(self.weights.size) * self.bin_width_ns
+        inside = (starts_ns >= first_ns) & (starts_ns < last_ns)
+        kept = np.where(inside, self.weights, 0)
+        if not kept.any():
+            raise InputError(f"the IRF has no counts between {first_ns:g} and {last_ns:g} ns")
+        other = MeasuredIrf(kept, bin_width_ns=self.bin_width_ns)
+        other.shift_ns, other.extra_sigma_ns = self.shift_ns, self.extra_sigma_ns
+        return other
+
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
         """Return the Fourier coefficients of harmonics 0 to ``n_harmonics``."""
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
@@ -207,6 +249,9 @@ class MeasuredIrf(Irf):
     def narrowest_sigma_ns(self) -> float:
         """Standard deviation of the sharpest feature, in ns."""
         # Neither its bins nor, in practice, an eighth of its spread are finer than a measured IRF's features.
+        # Dark counts, however many, are spread over the whole window and no part of that.
+        peak = np.where(self.weights > self.weights.max() * SUPPORT_SHARE, self.weights, 0)
+        peak /= peak.sum()
         times_ns = np.arange(self.weights.size) * self.bin_width_ns
-        spread = float(np.sqrt(self.weights @ (times_ns - self.weights @ times_ns) ** 2))
+        spread = float(np.sqrt(peak @ (times_ns - peak @ times_ns) ** 2))
         return float(np.hypot(max(self.bin_width_ns / np.sqrt(12), spread / 8), self.extra_sigma_ns))

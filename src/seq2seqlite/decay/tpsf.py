@@ -10,7 +10,7 @@ from seq2seqlite.decay.axis import TimeAxis
 from seq2seqlite.decay.irf import Irf, angular_frequencies_per_ns
 from seq2seqlite.errors import InputError
 
-__all__ = ["ForwardModel", "expected_tpsf", "harmonics_needed"]
+__all__ = ["MAX_HARMONICS", "ForwardModel", "expected_tpsf", "harmonics_needed"]
 
 # A Gaussian's coefficients have fallen by exp(-5**2 / 2) = 4e-6 there; gate and decay take another factor of
 # 100 off.
@@ -59,7 +59,8 @@ class ForwardModel:
         return angular_frequencies_per_ns(self.n_harmonics, period_ns=self.axis.period_ns)[1:]
 
     @cached_property
-    def _synthesis(self) -> NDArray[np.float64]:
+    def synthesis(self) -> NDArray[np.float64]:
+        """Matrix from real and imaginary parts of harmonics 1 to ``n_harmonics``, side by side, to gates."""
         omega, length = self.angular_frequencies_per_ns, self.axis.integration_ns
         phase = np.outer(omega, self.axis.starts_ns + length / 2)
         gain = 2 * length / self.axis.period_ns * np.sinc(omega * length / (2 * np.pi))[:, None]
@@ -107,7 +108,7 @@ class ForwardModel:
         rate = np.empty((len(tau), self.axis.n_gates))
         for start in range(0, len(tau), BLOCK):
             rows = slice(start, start + BLOCK)
-            rate[rows] = self._spectrum(weights[rows], tau[rows], irf[rows, 1:]) @ self._synthesis
+            rate[rows] = self._spectrum(weights[rows], tau[rows], irf[rows, 1:]) @ self.synthesis
         rate += self.axis.integration_ns / self.axis.period_ns
         # The truncated series may undershoot zero by its rounding; a rate cannot.
         return np.clip(rate, 0, None, out=rate).reshape(*shape, self.axis.n_gates)

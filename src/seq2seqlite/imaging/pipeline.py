@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.predictor import Predictor
+from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality, QualityCheck
 from seq2seqlite.imaging.rebin import Rebinner, plan_rebinning
 from seq2seqlite.imaging.signal import Survey, strips, survey
 
@@ -32,6 +33,7 @@ def lifetime_map(
     binning: int = 0,
     mask: str | os.PathLike[str] | ArrayLike | None = None,
     extrapolate: bool = False,
+    quality: Quality | None = None,
     block_pixels: int = 16384,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
@@ -52,6 +54,8 @@ def lifetime_map(
         Nonzero where pixels are analysed; pixels outside are in no neighbour's sum either.
     extrapolate : bool
         Fill a window that is shorter than the model's with an exponential tail.
+    quality : Quality, optional
+        Compare each prediction, reconvolved, with its counts, and flag those that disagree.
     block_pixels : int
         Pixels held in memory at a time.
     progress : callable, optional
@@ -64,6 +68,9 @@ def lifetime_map(
         ``amplitude_fraction`` (of the short component), NaN where not analysed, and ``intensity`` (counts of
         each pixel, unbinned). Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
         :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``.
+        With ``quality`` also the maps ``chi_square`` (reduced), ``deviation`` (by how many standard errors
+        the counts would have the lifetimes longer) and ``flagged`` (1: not to be believed), and the attribute
+        ``quality``.
 
     Raises
     ------
@@ -84,13 +91,20 @@ def lifetime_map(
         model=predictor.name,
         extrapolate=extrapolate,
     )
-    maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in LIFETIME_MAPS}
+    check = None
+    if quality is not None:
+        check = QualityCheck(quality, rebinner.apply(found.decay[None])[0], axis=predictor.axis)
+    names = [*LIFETIME_MAPS, *(QUALITY_MAPS if check is not None else ())]
+    maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in names}
     done, todo = 0, int(chosen.sum())
     selected = _selected(data, rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
     for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
         lifetimes = predictor.lifetimes(tpsf)
+        values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
+        if check is not None:
+            values |= check.maps(lifetimes, tpsf)
         for name, image in maps.items():
-            image.reshape(-1)[index] = getattr(lifetimes, name)
+            image.reshape(-1)[index] = values[name]
         done += index.size
         if progress is not None:
             progress(done, todo)
@@ -106,11 +120,13 @@ def lifetime_map(
         "pixels_saturated": int(found.saturated.sum()),
         "seconds": time.perf_counter() - began,
     }
+    if check is not None:
+        done_how["quality"] = check.described()
     return _dataset(maps, dict(data.attrs) | done_how)
 
 
 def _dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any]) -> xr.Dataset:
-    units = LIFETIME_MAPS | {"intensity": "photons"}
+    units = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
     variables = {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()}
     return xr.Dataset(variables, attrs=attrs)
 

@@ -24,7 +24,8 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
     dict
         ``photons_in_file``, ``photons``, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, for each map
         its ``median``, ``p5`` and ``p95`` over the analysed pixels (None if there is none), ``model``,
-        ``predictor``, ``pixels_per_second``, ``rebinning``, thresholds, input and provenance.
+        ``predictor``, ``pixels_per_second``, ``rebinning``, thresholds, input and provenance; with a quality
+        check ``pixels_flagged``, ``chi_square`` and ``quality``.
     """
     attrs = maps.attrs
     result = {
@@ -37,6 +38,11 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
     analysed = np.isfinite(maps["tau_mean_ns"].values)
     result["intensity"] = _spread(np.where(analysed, maps["intensity"].values, np.nan))
     result |= {name: attrs[name] for name in ("model", "predictor", "min_photons", "binning")}
+    if "quality" in attrs:
+        flagged = maps["flagged"].values
+        result["pixels_flagged"] = int(np.nansum(flagged))
+        result["chi_square"] = _spread(maps["chi_square"].values)
+        result["quality"] = attrs["quality"]
     result["seconds"] = round(attrs["seconds"], 3)
     result["pixels_per_second"] = round(attrs["pixels_analysed"] / max(attrs["seconds"], 1e-9), 1)
     result["pixel_size_um"] = attrs.get("pixel_size_um")

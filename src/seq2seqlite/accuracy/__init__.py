@@ -1,0 +1,22 @@
+"""How good predictors are on the same decays: bias, spread and error beside the Cramér-Rao bound.
+
+The bound needs JAX (the extra ``train``).
+"""
+
+from seq2seqlite.accuracy.conditions import PHOTONS, Conditions, Decay, SimulatedDecays, simulated_decays
+from seq2seqlite.accuracy.measure import ROW_KEYS, PredictorOf, component_rows, measure, mono_rows
+from seq2seqlite.accuracy.predictors import predictors_for
+
+__all__ = [
+    "PHOTONS",
+    "ROW_KEYS",
+    "Conditions",
+    "Decay",
+    "PredictorOf",
+    "SimulatedDecays",
+    "component_rows",
+    "measure",
+    "mono_rows",
+    "predictors_for",
+    "simulated_decays",
+]

@@ -1,0 +1,68 @@
+"""``seq2seqlite benchmark``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.progress import progress_bar
+
+__all__ = ["benchmark"]
+
+
+class What(StrEnum):
+    """What can be measured."""
+
+    ACCURACY = "accuracy"
+
+
+def benchmark(
+    what: Annotated[What, typer.Argument(metavar="WHAT", help="accuracy: error beside the Cramér-Rao bound")],
+    instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")] = "swissspad3",
+    predictor: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="centre-of-mass, rld-2, rld-3, phasor, mle-mono, mle-bi, a model or a .npz file; may be "
+            "repeated. Default: all, with all shipped models of the instrument."
+        ),
+    ] = None,
+    photons: Annotated[
+        list[float] | None, typer.Option(help="Counts of a decay; may be repeated. Default: 100 to 10,000.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Decays of each lifetime and number of photons.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 2024,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", file_okay=False, help="Folder for tables, picture and all figures."),
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
+    """Measure predictors side by side on the same decays.
+
+    accuracy: decays of known lifetime through IRFs that no training has seen; bias, spread and error of the
+    amplitude-mean lifetime, over the Cramér-Rao bound of the known IRF, and decays a second.
+    """
+    del what  # there is one so far, and Typer has checked it
+    from seq2seqlite.accuracy import PHOTONS, Conditions, component_rows, measure, mono_rows, predictors_for
+    from seq2seqlite.datasets import load_instrument
+    from seq2seqlite.reports.accuracy_report import accuracy_tables, write_accuracy_report
+
+    described = load_instrument(instrument)
+    conditions = Conditions(described, photons=tuple(photons or PHOTONS), repeats=repeats, seed=seed)
+    predictors = predictors_for(described, predictor or ())
+    with progress_bar(f"accuracy on {described.name}") as progress:
+        measured = measure(conditions, predictors, progress=progress)
+    rows, components = mono_rows(conditions, measured), component_rows(conditions, measured)
+    typer.echo(accuracy_tables(rows, components))
+    if out is not None:
+        settings = {
+            "instrument": described.to_dict(),
+            "repeats": repeats,
+            "seed": seed,
+            "photons": conditions.photons,
+        }
+        write_accuracy_report(rows, components, out, settings=settings)
+        typer.echo(f"{out / 'accuracy.md'}, accuracy.png, accuracy.json, components.json")
+    write_json(json_file, rows)

@@ -1,0 +1,34 @@
+"""What labs use today, and the bound that nothing beats.
+
+Every estimator has the form of the networks: TPSFs in, lifetimes and fraction out (with their standard
+errors and a reason where there is none), so that each can make maps and stands in the accuracy table.
+
+:mod:`seq2seqlite.estimators.maximum_likelihood`, :mod:`~seq2seqlite.estimators.shared_lifetimes` and
+:mod:`~seq2seqlite.estimators.crlb` need JAX (the extra ``train``) and are imported by their own names.
+"""
+
+from seq2seqlite.estimators.by_name import ESTIMATORS, estimator_named
+from seq2seqlite.estimators.centre_of_mass import CentreOfMass
+from seq2seqlite.estimators.estimate import Estimate, Reason
+from seq2seqlite.estimators.goodness import Goodness, goodness_of
+from seq2seqlite.estimators.instrument_response import aligned_irf, fit_irf
+from seq2seqlite.estimators.phasor import Phasor, apparent_lifetimes, phasor_from_tpsf
+from seq2seqlite.estimators.rapid import RapidLifetime, rld_from_gates, rld_from_three_gates
+
+__all__ = [
+    "ESTIMATORS",
+    "CentreOfMass",
+    "Estimate",
+    "Goodness",
+    "Phasor",
+    "RapidLifetime",
+    "Reason",
+    "aligned_irf",
+    "apparent_lifetimes",
+    "estimator_named",
+    "fit_irf",
+    "goodness_of",
+    "phasor_from_tpsf",
+    "rld_from_gates",
+    "rld_from_three_gates",
+]

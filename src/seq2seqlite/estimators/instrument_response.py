@@ -1,0 +1,200 @@
+"""The IRF of a measurement from its summed decay: a known one moved into place, or one fitted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize, minimize_scalar, nnls
+from threadpoolctl import threadpool_limits
+
+from seq2seqlite.decay import ForwardModel, Irf, ParametricIrf, TimeAxis, harmonics_needed, rising_edge_ns
+from seq2seqlite.errors import InputError
+from seq2seqlite.estimators.estimate import expected_edge_ns
+
+__all__ = ["aligned_irf", "fit_irf"]
+
+# A sum of exponentials with these lifetimes, in shares of the period, follows any decay to below its noise.
+LIFETIMES_OF_PERIOD = np.geomspace(0.006, 0.8, 14)
+# Steps of the first search of the delay, in widths of the sharpest feature of the IRF.
+STEP_SIGMAS = 1.0
+MOST_STEPS = 400
+# The half height of a decay and that of its IRF are apart by less than this share of the period.
+NEAR_EDGE = 0.06
+# Weighted least squares with the weights of its own result is maximum likelihood.
+REWEIGHTINGS = 3
+NARROWEST_GATES = 0.35
+# A tail of the IRF and a lifetime of the same length look alike. Between equals the lesser tail is taken: a
+# gate of mean delay costs so much deviance, and more where nothing fits to the noise.
+TAIL_PENALTY = 100.0
+FITTED_STARTS = ((1.0, -2.0), (2.5, -1.0), (5.0, 0.0))
+
+
+@dataclass(frozen=True)
+class _Decay:
+    """A summed decay, and how well an IRF can explain it together with any lifetimes."""
+
+    counts: NDArray[np.float64]
+    axis: TimeAxis
+    lifetimes_ns: NDArray[np.float64]
+    n_harmonics: int
+
+    @cached_property
+    def forward(self) -> ForwardModel:
+        return ForwardModel(self.axis, self.n_harmonics)
+
+    def deviance(self, coefficients: NDArray[np.complex128], rounds: int = REWEIGHTINGS) -> float:
+        """Return the Poisson deviance of the best mixture of lifetimes and background."""
+        tau = self.lifetimes_ns[:, None]
+        shapes = self.forward.tpsf(np.ones_like(tau), tau, coefficients)
+        design = np.concatenate([shapes, np.full((1, self.axis.n_gates), 1 / self.axis.n_gates)]).T
+        design = design * self.counts.sum()
+        expected = np.maximum(self.counts, 1.0)
+        for _ in range(rounds):
+            scale = 1 / np.sqrt(expected)
+            shares = nnls(design * scale[:, None], self.counts * scale)[0]
+            expected = np.maximum(design @ shares, 1e-3)
+        surprise = np.where(
+            self.counts > 0, self.counts * np.log(np.maximum(self.counts, 1e-300) / expected), 0
+        )
+        return float(2 * (surprise - self.counts + expected).sum())
+
+
+def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
+    """Return an IRF, moved to where a decay was measured with it.
+
+    Parameters
+    ----------
+    irf : Irf
+        Instrument response, whatever its delay.
+    decay : array_like, shape (n_gates,)
+        Counts, best the sum of an image.
+    axis : TimeAxis
+        Gates of the decay.
+
+    Returns
+    -------
+    Irf
+        With the delay of the most likely sum of exponentials and background.
+
+    Raises
+    ------
+    InputError
+        If the decay has no photons or does not fit the axis.
+
+    Examples
+    --------
+    >>> from seq2seqlite.decay import expected_tpsf
+    >>> axis = TimeAxis(125, 0.1, 12.5)
+    >>> decay = expected_tpsf([1.0], [2.0], axis=axis, irf=ParametricIrf(4.0, 0.2), photons=1e5)
+    >>> round(aligned_irf(ParametricIrf(1.0, 0.2), decay, axis=axis).mean_ns, 2)
+    4.0
+    """
+    counts = _checked(decay, axis)
+    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
+    measured = _Decay(counts, axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
+    coefficients = irf.coefficients(n_harmonics, period_ns=axis.period_ns)
+    omega = np.arange(n_harmonics + 1) * 2 * np.pi / axis.period_ns
+
+    def deviance(shift_ns: float, rounds: int = REWEIGHTINGS) -> float:
+        return measured.deviance(coefficients * np.exp(-1j * omega * shift_ns), rounds)
+
+    with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+        step = max(STEP_SIGMAS * irf.narrowest_sigma_ns, axis.period_ns / MOST_STEPS)
+        shifts = _shifts(irf, counts, axis, step)
+        best = shifts[np.argmin([deviance(shift, 1) for shift in shifts])]
+        found = minimize_scalar(
+            deviance, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-4}
+        )
+    half = axis.period_ns / 2
+    return irf.moved(float((found.x + half) % axis.period_ns - half))
+
+
+def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
+    """Return the IRF that explains a decay best, where none was measured.
+
+    Parameters
+    ----------
+    decay : array_like, shape (n_gates,)
+        Counts, best the sum of an image: ten thousand photons at least.
+    axis : TimeAxis
+        Gates of the decay.
+
+    Returns
+    -------
+    ParametricIrf
+        A Gaussian with an exponential tail.
+
+    Raises
+    ------
+    InputError
+        If the decay has no photons, no rising edge, or does not fit the axis.
+
+    Notes
+    -----
+    The likelihood of the IRF's four parameters is searched with any sum of exponentials and a
+    background fitted to each trial. A tail of the IRF and a lifetime of the same length look alike; the
+    width of the rising edge and the delay are what this fit knows.
+
+    Examples
+    --------
+    >>> from seq2seqlite.decay import expected_tpsf
+    >>> axis = TimeAxis(125, 0.1, 12.5)
+    >>> decay = expected_tpsf([1.0], [2.0], axis=axis, irf=ParametricIrf(3.0, 0.3), photons=1e6)
+    >>> round(fit_irf(decay, axis=axis).fwhm_ns, 2)
+    0.3
+    """
+    counts = _checked(decay, axis)
+    edge = rising_edge_ns(counts, bin_width_ns=axis.gate_width_ns) + axis.integration_ns / 2
+    narrowest = NARROWEST_GATES * axis.gate_width_ns
+    n_harmonics = harmonics_needed(narrowest, period_ns=axis.period_ns)
+    measured = _Decay(counts, axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
+
+    def irf_of(x: NDArray[np.float64]) -> ParametricIrf:
+        sigma = narrowest + np.logaddexp(0, x[1]) * axis.gate_width_ns
+        tail = 0.02 * axis.period_ns * np.exp(np.clip(x[3], -3, 1.5))
+        return ParametricIrf(float(x[0]), float(2.3548 * sigma), float(1 / (1 + np.exp(-x[2]))), float(tail))
+
+    def loss(x: NDArray[np.float64]) -> float:
+        irf = irf_of(x)
+        delayed_gates = irf.tail_fraction * irf.tail_ns / axis.gate_width_ns
+        deviance = measured.deviance(irf.coefficients(n_harmonics, period_ns=axis.period_ns))
+        misfit = max(1.0, deviance / axis.n_gates)
+        return deviance + TAIL_PENALTY * misfit * delayed_gates
+
+    starts = [np.array([edge, np.log(np.expm1(width)), tail, 0.0]) for width, tail in FITTED_STARTS]
+    with threadpool_limits(1, user_api="blas"):
+        found = [_searched(loss, start, axis) for start in starts]
+    return irf_of(min(found, key=lambda result: result.fun).x)
+
+
+def _shifts(irf: Irf, counts: NDArray[np.float64], axis: TimeAxis, step: float) -> NDArray[np.float64]:
+    """Return delays to try: those near the rising edge, or all where there is none to be seen."""
+    try:
+        edge = rising_edge_ns(counts, bin_width_ns=axis.gate_width_ns)
+        away = edge - expected_edge_ns(axis, irf)
+    except InputError:
+        return np.arange(0, axis.period_ns, step)
+    reach = NEAR_EDGE * axis.period_ns
+    return away + np.arange(-reach, reach, step)
+
+
+def _searched(
+    loss: Callable[[NDArray[np.float64]], float], start: NDArray[np.float64], axis: TimeAxis
+) -> Any:
+    simplex = start + np.concatenate([np.zeros((1, 4)), np.diag([2 * axis.gate_width_ns, 1.0, 1.5, 0.7])])
+    options = {"initial_simplex": simplex, "maxfev": 500, "xatol": 1e-3, "fatol": 0.05}
+    return minimize(loss, start, method="Nelder-Mead", options=options)
+
+
+def _checked(decay: ArrayLike, axis: TimeAxis) -> NDArray[np.float64]:
+    counts = np.asarray(decay, np.float64)
+    if counts.shape != (axis.n_gates,):
+        raise InputError(f"a decay of shape {counts.shape} must have the axis's {axis.n_gates} gates")
+    if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any()):
+        raise InputError(
+            "the summed decay has no photons, or counts that are negative or NaN; check the data"
+        )
+    return counts

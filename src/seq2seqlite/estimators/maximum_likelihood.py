@@ -1,0 +1,392 @@
+"""Maximum-likelihood reconvolution of thousands of pixels at once."""
+
+from collections.abc import Callable
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.decay import ForwardModel, Irf, TimeAxis, harmonics_needed
+from seq2seqlite.errors import InputError
+from seq2seqlite.estimators import scoring
+from seq2seqlite.estimators.estimate import (
+    Estimate,
+    Reason,
+    checked_counts,
+    expected_edge_ns,
+    required_irf,
+    screened,
+)
+from seq2seqlite.estimators.shapes import chebyshev_shapes, fourier_shapes
+from seq2seqlite.estimators.starts import StartGrid, start_grid
+
+__all__ = ["MaximumLikelihood"]
+
+# Pixels fitted together: their arrays stay in the cache.
+CHUNK = 2048
+SIZES = (16, 256, CHUNK)
+# Nearly all pixels are done after so many steps; the rest are gathered and go on.
+FIRST_STEPS = 7
+LAST_STEPS = 80
+# Above so many photons the rounding of 32 bits is no longer small beside the noise.
+MOST_PHOTONS_IN_SINGLE = 1e5
+# A decay that raises the log-likelihood by less than this over flat background is none.
+LEAST_GAIN = 4.5
+# A component with less than this share of the photons is absent, and its lifetime is noise.
+MIN_PHOTON_SHARE = 1e-3
+
+
+class _Found(NamedTuple):
+    """What fits of n pixels gave; ``gain`` is the log-likelihood above that of flat background."""
+
+    theta: NDArray[Any]
+    photons: NDArray[Any]
+    converged: NDArray[np.bool_]
+    covariance: NDArray[np.float64]
+    chi_square: NDArray[np.float64]
+    gain: NDArray[np.float64]
+
+
+class MaximumLikelihood:
+    """Poisson maximum-likelihood reconvolution; fulfils the predictor protocol of imaging.
+
+    Parameters
+    ----------
+    axis : TimeAxis
+        Gates and laser period.
+    irf : Irf
+        Instrument response. Where its delay is not that of the data, see
+        :func:`seq2seqlite.estimators.aligned_irf`, or free it with ``max_shift_ns``.
+    components : {1, 2}
+        Lifetimes of a decay.
+    background : bool
+        Whether a constant background is free; otherwise there is none.
+    max_shift_ns : float
+        Most that the delay of a pixel may differ from that of the IRF, in ns; 0 holds it.
+    fixed_tau_ns : tuple of float, optional
+        Lifetimes that are held, one for each component, in ns; photons and background are fitted.
+    gates : slice, optional
+        Gates whose counts are fitted; default: all. The decay before them counts as well, through the model.
+    tau_bounds_ns : tuple of float, optional
+        Range of lifetimes, in ns; default: a third of a gate to three laser periods.
+
+    Raises
+    ------
+    InputError
+        If there is no IRF, or an option is out of range.
+
+    Notes
+    -----
+    Fisher scoring with Levenberg-Marquardt damping on the Poisson deviance, from the best point of a grid of
+    lifetimes, fractions and backgrounds, so that a user gives no starting value [1]_. Photons of a component
+    and background are not negative, and no step crosses that bound. A pixel has converged when a further step
+    would be below 1 % of every standard error. The forward model is that of :mod:`seq2seqlite.decay`:
+    periodic excitation, exact gates, an IRF of any bin width.
+
+    References
+    ----------
+    .. [1] T. A. Laurence and B. A. Chromy, Nature Methods 7, 338 (2010).
+
+    Examples
+    --------
+    >>> from seq2seqlite.decay import ParametricIrf, expected_tpsf
+    >>> axis, irf = TimeAxis(135, 0.09, 12.5), ParametricIrf(1.5, 0.2)
+    >>> tpsf = expected_tpsf([1.0], [2.0], axis=axis, irf=irf, photons=5000, background=1.0)
+    >>> round(MaximumLikelihood(axis, irf).lifetimes(tpsf[None]).tau_mean_ns.item(), 3)
+    2.0
+    """
+
+    kind = "maximum likelihood"
+
+    def __init__(
+        self,
+        axis: TimeAxis,
+        irf: Irf | None,
+        /,
+        *,
+        components: int = 1,
+        background: bool = True,
+        max_shift_ns: float = 0.0,
+        fixed_tau_ns: tuple[float, ...] | None = None,
+        gates: slice | None = None,
+        tau_bounds_ns: tuple[float, float] | None = None,
+    ) -> None:
+        self.axis, self.components, self.background = axis, components, background
+        self.name = f"mle-{'mono' if components == 1 else 'bi'}"
+        self.irf = required_irf(irf, self.name)
+        self.max_shift_ns, self.fixed_tau_ns = float(max_shift_ns), fixed_tau_ns
+        self.gates = slice(*(gates or slice(None)).indices(axis.n_gates))
+        self.tau_bounds_ns = tau_bounds_ns or (axis.gate_width_ns / 3, 3 * axis.period_ns)
+        _check_options(self)
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Where the IRF puts the rising edge, in ns."""
+        return expected_edge_ns(self.axis, self.irf)
+
+    def lifetimes(
+        self, tpsf: ArrayLike, /, *, progress: Callable[[int, int], None] | None = None
+    ) -> Estimate:
+        """Return the fits of decays.
+
+        Parameters
+        ----------
+        tpsf : array_like, shape (n, n_gates)
+            Counts.
+        progress : callable, optional
+            Called with decays done and decays to do.
+
+        Returns
+        -------
+        Estimate
+            With standard errors, photons, background, delay, reduced chi-square and convergence.
+
+        Raises
+        ------
+        InputError
+            If the number of gates is not the axis's.
+        """
+        counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
+        if not len(counts):
+            return self.estimate_of(np.empty((0, self.n_parameters)), counts, reason)
+        with self.precision(counts):
+            theta, converged = self._fitted(counts, progress)
+            return self.estimate_of(theta, counts, reason, converged=converged)
+
+    @property
+    def n_parameters(self) -> int:
+        """Parameters of a pixel, whether free or held."""
+        return 2 * self.components + 1 + (self.max_shift_ns > 0)
+
+    @staticmethod
+    def precision(counts: NDArray[Any], /) -> Any:
+        """Return the context in which JAX computes with enough bits for these counts."""
+        return jax.enable_x64(bool(counts.sum(axis=1).max() > MOST_PHOTONS_IN_SINGLE))
+
+    @cached_property
+    def shapes(self) -> scoring.Shapes:
+        """The forward model of the gates that are fitted."""
+        n_harmonics = harmonics_needed(self.irf.narrowest_sigma_ns, period_ns=self.axis.period_ns)
+        forward = ForwardModel(self.axis, n_harmonics)
+        coefficients = self.irf.coefficients(n_harmonics, period_ns=self.axis.period_ns)
+        if self.max_shift_ns:
+            return fourier_shapes(forward, coefficients, gates=self.gates)
+        return chebyshev_shapes(forward, coefficients, tau_ns=self.tau_bounds_ns, gates=self.gates)
+
+    @cached_property
+    def bounds(self) -> NDArray[np.float64]:
+        """Least and greatest parameters, shape (2, p)."""
+        tau = np.log(np.broadcast_to(np.array(self.tau_bounds_ns)[:, None], (2, self.components)))
+        if self.fixed_tau_ns is not None:
+            tau = np.log(np.broadcast_to(np.array(self.fixed_tau_ns), (2, self.components)))
+        # Not all photons of a decay lie in the window, so that a share may exceed one.
+        photons = np.broadcast_to([[0.0], [1e3]], (2, self.components))
+        background = np.array([[0.0], [1e3 if self.background else 0.0]])
+        shift = np.array([[-self.max_shift_ns], [self.max_shift_ns]])
+        return np.concatenate([tau, photons, background, shift], axis=1)[:, : self.n_parameters]
+
+    @cached_property
+    def grid(self) -> StartGrid:
+        """Where fits may start."""
+        return start_grid(
+            self.shapes,
+            tau_ns=self.fixed_tau_ns or self.tau_bounds_ns,
+            fixed=self.fixed_tau_ns is not None,
+            components=self.components,
+            background=self.background,
+            max_shift_ns=self.max_shift_ns,
+        )
+
+    def _fitted(
+        self, counts: NDArray[Any], progress: Callable[[int, int], None] | None
+    ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return parameters, shape (n, p), and whether they have converged."""
+        n = len(counts)
+        theta = np.empty((n, self.n_parameters))
+        converged, done = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+
+        def advance(rows: NDArray[np.intp], start: NDArray[Any], n_steps: int) -> None:
+            found = self._advanced(counts[rows], start, n_steps)
+            theta[rows], converged[rows], done[rows] = (np.asarray(value)[: rows.size] for value in found)
+
+        for rows in _chunks(np.arange(n)):
+            advance(rows, self.grid.best(counts[rows]), FIRST_STEPS)
+            if progress is not None:
+                progress(int(rows[-1]) + 1, n)
+        for rows in _chunks(np.flatnonzero(~done)):
+            advance(rows, theta[rows], LAST_STEPS)
+        return theta, converged
+
+    def _advanced(
+        self, counts: NDArray[Any], start: NDArray[Any], n_steps: int
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Return parameters of one chunk, whether they have converged, and whether they are done."""
+        kind = jnp.zeros(()).dtype
+        size = _padded_size(len(counts))
+        y, first = (_padded(np.asarray(value, kind), size) for value in (counts, start))
+        photons = y.sum(axis=1)
+        result = scoring.fit(
+            _cast(self.shapes, kind),
+            y / photons[:, None],
+            photons,
+            first,
+            np.asarray(self.bounds, kind),
+            n_components=self.components,
+            n_steps=n_steps,
+        )
+        return result.theta, result.converged, result.done
+
+    def estimate_of(
+        self,
+        theta: NDArray[Any],
+        counts: NDArray[Any],
+        reason: NDArray[np.uint8],
+        /,
+        *,
+        converged: NDArray[np.bool_] | None = None,
+    ) -> Estimate:
+        """Return what parameters mean, with their standard errors.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (n, p)
+            Parameters (see :mod:`seq2seqlite.estimators.scoring`).
+        counts : ndarray, shape (n, n_fitted_gates)
+            Counts of the gates that are fitted.
+        reason : ndarray of uint8, shape (n,)
+            Reasons so far.
+        converged : ndarray of bool, shape (n,), optional
+            Default: all.
+        """
+        n, p = theta.shape
+        covariance, chi_square, gain = np.empty((n, p, p)), np.empty(n), np.empty(n)
+        kind = jnp.zeros(()).dtype
+        for rows in _chunks(np.arange(n)):
+            size = _padded_size(len(rows))
+            part = _padded(np.asarray(counts[rows], kind), size)
+            found = _finish(
+                _cast(self.shapes, kind), part, _padded(np.asarray(theta[rows], kind), size),
+                np.asarray(self.bounds, kind), n_components=self.components,
+            )  # fmt: skip
+            for whole, values in zip((covariance, chi_square, gain), found, strict=True):
+                whole[rows] = np.asarray(values)[: len(rows)]
+        all_done = np.ones(n, np.bool_) if converged is None else converged
+        found = _Found(theta, counts.sum(axis=1), all_done, covariance, chi_square, gain)
+        return _estimate(self, found, reason)
+
+
+@partial(jax.jit, static_argnames="n_components")
+def _finish(
+    shapes: scoring.Shapes, counts: jax.Array, theta: jax.Array, bounds: jax.Array, *, n_components: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return covariance, reduced chi-square, and the log-likelihood above that of flat background."""
+    photons = counts.sum(axis=1)
+    y = counts / photons[:, None]
+    at = scoring.evaluate(shapes, y, theta, n_components=n_components)
+    fixed = scoring.held(theta, at.score, bounds) | (bounds[0] == bounds[1])
+    free = (~fixed[:, :, None]) & (~fixed[:, None, :])
+    eye = jnp.eye(theta.shape[1], dtype=theta.dtype)
+    matrix = jnp.where(free, at.information, 0.0) + jnp.where(fixed, 1.0, 1e-9)[:, :, None] * eye
+    covariance = jnp.where(free, scoring.inverse(matrix), 0.0) / photons[:, None, None]
+    expected = scoring.expected_share(shapes, y, theta, n_components=n_components)
+    freedom = y.shape[1] - (~fixed).sum(axis=1)
+    chi_square = photons * ((y - expected) ** 2 / expected).sum(axis=1) / jnp.maximum(freedom, 1)
+    flat = jnp.full_like(y, 1 / y.shape[1])
+    surprise = 2 * jnp.where(y > 0, y * jnp.log(jnp.where(y > 0, y / flat, 1.0)), 0.0).sum(axis=1)
+    return covariance, chi_square, photons * (surprise - at.deviance) / 2
+
+
+def _estimate(fitted: MaximumLikelihood, found: _Found, reason: NDArray[np.uint8]) -> Estimate:
+    theta, photons, converged, covariance, chi_square, gain = found
+    c = fitted.components
+    log_tau, shares = theta[:, :c], theta[:, c : 2 * c]
+    tau = np.exp(log_tau)
+    limits = fitted.bounds[:, :c]
+    present = shares > MIN_PHOTON_SHARE * shares.sum(axis=1, keepdims=True)
+    at_limit = ((log_tau <= limits[0]) | (log_tau >= limits[1])) & (limits[0] < limits[1])
+    reason = reason.copy()
+    for why, where in (
+        (Reason.AT_LIMIT, (at_limit & present).any(axis=1)),
+        (Reason.NOT_CONVERGED, ~converged),
+        (Reason.NO_SIGNAL, (gain < LEAST_GAIN) | ~(shares.sum(axis=1) > 0)),
+    ):
+        reason[where & ((reason == 0) | (reason >= Reason.NOT_CONVERGED))] = why
+    amplitudes = shares / tau
+    total, amplitude = shares.sum(axis=1), amplitudes.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = total / amplitude
+        by_tau = (mean / amplitude)[:, None] * amplitudes
+        by_share = (1 - mean[:, None] / tau) / amplitude[:, None]
+        slope = np.concatenate([by_tau, by_share], axis=1)
+        variance = np.einsum("np,npq,nq->n", slope, covariance[:, : 2 * c, : 2 * c], slope)
+        fraction = amplitudes / amplitude[:, None]
+    tau_std = tau * np.sqrt(np.maximum(np.diagonal(covariance, axis1=1, axis2=2)[:, :c], 0))
+    valid = (reason == Reason.OK) | (reason == Reason.AT_LIMIT)
+    more: dict[str, Any] = {
+        "photons": np.where(valid, total * photons, np.nan),
+        "background": np.where(valid, theta[:, 2 * c] * photons / _n_gates(fitted), np.nan),
+        "chi_square": np.where(valid, chi_square, np.nan),
+        "converged": converged & valid,
+    }
+    if fitted.max_shift_ns:
+        more["shift_ns"] = np.where(valid, theta[:, 2 * c + 1], np.nan)
+    std = np.sqrt(np.maximum(variance, 0))
+    if c == 1:
+        return Estimate.mono(tau[:, 0], reason, std_ns=std, **more)
+    order = np.argsort(tau, axis=1)
+    tau, tau_std, fraction, present = (
+        np.take_along_axis(v, order, axis=1) for v in (tau, tau_std, fraction, present)
+    )
+    tau = np.where(present & valid[:, None], tau, np.nan)
+    return Estimate(
+        np.where(valid, mean, np.nan), tau[:, 0], tau[:, 1], np.where(valid, fraction[:, 0], np.nan), reason,
+        tau_mean_std_ns=np.where(valid, std, np.nan),
+        tau_short_std_ns=np.where(np.isfinite(tau[:, 0]), tau_std[:, 0], np.nan),
+        tau_long_std_ns=np.where(np.isfinite(tau[:, 1]), tau_std[:, 1], np.nan), **more,
+    )  # fmt: skip
+
+
+def _n_gates(fitted: MaximumLikelihood) -> int:
+    return fitted.gates.stop - fitted.gates.start
+
+
+def _chunks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    return [rows[start : start + CHUNK] for start in range(0, rows.size, CHUNK)]
+
+
+def _padded_size(n: int) -> int:
+    """Return one of the few sizes that are compiled, of at least ``n``."""
+    return next(size for size in SIZES if size >= n)
+
+
+def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
+    missing = size - len(values)
+    return values if missing == 0 else np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
+
+
+def _cast(shapes: scoring.Shapes, kind: Any) -> scoring.Shapes:
+    return type(shapes)(*(np.asarray(value, kind) for value in shapes))
+
+
+def _check_options(fitted: MaximumLikelihood) -> None:
+    if fitted.components not in (1, 2):
+        raise InputError(f"components={fitted.components} must be 1 or 2")
+    if not 0 <= fitted.max_shift_ns <= fitted.axis.period_ns / 2:
+        raise InputError(
+            f"max_shift_ns={fitted.max_shift_ns} must be between 0 and half the period "
+            f"of {fitted.axis.period_ns:g} ns"
+        )
+    low, high = fitted.tau_bounds_ns
+    if not 0 < low < high < np.inf:
+        raise InputError(f"tau_bounds_ns={(low, high)} must be (low, high) with 0 < low < high")
+    if _n_gates(fitted) <= fitted.n_parameters:
+        raise InputError(
+            f"gates {fitted.gates.start} to {fitted.gates.stop} are too few for {fitted.n_parameters} "
+            "parameters; fit more gates"
+        )
+    fixed = fitted.fixed_tau_ns
+    if fixed is not None and (len(fixed) != fitted.components or not all(0 < tau < np.inf for tau in fixed)):
+        raise InputError(f"fixed_tau_ns={fixed} must be {fitted.components} lifetimes > 0")

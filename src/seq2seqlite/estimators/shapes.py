@@ -1,0 +1,209 @@
+"""Normalised decays seen through an IRF, with their derivatives, for many pixels at once (JAX).
+
+Two forms of one thing, the forward model of :mod:`seq2seqlite.decay`: its Fourier series itself, where each
+pixel has a delay of its own; and its Chebyshev interpolation in the logarithm of the lifetime, eight times
+less work, where all pixels have the same delay.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import ForwardModel
+
+__all__ = [
+    "ChebyshevShapes",
+    "FourierShapes",
+    "chebyshev_shapes",
+    "fourier_shapes",
+    "fourier_tpsf",
+    "shapes_and_slopes",
+]
+
+# Largest error of an interpolated shape, as a share of its own highest gate: far below the noise of a pixel
+# (0.3 % at 10^5 photons in one gate).
+CHEBYSHEV_TOLERANCE = 1e-5
+# Few, so that little has to be compiled.
+CHEBYSHEV_DEGREES = (24, 32, 48, 96)
+
+
+class FourierShapes(NamedTuple):
+    """The forward model's Fourier series.
+
+    Parameters
+    ----------
+    omega : array, shape (n_harmonics,)
+        Angular frequencies, rad/ns.
+    irf_real, irf_imag : array, shape (n_harmonics,)
+        Coefficients of the IRF.
+    synthesis : array, shape (2 n_harmonics, n_gates)
+        From coefficients to gates.
+    mean : float
+        Share of the photons in a gate of a decay without time structure.
+    """
+
+    omega: ArrayLike
+    irf_real: ArrayLike
+    irf_imag: ArrayLike
+    synthesis: ArrayLike
+    mean: ArrayLike
+
+
+class ChebyshevShapes(NamedTuple):
+    """Chebyshev series of the shapes in the logarithm of the lifetime.
+
+    Parameters
+    ----------
+    middle, half : float
+        Middle and half width of the range of ``log(tau / ns)``.
+    series : array, shape (n_terms, n_gates)
+        Coefficients.
+    """
+
+    middle: ArrayLike
+    half: ArrayLike
+    series: ArrayLike
+
+
+def fourier_shapes(
+    forward: ForwardModel, irf_coefficients: NDArray[np.complex128], /, *, gates: slice = slice(None)
+) -> FourierShapes:
+    """Return the shapes of ``forward`` on some of its gates.
+
+    Parameters
+    ----------
+    forward : ForwardModel
+        Axis and number of harmonics.
+    irf_coefficients : ndarray of complex, shape (n_harmonics + 1,)
+        Coefficients of the IRF.
+    gates : slice
+        Gates that are fitted.
+    """
+    axis = forward.axis
+    return FourierShapes(
+        forward.angular_frequencies_per_ns,
+        irf_coefficients[1:].real,
+        irf_coefficients[1:].imag,
+        forward.synthesis[:, gates],
+        axis.integration_ns / axis.period_ns,
+    )
+
+
+def chebyshev_shapes(
+    forward: ForwardModel,
+    irf_coefficients: NDArray[np.complex128],
+    /,
+    *,
+    tau_ns: tuple[float, float],
+    gates: slice = slice(None),
+) -> ChebyshevShapes:
+    """Return the Chebyshev series of the shapes of ``forward`` for lifetimes in a range.
+
+    Parameters
+    ----------
+    forward : ForwardModel
+        Axis and number of harmonics.
+    irf_coefficients : ndarray of complex, shape (n_harmonics + 1,)
+        Coefficients of the IRF.
+    tau_ns : tuple of float
+        Range of lifetimes, in ns.
+    gates : slice
+        Gates that are fitted.
+
+    Notes
+    -----
+    A decay is analytic in ``log tau`` in a strip of half width pi / 2, so the series converges
+    geometrically; terms are added until it reproduces the forward model between its nodes to 1e-5 of the
+    highest gate.
+    """
+    low, high = np.log(tau_ns)
+    middle, half = (low + high) / 2, (high - low) / 2
+
+    def exact(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        tau = np.exp(middle + half * x)[:, None]
+        return forward.tpsf(np.ones_like(tau), tau, irf_coefficients)[:, gates]
+
+    between = np.cos(np.linspace(0.01, np.pi - 0.01, 61))
+    wanted = exact(between)
+    scale = wanted.max(axis=1, keepdims=True)
+    for degree in CHEBYSHEV_DEGREES:
+        angle = (np.arange(degree + 1) + 0.5) * np.pi / (degree + 1)
+        terms = np.cos(np.outer(np.arange(degree + 1), angle))
+        series = 2 / (degree + 1) * terms @ exact(np.cos(angle))
+        series[0] /= 2
+        found = np.polynomial.chebyshev.chebval(between, series).T
+        if np.abs((found - wanted) / scale).max() < CHEBYSHEV_TOLERANCE:
+            break
+    return ChebyshevShapes(middle, half, series)
+
+
+def fourier_tpsf(shapes: FourierShapes, tau_ns: jax.Array, shift_ns: jax.Array, /) -> jax.Array:
+    """Return the shapes of mono-exponential decays, as :meth:`seq2seqlite.decay.ForwardModel.tpsf` does.
+
+    Parameters
+    ----------
+    shapes : FourierShapes
+        Forward model.
+    tau_ns, shift_ns : array, shape (n,)
+        Lifetime, and delay added to the IRF's, in ns.
+
+    Returns
+    -------
+    array, shape (n, n_gates)
+        Share of the photons in each gate.
+    """
+    x = tau_ns[:, None] * shapes.omega
+    real = 1 / (1 + x * x)
+    imag = -x * real
+    phase = shift_ns[:, None] * shapes.omega
+    cos, sin = jnp.cos(phase), jnp.sin(phase)
+    irf_real = shapes.irf_real * cos + shapes.irf_imag * sin
+    irf_imag = shapes.irf_imag * cos - shapes.irf_real * sin
+    spectrum = jnp.concatenate(
+        [real * irf_real - imag * irf_imag, real * irf_imag + imag * irf_real], axis=-1
+    )
+    return spectrum @ jnp.asarray(shapes.synthesis) + shapes.mean
+
+
+def shapes_and_slopes(
+    shapes: FourierShapes | ChebyshevShapes, log_tau: jax.Array, shift_ns: jax.Array | None, /
+) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+    """Return shapes and their derivatives by the logarithm of the lifetime and by the delay.
+
+    Parameters
+    ----------
+    shapes : FourierShapes or ChebyshevShapes
+        Forward model.
+    log_tau : array, shape (n,)
+        Logarithm of the lifetime in ns.
+    shift_ns : array, shape (n,), or None
+        Delay; None where it is not free, and then its derivative is None.
+    """
+    if isinstance(shapes, ChebyshevShapes):
+        return *_chebyshev(shapes, log_tau), None
+    fixed = jnp.zeros_like(log_tau) if shift_ns is None else shift_ns
+
+    def tpsf(u: jax.Array, s: jax.Array) -> jax.Array:
+        return fourier_tpsf(shapes, jnp.exp(u), s)
+
+    one, zero = jnp.ones_like(log_tau), jnp.zeros_like(log_tau)
+    value, by_log_tau = jax.jvp(tpsf, (log_tau, fixed), (one, zero))
+    if shift_ns is None:
+        return value, by_log_tau, None
+    return value, by_log_tau, jax.jvp(tpsf, (log_tau, fixed), (zero, one))[1]
+
+
+def _chebyshev(shapes: ChebyshevShapes, log_tau: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the series and its derivative: T_k' = k U_(k-1), with T and U by their recurrence."""
+    series = jnp.asarray(shapes.series)
+    x = jnp.clip((log_tau - shapes.middle) / shapes.half, -1, 1)
+    first, second = [jnp.ones_like(x), x], [jnp.ones_like(x), 2 * x]
+    while len(first) < series.shape[0]:
+        first.append(2 * x * first[-1] - first[-2])
+        second.append(2 * x * second[-1] - second[-2])
+    slopes = [jnp.zeros_like(x), *(k * second[k - 1] for k in range(1, series.shape[0]))]
+    return jnp.stack(first, axis=1) @ series, jnp.stack(slopes, axis=1) @ (series / shapes.half)

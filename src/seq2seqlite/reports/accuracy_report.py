@@ -1,0 +1,152 @@
+"""The accuracy of predictors as tables and pictures."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from seq2seqlite.files import replace_folder_when_done
+from seq2seqlite.json_text import json_text
+from seq2seqlite.provenance import provenance
+
+__all__ = ["accuracy_plot", "accuracy_tables", "write_accuracy_report"]
+
+Rows = Sequence[dict[str, Any]]
+# The photons of the table by lifetime.
+TYPICAL_PHOTONS = 1000.0
+QUANTITIES = ("mean lifetime", "short", "long", "fraction")
+
+
+def accuracy_tables(rows: Rows, components: Rows, /) -> str:
+    """Return the tables in Markdown.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Result of :func:`seq2seqlite.accuracy.mono_rows`.
+    components : sequence of dict
+        Result of :func:`seq2seqlite.accuracy.component_rows`; may be empty.
+
+    Returns
+    -------
+    str
+        Root mean square error over the Cramér-Rao bound: by lifetime, by photons, and of components.
+    """
+    photons = _typical(rows)
+    parts = [
+        f"### One lifetime, {photons:,.0f} photons: RMSE over the Cramér-Rao bound\n",
+        _by_lifetime(rows, photons, "rmse_over_crlb", "{:.2f}"),
+        f"\n### One lifetime, {photons:,.0f} photons: bias in ns\n",
+        _by_lifetime(rows, photons, "bias_ns", "{:+.3f}"),
+        "\n### By photons: RMSE over the bound, median over the lifetimes\n",
+        _by_photons(rows),
+    ]
+    if components:
+        parts += [
+            "\n### Two lifetimes: RMSE over the bound (share of decays with a value)\n",
+            _components(components),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def accuracy_plot(rows: Rows, /) -> Figure:
+    """Return the picture of error over bound and of bias, by lifetime, for each number of photons."""
+    photons = sorted({row["photons"] for row in rows})
+    names = list(dict.fromkeys(row["predictor"] for row in rows))
+    figure = Figure(figsize=(3.4 * len(photons), 6.2), layout="constrained")
+    panels = figure.subplots(2, len(photons), squeeze=False, sharex=True, sharey="row")
+    for column, level in enumerate(photons):
+        for index, name in enumerate(names):
+            chosen = [row for row in rows if row["photons"] == level and row["predictor"] == name]
+            taus = [row["tau_ns"] for row in chosen]
+            style = {"color": f"C{index % 10}", "linestyle": "-" if index < 10 else "--", "linewidth": 1.0}
+            over, bias = panels[0, column], panels[1, column]
+            over.plot(taus, [row["rmse_over_crlb"] for row in chosen], marker=".", label=name, **style)
+            bias.plot(taus, [row["bias_ns"] / row["tau_ns"] for row in chosen], marker=".", **style)
+        over.set(title=f"{level:,.0f} photons", yscale="log", ylim=(0.6, 30))
+        over.axhline(1, color="black", linewidth=0.8)
+        bias.set(xlabel="lifetime / ns", ylim=(-0.4, 0.4))
+        bias.axhline(0, color="black", linewidth=0.8)
+    panels[0, 0].set_ylabel("RMSE over the Cramér-Rao bound")
+    panels[1, 0].set_ylabel("bias over the lifetime")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
+    return figure
+
+
+def write_accuracy_report(rows: Rows, components: Rows, folder: Path, /, *, settings: dict[str, Any]) -> None:
+    """Write ``accuracy.md``, ``accuracy.png``, ``accuracy.json`` and ``components.json`` into a folder.
+
+    Parameters
+    ----------
+    rows, components : sequence of dict
+        As for :func:`accuracy_tables`.
+    folder : pathlib.Path
+        Made if it is missing.
+    settings : dict
+        Conditions; written with their origin into ``settings.json``.
+    """
+    with replace_folder_when_done(folder) as temporary:
+        (temporary / "accuracy.md").write_text(accuracy_tables(rows, components), encoding="utf-8")
+        (temporary / "accuracy.json").write_text(json_text(rows), encoding="utf-8")
+        (temporary / "components.json").write_text(json_text(components), encoding="utf-8")
+        (temporary / "settings.json").write_text(json_text(provenance(**settings)), encoding="utf-8")
+        accuracy_plot(rows).savefig(temporary / "accuracy.png", dpi=110)
+
+
+def _typical(rows: Rows) -> float:
+    levels = sorted({row["photons"] for row in rows})
+    return TYPICAL_PHOTONS if TYPICAL_PHOTONS in levels else float(levels[len(levels) // 2])
+
+
+def _by_lifetime(rows: Rows, photons: float, key: str, form: str) -> str:
+    chosen = [row for row in rows if row["photons"] == photons]
+    taus = list(dict.fromkeys(row["tau_ns"] for row in chosen))
+    lines = []
+    for name in dict.fromkeys(row["predictor"] for row in chosen):
+        own = {row["tau_ns"]: row for row in chosen if row["predictor"] == name}
+        rate = f"{next(iter(own.values()))['pixels_per_second']:,.0f}"
+        lines.append([f"`{name}`", *(form.format(own[tau][key]) for tau in taus), rate])
+    return _table(["predictor", *(f"{tau:g} ns" for tau in taus), "pixels/s"], lines)
+
+
+def _by_photons(rows: Rows) -> str:
+    levels = sorted({row["photons"] for row in rows})
+    lines = []
+    for name in dict.fromkeys(row["predictor"] for row in rows):
+        own = [row for row in rows if row["predictor"] == name]
+        medians = [
+            np.median([row["rmse_over_crlb"] for row in own if row["photons"] == level]) for level in levels
+        ]
+        lines.append([f"`{name}`", *(f"{median:.2f}" for median in medians)])
+    return _table(["predictor", *(f"{level:,.0f}" for level in levels)], lines)
+
+
+def _components(rows: Rows) -> str:
+    photons = _typical(rows)
+    highest = max(row["photons"] for row in rows)
+    lines = []
+    for level in dict.fromkeys((photons, highest)):
+        chosen = [row for row in rows if row["photons"] == level]
+        decays = dict.fromkeys(
+            (row["tau_short_ns"], row["tau_long_ns"], row["amplitude_fraction"]) for row in chosen
+        )
+        for short, long, fraction in decays:
+            for name in dict.fromkeys(row["predictor"] for row in chosen):
+                own = [
+                    row
+                    for row in chosen
+                    if row["predictor"] == name
+                    and (row["tau_short_ns"], row["tau_long_ns"], row["amplitude_fraction"])
+                    == (short, long, fraction)
+                ]
+                cells = [f"{row['rmse_over_crlb']:.2f} ({row['predicted']:.0%})" for row in own]
+                cells += [""] * (len(QUANTITIES) - len(cells))
+                lines.append([f"{level:,.0f}", f"{short:g} / {long:g} ns, {fraction:g}", f"`{name}`", *cells])
+    return _table(["photons", "decay", "predictor", *QUANTITIES], lines)
+
+
+def _table(heading: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [heading, ["---"] * len(heading), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

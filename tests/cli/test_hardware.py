@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tifffile
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.integer import read_program, write_program
@@ -97,6 +98,20 @@ def test_real_counts_of_a_file(program_file, tmp_path):
     assert main([*words, *pixels]) == 0
     result = json.loads(found.read_text())
     assert (result["pixels"], result["mismatches"]) == (36, 0)
+
+
+def test_a_program_makes_maps_as_its_network_does(tiny, tmp_path):
+    write_program(tmp_path / "tiny.program", tiny)
+    decays = np.exp(-np.maximum(np.arange(135) - 16, 0) / 20) * (np.arange(135) >= 16)
+    counts = np.random.default_rng(0).poisson(40 * decays, (5, 5, 135))
+    axis = {"gate_width_ns": 0.09, "period_ns": 12.5}
+    np.savez(tmp_path / "image.npz", tpsf=counts.astype(np.uint16), **axis)
+    maps = {}
+    for name, model in (("network", TINY), ("program", str(tmp_path / "tiny.program"))):
+        out = tmp_path / name
+        assert main(["image", str(tmp_path / "image.npz"), "--model", model, "--out", str(out)]) == 0
+        maps[name] = tifffile.imread(out / "tau_mean_ns.tif")
+    np.testing.assert_allclose(maps["program"], maps["network"], atol=2 * tiny.reduction.tau_step_ns)
 
 
 def test_explore_answers(tmp_path, capsys):

@@ -36,7 +36,8 @@ def image(
     ],
     *,
     model: Annotated[
-        str, typer.Option(help=f"Shipped model, path of one, or an estimator: {', '.join(ESTIMATORS)}")
+        str,
+        typer.Option(help=f"Shipped model, .npz or .program file, or an estimator: {', '.join(ESTIMATORS)}"),
     ],
     out: Annotated[
         Path, typer.Option(file_okay=False, help="Folder to write to; several files get a sub-folder each")
@@ -127,9 +128,10 @@ def image(
 
 
 def _model(name: str) -> Predictor:
+    from seq2seqlite.integer import SUFFIX, ProgramPredictor, read_program
     from seq2seqlite.models import load_model
 
-    return load_model(name)
+    return ProgramPredictor(read_program(name)) if Path(name).suffix == SUFFIX else load_model(name)
 
 
 def _estimator(name: str, data: xr.DataArray, irf: Irf | None) -> InPlace:

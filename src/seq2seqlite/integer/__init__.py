@@ -1,7 +1,7 @@
 """One student as an integer program: what it is, what it computes, its file. Law: docs/spec/integer.md."""
 
 from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
-from seq2seqlite.integer.lower import lower
+from seq2seqlite.integer.lowering import lower
 from seq2seqlite.integer.predictor import ProgramPredictor, lifetimes_from_codes, whole_counts
 from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSION, Affine, GruStep, Program
 from seq2seqlite.integer.program_file import SUFFIX, load_program, read_program, write_program

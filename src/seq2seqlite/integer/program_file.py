@@ -11,7 +11,7 @@ import numpy as np
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
-from seq2seqlite.integer.lower import lower
+from seq2seqlite.integer.lowering import lower
 from seq2seqlite.integer.program import SPEC_VERSION, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import accumulators
 from seq2seqlite.integer.reduction import Reduction

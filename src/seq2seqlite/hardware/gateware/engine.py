@@ -1,6 +1,15 @@
 """One engine: a pixel every ``n_gates`` clocks, from packets' beats to results."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    DomainRenamer,
+    Elaboratable,
+    Module,
+    Mux,
+    ResetSignal,
+    Signal,
+)
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
@@ -52,9 +61,10 @@ class Engine(Component):
         """Return the parts in the order of the data."""
         m = Module()
         shape = self.shape_
-        m.submodules.buffer = buffer = PixelBuffer(shape)
+        buffer, rings = PixelBuffer(shape), Rings(shape)
+        m.submodules.buffer = self._with_own_reset(m, buffer, "buffer")
         m.submodules.normaliser = normaliser = Normaliser(shape)
-        m.submodules.rings = rings = Rings(shape)
+        m.submodules.rings = self._with_own_reset(m, rings, "rings")
         for name in ("allocate", "write", "data", "word", "done", "facts", "flush"):
             m.d.comb += getattr(buffer, name).eq(getattr(self, name))
         m.d.comb += [
@@ -64,7 +74,7 @@ class Engine(Component):
             normaliser.divisor.eq(buffer.divisor),
             rings.code.eq(normaliser.code),
         ]
-        lead = PixelBuffer.LATENCY + Normaliser.latency(shape)
+        lead = PixelBuffer.LATENCY + Normaliser.latency(shape) - 1
         m.d.comb += [
             rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
             rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
@@ -76,6 +86,16 @@ class Engine(Component):
         m.d.sync += promised.eq(promised + Mux(buffer.start, buffer.pixels, 0) - leaves)
         m.d.sync += buffer.credit.eq(promised <= shape.capacity - shape.slots)
         return m
+
+    @staticmethod
+    def _with_own_reset(m: Module, part: Component, name: str) -> Elaboratable:
+        """Return a part with a register for its reset: one for a whole engine has too far to go."""
+        reset = Signal(name=f"reset_{name}", init=1, reset_less=True, attrs={"keep": 1})
+        domain = ClockDomain(f"{name}_domain", local=True)
+        m.domains += domain
+        m.d.sync += reset.eq(ResetSignal())
+        m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
+        return DomainRenamer(domain.name)(part)
 
     def _remember(self, m: Module) -> SyncFIFOBuffered:
         """Return what is known of the pixels between the packets and their results, in order."""
@@ -96,14 +116,15 @@ class Engine(Component):
     def _sums(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:
         """Reduce to lifetimes, by as many reducers in turn as keep up with the rings."""
         shape = self.shape_
-        m.submodules.sink = sink = SumSink(shape)
+        sink = SumSink(shape)
+        m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
         n_reducers = -(-Reducer.clocks(shape) // shape.n_gates)
         reducers = [Reducer(shape) for _ in range(n_reducers)]
         to, of = Signal(range(max(n_reducers, 2))), Signal(range(max(n_reducers, 2)))
         leaves, taken = Signal(), Signal()
         for index, reducer in enumerate(reducers):
-            m.submodules[f"reducer_{index}"] = reducer
+            m.submodules[f"reducer_{index}"] = self._with_own_reset(m, reducer, f"reducer_{index}")
             m.d.comb += [
                 reducer.i.valid.eq(sink.o.valid & infos.r_rdy & (to == index)),
                 reducer.i.payload.sums.eq(sink.o.payload),
@@ -126,7 +147,8 @@ class Engine(Component):
 
     def _sfd(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:
         """Give the SFD itself."""
-        m.submodules.sink = sink = SfdSink(self.shape_)
+        sink = SfdSink(self.shape_)
+        m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
         leaves = Signal()
         m.d.comb += [

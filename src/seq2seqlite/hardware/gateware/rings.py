@@ -1,6 +1,6 @@
 """The two rings: every pixel state of a batch circulates through the pipeline of a step kernel."""
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
 
@@ -27,7 +27,7 @@ class Rings(Component):
         self.shape_ = shape
         super().__init__(
             {
-                "start": In(1),  # the clock before the first input code
+                "start": In(1),  # two clocks before the first input code
                 "pixels": In(range(shape.slots + 1)),
                 "code": In(shape.input_bits),
                 "sink_start": Out(1),  # the clock before the first output
@@ -48,8 +48,8 @@ class Rings(Component):
         # The encoder begins with zeros, the decoder with what the encoder ended with.
         m.d.comb += [
             encoding.start.eq(self.start),
-            encoder_state.eq(Mux(encoding.first, 0, encoded)),
-            decoder_state.eq(Mux(decoding.first, encoded, decoded)),
+            encoder_state.eq(self._begun(m, encoding, 0, encoded, "encoder")),
+            decoder_state.eq(self._begun(m, decoding, encoded, decoded, "decoder")),
         ]
         clock = {"i_clk": ClockSignal()}
         m.submodules.encoder = Instance(
@@ -63,10 +63,24 @@ class Rings(Component):
         )
         # The first new state leaves the decoder a ring later, its outputs another head later.
         m.d.comb += self.sink_start.eq(
-            delayed(m, decoding.start, shape.slots + shape.head_latency, name="decoded", reset_less=False)
+            delayed(m, decoding.start, shape.slots + shape.head_latency + 1, name="decoded", reset_less=False)
         )
         self._hand_on_pixels(m)
         return m
+
+    def _begun(self, m: Module, sequencer: Sequencer, begin: Value | int, state: Value, name: str) -> Value:
+        """Return the state of each unit, ``begin`` at the first gate, by a register of its own for each.
+
+        One register for all would have too far to go; the sequencers run a clock ahead for these.
+        """
+        units = self.shape_.program.units
+        bits, chosen = len(state) // units, []
+        for unit in range(units):
+            first = Signal(name=f"{name}_begins_{unit}", attrs={"keep": 1})
+            m.d.sync += first.eq(sequencer.first)
+            zero = begin if isinstance(begin, int) else begin.word_select(unit, bits)
+            chosen.append(Mux(first, zero, state.word_select(unit, bits)))
+        return Cat(*(value[:bits] for value in chosen))
 
     def _hand_on_pixels(self, m: Module) -> None:
         """Keep how many pixels each batch under way has, for the sink."""

@@ -1,6 +1,6 @@
 """A whole design: registers, receiver, engines, collector, and the ports of docs/spec/hardware.md."""
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, Instance, Module, ResetInserter, Signal
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance, Module, Signal
 from amaranth.lib.wiring import Component, In, Member, Out
 
 from seq2seqlite.hardware.gateware.collector import Collector
@@ -64,7 +64,12 @@ class Top(Component):
         m.submodules.output = leaving = RegisterSlice(result_beat(self.result_width))
         m.submodules.receiver = receiver = Receiver(shape, self.engines)
         collector = Collector(shape, self.engines, self.result_width)
-        m.submodules.collector = ResetInserter(registers.reset)(collector)
+        # A reset comes from a register of its own, not from a gate in front of hundreds of flip-flops.
+        m.domains.work = work = ClockDomain(local=True)
+        reset = Signal(name="reset_work", init=1)
+        m.d.sync += reset.eq(registers.reset)
+        m.d.comb += [work.clk.eq(ClockSignal()), work.rst.eq(reset)]
+        m.submodules.collector = DomainRenamer("work")(collector)
         self._ports(m, arriving, leaving)
         m.d.comb += [
             receiver.i.valid.eq(arriving.o.valid),

@@ -112,11 +112,16 @@ def test_listing_and_versions_start_without_heavy_packages():
     assert done.stderr.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+HARDWARE = ("build", "simulate", "synthesize", "place-and-route", "explore", "hls", "report")
+
+
+@pytest.mark.parametrize(
+    "name", [*(name for name in COMMANDS if name != "hardware"), *(f"hardware {name}" for name in HARDWARE)]
+)
 def test_every_command_shows_its_help_without_the_training_extra(name):
     script = (
         "import sys; sys.modules.update(dict.fromkeys(['jax', 'jaxlib', 'optax']));"
-        f"from seq2seqlite.cli.app import main; sys.exit(main([{name!r}, '--help']))"
+        f"from seq2seqlite.cli.app import main; sys.exit(main([*{name!r}.split(), '--help']))"
     )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

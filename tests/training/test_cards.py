@@ -12,6 +12,7 @@ from seq2seqlite.models import load_model, model_card, model_names
 from seq2seqlite.training import evaluate_decays, last_fifth_improvement, load_recipe, recipe_names
 
 FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow"]}
+TINY = "seq2seqlite-tcspc-80mhz-tiny"
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
 # sums, which differs between CPUs, can change the last one or two.
 LAST_DIGITS = 2e-5
@@ -37,7 +38,7 @@ def test_each_instrument_has_a_teacher_and_students():
         for family, precisions in FAMILIES.items()
         for precision in precisions
         for name in instrument_names()
-    }
+    } | {TINY}
 
 
 @pytest.mark.parametrize("instrument", instrument_names())
@@ -54,11 +55,12 @@ def test_metrics_come_back_and_students_are_as_good_as_their_teacher(instrument)
         assert_equal_to_the_last_digits(metrics, card["reference"]["metrics"], name)
         total[name] = metrics["total"]["rmse"]
     teacher = total.pop(f"seq2seq-{instrument}-float")
-    assert len(total) == 4
+    assert len(total) == 4 + (instrument in TINY)
     for name, error in total.items():
         assert (
             error
-            <= teacher * {"float": 1.10, "kd": 1.10, "int8": 1.05, "narrow": 1.10}[name.rpartition("-")[2]]
+            <= teacher
+            * {"float": 1.10, "kd": 1.10, "int8": 1.05, "narrow": 1.10, "tiny": 1.25}[name.rpartition("-")[2]]
         )
 
 

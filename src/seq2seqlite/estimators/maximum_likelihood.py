@@ -33,7 +33,10 @@ CHUNK = 2048
 SIZES = (16, 256, CHUNK)
 # Nearly all pixels are done after so many steps; the rest are gathered and go on.
 FIRST_STEPS = 3
-LAST_STEPS = 80
+LAST_STEPS = 40
+# Where two lifetimes have met, no step along their difference is short, and none leads anywhere: a pixel
+# whose deviance the last steps did not lower by this has converged too.
+LEAST_FALL = 0.05
 # A chunk is mostly sums, which XLA leaves to one thread.
 MOST_THREADS = 8
 # Above so many photons the rounding of 32 bits is no longer small beside the noise.
@@ -212,26 +215,30 @@ class MaximumLikelihood:
         n = len(counts)
         theta = np.empty((n, self.n_parameters))
         converged, done = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+        deviance = np.full(n, np.inf)
 
         def advance(rows: NDArray[np.intp], start: NDArray[Any], n_steps: int) -> None:
-            found = self._advanced(counts[rows], start, n_steps)
-            theta[rows], converged[rows], done[rows] = (np.asarray(value)[: rows.size] for value in found)
+            with self.precision(counts):  # which JAX keeps for each thread
+                found = self._advanced(counts[rows], start, n_steps)
+            before = deviance[rows]
+            theta[rows], converged[rows], done[rows], deviance[rows] = (value[: rows.size] for value in found)
+            converged[rows] |= before - deviance[rows] < LEAST_FALL
 
         def begin(rows: NDArray[np.intp]) -> int:
-            with self.precision(counts):  # which JAX keeps for each thread
-                advance(rows, self.grid.best(counts[rows]), FIRST_STEPS)
+            advance(rows, self.grid.best(counts[rows]), FIRST_STEPS)
             return int(rows[-1]) + 1
+
+        def go_on(rows: NDArray[np.intp]) -> None:
+            advance(rows, theta[rows], LAST_STEPS)
 
         _ = self.grid, self.bounds  # made before the threads share them
         _in_threads(begin, _chunks(np.arange(n)), lambda reached: progress and progress(reached, n))
-        for rows in _chunks(np.flatnonzero(~done)):
-            advance(rows, theta[rows], LAST_STEPS)
+        for _ in range(2):
+            _in_threads(go_on, _chunks(np.flatnonzero(~done)))
         return theta, converged
 
-    def _advanced(
-        self, counts: NDArray[Any], start: NDArray[Any], n_steps: int
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Return parameters of one chunk, whether they have converged, and whether they are done."""
+    def _advanced(self, counts: NDArray[Any], start: NDArray[Any], n_steps: int) -> tuple[NDArray[Any], ...]:
+        """Return parameters of one chunk, whether they have converged and are done, and their deviance."""
         kind = jnp.zeros(()).dtype
         photons, y = _shares(counts, kind)
         result = scoring.fit(
@@ -243,7 +250,8 @@ class MaximumLikelihood:
             n_components=self.components,
             n_steps=n_steps,
         )
-        return result.theta, result.converged, result.done
+        deviance = np.asarray(result.at.deviance) * photons
+        return np.asarray(result.theta), np.asarray(result.converged), np.asarray(result.done), deviance
 
     def estimate_of(
         self,

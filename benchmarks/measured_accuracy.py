@@ -81,6 +81,11 @@ def channels(path: Path) -> NDArray[np.float64]:
     return np.array([float(row[1]) for row in rows if len(row) == 2 and row[0].isdigit()])
 
 
+def estimated_by(estimator: Any) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+    """Return what gives the mean lifetimes of thinned decays by an estimator."""
+    return lambda thinned: np.asarray(estimator.lifetimes(thinned).tau_mean_ns)
+
+
 def network_lifetimes(name: str, bright: Bright) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
     """Return what maps thinned decays, as the pixels of an image, with a network."""
     model = load_model(name)
@@ -101,7 +106,7 @@ def rows_of(bright: Bright, repeats: int) -> list[dict[str, Any]]:
     predictors: dict[str, Callable[[NDArray[Any]], NDArray[np.float64]]] = {}
     for name in (name for name in ESTIMATORS if not name.startswith("rld")):
         estimator = estimator_named(name, axis=bright.axis, irf=bright.irf)
-        predictors[name] = lambda thinned, known=estimator: known.lifetimes(thinned).tau_mean_ns
+        predictors[name] = estimated_by(estimator)
     predictors |= {name: network_lifetimes(name, bright) for name in bright.networks}
     reference, rows = bright.fit.tau_mean_ns.item(), []
     for photons in PHOTONS:

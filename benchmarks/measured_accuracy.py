@@ -151,9 +151,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = []
     for bright in (atto550(arguments.data), nadh(arguments.data)):
-        print(
-            f"\n{bright.name}: {bright.counts.sum():,.0f} photons, mean {bright.fit.tau_mean_ns.item():.3f} ns\n"
-        )
+        mean = bright.fit.tau_mean_ns.item()
+        print(f"\n{bright.name}: {bright.counts.sum():,.0f} photons, mean {mean:.3f} ns\n")
         print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
         for row in rows_of(bright, arguments.repeats):
             rows.append(row)

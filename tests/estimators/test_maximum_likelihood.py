@@ -124,12 +124,12 @@ def test_shapes_are_the_forward_model(axis, irf):
         chebyshev_shapes(forward, coefficients, tau_ns=(0.03, 40.0)),
     ):
         value, slope, _ = shapes_and_slopes(shapes, np.log(tau), None)
-        np.testing.assert_allclose(value, exact, atol=3e-6)
+        np.testing.assert_allclose(value.T, exact, atol=3e-6)
         step = 1e-3
         more, less = (
             forward.tpsf(np.ones((3, 1)), (tau * np.exp(by))[:, None], coefficients) for by in (step, -step)
         )
-        np.testing.assert_allclose(slope, (more - less) / (2 * step), atol=3e-5)
+        np.testing.assert_allclose(slope.T, (more - less) / (2 * step), atol=3e-5)
 
 
 @pytest.mark.parametrize(

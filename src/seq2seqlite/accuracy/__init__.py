@@ -4,7 +4,14 @@ The bound needs JAX (the extra ``train``).
 """
 
 from seq2seqlite.accuracy.conditions import PHOTONS, Conditions, Decay, SimulatedDecays, simulated_decays
-from seq2seqlite.accuracy.measure import ROW_KEYS, PredictorOf, component_rows, measure, mono_rows
+from seq2seqlite.accuracy.measure import (
+    ROW_KEYS,
+    PredictorOf,
+    answered_shares,
+    component_rows,
+    measure,
+    mono_rows,
+)
 from seq2seqlite.accuracy.predictors import predictors_for
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "Decay",
     "PredictorOf",
     "SimulatedDecays",
+    "answered_shares",
     "component_rows",
     "measure",
     "mono_rows",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seq2seqlite.accuracy.conditions import Conditions, SimulatedDecays, simulated_decays
 from seq2seqlite.decay import Irf, Lifetimes
 
-__all__ = ["ROW_KEYS", "Measured", "PredictorOf", "component_rows", "measure", "mono_rows"]
+__all__ = ["ROW_KEYS", "Measured", "PredictorOf", "answered_shares", "component_rows", "measure", "mono_rows"]
 
 ROW_KEYS = (
     "predictor",
@@ -125,6 +125,30 @@ def mono_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> li
             )  # fmt: skip
             rows.append(dict(zip(ROW_KEYS, values, strict=True)))
     return rows
+
+
+def answered_shares(
+    conditions: Conditions, measured: Mapping[str, Measured], /
+) -> dict[tuple[str, float, float], float]:
+    """Return the share of decays with one lifetime that a predictor gave a value for.
+
+    Parameters
+    ----------
+    conditions, measured
+        As for :func:`mono_rows`.
+
+    Returns
+    -------
+    dict
+        By predictor, photons and lifetime. The errors of :func:`mono_rows` are of decays with a value only.
+    """
+    return {
+        (name, conditions.photons[p], conditions.decays[d].tau_mean_ns): _figures(
+            result, ("tau_mean_ns", d, p)
+        )["predicted"]
+        for name, result in measured.items()
+        for d, p in _cells(conditions, mono=True)
+    }
 
 
 def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> list[dict[str, Any]]:

@@ -45,7 +45,15 @@ def benchmark(
     amplitude-mean lifetime, over the Cramér-Rao bound of the known IRF, and decays a second.
     """
     del what  # there is one so far, and Typer has checked it
-    from seq2seqlite.accuracy import PHOTONS, Conditions, component_rows, measure, mono_rows, predictors_for
+    from seq2seqlite.accuracy import (
+        PHOTONS,
+        Conditions,
+        answered_shares,
+        component_rows,
+        measure,
+        mono_rows,
+        predictors_for,
+    )
     from seq2seqlite.datasets import load_instrument
     from seq2seqlite.reports.accuracy_report import accuracy_tables, write_accuracy_report
 
@@ -55,7 +63,8 @@ def benchmark(
     with progress_bar(f"accuracy on {described.name}") as progress:
         measured = measure(conditions, predictors, progress=progress)
     rows, components = mono_rows(conditions, measured), component_rows(conditions, measured)
-    typer.echo(accuracy_tables(rows, components))
+    answered = answered_shares(conditions, measured)
+    typer.echo(accuracy_tables(rows, components, answered=answered))
     if out is not None:
         settings = {
             "instrument": described.to_dict(),
@@ -63,6 +72,6 @@ def benchmark(
             "seed": seed,
             "photons": conditions.photons,
         }
-        write_accuracy_report(rows, components, out, settings=settings)
+        write_accuracy_report(rows, components, out, settings=settings, answered=answered)
         typer.echo(f"{out / 'accuracy.md'}, accuracy.png, accuracy.json, components.json")
     write_json(json_file, rows)

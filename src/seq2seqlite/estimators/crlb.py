@@ -149,12 +149,12 @@ def _expected(shapes: FourierShapes, parameters: jax.Array, *, two: bool) -> jax
     """Return the expected counts by short and long lifetime, fraction, photons, background and delay."""
     short, long, fraction, photons, background, shift = parameters
     if not two:
-        one: jax.Array = fourier_tpsf(shapes, short[None], shift[None])[0]
+        one: jax.Array = fourier_tpsf(shapes, short[None], shift[None])[:, 0]
         counts: jax.Array = photons * one + background
         return counts
     parts = fourier_tpsf(shapes, jnp.stack([short, long]), jnp.stack([shift, shift]))
     by_short, by_long = fraction * short, (1 - fraction) * long
-    shape: jax.Array = (by_short * parts[0] + by_long * parts[1]) / (by_short + by_long)
+    shape: jax.Array = (by_short * parts[:, 0] + by_long * parts[:, 1]) / (by_short + by_long)
     whole: jax.Array = photons * shape + background
     return whole
 

@@ -22,6 +22,8 @@ __all__ = ["RapidLifetime", "rld_from_gates", "rld_from_three_gates"]
 # The first gate starts where the rest of the IRF adds less than this share of a decay's photons.
 IRF_REST = 0.01
 MOST_GATES = 64
+# A lifetime beyond is the logarithm of one plus noise.
+LONGEST_WINDOWS = 2.0
 
 
 def rld_from_gates(
@@ -186,7 +188,8 @@ class RapidLifetime:
         else:
             background = width * self._level(counts)
             tau, std = rld_from_gates(sums, width_ns=width_ns, background=background)
-        reason[~np.isfinite(tau) & (reason == 0)] = Reason.NO_DECAY
+        told = tau < LONGEST_WINDOWS * self.axis.window_ns  # false for NaN
+        reason[~told & (reason == 0)] = Reason.NO_DECAY
         return Estimate.mono(tau, reason, std_ns=std, background=background / width)
 
     def _level(self, counts: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ __all__ = [
 # (0.3 % at 10^5 photons in one gate).
 CHEBYSHEV_TOLERANCE = 1e-5
 # Few, so that little has to be compiled.
-CHEBYSHEV_DEGREES = (24, 32, 48, 96)
+CHEBYSHEV_DEGREES = (24, 32, 40, 48, 96)
 
 
 class FourierShapes(NamedTuple):
@@ -60,8 +60,8 @@ class ChebyshevShapes(NamedTuple):
     ----------
     middle, half : float
         Middle and half width of the range of ``log(tau / ns)``.
-    series : array, shape (n_terms, n_gates)
-        Coefficients.
+    series : array, shape (n_terms, 2 n_gates)
+        Coefficients of the shapes and, beside them, of their derivatives by ``log(tau)``.
     """
 
     middle: ArrayLike
@@ -138,7 +138,9 @@ def chebyshev_shapes(
         found = np.polynomial.chebyshev.chebval(between, series).T
         if np.abs((found - wanted) / scale).max() < CHEBYSHEV_TOLERANCE:
             break
-    return ChebyshevShapes(middle, half, series)
+    slopes = np.zeros_like(series)
+    slopes[:-1] = np.polynomial.chebyshev.chebder(series) / half
+    return ChebyshevShapes(middle, half, np.concatenate([series, slopes], axis=1))
 
 
 def fourier_tpsf(shapes: FourierShapes, tau_ns: jax.Array, shift_ns: jax.Array, /) -> jax.Array:
@@ -153,20 +155,20 @@ def fourier_tpsf(shapes: FourierShapes, tau_ns: jax.Array, shift_ns: jax.Array, 
 
     Returns
     -------
-    array, shape (n, n_gates)
+    array, shape (n_gates, n)
         Share of the photons in each gate.
     """
-    x = tau_ns[:, None] * shapes.omega
+    omega = jnp.asarray(shapes.omega)[:, None]
+    irf = jnp.asarray(shapes.irf_real)[:, None], jnp.asarray(shapes.irf_imag)[:, None]
+    x = tau_ns * omega
     real = 1 / (1 + x * x)
     imag = -x * real
-    phase = shift_ns[:, None] * shapes.omega
+    phase = shift_ns * omega
     cos, sin = jnp.cos(phase), jnp.sin(phase)
-    irf_real = shapes.irf_real * cos + shapes.irf_imag * sin
-    irf_imag = shapes.irf_imag * cos - shapes.irf_real * sin
-    spectrum = jnp.concatenate(
-        [real * irf_real - imag * irf_imag, real * irf_imag + imag * irf_real], axis=-1
-    )
-    return spectrum @ jnp.asarray(shapes.synthesis) + shapes.mean
+    irf_real = irf[0] * cos + irf[1] * sin
+    irf_imag = irf[1] * cos - irf[0] * sin
+    spectrum = jnp.concatenate([real * irf_real - imag * irf_imag, real * irf_imag + imag * irf_real])
+    return jnp.asarray(shapes.synthesis).T @ spectrum + shapes.mean
 
 
 def shapes_and_slopes(
@@ -182,6 +184,10 @@ def shapes_and_slopes(
         Logarithm of the lifetime in ns.
     shift_ns : array, shape (n,), or None
         Delay; None where it is not free, and then its derivative is None.
+
+    Returns
+    -------
+    value, by_log_tau, by_shift : array, shape (n_gates, n), or None
     """
     if isinstance(shapes, ChebyshevShapes):
         return *_chebyshev(shapes, log_tau), None
@@ -198,12 +204,12 @@ def shapes_and_slopes(
 
 
 def _chebyshev(shapes: ChebyshevShapes, log_tau: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the series and its derivative: T_k' = k U_(k-1), with T and U by their recurrence."""
-    series = jnp.asarray(shapes.series)
+    """Return series and derivative, which have the same polynomials: one product for both."""
+    both = jnp.asarray(shapes.series)
+    n_terms, n_gates = both.shape[0], both.shape[1] // 2
     x = jnp.clip((log_tau - shapes.middle) / shapes.half, -1, 1)
-    first, second = [jnp.ones_like(x), x], [jnp.ones_like(x), 2 * x]
-    while len(first) < series.shape[0]:
-        first.append(2 * x * first[-1] - first[-2])
-        second.append(2 * x * second[-1] - second[-2])
-    slopes = [jnp.zeros_like(x), *(k * second[k - 1] for k in range(1, series.shape[0]))]
-    return jnp.stack(first, axis=1) @ series, jnp.stack(slopes, axis=1) @ (series / shapes.half)
+    polynomials = [jnp.ones_like(x), x]
+    while len(polynomials) < n_terms:
+        polynomials.append(2 * x * polynomials[-1] - polynomials[-2])
+    found = both.T @ jnp.stack(polynomials)
+    return found[:n_gates], found[n_gates:]

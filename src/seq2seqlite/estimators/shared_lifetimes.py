@@ -196,7 +196,7 @@ def _evaluated(
     for start in range(0, len(counts), CHUNK):
         part = counts[start : start + CHUNK]
         photons = part.sum(axis=1)
-        y = jnp.asarray(part / photons[:, None])
+        y = jnp.asarray((part / photons[:, None]).T)
         at = _evaluate(fit.shapes, y, jnp.asarray(theta[start : start + CHUNK]), n_components=fit.components)
         deviance += float(photons @ np.asarray(at.deviance))
         score.append(np.asarray(at.score) * photons[:, None])

@@ -14,8 +14,8 @@ from seq2seqlite.estimators.shapes import shapes_and_slopes
 
 __all__ = ["StartGrid", "start_grid"]
 
-BACKGROUNDS = (0.005, 0.03, 0.1, 0.3, 0.7)
-MONO_LIFETIMES = 24
+BACKGROUNDS = (0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.4, 0.7)
+MONO_LIFETIMES = 64
 BI_LIFETIMES = 10
 # Shares of the photons that the short component may have.
 FRACTIONS = (0.15, 0.5, 0.85)
@@ -103,4 +103,4 @@ def start_grid(
 def _shapes(shapes: Shapes, taus_ns: NDArray[np.float64], shift_ns: float | None) -> NDArray[np.float64]:
     log_tau = jnp.log(jnp.asarray(taus_ns))
     shift = None if shift_ns is None else jnp.full_like(log_tau, shift_ns)
-    return np.asarray(_evaluate(shapes, log_tau, shift)[0], np.float64)
+    return np.asarray(_evaluate(shapes, log_tau, shift)[0], np.float64).T

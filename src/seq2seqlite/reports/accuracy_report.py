@@ -1,6 +1,6 @@
 """The accuracy of predictors as tables and pictures."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from seq2seqlite.provenance import provenance
 __all__ = ["accuracy_plot", "accuracy_tables", "write_accuracy_report"]
 
 Rows = Sequence[dict[str, Any]]
+Answered = Mapping[tuple[str, float, float], float]
+ALL_ANSWERED = 0.99
 # The photons of the table by lifetime.
 TYPICAL_PHOTONS = 1000.0
 QUANTITIES = ("mean lifetime", "short", "long", "fraction")
 
 
-def accuracy_tables(rows: Rows, components: Rows, /) -> str:
+def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | None = None) -> str:
     """Return the tables in Markdown.
 
     Parameters
@@ -28,6 +30,9 @@ def accuracy_tables(rows: Rows, components: Rows, /) -> str:
         Result of :func:`seq2seqlite.accuracy.mono_rows`.
     components : sequence of dict
         Result of :func:`seq2seqlite.accuracy.component_rows`; may be empty.
+    answered : mapping, optional
+        Result of :func:`seq2seqlite.accuracy.answered_shares`: where a predictor gave no value for 1 % of the
+        decays or more, the share that it did is printed behind its error.
 
     Returns
     -------
@@ -37,9 +42,9 @@ def accuracy_tables(rows: Rows, components: Rows, /) -> str:
     photons = _typical(rows)
     parts = [
         f"### One lifetime, {photons:,.0f} photons: RMSE over the Cramér-Rao bound\n",
-        _by_lifetime(rows, photons, "rmse_over_crlb", "{:.2f}"),
+        _by_lifetime(rows, photons, "rmse_over_crlb", "{:.2f}", answered or {}),
         f"\n### One lifetime, {photons:,.0f} photons: bias in ns\n",
-        _by_lifetime(rows, photons, "bias_ns", "{:+.3f}"),
+        _by_lifetime(rows, photons, "bias_ns", "{:+.3f}", {}),
         "\n### By photons: RMSE over the bound, median over the lifetimes\n",
         _by_photons(rows),
     ]
@@ -75,7 +80,15 @@ def accuracy_plot(rows: Rows, /) -> Figure:
     return figure
 
 
-def write_accuracy_report(rows: Rows, components: Rows, folder: Path, /, *, settings: dict[str, Any]) -> None:
+def write_accuracy_report(
+    rows: Rows,
+    components: Rows,
+    folder: Path,
+    /,
+    *,
+    settings: dict[str, Any],
+    answered: Answered | None = None,
+) -> None:
     """Write ``accuracy.md``, ``accuracy.png``, ``accuracy.json`` and ``components.json`` into a folder.
 
     Parameters
@@ -86,9 +99,13 @@ def write_accuracy_report(rows: Rows, components: Rows, folder: Path, /, *, sett
         Made if it is missing.
     settings : dict
         Conditions; written with their origin into ``settings.json``.
+    answered : mapping, optional
+        As for :func:`accuracy_tables`.
     """
     with replace_folder_when_done(folder) as temporary:
-        (temporary / "accuracy.md").write_text(accuracy_tables(rows, components), encoding="utf-8")
+        (temporary / "accuracy.md").write_text(
+            accuracy_tables(rows, components, answered=answered), encoding="utf-8"
+        )
         (temporary / "accuracy.json").write_text(json_text(rows), encoding="utf-8")
         (temporary / "components.json").write_text(json_text(components), encoding="utf-8")
         (temporary / "settings.json").write_text(json_text(provenance(**settings)), encoding="utf-8")
@@ -100,14 +117,19 @@ def _typical(rows: Rows) -> float:
     return TYPICAL_PHOTONS if TYPICAL_PHOTONS in levels else float(levels[len(levels) // 2])
 
 
-def _by_lifetime(rows: Rows, photons: float, key: str, form: str) -> str:
+def _by_lifetime(rows: Rows, photons: float, key: str, form: str, answered: Answered) -> str:
     chosen = [row for row in rows if row["photons"] == photons]
     taus = list(dict.fromkeys(row["tau_ns"] for row in chosen))
     lines = []
     for name in dict.fromkeys(row["predictor"] for row in chosen):
         own = {row["tau_ns"]: row for row in chosen if row["predictor"] == name}
         rate = f"{next(iter(own.values()))['pixels_per_second']:,.0f}"
-        lines.append([f"`{name}`", *(form.format(own[tau][key]) for tau in taus), rate])
+        shares = [answered.get((name, photons, tau), 1.0) for tau in taus]
+        cells = [
+            form.format(own[tau][key]) + ("" if share > ALL_ANSWERED else f" ({share:.0%})")
+            for tau, share in zip(taus, shares, strict=True)
+        ]
+        lines.append([f"`{name}`", *cells, rate])
     return _table(["predictor", *(f"{tau:g} ns" for tau in taus), "pixels/s"], lines)
 
 

@@ -1,0 +1,170 @@
+"""The accuracy table on measured decays: binomial thinning of bright measurements, beside the bound.
+
+A bright decay is thinned at random to few photons, many times: what varies then is real counting noise on a
+real decay, seen through a real IRF. The reference is the fit of all its photons; how that compares with the
+published values of Atto550 and of the NADH of yeast, tests/estimators/test_published.py says. The bound is
+that of the fitted decay, with its background. Rapid lifetimes are left out: two gates over the whole of a
+window of thirty lifetimes are none that anyone would choose.
+
+    python benchmarks/measured_accuracy.py [--data ../shared/data] [--repeats 1000] [--json FILE]
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite import load_model
+from seq2seqlite.datasets import read_irf
+from seq2seqlite.decay import Irf, MeasuredIrf, TimeAxis
+from seq2seqlite.estimators import ESTIMATORS, Estimate, aligned_irf, estimator_named
+from seq2seqlite.estimators.crlb import cramer_rao_bound
+from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
+from seq2seqlite.imaging import lifetime_map, read, signal_from_counts
+
+PHOTONS = (300, 1000, 3000, 10_000)
+NETWORKS = ("seq2seqlite-tcspc-80mhz-float", "seq2seqlite-tcspc-80mhz-int8", "seq2seq-tcspc-80mhz-float")
+COLUMNS = (
+    "photons",
+    "predictor",
+    "mean_ns",
+    "bias_ns",
+    "std_ns",
+    "rmse_ns",
+    "std_over_crlb",
+    "rmse_over_crlb",
+)
+
+
+@dataclass(frozen=True)
+class Bright:
+    """A bright decay with its IRF in place, and the fit of all its photons."""
+
+    name: str
+    counts: NDArray[np.float64]
+    axis: TimeAxis
+    irf: Irf
+    fit: Estimate
+    networks: tuple[str, ...]
+
+
+def atto550(folder: Path) -> Bright:
+    """Return the dye's decay, eight of its 4,096 bins a gate; one lifetime."""
+    width = 0.02743484
+    counts = channels(folder / "atto550/Atto550_DNA.txt").reshape(-1, 8).sum(axis=1)
+    axis = TimeAxis(counts.size, 8 * width, counts.size * 8 * width)
+    irf = aligned_irf(
+        MeasuredIrf(channels(folder / "atto550/irf.txt"), bin_width_ns=width), counts, axis=axis
+    )
+    return Bright("atto550", counts, axis, irf, MaximumLikelihood(axis, irf).lifetimes(counts[None]), ())
+
+
+def nadh(folder: Path) -> Bright:
+    """Return the summed decay of the yeast image without the limits of the TAC; two lifetimes."""
+    data = read(folder / "nadh-yeast/SDT_c01.sdt", block=1)
+    counts = data.values.sum(axis=(0, 1), dtype=np.float64)[12:243]
+    axis = TimeAxis(counts.size, data.attrs["gate_width_ns"], data.attrs["period_ns"])
+    irf = aligned_irf(read_irf(folder / "nadh-yeast/IRF.sdt").within(2.5, 4.0), counts, axis=axis)
+    fit = MaximumLikelihood(axis, irf, components=2).lifetimes(counts[None])
+    return Bright("nadh-yeast", counts, axis, irf, fit, NETWORKS)
+
+
+def channels(path: Path) -> NDArray[np.float64]:
+    """Return the counts of a table of channels."""
+    rows = [line.split() for line in path.read_text(encoding="latin-1").splitlines()]
+    return np.array([float(row[1]) for row in rows if len(row) == 2 and row[0].isdigit()])
+
+
+def estimated_by(estimator: Any) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+    """Return what gives the mean lifetimes of thinned decays by an estimator."""
+    return lambda thinned: np.asarray(estimator.lifetimes(thinned).tau_mean_ns)
+
+
+def network_lifetimes(name: str, bright: Bright) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
+    """Return what maps thinned decays, as the pixels of an image, with a network."""
+    model = load_model(name)
+
+    def mapped(thinned: NDArray[Any]) -> NDArray[np.float64]:
+        data = signal_from_counts(
+            thinned, source=bright.name, file_format="thinned", gate_width_ns=bright.axis.gate_width_ns,
+            period_ns=bright.axis.period_ns,
+        )  # fmt: skip
+        return np.asarray(lifetime_map(data, model, min_photons=1)["tau_mean_ns"].values[:, 0], np.float64)
+
+    return mapped
+
+
+def rows_of(bright: Bright, repeats: int) -> list[dict[str, Any]]:
+    """Return one row for each number of photons and predictor."""
+    rng = np.random.default_rng(1)
+    predictors: dict[str, Callable[[NDArray[Any]], NDArray[np.float64]]] = {}
+    for name in (name for name in ESTIMATORS if not name.startswith("rld")):
+        estimator = estimator_named(name, axis=bright.axis, irf=bright.irf)
+        predictors[name] = estimated_by(estimator)
+    predictors |= {name: network_lifetimes(name, bright) for name in bright.networks}
+    reference, rows = bright.fit.tau_mean_ns.item(), []
+    for photons in PHOTONS:
+        kept = photons / bright.counts.sum()
+        thinned = rng.binomial(bright.counts.astype(int), kept, size=(repeats, bright.counts.size))
+        bound = bound_of(bright, kept)
+        for name, predict in predictors.items():
+            predict(thinned[:1])
+            began = time.perf_counter()
+            tau = predict(thinned)
+            seconds = time.perf_counter() - began
+            bias, std = float(np.nanmean(tau) - reference), float(np.nanstd(tau))
+            rmse = float(np.hypot(bias, std))
+            rows.append({
+                "predictor": name, "instrument": bright.name, "photons": photons, "tau_ns": reference,
+                "mean_ns": reference + bias, "bias_ns": bias, "std_ns": std, "rmse_ns": rmse,
+                "std_over_crlb": std / bound, "rmse_over_crlb": rmse / bound,
+                "answered": float(np.isfinite(tau).mean()), "pixels_per_second": repeats / seconds,
+            })  # fmt: skip
+    return rows
+
+
+def bound_of(bright: Bright, kept: float) -> float:
+    """Return the bound of the mean lifetime when a share of the photons is kept, in ns."""
+    fit = bright.fit
+    assert fit.photons is not None
+    assert fit.background is not None
+    two = fit.tau_long_ns.item() > fit.tau_short_ns.item()
+    return cramer_rao_bound(
+        fit.tau_short_ns.item(), axis=bright.axis, irf=bright.irf, photons=kept * fit.photons.item(),
+        tau_long_ns=fit.tau_long_ns.item() if two else None,
+        amplitude_fraction=fit.amplitude_fraction.item(), background=kept * fit.background.item(),
+    ).tau_mean_ns.item()  # fmt: skip
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description="Accuracy on thinned measurements")
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--repeats", type=int, default=1000)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows = []
+    for bright in (atto550(arguments.data), nadh(arguments.data)):
+        mean = bright.fit.tau_mean_ns.item()
+        print(f"\n{bright.name}: {bright.counts.sum():,.0f} photons, mean {mean:.3f} ns\n")
+        print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+        for row in rows_of(bright, arguments.repeats):
+            rows.append(row)
+            cells = [
+                str(row["photons"]),
+                f"`{row['predictor']}`",
+                *(f"{row[key]:.3f}" for key in COLUMNS[2:]),
+            ]
+            print(f"| {' | '.join(cells)} |")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(rows, indent=2), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -76,13 +76,14 @@ def run(
     """
     counts = checked_counts(program, tpsf)
     dtype = _dtype(program, arithmetic)
+    photons = counts.sum(axis=1)
     sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
+    dark = photons < min_photons
     for start in range(0, len(counts), BATCH):
         part = slice(start, start + BATCH)
-        inputs = normalise(program, counts[part]).astype(dtype)
-        sfd[part] = decode(program, encode(program, inputs))
-    photons = counts.sum(axis=1)
-    dark = (photons < min_photons) | ~normalise(program, counts).any(axis=1)
+        inputs = normalise(program, counts[part])
+        dark[part] |= ~inputs.any(axis=1)
+        sfd[part] = decode(program, encode(program, inputs.astype(dtype)))
     reduced = program.reduction.reduce(sfd)
     lit = {name: np.where(dark, 0, value).astype(value.dtype) for name, value in vars(reduced).items()}
     return Result(sfd, Reduced(**lit), photons, dark)

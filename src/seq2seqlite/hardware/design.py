@@ -57,9 +57,7 @@ class DesignOptions:
     @property
     def input_lanes(self) -> int:
         """Counts a beat: as many as the engines take in a clock, where nothing else is asked for."""
-        return self.lanes or min(
-            lanes for lanes in (*LANES, MAX_ENGINES) if lanes >= min(self.engines, LANES[-1])
-        )
+        return self.lanes or next((lanes for lanes in LANES if lanes >= self.engines), LANES[-1])
 
 
 @dataclass(frozen=True)

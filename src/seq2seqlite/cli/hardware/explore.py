@@ -51,13 +51,15 @@ def explore(
         found = sweep([lower(network) for network in networks], demand, rmse=rmse, progress=progress)
     best = best_candidate(found, demand)
     rows = [candidate.to_dict() | {"best": candidate is best} for candidate in found]
+    chosen = next(row for row in rows if row["best"])
+    chosen["provenance"] = provenance()
     if check:
-        rows[found.index(best)]["synthesis"] = _checked(best, out)
+        chosen["synthesis"] = _checked(best, out)
     if out is not None:
         print(write_front(rows, demand.frames_per_second, out / "front.png"))
     Console().print(_table(rows))
-    print(_words(best, rows[found.index(best)]))
-    write_json(json_file, [row | {"provenance": provenance()} for row in rows[:1]] + rows[1:])
+    print(_words(best, chosen))
+    write_json(json_file, rows)
 
 
 def _pixels(frame: str) -> int:

@@ -14,7 +14,7 @@ from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn
 from seq2seqlite.hardware.gateware.normaliser import Normaliser
 from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer
 from seq2seqlite.hardware.gateware.receiver import facts_layout
@@ -140,9 +140,9 @@ class Engine(Component):
                 ]
         m.d.comb += [sink.o.ready.eq(leaves), infos.r_en.eq(leaves), taken.eq(self.o.valid & self.o.ready)]
         with m.If(leaves):
-            m.d.sync += to.eq(Mux(to == n_reducers - 1, 0, to + 1))
+            m.d.sync += to.eq(next_in_turn(to, n_reducers))
         with m.If(taken):
-            m.d.sync += of.eq(Mux(of == n_reducers - 1, 0, of + 1))
+            m.d.sync += of.eq(next_in_turn(of, n_reducers))
         return leaves
 
     def _sfd(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:

@@ -11,9 +11,11 @@ from seq2seqlite.hardware.records import RECORD_BITS
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
 from seq2seqlite.integer import Program
 
-__all__ = ["Design", "DesignOptions", "make_design"]
+__all__ = ["MAX_ENGINES", "VERILOG_FILES", "Design", "DesignOptions", "make_design"]
 
 MAX_ENGINES = 64
+VERILOG_FILES = ("encoder_step.v", "decoder_step.v", "head.v", "engine.v", "top.v")
+"""Names of :attr:`Design.verilog`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class DesignOptions:
     levels_per_stage: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.engines <= MAX_ENGINES:
+        if self.engines not in range(1, MAX_ENGINES + 1):
             raise InputError(f"engines={self.engines} must be between 1 and {MAX_ENGINES}")
         if self.lanes not in (0, *LANES):
             raise InputError(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done, replace_when_done
-from seq2seqlite.hardware.design import Design, DesignOptions
+from seq2seqlite.hardware.design import VERILOG_FILES, Design, DesignOptions
+from seq2seqlite.hardware.folders import check_folder, read_facts
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.targets import Target, find_target
@@ -21,7 +23,17 @@ __all__ = ["Project", "read_project", "write_project"]
 
 FORMAT = "seq2seqlite hardware project"
 FORMAT_VERSION = 1
+PAPER = "design.json"
 PROGRAM_FILE = "integer.program"
+REMEDY = "build the project again"
+NUMBERS: Mapping[str, Any] = {
+    "slots": int,
+    "head_latency": int,
+    "latency_clocks": int,
+    "clocks_per_pixel": int | float,
+    "clock_mhz_stated": int | float,
+}
+"""Facts that are numbers above 0."""
 FRAME_PIXELS = 250_000
 """The frame of 500 x 500 pixels that frames a second are stated for."""
 
@@ -74,11 +86,11 @@ class Project:
         path = self.folder / f"{name}.json"
         if not path.is_file():
             return None
-        try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return found if found["design_sha256"] == self.sha256 else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged ({error!r}); run the command that writes it again") from None
+        remedy = "run the command that writes it again"
+        found = read_facts(path, remedy=remedy)
+        if "design_sha256" not in found:
+            raise InputError(f"{path} is damaged (it does not say of which design it is); {remedy}")
+        return found if found["design_sha256"] == self.sha256 else None
 
     @property
     def verilog(self) -> list[Path]:
@@ -101,12 +113,7 @@ def write_project(design: Design, folder: Path, /) -> Project:
     InputError
         If the folder holds something else, or cannot be written.
     """
-    if (
-        folder.exists()
-        and not (folder / "design.json").is_file()
-        and (not folder.is_dir() or any(folder.iterdir()))
-    ):
-        raise InputError(f"{folder} is not empty and no hardware project; name a new folder")
+    check_folder(folder, paper=PAPER, kind="hardware project")
     with replace_folder_when_done(folder) as temporary:
         for name, text in (design.verilog | _papers(design)).items():
             (temporary / name).write_text(text, encoding="utf-8")
@@ -122,28 +129,41 @@ def read_project(folder: Path, /) -> Project:
     InputError
         If there is none, or a file of it was altered.
     """
-    paper = folder / "design.json"
+    paper = folder / PAPER
     if not paper.is_file():
         raise InputError(f"{folder} is no hardware project; make one with seq2seqlite hardware build")
+    facts = read_facts(paper, remedy=REMEDY)
+    if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
+        raise InputError(f"{paper} is of another version; {REMEDY}")
     try:
-        facts = json.loads(paper.read_text(encoding="utf-8"))
-        if (facts["format"], facts["format_version"]) != (FORMAT, FORMAT_VERSION):
-            raise InputError(f"{paper} is of another version; build the project again")
         options, target = DesignOptions(**facts["options"]), find_target(facts["target"])
-        sums, slots, head = facts["sha256"], int(facts["slots"]), int(facts["head_latency"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{paper} is damaged ({error!r}); build the project again") from None
+        _check_facts(facts)
+    except InputError as error:
+        raise InputError(f"{paper} is damaged ({error}); {REMEDY}") from None
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{paper} is damaged ({error!r}); {REMEDY}") from None
     program = read_program(folder / PROGRAM_FILE)
     if program.sha256 != facts["program_sha256"]:
         raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; build it again")
-    for name, digest in sums.items():
+    for name, digest in facts["sha256"].items():
         file = folder / name
-        if not file.is_file() or _digest(file.read_text(encoding="utf-8")) != digest:
-            raise InputError(f"{file} is missing or was altered; build the project again")
-    shape = Shape(program, slots, head, options.input_lanes, options.output)
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            raise InputError(f"{file} is missing or was altered; {REMEDY}")
+    shape = Shape(program, facts["slots"], facts["head_latency"], options.input_lanes, options.output)
     return Project(folder, program, target, options, shape, facts)
+
+
+def _check_facts(facts: Mapping[str, Any]) -> None:
+    """Raise InputError unless the facts have what is read of them, KeyError where one is not there."""
+    for name, kind in NUMBERS.items():
+        value = facts[name]
+        if not isinstance(value, kind) or not 0 < value < math.inf:
+            what = "whole number" if kind is int else "number"
+            raise InputError(f"{name}={value!r} must be a {what} above 0")
+    if not isinstance(facts["sha256"], dict) or set(facts["sha256"]) != set(VERILOG_FILES):
+        raise InputError(f"sha256={facts['sha256']!r} must name {', '.join(VERILOG_FILES)} alone")
+    if not isinstance(facts["program_sha256"], str):
+        raise InputError(f"program_sha256={facts['program_sha256']!r} must be text")
 
 
 def _papers(design: Design) -> dict[str, str]:
@@ -180,7 +200,7 @@ def _papers(design: Design) -> dict[str, str]:
     else:
         templates |= {"constraints.lpf": "constraints.lpf.j2"}
     papers = {name: environment.get_template(file).render(values) for name, file in templates.items()}
-    return papers | {"component.xml": component_xml(design), "design.json": json_text(_facts(design))}
+    return papers | {"component.xml": component_xml(design), PAPER: json_text(_facts(design))}
 
 
 def _facts(design: Design) -> dict[str, Any]:

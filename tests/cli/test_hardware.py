@@ -51,6 +51,22 @@ def test_lower_writes_the_program(tmp_path, capsys):
             ["hardware", "explore", "--frame", "big", "--fps", "30", "--target", "xc7k410t"],
             "frame='big' must be two whole numbers, such as 500x500",
         ),
+        (
+            ["hardware", "simulate", "--model", TINY, "--gaps", "1"],
+            "gaps=1.0 must be a probability from 0 to below 1",
+        ),
+        (
+            ["hardware", "simulate", "--model", TINY, "--seed", "-1"],
+            "Invalid value for '--seed': Input should be greater than or equal to 0",
+        ),
+        (
+            ["hardware", "hls", "--model", TINY, "--out", "new", "--seed", str(2**40)],
+            "Invalid value for '--seed': Input should be less than or equal to 4294967295",
+        ),
+        (
+            ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
+            "time_limit_s=nan must be > 0, in seconds (e.g. 7200)",
+        ),
         (["hardware", "report", "nowhere", "--out", "new"], "nowhere is no hardware project"),
         (["hardware", "fly"], "No such command 'fly'"),
     ],
@@ -155,6 +171,13 @@ def test_a_program_makes_maps_as_its_network_does(tiny, tmp_path):
         assert main(["image", str(tmp_path / "image.npz"), "--model", model, "--out", str(out)]) == 0
         maps[name] = tifffile.imread(out / "tau_mean_ns.tif")
     np.testing.assert_allclose(maps["program"], maps["network"], atol=2 * tiny.reduction.tau_step_ns)
+
+
+def test_explore_takes_programs(program_file, tmp_path):
+    found = tmp_path / "found.json"
+    words = ["hardware", "explore", "--frame", "64x64", "--fps", "300", "--target", "ecp5-45f", "--no-check"]
+    assert main([*words, "--model", str(program_file), "--json", str(found)]) == 0
+    assert {(row["model"], row["rmse_total"]) for row in json.loads(found.read_text())} == {("odd-0", None)}
 
 
 def test_explore_answers(tmp_path, capsys):

@@ -9,7 +9,7 @@ COMMANDS = {
     "simulate": "Simulate a project through its buses, and compare it with its program.",
     "synthesize": "Count what a project takes of its FPGA, with Yosys.",
     "place-and-route": "Place and route a project for an ECP5 with nextpnr, and write its bitstream.",
-    "explore": "Find the designs that reach a frame rate on a target: by estimates, the best checked by synthesis.",
+    "explore": "Find the designs that reach a frame rate on a target by estimates; the best is synthesised.",
     "hls": "Write and check the step kernels as C++ for high-level synthesis.",
     "report": "Collect what the tools measured of projects, apart from what is estimated.",
 }

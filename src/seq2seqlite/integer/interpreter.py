@@ -16,7 +16,18 @@ from seq2seqlite.integer.ranges import candidate_sum, fits_float32, gate_sum, he
 from seq2seqlite.integer.reduction import Reduced
 from seq2seqlite.models import Format
 
-__all__ = ["Arithmetic", "Result", "decode", "decoder_states", "encode", "head", "normalise", "run", "step"]
+__all__ = [
+    "Arithmetic",
+    "Result",
+    "checked_counts",
+    "decode",
+    "decoder_states",
+    "encode",
+    "head",
+    "normalise",
+    "run",
+    "step",
+]
 
 Arithmetic = Literal["int64", "float32", "float64"]
 """What holds the integers: ``int64``, or a floating-point type that BLAS is fast for."""

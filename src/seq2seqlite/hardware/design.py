@@ -20,7 +20,7 @@ VERILOG_FILES = ("encoder_step.v", "decoder_step.v", "head.v", "engine.v", "top.
 
 @dataclass(frozen=True)
 class DesignOptions:
-    """Choices for a design.
+    """Choices for a design; InputError of one that does not exist.
 
     Parameters
     ----------
@@ -138,10 +138,17 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     options : DesignOptions
         Choices.
 
+    Returns
+    -------
+    Design
+        The same for the same program, target and options, byte for byte.
+
     Raises
     ------
     InputError
         If the program has no such design.
+    ToolError
+        If Yosys is missing, once its Verilog is asked for.
     """
     usual = target.style
     style = replace(

@@ -1,12 +1,15 @@
-"""Folders that hold a design or its C++: whether one may be written to, and the JSON that is kept there."""
+"""Folders that hold a design or its C++: how their files are made, kept apart from others, and read."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["check_folder", "read_facts"]
+__all__ = ["check_folder", "read_facts", "templates"]
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def check_folder(folder: Path, /, *, paper: str, kind: str) -> None:
@@ -56,3 +59,11 @@ def read_facts(path: Path, /, *, remedy: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InputError(f"{path} is damaged (it holds no object of JSON); {remedy}")
     return found
+
+
+def templates(package: str, /) -> "Environment":
+    """Return the templates of a package's folder ``templates``; a name that one does not know is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader(package)
+    return Environment(loader=loader, undefined=StrictUndefined, keep_trailing_newline=True)  # noqa: S701  (no HTML)

@@ -11,7 +11,7 @@ from typing import Any
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done, replace_when_done
 from seq2seqlite.hardware.design import VERILOG_FILES, Design, DesignOptions
-from seq2seqlite.hardware.folders import check_folder, read_facts
+from seq2seqlite.hardware.folders import check_folder, read_facts, templates
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.targets import Target, find_target
@@ -19,7 +19,7 @@ from seq2seqlite.integer import Program, read_program, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.provenance import provenance
 
-__all__ = ["Project", "read_project", "write_project"]
+__all__ = ["FRAME_PIXELS", "Project", "read_project", "write_project"]
 
 FORMAT = "seq2seqlite hardware project"
 FORMAT_VERSION = 1
@@ -168,13 +168,8 @@ def _check_facts(facts: Mapping[str, Any]) -> None:
 
 def _papers(design: Design) -> dict[str, str]:
     """Return everything that is written beside the Verilog."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from seq2seqlite.hardware.gateware.top import TOP
 
-    environment = Environment(  # noqa: S701  (no HTML)
-        loader=PackageLoader("seq2seqlite.hardware"), undefined=StrictUndefined, keep_trailing_newline=True
-    )
     target, options = design.target, design.options
     values = {
         "name": design.program.name,
@@ -194,12 +189,13 @@ def _papers(design: Design) -> dict[str, str]:
         "program_file": PROGRAM_FILE,
         "verilog": list(design.verilog),
     }
-    templates = {"README.md": "readme.md.j2"}
+    files = {"README.md": "readme.md.j2"}
     if target.family == "xc7":
-        templates |= {"vivado.tcl": "vivado.tcl.j2", "constraints.xdc": "constraints.xdc.j2"}
+        files |= {"vivado.tcl": "vivado.tcl.j2", "constraints.xdc": "constraints.xdc.j2"}
     else:
-        templates |= {"constraints.lpf": "constraints.lpf.j2"}
-    papers = {name: environment.get_template(file).render(values) for name, file in templates.items()}
+        files |= {"constraints.lpf": "constraints.lpf.j2"}
+    environment = templates("seq2seqlite.hardware")
+    papers = {name: environment.get_template(file).render(values) for name, file in files.items()}
     return papers | {"component.xml": component_xml(design), PAPER: json_text(_facts(design))}
 
 

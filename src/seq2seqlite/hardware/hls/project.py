@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
-from seq2seqlite.hardware.folders import check_folder, read_facts
+from seq2seqlite.hardware.folders import check_folder, read_facts, templates
 from seq2seqlite.hardware.hls.functions import FUNCTIONS, Function, bit_shift_header, trace_functions
 from seq2seqlite.hardware.records import sfd_word_bits
 from seq2seqlite.hardware.stimulus import made_up_counts
@@ -141,13 +141,7 @@ def _sources() -> list[str]:
 
 def _files(program: Program, target: Target, pixels: int) -> dict[str, str]:
     """Return the texts of all files but the program's."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701  (no HTML)
-        loader=PackageLoader("seq2seqlite.hardware.hls"),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    environment = templates("seq2seqlite.hardware.hls")
     values = _values(program, target, pixels)
 
     def rendered(template: str, **more: Any) -> str:

@@ -12,9 +12,13 @@ from seq2seqlite.hardware.targets import Target
 from seq2seqlite.hardware.tools.cells import Resources
 from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, bitstream, check_request, place_and_route
 from seq2seqlite.hardware.tools.process import Heartbeat
-from seq2seqlite.hardware.tools.yosys import SynthesisResult, synthesize
+from seq2seqlite.hardware.tools.yosys import Synthesis, SynthesisResult, synthesize
 
 __all__ = ["Placed", "Synthesised", "device_share", "place_and_route_project", "synthesize_project"]
+
+# Nothing uses what a memory gives that is read where it is written (test_designs.py shows it), so that no
+# logic for that case has to stand behind the slow output of a block memory.
+SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "ecp5": ("-no-rw-check",)}
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def synthesize_project(
         top=TOP,
         family=project.target.family,
         out_dir=project.folder / "synthesis",
+        synthesis=Synthesis(options=SYNTHESIS_OPTIONS[project.target.family]),
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )

@@ -96,8 +96,7 @@ def run(
         dark[part] |= ~inputs.any(axis=1)
         sfd[part] = decode(program, encode(program, inputs.astype(dtype)))
     reduced = program.reduction.reduce(sfd)
-    lit = {name: np.where(dark, 0, value).astype(value.dtype) for name, value in vars(reduced).items()}
-    return Result(sfd, Reduced(**lit), photons, dark)
+    return Result(sfd, reduced.darkened(dark), photons, dark)
 
 
 def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:

@@ -202,3 +202,31 @@ def test_decay_that_begins_at_its_peak_has_no_rising_edge() -> None:
         InputError, match=r"no rising edge: the 150 bins begin at the peak and leave 5\.00 ns of the period"
     ):
         plan(1e5 * np.exp(-np.arange(150) * 0.05 / 1.5), 0.05, 12.5, extrapolate=True)
+
+
+def test_counts_in_their_place_are_left_as_they_are() -> None:
+    on_axis = pulse(135, 0.09, period_ns=12.5, at_ns=1.53)
+    placed = plan(on_axis, 0.09, 12.5)
+    counts = np.arange(270, dtype=np.uint16).reshape(2, 135)
+    assert placed.apply(counts) is counts
+    assert (placed.done.shift_ns, placed.done.filled) == (0.0, "none")
+    assert placed.done.photons_out == placed.done.photons_in
+    found = rising_edge_ns(on_axis, bin_width_ns=0.09)
+    assert placed.done.rising_edge_ns == pytest.approx(found, abs=1e-9)
+    assert 0.02 < abs(found - EDGE_NS) < 0.045
+
+
+def test_an_edge_half_a_gate_away_is_moved() -> None:
+    late = pulse(135, 0.09, period_ns=12.5, at_ns=1.62)
+    moved = plan(late, 0.09, 12.5)
+    assert moved.done.shift_ns < -0.045
+    assert moved.done.rising_edge_ns == EDGE_NS
+    assert rising_edge_ns(moved.apply(late[None])[0], bin_width_ns=0.09) == pytest.approx(EDGE_NS, abs=0.01)
+
+
+def test_parts_re_binned_alone_are_the_whole_re_binned() -> None:
+    planned = plan(pulse(250, 0.05, period_ns=12.5), 0.05, 12.5)
+    counts = np.random.default_rng(1).integers(0, 200, (2500, 250)).astype(np.uint8)
+    expected = np.maximum(counts @ planned.matrix, 0)
+    np.testing.assert_allclose(planned.apply(counts), expected, rtol=ROUNDING)
+    np.testing.assert_array_equal(planned.apply(counts[700:900]), planned.apply(counts)[700:900])

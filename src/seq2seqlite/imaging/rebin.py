@@ -25,6 +25,14 @@ MAX_INTERPOLATED = 0.15
 MAX_EXCESS = 0.02
 # Passes that bring the edge of the re-binned decay to its place: each leaves a few per cent of the rest.
 ALIGNMENT_PASSES = 4
+# Counts that are on the model's axis are left as they are where their edge is off by less than this share of
+# a gate: the half height of a sum of decays moves by a whole gate with their lifetimes, and a shift by part
+# of a gate would blur the decay (docs/decisions/0024).
+MAX_EDGE_OFFSET = 0.5
+# Axes are one where they differ by less than this share.
+SAME_AXIS = 1e-4
+# Pixels re-binned at a time: what is copied for it stays in the cache.
+CACHED_PIXELS = 1024
 # Fewer gates show no edge.
 MIN_GATES = 3
 
@@ -45,7 +53,7 @@ class Rebinning:
         Added to the times of the measurement, modulo its period, so that the rising edge lies where the model
         has it.
     rising_edge_ns : float
-        Where it lies then.
+        Where it lies then: where the model has it, or, where nothing was moved, within half a gate of that.
     folded : int
         Model periods laid on each other (1: no fold).
     missing_ns : float
@@ -101,10 +109,24 @@ class Rebinner:
     done: Rebinning
     matrix: NDArray[np.float64] = field(repr=False)
 
-    def apply(self, counts: ArrayLike, /) -> NDArray[np.float64]:
-        """Return counts on the model's axis, shape (n, n_bins) to (n, n_gates)."""
-        gates = (self._sparse @ np.asarray(counts, np.float64).T).T
-        return np.asarray(np.maximum(gates, 0.0))  # only an extrapolated gate can be negative
+    def apply(self, counts: ArrayLike, /) -> NDArray[Any]:
+        """Return counts on the model's axis, shape (n, n_bins) to (n, n_gates).
+
+        They are of float64, or the counts as they are where those are on the model's axis already.
+        """
+        values = np.asarray(counts)
+        if self._is_identity:
+            return values
+        gates = np.empty((len(values), self.matrix.shape[1]))
+        for first in range(0, len(values), CACHED_PIXELS):
+            part = slice(first, first + CACHED_PIXELS)
+            moved = self._sparse @ np.ascontiguousarray(values[part].T, np.float64)
+            np.maximum(moved.T, 0.0, out=gates[part])  # only an extrapolated gate can be negative
+        return gates
+
+    @cached_property
+    def _is_identity(self) -> bool:
+        return np.array_equal(self.matrix, np.eye(*self.matrix.shape))
 
     @cached_property
     def _sparse(self) -> Any:
@@ -154,7 +176,8 @@ def plan_rebinning(
     Bins are taken as constant densities, so each gate gets the difference of the cumulative sum at its ends.
     A longer period is folded modulo the model's: the steady state of the shorter period is that sum, as long
     as the window covers its own period or the whole decay. An excess below 25 % of the model's period is cut
-    off just before the edge instead, where it would only double the background of a few gates.
+    off just before the edge instead, where it would only double the background of a few gates. Counts that
+    are on the model's axis, with their edge within half a gate of where the model has it, are left alone.
     """
     try:
         return _planned(data, np.asarray(decay, np.float64), _Target(axis, edge_ns, model, extrapolate))
@@ -165,10 +188,12 @@ def plan_rebinning(
 def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") -> Rebinner:
     axis = target.axis
     source = _source(data, total, target)
-    cut = _aligned_cut(source, target)
+    offset_ns = _offset_in_place_ns(source, target)
+    in_place = abs(offset_ns) < MAX_EDGE_OFFSET * axis.gate_width_ns
+    cut = source.start_ns if in_place else _aligned_cut(source, target)
     placed = source.place(axis, cut)
     fill, tail_ns, filled = _filling(placed, total, target)
-    matrix = placed.weights @ fill
+    matrix = np.eye(axis.n_gates) if in_place else placed.weights @ fill
     photons_in, kept = float(total.sum()), float((total @ placed.weights).sum())
     photons_out = float(np.maximum(total @ matrix, 0).sum())
     done = Rebinning(
@@ -181,7 +206,7 @@ def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") 
         target_width_ns=axis.gate_width_ns,
         target_period_ns=axis.period_ns,
         shift_ns=float((source.period_ns / 2 - cut) % source.period_ns - source.period_ns / 2),
-        rising_edge_ns=float(target.edge_ns),
+        rising_edge_ns=float(target.edge_ns + (offset_ns if in_place else 0.0)),
         folded=placed.n_layers,
         missing_ns=_missing_ns(placed, axis),
         filled=filled,
@@ -265,6 +290,18 @@ def _aligned_cut(source: _Source, target: _Target) -> float:
         found = rising_edge_ns(np.maximum(gates, 0), bin_width_ns=axis.gate_width_ns)
         cut += (found - target.edge_ns + axis.window_ns / 2) % axis.window_ns - axis.window_ns / 2
     return cut
+
+
+def _offset_in_place_ns(source: _Source, target: _Target) -> float:
+    """Return how late the edge of unmoved counts is on the model's axis, in ns; infinite on another axis."""
+    axis = target.axis
+    own = (source.total.size, source.width_ns, source.period_ns)
+    if source.live != slice(0, axis.n_gates) or not np.allclose(
+        own, (axis.n_gates, axis.gate_width_ns, axis.period_ns), rtol=SAME_AXIS, atol=0
+    ):
+        return np.inf
+    late = rising_edge_ns(source.total, bin_width_ns=axis.gate_width_ns) - target.edge_ns
+    return (late + axis.window_ns / 2) % axis.window_ns - axis.window_ns / 2
 
 
 def _first_edge_ns(source: _Source, axis: TimeAxis) -> float:

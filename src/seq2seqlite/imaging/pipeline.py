@@ -17,7 +17,15 @@ from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality, QualityCheck
 from seq2seqlite.imaging.rebin import Rebinner, plan_rebinning
 from seq2seqlite.imaging.signal import Survey, strips, survey
 
-__all__ = ["LIFETIME_MAPS", "Analysis", "FrameAnalysis", "lifetime_map", "plan_analysis"]
+__all__ = [
+    "LIFETIME_MAPS",
+    "Analysis",
+    "FrameAnalysis",
+    "TooDarkError",
+    "lifetime_map",
+    "map_dataset",
+    "plan_analysis",
+]
 
 # Pixels predicted at a time: some seconds of a slow predictor between two signs of progress.
 BATCH = 4096
@@ -95,6 +103,10 @@ def lifetime_map(
     return maps
 
 
+class TooDarkError(InputError):
+    """No pixel has counts enough, or all are saturated."""
+
+
 class FrameAnalysis:
     """The analysis of frames that are alike: planned once, with the first, and used for all.
 
@@ -104,11 +116,15 @@ class FrameAnalysis:
         Frame whose summed decay says how its axis is brought to the model's.
     predictor, min_photons, binning, mask, extrapolate, quality, block_pixels
         As of :func:`lifetime_map`.
+    found : Survey, optional
+        What the first frame's counts show, where that is known already.
 
     Raises
     ------
     InputError
         As :func:`lifetime_map`.
+    TooDarkError
+        If no pixel of the first frame can be analysed.
 
     Attributes
     ----------
@@ -130,10 +146,11 @@ class FrameAnalysis:
         extrapolate: bool = False,
         quality: Quality | None = None,
         block_pixels: int = 16384,
+        found: Survey | None = None,
     ) -> None:
         _check_settings(min_photons, binning, block_pixels)
         self.min_photons, self.binning, self.block_pixels = min_photons, binning, block_pixels
-        self.found = survey(first, block_pixels=block_pixels)
+        self.found = survey(first, block_pixels=block_pixels) if found is None else found
         self._mask = read_mask(mask, shape=(first.sizes["Y"], first.sizes["X"]))
         usable = self._mask & ~self.found.saturated
         if not self._chosen(usable, self.found).any():
@@ -191,7 +208,7 @@ class FrameAnalysis:
             "pixels_saturated": int(found.saturated.sum()),
             "seconds": time.perf_counter() - began,
         }
-        return _dataset(maps, dict(frame.attrs) | done_how)
+        return map_dataset(maps, dict(frame.attrs) | done_how)
 
     def _chosen(self, usable: NDArray[np.bool_], found: Survey) -> NDArray[np.bool_]:
         photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=self.binning)
@@ -324,7 +341,8 @@ def plan_analysis(
     return Analysis(predictor, rebinner, check)
 
 
-def _dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any]) -> xr.Dataset:
+def map_dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any], /) -> xr.Dataset:
+    """Return maps, each with its unit, as a dataset."""
     units = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
     variables = {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()}
     return xr.Dataset(variables, attrs=attrs)
@@ -341,17 +359,17 @@ def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None
 
 def _nothing_chosen(
     usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
-) -> InputError:
+) -> TooDarkError:
     name = data.attrs.get("source", "data")
     if found.saturated.all() or not found.intensity[~found.saturated].any():
-        return InputError(
+        return TooDarkError(
             f"{name}: all {int(found.saturated.sum())} pixels with counts are saturated at "
             f"{np.iinfo(data.dtype).max}; "
             "measure with less light or a wider data type"
         )
     photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
     most = photons[usable].max() if usable.any() else 0.0
-    return InputError(
+    return TooDarkError(
         f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
         f"binning={binning}); "
         "lower --min-photons or raise --binning"

@@ -40,7 +40,7 @@ class FramesOfPhotons:
         gate_width_ns: float,
         period_ns: float | None = None,
     ) -> None:
-        if len(shape) != 3 or min(shape) < 1:
+        if min(shape) < 1:
             raise InputError(f"shape={shape} must be (Y, X, H), each >= 1")
         self.source, self.shape, self.name = source, shape, source.name
         self.gate_width_ns, self.period_ns = gate_width_ns, period_ns

@@ -4,7 +4,7 @@ from seq2seqlite.imaging.in_place import InPlace, estimator_axis
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.picture import lifetime_picture
 from seq2seqlite.imaging.pipeline import LIFETIME_MAPS, FrameAnalysis, lifetime_map
-from seq2seqlite.imaging.predictor import Predictor
+from seq2seqlite.imaging.predictor import GateSequentialPredictor, Predictor
 from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality
 from seq2seqlite.imaging.read import SUFFIXES, load, read
 from seq2seqlite.imaging.rebin import Rebinner, Rebinning, plan_rebinning
@@ -19,6 +19,7 @@ __all__ = [
     "QUALITY_MAPS",
     "SUFFIXES",
     "FrameAnalysis",
+    "GateSequentialPredictor",
     "InPlace",
     "Predictor",
     "Quality",

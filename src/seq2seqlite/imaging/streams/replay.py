@@ -126,7 +126,9 @@ class _Pace:
     def waits(self) -> bool:
         """Wait; return True where the clock was stopped."""
         stopped = self.clock.wait(self.due_s - self.clock.now())
-        self.due_s = max(self.due_s, self.clock.now() - self.period_s) + self.period_s
+        if self.clock.now() - self.due_s > self.period_s:  # held up, not only late by some jitter
+            self.due_s = self.clock.now()
+        self.due_s += self.period_s
         return stopped
 
 

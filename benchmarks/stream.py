@@ -1,8 +1,8 @@
 """Frames a second that a stream sustains, and whether its memory stays flat.
 
-A simulated SPAD camera delivers frames; each is analysed whole while the next one arrives. Sustained is what is
-reached without a dropped frame. Memory is the resident memory of the process, the mean over the last minute
-against the mean over the first, which begins with the first map.
+A simulated SPAD camera delivers frames; each is analysed whole while the next one arrives. Memory is the
+resident memory of the process: its mean over the last minute against that over the first, which begins with
+the first map.
 
     python benchmarks/stream.py [--seconds 300] [--frame 500x500] [--fps 0.334] [--json FILE]
 """
@@ -73,8 +73,8 @@ def main() -> None:
     first, last = sizes[times <= times[0] + span].mean(), sizes[times >= times[-1] - span].mean()
     print(f"{predictor.name} ({predictor.kind}), {height} x {width} pixels, {options.policy}")
     print(
-        f"{done.frames} frames, {done.frames_per_second:.3f} frames/s, one every {1 / done.frames_per_second:.2f} "
-        f"s, {done.frames_per_second * height * width:,.0f} pixels/s"
+        f"{done.frames} frames, {done.frames_per_second:.3f} frames/s, one every "
+        f"{1 / done.frames_per_second:.2f} s, {done.frames_per_second * height * width:,.0f} pixels/s"
     )
     print(f"latency {done.latency_s(50):.2f} s median, {done.latency_s(99):.2f} s 99th percentile")
     print(f"queue at most {done.queue_depth_max} frames, {done.dropped} dropped, {done.rejected} rejected")

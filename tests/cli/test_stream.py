@@ -15,8 +15,8 @@ from seq2seqlite.cli.app import main
 from seq2seqlite.decay import Lifetimes, TimeAxis
 
 KEYS = {
-    "frames", "frames_per_second", "latency_median_s", "latency_p99_s", "queue_depth_max", "dropped", "memory",
-    "rejected", "unfinished", "missed", "received", "delivered", "ended", "provenance",
+    "frames", "frames_per_second", "latency_median_s", "latency_p99_s", "queue_depth_max", "dropped",
+    "memory", "rejected", "unfinished", "missed", "received", "delivered", "ended", "provenance",
 }  # fmt: skip
 
 
@@ -98,8 +98,8 @@ def test_a_stalled_spool_folder_is_one_line_and_what_was_done_stays(
     assert stream(spool, "--timeout", 1, "--json", result) == 2
     printed = capsys.readouterr()
     assert printed.err == (
-        f"error: {spool}: nothing came for 1 s; check the camera or raise --timeout (1 frames analysed "
-        "before, 1 of them delivered: these stay valid)\n"
+        f"error: {spool}: nothing came for 1 s; check the camera or raise --timeout (frames analysed "
+        "before: 1, delivered: 1; they stay valid)\n"
     )
     assert printed.out.startswith("1 frames analysed")
     assert json.loads(result.read_text())["frames"] == 1
@@ -139,7 +139,7 @@ def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["camera", "--queue", "0", "--frame", "2x2"], "queue=0 must be >= 1 frame"),
         (["camera", "--frames", "0", "--frame", "2x2"], "frames=0 must be >= 1"),
         (["a.npz", "--follow"], "a.npz: only a .ptu file can be followed while it grows; replay others"),
-        (["camera", "--gates", "--binning", "1"], "--gates takes a file or camera, without --binning, --mask"),
+        (["camera", "--gates", "--binning", "1"], "--gates takes a file or camera, without --binning"),
         (["camera", "--policy", "newest"], "'newest' is not one of 'block', 'drop-oldest'"),
     ],
 )  # fmt: skip

@@ -17,7 +17,7 @@ class Item:
 
 
 def drained(queue: BoundedQueue[Item]) -> list[tuple[Item, bool]]:
-    found = []
+    found: list[tuple[Item, bool]] = []
     queue.finish()
     while True:
         try:
@@ -65,7 +65,12 @@ def test_a_full_queue_that_blocks_takes_the_next_when_there_is_room() -> None:
     queue = BoundedQueue[Item](1, "block")
     queue.put(Item(0))
     second_put = threading.Event()
-    thread = threading.Thread(target=lambda: (queue.put(Item(1)), second_put.set()))
+
+    def put_second() -> None:
+        queue.put(Item(1))
+        second_put.set()
+
+    thread = threading.Thread(target=put_second)
     thread.start()
     assert not second_put.wait(0.05)
     assert queue.get(1.0) == (Item(0), False)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,10 +171,11 @@ def test_a_growing_ptu_gives_each_frame_once_it_is_whole(
     ends = [*range(step, len(recording), step), len(recording)]
     seen: list[int] = []
 
-    def grow(end: int) -> Callable[[], object]:
-        return lambda: (file.write_bytes(recording[:end]), seen.append(end))
+    def grow(end: int) -> None:
+        file.write_bytes(recording[:end])
+        seen.append(end)
 
-    clock = LookingClock(*[grow(end) for end in ends], lambda: file.write_bytes(content))
+    clock = LookingClock(*[partial(grow, end) for end in ends], lambda: file.write_bytes(content))
     source = GrowingPtu(file, ReadOptions(), clock=clock)
     arrived = []
     for frame in source:

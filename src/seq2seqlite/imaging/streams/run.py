@@ -234,9 +234,7 @@ class _Run:
 
     def _so_far(self) -> str:
         done = self.statistics
-        return (
-            f" ({done.frames} frames analysed before, {done.delivered} of them delivered: these stay valid)"
-        )
+        return f" (frames analysed before: {done.frames}, delivered: {done.delivered}; they stay valid)"
 
 
 class _SinkThread:

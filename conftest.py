@@ -63,7 +63,9 @@ def _code_of(pattern: str, fixture: str) -> Any:
 
 
 pytest_collect_file = (
-    _code_of("README.md", "in_root") + _code_of("docs/tutorials/*.md", "in_new_folder")
+    _code_of("README.md", "in_root")
+    + _code_of("docs/tutorials/*.md", "in_new_folder")
+    + _code_of("docs/streams.md", "in_new_folder")
 ).pytest()
 
 

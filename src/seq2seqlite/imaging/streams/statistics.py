@@ -23,7 +23,7 @@ class StreamStatistics:
     Parameters
     ----------
     received : int
-        Frames that the source delivered, whole or in part: the sum of the five that follow.
+        Frames that the source delivered, whole or in part: the sum of the four that follow.
     frames : int
         Frames analysed.
     dropped : int

@@ -1,7 +1,6 @@
 """What a stream has done: frames, rate, latency, memory."""
 
 import os
-import resource
 import sys
 from collections import deque
 from dataclasses import dataclass, field
@@ -114,5 +113,7 @@ def resident_bytes() -> int:
     try:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
+        import resource  # where there is no /proc; not on Windows
+
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024

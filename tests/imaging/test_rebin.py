@@ -216,12 +216,16 @@ def test_counts_in_their_place_are_left_as_they_are() -> None:
     assert 0.02 < abs(found - EDGE_NS) < 0.045
 
 
-def test_an_edge_half_a_gate_away_is_moved() -> None:
-    late = pulse(135, 0.09, period_ns=12.5, at_ns=1.62)
-    moved = plan(late, 0.09, 12.5)
-    assert moved.done.shift_ns < -0.045
-    assert moved.done.rising_edge_ns == EDGE_NS
-    assert rising_edge_ns(moved.apply(late[None])[0], bin_width_ns=0.09) == pytest.approx(EDGE_NS, abs=0.01)
+@pytest.mark.parametrize("gates", [-2, 1, 5])
+def test_bins_as_wide_as_the_gates_move_by_whole_ones(gates: int) -> None:
+    in_place = pulse(135, 0.09, period_ns=12.5, at_ns=1.53)
+    moved = plan(pulse(135, 0.09, period_ns=12.5, at_ns=1.53 + 0.09 * gates), 0.09, 12.5)
+    assert moved.done.shift_ns == pytest.approx(-0.09 * gates)
+    assert abs(moved.done.rising_edge_ns - EDGE_NS) < 0.045
+    counts = pulse(135, 0.09, period_ns=12.5, at_ns=1.53 + 0.09 * gates)[None]
+    within = slice(5, 125)  # what wraps comes a period later, which is no whole number of gates
+    np.testing.assert_allclose(moved.apply(counts)[0, within], counts[0, 5 + gates : 125 + gates], rtol=1e-9)
+    np.testing.assert_allclose(moved.apply(counts)[0, within], in_place[within], rtol=1e-3)
 
 
 def test_parts_re_binned_alone_are_the_whole_re_binned() -> None:

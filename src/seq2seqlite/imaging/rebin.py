@@ -25,10 +25,6 @@ MAX_INTERPOLATED = 0.15
 MAX_EXCESS = 0.02
 # Passes that bring the edge of the re-binned decay to its place: each leaves a few per cent of the rest.
 ALIGNMENT_PASSES = 4
-# Counts that are on the model's axis are left as they are where their edge is off by less than this share of
-# a gate: the half height of a sum of decays moves by a whole gate with their lifetimes, and a shift by part
-# of a gate would blur the decay (docs/decisions/0024).
-MAX_EDGE_OFFSET = 0.5
 # Axes are one where they differ by less than this share.
 SAME_AXIS = 1e-4
 # Pixels re-binned at a time: what is copied for it stays in the cache.
@@ -53,7 +49,7 @@ class Rebinning:
         Added to the times of the measurement, modulo its period, so that the rising edge lies where the model
         has it.
     rising_edge_ns : float
-        Where it lies then: where the model has it, or, where nothing was moved, within half a gate of that.
+        Where it lies then: where the model has it, or, of bins as wide as its gates, within half a gate.
     folded : int
         Model periods laid on each other (1: no fold).
     missing_ns : float
@@ -176,8 +172,8 @@ def plan_rebinning(
     Bins are taken as constant densities, so each gate gets the difference of the cumulative sum at its ends.
     A longer period is folded modulo the model's: the steady state of the shorter period is that sum, as long
     as the window covers its own period or the whole decay. An excess below 25 % of the model's period is cut
-    off just before the edge instead, where it would only double the background of a few gates. Counts that
-    are on the model's axis, with their edge within half a gate of where the model has it, are left alone.
+    off just before the edge instead, where it would only double the background of a few gates. Bins as wide
+    as the gates are moved by whole ones, and left alone where they are in their place.
     """
     try:
         return _planned(data, np.asarray(decay, np.float64), _Target(axis, edge_ns, model, extrapolate))
@@ -188,9 +184,8 @@ def plan_rebinning(
 def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") -> Rebinner:
     axis = target.axis
     source = _source(data, total, target)
-    offset_ns = _offset_in_place_ns(source, target)
-    in_place = abs(offset_ns) < MAX_EDGE_OFFSET * axis.gate_width_ns
-    cut = source.start_ns if in_place else _aligned_cut(source, target)
+    cut, offset_ns = _cut(source, target)
+    in_place = cut == source.start_ns and _is_on(source, axis)
     placed = source.place(axis, cut)
     fill, tail_ns, filled = _filling(placed, total, target)
     matrix = np.eye(axis.n_gates) if in_place else placed.weights @ fill
@@ -206,7 +201,7 @@ def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") 
         target_width_ns=axis.gate_width_ns,
         target_period_ns=axis.period_ns,
         shift_ns=float((source.period_ns / 2 - cut) % source.period_ns - source.period_ns / 2),
-        rising_edge_ns=float(target.edge_ns + (offset_ns if in_place else 0.0)),
+        rising_edge_ns=float(target.edge_ns + offset_ns),
         folded=placed.n_layers,
         missing_ns=_missing_ns(placed, axis),
         filled=filled,
@@ -276,6 +271,21 @@ def _source(data: xr.DataArray, total: NDArray[np.float64], target: _Target) -> 
     return _Source(total, width, period, float(data.coords["H"].values[0]), live)
 
 
+def _cut(source: _Source, target: _Target) -> tuple[float, float]:
+    """Return the time of the measurement that becomes the model's zero, and how late the edge is then, in ns.
+
+    Bins as wide as the model's gates are moved by whole ones. The half height of a sum of decays moves by a
+    gate with their lifetimes, so less than half a gate is not known to be an offset, and a shift by part of a
+    gate would blur the decays (docs/decisions/0024).
+    """
+    width = source.width_ns
+    if not np.isclose(width, target.axis.gate_width_ns, rtol=SAME_AXIS, atol=0):
+        return _aligned_cut(source, target), 0.0
+    exact = _first_edge_ns(source, target.axis) - target.edge_ns
+    cut = source.start_ns + round((exact - source.start_ns) / width) * width
+    return cut, exact - cut
+
+
 def _aligned_cut(source: _Source, target: _Target) -> float:
     """Return the time of the measurement that becomes the model's zero, in ns.
 
@@ -292,16 +302,11 @@ def _aligned_cut(source: _Source, target: _Target) -> float:
     return cut
 
 
-def _offset_in_place_ns(source: _Source, target: _Target) -> float:
-    """Return how late the edge of unmoved counts is on the model's axis, in ns; infinite on another axis."""
-    axis = target.axis
+def _is_on(source: _Source, axis: TimeAxis) -> bool:
+    """Return whether a measurement has a model's own gates."""
     own = (source.total.size, source.width_ns, source.period_ns)
-    if source.live != slice(0, axis.n_gates) or not np.allclose(
-        own, (axis.n_gates, axis.gate_width_ns, axis.period_ns), rtol=SAME_AXIS, atol=0
-    ):
-        return np.inf
-    late = rising_edge_ns(source.total, bin_width_ns=axis.gate_width_ns) - target.edge_ns
-    return (late + axis.window_ns / 2) % axis.window_ns - axis.window_ns / 2
+    gates = (axis.n_gates, axis.gate_width_ns, axis.period_ns)
+    return source.live == slice(0, axis.n_gates) and np.allclose(own, gates, rtol=SAME_AXIS, atol=0)
 
 
 def _first_edge_ns(source: _Source, axis: TimeAxis) -> float:

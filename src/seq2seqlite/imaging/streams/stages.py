@@ -11,7 +11,6 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.pipeline import LIFETIME_MAPS, FrameAnalysis, TooDarkError, map_dataset
 from seq2seqlite.imaging.predictor import GateSequentialPredictor, Predictor
-from seq2seqlite.imaging.rebin import MAX_EDGE_OFFSET
 from seq2seqlite.imaging.signal import survey
 from seq2seqlite.imaging.streams.source import Frame, Gate, Spoilt
 
@@ -231,7 +230,7 @@ class GateStage:
             return ()
         self._edge_checked = True
         late_ns = (found_ns - expected_ns + axis.window_ns / 2) % axis.window_ns - axis.window_ns / 2
-        if abs(late_ns) < MAX_EDGE_OFFSET * axis.gate_width_ns:
+        if abs(late_ns) < axis.gate_width_ns:  # by so much it moves with the lifetimes
             return ()
         remark = (
             f"{self.name}: the rising edge lies at {found_ns:.3f} ns, model {self.predictor.name} has it at "

@@ -10,7 +10,7 @@ from seq2seqlite.hardware.gateware.top import ENGINE, TOP
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.targets import Target
 from seq2seqlite.hardware.tools.cells import Resources
-from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, bitstream, place_and_route
+from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, bitstream, check_request, place_and_route
 from seq2seqlite.hardware.tools.process import Heartbeat
 from seq2seqlite.hardware.tools.yosys import SynthesisResult, synthesize
 
@@ -137,13 +137,17 @@ def place_and_route_project(
     Raises
     ------
     InputError
-        If there is no place and route for the target.
+        If there is no place and route for the target, the design is too large for it, or frequency, speed
+        grade or seed do not exist.
     """
     if project.target.family != "ecp5":
         raise InputError(
             f"target {project.target.name} has no place and route here; take an ECP5, "
             "or run vivado.tcl of the project with Vivado"
         )
+    device = project.target.name
+    wanted_mhz = project.target.clock_mhz if freq_mhz is None else freq_mhz
+    check_request(device=device, speed=speed, freq_mhz=wanted_mhz, seed=seed)
     synthesised = synthesize_project(project, time_limit_s=time_limit_s, heartbeat=heartbeat)
     share = device_share(synthesised.result.resources, project.target)
     for name, value in share.items():
@@ -154,9 +158,9 @@ def place_and_route_project(
             )
     result = place_and_route(
         synthesised.result.netlist_json,
-        device=project.target.name,
+        device=device,
         speed=speed,
-        freq_mhz=freq_mhz or project.target.clock_mhz,
+        freq_mhz=wanted_mhz,
         out_dir=project.folder / "place-and-route",
         seed=seed,
         time_limit_s=time_limit_s,

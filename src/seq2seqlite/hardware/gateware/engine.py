@@ -12,12 +12,11 @@ from amaranth.hdl import (
 )
 from amaranth.lib import stream
 from amaranth.lib.fifo import SyncFIFOBuffered
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn
 from seq2seqlite.hardware.gateware.normaliser import Normaliser
-from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer
-from seq2seqlite.hardware.gateware.receiver import facts_layout
+from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer, packet_ports
 from seq2seqlite.hardware.gateware.reducer import Reducer, info_layout
 from seq2seqlite.hardware.gateware.rings import Rings
 from seq2seqlite.hardware.gateware.shape import Shape
@@ -39,14 +38,7 @@ class Engine(Component):
         self.shape_ = shape
         super().__init__(
             {
-                "room": Out(1),
-                "allocate": In(1),
-                "write": In(1),
-                "data": In(shape.beat_bits),
-                "word": In(range(shape.words)),
-                "done": In(1),
-                "facts": In(facts_layout(shape)),
-                "flush": In(1),
+                **packet_ports(shape),
                 "o": Out(stream.Signature(shape.payload_bits)),
             }
         )
@@ -140,9 +132,9 @@ class Engine(Component):
                 ]
         m.d.comb += [sink.o.ready.eq(leaves), infos.r_en.eq(leaves), taken.eq(self.o.valid & self.o.ready)]
         with m.If(leaves):
-            m.d.sync += to.eq(Mux(to == n_reducers - 1, 0, to + 1))
+            m.d.sync += to.eq(next_in_turn(to, n_reducers))
         with m.If(taken):
-            m.d.sync += of.eq(Mux(of == n_reducers - 1, 0, of + 1))
+            m.d.sync += of.eq(next_in_turn(of, n_reducers))
         return leaves
 
     def _sfd(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:

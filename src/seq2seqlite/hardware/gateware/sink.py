@@ -6,7 +6,7 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn
 from seq2seqlite.hardware.gateware.reducer import info_layout, sums_layout
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
 from seq2seqlite.hardware.gateware.shape import Shape
@@ -150,7 +150,7 @@ class SfdSink(Component):
         m.d.sync += under_way.eq(under_way + reads - (self.o.valid & self.o.ready))
         with m.If(reads):
             m.d.sync += [
-                at.eq(Mux(at == size - 1, 0, at + 1)),
+                at.eq(next_in_turn(at, size)),
                 gate.eq(Mux(gone, 0, gate + 1)),
             ]
         return m

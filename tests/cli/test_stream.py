@@ -116,9 +116,11 @@ def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFi
     out, before = tmp_path / "out", signal.getsignal(signal.SIGINT)
 
     def interrupt() -> None:
-        while not (out / "frame-000001.tif").exists():
+        for _ in range(3000):
+            if (out / "frame-000001.tif").exists():
+                return os.kill(os.getpid(), signal.SIGINT)
             time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
+        return None
 
     thread = threading.Thread(target=interrupt)
     thread.start()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["replace_when_done", "replace_folder_when_done"]
+__all__ = ["cannot_write", "replace_when_done", "replace_folder_when_done"]
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(final)
     except OSError as error:
-        raise _cannot_write(final, error) from error
+        raise cannot_write(final, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -89,13 +89,14 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
         for item in sorted(temporary.iterdir()):
             item.replace(final / item.name)
     except OSError as error:
-        raise _cannot_write(final, error) from error
+        raise cannot_write(final, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _cannot_write(path: Path, error: OSError) -> InputError:
+def cannot_write(path: Path, error: OSError, /) -> InputError:
+    """Return what to tell a user whose file could not be written."""
     reason = error.strerror or str(error)
     return InputError(f"cannot write {path}: {reason}; free space or choose another folder")
 

@@ -26,7 +26,7 @@ from seq2seqlite.imaging import (
     write_maps,
 )
 
-__all__ = ["image"]
+__all__ = ["image", "predictor_named"]
 
 
 def image(
@@ -94,7 +94,7 @@ def image(
     given = None if irf is None else read_irf(irf, bin_width_ns=irf_bin_width_ns)
     if given is not None and irf_range_ns is not None:
         given = given.within(*irf_range_ns)
-    trained = None if model in ESTIMATORS else _model(model)
+    trained = None if model in ESTIMATORS else predictor_named(model)
     console, summaries = Console(), []
     for file, folder in zip(files, folders, strict=True):
         data = load(
@@ -127,7 +127,8 @@ def image(
     write_json(json_file, summaries[0] if len(summaries) == 1 else {"images": summaries})
 
 
-def _model(name: str) -> Predictor:
+def predictor_named(name: str, /) -> Predictor:
+    """Return a shipped model, or that of a .npz or .program file, as a predictor."""
     from seq2seqlite.integer import SUFFIX, ProgramPredictor, read_program
     from seq2seqlite.models import load_model
 

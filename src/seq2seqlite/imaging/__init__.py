@@ -3,8 +3,8 @@
 from seq2seqlite.imaging.in_place import InPlace, estimator_axis
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.picture import lifetime_picture
-from seq2seqlite.imaging.pipeline import LIFETIME_MAPS, lifetime_map
-from seq2seqlite.imaging.predictor import Predictor
+from seq2seqlite.imaging.pipeline import LIFETIME_MAPS, FrameAnalysis, lifetime_map
+from seq2seqlite.imaging.predictor import GateSequentialPredictor, Predictor
 from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality
 from seq2seqlite.imaging.read import SUFFIXES, load, read
 from seq2seqlite.imaging.rebin import Rebinner, Rebinning, plan_rebinning
@@ -18,6 +18,8 @@ __all__ = [
     "MIN_PHOTONS",
     "QUALITY_MAPS",
     "SUFFIXES",
+    "FrameAnalysis",
+    "GateSequentialPredictor",
     "InPlace",
     "Predictor",
     "Quality",

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality, QualityCheck
 from seq2seqlite.imaging.rebin import Rebinner, plan_rebinning
 from seq2seqlite.imaging.signal import Survey, strips, survey
 
-__all__ = ["LIFETIME_MAPS", "lifetime_map"]
+__all__ = [
+    "LIFETIME_MAPS",
+    "Analysis",
+    "FrameAnalysis",
+    "TooDarkError",
+    "lifetime_map",
+    "map_dataset",
+    "plan_analysis",
+]
 
 # Pixels predicted at a time: some seconds of a slow predictor between two signs of progress.
 BATCH = 4096
@@ -78,14 +87,249 @@ def lifetime_map(
         If counts are invalid, all pixels are saturated or below the threshold, or the axis does not fit the
         model.
     """
-    _check_settings(min_photons, binning, block_pixels)
     began = time.perf_counter()
-    found = survey(data, block_pixels=block_pixels)
-    usable = read_mask(mask, shape=(data.sizes["Y"], data.sizes["X"])) & ~found.saturated
-    chosen = _chosen(usable, found, binning, min_photons, data)
+    frames = FrameAnalysis(
+        data,
+        predictor,
+        min_photons=min_photons,
+        binning=binning,
+        mask=mask,
+        extrapolate=extrapolate,
+        quality=quality,
+        block_pixels=block_pixels,
+    )
+    maps = frames.maps(data, found=frames.found, progress=progress)
+    maps.attrs["seconds"] = time.perf_counter() - began
+    return maps
+
+
+class TooDarkError(InputError):
+    """No pixel has counts enough, or all are saturated."""
+
+
+class FrameAnalysis:
+    """The analysis of frames that are alike: planned once, with the first, and used for all.
+
+    Parameters
+    ----------
+    first : xarray.DataArray, dims ('Y', 'X', 'H')
+        Frame whose summed decay says how its axis is brought to the model's.
+    predictor, min_photons, binning, mask, extrapolate, quality, block_pixels
+        As of :func:`lifetime_map`.
+    found : Survey, optional
+        What the first frame's counts show, where that is known already.
+
+    Raises
+    ------
+    InputError
+        As :func:`lifetime_map`.
+    TooDarkError
+        If no pixel of the first frame can be analysed.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        What was planned.
+    found : Survey
+        What the first frame's counts showed.
+    """
+
+    def __init__(
+        self,
+        first: xr.DataArray,
+        predictor: Predictor,
+        /,
+        *,
+        min_photons: float = MIN_PHOTONS,
+        binning: int = 0,
+        mask: str | os.PathLike[str] | ArrayLike | None = None,
+        extrapolate: bool = False,
+        quality: Quality | None = None,
+        block_pixels: int = 16384,
+        found: Survey | None = None,
+    ) -> None:
+        _check_settings(min_photons, binning, block_pixels)
+        self.min_photons, self.binning, self.block_pixels = min_photons, binning, block_pixels
+        self.found = survey(first, block_pixels=block_pixels) if found is None else found
+        self._mask = read_mask(mask, shape=(first.sizes["Y"], first.sizes["X"]))
+        usable = self._mask & ~self.found.saturated
+        if not self._chosen(usable, self.found).any():
+            raise _nothing_chosen(usable, self.found, binning, min_photons, first)
+        self._shape, self._starts_ns = first.shape, np.asarray(first.coords["H"], np.float64)
+        self.analysis = plan_analysis(
+            first, self.found.decay, predictor, extrapolate=extrapolate, quality=quality
+        )
+
+    def maps(
+        self,
+        frame: xr.DataArray,
+        /,
+        *,
+        found: Survey | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> xr.Dataset:
+        """Return the maps of a frame; those of a dark frame are NaN throughout.
+
+        Parameters
+        ----------
+        frame : xarray.DataArray, dims ('Y', 'X', 'H')
+            Frame of the shape and time axis of the first.
+        found : Survey, optional
+            What its counts show, where that is known already.
+        progress : callable, optional
+            Called with pixels done and pixels to do.
+
+        Returns
+        -------
+        xarray.Dataset
+            As of :func:`lifetime_map`.
+
+        Raises
+        ------
+        InputError
+            If its shape or time axis is another, or a count is negative or not finite.
+        """
+        began = time.perf_counter()
+        self._check_alike(frame)
+        if found is None:
+            found = survey(frame, block_pixels=self.block_pixels, may_be_dark=True)
+        usable = self._mask & ~found.saturated
+        chosen = self._chosen(usable, found)
+        maps = self.analysis.maps(
+            frame, usable, chosen, binning=self.binning, block_pixels=self.block_pixels, progress=progress
+        )
+        maps["intensity"] = found.intensity.astype(np.float32)
+        done_how = self.analysis.described() | {
+            "rebinning": self.analysis.rebinner.done,
+            "min_photons": float(self.min_photons),
+            "binning": int(self.binning),
+            "pixels": int(chosen.size),
+            "pixels_analysed": int(chosen.sum()),
+            "pixels_saturated": int(found.saturated.sum()),
+            "seconds": time.perf_counter() - began,
+        }
+        return map_dataset(maps, dict(frame.attrs) | done_how)
+
+    def _chosen(self, usable: NDArray[np.bool_], found: Survey) -> NDArray[np.bool_]:
+        photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=self.binning)
+        return usable & (photons >= self.min_photons - 1e-6)  # cumulative sums of float counts round
+
+    def _check_alike(self, frame: xr.DataArray) -> None:
+        name = frame.attrs.get("source", "frame")
+        if frame.shape != self._shape:
+            raise InputError(
+                f"{name}: shape {frame.shape} is not the {self._shape} of the first frame; begin a new "
+                f"stream for it"
+            )
+        # Files store times rounded: two axes are one where they differ by less than that.
+        half_gate_ns = 0.5 * float(self._starts_ns[1] - self._starts_ns[0])
+        if np.abs(np.asarray(frame.coords["H"], np.float64) - self._starts_ns).max() > half_gate_ns:
+            raise InputError(
+                f"{name}: its time axis is not that of the first frame; begin a new stream for it"
+            )
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """How the pixels of a measurement become lifetimes.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Model.
+    rebinner : Rebinner
+        From the axis of the measurement to the model's.
+    check : QualityCheck, optional
+        Comparison of predictions with counts.
+    """
+
+    predictor: Predictor
+    rebinner: Rebinner
+    check: QualityCheck | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Maps that it makes."""
+        return (*LIFETIME_MAPS, *(QUALITY_MAPS if self.check is not None else ()))
+
+    def described(self) -> dict[str, Any]:
+        """Return ``model``, ``predictor`` and, with a check, ``quality``."""
+        done = {"model": self.predictor.name, "predictor": self.predictor.kind}
+        return done if self.check is None else done | {"quality": self.check.described()}
+
+    def maps(
+        self,
+        data: xr.DataArray,
+        usable: NDArray[np.bool_],
+        chosen: NDArray[np.bool_],
+        /,
+        *,
+        binning: int = 0,
+        block_pixels: int = 16384,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the maps of a measurement.
+
+        Parameters
+        ----------
+        data : xarray.DataArray, dims ('Y', 'X', 'H')
+            Counts.
+        usable : ndarray of bool, shape (Y, X)
+            Pixels whose counts may enter a sum.
+        chosen : ndarray of bool, shape (Y, X)
+            Pixels to predict; the others are NaN.
+        binning, block_pixels, progress
+            As of :func:`lifetime_map`.
+
+        Returns
+        -------
+        dict of ndarray of float32, shape (Y, X)
+            By :attr:`names`.
+        """
+        maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in self.names}
+        done, todo = 0, int(chosen.sum())
+        selected = _selected(data, self.rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
+        for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
+            lifetimes = self.predictor.lifetimes(tpsf)
+            values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
+            if self.check is not None:
+                values |= self.check.maps(lifetimes, tpsf)
+            for name, image in maps.items():
+                image.reshape(-1)[index] = values[name]
+            done += index.size
+            if progress is not None:
+                progress(done, todo)
+        return maps
+
+
+def plan_analysis(
+    data: xr.DataArray,
+    decay: NDArray[np.float64],
+    predictor: Predictor,
+    /,
+    *,
+    extrapolate: bool = False,
+    quality: Quality | None = None,
+) -> Analysis:
+    """Return how to analyse a measurement.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Signal; only its axis is looked at.
+    decay : ndarray, shape (H,)
+        Its summed decay, in counts.
+    predictor, extrapolate, quality
+        As of :func:`lifetime_map`.
+
+    Raises
+    ------
+    InputError
+        If the axis does not fit the model.
+    """
     rebinner = plan_rebinning(
         data,
-        decay=found.decay,
+        decay=decay,
         axis=predictor.axis,
         edge_ns=predictor.rising_edge_ns,
         model=predictor.name,
@@ -93,39 +337,12 @@ def lifetime_map(
     )
     check = None
     if quality is not None:
-        check = QualityCheck(quality, rebinner.apply(found.decay[None])[0], axis=predictor.axis)
-    names = [*LIFETIME_MAPS, *(QUALITY_MAPS if check is not None else ())]
-    maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in names}
-    done, todo = 0, int(chosen.sum())
-    selected = _selected(data, rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
-    for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
-        lifetimes = predictor.lifetimes(tpsf)
-        values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
-        if check is not None:
-            values |= check.maps(lifetimes, tpsf)
-        for name, image in maps.items():
-            image.reshape(-1)[index] = values[name]
-        done += index.size
-        if progress is not None:
-            progress(done, todo)
-    maps["intensity"] = found.intensity.astype(np.float32)
-    done_how = {
-        "model": predictor.name,
-        "predictor": predictor.kind,
-        "rebinning": rebinner.done,
-        "min_photons": float(min_photons),
-        "binning": int(binning),
-        "pixels": int(chosen.size),
-        "pixels_analysed": todo,
-        "pixels_saturated": int(found.saturated.sum()),
-        "seconds": time.perf_counter() - began,
-    }
-    if check is not None:
-        done_how["quality"] = check.described()
-    return _dataset(maps, dict(data.attrs) | done_how)
+        check = QualityCheck(quality, rebinner.apply(decay[None])[0], axis=predictor.axis)
+    return Analysis(predictor, rebinner, check)
 
 
-def _dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any]) -> xr.Dataset:
+def map_dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any], /) -> xr.Dataset:
+    """Return maps, each with its unit, as a dataset."""
     units = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
     variables = {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()}
     return xr.Dataset(variables, attrs=attrs)
@@ -140,26 +357,23 @@ def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None
         raise InputError(f"block_pixels={block_pixels} must be >= 1 (e.g. 16384)")
 
 
-def _chosen(
+def _nothing_chosen(
     usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
-) -> NDArray[np.bool_]:
+) -> TooDarkError:
     name = data.attrs.get("source", "data")
     if found.saturated.all() or not found.intensity[~found.saturated].any():
-        raise InputError(
+        return TooDarkError(
             f"{name}: all {int(found.saturated.sum())} pixels with counts are saturated at "
             f"{np.iinfo(data.dtype).max}; "
             "measure with less light or a wider data type"
         )
     photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
-    chosen = usable & (photons >= min_photons - 1e-6)  # cumulative sums of float counts round
-    if not chosen.any():
-        most = photons[usable].max() if usable.any() else 0.0
-        raise InputError(
-            f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
-            f"binning={binning}); "
-            "lower --min-photons or raise --binning"
-        )
-    return chosen
+    most = photons[usable].max() if usable.any() else 0.0
+    return TooDarkError(
+        f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
+        f"binning={binning}); "
+        "lower --min-photons or raise --binning"
+    )
 
 
 def _selected(
@@ -170,33 +384,34 @@ def _selected(
     *,
     binning: int,
     block_pixels: int,
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
     """Give flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
     width = data.sizes["X"]
     for rows, above, counts in strips(data, block_pixels=block_pixels, halo=binning):
-        if not chosen[rows].any():
-            continue
-        top = rows.start - above
-        inside = usable[top : top + counts.shape[0], :, None]
-        summed = neighbourhood_sum(np.where(inside, counts, 0), binning=binning) if binning else counts
-        strip = summed[above : above + rows.stop - rows.start]
         index = np.flatnonzero(chosen[rows])
-        gates = rebinner.apply(strip.reshape(-1, strip.shape[-1])[index])
-        yield index + rows.start * width, gates.astype(np.float32)
+        if index.size == 0:
+            continue
+        if binning:
+            top = rows.start - above
+            inside = usable[top : top + counts.shape[0], :, None]
+            counts = neighbourhood_sum(np.where(inside, counts, 0), binning=binning)  # noqa: PLW2901
+        strip = counts[above : above + rows.stop - rows.start]
+        pixels = strip.reshape(-1, strip.shape[-1])
+        tpsf = rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
+        yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
 
 
 def _batches(
-    parts: Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]], size: int
+    parts: Iterator[tuple[NDArray[np.intp], NDArray[Any]]], size: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
     """Join parts into batches of one size (the last is shorter): compiled predictors like equal shapes."""
-    indices: list[NDArray[np.intp]] = []
-    tpsfs: list[NDArray[np.float32]] = []
-    for index, tpsf in parts:
-        indices.append(index)
-        tpsfs.append(tpsf)
-        while sum(part.size for part in indices) >= size:
-            joined, counts = np.concatenate(indices), np.concatenate(tpsfs)
-            yield joined[:size], counts[:size]
-            indices, tpsfs = [joined[size:]], [counts[size:]]
-    if sum(part.size for part in indices):
-        yield np.concatenate(indices), np.concatenate(tpsfs)
+    index, tpsf = np.zeros(0, np.intp), None
+    for more, counts in parts:
+        index = np.concatenate([index, more])
+        tpsf = counts if tpsf is None or len(tpsf) == 0 else np.concatenate([tpsf, counts])
+        whole = index.size // size * size
+        for first in range(0, whole, size):
+            yield index[first : first + size], tpsf[first : first + size]
+        index, tpsf = index[whole:], tpsf[whole:]
+    if tpsf is not None and index.size:
+        yield index, tpsf

@@ -10,9 +10,10 @@ from seq2seqlite.engine.arithmetic import Arithmetic, Bytes, Codes, Float32, Pai
 from seq2seqlite.engine.isa import ISA
 from seq2seqlite.engine.kernels import Head, Layer, new_scratch, padded_units
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer import Affine, GruStep, Program, accumulators
+from seq2seqlite.integer import GruStep, Program, accumulators
+from seq2seqlite.integer.interpreter import prepared, scaled
 from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum
-from seq2seqlite.models import ActivationFormats, Format, Network, Parameters
+from seq2seqlite.models import ActivationFormats, Network, Parameters
 
 __all__ = ["Compiled", "compiled_network", "compiled_program", "runs_network", "unfit_program"]
 
@@ -231,42 +232,28 @@ def _float_layer(parameters: Parameters, name: str, n_inputs: int) -> Layer:
 
 
 def _step_weights(program: Program, step: GruStep) -> _StepWeights:
-    f, units = program.formats, program.units
-    gates, candidate = slice(0, 2 * units), slice(2 * units, None)
-    codes = _codes(program, step)
+    w, codes = prepared(program, step, np.int64), _codes(program, step)
     fg, fc = _grids(program, step)
-
-    def rows(fraction: int, operand: Format, columns: slice) -> Rows:
-        recurrent = _scaled(step.recurrent, fraction - operand.fraction_bits)
-        kernel = _scaled(step.kernel, fraction - f.input.fraction_bits)
-        return np.concatenate([recurrent, kernel])[:, columns]
-
+    finer_g, finer_c = fg - w.gate_fraction, fc - w.candidate_fraction
     one = 1 << fg  # of the hard sigmoid, (1 + x) / 2
     return _StepWeights(
-        rows(fg, f.state, gates),
-        _scaled(step.bias, fg)[0, gates] + one + _half(codes.gate_shift),
-        rows(fc, f.product, candidate),
-        _scaled(step.bias, fc)[0, candidate] + _half(codes.candidate_shift),
+        np.concatenate([w.gate_recurrent, w.gate_kernel]) << finer_g,
+        (w.gate_bias[0] << finer_g) + one + _half(codes.gate_shift),
+        np.concatenate([w.candidate_recurrent, w.candidate_kernel]) << finer_c,
+        (w.candidate_bias[0] << finer_c) + _half(codes.candidate_shift),
     )
 
 
 def _head_weights(program: Program) -> tuple[Rows, Rows]:
     f, fraction = program.formats, _head_grid(program)
-    kernel = _scaled(program.head_kernel, fraction - f.state.fraction_bits)
-    bias = _scaled(program.head_bias, fraction)[0]
+    kernel = scaled(program.head_kernel, fraction - f.state.fraction_bits, np.int64)
+    bias = scaled(program.head_bias, fraction, np.int64)[0]
     return kernel, bias + _half(fraction - f.output.fraction_bits)
 
 
 def _half(shift: int) -> int:
     """Return what makes a shift to the right round to the nearest."""
     return (1 << shift) >> 1
-
-
-def _scaled(affine: Affine, fraction: int) -> Rows:
-    """Return codes on the finer grid of ``2**-fraction``."""
-    if not affine.codes.size:  # the decoder's kernel, whose format may be finer than any sum
-        return affine.codes
-    return np.asarray(affine.codes << (fraction - affine.format.fraction_bits))
 
 
 def _packed(step: _StepWeights, arithmetic: Arithmetic, packing: int) -> Layer:

@@ -1,5 +1,6 @@
 """A design: one program, one target, so many engines, as Verilog."""
 
+import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -172,9 +173,19 @@ def _gateware(shape: Shape, options: DesignOptions) -> dict[str, str]:
     top = Top(shape, options.engines, options.result_width)
     engine = verilog_from_rtlil(rtlil.convert(Engine(shape), name=ENGINE, emit_src=False))
     return {
-        "engine.v": _kept(engine, ENGINE),
+        "engine.v": _with_copies(_kept(engine, ENGINE)),
         "top.v": verilog_from_rtlil(rtlil.convert(top, name=TOP, emit_src=False)),
     }
+
+
+def _with_copies(verilog: str) -> str:
+    """Mark registers that share the loads of one, so that synthesis does not make one of them again.
+
+    Amaranth gives the attribute to the signal; Yosys looks for it at the flip-flop, made of the block.
+    """
+    kept = re.findall(r"\(\* keep = \S+ \*\)\s+reg (?:\[\S+\] )?(\w+)", verilog)
+    blocks = re.compile(rf"^( *)(always @\(posedge \S+\)\s+(?:{'|'.join(kept)}) <= )", re.MULTILINE)
+    return blocks.sub(r"\1(* keep *) \2", verilog) if kept else verilog
 
 
 def _kept(verilog: str, module: str) -> str:

@@ -11,6 +11,7 @@ from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.targets import Target
 from seq2seqlite.hardware.tools.cells import Resources
 from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, bitstream, check_request, place_and_route
+from seq2seqlite.hardware.tools.pins import example_pins
 from seq2seqlite.hardware.tools.process import Heartbeat
 from seq2seqlite.hardware.tools.yosys import Synthesis, SynthesisResult, synthesize
 
@@ -19,6 +20,10 @@ __all__ = ["Placed", "Synthesised", "device_share", "place_and_route_project", "
 # Nothing uses what a memory gives that is read where it is written (test_designs.py shows it), so that no
 # logic for that case has to stand behind the slow output of a block memory.
 SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "ecp5": ("-no-rw-check",)}
+
+PACKAGE = "CABGA756"  # the one with pins for both streams and the registers
+# Short wires count less than a short clock.
+PLACER_OPTIONS = ("--placer-heap-timingweight", "40")
 
 
 @dataclass(frozen=True)
@@ -161,13 +166,20 @@ def place_and_route_project(
                 f"the design needs {value:.0%} of the {name} of {project.target.name}; "
                 "take fewer engines, a smaller student or a larger target"
             )
+    out_dir = project.folder / "place-and-route"
+    out_dir.mkdir(exist_ok=True)
+    netlist, pins = synthesised.result.netlist_json, out_dir / "example_pins.lpf"
+    pins.write_text(example_pins(netlist, TOP, device=device, package=PACKAGE, clock="aclk"))
     result = place_and_route(
-        synthesised.result.netlist_json,
+        netlist,
         device=device,
         speed=speed,
         freq_mhz=wanted_mhz,
-        out_dir=project.folder / "place-and-route",
+        out_dir=out_dir,
+        lpf=pins,
+        package=PACKAGE,
         seed=seed,
+        options=PLACER_OPTIONS,
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )

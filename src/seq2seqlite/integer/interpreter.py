@@ -18,21 +18,25 @@ from seq2seqlite.models import Format
 
 __all__ = [
     "Arithmetic",
+    "Prepared",
     "Result",
+    "advanced",
     "checked_counts",
     "decode",
     "decoder_states",
     "encode",
     "head",
     "normalise",
+    "prepared",
     "run",
+    "scaled",
     "step",
 ]
 
 Arithmetic = Literal["int64", "float32", "float64"]
 """What holds the integers: ``int64``, or a floating-point type that BLAS is fast for."""
 
-Codes = NDArray[Any]
+Codes = Any  # arrays of the type that holds the integers, of NumPy or of a library with its names
 BATCH = 1024  # the states of a batch of this size stay in the cache
 
 
@@ -126,9 +130,9 @@ def encode(program: Program, inputs: Codes, /) -> Codes:
     """Return the state codes, shape (n, units), after the last gate of input codes (n, n_gates)."""
     state = np.zeros((len(inputs), program.units), inputs.dtype)
     residue = np.zeros_like(state)
-    prepared = _prepared(program, program.encoder, inputs.dtype)
+    weights = prepared(program, program.encoder, inputs.dtype)
     for t in range(program.n_gates):
-        state, residue = _step(program, prepared, state, residue, inputs[:, t : t + 1])
+        state, residue = advanced(program, weights, state, residue, inputs[:, t : t + 1])
     return state
 
 
@@ -136,54 +140,67 @@ def decoder_states(program: Program, state: Codes, /) -> Codes:
     """Return the state codes after each step of the decoder, shape (n_gates, n, units)."""
     states = np.empty((program.n_gates, *state.shape), state.dtype)
     residue = np.zeros_like(state)  # the decoder starts without what the encoder kept
-    prepared = _prepared(program, program.decoder, state.dtype)
+    weights = prepared(program, program.decoder, state.dtype)
     for t in range(program.n_gates):
-        state, residue = _step(program, prepared, state, residue, None)
+        state, residue = advanced(program, weights, state, residue, None)
         states[t] = state
     return states
 
 
 def decode(program: Program, state: Codes, /) -> NDArray[np.int64]:
     """Return the SFD's codes, shape (n, 3, n_gates), from the encoder's last state."""
-    return head(program, decoder_states(program, state)).transpose(1, 2, 0)
+    codes = head(program, decoder_states(program, state)).astype(np.int64)
+    return np.asarray(codes.transpose(1, 2, 0))
 
 
-def head(program: Program, states: Codes, /) -> NDArray[np.int64]:
+def head(program: Program, states: Codes, /) -> Codes:
     """Return output codes, shape (..., 3), of state codes, shape (..., units)."""
     fraction, fmt = head_sum(program), program.formats.output
-    kernel = _scaled(program.head_kernel, fraction - program.formats.state.fraction_bits, states.dtype)
-    bias = _scaled(program.head_bias, fraction, states.dtype)
+    kernel = scaled(program.head_kernel, fraction - program.formats.state.fraction_bits, states.dtype)
+    bias = scaled(program.head_bias, fraction, states.dtype)
     total = states @ kernel + bias
-    return saturated(shifted(total, fraction - fmt.fraction_bits), fmt).astype(np.int64)
+    return saturated(shifted(total, fraction - fmt.fraction_bits), fmt)
 
 
 def step(
     program: Program, part: Literal["encoder", "decoder"], state: Codes, inputs: Codes | None = None, /
 ) -> Codes:
     """Return the state codes after one step without residue: what a step kernel has to equal."""
-    prepared = _prepared(program, getattr(program, part), state.dtype)
-    return _step(program, prepared, state, np.zeros_like(state), inputs)[0]
+    weights = prepared(program, getattr(program, part), state.dtype)
+    return advanced(program, weights, state, np.zeros_like(state), inputs)[0]
 
 
 def shifted(values: Codes, bits: int, /) -> Codes:
     """Return ``values`` divided by ``2**bits``, rounded to the nearest, ties upwards."""
     if bits <= 0:
-        return np.asarray(values * values.dtype.type(2**-bits))
+        return values * values.dtype.type(2**-bits)
     if np.issubdtype(values.dtype, np.integer):
-        return np.asarray((values + (1 << (bits - 1))) >> bits)
+        return (values + (1 << (bits - 1))) >> bits
     kind = values.dtype.type
-    return np.asarray(np.floor(values * kind(2.0**-bits) + kind(0.5)))
+    return values.__array_namespace__().floor(values * kind(2.0**-bits) + kind(0.5))
 
 
 def saturated(codes: Codes, fmt: Format, /) -> Codes:
     """Return codes cut off at the ends of their format."""
     kind = codes.dtype.type
-    return np.asarray(np.clip(codes, kind(fmt.low_code), kind(fmt.high_code)))
+    return codes.__array_namespace__().clip(codes, kind(fmt.low_code), kind(fmt.high_code))
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """A step's weights as multipliers of codes, all in the scale of their sum."""
+class Prepared:
+    """A step's weights as multipliers of codes, all on the grid of their sum.
+
+    Parameters
+    ----------
+    gate_fraction, candidate_fraction : int
+        Fraction bits of the sums before gates and candidate.
+    gate_kernel, candidate_kernel : ndarray, shapes (n_inputs, 2 units), (n_inputs, units)
+        Multiply the input.
+    gate_recurrent, candidate_recurrent : ndarray, shapes (units, 2 units), (units, units)
+        Multiply the state, and the product of reset gate and state.
+    gate_bias, candidate_bias : ndarray, shapes (1, 2 units), (1, units)
+        Added.
+    """
 
     gate_fraction: int
     gate_kernel: Codes
@@ -195,33 +212,35 @@ class _Prepared:
     candidate_bias: Codes
 
 
-def _prepared(program: Program, gru: GruStep, dtype: Any) -> _Prepared:
+def prepared(program: Program, gru: GruStep, dtype: Any, /) -> Prepared:
+    """Return the weights of a program's encoder or decoder step in a type that holds its integers."""
     formats, units = program.formats, program.units
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
     fg, fc = gate_sum(gru, formats), candidate_sum(gru, formats)
     x = formats.input.fraction_bits
-    return _Prepared(
+    return Prepared(
         gate_fraction=fg,
-        gate_kernel=_scaled(gru.kernel, fg - x, dtype)[:, gates],
-        gate_recurrent=_scaled(gru.recurrent, fg - formats.state.fraction_bits, dtype)[:, gates],
-        gate_bias=_scaled(gru.bias, fg, dtype)[:, gates],
+        gate_kernel=scaled(gru.kernel, fg - x, dtype)[:, gates],
+        gate_recurrent=scaled(gru.recurrent, fg - formats.state.fraction_bits, dtype)[:, gates],
+        gate_bias=scaled(gru.bias, fg, dtype)[:, gates],
         candidate_fraction=fc,
-        candidate_kernel=_scaled(gru.kernel, fc - x, dtype)[:, candidate],
-        candidate_recurrent=_scaled(gru.recurrent, fc - formats.product.fraction_bits, dtype)[:, candidate],
-        candidate_bias=_scaled(gru.bias, fc, dtype)[:, candidate],
+        candidate_kernel=scaled(gru.kernel, fc - x, dtype)[:, candidate],
+        candidate_recurrent=scaled(gru.recurrent, fc - formats.product.fraction_bits, dtype)[:, candidate],
+        candidate_bias=scaled(gru.bias, fc, dtype)[:, candidate],
     )
 
 
-def _scaled(affine: Affine, fraction: int, dtype: Any) -> Codes:
+def scaled(affine: Affine, fraction: int, dtype: Any, /) -> Codes:
     """Return codes on the finer grid of ``2**-fraction``."""
     if not affine.codes.size:
         return affine.codes.astype(dtype)
     return (affine.codes << (fraction - affine.format.fraction_bits)).astype(dtype)
 
 
-def _step(
-    program: Program, w: _Prepared, state: Codes, residue: Codes, inputs: Codes | None
+def advanced(
+    program: Program, w: Prepared, state: Codes, residue: Codes, inputs: Codes | None, /
 ) -> tuple[Codes, Codes]:
+    """Return state and residue codes, shapes (n, units), after one step; ``inputs`` has shape (n, 1)."""
     formats, units = program.formats, program.units
     total = state @ w.gate_recurrent + w.gate_bias
     if inputs is not None:
@@ -263,8 +282,8 @@ def _written_back(
 
 def _floored(values: Codes, bits: int) -> Codes:
     if np.issubdtype(values.dtype, np.integer):
-        return np.asarray(values >> bits)
-    return np.asarray(np.floor(values * values.dtype.type(2.0**-bits)))
+        return values >> bits
+    return values.__array_namespace__().floor(values * values.dtype.type(2.0**-bits))
 
 
 def _dtype(program: Program, arithmetic: Arithmetic | None) -> Any:

@@ -1,0 +1,41 @@
+"""The program in JAX against the interpreter."""
+
+import numpy as np
+import pytest
+
+from seq2seqlite.engine.on_jax import JaxPredictor
+from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.imaging import Predictor
+from seq2seqlite.integer import ProgramPredictor, load_program, run
+
+
+def assert_same(found, expected):
+    for name in ("sfd", "photons", "dark"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    for name, codes in vars(expected.lifetimes).items():
+        np.testing.assert_array_equal(getattr(found.lifetimes, name), codes, err_msg=name)
+
+
+@pytest.mark.parametrize("name", ["seq2seqlite-swissspad3-int8", "seq2seqlite-tcspc-80mhz-tiny"])
+def test_shipped_programs_are_exact(name):
+    program = load_program(name)
+    counts = made_up_counts(program, 800)
+    assert_same(JaxPredictor(program).run(counts, min_photons=100), run(program, counts, min_photons=100))
+
+
+@pytest.mark.parametrize(
+    ("seed", "write_back", "residual_bits"),
+    [(0, "round", 0), (1, "error-feedback", 3), (2, "residual-bits", 2)],
+)
+def test_odd_programs_are_exact(odd_program, seed, write_back, residual_bits):
+    program = odd_program(seed, write_back=write_back, residual_bits=residual_bits)
+    counts = made_up_counts(program, 300)
+    assert_same(JaxPredictor(program).run(counts), run(program, counts))
+
+
+def test_it_is_a_predictor(tiny):
+    predictor, counts = JaxPredictor(tiny), made_up_counts(tiny, 50)
+    assert isinstance(predictor, Predictor)
+    assert predictor.kind == "integer program, JAX on cpu"
+    for name, values in vars(ProgramPredictor(tiny).lifetimes(counts)).items():
+        np.testing.assert_array_equal(getattr(predictor.lifetimes(counts), name), values)

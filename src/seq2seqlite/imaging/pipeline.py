@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,25 @@ from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality, QualityCheck
 from seq2seqlite.imaging.rebin import Rebinner, plan_rebinning
 from seq2seqlite.imaging.signal import Survey, strips, survey
 
-__all__ = ["LIFETIME_MAPS", "lifetime_map"]
+__all__ = [
+    "LIFETIME_MAPS",
+    "MAP_UNITS",
+    "Analysis",
+    "all_saturated",
+    "bright_enough",
+    "check_settings",
+    "lifetime_map",
+    "photons_of",
+    "plan_analysis",
+    "too_dark",
+]
 
 # Pixels predicted at a time: some seconds of a slow predictor between two signs of progress.
 BATCH = 4096
 # Maps in the order of their files, with their units.
 LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
+# All maps that there may be, with their units.
+MAP_UNITS = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
 
 
 def lifetime_map(
@@ -78,14 +92,129 @@ def lifetime_map(
         If counts are invalid, all pixels are saturated or below the threshold, or the axis does not fit the
         model.
     """
-    _check_settings(min_photons, binning, block_pixels)
+    check_settings(min_photons, binning, block_pixels)
     began = time.perf_counter()
     found = survey(data, block_pixels=block_pixels)
     usable = read_mask(mask, shape=(data.sizes["Y"], data.sizes["X"])) & ~found.saturated
     chosen = _chosen(usable, found, binning, min_photons, data)
+    analysis = plan_analysis(data, found.decay, predictor, extrapolate=extrapolate, quality=quality)
+    maps = analysis.maps(
+        data, usable, chosen, binning=binning, block_pixels=block_pixels, progress=progress
+    )
+    maps["intensity"] = found.intensity.astype(np.float32)
+    done_how = analysis.described() | {
+        "rebinning": analysis.rebinner.done,
+        "min_photons": float(min_photons),
+        "binning": int(binning),
+        "pixels": int(chosen.size),
+        "pixels_analysed": int(chosen.sum()),
+        "pixels_saturated": int(found.saturated.sum()),
+        "seconds": time.perf_counter() - began,
+    }
+    return _dataset(maps, dict(data.attrs) | done_how)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """How the pixels of one measurement become lifetimes, be it in memory whole or in parts.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Model.
+    rebinner : Rebinner
+        From the axis of the measurement to the model's.
+    check : QualityCheck, optional
+        Comparison of predictions with counts.
+    """
+
+    predictor: Predictor
+    rebinner: Rebinner
+    check: QualityCheck | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Maps that it makes."""
+        return (*LIFETIME_MAPS, *(QUALITY_MAPS if self.check is not None else ()))
+
+    def described(self) -> dict[str, Any]:
+        """Return ``model``, ``predictor`` and, with a check, ``quality``."""
+        done = {"model": self.predictor.name, "predictor": self.predictor.kind}
+        return done if self.check is None else done | {"quality": self.check.described()}
+
+    def maps(
+        self,
+        data: xr.DataArray,
+        usable: NDArray[np.bool_],
+        chosen: NDArray[np.bool_],
+        /,
+        *,
+        binning: int = 0,
+        block_pixels: int = 16384,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the maps of a measurement or of some rows of it.
+
+        Parameters
+        ----------
+        data : xarray.DataArray, dims ('Y', 'X', 'H')
+            Counts.
+        usable : ndarray of bool, shape (Y, X)
+            Pixels whose counts may enter a sum.
+        chosen : ndarray of bool, shape (Y, X)
+            Pixels to predict; the others are NaN.
+        binning, block_pixels, progress
+            As of :func:`lifetime_map`.
+
+        Returns
+        -------
+        dict of ndarray of float32, shape (Y, X)
+            By :attr:`names`.
+        """
+        maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in self.names}
+        done, todo = 0, int(chosen.sum())
+        selected = _selected(data, self.rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
+        for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
+            lifetimes = self.predictor.lifetimes(tpsf)
+            values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
+            if self.check is not None:
+                values |= self.check.maps(lifetimes, tpsf)
+            for name, image in maps.items():
+                image.reshape(-1)[index] = values[name]
+            done += index.size
+            if progress is not None:
+                progress(done, todo)
+        return maps
+
+
+def plan_analysis(
+    data: xr.DataArray,
+    decay: NDArray[np.float64],
+    predictor: Predictor,
+    /,
+    *,
+    extrapolate: bool = False,
+    quality: Quality | None = None,
+) -> Analysis:
+    """Return how to analyse a measurement.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Signal; only its axis is looked at.
+    decay : ndarray, shape (H,)
+        Its summed decay, in counts.
+    predictor, extrapolate, quality
+        As of :func:`lifetime_map`.
+
+    Raises
+    ------
+    InputError
+        If the axis does not fit the model.
+    """
     rebinner = plan_rebinning(
         data,
-        decay=found.decay,
+        decay=decay,
         axis=predictor.axis,
         edge_ns=predictor.rising_edge_ns,
         model=predictor.name,
@@ -93,45 +222,29 @@ def lifetime_map(
     )
     check = None
     if quality is not None:
-        check = QualityCheck(quality, rebinner.apply(found.decay[None])[0], axis=predictor.axis)
-    names = [*LIFETIME_MAPS, *(QUALITY_MAPS if check is not None else ())]
-    maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in names}
-    done, todo = 0, int(chosen.sum())
-    selected = _selected(data, rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
-    for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
-        lifetimes = predictor.lifetimes(tpsf)
-        values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
-        if check is not None:
-            values |= check.maps(lifetimes, tpsf)
-        for name, image in maps.items():
-            image.reshape(-1)[index] = values[name]
-        done += index.size
-        if progress is not None:
-            progress(done, todo)
-    maps["intensity"] = found.intensity.astype(np.float32)
-    done_how = {
-        "model": predictor.name,
-        "predictor": predictor.kind,
-        "rebinning": rebinner.done,
-        "min_photons": float(min_photons),
-        "binning": int(binning),
-        "pixels": int(chosen.size),
-        "pixels_analysed": todo,
-        "pixels_saturated": int(found.saturated.sum()),
-        "seconds": time.perf_counter() - began,
-    }
-    if check is not None:
-        done_how["quality"] = check.described()
-    return _dataset(maps, dict(data.attrs) | done_how)
+        check = QualityCheck(quality, rebinner.apply(decay[None])[0], axis=predictor.axis)
+    return Analysis(predictor, rebinner, check)
+
+
+def photons_of(
+    intensity: NDArray[np.float64], usable: NDArray[np.bool_], /, *, binning: int
+) -> NDArray[np.float64]:
+    """Return the counts that each pixel is analysed with, its neighbours' included, shape (Y, X)."""
+    return neighbourhood_sum(np.where(usable, intensity, 0.0), binning=binning)
+
+
+def bright_enough(photons: NDArray[np.float64], min_photons: float, /) -> NDArray[np.bool_]:
+    """Return where counts reach the threshold."""
+    return photons >= min_photons - 1e-6  # cumulative sums of float counts round
 
 
 def _dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any]) -> xr.Dataset:
-    units = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
-    variables = {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()}
+    variables = {name: (("Y", "X"), image, {"units": MAP_UNITS[name]}) for name, image in maps.items()}
     return xr.Dataset(variables, attrs=attrs)
 
 
-def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None:
+def check_settings(min_photons: float, binning: int, block_pixels: int = 1) -> None:
+    """Refuse settings that make no sense."""
     if not (np.isfinite(min_photons) and min_photons > 0):
         raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
     if binning < 0:
@@ -143,23 +256,31 @@ def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None
 def _chosen(
     usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
 ) -> NDArray[np.bool_]:
-    name = data.attrs.get("source", "data")
+    name = str(data.attrs.get("source", "data"))
     if found.saturated.all() or not found.intensity[~found.saturated].any():
-        raise InputError(
-            f"{name}: all {int(found.saturated.sum())} pixels with counts are saturated at "
-            f"{np.iinfo(data.dtype).max}; "
-            "measure with less light or a wider data type"
-        )
-    photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
-    chosen = usable & (photons >= min_photons - 1e-6)  # cumulative sums of float counts round
+        raise all_saturated(name, int(found.saturated.sum()), data.dtype)
+    photons = photons_of(found.intensity, usable, binning=binning)
+    chosen = usable & bright_enough(photons, min_photons)
     if not chosen.any():
-        most = photons[usable].max() if usable.any() else 0.0
-        raise InputError(
-            f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
-            f"binning={binning}); "
-            "lower --min-photons or raise --binning"
-        )
+        raise too_dark(name, min_photons, float(photons[usable].max(initial=0.0)), binning)
     return chosen
+
+
+def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> InputError:
+    """Return the error of a measurement without a pixel below the limit of its type."""
+    return InputError(
+        f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
+        "measure with less light or a wider data type"
+    )
+
+
+def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> InputError:
+    """Return the error of a measurement without a pixel that reaches the threshold."""
+    return InputError(
+        f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
+        f"binning={binning}); "
+        "lower --min-photons or raise --binning"
+    )
 
 
 def _selected(

@@ -189,8 +189,17 @@ class Survey:
     decay: NDArray[np.float64]
 
 
-def survey(data: xr.DataArray, /, *, block_pixels: int = 16384) -> Survey:
+def survey(data: xr.DataArray, /, *, block_pixels: int = 16384, may_be_dark: bool = False) -> Survey:
     """Return intensity, saturation and summed decay of a signal, and refuse counts that are none.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Signal, lazy or in memory.
+    block_pixels : int
+        Pixels held in memory at a time.
+    may_be_dark : bool
+        Accept counts that are all zero: of a part of a measurement.
 
     Raises
     ------
@@ -208,7 +217,7 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384) -> Survey:
         if limit is not None:
             saturated[rows] = (counts == limit).any(axis=-1)
         decay += counts[~saturated[rows]].sum(axis=0, dtype=np.float64)
-    if not intensity.any():
+    if not may_be_dark and not intensity.any():
         raise InputError(f"{name}: all {intensity.size} pixels are zero; check channel, block and shutter")
     return Survey(intensity, saturated, decay)
 

@@ -98,9 +98,7 @@ def lifetime_map(
     usable = read_mask(mask, shape=(data.sizes["Y"], data.sizes["X"])) & ~found.saturated
     chosen = _chosen(usable, found, binning, min_photons, data)
     analysis = plan_analysis(data, found.decay, predictor, extrapolate=extrapolate, quality=quality)
-    maps = analysis.maps(
-        data, usable, chosen, binning=binning, block_pixels=block_pixels, progress=progress
-    )
+    maps = analysis.maps(data, usable, chosen, binning=binning, block_pixels=block_pixels, progress=progress)
     maps["intensity"] = found.intensity.astype(np.float32)
     done_how = analysis.described() | {
         "rebinning": analysis.rebinner.done,

@@ -209,7 +209,11 @@ def test_refusals(
 @pytest.mark.parametrize(
     ("change", "options", "text"),
     [
-        (lambda counts: counts, {"min_photons": 1e6}, r"no pixel has min_photons=1e\+06 counts \(the brightest"),
+        (
+            lambda counts: counts,
+            {"min_photons": 1e6},
+            r"no pixel has min_photons=1e\+06 counts \(the brightest",
+        ),
         (lambda counts: counts * 0 + 65535, {}, r"all 960 pixels with counts are saturated at 65535"),
         (lambda counts: counts, {"file_format": "tiff"}, r"is a stack; format 'tiff' is for images, choose"),
         (lambda counts: counts - 1.0, {}, r"counts must be >= 0, found -1; give raw counts"),

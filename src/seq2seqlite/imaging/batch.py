@@ -201,6 +201,7 @@ class _Batch:
             try:
                 summary = None if self.again else record.finished()
                 if summary is not None:
+                    record.finish()  # its input may have been moved, and an end may have been cut short
                     yield self._noted(Done(path, folder, "skipped", summary))
                     continue
                 record.begin(again=self.again)

@@ -1,8 +1,8 @@
 """A stack larger than memory: time and memory of its maps, and the same bytes from any workers.
 
-Makes a zarr stack of simulated decays (T, Y, X, H), most pixels dark so that the run is about data, maps it with
-`seq2seqlite image` by one process and by two, and by two of which one is killed in mid-job (kill -9), and
-compares all bytes of the maps. Memory is the kernel's own high-water mark of each process (VmHWM).
+Makes a zarr stack of simulated decays (T, Y, X, H), most pixels dark so that the run is about data. Runs
+`seq2seqlite image` on it with one process, with two, and with two of which one is killed in mid-job (kill -9),
+and compares all bytes of the maps. Memory is the kernel's own high-water mark of each process (VmHWM).
 
     python benchmarks/out_of_core.py [--gigabytes 4] [--lit 0.02] [--folder DIR] [--model NAME] [--json FILE]
 """
@@ -36,7 +36,7 @@ def make_stack(path: Path, *, gigabytes: float, lit: float) -> tuple[int, ...]:
     """Write a stack of so many gigabytes of uint16 counts, and return its shape."""
     instrument = load_instrument("tcspc-80mhz")
     rng = np.random.default_rng(0)
-    decays = Simulator(instrument, seed=1, split="test").decays(N_DECAYS).tpsf
+    decays = Simulator(instrument, seed=1, split="reference").decays(N_DECAYS).tpsf
     n_gates = decays.shape[1]
     n_frames = max(1, round(gigabytes * 1e9 / (2 * np.prod(FRAME) * n_gates)))
     stack = zarr.create_array(

@@ -58,12 +58,12 @@ def in_new_folder(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path, N
     os.chdir(before)
 
 
-def _code_of(pattern: str, fixture: str) -> Any:
-    return Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT), pattern=pattern, fixtures=[fixture])
+def _code_of(fixture: str, *patterns: str) -> Any:
+    return Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT), patterns=patterns, fixtures=[fixture])
 
 
 pytest_collect_file = (
-    _code_of("README.md", "in_root") + _code_of("docs/tutorials/*.md", "in_new_folder")
+    _code_of("in_root", "README.md") + _code_of("in_new_folder", "docs/tutorials/*.md", "docs/large-data.md")
 ).pytest()
 
 

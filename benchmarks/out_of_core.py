@@ -1,8 +1,9 @@
 """A stack larger than memory: time and memory of its maps, and the same bytes from any workers.
 
 Makes a zarr stack of simulated decays (T, Y, X, H), most pixels dark so that the run is about data. Runs
-`seq2seqlite image` on it with one process, with two, and with two of which one is killed in mid-job (kill -9),
-and compares all bytes of the maps. Memory is the kernel's own high-water mark of each process (VmHWM).
+`seq2seqlite image` on it with one process, with two, and with two of which one is killed in mid-job by
+kill -9, and compares all bytes of the maps. Memory is the kernel's own high-water mark of each process
+(VmHWM).
 
     python benchmarks/out_of_core.py [--gigabytes 4] [--lit 0.02] [--folder DIR] [--model NAME] [--json FILE]
 """

@@ -72,7 +72,7 @@ class Run:
     killed: int = 0
     seconds: float = 0.0
     main_mib: float = 0.0
-    worker_mib: list[float] = field(default_factory=list)
+    worker_mib: list[int] = field(default_factory=list)
     pixels_analysed: int = 0
     digest: str = ""
 
@@ -183,7 +183,7 @@ def main() -> None:
         size = 2 * float(np.prod(shape)) / 1e9
         print(f"{' x '.join(map(str, shape))} uint16, {size:.2f} GB; {arguments.model}")
         print("workers  killed  seconds  MB/s  main MiB  workers MiB     digest of the maps")
-        runs = []
+        runs: list[Run] = []
         for workers, kill in ((1, False), (2, False), (2, True)):
             out = Path(temporary) / f"out-{len(runs)}"
             run = measured(stack, out, workers=workers, model=arguments.model, kill=kill)

@@ -84,7 +84,7 @@ def test_failures_stay_with_their_file_and_are_tried_again(
 
 def test_what_makes_a_finished_job_be_done_again(tmp_path: Path, source: Source, inputs: list[Path]) -> None:
     out, files = tmp_path / "out", [inputs[0], inputs[2]]
-    again, dimmer = {"again": True}, {"options": JobOptions(min_photons=50)}
+    dimmer = JobOptions(min_photons=50)
 
     def becomes(state: str, source: Source = source, **more: Any) -> None:
         source.asked = 0
@@ -93,9 +93,9 @@ def test_what_makes_a_finished_job_be_done_again(tmp_path: Path, source: Source,
 
     becomes("done")
     becomes("skipped")
-    becomes("done", **again)
-    becomes("done", **dimmer)
-    becomes("skipped", **dimmer)
+    becomes("done", again=True)
+    becomes("done", options=dimmer)
+    becomes("skipped", options=dimmer)
     becomes("done")
     becomes("done", Source(source.held, "another"))
     becomes("done")
@@ -215,7 +215,7 @@ def test_left_overs_of_killed_writers_are_removed(
 ) -> None:
     from seq2seqlite.imaging import stack_maps
 
-    whole = stack_maps.create_ome_zarr
+    whole = vars(stack_maps)["create_ome_zarr"]
 
     def littered(path: Path, *arguments: Any, **more: Any) -> None:
         whole(path, *arguments, **more)

@@ -16,6 +16,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import (
     JobOptions,
     Predictor,
+    Quality,
     ReadOptions,
     lifetime_map,
     map_files,
@@ -73,9 +74,9 @@ def test_maps_are_those_of_all_frames_in_one_image(
     done = run(file, source, JobOptions(binning=binning, mask=mask, quality=quality), out)
     assert (done.state, done.reason) == ("done", None)
     assert len(open_stack(file).tiles) == 9
-    maps = zarr.open_array(str(out / "maps.ome.zarr" / "0"), mode="r")
+    image: Any = zarr.open_group(str(out / "maps.ome.zarr"), mode="r")
+    maps, names = image["0"], image.attrs["ome"]["omero"]["channels"]
     assert maps.shape == (3, 8 if quality else 5, 20, 16)
-    names = zarr.open_group(str(out / "maps.ome.zarr"), mode="r").attrs["ome"]["omero"]["channels"]
     # frames side by side, with a gap that no binning bridges: one image of the same summed decay
     whole = np.zeros((20, 3 * 20, 125), np.uint16)
     masks = np.zeros((20, 3 * 20))
@@ -83,15 +84,13 @@ def test_maps_are_those_of_all_frames_in_one_image(
         whole[:, 20 * frame : 20 * frame + 16] = counts[frame]
         masks[:, 20 * frame : 20 * frame + 16] = np.load(mask)
     data = signal_from_counts(whole, source="w", file_format="npz", gate_width_ns=0.1, period_ns=12.5)
-    from seq2seqlite.imaging import Quality
-
     expected = lifetime_map(
         data, source.held, binning=binning, mask=masks, quality=Quality() if quality else None
     )
     for channel, described in enumerate(names):
         for frame in range(3):
-            image = expected[described["label"]].values[:, 20 * frame : 20 * frame + 16]
-            np.testing.assert_allclose(maps[frame, channel], image, rtol=FLOAT32_SUMS, atol=1e-4)
+            wanted = expected[described["label"]].values[:, 20 * frame : 20 * frame + 16]
+            np.testing.assert_allclose(maps[frame, channel], wanted, rtol=FLOAT32_SUMS, atol=1e-4)
     assert done.summary["pixels_analysed"] == expected.attrs["pixels_analysed"]
     assert done.summary["photons"] == counts.sum()
     median = float(np.nanmedian(expected["tau_mean_ns"]))
@@ -108,7 +107,7 @@ def test_a_stack_is_never_read_whole(
     largest = 0
     read = zarr.Array.__getitem__
 
-    def watched(array: zarr.Array, place: Any) -> Any:
+    def watched(array: Any, place: Any) -> Any:
         nonlocal largest
         values = np.asarray(read(array, place))
         largest = max(largest, values.size)
@@ -140,7 +139,7 @@ def test_axes_of_the_image(
     file, steps = tmp_path / "a.zarr", {"pixel_size_um": 0.25, "z_step_um": 1.5, "frame_time_s": 3.0}
     counts = write_stack(file, shape, dims=dims, group=dims is None, **steps)
     assert run(file, source, JobOptions(file_format="ome-zarr"), tmp_path / "out").state == "done"
-    image = zarr.open_group(str(tmp_path / "out" / "maps.ome.zarr"), mode="r")
+    image: Any = zarr.open_group(str(tmp_path / "out" / "maps.ome.zarr"), mode="r")
     (multiscale,) = image.attrs["ome"]["multiscales"]
     assert "".join(axis["name"] for axis in multiscale["axes"]) == axes
     ((transformation,),) = (dataset["coordinateTransformations"] for dataset in multiscale["datasets"])

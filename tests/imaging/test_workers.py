@@ -1,11 +1,12 @@
 """Workers of Dask give the same bytes as this process, whoever is killed, and say in one line why not."""
 
+import math
 import os
 import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -99,19 +100,19 @@ def test_deadly_job_fails_alone(two: DaskWorkers, monkeypatch: pytest.MonkeyPatc
     assert str(outcome.error) == (
         "its worker was killed 1 times, perhaps for want of memory; use fewer workers"
     )
-    assert sorted(outcome.result for _, outcome in two.run(abs, [-1, -2, -3])) == [1, 2, 3]
+    assert {job: outcome.result for job, outcome in two.run(math.fabs, [-1, -2])} == {-1: 1.0, -2: 2.0}
 
 
 def test_bug_in_a_worker_keeps_its_type(two: DaskWorkers) -> None:
-    with pytest.raises(TypeError, match="bad operand"):
-        list(two.run(abs, ["text"]))
+    with pytest.raises(TypeError, match="has no len"):
+        list(two.run(cast("Any", len), [7]))
 
 
 def test_scheduler_by_address(two: DaskWorkers) -> None:
     address = two.client.scheduler.address
     with workers_for(1, address) as workers:
         assert not workers.here
-        assert [outcome.result for _, outcome in workers.run(abs, [-4])] == [4]
+        assert [outcome.result for _, outcome in workers.run(math.fabs, [-4])] == [4.0]
 
 
 @pytest.mark.parametrize(

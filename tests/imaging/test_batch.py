@@ -210,6 +210,25 @@ def test_full_disk_stops_all_and_what_is_finished_is_valid(
     )
 
 
+def test_bug_is_raised_when_the_others_are_done(
+    tmp_path: Path, source: Source, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from seq2seqlite.imaging import batch
+
+    whole = vars(batch)["load"]
+
+    def buggy(path: Path, **more: Any) -> Any:
+        return whole(path, **more) if path.name != "b.npz" else 1 / 0
+
+    monkeypatch.setattr(batch, "load", buggy)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(inputs, source, tmp_path / "out")
+    assert "buggy" in caught.value.__notes__[0]
+    rows = json.loads((tmp_path / "out" / "manifest.json").read_text())["inputs"]
+    assert [row["state"] for row in rows] == ["done", "failed", "done"]
+    assert rows[1]["reason"] == f"{inputs[1]}: bug: ZeroDivisionError: division by zero"
+
+
 def test_left_overs_of_killed_writers_are_removed(
     tmp_path: Path, source: Source, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

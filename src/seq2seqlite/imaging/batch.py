@@ -152,6 +152,8 @@ def map_files(
     InputError
         If settings are wrong, the disk is full or the workers are lost; what is finished stays, and the same
         command goes on from there.
+    Exception
+        A bug that some input meets, when the others are done.
     """
     check_settings(options.min_photons, options.binning)
     check_format(options.file_format or "tiff")
@@ -184,6 +186,7 @@ class _Batch:
         self.source, self.options, self.workers = source, options, workers
         self.manifest, self.again, self.progress = manifest, again, progress
         self.done: list[Done] = []
+        self.bugs: list[Exception] = []
         self.written = time.monotonic()
         origin = provenance()
         self.made_by = {
@@ -209,13 +212,13 @@ class _Batch:
                     stacks[path] = record
                 else:
                     images[ImageJob(path, record.folder, self.source, self.options)] = record
-            except HaltError:
-                raise
             except InputError as error:
-                yield self._noted(Done(path, folder, "failed", reason=str(error)))
+                yield self._failed(path, folder, error)
         yield from self._images_here(images) if self.workers.here else self._images_there(images)
         for path, record in stacks.items():
             yield self._stack(path, record)
+        if self.bugs:
+            raise self.bugs[0]
 
     def _place(self, path: Path) -> Path:
         """Return a path as the workers find it."""
@@ -238,12 +241,8 @@ class _Batch:
         yield from done  # who prints them prints them when the progress bar is gone
 
     def _image(self, job: ImageJob, record: Record, outcome: Outcome[dict[str, Any]]) -> Done:
-        if isinstance(outcome.error, HaltError):
-            raise outcome.error
         if outcome.error is not None:
-            return self._noted(
-                Done(job.path, job.folder, "failed", reason=self._reason(job.path, outcome.error))
-            )
+            return self._failed(job.path, job.folder, outcome.error)
         record.finish()
         return self._noted(Done(job.path, job.folder, "done", outcome.result))
 
@@ -258,18 +257,22 @@ class _Batch:
                     workers=self.workers,
                     progress=show,
                 )
-        except HaltError:
-            raise
-        except InputError as error:
-            return self._noted(Done(path, record.folder, "failed", reason=self._reason(path, error)))
+        except Exception as error:  # noqa: BLE001 - a bug is raised when the others are done
+            return self._failed(path, record.folder, error)
         record.finish()
         return self._noted(Done(path, record.folder, "done", summary))
 
-    @staticmethod
-    def _reason(path: Path, error: InputError) -> str:
-        """Return what went wrong, with the name of the input where the text has none."""
+    def _failed(self, path: Path, folder: Path, error: Exception) -> Done:
+        """Note a failure; what stops all others too is raised at once, a bug when the others are done."""
+        if isinstance(error, HaltError):
+            raise error
         text = str(error)
-        return text if path.name in text else f"{path}: {text}"
+        if not isinstance(error, InputError):
+            self.bugs.append(error)
+            text = f"bug: {type(error).__name__}: {error}"
+        reason = " ".join(text.split())
+        reason = reason if path.name in reason else f"{path}: {reason}"
+        return self._noted(Done(path, folder, "failed", reason=reason))
 
     def _noted(self, done: Done) -> Done:
         self.done.append(done)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,12 +35,12 @@ class Outcome(Generic[Result]):
     ----------
     result : object
         What it returned; None if it failed.
-    error : InputError or None
-        Why it failed.
+    error : Exception or None
+        Why it failed: an InputError, or a bug, with its traceback as a note.
     """
 
     result: Result | None = None
-    error: InputError | None = None
+    error: Exception | None = None
 
 
 class Workers(Protocol):
@@ -65,7 +66,7 @@ class Workers(Protocol):
         Raises
         ------
         HaltError
-            If the workers are lost. What a user cannot mend is raised as it is.
+            If the workers are lost.
         """
         ...
 
@@ -137,6 +138,9 @@ def attempted(work: Callable[[Job], Result], job: Job, /) -> Outcome[Result]:
         with threadpool_limits(1, user_api="blas"):
             return Outcome(work(job))
     except InputError as error:
+        return Outcome(error=error)
+    except Exception as error:  # noqa: BLE001 - a bug in one job of thousands is raised when the others are done
+        error.add_note("".join(traceback.format_exception(error)))  # which does not travel otherwise
         return Outcome(error=error)
 
 

@@ -109,6 +109,12 @@ def test_bug_in_a_worker_keeps_its_type(two: DaskWorkers) -> None:
     assert "Traceback" in outcome.error.__notes__[0]
 
 
+def test_workers_keep_freed_memory(two: DaskWorkers) -> None:
+    # Dask's own setting makes networks take twice as long.
+    ((_, outcome),) = two.run(os.getenv, ["MALLOC_TRIM_THRESHOLD_"])
+    assert (outcome.result, outcome.error) == (None, None)
+
+
 def test_scheduler_by_address(two: DaskWorkers) -> None:
     address = two.client.scheduler.address
     with workers_for(1, address) as workers:

@@ -24,6 +24,9 @@ PATIENCE_S = 15
 # Jobs that a worker has at a time: one to do and one to go on with. Further ones would only wait, and be
 # suspected when the worker dies.
 JOBS_A_WORKER = 2
+# Dask lets its workers give each freed block back to the system at once: arrays of a megabyte are then mapped
+# anew at every step of a network, which takes 2.2 times as long.
+USUAL_MALLOC = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
 ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s:/]+:\d+")
 
 
@@ -183,9 +186,11 @@ def workers_for(n: int = 1, scheduler: str | None = None, /) -> Iterator[Workers
 
 @contextmanager
 def _processes(n: int) -> Iterator[Any]:
+    import dask
     from distributed import Client, LocalCluster
 
     with (
+        dask.config.set(USUAL_MALLOC),
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=n,
             threads_per_worker=1,

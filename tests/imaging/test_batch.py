@@ -10,35 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 
-from seq2seqlite.decay import Irf
 from seq2seqlite.errors import HaltError
-from seq2seqlite.imaging import JobOptions, Predictor, map_files
+from seq2seqlite.imaging import JobOptions, map_files
 from seq2seqlite.imaging import stack as stack_module
 from seq2seqlite.imaging.records import Record, input_state
-
-
-class Source:
-    """The stand-in predictor, counting how often it is asked for."""
-
-    def __init__(self, predictor: Predictor, name: str = "centre-of-mass") -> None:
-        self.held, self.name, self.asked = predictor, name, 0
-
-    def predictor(self, _: xr.DataArray, /) -> Predictor:
-        self.asked += 1
-        return self.held
-
-    def irf(self) -> Irf | None:
-        return None
-
-    def described(self) -> dict[str, Any]:
-        return {"model": self.name}
-
-
-@pytest.fixture
-def source(predictor: Predictor) -> Source:
-    return Source(predictor)
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +32,7 @@ def inputs(tmp_path: Path, write_stack: Callable[..., np.ndarray]) -> list[Path]
     return [tmp_path / name for name in ("a.npz", "b.npz", "c.zarr")]
 
 
-def run(files: list[Path], source: Source, out: Path, **more: Any) -> dict[str, Any]:
+def run(files: list[Path], source: Any, out: Path, **more: Any) -> dict[str, Any]:
     options = more.pop("options", JobOptions())
     folders = [out / file.name for file in files]
     done = list(map_files(files, folders, source, options, manifest=out / "manifest.json", **more))
@@ -68,7 +44,7 @@ def states(found: dict[str, Any]) -> dict[str, str]:
 
 
 def test_failures_stay_with_their_file_and_are_tried_again(
-    tmp_path: Path, source: Source, inputs: list[Path]
+    tmp_path: Path, source: Any, inputs: list[Path]
 ) -> None:
     out = tmp_path / "out"
     first = run(inputs, source, out)
@@ -82,11 +58,13 @@ def test_failures_stay_with_their_file_and_are_tried_again(
     assert second["a.npz"].summary == json.loads((out / "a.npz" / "summary.json").read_text())
 
 
-def test_what_makes_a_finished_job_be_done_again(tmp_path: Path, source: Source, inputs: list[Path]) -> None:
+def test_what_makes_a_finished_job_be_done_again(
+    tmp_path: Path, source: Any, inputs: list[Path], another_source: Any
+) -> None:
     out, files = tmp_path / "out", [inputs[0], inputs[2]]
     dimmer = JobOptions(min_photons=50)
 
-    def becomes(state: str, source: Source = source, **more: Any) -> None:
+    def becomes(state: str, source: Any = source, **more: Any) -> None:
         source.asked = 0
         assert set(states(run(files, source, out, **more)).values()) == {state}
         assert (source.asked > 0) is (state == "done")
@@ -97,7 +75,7 @@ def test_what_makes_a_finished_job_be_done_again(tmp_path: Path, source: Source,
     becomes("done", options=dimmer)
     becomes("skipped", options=dimmer)
     becomes("done")
-    becomes("done", Source(source.held, "another"))
+    becomes("done", another_source)
     becomes("done")
     (tmp_path / "new").mkdir()
     files = [file.rename(tmp_path / "new" / file.name) for file in files]  # is the same input elsewhere
@@ -114,7 +92,7 @@ def test_what_makes_a_finished_job_be_done_again(tmp_path: Path, source: Source,
     becomes("skipped")
 
 
-def test_folder_of_another_input_is_refused(tmp_path: Path, source: Source, inputs: list[Path]) -> None:
+def test_folder_of_another_input_is_refused(tmp_path: Path, source: Any, inputs: list[Path]) -> None:
     out = tmp_path / "out"
     run([inputs[0]], source, out)
     other = tmp_path / "other" / "a.npz"
@@ -149,12 +127,12 @@ def interrupted(name: str, calls: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(stack_tiles, name, limited)
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
 def test_stack_goes_on_where_it_was_stopped(
-    tmp_path: Path, source: Source, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    source: Any,
+    inputs: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    bytes_of: Callable[[Path], dict[str, bytes]],
 ) -> None:
     monkeypatch.setattr(stack_module, "TILE_PIXELS", 200)  # nine tiles
     files, out, reference = [inputs[2]], tmp_path / "out", tmp_path / "reference"
@@ -191,7 +169,13 @@ def full(*_: Any, **__: Any) -> None:
 
 @pytest.mark.parametrize("function", ["zarr.storage._local._put", "numpy.savez", "tifffile.imwrite"])
 def test_full_disk_stops_all_and_what_is_finished_is_valid(
-    tmp_path: Path, source: Source, inputs: list[Path], monkeypatch: pytest.MonkeyPatch, function: str
+    tmp_path: Path,
+    source: Any,
+    inputs: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    function: str,
+    bytes_of: Callable[[Path], dict[str, bytes]],
 ) -> None:
     files, out = [inputs[0], inputs[2]], tmp_path / "out"
     run(files, source, tmp_path / "reference")
@@ -211,7 +195,7 @@ def test_full_disk_stops_all_and_what_is_finished_is_valid(
 
 
 def test_bug_is_raised_when_the_others_are_done(
-    tmp_path: Path, source: Source, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, source: Any, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from seq2seqlite.imaging import batch
 
@@ -230,7 +214,7 @@ def test_bug_is_raised_when_the_others_are_done(
 
 
 def test_left_overs_of_killed_writers_are_removed(
-    tmp_path: Path, source: Source, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, source: Any, inputs: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from seq2seqlite.imaging import stack_maps
 

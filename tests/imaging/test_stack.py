@@ -8,14 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import xarray as xr
 import zarr
 
-from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import (
     JobOptions,
-    Predictor,
     Quality,
     ReadOptions,
     lifetime_map,
@@ -29,28 +26,7 @@ from seq2seqlite.imaging import stack as stack_module
 FLOAT32_SUMS = 1e-5
 
 
-class Source:
-    """The stand-in predictor of these tests, as map_files takes it."""
-
-    def __init__(self, predictor: Predictor) -> None:
-        self.held = predictor
-
-    def predictor(self, _: xr.DataArray, /) -> Predictor:
-        return self.held
-
-    def irf(self) -> Irf | None:
-        return None
-
-    def described(self) -> dict[str, Any]:
-        return {"model": self.held.name}
-
-
-@pytest.fixture
-def source(predictor: Predictor) -> Source:
-    return Source(predictor)
-
-
-def run(file: Path, source: Source, options: JobOptions, out: Path) -> Any:
+def run(file: Path, source: Any, options: JobOptions, out: Path) -> Any:
     (done,) = map_files([file], [out], source, options, manifest=out / "manifest.json")
     return done
 
@@ -59,7 +35,7 @@ def run(file: Path, source: Source, options: JobOptions, out: Path) -> Any:
 @pytest.mark.parametrize("quality", [False, True])
 def test_maps_are_those_of_all_frames_in_one_image(
     tmp_path: Path,
-    source: Source,
+    source: Any,
     write_stack: Callable[..., np.ndarray],
     monkeypatch: pytest.MonkeyPatch,
     *,
@@ -100,7 +76,7 @@ def test_maps_are_those_of_all_frames_in_one_image(
 
 
 def test_a_stack_is_never_read_whole(
-    tmp_path: Path, source: Source, write_stack: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, source: Any, write_stack: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stack_module, "TILE_PIXELS", 200)
     write_stack(tmp_path / "a.zarr")
@@ -129,7 +105,7 @@ def test_a_stack_is_never_read_whole(
 )
 def test_axes_of_the_image(
     tmp_path: Path,
-    source: Source,
+    source: Any,
     write_stack: Callable[..., np.ndarray],
     *,
     shape: tuple[int, ...],
@@ -188,7 +164,7 @@ def empty(path: Path, shape: tuple[int, ...], **settings: Any) -> None:
     ],
 )
 def test_refusals(
-    tmp_path: Path, source: Source, *, shape: tuple[int, ...], settings: dict[str, Any], text: str
+    tmp_path: Path, source: Any, *, shape: tuple[int, ...], settings: dict[str, Any], text: str
 ) -> None:
     empty(tmp_path / "bad.zarr", shape, **settings)
     done = run(tmp_path / "bad.zarr", source, JobOptions(), tmp_path / "out")
@@ -223,7 +199,7 @@ def test_refusals(
 )
 def test_refusals_by_content(
     tmp_path: Path,
-    source: Source,
+    source: Any,
     write_stack: Callable[..., np.ndarray],
     *,
     change: Callable[[np.ndarray], np.ndarray],
@@ -244,7 +220,7 @@ def test_refusals_by_content(
     assert "\n" not in done.reason
 
 
-def test_unknown_format_and_settings_stop_before_the_first_file(tmp_path: Path, source: Source) -> None:
+def test_unknown_format_and_settings_stop_before_the_first_file(tmp_path: Path, source: Any) -> None:
     empty(tmp_path / "a.zarr", (2, 4, 4, 125))
     with pytest.raises(InputError, match=r"format 'png' is unknown; choose one of tiff, ome-tiff, ome-zarr"):
         run(tmp_path / "a.zarr", source, JobOptions(file_format="png"), tmp_path / "out")

@@ -26,10 +26,6 @@ def two() -> Iterator[DaskWorkers]:
         yield workers
 
 
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
 def run(files: list[Path], out: Path, source: ModelNamed, **more: Any) -> dict[str, Any]:
     folders = [out / file.name for file in files]
     options = JobOptions(min_photons=50)
@@ -56,7 +52,10 @@ class Killer:
 
 
 def test_two_workers_one_of_them_killed_give_the_bytes_of_this_process(
-    tmp_path: Path, two: DaskWorkers, write_stack: Callable[..., np.ndarray]
+    tmp_path: Path,
+    two: DaskWorkers,
+    write_stack: Callable[..., np.ndarray],
+    bytes_of: Callable[[Path], dict[str, bytes]],
 ) -> None:
     write_stack(tmp_path / "a.zarr", (6, 20, 16))
     source, killer = model_named(MODEL), Killer(two)
@@ -72,7 +71,11 @@ def test_two_workers_one_of_them_killed_give_the_bytes_of_this_process(
 
 
 def test_images_side_by_side(
-    tmp_path: Path, two: DaskWorkers, write_stack: Callable[..., np.ndarray], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    two: DaskWorkers,
+    write_stack: Callable[..., np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+    bytes_of: Callable[[Path], dict[str, bytes]],
 ) -> None:
     counts = write_stack(tmp_path / "s.zarr")
     for name, frame in zip("abc", counts, strict=True):

@@ -1,9 +1,11 @@
 """Workers of Dask give the same bytes as this process, whoever is killed, and say in one line why not."""
 
+import logging
 import math
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 
 from seq2seqlite.cli.model_named import ModelNamed, model_named
-from seq2seqlite.errors import InputError
+from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.imaging import JobOptions, map_files, workers_for
 from seq2seqlite.imaging.workers import DaskWorkers
 
@@ -153,6 +155,29 @@ def test_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
         workers_for(1, cluster.scheduler_address),
     ):
         pass
+
+
+def test_scheduler_that_is_lost(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    from distributed import LocalCluster
+
+    monkeypatch.setattr("seq2seqlite.imaging.workers.PATIENCE_S", 1)
+    cluster = LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    )
+    with (
+        pytest.raises(
+            HaltError, match=r"the scheduler was lost; start it again and repeat the command: what is"
+        ),
+        workers_for(1, cluster.scheduler_address) as workers,
+    ):
+        for job, _ in workers.run(time.sleep, [0.0, 0.1, 2.0, 2.1]):
+            if job == 0.1:
+                cluster.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_workers_of_another_version(two: DaskWorkers, monkeypatch: pytest.MonkeyPatch) -> None:

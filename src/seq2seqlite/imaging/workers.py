@@ -263,10 +263,16 @@ def _outcome(future: Any) -> Outcome[Any]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what Dask logs about workers that come and go from the user's eyes."""
-    logger = logging.getLogger("distributed")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    import distributed  # which gives its loggers levels of their own
+
+    names = [
+        name for name in logging.root.manager.loggerDict if name.partition(".")[0] == distributed.__name__
+    ]
+    before = {logger: logger.level for logger in map(logging.getLogger, names)}
+    for logger in before:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in before.items():
+            logger.setLevel(level)

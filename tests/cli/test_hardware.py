@@ -1,12 +1,15 @@
 """`seq2seqlite lower` and `seq2seqlite hardware`, from the command line."""
 
 import json
+from importlib import import_module
 
 import numpy as np
 import pytest
 import tifffile
 
 from seq2seqlite.cli.app import main
+from seq2seqlite.hardware.physical import Placed
+from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, Segment, Use
 from seq2seqlite.integer import read_program, write_program
 
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
@@ -48,6 +51,22 @@ def test_lower_writes_the_program(tmp_path, capsys):
             ["hardware", "explore", "--frame", "big", "--fps", "30", "--target", "xc7k410t"],
             "frame='big' must be two whole numbers, such as 500x500",
         ),
+        (
+            ["hardware", "simulate", "--model", TINY, "--gaps", "1"],
+            "gaps=1.0 must be a probability from 0 to below 1",
+        ),
+        (
+            ["hardware", "simulate", "--model", TINY, "--seed", "-1"],
+            "Invalid value for '--seed': Input should be greater than or equal to 0",
+        ),
+        (
+            ["hardware", "hls", "--model", TINY, "--out", "new", "--seed", str(2**40)],
+            "Invalid value for '--seed': Input should be less than or equal to 4294967295",
+        ),
+        (
+            ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
+            "time_limit_s=nan must be > 0, in seconds (e.g. 7200)",
+        ),
         (["hardware", "report", "nowhere", "--out", "new"], "nowhere is no hardware project"),
         (["hardware", "fly"], "No such command 'fly'"),
     ],
@@ -88,6 +107,45 @@ def test_from_a_program_to_a_report(program_file, tmp_path):
     assert report["designs"][0]["measured"] == {}
 
 
+def placed(folder):
+    bits = folder / "place-and-route" / "top.bit"
+    result = PlaceAndRouteResult(
+        clock_mhz=101.5,
+        routed=True,
+        use={"TRELLIS_FF": Use(7, 24288), "DCCA": Use(0, 56)},
+        critical_path=(Segment("clk-to-q", 0.5, "a.Q", ""),),
+        seconds=1.0,
+        peak_memory_bytes=1,
+        textcfg=bits.with_suffix(".config"),
+        report=bits.with_suffix(".json"),
+        log=bits.with_suffix(".log"),
+    )
+    return Placed(6, result, bits)
+
+
+def test_place_and_route_names_files_that_stay(program_file, tmp_path, monkeypatch, capsys):
+    command = import_module("seq2seqlite.cli.hardware.place_and_route")
+    monkeypatch.setattr(command, "place_and_route_project", lambda project, **_: placed(project.folder))
+    project, found = tmp_path / "project", tmp_path / "found.json"
+    design = ["--model", str(program_file), "--target", "ecp5-25f"]
+    assert main(["hardware", "build", *design, "--out", str(project)]) == 0
+    capsys.readouterr()
+    assert main(["hardware", "place-and-route", str(project), "--json", str(found)]) == 0
+    result = json.loads(found.read_text())
+    bits = project / "place-and-route" / "top.bit"
+    assert (result["bitstream"], result["log"]) == (str(bits), str(bits.with_suffix(".log")))
+    assert capsys.readouterr().out.splitlines() == [
+        "routed, 101.5 MHz at speed grade 6",
+        "TRELLIS_FF: 7 of 24,288",
+        str(bits),
+    ]
+    assert main(["hardware", "place-and-route", *design, "--json", str(found)]) == 0
+    result = json.loads(found.read_text())
+    assert (result["project"], result["bitstream"], result["log"]) == (None, None, None)
+    assert result["clock_mhz"] == 101.5
+    assert ".bit" not in capsys.readouterr().out
+
+
 def test_real_counts_of_a_file(program_file, tmp_path):
     decay = np.exp(-np.maximum(np.arange(24) - 4, 0) / 6) * (np.arange(24) >= 4)
     counts = np.random.default_rng(0).poisson(30 * decay, (6, 6, 24))
@@ -115,6 +173,13 @@ def test_a_program_makes_maps_as_its_network_does(tiny, tmp_path):
     np.testing.assert_allclose(maps["program"], maps["network"], atol=2 * tiny.reduction.tau_step_ns)
 
 
+def test_explore_takes_programs(program_file, tmp_path):
+    found = tmp_path / "found.json"
+    words = ["hardware", "explore", "--frame", "64x64", "--fps", "300", "--target", "ecp5-45f", "--no-check"]
+    assert main([*words, "--model", str(program_file), "--json", str(found)]) == 0
+    assert {(row["model"], row["rmse_total"]) for row in json.loads(found.read_text())} == {("odd-0", None)}
+
+
 def test_explore_answers(tmp_path, capsys):
     found = tmp_path / "found.json"
     words = ["hardware", "explore", "--frame", "64x64", "--fps", "300", "--target", "ecp5-45f"]
@@ -125,6 +190,8 @@ def test_explore_answers(tmp_path, capsys):
     assert len(best) == 1
     assert best[0]["frames_per_second"] >= 300
     assert best[0]["rmse_total"] == pytest.approx(0.0405, abs=1e-4)
+    assert [row for row in rows if "provenance" in row] == best
+    assert best[0]["provenance"]["versions"]["da4ml"]
     assert (tmp_path / "front.png").is_file()
     capsys.readouterr()
     assert main([*words[:5], "90000", *words[6:], "--model", TINY, "--no-check"]) == 2

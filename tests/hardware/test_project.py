@@ -11,6 +11,7 @@ from seq2seqlite.hardware.estimate import check_fit, estimate
 from seq2seqlite.hardware.physical import place_and_route_project
 from seq2seqlite.hardware.project import read_project, write_project
 from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.reports.hardware_report import write_hardware_report
 
 
 @pytest.fixture
@@ -56,6 +57,83 @@ def test_a_project_that_was_altered(project, name):
     path.write_bytes(path.read_bytes()[:-40] + b" " * 40)
     with pytest.raises(InputError, match=r"was altered|is damaged|was cut short"):
         read_project(project.folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("format_version", 9, "is of another version"),
+        ("options", {"engines": 2.5}, r"is damaged \(engines=2.5 must be between 1 and 64\)"),
+        ("options", {"engines": "2"}, r"is damaged \(engines=2 must be between 1 and 64\)"),
+        ("options", {"lanes": None}, r"is damaged \(lanes=None must be one of 1, 2, 4, 8, 16"),
+        ("options", {"wings": 2}, r"is damaged \(TypeError\(.*'wings'"),
+        ("target", "z", r"is damaged \(target 'z' is unknown"),
+        ("target", ["z"], r"is damaged \(TypeError"),
+        ("slots", 0, r"is damaged \(slots=0 must be a whole number above 0\)"),
+        ("slots", 2.5, r"is damaged \(slots=2.5 must be a whole number above 0\)"),
+        ("head_latency", float("inf"), r"is damaged \(head_latency=inf must be a whole number above 0\)"),
+        ("latency_clocks", None, r"is damaged \(latency_clocks=None must be a whole number above 0\)"),
+        ("clocks_per_pixel", 0, r"is damaged \(clocks_per_pixel=0 must be a number above 0\)"),
+        ("clock_mhz_stated", "fast", r"is damaged \(clock_mhz_stated='fast' must be a number above 0\)"),
+        ("sha256", [], r"is damaged \(sha256=\[\] must name encoder_step.v, .*, top.v alone\)"),
+        ("sha256", {}, r"is damaged \(sha256=\{\} must name encoder_step.v, .*, top.v alone\)"),
+        ("program_sha256", None, r"is damaged \(program_sha256=None must be text\)"),
+    ],
+)
+def test_facts_that_cannot_be(project, name, value, message):
+    paper = project.folder / "design.json"
+    paper.write_text(json.dumps(json.loads(paper.read_text()) | {name: value}))
+    with pytest.raises(InputError, match=rf"design.json {message}.*; build the project again$"):
+        read_project(project.folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "RecursionError"),
+        ("[]", "it holds no object of JSON"),
+        ('{"format": "seq2seqlite hardware project", "format_version": 1}', r"KeyError\('options'\)"),
+    ],
+)
+def test_a_paper_that_is_none(project, text, message):
+    (project.folder / "design.json").write_text(text)
+    with pytest.raises(InputError, match=rf"design.json is damaged \({message}.*; build the project again$"):
+        read_project(project.folder)
+
+
+def test_verilog_that_is_no_text(project):
+    (project.folder / "top.v").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"top.v is missing or was altered; build the project again$"):
+        read_project(project.folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "result", "message"),
+    [
+        ("simulation", {}, "pixels=None"),
+        ("simulation", {"pixels": 1, "mismatches": 0, "clocks_per_pixel": 0}, "clocks_per_pixel=0"),
+        ("simulation", {"pixels": 1, "mismatches": -1, "clocks_per_pixel": 24}, "mismatches=-1"),
+        ("synthesis", {"lut": "x"}, "lut='x'"),
+        ("synthesis", {"lut": 1, "ff": 1, "dsp": 0, "bram36": 0, "device_share": 1}, "device_share.lut=None"),
+        ("place-and-route-7", {"clock_mhz": None}, "clock_mhz=None"),
+    ],
+)
+def test_results_that_cannot_be_are_not_reported(project, tmp_path, name, result, message):
+    project.record(name, result)
+    line = rf"{name}.json is damaged \({message}\); run the command that writes it again$"
+    with pytest.raises(InputError, match=line):
+        write_hardware_report([project], tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("[]", "it holds no object of JSON"), ("{}", "it does not say of which design it is")],
+)
+def test_records_that_are_none(project, text, message):
+    (project.folder / "synthesis.json").write_text(text)
+    with pytest.raises(InputError, match=rf"synthesis.json is damaged \({message}\); run the command that"):
+        project.recorded("synthesis")
 
 
 def test_a_program_of_another_project(project, tiny):
@@ -107,6 +185,28 @@ def test_more_engines_than_fit(tiny):
 def test_a_target_that_is_not():
     with pytest.raises(InputError, match="target 'xc9' is unknown; choose one of xc7k410t"):
         find_target("xc9")
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"speed": 5}, "speed=5 is no speed grade of an ECP5; choose 6, 7 or 8"),
+        ({"freq_mhz": 0.0}, r"freq_mhz=0.0 must be finite and > 0 \(e.g. 120\)"),
+        ({"freq_mhz": float("nan")}, "freq_mhz=nan must be finite and > 0"),
+        ({"seed": -1}, r"seed=-1 must be 0 to 2\*\*31 - 1"),
+    ],
+)
+def test_what_nextpnr_cannot_do_is_known_before_synthesis(odd_program, tmp_path, choice, message):
+    design = make_design(odd_program(0), find_target("ecp5-25f"), DesignOptions())
+    with pytest.raises(InputError, match=f"^{message}"):
+        place_and_route_project(write_project(design, tmp_path), **choice)
+    assert not (tmp_path / "synthesis").exists()
+
+
+def test_the_fewest_lanes_that_feed_all_engines():
+    lanes = {engines: DesignOptions(engines).input_lanes for engines in (1, 2, 3, 4, 5, 16, 17, 64)}
+    assert lanes == {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 16: 16, 17: 16, 64: 16}
+    assert DesignOptions(engines=5, lanes=2).input_lanes == 2
 
 
 def test_no_place_and_route_for_xilinx(project):

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from seq2seqlite.datasets import reference_set
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer import Reduction, accumulators, decode, encode, fits_float32, lower, normalise, run
+from seq2seqlite.integer import (
+    Reduction,
+    accumulators,
+    decode,
+    encode,
+    fits_float32,
+    interpreter,
+    lower,
+    normalise,
+    run,
+)
 from seq2seqlite.integer.interpreter import shifted
 from seq2seqlite.models import ActivationFormats, load_model, predict_sfd
 
@@ -130,6 +140,22 @@ def test_the_reduction_has_an_answer_for_every_sfd(tiny):
     assert reduced.tau_short[2] == reduction.tau_codes[4]  # half a gate: the shortest lifetime
     assert reduced.tau_short[3] == reduction.tau_codes[8 * 134]
     assert reduced.fraction.tolist() == [0, 0, 2**15, 2**14]
+
+
+def test_batches_do_not_show(odd_program, monkeypatch):
+    program = odd_program(0)
+    counts = np.random.default_rng(0).poisson(np.geomspace(9, 0.1, program.n_gates), (20, program.n_gates))
+    counts[[3, 6, 7, 19]] = 5  # nothing above the baseline, in several batches and at their ends
+    counts[12] = 0
+    whole = run(program, counts, min_photons=20)
+    assert whole.dark[[3, 6, 7, 12, 19]].all()
+    assert not whole.dark.all()
+    monkeypatch.setattr(interpreter, "BATCH", 7)
+    parts = run(program, counts, min_photons=20)
+    for name in ("sfd", "photons", "dark"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+    for name, codes in vars(whole.lifetimes).items():
+        np.testing.assert_array_equal(getattr(parts.lifetimes, name), codes)
 
 
 def test_dark_pixels_have_no_lifetimes(tiny):

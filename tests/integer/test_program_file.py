@@ -65,6 +65,14 @@ def _no_axis(header, arrays):
     del header["n_gates"]
 
 
+def _no_axes(header, arrays):
+    arrays["encoder/recurrent"] = np.int32(3)
+
+
+def _one_axis(header, arrays):
+    arrays["head/kernel"] = arrays["head/kernel"].reshape(-1)
+
+
 def _too_wide(header, arrays):
     arrays["head/bias"][0, 0] = 4000
 
@@ -77,6 +85,8 @@ def _too_wide(header, arrays):
         (_other_version, "version 1 of specification 9 is not the one read here"),
         (_float_array, "array head/bias must be int32, not float32"),
         (_no_axis, "its header is not valid"),
+        (_no_axes, r"array encoder/recurrent has shape \(\); lower the model again"),
+        (_one_axis, r"array head/kernel has shape \(24,\); lower the model again"),
         (_too_wide, "array head/bias has codes from"),
     ],
 )
@@ -85,6 +95,17 @@ def test_a_file_that_was_altered(tiny, tmp_path, change, message):
     write_program(path, tiny)
     _altered(path, change)
     with pytest.raises(InputError, match=message):
+        read_program(path)
+
+
+def test_a_header_that_is_none(tiny, tmp_path):
+    path = tmp_path / "a.program"
+    write_program(path, tiny)
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    with path.open("wb") as file:
+        np.savez(file, **(arrays | {"header": np.array("[1]")}))
+    with pytest.raises(InputError, match="its header is a list, not an object; lower the model again"):
         read_program(path)
 
 

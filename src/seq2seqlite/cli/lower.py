@@ -16,7 +16,7 @@ __all__ = ["lower"]
 
 
 def lower(
-    model: Annotated[str, typer.Option(help="Shipped model or .npz file, quantised throughout.")],
+    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file, quantised throughout.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Program to write, e.g. student.program.")],
     json_file: JsonOption = None,
 ) -> None:

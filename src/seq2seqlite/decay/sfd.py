@@ -15,6 +15,7 @@ __all__ = [
     "Lifetimes",
     "intensity_fraction_from_amplitude",
     "amplitude_fraction_from_intensity",
+    "lifetimes_from_areas",
     "lifetimes_from_sfd",
     "sfd_from_lifetimes",
     "tau_from_area_ratio",
@@ -153,13 +154,34 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
         raise InputError(
             f"sfd of shape {decay.shape} must end in (3, {axis.n_gates}): total, short, long by gate"
         )
-    first = np.clip(decay[..., 0].astype(np.float64), 0, None)
-    area = decay.sum(axis=-1, dtype=np.float64) - 0.5 * (decay[..., 0] + decay[..., -1])
-    amplitude = first[..., 1] + first[..., 2]
+    components = decay[..., 1:, :]
+    area = components.sum(axis=-1, dtype=np.float64) - 0.5 * (components[..., 0] + components[..., -1])
+    return lifetimes_from_areas(components[..., 0], area, axis=axis)
+
+
+def lifetimes_from_areas(first: ArrayLike, area: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
+    """Return the lifetimes of decays of which only this is known; see :func:`lifetimes_from_sfd`.
+
+    Parameters
+    ----------
+    first : array_like, shape (..., 2)
+        First samples of the short and the long component.
+    area : array_like, shape (..., 2)
+        Their areas by the trapezoid rule, in gates.
+    axis : TimeAxis
+        Gates.
+
+    Returns
+    -------
+    Lifetimes
+        Arrays of shape (...).
+    """
+    first = np.clip(np.asarray(first, np.float64), 0, None)
+    amplitude = first.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        fraction = first[..., 1] / amplitude
-        tau = tau_from_area_ratio(area[..., 1:] / first[..., 1:], axis=axis)
-    present = first[..., 1:] > MIN_COMPONENT_SHARE * amplitude[..., None]
+        fraction = first[..., 0] / amplitude
+        tau = tau_from_area_ratio(np.asarray(area, np.float64) / first, axis=axis)
+    present = first > MIN_COMPONENT_SHARE * amplitude[..., None]
     tau_short, tau_long = np.moveaxis(np.where(present, tau, np.nan), -1, 0)
     mean = np.where(present[..., 0], fraction * tau_short, 0) + np.where(
         present[..., 1], (1 - fraction) * tau_long, 0

@@ -11,14 +11,16 @@ from seq2seqlite.hardware.records import RECORD_BITS
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
 from seq2seqlite.integer import Program
 
-__all__ = ["Design", "DesignOptions", "make_design"]
+__all__ = ["MAX_ENGINES", "VERILOG_FILES", "Design", "DesignOptions", "make_design"]
 
 MAX_ENGINES = 64
+VERILOG_FILES = ("encoder_step.v", "decoder_step.v", "head.v", "engine.v", "top.v")
+"""Names of :attr:`Design.verilog`."""
 
 
 @dataclass(frozen=True)
 class DesignOptions:
-    """Choices for a design.
+    """Choices for a design; InputError of one that does not exist.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class DesignOptions:
     levels_per_stage: float = 0.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.engines <= MAX_ENGINES:
+        if self.engines not in range(1, MAX_ENGINES + 1):
             raise InputError(f"engines={self.engines} must be between 1 and {MAX_ENGINES}")
         if self.lanes not in (0, *LANES):
             raise InputError(
@@ -57,9 +59,7 @@ class DesignOptions:
     @property
     def input_lanes(self) -> int:
         """Counts a beat: as many as the engines take in a clock, where nothing else is asked for."""
-        return self.lanes or min(
-            lanes for lanes in (*LANES, MAX_ENGINES) if lanes >= min(self.engines, LANES[-1])
-        )
+        return self.lanes or next((lanes for lanes in LANES if lanes >= self.engines), LANES[-1])
 
 
 @dataclass(frozen=True)
@@ -138,10 +138,17 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     options : DesignOptions
         Choices.
 
+    Returns
+    -------
+    Design
+        The same for the same program, target and options, byte for byte.
+
     Raises
     ------
     InputError
         If the program has no such design.
+    ToolError
+        If Yosys is missing, once its Verilog is asked for.
     """
     usual = target.style
     style = replace(

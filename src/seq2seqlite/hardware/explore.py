@@ -114,6 +114,17 @@ def explore(
         Error of each student by name, None where it is not known.
     progress : callable, optional
         Called with kernels built and to build.
+
+    Returns
+    -------
+    list of Candidate
+        Those within the share of the device, student by student; of each schedule, the last may fulfil the
+        demand.
+
+    Raises
+    ------
+    InputError
+        If a student has no design.
     """
     found: list[Candidate] = []
     tasks = [(program, stretch) for program in programs for stretch in STRETCHES]

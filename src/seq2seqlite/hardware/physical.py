@@ -10,11 +10,15 @@ from seq2seqlite.hardware.gateware.top import ENGINE, TOP
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.targets import Target
 from seq2seqlite.hardware.tools.cells import Resources
-from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, bitstream, place_and_route
+from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, bitstream, check_request, place_and_route
 from seq2seqlite.hardware.tools.process import Heartbeat
-from seq2seqlite.hardware.tools.yosys import SynthesisResult, synthesize
+from seq2seqlite.hardware.tools.yosys import Synthesis, SynthesisResult, synthesize
 
 __all__ = ["Placed", "Synthesised", "device_share", "place_and_route_project", "synthesize_project"]
+
+# Nothing uses what a memory gives that is read where it is written (test_designs.py shows it), so that no
+# logic for that case has to stand behind the slow output of a block memory.
+SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "ecp5": ("-no-rw-check",)}
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def synthesize_project(
         top=TOP,
         family=project.target.family,
         out_dir=project.folder / "synthesis",
+        synthesis=Synthesis(options=SYNTHESIS_OPTIONS[project.target.family]),
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )
@@ -137,13 +142,17 @@ def place_and_route_project(
     Raises
     ------
     InputError
-        If there is no place and route for the target.
+        If there is no place and route for the target, the design is too large for it, or frequency, speed
+        grade or seed do not exist.
     """
     if project.target.family != "ecp5":
         raise InputError(
             f"target {project.target.name} has no place and route here; take an ECP5, "
             "or run vivado.tcl of the project with Vivado"
         )
+    device = project.target.name
+    wanted_mhz = project.target.clock_mhz if freq_mhz is None else freq_mhz
+    check_request(device=device, speed=speed, freq_mhz=wanted_mhz, seed=seed)
     synthesised = synthesize_project(project, time_limit_s=time_limit_s, heartbeat=heartbeat)
     share = device_share(synthesised.result.resources, project.target)
     for name, value in share.items():
@@ -154,9 +163,9 @@ def place_and_route_project(
             )
     result = place_and_route(
         synthesised.result.netlist_json,
-        device=project.target.name,
+        device=device,
         speed=speed,
-        freq_mhz=freq_mhz or project.target.clock_mhz,
+        freq_mhz=wanted_mhz,
         out_dir=project.folder / "place-and-route",
         seed=seed,
         time_limit_s=time_limit_s,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done, replace_when_done
-from seq2seqlite.hardware.design import Design, DesignOptions
+from seq2seqlite.hardware.design import VERILOG_FILES, Design, DesignOptions
+from seq2seqlite.hardware.folders import check_folder, read_facts, templates
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.targets import Target, find_target
@@ -17,11 +19,21 @@ from seq2seqlite.integer import Program, read_program, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.provenance import provenance
 
-__all__ = ["Project", "read_project", "write_project"]
+__all__ = ["FRAME_PIXELS", "Project", "read_project", "write_project"]
 
 FORMAT = "seq2seqlite hardware project"
 FORMAT_VERSION = 1
+PAPER = "design.json"
 PROGRAM_FILE = "integer.program"
+REMEDY = "build the project again"
+NUMBERS: Mapping[str, Any] = {
+    "slots": int,
+    "head_latency": int,
+    "latency_clocks": int,
+    "clocks_per_pixel": int | float,
+    "clock_mhz_stated": int | float,
+}
+"""Facts that are numbers above 0."""
 FRAME_PIXELS = 250_000
 """The frame of 500 x 500 pixels that frames a second are stated for."""
 
@@ -74,11 +86,11 @@ class Project:
         path = self.folder / f"{name}.json"
         if not path.is_file():
             return None
-        try:
-            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return found if found["design_sha256"] == self.sha256 else None
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path} is damaged ({error!r}); run the command that writes it again") from None
+        remedy = "run the command that writes it again"
+        found = read_facts(path, remedy=remedy)
+        if "design_sha256" not in found:
+            raise InputError(f"{path} is damaged (it does not say of which design it is); {remedy}")
+        return found if found["design_sha256"] == self.sha256 else None
 
     @property
     def verilog(self) -> list[Path]:
@@ -101,12 +113,7 @@ def write_project(design: Design, folder: Path, /) -> Project:
     InputError
         If the folder holds something else, or cannot be written.
     """
-    if (
-        folder.exists()
-        and not (folder / "design.json").is_file()
-        and (not folder.is_dir() or any(folder.iterdir()))
-    ):
-        raise InputError(f"{folder} is not empty and no hardware project; name a new folder")
+    check_folder(folder, paper=PAPER, kind="hardware project")
     with replace_folder_when_done(folder) as temporary:
         for name, text in (design.verilog | _papers(design)).items():
             (temporary / name).write_text(text, encoding="utf-8")
@@ -122,39 +129,47 @@ def read_project(folder: Path, /) -> Project:
     InputError
         If there is none, or a file of it was altered.
     """
-    paper = folder / "design.json"
+    paper = folder / PAPER
     if not paper.is_file():
         raise InputError(f"{folder} is no hardware project; make one with seq2seqlite hardware build")
+    facts = read_facts(paper, remedy=REMEDY)
+    if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
+        raise InputError(f"{paper} is of another version; {REMEDY}")
     try:
-        facts = json.loads(paper.read_text(encoding="utf-8"))
-        if (facts["format"], facts["format_version"]) != (FORMAT, FORMAT_VERSION):
-            raise InputError(f"{paper} is of another version; build the project again")
         options, target = DesignOptions(**facts["options"]), find_target(facts["target"])
-        sums, slots, head = facts["sha256"], int(facts["slots"]), int(facts["head_latency"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{paper} is damaged ({error!r}); build the project again") from None
+        _check_facts(facts)
+    except InputError as error:
+        raise InputError(f"{paper} is damaged ({error}); {REMEDY}") from None
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{paper} is damaged ({error!r}); {REMEDY}") from None
     program = read_program(folder / PROGRAM_FILE)
     if program.sha256 != facts["program_sha256"]:
         raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; build it again")
-    for name, digest in sums.items():
+    for name, digest in facts["sha256"].items():
         file = folder / name
-        if not file.is_file() or _digest(file.read_text(encoding="utf-8")) != digest:
-            raise InputError(f"{file} is missing or was altered; build the project again")
-    shape = Shape(program, slots, head, options.input_lanes, options.output)
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
+            raise InputError(f"{file} is missing or was altered; {REMEDY}")
+    shape = Shape(program, facts["slots"], facts["head_latency"], options.input_lanes, options.output)
     return Project(folder, program, target, options, shape, facts)
+
+
+def _check_facts(facts: Mapping[str, Any]) -> None:
+    """Raise InputError unless the facts have what is read of them, KeyError where one is not there."""
+    for name, kind in NUMBERS.items():
+        value = facts[name]
+        if not isinstance(value, kind) or not 0 < value < math.inf:
+            what = "whole number" if kind is int else "number"
+            raise InputError(f"{name}={value!r} must be a {what} above 0")
+    if not isinstance(facts["sha256"], dict) or set(facts["sha256"]) != set(VERILOG_FILES):
+        raise InputError(f"sha256={facts['sha256']!r} must name {', '.join(VERILOG_FILES)} alone")
+    if not isinstance(facts["program_sha256"], str):
+        raise InputError(f"program_sha256={facts['program_sha256']!r} must be text")
 
 
 def _papers(design: Design) -> dict[str, str]:
     """Return everything that is written beside the Verilog."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from seq2seqlite.hardware.gateware.top import TOP
 
-    environment = Environment(  # noqa: S701  (no HTML)
-        loader=PackageLoader("seq2seqlite.hardware"), undefined=StrictUndefined, keep_trailing_newline=True
-    )
     target, options = design.target, design.options
     values = {
         "name": design.program.name,
@@ -174,13 +189,14 @@ def _papers(design: Design) -> dict[str, str]:
         "program_file": PROGRAM_FILE,
         "verilog": list(design.verilog),
     }
-    templates = {"README.md": "readme.md.j2"}
+    files = {"README.md": "readme.md.j2"}
     if target.family == "xc7":
-        templates |= {"vivado.tcl": "vivado.tcl.j2", "constraints.xdc": "constraints.xdc.j2"}
+        files |= {"vivado.tcl": "vivado.tcl.j2", "constraints.xdc": "constraints.xdc.j2"}
     else:
-        templates |= {"constraints.lpf": "constraints.lpf.j2"}
-    papers = {name: environment.get_template(file).render(values) for name, file in templates.items()}
-    return papers | {"component.xml": component_xml(design), "design.json": json_text(_facts(design))}
+        files |= {"constraints.lpf": "constraints.lpf.j2"}
+    environment = templates("seq2seqlite.hardware")
+    papers = {name: environment.get_template(file).render(values) for name, file in files.items()}
+    return papers | {"component.xml": component_xml(design), PAPER: json_text(_facts(design))}
 
 
 def _facts(design: Design) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from seq2seqlite.hardware.tools.process import Heartbeat
 from seq2seqlite.hardware.tools.stream_simulation import Access, StreamRun, StreamSimulator, compile_stream
 from seq2seqlite.integer import Result, lifetimes_from_codes, run, whole_counts
 
-__all__ = ["HardwarePredictor", "Simulation", "Simulator", "compile_project"]
+__all__ = ["MIN_BATCHES", "HardwarePredictor", "Simulation", "Simulator", "compile_project"]
 
 FLUSH_CLOCKS = 4096
 MIN_BATCHES = 4
@@ -45,7 +45,7 @@ class Simulation:
         Clocks between results in the steady state: over whole batches, without gaps and stalls; None where
         there were some, or fewer than four batches.
     first_result_clocks : int
-        Clocks from the first beat that was taken to the first that was delivered.
+        Clocks from the first beat that was taken to the first that was delivered; -1 where none was.
     clocks : int
         Clocks in all.
     seconds : float
@@ -91,7 +91,23 @@ class Simulator:
         min_photons: int = 0,
         heartbeat: Heartbeat | None = None,
     ) -> tuple[NDArray[np.uint32], StreamRun]:
-        """Return the words of the results of counts, and the run that gave them."""
+        """Return the words of the results of counts, and the run that gave them.
+
+        Parameters are those of :meth:`check`.
+
+        Returns
+        -------
+        words : ndarray of uint32, shape (n words_per_pixel, m)
+            As :func:`~seq2seqlite.hardware.records.words_from_beats` gives them.
+        run : StreamRun
+            Beats and clocks.
+
+        Raises
+        ------
+        InputError
+            If the counts do not fit 16 bits, a probability is not in 0..1 (1 excluded), or the simulation
+            fails.
+        """
         project = self.project
         n = len(np.asarray(counts))
         beats_out = n * self._words_per_pixel * max(1, self._word_bits // project.options.result_width)
@@ -134,6 +150,16 @@ class Simulator:
             Darker pixels are dark.
         heartbeat : callable, optional
             Called every second.
+
+        Returns
+        -------
+        Simulation
+
+        Raises
+        ------
+        InputError
+            If the counts do not fit the program, a probability is not in 0..1 (1 excluded), or the simulation
+            fails.
         """
         project = self.project
         result = run(project.program, counts, min_photons=min_photons)
@@ -192,6 +218,10 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
     heartbeat : callable, optional
         Called every second.
 
+    Returns
+    -------
+    Simulator
+
     Raises
     ------
     ToolError
@@ -217,6 +247,11 @@ class HardwarePredictor:
     ----------
     simulator : Simulator
         Compiled project that delivers lifetimes.
+
+    Raises
+    ------
+    InputError
+        If it delivers raw SFDs.
     """
 
     kind = "simulated hardware"

@@ -16,7 +16,18 @@ from seq2seqlite.integer.ranges import candidate_sum, fits_float32, gate_sum, he
 from seq2seqlite.integer.reduction import Reduced
 from seq2seqlite.models import Format
 
-__all__ = ["Arithmetic", "Result", "decode", "decoder_states", "encode", "head", "normalise", "run", "step"]
+__all__ = [
+    "Arithmetic",
+    "Result",
+    "checked_counts",
+    "decode",
+    "decoder_states",
+    "encode",
+    "head",
+    "normalise",
+    "run",
+    "step",
+]
 
 Arithmetic = Literal["int64", "float32", "float64"]
 """What holds the integers: ``int64``, or a floating-point type that BLAS is fast for."""
@@ -76,16 +87,16 @@ def run(
     """
     counts = checked_counts(program, tpsf)
     dtype = _dtype(program, arithmetic)
+    photons = counts.sum(axis=1)
     sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
+    dark = photons < min_photons
     for start in range(0, len(counts), BATCH):
         part = slice(start, start + BATCH)
-        inputs = normalise(program, counts[part]).astype(dtype)
-        sfd[part] = decode(program, encode(program, inputs))
-    photons = counts.sum(axis=1)
-    dark = (photons < min_photons) | ~normalise(program, counts).any(axis=1)
+        inputs = normalise(program, counts[part])
+        dark[part] |= ~inputs.any(axis=1)
+        sfd[part] = decode(program, encode(program, inputs.astype(dtype)))
     reduced = program.reduction.reduce(sfd)
-    lit = {name: np.where(dark, 0, value).astype(value.dtype) for name, value in vars(reduced).items()}
-    return Result(sfd, Reduced(**lit), photons, dark)
+    return Result(sfd, reduced.darkened(dark), photons, dark)
 
 
 def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:

@@ -18,10 +18,13 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.integer.reduction import Reduction
 from seq2seqlite.models import ActivationFormats, Format
 
-__all__ = ["COUNT_BITS", "SPEC_VERSION", "Affine", "GruStep", "Program"]
+__all__ = ["COUNT_BITS", "SPEC_VERSION", "TAU_CODES", "Affine", "GruStep", "Program"]
 
 SPEC_VERSION = 1
 """Version of docs/spec/integer.md that a program follows."""
+
+TAU_CODES = "reduction/tau_codes"
+"""Name of the table of lifetimes among a program's arrays."""
 
 COUNT_BITS = 16
 """Width of a gate's count: what detectors and buses deliver."""
@@ -162,7 +165,7 @@ class Program:
     def arrays(self) -> dict[str, Codes]:
         """All arrays by the name that they have in a program file."""
         return {name: affine.codes for name, affine in self.affines.items()} | {
-            "reduction/tau_codes": self.reduction.tau_codes
+            TAU_CODES: self.reduction.tau_codes
         }
 
     @cached_property

@@ -12,7 +12,7 @@ from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.integer.lowering import lower
-from seq2seqlite.integer.program import SPEC_VERSION, Affine, GruStep, Program
+from seq2seqlite.integer.program import SPEC_VERSION, TAU_CODES, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import accumulators
 from seq2seqlite.integer.reduction import Reduction
 from seq2seqlite.models import ActivationFormats, Format, load_model
@@ -87,7 +87,9 @@ def read_program(path: str | Path, /) -> Program:
         ) from None
 
 
-def _checked(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Program:
+def _checked(header: Any, arrays: Mapping[str, Any]) -> Program:
+    if not isinstance(header, dict):
+        raise InputError(f"its header is a {type(header).__name__}, not an object; lower the model again")
     kind = tuple(header.get(key) for key in ("format", "format_version", "spec_version"))
     if kind != (FORMAT, FORMAT_VERSION, SPEC_VERSION):
         raise InputError(
@@ -97,6 +99,8 @@ def _checked(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Program:
     for name, codes in arrays.items():
         if codes.dtype != np.int32:
             raise InputError(f"array {name} must be int32, not {codes.dtype}")
+        if codes.ndim != (1 if name == TAU_CODES else 2):
+            raise InputError(f"array {name} has shape {codes.shape}; lower the model again")
     program = _built(header, arrays)
     if set(arrays) != set(program.arrays):
         raise InputError("its arrays are not those of a program; lower the model again")
@@ -122,7 +126,7 @@ def _built(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Program:
         residual_bits=header["residual_bits"],
     )
     axis = TimeAxis(header["n_gates"], header["gate_width_ns"], header["period_ns"], header["gate_length_ns"])
-    tau_codes = arrays["reduction/tau_codes"].astype(np.int64)
+    tau_codes = arrays[TAU_CODES].astype(np.int64)
     return Program(
         name=header["name"],
         model_sha256=header["model_sha256"],

@@ -44,6 +44,10 @@ class Reduced:
     has_short: NDArray[np.bool_]
     has_long: NDArray[np.bool_]
 
+    def darkened(self, dark: NDArray[np.bool_], /) -> "Reduced":
+        """Return the same with nothing where a pixel is dark."""
+        return Reduced(*(np.where(dark, 0, value).astype(value.dtype) for value in vars(self).values()))
+
 
 @dataclass(frozen=True)
 class Reduction:
@@ -98,9 +102,25 @@ class Reduction:
             Codes.
         """
         components = np.asarray(sfd_codes, np.int64)[:, 1:]
-        first = np.maximum(components[..., 0], 0)
-        # Twice the trapezoid rule's area: whole.
-        area = 2 * components.sum(axis=-1) - components[..., 0] - components[..., -1]
+        twice = 2 * components.sum(axis=-1) - components[..., 0] - components[..., -1]
+        return self.reduce_areas(components[..., 0], twice)
+
+    def reduce_areas(self, first: NDArray[np.int64], area: NDArray[np.int64], /) -> Reduced:
+        """Return the lifetimes of SFDs of which only this is known.
+
+        Parameters
+        ----------
+        first : ndarray of int64, shape (n, 2)
+            Codes of the first samples of short and long.
+        area : ndarray of int64, shape (n, 2)
+            Twice their areas by the trapezoid rule: whole.
+
+        Returns
+        -------
+        Reduced
+            Codes.
+        """
+        first = np.maximum(first, 0)
         both = first.sum(axis=-1)
         present = first * SHARE > both[:, None]
         tau = np.where(present, self._tau(area, first), 0)

@@ -1,9 +1,12 @@
 """The report of hardware projects: ``report.html`` beside ``hardware.json``."""
 
-from collections.abc import Sequence
+import math
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.hardware.project import FRAME_PIXELS, Project
 from seq2seqlite.json_text import json_text
@@ -12,7 +15,13 @@ from seq2seqlite.reports.environment import environment
 
 __all__ = ["hardware_results", "write_hardware_report"]
 
-RESULTS = ("simulation", "synthesis", "place-and-route-6", "place-and-route-7", "place-and-route-8")
+NUMBERS = {
+    "simulation": ("pixels", "mismatches", "clocks_per_pixel"),
+    "synthesis": tuple(
+        f"{of}{name}" for of in ("", "device_share.", "engine.") for name in ("lut", "ff", "dsp", "bram36")
+    ),
+} | {f"place-and-route-{speed}": ("clock_mhz", "speed") for speed in (6, 7, 8)}
+"""What of each recorded result is shown; a dot leads into a group."""
 
 
 def write_hardware_report(projects: Sequence[Project], folder: Path, /) -> dict[str, Any]:
@@ -48,8 +57,15 @@ def hardware_results(project: Project, /) -> dict[str, Any]:
 
     A frame rate is measured where its clocks a pixel were simulated and its clock was routed; otherwise it
     is an estimate.
+
+    Raises
+    ------
+    InputError
+        If a recorded result cannot be read.
     """
-    measured = {name: found for name in RESULTS if (found := project.recorded(name)) is not None}
+    measured = {name: found for name in NUMBERS if (found := project.recorded(name)) is not None}
+    for name, found in measured.items():
+        _check(project.folder / f"{name}.json", found, NUMBERS[name])
     clocks = measured.get("simulation", {}).get("clocks_per_pixel", project.facts["clocks_per_pixel"])
     rates = {
         name: found["clock_mhz"] * 1e6 / (clocks * FRAME_PIXELS)
@@ -73,3 +89,14 @@ def hardware_results(project: Project, /) -> dict[str, Any]:
             "frames_per_second": stated * 1e6 / (clocks * FRAME_PIXELS),
         },
     }
+
+
+def _check(path: Path, found: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Raise InputError unless a recorded result has its numbers; clocks, which are divided by, above 0."""
+    for name in names:
+        value: Any = found
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        least = 0.0 if not name.startswith("clock") else sys.float_info.min
+        if not isinstance(value, int | float) or not least <= value < math.inf:
+            raise InputError(f"{path} is damaged ({name}={value!r}); run the command that writes it again")

@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,13 +8,14 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.kernels import KernelStyle, build_kernels
 from seq2seqlite.hardware.kernels.graph import Graph, evaluate
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
+from seq2seqlite.hardware.kernels.sums import matrix_product
 from seq2seqlite.hardware.kernels.trace import head_graph, step_graph
 from seq2seqlite.hardware.tools.bits import pack_codes, unpack_codes
 from seq2seqlite.hardware.tools.kernel_simulation import run_kernel
 from seq2seqlite.integer import Affine, GruStep, head, load_program, step
 from seq2seqlite.models import ActivationFormats, Format
 
-pytest.importorskip("da4ml")
+cmvm = pytest.importorskip("da4ml.cmvm")
 
 N_RANDOM, N_STEPS = 8000, 4
 
@@ -169,3 +171,18 @@ def test_an_operation_is_there_once():
     a, b = graph.input(-3, 3), graph.input(-3, 3)
     assert graph.add(a, b, (0, 1)) == graph.add(a, b, (0, 1))
     assert len(graph.nodes) == 3
+
+
+def test_an_operation_of_da4ml_that_is_unknown_is_named(monkeypatch):
+    known = cmvm.solve
+
+    def of_a_later_release(*words, **options):
+        pipeline = known(*words, **options)
+        op = SimpleNamespace(opcode=9)
+        return SimpleNamespace(cost=pipeline.cost, solutions=[SimpleNamespace(ops=[op])])
+
+    monkeypatch.setattr(cmvm, "solve", of_a_later_release)
+    graph = Graph()
+    message = r"^da4ml 0\.\S+ solves a constant matrix with opcode=9; only 0 \(addition\), 1 \(sub"
+    with pytest.raises(RuntimeError, match=message):
+        matrix_product(graph, [graph.input(0, 7)], np.array([[3]]))

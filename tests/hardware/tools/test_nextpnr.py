@@ -3,6 +3,7 @@
 import pytest
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.tools import process
 from seq2seqlite.hardware.tools.nextpnr import bitstream, place_and_route
 from seq2seqlite.hardware.tools.process import ToolError
 from seq2seqlite.hardware.tools.yosys import Synthesis, synthesize
@@ -27,7 +28,8 @@ def netlist(tmp_path_factory):
     return synthesize([folder / "counter.v"], top="counter", family="ecp5", out_dir=folder, synthesis=kept)
 
 
-def test_a_counter_is_routed_and_becomes_a_bitstream(netlist, tmp_path):
+def test_a_counter_is_routed_and_becomes_a_bitstream(netlist, tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "HEARTBEAT_S", 0.05)  # it takes less than a second at times
     beats = []
     result = place_and_route(
         netlist.netlist_json,
@@ -46,7 +48,8 @@ def test_a_counter_is_routed_and_becomes_a_bitstream(netlist, tmp_path):
         sum(part.delay_ns for part in result.critical_path), rel=1e-3
     )
     assert 0 < result.logic_share < 1
-    assert {name for name, _, _ in beats} <= {"nextpnr"}  # none where it takes less than a second
+    assert beats
+    assert {name for name, _, _ in beats} == {"nextpnr"}
     bits = bitstream(result.textcfg)
     assert bits.suffix == ".bit"
     assert bits.stat().st_size > 100_000

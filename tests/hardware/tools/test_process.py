@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.tools.kernel_simulation import run_kernel
 from seq2seqlite.hardware.tools.process import ToolError, run_tool, run_tools
 from seq2seqlite.hardware.tools.verilator import Compilation, compile_model, cpp_compiler
@@ -46,6 +47,12 @@ def test_without_a_line_that_says_error_the_last_one_is_the_reason(tmp_path):
     code = "raise SystemError('wire \\\\error_count was removed')"
     with pytest.raises(ToolError, match=r"exit code 1: SystemError: wire .error_count was removed"):
         run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=60)
+
+
+@pytest.mark.parametrize("limit", [0, -1.5, float("nan")])
+def test_a_limit_that_is_none(tmp_path, limit):
+    with pytest.raises(InputError, match=rf"^time_limit_s={limit} must be > 0, in seconds \(e.g. 7200\)$"):
+        run_tool("the tool", python("pass"), log=tmp_path / "log", time_limit_s=limit)
 
 
 def test_a_crash_names_the_signal_and_a_kill_the_memory(tmp_path):

@@ -17,7 +17,7 @@ from seq2seqlite.hardware.explore import explore as sweep
 from seq2seqlite.hardware.physical import synthesize_project
 from seq2seqlite.hardware.project import write_project
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.integer import lower
+from seq2seqlite.integer import load_program
 from seq2seqlite.models import load_model, model_card, model_names
 from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.hardware_plots import write_front
@@ -32,7 +32,10 @@ def explore(
     target: Annotated[str, typer.Option(help="FPGA")],
     model: Annotated[
         list[str] | None,
-        typer.Option(help="Student to consider; may be repeated; all shipped integer students by default"),
+        typer.Option(
+            help="Shipped model, .npz or .program file to consider; may be repeated; "
+            "all shipped integer students by default"
+        ),
     ] = None,
     max_share: Annotated[float, typer.Option(help="Largest share of a resource that may be taken")] = 0.8,
     check: Annotated[bool, typer.Option(help="Synthesise the best design")] = True,
@@ -42,22 +45,24 @@ def explore(
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Find the designs that reach a frame rate on a target: by estimates, the best checked by synthesis."""
+    """Find the designs that reach a frame rate on a target by estimates; the best is synthesised."""
     demand = Demand(find_target(target), _pixels(frame), fps, max_share)
-    networks = [load_model(name) for name in model or _integer_students()]
-    shipped = set(model_names())
-    rmse = {network.name: _rmse(network.name) for network in networks if network.name in shipped}
+    students, shipped = model or _integer_students(), set(model_names())
+    programs = [load_program(name) for name in students]
+    rmse = {name: _rmse(name) for name in students if name in shipped}
     with progress_bar("kernels") as progress:
-        found = sweep([lower(network) for network in networks], demand, rmse=rmse, progress=progress)
+        found = sweep(programs, demand, rmse=rmse, progress=progress)
     best = best_candidate(found, demand)
     rows = [candidate.to_dict() | {"best": candidate is best} for candidate in found]
+    chosen = next(row for row in rows if row["best"])
+    chosen["provenance"] = provenance()
     if check:
-        rows[found.index(best)]["synthesis"] = _checked(best, out)
+        chosen["synthesis"] = _checked(best, out)
     if out is not None:
         print(write_front(rows, demand.frames_per_second, out / "front.png"))
     Console().print(_table(rows))
-    print(_words(best, rows[found.index(best)]))
-    write_json(json_file, [row | {"provenance": provenance()} for row in rows[:1]] + rows[1:])
+    print(_words(best, chosen))
+    write_json(json_file, rows)
 
 
 def _pixels(frame: str) -> int:

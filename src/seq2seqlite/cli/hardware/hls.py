@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.hardware.options import MAX_SEED
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status, tool_status
 from seq2seqlite.hardware.hls import simulate_hls, write_hls
@@ -23,7 +24,7 @@ def hls(
     *,
     target: Annotated[str, typer.Option(help="FPGA of AMD that the script names")] = "xc7k410t",
     n: Annotated[int, typer.Option(help="Made-up pixels to simulate; 0: only write", min=0)] = 256,
-    seed: Annotated[int, typer.Option(help="Seed of the pixels")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the pixels", min=0, max=MAX_SEED)] = 0,
     json_file: JsonOption = None,
 ) -> None:
     """Write and check the step kernels as C++ for high-level synthesis."""

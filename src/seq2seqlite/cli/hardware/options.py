@@ -14,7 +14,10 @@ from seq2seqlite.hardware.project import Project, read_project, write_project
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.integer import load_program
 
-__all__ = ["EnginesOption", "ModelOption", "ProjectArgument", "TargetOption", "opened_project"]
+__all__ = ["MAX_SEED", "EnginesOption", "ModelOption", "ProjectArgument", "TargetOption", "opened_project"]
+
+MAX_SEED = 2**32 - 1
+"""What both NumPy and the simulations take."""
 
 ProjectArgument = Annotated[
     Path | None,

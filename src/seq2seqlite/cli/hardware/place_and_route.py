@@ -53,13 +53,15 @@ def place_and_route(
             **found,
             "provenance": provenance(),
         }
-        if project is not None:
+        if project is None:  # the files go with the folder that was made for the occasion
+            result |= {"bitstream": None, "log": None}
+        else:
             opened.record(f"place-and-route-{speed}", result)
     routed = "routed" if found["routed"] else "NOT routed"
     print(f"{routed}, {found['clock_mhz']:.1f} MHz at speed grade {speed}")
     for name, use in found["use"].items():
         if use["used"]:
             print(f"{name}: {use['used']:,} of {use['available']:,}")
-    if found["bitstream"] is not None and project is not None:
-        print(found["bitstream"])
+    if result["bitstream"] is not None:
+        print(result["bitstream"])
     write_json(json_file, result)

@@ -10,6 +10,7 @@ import typer
 from numpy.typing import NDArray
 
 from seq2seqlite.cli.hardware.options import (
+    MAX_SEED,
     EnginesOption,
     ModelOption,
     ProjectArgument,
@@ -20,6 +21,7 @@ from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import tool_status
 from seq2seqlite.hardware.simulation import MIN_BATCHES, Simulator, compile_project
 from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.tools.stream_simulation import check_pauses
 from seq2seqlite.imaging import analysed_tpsfs, load
 from seq2seqlite.integer import Program, ProgramPredictor, whole_counts
 from seq2seqlite.provenance import provenance
@@ -40,10 +42,13 @@ def simulate(
     min_photons: Annotated[float, typer.Option(help="Fewest counts of a pixel that is taken")] = 100,
     gaps: Annotated[float, typer.Option(help="Probability of no beat in a clock, at the input")] = 0.0,
     stalls: Annotated[float, typer.Option(help="Probability of no taking in a clock, at the output")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Seed of gaps, stalls and made-up decays")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of gaps, stalls and made-up decays", min=0, max=MAX_SEED)
+    ] = 0,
     json_file: JsonOption = None,
 ) -> None:
     """Simulate a project through its buses, and compare it with its program."""
+    check_pauses(gaps=gaps, stalls=stalls)
     with opened_project(project, model, target=target, engines=engines) as opened:
         counts = _counts(opened.program, pixels, n=n, min_photons=min_photons, seed=seed)
         with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder, tool_status() as heartbeat:

@@ -1,9 +1,9 @@
-"""Arithmetic in fixed point: division and multiplication, all at once or a bit a clock; delay."""
+"""Arithmetic in fixed point: division and multiplication, all at once or a bit a clock; delay, turns."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import Component, In, Out
 
-__all__ = ["Divider", "SerialDivider", "SerialMultiplier", "delayed", "times_constant"]
+__all__ = ["Divider", "SerialDivider", "SerialMultiplier", "delayed", "next_in_turn", "times_constant"]
 
 
 def delayed(m: Module, value: Value, clocks: int, /, *, name: str, reset_less: bool = True) -> Value:
@@ -16,6 +16,11 @@ def delayed(m: Module, value: Value, clocks: int, /, *, name: str, reset_less: b
         m.d.sync += later.eq(value)
         value = later
     return value
+
+
+def next_in_turn(value: Value, count: int, /) -> Value:
+    """Return the number after ``value`` of 0 to ``count - 1``, and 0 after the last."""
+    return Mux(value == count - 1, 0, value + 1)
 
 
 def times_constant(value: Value, constant: int, /) -> Value:

@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.arithmetic import next_in_turn
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.streams import result_beat
@@ -80,9 +81,7 @@ class Collector(Component):
                 part.eq(Mux(ends_pixel, 0, part + 1)),
             ]
         with m.If(ends_pixel):
-            m.d.sync += [
-                engine.eq(Mux(engine == self.engines - 1, 0, engine + 1)),
-            ]
+            m.d.sync += engine.eq(next_in_turn(engine, self.engines))
         return m
 
     @property

@@ -11,17 +11,16 @@ from amaranth.hdl import (
     Signal,
 )
 from amaranth.lib import stream
-from amaranth.lib.fifo import SyncFIFOBuffered
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn
 from seq2seqlite.hardware.gateware.normaliser import Normaliser
-from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer
-from seq2seqlite.hardware.gateware.receiver import facts_layout
+from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer, packet_ports
 from seq2seqlite.hardware.gateware.reducer import Reducer, info_layout
 from seq2seqlite.hardware.gateware.rings import Rings
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.sink import SfdSink, SumSink
+from seq2seqlite.hardware.gateware.streams import RegisteredFifo
 
 __all__ = ["Engine"]
 
@@ -39,14 +38,7 @@ class Engine(Component):
         self.shape_ = shape
         super().__init__(
             {
-                "room": Out(1),
-                "allocate": In(1),
-                "write": In(1),
-                "data": In(shape.beat_bits),
-                "word": In(range(shape.words)),
-                "done": In(1),
-                "facts": In(facts_layout(shape)),
-                "flush": In(1),
+                **packet_ports(shape),
                 "o": Out(stream.Signature(shape.payload_bits)),
             }
         )
@@ -97,23 +89,23 @@ class Engine(Component):
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
         return DomainRenamer(domain.name)(part)
 
-    def _remember(self, m: Module) -> SyncFIFOBuffered:
+    def _remember(self, m: Module) -> RegisteredFifo:
         """Return what is known of the pixels between the packets and their results, in order."""
         layout = info_layout()
         # Those in the buffer and those whose results are promised.
         depth = 2 * self.shape_.slots + self.shape_.capacity
-        m.submodules.infos = infos = SyncFIFOBuffered(width=layout.size, depth=depth)
+        m.submodules.infos = infos = RegisteredFifo(layout, depth)
         info = Signal(layout)
         m.d.comb += [
             info.photons.eq(self.facts.photons),
             info.dark.eq(self.facts.dark),
             info.malformed.eq(self.facts.malformed),
-            infos.w_en.eq(self.done),
-            infos.w_data.eq(info),
+            infos.write.eq(self.done),
+            infos.i.eq(info),
         ]
         return infos
 
-    def _sums(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:
+    def _sums(self, m: Module, rings: Rings, infos: RegisteredFifo) -> Signal:
         """Reduce to lifetimes, by as many reducers in turn as keep up with the rings."""
         shape = self.shape_
         sink = SumSink(shape)
@@ -126,9 +118,9 @@ class Engine(Component):
         for index, reducer in enumerate(reducers):
             m.submodules[f"reducer_{index}"] = self._with_own_reset(m, reducer, f"reducer_{index}")
             m.d.comb += [
-                reducer.i.valid.eq(sink.o.valid & infos.r_rdy & (to == index)),
+                reducer.i.valid.eq(sink.o.valid & infos.o.valid & (to == index)),
                 reducer.i.payload.sums.eq(sink.o.payload),
-                reducer.i.payload.info.eq(infos.r_data),
+                reducer.i.payload.info.eq(infos.o.payload),
             ]
             with m.If(to == index):
                 m.d.comb += leaves.eq(reducer.i.valid & reducer.i.ready)
@@ -138,23 +130,23 @@ class Engine(Component):
                     self.o.payload.eq(reducer.o.payload),
                     reducer.o.ready.eq(self.o.ready),
                 ]
-        m.d.comb += [sink.o.ready.eq(leaves), infos.r_en.eq(leaves), taken.eq(self.o.valid & self.o.ready)]
+        m.d.comb += [sink.o.ready.eq(leaves), infos.o.ready.eq(leaves), taken.eq(self.o.valid & self.o.ready)]
         with m.If(leaves):
-            m.d.sync += to.eq(Mux(to == n_reducers - 1, 0, to + 1))
+            m.d.sync += to.eq(next_in_turn(to, n_reducers))
         with m.If(taken):
-            m.d.sync += of.eq(Mux(of == n_reducers - 1, 0, of + 1))
+            m.d.sync += of.eq(next_in_turn(of, n_reducers))
         return leaves
 
-    def _sfd(self, m: Module, rings: Rings, infos: SyncFIFOBuffered) -> Signal:
+    def _sfd(self, m: Module, rings: Rings, infos: RegisteredFifo) -> Signal:
         """Give the SFD itself."""
         sink = SfdSink(self.shape_)
         m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
         leaves = Signal()
         m.d.comb += [
-            sink.info.valid.eq(infos.r_rdy),
-            sink.info.payload.eq(infos.r_data),
-            infos.r_en.eq(sink.info.ready),
+            sink.info.valid.eq(infos.o.valid),
+            sink.info.payload.eq(infos.o.payload),
+            infos.o.ready.eq(sink.info.ready),
             leaves.eq(sink.info.ready),
             self.o.valid.eq(sink.o.valid),
             self.o.payload.eq(sink.o.payload),

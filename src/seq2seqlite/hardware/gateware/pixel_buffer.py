@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib.memory import Memory
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Member, Out
 
 from seq2seqlite.hardware.gateware.arithmetic import delayed
 from seq2seqlite.hardware.gateware.receiver import facts_layout
@@ -10,7 +10,21 @@ from seq2seqlite.hardware.gateware.sequencer import Sequencer
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.integer import COUNT_BITS
 
-__all__ = ["PixelBuffer"]
+__all__ = ["PixelBuffer", "packet_ports"]
+
+
+def packet_ports(shape: Shape, /) -> dict[str, Member]:
+    """Return the ports by which packets come in: what the receiver drives, and the room that it asks for."""
+    return {
+        "room": Out(1),
+        "allocate": In(1),
+        "write": In(1),
+        "data": In(shape.beat_bits),
+        "word": In(range(shape.words)),
+        "done": In(1),
+        "facts": In(facts_layout(shape)),
+        "flush": In(1),
+    }
 
 
 class PixelBuffer(Component):
@@ -35,14 +49,7 @@ class PixelBuffer(Component):
         self._facts = Memory(shape=2 * shape.signal_bits, depth=2 * shape.slots, init=[])
         super().__init__(
             {
-                "room": Out(1),
-                "allocate": In(1),
-                "write": In(1),
-                "data": In(shape.beat_bits),
-                "word": In(range(shape.words)),
-                "done": In(1),
-                "facts": In(facts_layout(shape)),
-                "flush": In(1),
+                **packet_ports(shape),
                 "credit": In(1),
                 "start": Out(1),
                 "pixels": Out(range(shape.slots + 1)),  # of the batch that starts

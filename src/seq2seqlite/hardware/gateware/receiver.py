@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value, 
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed, times_constant
+from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn, times_constant
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.streams import beat
@@ -96,7 +96,7 @@ class Receiver(Component):
             with m.Elif(ends):
                 m.d.sync += [inside.eq(0), word.eq(0), surplus.eq(~self.i.payload.last)]
                 m.d.sync += final.eq(shape.words == 1)
-                m.d.sync += engine.eq(self._following(engine))
+                m.d.sync += engine.eq(next_in_turn(engine, self.engines))
             with m.Else():
                 m.d.sync += [inside.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
         with m.If(self.reset):
@@ -117,9 +117,6 @@ class Receiver(Component):
         self._measure(m, taken & ~self.reset, word, first, ends, malformed, selected)
         return m
 
-    def _following(self, engine: Value) -> Value:
-        return Mux(engine == self.engines - 1, 0, engine + 1)
-
     def _may_begin(self, m: Module, engine: Value, ends: Value) -> Signal:
         """Return whether the next packet's engine has room, found out in the clock before.
 
@@ -128,7 +125,7 @@ class Receiver(Component):
         """
         may, own = Signal(), Signal()
         now = self.room.bit_select(engine, 1)
-        after = self.room.bit_select(self._following(engine), 1)
+        after = self.room.bit_select(next_in_turn(engine, self.engines), 1)
         m.d.comb += own.eq(ends if self.shape_.words == 1 else 0)
         m.d.sync += may.eq(Mux(ends, after, now) & ~own)
         return may

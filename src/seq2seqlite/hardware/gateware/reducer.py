@@ -67,7 +67,9 @@ class Reducer(Component):
         pixel = Signal(self.i.payload.shape(), reset_less=True)
         task, fraction = Signal(2), Signal(FRACTION_BITS + 1, reset_less=True)
         mean_starts = Signal()
-        self._operands(m, pixel.sums, task)
+        both = Signal(self.shape_.first_bits + 1, reset_less=True)
+        m.d.sync += both.eq(pixel.sums.first_short + pixel.sums.first_long)
+        self._operands(m, pixel.sums, both, task)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.comb += self.i.ready.eq(1)
@@ -103,20 +105,18 @@ class Reducer(Component):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
                     m.next = "IDLE"
-        has = self._components(m, pixel)
+        has = self._components(m, pixel, both)
         tau = self._look_up(m, task, has, mean_starts, fraction)
         self._deliver(m, pixel.info, fraction, tau, has)
         return m
 
-    def _operands(self, m: Module, sums: Value, task: Value) -> None:
+    def _operands(self, m: Module, sums: Value, both: Value, task: Value) -> None:
         """Choose what is divided, a clock before the division starts."""
         shape = self.shape_
-        both = Signal(shape.first_bits + 1, reset_less=True)
         first = Mux(task == SHORT, sums.first_short, sums.first_long)
         area = Mux(task == SHORT, sums.area_short, sums.area_long)
         if shape.program.formats.output.signed:
             area = Mux(area < 0, 0, area)[: shape.area_bits]
-        m.d.sync += both.eq(sums.first_short + sums.first_long)
         with m.If(task == FRACTION):
             m.d.sync += [
                 self._divider.numerator.eq(sums.first_short << FRACTION_BITS),
@@ -129,14 +129,10 @@ class Reducer(Component):
                 self._divider.divisor.eq(first),
             ]
 
-    def _components(self, m: Module, pixel: Value) -> Signal:
+    def _components(self, m: Module, pixel: Value, both: Value) -> Signal:
         """Return which components are there, short lowest; long before they are needed."""
-        sums, has = pixel.sums, Signal(2)
-        both, lit = Signal(self.shape_.first_bits + 1, reset_less=True), Signal()
-        m.d.sync += [
-            both.eq(sums.first_short + sums.first_long),
-            lit.eq(~(pixel.info.dark | pixel.info.malformed)),
-        ]
+        sums, has, lit = pixel.sums, Signal(2), Signal()
+        m.d.sync += lit.eq(~(pixel.info.dark | pixel.info.malformed))
         for index, first in enumerate((sums.first_short, sums.first_long)):
             # 50 = 32 + 18: an adder a clock.
             part, scaled = (Signal(self.shape_.first_bits + 6, reset_less=True) for _ in range(2))

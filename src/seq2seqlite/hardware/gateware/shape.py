@@ -108,8 +108,3 @@ class Shape:
     def payloads(self) -> int:
         """How many of these make a pixel."""
         return self.n_gates if self.output == "sfd" else 1
-
-    @property
-    def info_bits(self) -> int:
-        """Width of what is known of a pixel beside its counts: photons, dark, malformed."""
-        return PHOTON_BITS + 2

@@ -6,10 +6,11 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn
 from seq2seqlite.hardware.gateware.reducer import info_layout, sums_layout
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
 from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.gateware.streams import RegisteredFifo
 
 __all__ = ["SfdSink", "SumSink"]
 
@@ -45,7 +46,7 @@ class SumSink(Component):
         shape, layout = self.shape_, sums_layout(self.shape_)
         m.submodules.sequencer = sequencer = Sequencer(shape.slots, shape.n_gates)
         m.submodules.sums = memory = Memory(shape=layout, depth=shape.slots, init=[])
-        m.submodules.store = store = SyncFIFOBuffered(width=layout.size, depth=shape.capacity)
+        m.submodules.store = store = RegisteredFifo(layout, shape.capacity)
         reader, writer = memory.read_port(), memory.write_port()
         # The memory's output has a register of its own: block memories are slow.
         slot, run, first, last, valid = (
@@ -69,11 +70,11 @@ class SumSink(Component):
             writer.en.eq(run),
             writer.data.eq(new),
             self.ends.eq(sequencer.ends),
-            self.o.valid.eq(store.r_rdy),
-            self.o.payload.as_value().eq(store.r_data),
-            store.r_en.eq(self.o.ready),
+            self.o.valid.eq(store.o.valid),
+            self.o.payload.eq(store.o.payload),
+            store.o.ready.eq(self.o.ready),
         ]
-        m.d.sync += [store.w_en.eq(run & last & valid), store.w_data.eq(new)]
+        m.d.sync += [store.write.eq(run & last & valid), store.i.eq(new)]
         return m
 
     def _add(self, m: Module, new: Signal, old: Value, codes: Value, first: Value, last: Value) -> None:
@@ -150,7 +151,7 @@ class SfdSink(Component):
         m.d.sync += under_way.eq(under_way + reads - (self.o.valid & self.o.ready))
         with m.If(reads):
             m.d.sync += [
-                at.eq(Mux(at == size - 1, 0, at + 1)),
+                at.eq(next_in_turn(at, size)),
                 gate.eq(Mux(gone, 0, gate + 1)),
             ]
         return m

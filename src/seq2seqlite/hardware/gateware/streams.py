@@ -1,12 +1,13 @@
-"""Streams between the parts, and a register slice that cuts every path across one."""
+"""Streams between the parts, a register slice that cuts every path across one, and a queue."""
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream
+from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
-__all__ = ["RegisterSlice", "beat", "result_beat"]
+__all__ = ["RegisterSlice", "RegisteredFifo", "beat", "result_beat"]
 
 
 def beat(bits: int, /) -> data.StructLayout:
@@ -39,8 +40,8 @@ class RegisterSlice(Component):
     def elaborate(self, platform: object) -> Module:
         """Return the slice."""
         m = Module()
-        spare, waits = Signal(self.payload), Signal()
-        held, full = Signal(self.payload), Signal()
+        spare, waits = Signal(self.payload, reset_less=True), Signal()
+        held, full = Signal(self.payload, reset_less=True), Signal()
         kept = waits & ~self.forget
         m.d.comb += [self.i.ready.eq(~waits), self.o.valid.eq(full), self.o.payload.eq(held)]
         with m.If(self.o.ready | ~full):
@@ -53,4 +54,41 @@ class RegisterSlice(Component):
             m.d.sync += [spare.eq(self.i.payload), waits.eq(1)]
         with m.Elif(self.forget):
             m.d.sync += waits.eq(0)
+        return m
+
+
+class RegisteredFifo(Component):
+    """A queue in a block memory whose output comes from registers: such memories are slow.
+
+    Whoever writes knows that there is room.
+
+    Parameters
+    ----------
+    payload : shape
+        What an entry is.
+    depth : int
+        Entries that fit.
+    """
+
+    def __init__(self, payload: Any, depth: int) -> None:
+        self.payload, self.depth = payload, depth
+        super().__init__({"write": In(1), "i": In(payload), "o": Out(stream.Signature(payload))})
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the memory and the slice behind it."""
+        m = Module()
+        m.submodules.queue = queue = SyncFIFOBuffered(
+            width=Value.cast(self.i).shape().width, depth=self.depth
+        )
+        m.submodules.out = out = RegisterSlice(self.payload)
+        m.d.comb += [
+            queue.w_en.eq(self.write),
+            queue.w_data.eq(self.i),
+            out.i.valid.eq(queue.r_rdy),
+            Value.cast(out.i.payload).eq(queue.r_data),
+            queue.r_en.eq(out.i.ready),
+            self.o.valid.eq(out.o.valid),
+            self.o.payload.eq(out.o.payload),
+            out.o.ready.eq(self.o.ready),
+        ]
         return m

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.kernels.trace import check_write_back
 from seq2seqlite.integer import Affine, GruStep, Program
 from seq2seqlite.models import Format
 
@@ -70,11 +70,7 @@ def trace_functions(program: Program, /) -> tuple[Function, ...]:
     >>> [(function.name, function.n_inputs, function.n_outputs) for function in functions]
     [('encoder_step', 9, 8), ('decoder_step', 8, 8), ('head', 8, 3)]
     """
-    if program.formats.write_back != "round":
-        raise InputError(
-            f"program {program.name} writes its state back by {program.formats.write_back!r}; "
-            "kernels are built for 'round' alone: compress the model with write_back = 'round'"
-        )
+    check_write_back(program)
     units = program.units
     encoder = _function("encoder_step", units + 1, lambda values: _step(program, program.encoder, values))
     decoder = _function("decoder_step", units, lambda values: _step(program, program.decoder, values))

@@ -1,6 +1,5 @@
 """A student's C++ as a folder: functions, top, test, script, and the program that it computes."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
+from seq2seqlite.hardware.folders import check_folder, read_facts, templates
 from seq2seqlite.hardware.hls.functions import FUNCTIONS, Function, bit_shift_header, trace_functions
 from seq2seqlite.hardware.records import sfd_word_bits
 from seq2seqlite.hardware.stimulus import made_up_counts
@@ -96,8 +96,7 @@ def write_hls(
         )
     if not 2 <= pixels_in_flight <= MAX_PIXELS_IN_FLIGHT:
         raise InputError(f"pixels_in_flight={pixels_in_flight} must be 2 to {MAX_PIXELS_IN_FLIGHT}")
-    if folder.exists() and not (folder / PAPER).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty and no HLS project; name a new folder")
+    check_folder(folder, paper=PAPER, kind="HLS project")
     files = _files(program, target, pixels_in_flight)
     with replace_folder_when_done(folder) as temporary:
         for name, text in files.items():
@@ -117,15 +116,11 @@ def read_hls(folder: Path, /) -> HlsProject:
     paper = folder / PAPER
     if not paper.is_file():
         raise InputError(f"{folder} is no HLS project; make one with seq2seqlite hardware hls")
-    try:
-        facts = json.loads(paper.read_text(encoding="utf-8"))
-        version, digest = (facts["format"], facts["format_version"]), facts["program_sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{paper} is damaged ({error!r}); write the project again") from None
-    if version != (FORMAT, FORMAT_VERSION):
+    facts = read_facts(paper, remedy="write the project again")
+    if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{paper} is of another version; write the project again")
     program = read_program(folder / PROGRAM_FILE)
-    if program.sha256 != digest:
+    if program.sha256 != facts.get("program_sha256"):
         raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; write it again")
     return HlsProject(folder, program, facts)
 
@@ -146,13 +141,7 @@ def _sources() -> list[str]:
 
 def _files(program: Program, target: Target, pixels: int) -> dict[str, str]:
     """Return the texts of all files but the program's."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(  # noqa: S701  (no HTML)
-        loader=PackageLoader("seq2seqlite.hardware.hls"),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    environment = templates("seq2seqlite.hardware.hls")
     values = _values(program, target, pixels)
 
     def rendered(template: str, **more: Any) -> str:

@@ -13,8 +13,6 @@ from seq2seqlite.integer import Program
 
 __all__ = ["Kernel", "KernelStyle", "Kernels", "build_kernels"]
 
-CHANNELS = 3
-
 
 @dataclass(frozen=True)
 class KernelStyle:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
 
-__all__ = ["Schedule", "fewest_stages", "schedule"]
+__all__ = ["ADDED", "Schedule", "fewest_stages", "schedule"]
 
 MULTIPLIER_REGISTERS = 2
 """Registers of a product, inside a DSP block: behind its multiplier, and behind the adder after it."""

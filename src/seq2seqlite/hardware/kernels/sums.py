@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,11 @@ def matrix_product(graph: Graph, operands: Sequence[int], matrix: Codes, /) -> l
     -------
     list of Term, length m
         Sums; their signs are what was cheapest.
+
+    Raises
+    ------
+    RuntimeError
+        If da4ml uses an operation that is unknown here, as no release that the requirements allow does.
     """
     from da4ml.cmvm import solve
     from da4ml.types import QInterval
@@ -104,7 +110,11 @@ def _solution(graph: Graph, solution: Any, given: Sequence[Term], reach: _Reach)
             second = _negated(second) if op.opcode == SUBTRACTION else second
             buffer.append(_sum(graph, buffer[op.id0], second, reach))
         else:
-            raise NotImplementedError(f"da4ml operation {op.opcode} in a constant matrix")
+            # Not of a user's doing: a release of da4ml that the requirements do not allow.
+            raise RuntimeError(
+                f"da4ml {version('da4ml')} solves a constant matrix with opcode={op.opcode}; only {ADDITION} "
+                f"(addition), {SUBTRACTION} (subtraction) and {COPY} (copy) are known here"
+            )
     zero = Term(None, 0, given[0].weights * 0)
     outputs = []
     for index, shift, negative in zip(solution.out_idxs, solution.out_shifts, solution.out_negs, strict=True):

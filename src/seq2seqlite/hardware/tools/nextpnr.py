@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import os
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,15 @@ from typing import Any
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.tools.process import Heartbeat, ToolError, run_tool
 
-__all__ = ["DEVICES", "PlaceAndRouteResult", "Segment", "Use", "bitstream", "place_and_route"]
+__all__ = [
+    "DEVICES",
+    "PlaceAndRouteResult",
+    "Segment",
+    "Use",
+    "bitstream",
+    "check_request",
+    "place_and_route",
+]
 
 DEVICES: Mapping[str, str] = {
     "ecp5-12f": "12k",
@@ -159,15 +168,12 @@ def place_and_route(
     Raises
     ------
     InputError
-        If device or speed grade do not exist.
+        As :func:`check_request`.
     ToolError
         If nextpnr is missing, fails (of a design that does not fit it says which cells are too many), or the
         time is up.
     """
-    if device not in DEVICES:
-        raise InputError(f"device={device!r} is unknown; choose one of {', '.join(DEVICES)}")
-    if speed not in SPEEDS:
-        raise InputError(f"speed={speed} is no speed grade of an ECP5; choose 6, 7 or 8")
+    check_request(device=device, speed=speed, freq_mhz=freq_mhz, seed=seed)
     stem = f"{netlist_json.stem}_{device}_{speed}_{seed}"
     textcfg, report, log = (out_dir / f"{stem}{end}" for end in (".config", "_report.json", "_nextpnr.log"))
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -179,7 +185,9 @@ def place_and_route(
             *_python("run_nextpnr_ecp5"),
             *(f"--{DEVICES[device]}", "--package", package, "--speed", str(speed)),
             *("--freq", f"{freq_mhz:g}", "--seed", str(seed)),
-            *("--router", "router2", "--tmg-ripup"),  # router1 takes far longer on a design of this size
+            # router1 takes far longer on a design of this size; with --tmg-ripup router2 does not end if the
+            # frequency is out of reach.
+            *("--router", "router2"),
             *("--timing-allow-fail", "--lpf-allow-unconstrained"),
             *(("--lpf", _relative(lpf, out_dir)) if lpf else ()),
             *(
@@ -209,6 +217,25 @@ def place_and_route(
         report=report,
         log=log,
     )
+
+
+def check_request(*, device: str, speed: int, freq_mhz: float, seed: int) -> None:
+    """Check what :func:`place_and_route` is asked for, before what comes ahead of it takes its time.
+
+    Raises
+    ------
+    InputError
+        If device or speed grade do not exist, the frequency is not above 0, or the seed is not 0 to
+        2**31 - 1.
+    """
+    if device not in DEVICES:
+        raise InputError(f"device={device!r} is unknown; choose one of {', '.join(DEVICES)}")
+    if speed not in SPEEDS:
+        raise InputError(f"speed={speed} is no speed grade of an ECP5; choose 6, 7 or 8")
+    if not 0 < freq_mhz < math.inf:
+        raise InputError(f"freq_mhz={freq_mhz} must be finite and > 0 (e.g. 120)")
+    if not 0 <= seed < 2**31:
+        raise InputError(f"seed={seed} must be 0 to 2**31 - 1")
 
 
 def bitstream(textcfg: Path, /, *, time_limit_s: float = 600) -> Path:

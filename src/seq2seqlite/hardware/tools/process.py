@@ -121,10 +121,14 @@ def run_tools(
 
     Raises
     ------
+    InputError
+        If the limit is not above 0.
     ToolError
         If a command is missing, fails, or the time is up. All its processes have ended then, as they have
         after Ctrl-C.
     """
+    if not time_limit_s > 0:
+        raise InputError(f"time_limit_s={time_limit_s} must be > 0, in seconds (e.g. 7200)")
     started = time.monotonic()
     waiting, running, peak = list(commands), _Running(), 0
     next_beat = started + HEARTBEAT_S

@@ -15,7 +15,7 @@ from seq2seqlite.hardware.tools.bits import n_words
 from seq2seqlite.hardware.tools.process import Heartbeat, run_tool
 from seq2seqlite.hardware.tools.verilator import Compilation, compile_model
 
-__all__ = ["Access", "Beats", "StreamRun", "StreamSimulator", "compile_stream"]
+__all__ = ["Access", "Beats", "StreamRun", "StreamSimulator", "check_pauses", "compile_stream"]
 
 HARNESS = Path(__file__).with_name("stream_harness.cpp")
 ENDS: tuple[Literal["done", "stalled", "out of clocks", "registers hang"], ...] = (
@@ -247,6 +247,13 @@ def compile_stream(
     return StreamSimulator(program, in_bits, out_bits)
 
 
+def check_pauses(*, gaps: float, stalls: float) -> None:
+    """Raise InputError unless the probabilities of pauses are from 0 to below 1."""
+    for name, value in (("gaps", gaps), ("stalls", stalls)):
+        if not 0 <= value < 1:
+            raise InputError(f"{name}={value} must be a probability from 0 to below 1")
+
+
 def _check_stimulus(simulator: StreamSimulator, beats: Beats, gaps: float, stalls: float) -> None:
     wide = n_words(simulator.in_bits)
     if beats.words.shape[1] != wide:
@@ -254,9 +261,7 @@ def _check_stimulus(simulator: StreamSimulator, beats: Beats, gaps: float, stall
             f"beats of {beats.words.shape[1]} words do not fit s_axis_tdata of {simulator.in_bits} bits, "
             f"which takes {wide}"
         )
-    for name, value in (("gaps", gaps), ("stalls", stalls)):
-        if not 0 <= value < 1:
-            raise InputError(f"{name}={value} must be a probability from 0 to below 1")
+    check_pauses(gaps=gaps, stalls=stalls)
 
 
 def _write_stimulus(path: Path, settings: Sequence[int], accesses: Sequence[Access], beats: Beats) -> None:

@@ -18,9 +18,9 @@ __all__ = ["Synthesis", "SynthesisResult", "simulation_files", "synthesize", "ve
 CHILD = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 # What Amaranth says to other tools about its own source.
 NOISE = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
-# Amaranth gives every signal its initial value; on a wire it says nothing, and synthesis tools warn.
 # Cells that Yosys knows by their ports alone.
 WITHOUT_MODEL = {"RAMB36E1", "RAMB18E1", "DP16KD", "MULT18X18D", "MULT9X9D", "ALU54B"}
+# Amaranth gives every signal its initial value; on a wire it says nothing, and synthesis tools warn.
 UNUSED_INIT = re.compile(r"^ *\(\* init = [^*]* \*\)\n(?= *wire\b)", re.MULTILINE)
 
 

@@ -58,12 +58,13 @@ def in_new_folder(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path, N
     os.chdir(before)
 
 
-def _code_of(fixture: str, *patterns: str) -> Any:
+def _code_of(*patterns: str, fixture: str) -> Any:
     return Sybil(parsers=[PythonCodeBlockParser()], path=str(ROOT), patterns=patterns, fixtures=[fixture])
 
 
 pytest_collect_file = (
-    _code_of("in_root", "README.md") + _code_of("in_new_folder", "docs/tutorials/*.md", "docs/large-data.md")
+    _code_of("README.md", fixture="in_root")
+    + _code_of("docs/tutorials/*.md", "docs/large-data.md", "docs/streams.md", fixture="in_new_folder")
 ).pytest()
 
 

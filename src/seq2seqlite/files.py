@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seq2seqlite.errors import HaltError, InputError
 
-__all__ = ["replace_when_done", "replace_folder_when_done", "writing"]
+__all__ = ["cannot_write", "replace_when_done", "replace_folder_when_done", "writing"]
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(final)
     except OSError as error:
-        raise _cannot_write(final, error) from error
+        raise cannot_write(final, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -93,7 +93,7 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
                 shutil.rmtree(final / item.name, ignore_errors=True)
             item.replace(final / item.name)
     except OSError as error:
-        raise _cannot_write(final, error) from error
+        raise cannot_write(final, error) from error
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -113,10 +113,11 @@ def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _cannot_write(Path(path), error) from error
+        raise cannot_write(Path(path), error) from error
 
 
-def _cannot_write(path: Path, error: OSError) -> InputError:
+def cannot_write(path: Path, error: OSError, /) -> InputError:
+    """Return what to tell a user whose file could not be written."""
     reason = error.strerror or str(error)
     kind = HaltError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InputError
     return kind(f"cannot write {path}: {reason}; free space or choose another folder")

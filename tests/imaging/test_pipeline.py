@@ -10,6 +10,7 @@ import xarray as xr
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import (
+    FrameAnalysis,
     Predictor,
     lifetime_map,
     load,
@@ -218,3 +219,63 @@ def test_iccd_window_is_refused_without_extrapolation(shared_data: Path, predict
         InputError, match=r"window 5\.96 ns is shorter than the 12\.15 ns of model centre-of-mass"
     ):
         lifetime_map(data, predictor)
+
+
+class Recorder:
+    """A stand-in that keeps the types of what it is given."""
+
+    def __init__(self, predictor: Predictor) -> None:
+        self.name, self.kind, self.axis = predictor.name, predictor.kind, predictor.axis
+        self.rising_edge_ns, self.inner = predictor.rising_edge_ns, predictor
+        self.types: set[str] = set()
+
+    def lifetimes(self, tpsf: Any, /) -> Any:
+        self.types.add(str(tpsf.dtype))
+        return self.inner.lifetimes(tpsf)
+
+
+@pytest.mark.parametrize(("start_ns", "kinds"), [(-0.4, {"uint16"}), (0.0, {"float32"})])
+def test_counts_on_the_models_axis_reach_it_as_integers(
+    predictor: Predictor, decay_image: Callable[..., xr.DataArray], start_ns: float, kinds: set[str]
+) -> None:
+    fine = decay_image(np.full((4, 5), 1.0), width_ns=0.01, photons=50_000.0).values
+    first = round(-start_ns / 0.01)  # the IRF lies at 2 ns, the model's edge at 1.5 ns
+    gates = np.roll(fine, -first, axis=-1)[..., :1215].reshape(4, 5, 135, 9).sum(axis=-1)
+    data = signal_from_counts(
+        (gates + 1).astype(np.uint16), source="a", file_format="npz", gate_width_ns=0.09, period_ns=12.5
+    )
+    recorder = Recorder(predictor)
+    lifetime_map(data, recorder)
+    assert recorder.types == kinds
+
+
+def test_frames_are_analysed_as_planned_with_the_first(
+    predictor: Predictor, decay_image: Callable[..., xr.DataArray]
+) -> None:
+    first = decay_image(np.linspace(0.5, 2, 12).reshape(3, 4))
+    frames = FrameAnalysis(first, predictor, binning=1)
+    whole = lifetime_map(first, predictor, binning=1)
+    for name in whole.data_vars:
+        np.testing.assert_array_equal(frames.maps(first)[name], whole[name])
+    late = first.copy(data=np.roll(first.values, 10, axis=-1))  # 0.5 ns: seen, as nothing is planned anew
+    shift = frames.maps(late)["tau_mean_ns"].values - whole["tau_mean_ns"].values
+    np.testing.assert_allclose(shift, 0.5, atol=0.05)
+    dark = frames.maps(first.copy(data=np.zeros(first.shape)))
+    assert np.isnan(dark["tau_mean_ns"].values).all()
+    assert dark.attrs["pixels_analysed"] == 0
+
+
+def test_a_frame_unlike_the_first_is_refused(
+    predictor: Predictor, decay_image: Callable[..., xr.DataArray]
+) -> None:
+    frames = FrameAnalysis(decay_image(np.full((2, 2), 1.0)), predictor)
+    with pytest.raises(
+        InputError,
+        match=r"image\.npz: shape \(2, 3, 250\) is not the \(2, 2, 250\) of the first frame; begin a new",
+    ):
+        frames.maps(decay_image(np.full((2, 3), 1.0)))
+    other = decay_image(np.full((2, 2), 1.0)).assign_coords(H=np.arange(250) * 0.051)
+    with pytest.raises(InputError, match=r"image\.npz: its time axis is not that of the first frame; begin"):
+        frames.maps(other)
+    with pytest.raises(InputError, match=r"image\.npz: counts must be finite, found 4 NaN"):
+        frames.maps(changed(decay_image(np.full((2, 2), 1.0)), np.nan))

@@ -202,3 +202,35 @@ def test_decay_that_begins_at_its_peak_has_no_rising_edge() -> None:
         InputError, match=r"no rising edge: the 150 bins begin at the peak and leave 5\.00 ns of the period"
     ):
         plan(1e5 * np.exp(-np.arange(150) * 0.05 / 1.5), 0.05, 12.5, extrapolate=True)
+
+
+def test_counts_in_their_place_are_left_as_they_are() -> None:
+    on_axis = pulse(135, 0.09, period_ns=12.5, at_ns=1.53)
+    placed = plan(on_axis, 0.09, 12.5)
+    counts = np.arange(270, dtype=np.uint16).reshape(2, 135)
+    assert placed.apply(counts) is counts
+    assert (placed.done.shift_ns, placed.done.filled) == (0.0, "none")
+    assert placed.done.photons_out == placed.done.photons_in
+    found = rising_edge_ns(on_axis, bin_width_ns=0.09)
+    assert placed.done.rising_edge_ns == pytest.approx(found, abs=1e-9)
+    assert 0.02 < abs(found - EDGE_NS) < 0.045
+
+
+@pytest.mark.parametrize("gates", [-2, 1, 5])
+def test_bins_as_wide_as_the_gates_move_by_whole_ones(gates: int) -> None:
+    in_place = pulse(135, 0.09, period_ns=12.5, at_ns=1.53)
+    moved = plan(pulse(135, 0.09, period_ns=12.5, at_ns=1.53 + 0.09 * gates), 0.09, 12.5)
+    assert moved.done.shift_ns == pytest.approx(-0.09 * gates)
+    assert abs(moved.done.rising_edge_ns - EDGE_NS) < 0.045
+    counts = pulse(135, 0.09, period_ns=12.5, at_ns=1.53 + 0.09 * gates)[None]
+    within = slice(5, 125)  # what wraps comes a period later, which is no whole number of gates
+    np.testing.assert_allclose(moved.apply(counts)[0, within], counts[0, 5 + gates : 125 + gates], rtol=1e-9)
+    np.testing.assert_allclose(moved.apply(counts)[0, within], in_place[within], rtol=1e-3)
+
+
+def test_parts_re_binned_alone_are_the_whole_re_binned() -> None:
+    planned = plan(pulse(250, 0.05, period_ns=12.5), 0.05, 12.5)
+    counts = np.random.default_rng(1).integers(0, 200, (2500, 250)).astype(np.uint8)
+    expected = np.maximum(counts @ planned.matrix, 0)
+    np.testing.assert_allclose(planned.apply(counts), expected, rtol=ROUNDING)
+    np.testing.assert_array_equal(planned.apply(counts[700:900]), planned.apply(counts)[700:900])

@@ -15,6 +15,7 @@ __all__ = ["COMMANDS", "app", "lazy_group", "main"]
 
 COMMANDS = {
     "image": "Make lifetime maps of measurements.",
+    "stream": "Make lifetime maps while the camera records.",
     "simulate": "Simulate decays of an instrument, with their truth and a manifest.",
     "train": "Train a network by a recipe, evaluate it on its reference set, and write model and card.",
     "compress": "Make a student: reduced, pruned, distilled, quantised, as a recipe says.",

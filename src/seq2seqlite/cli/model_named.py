@@ -13,7 +13,7 @@ from seq2seqlite.estimators import ESTIMATORS, aligned_irf, estimator_named, fit
 from seq2seqlite.imaging import InPlace, Predictor, estimator_axis, sha256_of
 from seq2seqlite.resources import pretrained_folder
 
-__all__ = ["ModelNamed", "model_named"]
+__all__ = ["ModelNamed", "model_named", "predictor_named"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class ModelNamed:
     @cached_property
     def trained(self) -> Predictor | None:
         """The model; None for an estimator."""
-        return None if self.model in ESTIMATORS else _model(self.model)
+        return None if self.model in ESTIMATORS else predictor_named(self.model)
 
     @cached_property
     def measured(self) -> Irf | None:
@@ -110,12 +110,13 @@ def model_named(
     return named
 
 
-def _digest(file: Path | None) -> str | None:
-    return sha256_of(file) if file is not None and file.is_file() else None
-
-
-def _model(name: str) -> Predictor:
+def predictor_named(name: str, /) -> Predictor:
+    """Return a shipped model, or that of a .npz or .program file, as a predictor."""
     from seq2seqlite.integer import SUFFIX, ProgramPredictor, read_program
     from seq2seqlite.models import load_model
 
     return ProgramPredictor(read_program(name)) if Path(name).suffix == SUFFIX else load_model(name)
+
+
+def _digest(file: Path | None) -> str | None:
+    return sha256_of(file) if file is not None and file.is_file() else None

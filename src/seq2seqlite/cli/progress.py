@@ -17,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-__all__ = ["progress_bar", "status", "study_progress", "tool_status"]
+__all__ = ["live_line", "progress_bar", "status", "study_progress", "tool_status"]
 
 
 @contextmanager
@@ -59,13 +59,23 @@ def status(label: str, /) -> Iterator[None]:
 @contextmanager
 def tool_status() -> Iterator[Callable[[str, float, str], None]]:
     """Give a function that shows which tool runs, for how long, and what it says."""
+    with live_line() as (show, _):
+        yield lambda tool, seconds, line: show(f"{tool}, {seconds:.0f} s: {line}")
+
+
+@contextmanager
+def live_line() -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
+    """Give two functions: one shows a line in the place of the last, one says a line that stays."""
     console = Console(stderr=True)
     with console.status("") as shown:
 
-        def beat(tool: str, seconds: float, line: str) -> None:
-            shown.update(escape(f"{tool}, {seconds:.0f} s: {line}"[: max(console.width - 4, 20)]))
+        def show(line: str) -> None:
+            shown.update(escape(line[: max(console.width - 4, 20)]))
 
-        yield beat
+        def say(line: str) -> None:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+        yield show, say
 
 
 @contextmanager

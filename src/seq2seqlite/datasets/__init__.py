@@ -16,6 +16,7 @@ from seq2seqlite.datasets.instrument import (
     load_instrument,
 )
 from seq2seqlite.datasets.irf_file import read_irf
+from seq2seqlite.datasets.scene import simulated_frames
 from seq2seqlite.datasets.simulator import SPLITS, Decays, Simulator
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "read_decay_set",
     "read_irf",
     "reference_set",
+    "simulated_frames",
     "simulated_set",
     "write_decay_set",
 ]

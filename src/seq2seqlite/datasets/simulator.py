@@ -148,7 +148,7 @@ class Simulator:
     def chunk(self, index: int, /, *, n: int = CHUNK) -> Decays:
         """Return chunk ``index`` of the split, with ``n`` decays."""
         rng = self._rng(1, index, n)
-        decays, irf = self.instrument.decays, self.irf_coefficients
+        decays = self.instrument.decays
         tau = np.sort(rng.uniform(*decays.tau_ns, size=(n, 2)), axis=1)
         fraction = rng.uniform(*decays.amplitude_fraction, size=n)
         mono = rng.random(n) < decays.mono_exponential
@@ -156,12 +156,38 @@ class Simulator:
         fraction[mono] = 0.5
         photons = np.exp(rng.uniform(np.log(decays.photons[0]), np.log(decays.photons[1]), size=n))
         background = rng.uniform(*decays.background, size=n)
-        irf_index = rng.integers(len(irf), size=n)
-        signal = self._forward.tpsf(np.stack([fraction, 1 - fraction], axis=1), tau, irf[irf_index])
-        signal *= (photons * (1 - background) / signal.sum(axis=1))[:, None]
-        expected = signal + (photons * background / self.instrument.axis.n_gates)[:, None]
+        irf_index = rng.integers(len(self.irf_coefficients), size=n)
+        expected = self.expected(fraction, tau, irf_index, photons=photons, background=background)
         tpsf = self.instrument.detector.sample(expected, rng)
         return Decays(tpsf.astype(np.int32), tau[:, 0], tau[:, 1], fraction, photons, background, irf_index)
+
+    def expected(
+        self,
+        fraction: NDArray[np.float64],
+        tau_ns: NDArray[np.float64],
+        irf_index: NDArray[np.integer],
+        /,
+        *,
+        photons: NDArray[np.float64],
+        background: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return expected counts, before any detector, shape (n, n_gates).
+
+        Parameters
+        ----------
+        fraction : ndarray, shape (n,)
+            Share of the short component in the amplitude.
+        tau_ns : ndarray, shape (n, 2)
+            Short and long lifetime, in ns.
+        irf_index : ndarray of int, shape (n,)
+            Which IRF of the bank.
+        photons, background : ndarray, shape (n,)
+            Photons in the window, background included, and the share of background in them.
+        """
+        amplitudes = np.stack([fraction, 1 - fraction], axis=1)
+        signal = self._forward.tpsf(amplitudes, tau_ns, self.irf_coefficients[irf_index])
+        signal *= (photons * (1 - background) / signal.sum(axis=1))[:, None]
+        return np.asarray(signal + (photons * background / self.instrument.axis.n_gates)[:, None])
 
     def sfd(self, decays: Decays, /) -> NDArray[np.float32]:
         """Return the true decays without IRF, shape (n, 3, n_gates)."""

@@ -6,8 +6,8 @@ from seq2seqlite.imaging.job_options import JobOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import ReadOptions
 from seq2seqlite.imaging.picture import lifetime_picture
-from seq2seqlite.imaging.pipeline import LIFETIME_MAPS, lifetime_map
-from seq2seqlite.imaging.predictor import Predictor, PredictorSource
+from seq2seqlite.imaging.pipeline import LIFETIME_MAPS, FrameAnalysis, lifetime_map
+from seq2seqlite.imaging.predictor import GateSequentialPredictor, Predictor, PredictorSource
 from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality
 from seq2seqlite.imaging.read import SUFFIXES, load, read
 from seq2seqlite.imaging.rebin import Rebinner, Rebinning, plan_rebinning
@@ -25,6 +25,8 @@ __all__ = [
     "QUALITY_MAPS",
     "SUFFIXES",
     "Done",
+    "FrameAnalysis",
+    "GateSequentialPredictor",
     "ImageJob",
     "InPlace",
     "JobOptions",

@@ -21,10 +21,13 @@ __all__ = [
     "LIFETIME_MAPS",
     "MAP_UNITS",
     "Analysis",
+    "FrameAnalysis",
+    "TooDarkError",
     "all_saturated",
     "bright_enough",
     "check_settings",
     "lifetime_map",
+    "map_dataset",
     "photons_of",
     "plan_analysis",
     "too_dark",
@@ -92,29 +95,151 @@ def lifetime_map(
         If counts are invalid, all pixels are saturated or below the threshold, or the axis does not fit the
         model.
     """
-    check_settings(min_photons, binning, block_pixels)
     began = time.perf_counter()
-    found = survey(data, block_pixels=block_pixels)
-    usable = read_mask(mask, shape=(data.sizes["Y"], data.sizes["X"])) & ~found.saturated
-    chosen = _chosen(usable, found, binning, min_photons, data)
-    analysis = plan_analysis(data, found.decay, predictor, extrapolate=extrapolate, quality=quality)
-    maps = analysis.maps(data, usable, chosen, binning=binning, block_pixels=block_pixels, progress=progress)
-    maps["intensity"] = found.intensity.astype(np.float32)
-    done_how = analysis.described() | {
-        "rebinning": analysis.rebinner.done,
-        "min_photons": float(min_photons),
-        "binning": int(binning),
-        "pixels": int(chosen.size),
-        "pixels_analysed": int(chosen.sum()),
-        "pixels_saturated": int(found.saturated.sum()),
-        "seconds": time.perf_counter() - began,
-    }
-    return _dataset(maps, dict(data.attrs) | done_how)
+    frames = FrameAnalysis(
+        data,
+        predictor,
+        min_photons=min_photons,
+        binning=binning,
+        mask=mask,
+        extrapolate=extrapolate,
+        quality=quality,
+        block_pixels=block_pixels,
+    )
+    maps = frames.maps(data, found=frames.found, progress=progress)
+    maps.attrs["seconds"] = time.perf_counter() - began
+    return maps
+
+
+class TooDarkError(InputError):
+    """No pixel has counts enough, or all are saturated."""
+
+
+class FrameAnalysis:
+    """The analysis of frames that are alike: planned once, with the first, and used for all.
+
+    Parameters
+    ----------
+    first : xarray.DataArray, dims ('Y', 'X', 'H')
+        Frame whose summed decay says how its axis is brought to the model's.
+    predictor, min_photons, binning, mask, extrapolate, quality, block_pixels
+        As of :func:`lifetime_map`.
+    found : Survey, optional
+        What the first frame's counts show, where that is known already.
+
+    Raises
+    ------
+    InputError
+        As :func:`lifetime_map`.
+    TooDarkError
+        If no pixel of the first frame can be analysed.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        What was planned.
+    found : Survey
+        What the first frame's counts showed.
+    """
+
+    def __init__(
+        self,
+        first: xr.DataArray,
+        predictor: Predictor,
+        /,
+        *,
+        min_photons: float = MIN_PHOTONS,
+        binning: int = 0,
+        mask: str | os.PathLike[str] | ArrayLike | None = None,
+        extrapolate: bool = False,
+        quality: Quality | None = None,
+        block_pixels: int = 16384,
+        found: Survey | None = None,
+    ) -> None:
+        check_settings(min_photons, binning, block_pixels)
+        self.min_photons, self.binning, self.block_pixels = min_photons, binning, block_pixels
+        self.found = survey(first, block_pixels=block_pixels) if found is None else found
+        self._mask = read_mask(mask, shape=(first.sizes["Y"], first.sizes["X"]))
+        usable = self._mask & ~self.found.saturated
+        if not self._chosen(usable, self.found).any():
+            raise _nothing_chosen(usable, self.found, binning, min_photons, first)
+        self._shape, self._starts_ns = first.shape, np.asarray(first.coords["H"], np.float64)
+        self.analysis = plan_analysis(
+            first, self.found.decay, predictor, extrapolate=extrapolate, quality=quality
+        )
+
+    def maps(
+        self,
+        frame: xr.DataArray,
+        /,
+        *,
+        found: Survey | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> xr.Dataset:
+        """Return the maps of a frame; those of a dark frame are NaN throughout.
+
+        Parameters
+        ----------
+        frame : xarray.DataArray, dims ('Y', 'X', 'H')
+            Frame of the shape and time axis of the first.
+        found : Survey, optional
+            What its counts show, where that is known already.
+        progress : callable, optional
+            Called with pixels done and pixels to do.
+
+        Returns
+        -------
+        xarray.Dataset
+            As of :func:`lifetime_map`.
+
+        Raises
+        ------
+        InputError
+            If its shape or time axis is another, or a count is negative or not finite.
+        """
+        began = time.perf_counter()
+        self._check_alike(frame)
+        if found is None:
+            found = survey(frame, block_pixels=self.block_pixels, may_be_dark=True)
+        usable = self._mask & ~found.saturated
+        chosen = self._chosen(usable, found)
+        maps = self.analysis.maps(
+            frame, usable, chosen, binning=self.binning, block_pixels=self.block_pixels, progress=progress
+        )
+        maps["intensity"] = found.intensity.astype(np.float32)
+        done_how = self.analysis.described() | {
+            "rebinning": self.analysis.rebinner.done,
+            "min_photons": float(self.min_photons),
+            "binning": int(self.binning),
+            "pixels": int(chosen.size),
+            "pixels_analysed": int(chosen.sum()),
+            "pixels_saturated": int(found.saturated.sum()),
+            "seconds": time.perf_counter() - began,
+        }
+        return map_dataset(maps, dict(frame.attrs) | done_how)
+
+    def _chosen(self, usable: NDArray[np.bool_], found: Survey) -> NDArray[np.bool_]:
+        photons = photons_of(found.intensity, usable, binning=self.binning)
+        return usable & bright_enough(photons, self.min_photons)
+
+    def _check_alike(self, frame: xr.DataArray) -> None:
+        name = frame.attrs.get("source", "frame")
+        if frame.shape != self._shape:
+            raise InputError(
+                f"{name}: shape {frame.shape} is not the {self._shape} of the first frame; begin a new "
+                f"stream for it"
+            )
+        # Files store times rounded: two axes are one where they differ by less than that.
+        half_gate_ns = 0.5 * float(self._starts_ns[1] - self._starts_ns[0])
+        if np.abs(np.asarray(frame.coords["H"], np.float64) - self._starts_ns).max() > half_gate_ns:
+            raise InputError(
+                f"{name}: its time axis is not that of the first frame; begin a new stream for it"
+            )
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """How the pixels of one measurement become lifetimes, be it in memory whole or in parts.
+    """How the pixels of a measurement become lifetimes, be it in memory whole or in parts.
 
     Parameters
     ----------
@@ -224,6 +349,12 @@ def plan_analysis(
     return Analysis(predictor, rebinner, check)
 
 
+def map_dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any], /) -> xr.Dataset:
+    """Return maps, each with its unit, as a dataset."""
+    variables = {name: (("Y", "X"), image, {"units": MAP_UNITS[name]}) for name, image in maps.items()}
+    return xr.Dataset(variables, attrs=attrs)
+
+
 def photons_of(
     intensity: NDArray[np.float64], usable: NDArray[np.bool_], /, *, binning: int
 ) -> NDArray[np.float64]:
@@ -236,12 +367,7 @@ def bright_enough(photons: NDArray[np.float64], min_photons: float, /) -> NDArra
     return photons >= min_photons - 1e-6  # cumulative sums of float counts round
 
 
-def _dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any]) -> xr.Dataset:
-    variables = {name: (("Y", "X"), image, {"units": MAP_UNITS[name]}) for name, image in maps.items()}
-    return xr.Dataset(variables, attrs=attrs)
-
-
-def check_settings(min_photons: float, binning: int, block_pixels: int = 1) -> None:
+def check_settings(min_photons: float, binning: int = 0, block_pixels: int = 1) -> None:
     """Refuse settings that make no sense."""
     if not (np.isfinite(min_photons) and min_photons > 0):
         raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
@@ -251,34 +377,31 @@ def check_settings(min_photons: float, binning: int, block_pixels: int = 1) -> N
         raise InputError(f"block_pixels={block_pixels} must be >= 1 (e.g. 16384)")
 
 
-def _chosen(
-    usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
-) -> NDArray[np.bool_]:
-    name = str(data.attrs.get("source", "data"))
-    if found.saturated.all() or not found.intensity[~found.saturated].any():
-        raise all_saturated(name, int(found.saturated.sum()), data.dtype)
-    photons = photons_of(found.intensity, usable, binning=binning)
-    chosen = usable & bright_enough(photons, min_photons)
-    if not chosen.any():
-        raise too_dark(name, min_photons, float(photons[usable].max(initial=0.0)), binning)
-    return chosen
-
-
-def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> InputError:
+def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
     """Return the error of a measurement without a pixel below the limit of its type."""
-    return InputError(
+    return TooDarkError(
         f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
         "measure with less light or a wider data type"
     )
 
 
-def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> InputError:
+def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> TooDarkError:
     """Return the error of a measurement without a pixel that reaches the threshold."""
-    return InputError(
+    return TooDarkError(
         f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
         f"binning={binning}); "
         "lower --min-photons or raise --binning"
     )
+
+
+def _nothing_chosen(
+    usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
+) -> TooDarkError:
+    name = str(data.attrs.get("source", "data"))
+    if found.saturated.all() or not found.intensity[~found.saturated].any():
+        return all_saturated(name, int(found.saturated.sum()), data.dtype)
+    photons = photons_of(found.intensity, usable, binning=binning)
+    return too_dark(name, min_photons, float(photons[usable].max(initial=0.0)), binning)
 
 
 def _selected(
@@ -289,33 +412,34 @@ def _selected(
     *,
     binning: int,
     block_pixels: int,
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
     """Give flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
     width = data.sizes["X"]
     for rows, above, counts in strips(data, block_pixels=block_pixels, halo=binning):
-        if not chosen[rows].any():
-            continue
-        top = rows.start - above
-        inside = usable[top : top + counts.shape[0], :, None]
-        summed = neighbourhood_sum(np.where(inside, counts, 0), binning=binning) if binning else counts
-        strip = summed[above : above + rows.stop - rows.start]
         index = np.flatnonzero(chosen[rows])
-        gates = rebinner.apply(strip.reshape(-1, strip.shape[-1])[index])
-        yield index + rows.start * width, gates.astype(np.float32)
+        if index.size == 0:
+            continue
+        if binning:
+            top = rows.start - above
+            inside = usable[top : top + counts.shape[0], :, None]
+            counts = neighbourhood_sum(np.where(inside, counts, 0), binning=binning)  # noqa: PLW2901
+        strip = counts[above : above + rows.stop - rows.start]
+        pixels = strip.reshape(-1, strip.shape[-1])
+        tpsf = rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
+        yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
 
 
 def _batches(
-    parts: Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]], size: int
+    parts: Iterator[tuple[NDArray[np.intp], NDArray[Any]]], size: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
     """Join parts into batches of one size (the last is shorter): compiled predictors like equal shapes."""
-    indices: list[NDArray[np.intp]] = []
-    tpsfs: list[NDArray[np.float32]] = []
-    for index, tpsf in parts:
-        indices.append(index)
-        tpsfs.append(tpsf)
-        while sum(part.size for part in indices) >= size:
-            joined, counts = np.concatenate(indices), np.concatenate(tpsfs)
-            yield joined[:size], counts[:size]
-            indices, tpsfs = [joined[size:]], [counts[size:]]
-    if sum(part.size for part in indices):
-        yield np.concatenate(indices), np.concatenate(tpsfs)
+    index, tpsf = np.zeros(0, np.intp), None
+    for more, counts in parts:
+        index = np.concatenate([index, more])
+        tpsf = counts if tpsf is None or len(tpsf) == 0 else np.concatenate([tpsf, counts])
+        whole = index.size // size * size
+        for first in range(0, whole, size):
+            yield index[first : first + size], tpsf[first : first + size]
+        index, tpsf = index[whole:], tpsf[whole:]
+    if tpsf is not None and index.size:
+        yield index, tpsf

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
 
-__all__ = ["Predictor", "PredictorSource"]
+__all__ = ["GateSequentialPredictor", "Predictor", "PredictorSource"]
 
 
 @runtime_checkable
@@ -49,6 +49,59 @@ class Predictor(Protocol):
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
         """Return lifetimes, shape (n,), of TPSFs, shape (n, n_gates), raw counts with background."""
+        ...
+
+
+@runtime_checkable
+class GateSequentialPredictor(Protocol):
+    """Takes the gates of a frame one after another, each of all pixels, and keeps a state a pixel.
+
+    Peak and baseline of a decay are known only at its end; what scale it takes till then, e.g. that of the
+    frame before, is its own affair.
+
+    Attributes
+    ----------
+    name, kind, axis, rising_edge_ns
+        As of :class:`Predictor`.
+    n_gates : int
+        Gates of a frame: those of its axis.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What computes."""
+        ...
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Gates that it takes."""
+        ...
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Where the rising edge has to be, in ns."""
+        ...
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of a frame."""
+        ...
+
+    def begin(self, n_pixels: int, /) -> None:
+        """Begin a frame; one that is not finished is given up."""
+        ...
+
+    def advance(self, counts: NDArray[Any], /) -> None:
+        """Take the next gate: unsigned integers, shape (n_pixels,)."""
+        ...
+
+    def finish(self) -> Lifetimes:
+        """Return the lifetimes, shape (n_pixels,), after the last gate."""
         ...
 
 

@@ -25,6 +25,10 @@ MAX_INTERPOLATED = 0.15
 MAX_EXCESS = 0.02
 # Passes that bring the edge of the re-binned decay to its place: each leaves a few per cent of the rest.
 ALIGNMENT_PASSES = 4
+# Axes are one where they differ by less than this share.
+SAME_AXIS = 1e-4
+# Pixels re-binned at a time: what is copied for it stays in the cache.
+CACHED_PIXELS = 1024
 # Fewer gates show no edge.
 MIN_GATES = 3
 
@@ -45,7 +49,7 @@ class Rebinning:
         Added to the times of the measurement, modulo its period, so that the rising edge lies where the model
         has it.
     rising_edge_ns : float
-        Where it lies then.
+        Where it lies then: where the model has it, or, of bins as wide as its gates, within half a gate.
     folded : int
         Model periods laid on each other (1: no fold).
     missing_ns : float
@@ -101,10 +105,24 @@ class Rebinner:
     done: Rebinning
     matrix: NDArray[np.float64] = field(repr=False)
 
-    def apply(self, counts: ArrayLike, /) -> NDArray[np.float64]:
-        """Return counts on the model's axis, shape (n, n_bins) to (n, n_gates)."""
-        gates = (self._sparse @ np.asarray(counts, np.float64).T).T
-        return np.asarray(np.maximum(gates, 0.0))  # only an extrapolated gate can be negative
+    def apply(self, counts: ArrayLike, /) -> NDArray[Any]:
+        """Return counts on the model's axis, shape (n, n_bins) to (n, n_gates).
+
+        They are of float64, or the counts as they are where those are on the model's axis already.
+        """
+        values = np.asarray(counts)
+        if self._is_identity:
+            return values
+        gates = np.empty((len(values), self.matrix.shape[1]))
+        for first in range(0, len(values), CACHED_PIXELS):
+            part = slice(first, first + CACHED_PIXELS)
+            moved = self._sparse @ np.ascontiguousarray(values[part].T, np.float64)
+            np.maximum(moved.T, 0.0, out=gates[part])  # only an extrapolated gate can be negative
+        return gates
+
+    @cached_property
+    def _is_identity(self) -> bool:
+        return np.array_equal(self.matrix, np.eye(*self.matrix.shape))
 
     @cached_property
     def _sparse(self) -> Any:
@@ -154,7 +172,8 @@ def plan_rebinning(
     Bins are taken as constant densities, so each gate gets the difference of the cumulative sum at its ends.
     A longer period is folded modulo the model's: the steady state of the shorter period is that sum, as long
     as the window covers its own period or the whole decay. An excess below 25 % of the model's period is cut
-    off just before the edge instead, where it would only double the background of a few gates.
+    off just before the edge instead, where it would only double the background of a few gates. Bins as wide
+    as the gates are moved by whole ones, and left alone where they are in their place.
     """
     try:
         return _planned(data, np.asarray(decay, np.float64), _Target(axis, edge_ns, model, extrapolate))
@@ -165,10 +184,11 @@ def plan_rebinning(
 def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") -> Rebinner:
     axis = target.axis
     source = _source(data, total, target)
-    cut = _aligned_cut(source, target)
+    cut, offset_ns = _cut(source, target)
+    in_place = cut == source.start_ns and _is_on(source, axis)
     placed = source.place(axis, cut)
     fill, tail_ns, filled = _filling(placed, total, target)
-    matrix = placed.weights @ fill
+    matrix = np.eye(axis.n_gates) if in_place else placed.weights @ fill
     photons_in, kept = float(total.sum()), float((total @ placed.weights).sum())
     photons_out = float(np.maximum(total @ matrix, 0).sum())
     done = Rebinning(
@@ -181,7 +201,7 @@ def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") 
         target_width_ns=axis.gate_width_ns,
         target_period_ns=axis.period_ns,
         shift_ns=float((source.period_ns / 2 - cut) % source.period_ns - source.period_ns / 2),
-        rising_edge_ns=float(target.edge_ns),
+        rising_edge_ns=float(target.edge_ns + offset_ns),
         folded=placed.n_layers,
         missing_ns=_missing_ns(placed, axis),
         filled=filled,
@@ -251,6 +271,21 @@ def _source(data: xr.DataArray, total: NDArray[np.float64], target: _Target) -> 
     return _Source(total, width, period, float(data.coords["H"].values[0]), live)
 
 
+def _cut(source: _Source, target: _Target) -> tuple[float, float]:
+    """Return the time of the measurement that becomes the model's zero, and how late the edge is then, in ns.
+
+    Bins as wide as the model's gates are moved by whole ones. The half height of a sum of decays moves by a
+    gate with their lifetimes, so less than half a gate is not known to be an offset, and a shift by part of a
+    gate would blur the decays (docs/decisions/0024).
+    """
+    width = source.width_ns
+    if not np.isclose(width, target.axis.gate_width_ns, rtol=SAME_AXIS, atol=0):
+        return _aligned_cut(source, target), 0.0
+    exact = _first_edge_ns(source, target.axis) - target.edge_ns
+    cut = source.start_ns + round((exact - source.start_ns) / width) * width
+    return cut, exact - cut
+
+
 def _aligned_cut(source: _Source, target: _Target) -> float:
     """Return the time of the measurement that becomes the model's zero, in ns.
 
@@ -265,6 +300,13 @@ def _aligned_cut(source: _Source, target: _Target) -> float:
         found = rising_edge_ns(np.maximum(gates, 0), bin_width_ns=axis.gate_width_ns)
         cut += (found - target.edge_ns + axis.window_ns / 2) % axis.window_ns - axis.window_ns / 2
     return cut
+
+
+def _is_on(source: _Source, axis: TimeAxis) -> bool:
+    """Return whether a measurement has a model's own gates."""
+    own = (source.total.size, source.width_ns, source.period_ns)
+    gates = (axis.n_gates, axis.gate_width_ns, axis.period_ns)
+    return source.live == slice(0, axis.n_gates) and np.allclose(own, gates, rtol=SAME_AXIS, atol=0)
 
 
 def _first_edge_ns(source: _Source, axis: TimeAxis) -> float:

@@ -216,7 +216,8 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384, may_be_dark: boo
         intensity[rows] = counts.sum(axis=-1, dtype=np.float64)
         if limit is not None:
             saturated[rows] = (counts == limit).any(axis=-1)
-        decay += counts[~saturated[rows]].sum(axis=0, dtype=np.float64)
+        valid = counts[~saturated[rows]] if saturated[rows].any() else counts.reshape(-1, decay.size)
+        decay += valid.sum(axis=0, dtype=np.float64)
     if not may_be_dark and not intensity.any():
         raise InputError(f"{name}: all {intensity.size} pixels are zero; check channel, block and shutter")
     return Survey(intensity, saturated, decay)
@@ -248,7 +249,7 @@ def _check_counts(counts: NDArray[Any], name: str) -> None:
         raise InputError(
             f"{name}: counts must be >= 0, found {counts.min():g}; give raw counts, with their background"
         )
-    if counts.size and float(counts.max()) > MAX_COUNT:
+    if counts.dtype.itemsize >= 4 and counts.size and float(counts.max()) > MAX_COUNT:
         raise InputError(
             f"{name}: counts must be <= 2^53, found {counts.max():g}; give raw counts, not scaled"
         )

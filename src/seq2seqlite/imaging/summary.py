@@ -8,7 +8,7 @@ import xarray as xr
 from seq2seqlite.imaging.pipeline import LIFETIME_MAPS
 from seq2seqlite.provenance import provenance
 
-__all__ = ["summarise"]
+__all__ = ["spread", "summarise"]
 
 
 def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
@@ -34,14 +34,14 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
         if name in attrs
     }
     result |= {name: attrs[name] for name in ("pixels", "pixels_analysed", "pixels_saturated")}
-    result |= {name: _spread(maps[name].values) for name in LIFETIME_MAPS}
+    result |= {name: spread(maps[name].values) for name in LIFETIME_MAPS}
     analysed = np.isfinite(maps["tau_mean_ns"].values)
-    result["intensity"] = _spread(np.where(analysed, maps["intensity"].values, np.nan))
+    result["intensity"] = spread(np.where(analysed, maps["intensity"].values, np.nan))
     result |= {name: attrs[name] for name in ("model", "predictor", "min_photons", "binning")}
     if "quality" in attrs:
         flagged = maps["flagged"].values
         result["pixels_flagged"] = int(np.nansum(flagged))
-        result["chi_square"] = _spread(maps["chi_square"].values)
+        result["chi_square"] = spread(maps["chi_square"].values)
         result["quality"] = attrs["quality"]
     result["seconds"] = round(attrs["seconds"], 3)
     result["pixels_per_second"] = round(attrs["pixels_analysed"] / max(attrs["seconds"], 1e-9), 1)
@@ -51,7 +51,8 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
     return result
 
 
-def _spread(values: np.ndarray) -> dict[str, float | None]:
+def spread(values: np.ndarray, /) -> dict[str, float | None]:
+    """Return median, 5 % and 95 % of a map's finite values; None where there is none."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return {"median": None, "p5": None, "p95": None}

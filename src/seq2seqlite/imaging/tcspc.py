@@ -15,7 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
 from seq2seqlite.imaging.signal import signal_from_counts
 
-__all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt"]
+__all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt", "signal_from_ptu"]
 
 
 def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -30,25 +30,37 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
                 f"promises: it is cut "
                 "short; copy it again"
             )
-        if not ptu.is_t3:
-            raise InputError(
-                f"{path} is a T2 measurement without times after the laser pulse; record in T3 mode"
-            )
-        by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
-        index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
-        if ptu.is_image and not -1 <= options.frame < ptu.shape[0]:
-            raise InputError(
-                f"{path}: frame={options.frame} must be below its {ptu.shape[0]} frames, or -1 for all"
-            )
-        if ptu.is_image:
-            counts = ptu.decode_image(
-                frame=options.frame, channel=index, dtime=0, dtype=np.uint32, keepdims=False
-            )
-            step = np.diff(ptu.coords["X"][:2]) if "X" in ptu.coords else np.zeros(0)
-        else:
-            counts, step = np.atleast_2d(ptu.decode_histogram(dtime=0))[index], np.zeros(0)
-        stored_width = float(ptu.tcspc_resolution) * 1e9
-        frequency = float(ptu.frequency)
+        return signal_from_ptu(ptu, path, options)
+
+
+def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArray:
+    """Return an open PTU file's image, its frames summed, in the bins of one laser period.
+
+    Parameters
+    ----------
+    ptu : ptufile.PtuFile
+        T3 measurement, or part of one.
+    path : pathlib.Path
+        Name for messages.
+    options : ReadOptions
+        Channel, frame, axis.
+    """
+    if not ptu.is_t3:
+        raise InputError(f"{path} is a T2 measurement without times after the laser pulse; record in T3 mode")
+    by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
+    index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
+    if ptu.is_image and not -1 <= options.frame < ptu.shape[0]:
+        raise InputError(
+            f"{path}: frame={options.frame} must be below its {ptu.shape[0]} frames, or -1 for all"
+        )
+    if ptu.is_image:
+        counts = ptu.decode_image(
+            frame=options.frame, channel=index, dtime=0, dtype=np.uint32, keepdims=False
+        )
+        step = np.diff(ptu.coords["X"][:2]) if "X" in ptu.coords else np.zeros(0)
+    else:
+        counts, step = np.atleast_2d(ptu.decode_histogram(dtime=0))[index], np.zeros(0)
+    stored_width, frequency = float(ptu.tcspc_resolution) * 1e9, float(ptu.frequency)
     return signal_from_counts(
         counts,
         source=path,

@@ -1,0 +1,242 @@
+"""``seq2seqlite stream``: lifetime maps while the camera records."""
+
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from seq2seqlite.cli.model_named import predictor_named
+from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.progress import live_line, progress_bar
+from seq2seqlite.datasets import instrument_names, load_instrument, simulated_frames
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging import MIN_PHOTONS, SUFFIXES, GateSequentialPredictor, Predictor, load, read
+from seq2seqlite.imaging.options import ReadOptions
+from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.imaging.streams import (
+    CollectedGates,
+    FrameStage,
+    GateStage,
+    GrowingPtu,
+    MapFolder,
+    MapTable,
+    Policy,
+    ReplayedFrames,
+    ReplayedGates,
+    Sink,
+    SpoolFolder,
+    StreamError,
+    StreamStatistics,
+    run_stream,
+)
+from seq2seqlite.provenance import provenance
+
+__all__ = ["stream"]
+
+# Frames of a simulated camera that differ: their noise comes again after so many.
+CAMERA_FRAMES = 3
+
+
+def stream(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="File to replay, spool folder (one file a frame), 'camera', an instrument or its TOML "
+            "(simulated camera), or with --follow a .ptu that is being recorded",
+        ),
+    ],
+    *,
+    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file")],
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second of a replay or camera; as fast as possible without")
+    ] = None,
+    policy: Annotated[
+        Policy, typer.Option(help="What a full queue does: let the source wait, or drop the oldest frame")
+    ] = Policy.BLOCK,
+    queue: Annotated[int, typer.Option(help="Frames that may wait; bounds the memory")] = 4,
+    frames: Annotated[int | None, typer.Option(help="End after so many frames")] = None,
+    duration: Annotated[float | None, typer.Option(help="End after so many seconds")] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds without a frame after which the source has stalled")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Folder for a TIFF of maps a frame, frames.csv, stream.json"),
+    ] = None,
+    gates: Annotated[
+        bool, typer.Option("--gates", help="Deliver gate after gate, as a time-gated camera does")
+    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="SOURCE is a .ptu that is still growing")] = False,
+    repeat: Annotated[int, typer.Option(help="Replay a file so often; 0: without end")] = 1,
+    frame: Annotated[str, typer.Option(help="Rows x columns of a simulated camera")] = "500x500",
+    photons: Annotated[float, typer.Option(help="Mean counts of a pixel of a simulated camera")] = 1000.0,
+    channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
+    period_ns: Annotated[
+        float | None, typer.Option(help="Laser period in ns, where a file does not say it")
+    ] = None,
+    gate_width_ns: Annotated[
+        float | None, typer.Option(help="Bin width in ns, where a file does not say it")
+    ] = None,
+    min_photons: Annotated[
+        float, typer.Option(help="Fewest counts of a pixel that is analysed, after binning")
+    ] = MIN_PHOTONS,
+    binning: Annotated[int, typer.Option(help="Sum (2n+1) x (2n+1) neighbours")] = 0,
+    mask: Annotated[
+        Path | None, typer.Option(help="TIFF, PNG or npy, nonzero where pixels are analysed")
+    ] = None,
+    extrapolate: Annotated[
+        bool, typer.Option("--extrapolate", help="Fill a short window with an exponential tail")
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Make lifetime maps while the camera records.
+
+    Ctrl-C ends the stream after the frame in work; what was done is printed and stays.
+    """
+    predictor = predictor_named(model)
+    options = ReadOptions(channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
+    if gates and (binning or mask is not None or extrapolate or follow or Path(source).is_dir()):
+        raise InputError("--gates takes a file or camera, without --binning, --mask and --extrapolate")
+    if follow:
+        origin: Any = GrowingPtu(Path(source), options)
+    elif Path(source).is_dir() and Path(source).suffix.lower() != ".zarr":
+        reader = partial(read, channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
+        origin = SpoolFolder(Path(source), reader, suffixes=SUFFIXES)
+    else:
+        simulated = _is_camera(source)
+        taken = _camera(source, predictor, frame, photons) if simulated else [_file(source, options)]
+        replayed = ReplayedGates if gates else ReplayedFrames
+        origin = replayed(taken, fps=fps, repeat=None if simulated or repeat == 0 else repeat)
+    stage: Any
+    if gates:
+        one_by_one = _gate_sequential(predictor)
+        stage = GateStage(one_by_one, min_photons=min_photons, name=origin.name)
+    else:
+        stage = FrameStage(
+            predictor, min_photons=min_photons, binning=binning, mask=mask, extrapolate=extrapolate
+        )
+    sinks: list[Sink] = [] if out is None else [MapFolder(out), MapTable(out / "frames.csv")]
+    settings = {"source": source, "model": predictor.name, "predictor": predictor.kind, "fps": fps}
+    settings |= {"policy": str(policy), "queue": queue, "gates": gates}
+    statistics = StreamStatistics()
+    try:
+        with _interrupt() as stop, live_line() as (show, say):
+            statistics = run_stream(
+                origin,
+                stage,
+                sinks=sinks,
+                policy=policy,
+                queue=queue * predictor.axis.n_gates if gates else queue,
+                frames=frames,
+                duration_s=duration,
+                timeout_s=timeout,
+                stop=stop,
+                progress=lambda done, depth: show(_line(done, depth)),
+                report=say,
+            )
+    except StreamError as error:
+        statistics = error.statistics
+        raise
+    finally:
+        if statistics.ended:
+            _tell(statistics, settings, out, json_file)
+
+
+def _is_camera(source: str) -> bool:
+    return source == "camera" or source in instrument_names() or Path(source).suffix.lower() == ".toml"
+
+
+def _camera(source: str, predictor: Predictor, frame: str, photons: float) -> list[Any]:
+    """Return frames of a simulated camera of the instrument that is named, or of the model's own."""
+    size = re.fullmatch(r"(\d+)x(\d+)", frame)
+    if size is None:
+        raise InputError(f"--frame {frame} must be rows x columns (e.g. 500x500)")
+    name = source
+    if source == "camera":
+        own = [known for known in instrument_names() if f"-{known}-" in predictor.name]
+        if not own:
+            raise InputError(
+                f"the instrument of model {predictor.name} is no shipped one; give its TOML file instead of "
+                f"'camera'"
+            )
+        name = own[0]
+    instrument = load_instrument(name)
+    with progress_bar("simulating the camera") as progress:
+        counts = simulated_frames(
+            instrument,
+            shape=(int(size[1]), int(size[2])),
+            n=CAMERA_FRAMES,
+            photons=photons,
+            progress=progress,
+        )
+    axis = instrument.axis
+    return [
+        signal_from_counts(
+            each,
+            source=f"camera {instrument.name}",
+            file_format="simulated camera",
+            gate_width_ns=axis.gate_width_ns,
+            period_ns=axis.period_ns,
+        )
+        for each in counts
+    ]
+
+
+def _file(source: str, options: ReadOptions) -> Any:
+    return load(
+        source, channel=options.channel, gate_width_ns=options.gate_width_ns, period_ns=options.period_ns
+    )
+
+
+def _gate_sequential(predictor: Predictor) -> GateSequentialPredictor:
+    return predictor if isinstance(predictor, GateSequentialPredictor) else CollectedGates(predictor)
+
+
+@contextmanager
+def _interrupt() -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C sets; a second one interrupts at once."""
+    stop = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def first(*_: Any) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, first)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _line(done: StreamStatistics, depth: int) -> str:
+    return (
+        f"{done.frames:,} frames, {done.frames_per_second:.2f} frames/s, latency {done.latency_s(50):.3f} s, "
+        f"{depth} waiting, {done.dropped:,} dropped, {done.rejected:,} rejected"
+    )
+
+
+def _tell(done: StreamStatistics, settings: dict[str, Any], out: Path | None, json_file: Path | None) -> None:
+    result = done.to_dict() | settings | {"provenance": provenance()}
+    megabytes = {name: value / 1e6 for name, value in result["memory"].items()}
+    print(f"{done.frames:,} frames analysed, {done.frames_per_second:.3g} frames/s sustained; {done.ended}")
+    print(f"latency {done.latency_s(50):.3f} s median, {done.latency_s(99):.3f} s 99th percentile")
+    print(
+        f"{done.received:,} received: {done.dropped:,} dropped, {done.rejected:,} rejected, "
+        f"{done.unfinished:,} unfinished; {done.missed:,} lost by the source"
+    )
+    print(
+        f"queue at most {done.queue_depth_max:,} {'gates' if settings['gates'] else 'frames'}; memory "
+        f"{megabytes['start_bytes']:,.0f} MB after the first map, {megabytes['end_bytes']:,.0f} MB after the "
+        f"last, {megabytes['peak_bytes']:,.0f} MB at most"
+    )
+    write_json(json_file, result)
+    if out is not None and done.delivered:
+        write_json(out / "stream.json", result)

@@ -1,0 +1,45 @@
+"""Analysis while the camera records: sources, a bounded queue, stages that make maps, sinks."""
+
+from seq2seqlite.imaging.streams.collected import CollectedGates
+from seq2seqlite.imaging.streams.folder import SpoolFolder
+from seq2seqlite.imaging.streams.growing import GrowingPtu
+from seq2seqlite.imaging.streams.photons import FramesOfPhotons
+from seq2seqlite.imaging.streams.queue import BoundedQueue, Ended, Policy
+from seq2seqlite.imaging.streams.replay import ReplayedFrames, ReplayedGates
+from seq2seqlite.imaging.streams.run import StreamError, run_stream
+from seq2seqlite.imaging.streams.sinks import CallbackSink, FrameMaps, MapFolder, MapTable, Sink
+from seq2seqlite.imaging.streams.source import Clock, Delivery, Frame, Gate, Photons, Source, Spoilt
+from seq2seqlite.imaging.streams.stages import FrameStage, GateStage, Outcome, Stage
+from seq2seqlite.imaging.streams.statistics import StreamStatistics, resident_bytes
+
+__all__ = [
+    "BoundedQueue",
+    "CallbackSink",
+    "Clock",
+    "CollectedGates",
+    "Delivery",
+    "Ended",
+    "Frame",
+    "FrameMaps",
+    "FrameStage",
+    "FramesOfPhotons",
+    "Gate",
+    "GateStage",
+    "GrowingPtu",
+    "MapFolder",
+    "MapTable",
+    "Outcome",
+    "Photons",
+    "Policy",
+    "ReplayedFrames",
+    "ReplayedGates",
+    "Sink",
+    "Source",
+    "SpoolFolder",
+    "Spoilt",
+    "Stage",
+    "StreamError",
+    "StreamStatistics",
+    "resident_bytes",
+    "run_stream",
+]

@@ -1,0 +1,86 @@
+"""Any predictor in the place of a gate-sequential one: it collects the gates and predicts at the end."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.predictor import Predictor
+
+__all__ = ["CollectedGates"]
+
+# Pixels predicted at a time: their decays are gathered from as many places of every gate.
+BATCH = 4096
+
+
+class CollectedGates:
+    """Collects gates: exact, as peak and baseline are known then; the map takes a whole prediction.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Model.
+    """
+
+    def __init__(self, predictor: Predictor, /) -> None:
+        self.predictor = predictor
+        self._gates: NDArray[Any] = np.zeros((0, 0), np.uint8)
+        self._taken = 0
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.predictor.name
+
+    @property
+    def kind(self) -> str:
+        """What computes."""
+        return f"{self.predictor.kind}, gates collected"
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Gates that it takes."""
+        return self.predictor.axis
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Where the rising edge has to be, in ns."""
+        return self.predictor.rising_edge_ns
+
+    @property
+    def n_gates(self) -> int:
+        """Gates of a frame."""
+        return self.predictor.axis.n_gates
+
+    def begin(self, n_pixels: int, /) -> None:
+        """Begin a frame."""
+        if self._gates.shape[1] != n_pixels:
+            self._gates = np.zeros((self.n_gates, n_pixels), self._gates.dtype)
+        self._taken = 0
+
+    def advance(self, counts: NDArray[Any], /) -> None:
+        """Take the next gate, shape (n_pixels,)."""
+        if self._taken == self.n_gates:
+            raise InputError(f"a frame has {self.n_gates} gates; begin the next one")
+        if not np.can_cast(counts.dtype, self._gates.dtype):
+            self._gates = self._gates.astype(np.promote_types(counts.dtype, self._gates.dtype))
+        self._gates[self._taken] = counts
+        self._taken += 1
+
+    def finish(self) -> Lifetimes:
+        """Return the lifetimes, shape (n_pixels,)."""
+        if self._taken < self.n_gates:
+            raise InputError(f"{self._taken} of {self.n_gates} gates are there; give them all")
+        n_pixels = self._gates.shape[1]
+        parts = [
+            self.predictor.lifetimes(np.ascontiguousarray(self._gates[:, first : first + BATCH].T))
+            for first in range(0, n_pixels, BATCH)
+        ]
+        return Lifetimes(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
+            )
+        )

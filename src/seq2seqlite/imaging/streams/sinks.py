@@ -1,0 +1,154 @@
+"""Where maps go: files, a table, a function."""
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import tifffile
+import xarray as xr
+
+from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.imaging.pipeline import LIFETIME_MAPS
+from seq2seqlite.imaging.summary import spread
+
+__all__ = ["CallbackSink", "FrameMaps", "MapFolder", "MapTable", "Sink"]
+
+
+@dataclass(frozen=True)
+class FrameMaps:
+    """The maps of a frame.
+
+    Parameters
+    ----------
+    frame : int
+        Number of the frame.
+    arrived_s : float
+        When the frame was complete, by the clock of the stream, in s.
+    latency_s : float
+        How much later its maps were, in s.
+    maps : xarray.Dataset
+        As :func:`seq2seqlite.imaging.lifetime_map` gives them.
+    """
+
+    frame: int
+    arrived_s: float
+    latency_s: float
+    maps: xr.Dataset
+
+
+class Sink(Protocol):
+    """Takes maps, one frame after the other, in a thread of its own."""
+
+    def put(self, result: FrameMaps, /) -> None:
+        """Take the maps of a frame.
+
+        Raises
+        ------
+        InputError
+            If it cannot, e.g. as the disk is full: the stream ends, and what was taken before stays valid.
+        """
+        ...
+
+    def close(self) -> None:
+        """Take the end of the stream."""
+        ...
+
+
+@dataclass(frozen=True)
+class CallbackSink:
+    """Calls a function with each frame's maps.
+
+    Parameters
+    ----------
+    function : callable
+        Called with a :class:`FrameMaps`.
+    """
+
+    function: Callable[[FrameMaps], None]
+
+    def put(self, result: FrameMaps, /) -> None:
+        self.function(result)
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class MapFolder:
+    """Writes one float32 TIFF a frame, ``frame-000000.tif``, whose pages are the maps.
+
+    Each is written to another name and renamed, so that whatever is found under its name is whole.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made if it is missing.
+    """
+
+    folder: Path
+
+    def put(self, result: FrameMaps, /) -> None:
+        names = [str(name) for name in result.maps.data_vars]
+        labels = [f"{name} {result.maps[name].attrs['units']}".strip() for name in names]
+        about = {
+            "frame": result.frame,
+            "latency_s": round(result.latency_s, 4),
+            "model": result.maps.attrs["model"],
+            "predictor": result.maps.attrs["predictor"],
+        }
+        info = "".join(f"{name} = {value}\n" for name, value in about.items())
+        stack = np.stack([result.maps[name].values for name in names]).astype(np.float32, copy=False)
+        with replace_when_done(self.folder / f"frame-{result.frame:06d}.tif") as temporary:
+            tifffile.imwrite(
+                temporary, stack, imagej=True, metadata={"axes": "CYX", "Labels": labels, "Info": info}
+            )
+
+    def close(self) -> None:
+        pass
+
+
+class MapTable:
+    """Writes one line a frame to a table: median, 5 % and 95 % of each map.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        ``.csv``; replaced if it is there. Each line is on disk before the next frame is taken.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written; lines written before stay.
+    """
+
+    def __init__(self, path: Path, /) -> None:
+        self.path = path
+        columns = [f"{name}_{key}" for name in LIFETIME_MAPS for key in ("median", "p5", "p95")]
+        self._write("w", ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns])
+
+    def put(self, result: FrameMaps, /) -> None:
+        spreads = [spread(result.maps[name].values) for name in LIFETIME_MAPS]
+        values = ["" if value is None else f"{value:.5g}" for each in spreads for value in each.values()]
+        times = [f"{result.arrived_s:.4f}", f"{result.latency_s:.4f}"]
+        self._write("a", [str(result.frame), *times, str(result.maps.attrs["pixels_analysed"]), *values])
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, mode: str, row: list[str]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(row)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            before = self.path.stat().st_size if mode == "a" else 0
+            try:
+                with self.path.open(mode, encoding="utf-8") as file:
+                    file.write(line.getvalue())
+            except OSError:
+                with self.path.open("r+b") as file:  # no half line stays
+                    file.truncate(before)
+                raise

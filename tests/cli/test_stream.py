@@ -1,0 +1,165 @@
+"""The command ``stream``: statistics, maps and JSON; one line and exit code 2 where it cannot go on."""
+
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from seq2seqlite.cli.app import main
+from seq2seqlite.decay import Lifetimes, TimeAxis
+
+KEYS = {
+    "frames", "frames_per_second", "latency_median_s", "latency_p99_s", "queue_depth_max", "dropped",
+    "memory", "rejected", "unfinished", "missed", "received", "delivered", "ended", "provenance",
+}  # fmt: skip
+
+
+@pytest.fixture
+def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A measurement of 4 x 5 pixels, with a model that answers 2 ns everywhere."""
+
+    def lifetimes(tpsf: np.ndarray, /) -> Lifetimes:
+        two = np.full(len(tpsf), 2.0)
+        return Lifetimes(two, two, two, two / 4)
+
+    model = SimpleNamespace(
+        name="my-swissspad3-two",
+        kind="constant",
+        axis=TimeAxis(135, 0.09, 12.5),
+        rising_edge_ns=1.5,
+        lifetimes=lifetimes,
+    )
+    monkeypatch.setattr("seq2seqlite.models.load_model", lambda _: model)
+    times = np.arange(250) * 0.05
+    decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
+    counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))
+    file = tmp_path / "cells.npz"
+    np.savez(file, tpsf=counts, gate_width_ns=0.05, period_ns=12.5)
+    return file
+
+
+def stream(*words: object) -> int:
+    return main(["stream", *map(str, words), "--model", "two"])
+
+
+def test_a_file_is_replayed(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, result = tmp_path / "out", tmp_path / "result.json"
+    assert stream(npz, "--repeat", 3, "--fps", 100, "--out", out, "--json", result) == 0
+    told = json.loads(result.read_text())
+    assert set(told) >= KEYS
+    assert (told["frames"], told["delivered"], told["dropped"], told["policy"]) == (3, 3, 0, "block")
+    assert told["fps"] == 100
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out.startswith("3 frames analysed, ")
+    assert "; end of the source\nlatency " in printed.out
+    assert "3 received: 0 dropped, 0 rejected, 0 unfinished; 0 lost by the source\n" in printed.out
+    names = sorted(item.name for item in out.iterdir())
+    assert names == [*(f"frame-{n:06d}.tif" for n in range(3)), "frames.csv", "stream.json"]
+    assert json.loads((out / "stream.json").read_text())["frames"] == 3
+
+
+@pytest.mark.parametrize("gates", [[], ["--gates"]])
+def test_a_camera_of_the_models_instrument(npz: Path, tmp_path: Path, gates: list[str]) -> None:
+    result = tmp_path / "result.json"
+    words = ["--frame", "6x7", "--photons", 300, "--frames", 4, "--policy", "drop-oldest", "--json", result]
+    assert stream("camera", *words, *gates) == 0
+    told = json.loads(result.read_text())
+    assert (told["frames"], told["ended"], told["gates"]) == (4, "4 frames", bool(gates))
+    assert told["received"] == told["frames"] + told["dropped"] + told["rejected"] + told["unfinished"]
+
+
+def test_a_spool_folder(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    for number in range(2):
+        (spool / f"f{number}.npz").write_bytes(npz.read_bytes())
+    (spool / "f2.npz").write_bytes(npz.read_bytes()[:300])
+    (spool / "END").touch()
+    assert stream(spool) == 0
+    printed = capsys.readouterr()
+    assert "3 received: 0 dropped, 1 rejected" in printed.out
+    assert printed.err.startswith("rejected: ")
+    assert "f2.npz: not a readable npz file" in printed.err
+
+
+def test_a_stalled_spool_folder_is_one_line_and_what_was_done_stays(
+    npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spool, result = tmp_path / "spool", tmp_path / "result.json"
+    spool.mkdir()
+    npz.rename(spool / "f0.npz")
+    assert stream(spool, "--timeout", 1, "--json", result) == 2
+    printed = capsys.readouterr()
+    assert printed.err == (
+        f"error: {spool}: nothing came for 1 s; check the camera or raise --timeout (frames analysed "
+        "before: 1, delivered: 1; they stay valid)\n"
+    )
+    assert printed.out.startswith("1 frames analysed")
+    assert json.loads(result.read_text())["frames"] == 1
+
+
+def test_a_recorded_ptu_can_be_followed(npz: Path, shared_data: Path, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    file = shared_data / "ptu-tiny" / "ptu_example.ptu"
+    assert stream(file, "--follow", "--min-photons", 1, "--json", result) == 0
+    assert json.loads(result.read_text())["frames"] == 2
+
+
+def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, before = tmp_path / "out", signal.getsignal(signal.SIGINT)
+
+    def interrupt() -> None:
+        for _ in range(3000):
+            if (out / "frame-000001.tif").exists():
+                return os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+        return None
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    assert stream(npz, "--repeat", 0, "--fps", 50, "--out", out) == 0
+    thread.join()
+    assert "frames/s sustained; stopped\n" in capsys.readouterr().out
+    told = json.loads((out / "stream.json").read_text())
+    assert told["delivered"] == told["frames"] == len(list(out.glob("frame-*.tif"))) >= 2
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["none.npz"], "none.npz does not exist; check the path"),
+        (["camera", "--frame", "500"], "--frame 500 must be rows x columns (e.g. 500x500)"),
+        (["camera", "--fps", "0", "--frame", "2x2"], "fps=0.0 must be finite and > 0 (e.g. 0.5)"),
+        (["camera", "--queue", "0", "--frame", "2x2"], "queue=0 must be >= 1 frame"),
+        (["camera", "--frames", "0", "--frame", "2x2"], "frames=0 must be >= 1"),
+        (["a.npz", "--follow"], "a.npz: only a .ptu file can be followed while it grows; replay others"),
+        (["camera", "--gates", "--binning", "1"], "--gates takes a file or camera, without --binning"),
+        (["camera", "--policy", "newest"], "'newest' is not one of 'block', 'drop-oldest'"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line(
+    npz: Path, capsys: pytest.CaptureFixture[str], words: list[str], text: str
+) -> None:
+    assert stream(*words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert text in printed.err
+
+
+def test_a_model_of_an_unknown_instrument_has_no_camera(
+    npz: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = SimpleNamespace(name="mine", kind="constant", axis=TimeAxis(135, 0.09, 12.5), rising_edge_ns=1.5)
+    monkeypatch.setattr("seq2seqlite.models.load_model", lambda _: model)
+    assert stream("camera") == 2
+    assert "the instrument of model mine is no shipped one; give its TOML file" in capsys.readouterr().err

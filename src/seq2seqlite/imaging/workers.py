@@ -134,7 +134,7 @@ class DaskWorkers:
 def attempted(work: Callable[[Job], Result], job: Job, /) -> Outcome[Result]:
     """Return the outcome of a job.
 
-    It computes in one thread: there is a process for each core where speed matters, threads of BLAS wait for
+    BLAS computes in one thread: there is a process for each core where speed matters, its threads wait for
     each other, and sums do not depend on their number.
     """
     try:

@@ -26,7 +26,7 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = SimpleNamespace(
         name="two", kind="constant", axis=TimeAxis(135, 0.09, 12.5), rising_edge_ns=1.5, lifetimes=lifetimes
     )
-    monkeypatch.setattr("seq2seqlite.models.load_model", lambda _: model)
+    monkeypatch.setattr("seq2seqlite.engine.load_predictor", lambda *_, **__: model)
     times = np.arange(250) * 0.05
     decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
     counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))

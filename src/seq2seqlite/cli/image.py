@@ -116,7 +116,13 @@ def image(
     folders = _folders(files, out)
     if pulses is not None and not quality:
         raise InputError(f"--pulses {pulses:g} is for --quality; add it")
-    source = model_named(model, irf=irf, irf_bin_width_ns=irf_bin_width_ns, irf_range_ns=irf_range_ns)
+    source = model_named(
+        model,
+        irf=irf,
+        irf_bin_width_ns=irf_bin_width_ns,
+        irf_range_ns=irf_range_ns,
+        threads=None if workers == 1 and scheduler is None else 1,
+    )
     options = JobOptions(
         ReadOptions(channel, block, gate_width_ns, period_ns, drop=tuple(drop or ())),
         min_photons=min_photons,

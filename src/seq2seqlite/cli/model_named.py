@@ -13,7 +13,7 @@ from seq2seqlite.estimators import ESTIMATORS, aligned_irf, estimator_named, fit
 from seq2seqlite.imaging import InPlace, Predictor, estimator_axis, sha256_of
 from seq2seqlite.resources import pretrained_folder
 
-__all__ = ["ModelNamed", "model_named", "predictor_named"]
+__all__ = ["ModelNamed", "model_named"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class ModelNamed:
         Part of it that counts, in ns.
     digests : tuple of str, optional
         SHA-256 of the files of model and IRF, None where there is none.
+    threads : int, optional
+        Threads of a model; by default all cores. One where there is a process for each core.
     """
 
     model: str
@@ -39,6 +41,7 @@ class ModelNamed:
     irf_bin_width_ns: float | None = None
     irf_range_ns: tuple[float, float] | None = None
     digests: tuple[str | None, str | None] = (None, None)
+    threads: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent: no network, no IRF."""
@@ -70,7 +73,11 @@ class ModelNamed:
     @cached_property
     def trained(self) -> Predictor | None:
         """The model; None for an estimator."""
-        return None if self.model in ESTIMATORS else predictor_named(self.model)
+        if self.model in ESTIMATORS:
+            return None
+        from seq2seqlite.engine import load_predictor
+
+        return load_predictor(self.model, threads=self.threads)
 
     @cached_property
     def measured(self) -> Irf | None:
@@ -88,6 +95,7 @@ def model_named(
     irf: Path | None = None,
     irf_bin_width_ns: float | None = None,
     irf_range_ns: tuple[float, float] | None = None,
+    threads: int | None = None,
 ) -> ModelNamed:
     """Return what predicts, loaded once to see that it is there.
 
@@ -103,19 +111,11 @@ def model_named(
     else:
         file = pretrained_folder() / f"{model}.npz"
     place = None if irf is None else irf.absolute()
-    named = ModelNamed(model, place, irf_bin_width_ns, irf_range_ns, (_digest(file), _digest(place)))
+    named = ModelNamed(model, place, irf_bin_width_ns, irf_range_ns, (_digest(file), _digest(place)), threads)
     named.irf()
     if model not in ESTIMATORS:
         named.trained  # noqa: B018 - loads it
     return named
-
-
-def predictor_named(name: str, /) -> Predictor:
-    """Return a shipped model, or that of a .npz or .program file, as a predictor."""
-    from seq2seqlite.integer import SUFFIX, ProgramPredictor, read_program
-    from seq2seqlite.models import load_model
-
-    return ProgramPredictor(read_program(name)) if Path(name).suffix == SUFFIX else load_model(name)
 
 
 def _digest(file: Path | None) -> str | None:

@@ -155,7 +155,11 @@ class GateStage:
         if why:
             self._next = None
             return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {why}"))
-        self._advance(item)
+        try:
+            self._advance(item)
+        except InputError as error:  # counts that this predictor does not take
+            self._next = None
+            return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {error}"))
         if self._next < self.predictor.n_gates:
             return Outcome(rejected=tuple(rejected))
         self._next = None

@@ -111,8 +111,9 @@ class Design:
         shape, options = self.shape, self.options
         bits = shape.sfd_word_bits if shape.output == "sfd" else RECORD_BITS
         beats = shape.payloads * max(bits, options.result_width) / options.result_width
-        # A pixel's place in its frame takes two clocks, of a packet of one beat as of a result of one.
-        return max(shape.n_gates / options.engines, shape.words, beats, 2.0)
+        # Lifetimes leave a clock between each other; an engine counts a packet only after two clocks.
+        pause = 0 if shape.output == "sfd" else 1
+        return max(shape.n_gates / options.engines, shape.words, beats + pause, 3.0)
 
     @property
     def latency_clocks(self) -> int:

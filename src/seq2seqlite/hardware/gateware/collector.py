@@ -1,6 +1,6 @@
 """The back of a design: results of the engines in turn, numbered, framed, cut to the width of the bus."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -39,49 +39,43 @@ class Collector(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the turn-taking and the cutting."""
+        """Return the turn-taking, and the cutting of what was taken."""
         m = Module()
         shape = self.shape_
-        engine = Signal(range(max(self.engines, 2)))
-        part = Signal(range(max(shape.payloads, 2)))
-        full, last, ends = Signal(), Signal(), Signal()
-        width = max(self._item_bits, self.result_width)
-        item, left = Signal(width), Signal(range(width // self.result_width + 1))
-        payload = Signal(shape.payload_bits)
-        m.d.comb += payload.eq(self.payloads.word_select(engine, shape.payload_bits))
-        takes, ends_pixel = Signal(), Signal()
-        # A new one enters in the clock in which the last beat of the old one leaves.
-        free = ~full | (self.o.ready & (left == 1))
-        m.submodules.frame = frame = FrameCounter()
-        if shape.payloads == 1:
-            free &= frame.ready
+        engine, part = Signal(range(max(self.engines, 2))), Signal(range(max(shape.payloads, 2)))
+        full, payload, ends_pixel = Signal(), Signal(shape.payload_bits, reset_less=True), Signal()
+        takes, sent = Signal(), Signal()
+        # Lifetimes leave a clock between each other; words of an SFD follow each other without a pause.
+        free = ~full if shape.output == "lifetimes" else ~full | sent
         m.d.comb += [
-            frame.frame_pixels.eq(self.frame_pixels),
-            frame.next.eq(ends_pixel),
             takes.eq(self.valid.bit_select(engine, 1) & free),
             self.ready.bit_select(engine, 1).eq(free),
-            self.o.valid.eq(full),
-            self.o.payload.data.eq(item[: self.result_width]),
-            self.o.payload.last.eq(last & (left == 1)),
-            self.o.payload.ends.eq(ends & (left == 1)),
         ]
-        m.d.comb += ends_pixel.eq(takes & (part == shape.payloads - 1))
-        ends_frame = ends_pixel & frame.last
-        with m.If(self.o.ready & full):
-            m.d.sync += [item.eq(item >> self.result_width), left.eq(left - 1)]
-            with m.If(left == 1):
-                m.d.sync += full.eq(0)
-        with m.If(takes):
+        with m.If(free):
             m.d.sync += [
-                full.eq(1),
-                item.eq(payload if shape.output == "sfd" else Cat(payload, frame.pixel)),
-                left.eq(width // self.result_width),
-                last.eq(ends_frame),
-                ends.eq(ends_pixel),
-                part.eq(Mux(ends_pixel, 0, part + 1)),
+                payload.eq(self.payloads.word_select(engine, shape.payload_bits)),
+                ends_pixel.eq(part == shape.payloads - 1),
             ]
-        with m.If(ends_pixel):
-            m.d.sync += engine.eq(next_in_turn(engine, self.engines))
+        with m.If(takes):
+            m.d.sync += [full.eq(1), part.eq(next_in_turn(part, shape.payloads))]
+            with m.If(part == shape.payloads - 1):
+                m.d.sync += engine.eq(next_in_turn(engine, self.engines))
+        with m.Elif(sent):
+            m.d.sync += full.eq(0)
+        m.submodules.frame = frame = FrameCounter()
+        m.d.comb += [frame.frame_pixels.eq(self.frame_pixels), frame.next.eq(sent & ends_pixel)]
+        beats = -(-self._item_bits // self.result_width)
+        beat, final = Signal(range(max(beats, 2))), Signal(init=int(beats == 1))
+        with m.If(full & self.o.ready):
+            m.d.sync += [beat.eq(next_in_turn(beat, beats)), final.eq(beat == (beats - 2) % beats)]
+        item = payload if shape.output == "sfd" else Cat(payload, frame.pixel)
+        m.d.comb += [
+            sent.eq(full & self.o.ready & final),
+            self.o.valid.eq(full),
+            self.o.payload.data.eq(item.word_select(beat, self.result_width)),
+            self.o.payload.last.eq(frame.last & ends_pixel & final),
+            self.o.payload.ends.eq(ends_pixel & final),
+        ]
         return m
 
     @property

@@ -9,6 +9,7 @@ from amaranth.hdl import (
     Mux,
     ResetSignal,
     Signal,
+    Value,
 )
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, Out
@@ -53,6 +54,7 @@ class Engine(Component):
         """Return the parts in the order of the data."""
         m = Module()
         shape = self.shape_
+        self._reset_before: Value = ResetSignal()
         buffer, rings = PixelBuffer(shape), Rings(shape)
         m.submodules.buffer = self._with_own_reset(m, buffer, "buffer")
         m.submodules.normaliser = normaliser = Normaliser(shape)
@@ -79,13 +81,16 @@ class Engine(Component):
         m.d.sync += buffer.credit.eq(promised <= shape.capacity - shape.slots)
         return m
 
-    @staticmethod
-    def _with_own_reset(m: Module, part: Component, name: str) -> Elaboratable:
-        """Return a part with a register for its reset: one for a whole engine has too far to go."""
-        reset = Signal(name=f"reset_{name}", init=1, reset_less=True, attrs={"keep": 1})
+    def _with_own_reset(self, m: Module, part: Component, name: str) -> Elaboratable:
+        """Return a part with a register for its reset: one for a whole engine has too far to go.
+
+        Each is a clock behind that of the part before, as equal registers would be merged.
+        """
+        reset = Signal(name=f"reset_{name}", init=1, reset_less=True)
         domain = ClockDomain(f"{name}_domain", local=True)
         m.domains += domain
-        m.d.sync += reset.eq(ResetSignal())
+        m.d.sync += reset.eq(self._reset_before)
+        self._reset_before = reset
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
         return DomainRenamer(domain.name)(part)
 

@@ -125,10 +125,10 @@ class PixelBuffer(Component):
         with m.If(closes):
             m.d.sync += facts_at.eq(Mux(arriving, 0, shape.slots))
         # Addresses come from registers: memories of many blocks are far apart.
-        m.d.sync += counts.addr.eq(begins + self.word)
+        m.d.sync += counts.addr.eq(begins + delayed(m, self.word, 1, name="word"))
         m.d.comb += [
-            counts.en.eq(delayed(m, self.write, 1, name="write", reset_less=False)),
-            counts.data.eq(delayed(m, self.data, 1, name="data")),
+            counts.en.eq(delayed(m, self.write, 2, name="write", reset_less=False)),
+            counts.data.eq(delayed(m, self.data, 2, name="data")),
             facts.en.eq(self.done),
             facts.addr.eq(facts_at),
             facts.data.eq(Cat(self.facts.baseline, self.facts.divisor)),

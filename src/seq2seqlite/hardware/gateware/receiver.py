@@ -77,9 +77,7 @@ class Receiver(Component):
         ends, malformed = Signal(), Signal()
         frame = FrameCounter()
         m.submodules.frame = ResetInserter(self.reset)(frame)
-        begins = self._may_begin(m, engine, ends) & settled
-        if shape.words == 1:
-            begins &= frame.ready
+        begins = self._may_begin(m, engine, first, ends) & settled  # long after the frame's counter is ready
         m.d.comb += [
             self.i.ready.eq(~self.reset & (surplus | inside | begins)),
             accepted.eq(self.i.valid & self.i.ready),
@@ -106,8 +104,8 @@ class Receiver(Component):
         self._flush(m, inside | first, ends & frame.last, settled)
         selected = Signal(self.engines)
         m.d.comb += selected.eq(Const(1, self.engines) << engine)
-        m.d.comb += self.allocate.eq(Mux(first, selected, 0))
         m.d.sync += [
+            self.allocate.eq(Mux(first, selected, 0)),
             self.write.eq(Mux(taken & ~self.reset, selected, 0)),
             self.data.eq(self.i.payload.data),
             self.word.eq(word),
@@ -117,17 +115,16 @@ class Receiver(Component):
         self._measure(m, taken & ~self.reset, word, first, ends, malformed, selected)
         return m
 
-    def _may_begin(self, m: Module, engine: Value, ends: Value) -> Signal:
+    def _may_begin(self, m: Module, engine: Value, first: Value, ends: Value) -> Signal:
         """Return whether the next packet's engine has room, found out in the clock before.
 
-        What an engine says of its room is of the packet before this one, so a packet of one beat has to wait
-        a clock: its own place is not yet counted.
+        An engine counts a packet two clocks after its first beat; only then it is asked again.
         """
-        may, own = Signal(), Signal()
+        may = Signal()
         now = self.room.bit_select(engine, 1)
         after = self.room.bit_select(next_in_turn(engine, self.engines), 1)
-        m.d.comb += own.eq(ends if self.shape_.words == 1 else 0)
-        m.d.sync += may.eq(Mux(ends, after, now) & ~own)
+        uncounted = first | delayed(m, first, 1, name="first", reset_less=False)
+        m.d.sync += may.eq(Mux(ends, after, now) & ~uncounted)
         return may
 
     def _flush(self, m: Module, busy: Value, frame_ends: Value, settled: Signal) -> None:

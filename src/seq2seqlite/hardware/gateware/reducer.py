@@ -72,11 +72,11 @@ class Reducer(Component):
         self._operands(m, pixel.sums, both, task)
         with m.FSM():
             with m.State("IDLE"):
-                m.d.comb += self.i.ready.eq(1)
                 m.d.sync += [pixel.eq(self.i.payload), task.eq(SHORT)]
                 with m.If(self.i.valid):
                     m.next = "ADD"
             with m.State("ADD"):
+                m.d.comb += self.i.ready.eq(1)  # it has been taken a clock ago
                 m.next = "CHOOSE"
             with m.State("CHOOSE"):
                 m.next = "START"

@@ -12,10 +12,11 @@ class Sequencer(Component):
     Parameters
     ----------
     slots, n_gates : int
-        Lengths.
+        Lengths, 2 or more.
     """
 
     def __init__(self, slots: int, n_gates: int) -> None:
+        assert min(slots, n_gates) > 1
         self.slots, self.n_gates = slots, n_gates
         super().__init__(
             {
@@ -30,10 +31,10 @@ class Sequencer(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the counters."""
+        """Return the counters; everything that they say comes from a register."""
         m = Module()
         gate = Signal(range(self.n_gates))
-        m.d.comb += self.ends.eq(self.run & self.wraps & self.last)
+        m.d.sync += self.ends.eq(self.run & self.last & (self.slot == self.slots - 2))
         with m.If(self.start):
             m.d.sync += [self.run.eq(1), self.slot.eq(0), gate.eq(0), self.first.eq(1), self.last.eq(0)]
             m.d.sync += self.wraps.eq(0)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seq2seqlite.cli.image import predictor_named
 from seq2seqlite.cli.output import write_json
 from seq2seqlite.datasets import load_instrument, simulated_frames
+from seq2seqlite.engine import load_predictor
 from seq2seqlite.imaging import signal_from_counts
 from seq2seqlite.imaging.streams import (
     FrameStage,
@@ -54,7 +54,7 @@ def main() -> None:
         )
         for counts in simulated_frames(instrument, shape=(height, width), n=3, photons=options.photons)
     ]
-    predictor = predictor_named(options.model)
+    predictor = load_predictor(options.model)
     memory: list[tuple[float, int]] = []
 
     def sample(done: StreamStatistics, _: int) -> None:

@@ -1,4 +1,4 @@
-"""Programs that tests of `integer` and of `hardware` share."""
+"""Programs and measurements that tests of several packages share."""
 
 import numpy as np
 import pytest
@@ -62,3 +62,27 @@ def _odd_program(seed, *, write_back="round", residual_bits=0, units=3, n_gates=
         head_bias=affine((1, 3), signed(8, -1)),
         reduction=Reduction.of_axis(axis),
     )
+
+
+@pytest.fixture
+def write_stack():
+    """A function that writes decays with photon noise, shape (*frames, Y, X, 125), as a zarr stack."""
+    return _write_stack
+
+
+def _write_stack(path, shape=(3, 20, 16), *, seed=5, chunk_rows=8, dims=None, group=False, **attributes):
+    import zarr
+
+    rng = np.random.default_rng(seed)
+    times = np.arange(125) * 0.1
+    tau = rng.uniform(0.5, 3.0, (*shape, 1))
+    decay = np.exp(-np.clip(times - 2, 0, None) / tau) / (1 + np.exp(-(times - 2) / 0.1))
+    photons = np.where(rng.random(shape) < 0.8, 1000, 3)[..., None]  # some pixels are dark
+    counts = rng.poisson(decay / decay.sum(axis=-1, keepdims=True) * photons).astype(np.uint16)
+    attributes = {"gate_width_ns": 0.1, "period_ns": 12.5} | attributes
+    settings = {"data": counts, "chunks": (*(1,) * (len(shape) - 2), chunk_rows, *counts.shape[-2:])}
+    if group:
+        zarr.open_group(str(path), mode="w", attributes=attributes).create_array("tpsf", **settings)
+    else:
+        zarr.create_array(str(path), attributes=attributes, dimension_names=dims, overwrite=True, **settings)
+    return counts

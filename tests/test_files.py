@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
-from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_folder_when_done, replace_when_done
+from seq2seqlite.errors import HaltError, InputError
+from seq2seqlite.files import replace_folder_when_done, replace_when_done, writing
 
 
 class InterruptedWriting(Exception):
@@ -114,3 +114,26 @@ def test_folder_in_the_place_of_a_result_stays_and_nothing_is_moved(tmp_path):
         (temporary / "b.tif").write_text("new")
     assert [item.name for item in final.iterdir()] == ["b.tif"]
     assert list(tmp_path.iterdir()) == [final]
+
+
+def test_folder_of_a_folder_is_replaced_whole(tmp_path):
+    for name in ("old", "new"):
+        with replace_folder_when_done(tmp_path / "maps") as temporary:
+            (temporary / "a.zarr").mkdir()
+            (temporary / "a.zarr" / name).write_text(name)
+    assert [item.name for item in (tmp_path / "maps" / "a.zarr").iterdir()] == ["new"]
+    with (
+        pytest.raises(InputError, match=r"a\.zarr is a folder; move it or name another folder"),
+        replace_folder_when_done(tmp_path / "maps") as temporary,
+    ):
+        (temporary / "a.zarr").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(errno.ENOSPC, HaltError), (errno.EDQUOT, HaltError), (errno.EACCES, InputError)]
+)
+def test_what_all_other_jobs_would_meet_too_is_told_apart(number, kind):
+    text = f"^cannot write maps: {os.strerror(number)}; free space or choose another folder$"
+    with pytest.raises(InputError, match=text) as caught, writing("maps"):
+        raise OSError(number, os.strerror(number))
+    assert type(caught.value) is kind

@@ -1,6 +1,6 @@
-"""The one exception for a user's input that cannot be used."""
+"""The exceptions for what a user can mend."""
 
-__all__ = ["InputError"]
+__all__ = ["HaltError", "InputError"]
 
 
 class InputError(ValueError):
@@ -8,3 +8,7 @@ class InputError(ValueError):
 
     The command line prints its text and exits with code 2; every other exception keeps its traceback.
     """
+
+
+class HaltError(InputError):
+    """What every further job of a batch would meet too: a full disk, workers that are lost."""

@@ -1,5 +1,6 @@
 """Writing files so that nothing half-written is ever found under its final name."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -7,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seq2seqlite.errors import InputError
+from seq2seqlite.errors import HaltError, InputError
 
-__all__ = ["cannot_write", "replace_when_done", "replace_folder_when_done"]
+__all__ = ["cannot_write", "replace_when_done", "replace_folder_when_done", "writing"]
 
 
 @contextmanager
@@ -84,9 +85,12 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
         yield temporary
         final.mkdir(exist_ok=True)
         for item in temporary.iterdir():
-            if (final / item.name).is_dir():
-                raise InputError(f"{final / item.name} is a folder; move it or name another folder")
+            if (final / item.name).exists() and (final / item.name).is_dir() != item.is_dir():
+                kind = "file" if item.is_dir() else "folder"
+                raise InputError(f"{final / item.name} is a {kind}; move it or name another folder")
         for item in sorted(temporary.iterdir()):
+            if item.is_dir():  # a rename replaces no folder that holds something
+                shutil.rmtree(final / item.name, ignore_errors=True)
             item.replace(final / item.name)
     except OSError as error:
         raise cannot_write(final, error) from error
@@ -95,10 +99,28 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
+    """Turn whatever keeps the block from writing ``path`` into one InputError line.
+
+    Examples
+    --------
+    >>> with writing("/proc/none"):
+    ...     Path("/proc/none").write_text("")
+    Traceback (most recent call last):
+    seq2seqlite.errors.InputError: cannot write /proc/none: ...; free space or choose another folder
+    """
+    try:
+        yield
+    except OSError as error:
+        raise cannot_write(Path(path), error) from error
+
+
 def cannot_write(path: Path, error: OSError, /) -> InputError:
     """Return what to tell a user whose file could not be written."""
     reason = error.strerror or str(error)
-    return InputError(f"cannot write {path}: {reason}; free space or choose another folder")
+    kind = HaltError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InputError
+    return kind(f"cannot write {path}: {reason}; free space or choose another folder")
 
 
 def _umask() -> int:

@@ -18,6 +18,7 @@ from seq2seqlite.accuracy import (
 from seq2seqlite.cli.app import main
 from seq2seqlite.datasets import load_instrument
 from seq2seqlite.errors import InputError
+from seq2seqlite.integer import load_program, write_program
 
 PREDICTORS = ["centre-of-mass", "mle-mono", "seq2seqlite-swissspad3-float"]
 
@@ -85,6 +86,13 @@ def test_bad_input_is_one_line(capsys, more, text):
     printed = capsys.readouterr().err
     assert printed.count("\n") == 1
     assert text in printed
+
+
+def test_a_program_file_is_a_predictor(tmp_path):
+    instrument, file = load_instrument("tcspc-80mhz"), tmp_path / "tiny.program"
+    write_program(file, load_program("seq2seqlite-tcspc-80mhz-tiny"))
+    predictor = predictors_for(instrument, [str(file)])[str(file)](None)
+    assert predictor.kind == "integer program, CPU engine"
 
 
 def test_model_of_another_axis():

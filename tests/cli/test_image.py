@@ -1,6 +1,10 @@
 """The command ``image``: maps and summary in the folder, one line and exit code 2 where it cannot."""
 
+import errno
 import json
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +26,7 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = SimpleNamespace(
         name="two", kind="constant", axis=TimeAxis(135, 0.09, 12.5), rising_edge_ns=1.5, lifetimes=lifetimes
     )
-    monkeypatch.setattr("seq2seqlite.models.load_model", lambda _: model)
+    monkeypatch.setattr("seq2seqlite.engine.load_predictor", lambda *_, **__: model)
     times = np.arange(250) * 0.05
     decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
     counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))
@@ -129,3 +133,108 @@ def test_pulses_need_the_check(npz: Path, tmp_path: Path, capsys: pytest.Capture
     arguments = ["image", str(npz), "--model", "two", "--out", str(tmp_path / "out"), "--pulses", "1e5"]
     assert main(arguments) == 2
     assert "--pulses 100000 is for --quality; add it" in capsys.readouterr().err
+
+
+def test_files_that_fail_are_reported_and_the_others_done(
+    npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad, out, result = npz.with_name("bad.npz"), tmp_path / "out", tmp_path / "result.json"
+    bad.write_bytes(b"damaged")
+    arguments = ["image", str(bad), str(npz), "--model", "two", "--out", str(out), "--period-ns", "12.5"]
+    assert main([*arguments, "--json", str(result)]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"error: {bad}: not a readable npz file")
+    assert printed.err.count("\n") == 1
+    assert "20 of 20 pixels analysed" in printed.out
+    found = json.loads(result.read_text())
+    assert [row["state"] for row in found["inputs"]] == ["failed", "done"]
+    assert found["images"] == [json.loads((out / "cells.npz" / "summary.json").read_text())]
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert [row.get("reason") for row in manifest["inputs"]] == [found["inputs"][0]["reason"], None]
+    assert main(arguments) == 2
+    assert f"{npz}: done before, {out / 'cells.npz'}" in capsys.readouterr().out
+    assert main([*arguments, "--redo"]) == 2
+    assert "done before" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file_format", "file"),
+    [("tiff", "tau_mean_ns.tif"), ("ome-tiff", "maps.ome.tif"), ("ome-zarr", "maps.ome.zarr/zarr.json")],
+)
+def test_formats(npz: Path, tmp_path: Path, file_format: str, file: str) -> None:
+    arguments = ["image", str(npz), "--model", "two", "--out", str(tmp_path / "out"), "--period-ns", "12.5"]
+    assert main([*arguments, "--format", file_format]) == 0
+    assert (tmp_path / "out" / file).is_file()
+
+
+def test_stack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], write_stack: Callable[..., np.ndarray]
+) -> None:
+    write_stack(tmp_path / "a.zarr", (2, 20, 16))
+    out, result = tmp_path / "out", tmp_path / "result.json"
+    arguments = ["image", str(tmp_path / "a.zarr"), "--model", "rld-3", "--out", str(out)]
+    assert main([*arguments, "--json", str(result)]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert str(out / "maps.ome.zarr") in printed.out.splitlines()
+    assert "of 640 pixels analysed" in printed.out
+    assert json.loads(result.read_text()) == json.loads((out / "summary.json").read_text())
+    assert main(arguments) == 0
+    assert "done before" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        (["--workers", "0"], "workers=0 must be >= 1 (e.g. one for each core)"),
+        (["--workers", "x"], "Invalid value for '--workers': Input should be a valid integer"),
+        (["--scheduler", "host"], "scheduler 'host' is no address; give it as tcp://host:8786"),
+        (["--format", "png"], "'png' is not one of 'tiff', 'ome-tiff', 'ome-zarr'"),
+        (["--format", "tiff"], "a.zarr is a stack; format 'tiff' is for images, choose ome-zarr"),
+        (["--binning", "-1"], "binning=-1 must be >= 0"),
+    ],
+)
+def test_stack_that_cannot_be_mapped_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    write_stack: Callable[..., np.ndarray],
+    more: list[str],
+    text: str,
+) -> None:
+    write_stack(tmp_path / "a.zarr", (2, 20, 16))
+    arguments = ["image", str(tmp_path / "a.zarr"), "--model", "rld-3", "--out", str(tmp_path / "out")]
+    assert main([*arguments, *more]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: ")
+    assert printed.err.count("\n") == 1
+    assert text in printed.err
+
+
+def test_workers_need_the_extra(
+    npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    arguments = ["image", str(npz), "--model", "two", "--out", str(tmp_path / "out"), "--workers", "2"]
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == (
+        "error: this needs distributed; install it with pip install 'seq2seqlite[cluster]'\n"
+    )
+
+
+def test_full_disk_is_one_line(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    write_stack: Callable[..., np.ndarray],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    write_stack(tmp_path / "a.zarr", (2, 20, 16))
+    monkeypatch.setattr("zarr.storage._local._put", full)
+    assert main(["image", str(tmp_path / "a.zarr"), "--model", "rld-3", "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == (
+        f"error: cannot write {tmp_path}/out/maps.ome.zarr: No space left on device; free space or choose "
+        "another folder\n"
+    )

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from seq2seqlite.cli.app import main
+from seq2seqlite.cli.stream import Normalisation
 from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.engine import NORMALISATIONS
 
 KEYS = {
     "frames", "frames_per_second", "latency_median_s", "latency_p99_s", "queue_depth_max", "dropped",
@@ -35,7 +37,7 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rising_edge_ns=1.5,
         lifetimes=lifetimes,
     )
-    monkeypatch.setattr("seq2seqlite.models.load_model", lambda _: model)
+    monkeypatch.setattr("seq2seqlite.engine.load_predictor", lambda *_, **__: model)
     times = np.arange(250) * 0.05
     decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
     counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))
@@ -73,6 +75,25 @@ def test_a_camera_of_the_models_instrument(npz: Path, tmp_path: Path, gates: lis
     told = json.loads(result.read_text())
     assert (told["frames"], told["ended"], told["gates"]) == (4, "4 frames", bool(gates))
     assert told["received"] == told["frames"] + told["dropped"] + told["rejected"] + told["unfinished"]
+    assert told["predictor"] == ("constant, gates collected" if gates else "constant")
+    assert told["normalisation"] == ("whole" if gates else None)
+
+
+def test_the_normalisations_are_those_of_the_engine_and_whole() -> None:
+    assert list(Normalisation) == [*NORMALISATIONS, "whole"]
+
+
+@pytest.mark.parametrize("normalisation", [None, *Normalisation])
+def test_a_program_takes_gates_one_by_one(tmp_path: Path, normalisation: str | None) -> None:
+    result = tmp_path / "result.json"
+    words = ["--frame", "6x7", "--frames", 2, "--gates", "--json", result]
+    words += [] if normalisation is None else ["--normalisation", normalisation]
+    model = "seq2seqlite-tcspc-80mhz-tiny"
+    assert main(["stream", "camera", "--model", model, *map(str, words)]) == 0
+    told = json.loads(result.read_text())
+    assert (told["frames"], told["normalisation"]) == (2, normalisation or "after-edge")
+    how = "gates collected" if normalisation == "whole" else "gate after gate"
+    assert told["predictor"] == f"integer program, CPU engine, {how}"
 
 
 def test_a_spool_folder(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -142,6 +163,12 @@ def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["camera", "--frames", "0", "--frame", "2x2"], "frames=0 must be >= 1"),
         (["a.npz", "--follow"], "a.npz: only a .ptu file can be followed while it grows; replay others"),
         (["camera", "--gates", "--binning", "1"], "--gates takes a file or camera, without --binning"),
+        (["camera", "--normalisation", "running"], "--normalisation running is for --gates; add it"),
+        (
+            ["camera", "--gates", "--normalisation", "after-edge", "--frame", "2x2"],
+            "--normalisation after-edge needs an integer program on the engine, and my-swissspad3-two is a",
+        ),
+        (["camera", "--gates", "--normalisation", "peak"], "'peak' is not one of 'after-edge', 'previous-f"),
         (["camera", "--policy", "newest"], "'newest' is not one of 'block', 'drop-oldest'"),
     ],
 )  # fmt: skip
@@ -160,6 +187,6 @@ def test_a_model_of_an_unknown_instrument_has_no_camera(
     npz: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = SimpleNamespace(name="mine", kind="constant", axis=TimeAxis(135, 0.09, 12.5), rising_edge_ns=1.5)
-    monkeypatch.setattr("seq2seqlite.models.load_model", lambda _: model)
+    monkeypatch.setattr("seq2seqlite.engine.load_predictor", lambda *_, **__: model)
     assert stream("camera") == 2
     assert "the instrument of model mine is no shipped one; give its TOML file" in capsys.readouterr().err

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
-from seq2seqlite.imaging import signal_from_counts
+from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
+from seq2seqlite.imaging import Predictor, signal_from_counts
 
 AXIS = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
 
@@ -58,3 +60,40 @@ def _decay_image(
 @pytest.fixture
 def decay_image() -> Callable[..., xr.DataArray]:
     return _decay_image
+
+
+class Source:
+    """The stand-in predictor as batches take it, which counts how often it is asked for."""
+
+    def __init__(self, predictor: Predictor, name: str = "centre-of-mass") -> None:
+        self.held, self.name, self.asked = predictor, name, 0
+
+    def predictor(self, _: xr.DataArray, /) -> Predictor:
+        self.asked += 1
+        return self.held
+
+    def irf(self) -> Irf | None:
+        return None
+
+    def described(self) -> dict[str, Any]:
+        return {"model": self.name}
+
+
+@pytest.fixture
+def source(predictor: CentreOfMass) -> Source:
+    return Source(predictor)
+
+
+@pytest.fixture
+def another_source(predictor: CentreOfMass) -> Source:
+    return Source(predictor, "another")
+
+
+def _bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.fixture
+def bytes_of() -> Callable[[Path], dict[str, bytes]]:
+    """A function that returns all files of a folder."""
+    return _bytes_of

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from seq2seqlite.accuracy.measure import PredictorOf
 from seq2seqlite.datasets import Instrument
 from seq2seqlite.decay import TimeAxis
+from seq2seqlite.engine import load_predictor
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.by_name import ESTIMATORS, estimator_named
-from seq2seqlite.models import load_model, model_names
+from seq2seqlite.integer import SUFFIX
+from seq2seqlite.models import model_names
 
 __all__ = ["predictors_for"]
 
@@ -20,8 +22,8 @@ def predictors_for(instrument: Instrument, names: Sequence[str] = (), /) -> dict
     instrument : Instrument
         Its axis is that of the decays.
     names : sequence of str
-        Estimators of :data:`ESTIMATORS`, shipped models, or paths of model files; default: all estimators
-        and all shipped models of this instrument.
+        Estimators of :data:`ESTIMATORS`, shipped models, or paths of model or program files; default: all
+        estimators and all shipped models of this instrument.
 
     Raises
     ------
@@ -43,12 +45,12 @@ def predictors_for(instrument: Instrument, names: Sequence[str] = (), /) -> dict
 def _predictor(axis: TimeAxis, name: str) -> PredictorOf:
     if name in ESTIMATORS:
         return lambda irf: estimator_named(name, axis=axis, irf=irf)
-    if not name.endswith(".npz") and name not in model_names():
+    if not name.endswith((".npz", SUFFIX)) and name not in model_names():
         raise InputError(
             f"predictor {name!r} is unknown; choose one of {', '.join([*ESTIMATORS, *model_names()])} "
             "or name a .npz file"
         )
-    model = load_model(name)
+    model = load_predictor(name)
     if model.axis != axis:
         raise InputError(
             f"model {model.name} takes {model.axis}, the decays have {axis}; choose another model"

@@ -24,8 +24,8 @@ def benchmark(
     predictor: Annotated[
         list[str] | None,
         typer.Option(
-            help="centre-of-mass, rld-2, rld-3, phasor, mle-mono, mle-bi, a model or a .npz file; may be "
-            "repeated. Default: all, with all shipped models of the instrument."
+            help="centre-of-mass, rld-2, rld-3, phasor, mle-mono, mle-bi, a model, a .npz or .program file; "
+            "may be repeated. Default: all, with all shipped models of the instrument."
         ),
     ] = None,
     photons: Annotated[

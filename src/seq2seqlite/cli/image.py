@@ -1,32 +1,36 @@
 """``seq2seqlite image``: lifetime maps of measurements."""
 
+import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
+from seq2seqlite.cli.model_named import model_named
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.datasets import read_irf
-from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import ESTIMATORS, aligned_irf, estimator_named, fit_irf
+from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.imaging import (
+    FORMATS,
     LIFETIME_MAPS,
     MIN_PHOTONS,
-    InPlace,
-    Predictor,
-    Quality,
-    estimator_axis,
-    lifetime_map,
-    load,
-    write_maps,
+    Done,
+    ImageJob,
+    JobOptions,
+    ReadOptions,
+    in_tiles,
+    make_image,
+    map_files,
+    workers_for,
 )
 
-__all__ = ["image", "predictor_named"]
+__all__ = ["image"]
+
+Format = StrEnum("Format", {name.upper().replace("-", "_"): name for name in FORMATS})  # type: ignore[misc]
 
 
 def image(
@@ -82,64 +86,102 @@ def image(
     pulses: Annotated[
         float | None, typer.Option(help="Laser pulses in a pixel's exposure, for --quality to see pile-up")
     ] = None,
+    file_format: Annotated[
+        Format | None,
+        typer.Option(
+            "--format",
+            help="tiff: one a map; ome-tiff, ome-zarr: one image, its channels the maps, and zarr goes into "
+            "ome-zarr tile by tile, whatever its size. Default: tiff, and ome-zarr for stacks of frames",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="Processes that share files and tiles of stacks; above 1 [cluster]")
+    ] = 1,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do it, tcp://host:port [cluster]"),
+    ] = None,
+    redo: Annotated[
+        bool, typer.Option("--redo", help="Do again what an earlier run of the same command finished")
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Make lifetime maps of measurements.
+
+    Several files, and zarr stacks (T, Z, Y, X, H) of any size, can be interrupted: the same command goes on.
+    A file that fails is reported, the others are done, and the exit code is 2.
 
     An estimator works on the measurement's own bins; without --irf one is fitted to the summed decay.
     """
     folders = _folders(files, out)
     if pulses is not None and not quality:
         raise InputError(f"--pulses {pulses:g} is for --quality; add it")
-    given = None if irf is None else read_irf(irf, bin_width_ns=irf_bin_width_ns)
-    if given is not None and irf_range_ns is not None:
-        given = given.within(*irf_range_ns)
-    trained = None if model in ESTIMATORS else predictor_named(model)
-    console, summaries = Console(), []
-    for file, folder in zip(files, folders, strict=True):
-        data = load(
-            file,
-            channel=channel,
-            block=block,
-            gate_width_ns=gate_width_ns,
-            period_ns=period_ns,
-            drop=tuple(drop or ()),
-        )
-        with progress_bar(file.name) as progress:
-            maps = lifetime_map(
-                data,
-                _estimator(model, data, given) if trained is None else trained,
-                min_photons=min_photons,
-                binning=binning,
-                mask=mask,
-                extrapolate=extrapolate,
-                quality=Quality(given, pulses) if quality else None,
-                progress=progress,
+    source = model_named(
+        model,
+        irf=irf,
+        irf_bin_width_ns=irf_bin_width_ns,
+        irf_range_ns=irf_range_ns,
+        threads=None if workers == 1 and scheduler is None else 1,
+    )
+    options = JobOptions(
+        ReadOptions(channel, block, gate_width_ns, period_ns, drop=tuple(drop or ())),
+        min_photons=min_photons,
+        binning=binning,
+        mask=mask if mask is None else mask.absolute(),
+        extrapolate=extrapolate,
+        quality=quality,
+        pulses=pulses,
+        file_format=None if file_format is None else file_format.value,
+    )
+    if len(files) == 1 and workers == 1 and scheduler is None and not in_tiles(files[0], options):
+        with progress_bar(files[0].name) as progress:
+            summary = make_image(ImageJob(files[0], out, source, options), progress=progress)
+        _show(files[0], summary)
+        write_json(json_file, summary)
+        return
+    with workers_for(workers, scheduler) as crew:
+        results = [
+            _shown(done)
+            for done in map_files(
+                files,
+                folders,
+                source,
+                options,
+                manifest=out / "manifest.json",
+                workers=crew,
+                again=redo,
+                progress=progress_bar,
             )
-        summary = write_maps(maps, folder)
-        summaries.append(summary)
-        print(file)
-        console.print(_table(summary))
-        for remark in _remarks(summary):
-            print(remark)
-        for path in summary["files"]:
-            print(path)
-    write_json(json_file, summaries[0] if len(summaries) == 1 else {"images": summaries})
+        ]
+    write_json(json_file, _result(results))
+    if any(done.summary is None for done in results):
+        raise typer.Exit(2)
 
 
-def predictor_named(name: str, /) -> Predictor:
-    """Return a shipped model, or that of a .npz or .program file, as a predictor."""
-    from seq2seqlite.integer import SUFFIX, ProgramPredictor, read_program
-    from seq2seqlite.models import load_model
+def _shown(done: Done) -> Done:
+    if done.summary is None:
+        print(f"error: {done.reason}", file=sys.stderr)
+    elif done.state == "skipped":
+        print(f"{done.path}: done before, {done.folder}")
+    else:
+        _show(done.path, done.summary)
+    return done
 
-    return ProgramPredictor(read_program(name)) if Path(name).suffix == SUFFIX else load_model(name)
+
+def _result(results: list[Done]) -> dict[str, Any]:
+    if len(results) == 1 and results[0].summary is not None:
+        return results[0].summary
+    summaries = [done.summary for done in results if done.summary is not None]
+    return {"images": summaries, "inputs": [done.described() for done in results]}
 
 
-def _estimator(name: str, data: xr.DataArray, irf: Irf | None) -> InPlace:
-    """Return an estimator for a measurement's own bins, with the IRF in its place."""
-    axis, decay, edge_ns = estimator_axis(data)
-    placed = fit_irf(decay, axis=axis) if irf is None else aligned_irf(irf, decay, axis=axis)
-    return InPlace(estimator_named(name, axis=axis, irf=placed), edge_ns)
+def _show(file: Path, summary: dict[str, Any]) -> None:
+    print(file)
+    Console().print(_table(summary))
+    for remark in _remarks(summary):
+        print(remark)
+    for path in summary["files"]:
+        print(path)
 
 
 def _folders(files: list[Path], out: Path) -> list[Path]:

@@ -5,13 +5,13 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from seq2seqlite.cli.image import predictor_named
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import live_line, progress_bar
 from seq2seqlite.datasets import instrument_names, load_instrument, simulated_frames
@@ -41,6 +41,15 @@ __all__ = ["stream"]
 
 # Frames of a simulated camera that differ: their noise comes again after so many.
 CAMERA_FRAMES = 3
+
+
+class Normalisation(StrEnum):
+    """What counts are divided by where gates come one by one: a peak known early, or the whole decay's."""
+
+    AFTER_EDGE = "after-edge"
+    PREVIOUS_FRAME = "previous-frame"
+    RUNNING = "running"
+    WHOLE = "whole"
 
 
 def stream(
@@ -73,6 +82,14 @@ def stream(
     gates: Annotated[
         bool, typer.Option("--gates", help="Deliver gate after gate, as a time-gated camera does")
     ] = False,
+    normalisation: Annotated[
+        Normalisation | None,
+        typer.Option(
+            help="Peak that --gates divides counts by: of the gates up to 1 ns after the rising edge, of the "
+            "frame before, the highest so far, or, exact and later, of the whole decay. Default: after-edge, "
+            "and whole for models that are no integer programs"
+        ),
+    ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="SOURCE is a .ptu that is still growing")] = False,
     repeat: Annotated[int, typer.Option(help="Replay a file so often; 0: without end")] = 1,
     frame: Annotated[str, typer.Option(help="Rows x columns of a simulated camera")] = "500x500",
@@ -100,7 +117,11 @@ def stream(
 
     Ctrl-C ends the stream after the frame in work; what was done is printed and stays.
     """
-    predictor = predictor_named(model)
+    from seq2seqlite.engine import load_predictor
+
+    if normalisation is not None and not gates:
+        raise InputError(f"--normalisation {normalisation} is for --gates; add it")
+    predictor = load_predictor(model)
     options = ReadOptions(channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
     if gates and (binning or mask is not None or extrapolate or follow or Path(source).is_dir()):
         raise InputError("--gates takes a file or camera, without --binning, --mask and --extrapolate")
@@ -116,15 +137,16 @@ def stream(
         origin = replayed(taken, fps=fps, repeat=None if simulated or repeat == 0 else repeat)
     stage: Any
     if gates:
-        one_by_one = _gate_sequential(predictor)
+        one_by_one, normalisation = _gate_sequential(predictor, normalisation)
         stage = GateStage(one_by_one, min_photons=min_photons, name=origin.name)
     else:
         stage = FrameStage(
             predictor, min_photons=min_photons, binning=binning, mask=mask, extrapolate=extrapolate
         )
     sinks: list[Sink] = [] if out is None else [MapFolder(out), MapTable(out / "frames.csv")]
-    settings = {"source": source, "model": predictor.name, "predictor": predictor.kind, "fps": fps}
-    settings |= {"policy": str(policy), "queue": queue, "gates": gates}
+    settings = {"source": source, "model": predictor.name, "fps": fps, "policy": str(policy)}
+    settings |= {"predictor": stage.predictor.kind, "queue": queue, "gates": gates}
+    settings |= {"normalisation": normalisation}
     statistics = StreamStatistics()
     try:
         with _interrupt() as stop, live_line() as (show, say):
@@ -195,8 +217,22 @@ def _file(source: str, options: ReadOptions) -> Any:
     )
 
 
-def _gate_sequential(predictor: Predictor) -> GateSequentialPredictor:
-    return predictor if isinstance(predictor, GateSequentialPredictor) else CollectedGates(predictor)
+def _gate_sequential(
+    predictor: Predictor, normalisation: Normalisation | None
+) -> tuple[GateSequentialPredictor, Normalisation]:
+    """Return what takes gates one by one, and what it divides counts by."""
+    from seq2seqlite.engine import GateSequential, ProgramEngine
+
+    engine = predictor if isinstance(predictor, ProgramEngine) else None
+    chosen = normalisation or (Normalisation.WHOLE if engine is None else Normalisation.AFTER_EDGE)
+    if chosen is Normalisation.WHOLE:
+        return CollectedGates(predictor), chosen
+    if engine is None:
+        raise InputError(
+            f"--normalisation {chosen} needs an integer program on the engine, and {predictor.name} is a "
+            f"{predictor.kind}; choose whole or a quantised student"
+        )
+    return GateSequential(engine.program, normalisation=chosen.value), chosen
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from seq2seqlite.models import Network
 
 __all__ = ["NetworkEngine", "ProgramEngine", "available_threads", "in_threads"]
 
-# Pixels of a task: a few milliseconds, so that threads end together.
+# Most pixels of a task: a few milliseconds, so that threads end together.
 TASK = 64 * GROUP
 
 
@@ -84,7 +84,10 @@ def _sums(compiled: Compiled, counts: NDArray[Any], threads: int, *, sfd: bool) 
             found.sfd[part],
         )
 
-    in_threads(n, threads, work, step=TASK)
+    share = GROUP * max(
+        -(-n // (GROUP * threads)), 1
+    )  # few pixels are shared by all threads, in whole groups
+    in_threads(n, threads, work, step=min(TASK, share))
     return found
 
 

@@ -13,7 +13,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
 from seq2seqlite.imaging.signal import signal_from_counts
 
-__all__ = ["read_npz", "read_text", "read_zarr"]
+__all__ = ["number_of", "read_npz", "read_text", "read_zarr", "zarr_fields"]
 
 CALIBRATION = re.compile(r"time calibration:\s*([-+.\deE]+?)\s*(ns|ps)/ch", re.IGNORECASE)
 
@@ -40,22 +40,34 @@ def read_zarr(path: Path, options: ReadOptions, /) -> xr.DataArray:
     The store is an array with attributes ``gate_width_ns`` and ``period_ns``, or a group with an array
     ``tpsf`` and these as attributes or arrays.
     """
+    stored, fields = zarr_fields(path)
+    if stored is not None:
+        with reading(path, "zarr"):
+            fields["tpsf"] = _lazy(stored)
+    return _from_fields(path, "zarr", fields, options)
+
+
+def zarr_fields(path: Path, /) -> tuple[Any, dict[str, Any]]:
+    """Return the array of decays of a zarr store, None where there is none, and what is said of it.
+
+    Raises
+    ------
+    InputError
+        If it is no zarr store.
+    """
     import zarr
 
     with reading(path, "zarr"):
         node = zarr.open(str(path), mode="r")
         fields: dict[str, Any] = dict(node.attrs)
-        if isinstance(node, zarr.Group):
-            names = set(node.array_keys())
-            fields |= {
-                name: np.asarray(node[name]) for name in ("gate_width_ns", "period_ns") if name in names
-            }
-            stored = node["tpsf"] if "tpsf" in names else None
-        else:
-            stored = node
-        if stored is not None:
-            fields = dict(stored.attrs) | fields | {"tpsf": _lazy(stored)}
-    return _from_fields(path, "zarr", fields, options)
+        if not isinstance(node, zarr.Group):
+            return node, fields
+        names = set(node.array_keys())
+        fields |= {name: np.asarray(node[name]) for name in ("gate_width_ns", "period_ns") if name in names}
+        if "tpsf" not in names:
+            return None, fields
+        stored = node["tpsf"]
+        return stored, dict(stored.attrs) | fields
 
 
 def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -101,7 +113,7 @@ def _from_fields(path: Path, file_format: str, fields: dict[str, Any], options: 
         raise InputError(f"{path} has no array 'tpsf'; store counts as tpsf, shape (Y, X, H) or (n, H)")
     if fields["tpsf"].ndim not in (2, 3):
         raise InputError(f"{path}: tpsf has shape {fields['tpsf'].shape}; it must be (Y, X, H) or (n, H)")
-    width, period = _scalar(path, fields, "gate_width_ns"), _scalar(path, fields, "period_ns")
+    width, period = number_of(path, fields, "gate_width_ns"), number_of(path, fields, "period_ns")
     return signal_from_counts(
         fields["tpsf"],
         source=path,
@@ -111,12 +123,13 @@ def _from_fields(path: Path, file_format: str, fields: dict[str, Any], options: 
     )
 
 
-def _scalar(path: Path, fields: dict[str, Any], name: str) -> float | None:
+def number_of(path: Path, fields: dict[str, Any], name: str, /) -> float | None:
+    """Return a number that a file says, None where it does not."""
     if name not in fields:
         return None
     value = np.asarray(fields[name])
     if value.size != 1 or value.dtype.kind not in "uif":
-        raise InputError(f"{path}: {name}={value} must be one number in ns")
+        raise InputError(f"{path}: {name}={value} must be one number")
     return float(value.reshape(()))
 
 

@@ -19,18 +19,26 @@ from seq2seqlite.imaging.signal import Survey, strips, survey
 
 __all__ = [
     "LIFETIME_MAPS",
+    "MAP_UNITS",
     "Analysis",
     "FrameAnalysis",
     "TooDarkError",
+    "all_saturated",
+    "bright_enough",
+    "check_settings",
     "lifetime_map",
     "map_dataset",
+    "photons_of",
     "plan_analysis",
+    "too_dark",
 ]
 
 # Pixels predicted at a time: some seconds of a slow predictor between two signs of progress.
 BATCH = 4096
 # Maps in the order of their files, with their units.
 LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
+# All maps that there may be, with their units.
+MAP_UNITS = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
 
 
 def lifetime_map(
@@ -148,7 +156,7 @@ class FrameAnalysis:
         block_pixels: int = 16384,
         found: Survey | None = None,
     ) -> None:
-        _check_settings(min_photons, binning, block_pixels)
+        check_settings(min_photons, binning, block_pixels)
         self.min_photons, self.binning, self.block_pixels = min_photons, binning, block_pixels
         self.found = survey(first, block_pixels=block_pixels) if found is None else found
         self._mask = read_mask(mask, shape=(first.sizes["Y"], first.sizes["X"]))
@@ -211,8 +219,8 @@ class FrameAnalysis:
         return map_dataset(maps, dict(frame.attrs) | done_how)
 
     def _chosen(self, usable: NDArray[np.bool_], found: Survey) -> NDArray[np.bool_]:
-        photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=self.binning)
-        return usable & (photons >= self.min_photons - 1e-6)  # cumulative sums of float counts round
+        photons = photons_of(found.intensity, usable, binning=self.binning)
+        return usable & bright_enough(photons, self.min_photons)
 
     def _check_alike(self, frame: xr.DataArray) -> None:
         name = frame.attrs.get("source", "frame")
@@ -231,7 +239,7 @@ class FrameAnalysis:
 
 @dataclass(frozen=True)
 class Analysis:
-    """How the pixels of a measurement become lifetimes.
+    """How the pixels of a measurement become lifetimes, be it in memory whole or in parts.
 
     Parameters
     ----------
@@ -268,7 +276,7 @@ class Analysis:
         block_pixels: int = 16384,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the maps of a measurement.
+        """Return the maps of a measurement or of some rows of it.
 
         Parameters
         ----------
@@ -343,12 +351,24 @@ def plan_analysis(
 
 def map_dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any], /) -> xr.Dataset:
     """Return maps, each with its unit, as a dataset."""
-    units = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
-    variables = {name: (("Y", "X"), image, {"units": units[name]}) for name, image in maps.items()}
+    variables = {name: (("Y", "X"), image, {"units": MAP_UNITS[name]}) for name, image in maps.items()}
     return xr.Dataset(variables, attrs=attrs)
 
 
-def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None:
+def photons_of(
+    intensity: NDArray[np.float64], usable: NDArray[np.bool_], /, *, binning: int
+) -> NDArray[np.float64]:
+    """Return the counts that each pixel is analysed with, its neighbours' included, shape (Y, X)."""
+    return neighbourhood_sum(np.where(usable, intensity, 0.0), binning=binning)
+
+
+def bright_enough(photons: NDArray[np.float64], min_photons: float, /) -> NDArray[np.bool_]:
+    """Return where counts reach the threshold."""
+    return photons >= min_photons - 1e-6  # cumulative sums of float counts round
+
+
+def check_settings(min_photons: float, binning: int = 0, block_pixels: int = 1) -> None:
+    """Refuse settings that make no sense."""
     if not (np.isfinite(min_photons) and min_photons > 0):
         raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
     if binning < 0:
@@ -357,23 +377,31 @@ def _check_settings(min_photons: float, binning: int, block_pixels: int) -> None
         raise InputError(f"block_pixels={block_pixels} must be >= 1 (e.g. 16384)")
 
 
-def _nothing_chosen(
-    usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
-) -> TooDarkError:
-    name = data.attrs.get("source", "data")
-    if found.saturated.all() or not found.intensity[~found.saturated].any():
-        return TooDarkError(
-            f"{name}: all {int(found.saturated.sum())} pixels with counts are saturated at "
-            f"{np.iinfo(data.dtype).max}; "
-            "measure with less light or a wider data type"
-        )
-    photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
-    most = photons[usable].max() if usable.any() else 0.0
+def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
+    """Return the error of a measurement without a pixel below the limit of its type."""
+    return TooDarkError(
+        f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
+        "measure with less light or a wider data type"
+    )
+
+
+def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> TooDarkError:
+    """Return the error of a measurement without a pixel that reaches the threshold."""
     return TooDarkError(
         f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
         f"binning={binning}); "
         "lower --min-photons or raise --binning"
     )
+
+
+def _nothing_chosen(
+    usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
+) -> TooDarkError:
+    name = str(data.attrs.get("source", "data"))
+    if found.saturated.all() or not found.intensity[~found.saturated].any():
+        return all_saturated(name, int(found.saturated.sum()), data.dtype)
+    photons = photons_of(found.intensity, usable, binning=binning)
+    return too_dark(name, min_photons, float(photons[usable].max(initial=0.0)), binning)
 
 
 def _selected(

@@ -1,12 +1,14 @@
-"""The one thing that imaging asks of whatever turns decays into lifetimes."""
+"""What imaging asks of whatever turns decays into lifetimes, and of who can say where that is."""
 
+from collections.abc import Hashable
 from typing import Any, Protocol, runtime_checkable
 
+import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
 
-__all__ = ["GateSequentialPredictor", "Predictor"]
+__all__ = ["GateSequentialPredictor", "Predictor", "PredictorSource"]
 
 
 @runtime_checkable
@@ -100,4 +102,23 @@ class GateSequentialPredictor(Protocol):
 
     def finish(self) -> Lifetimes:
         """Return the lifetimes, shape (n_pixels,), after the last gate."""
+        ...
+
+
+class PredictorSource(Hashable, Protocol):
+    """Says where a predictor is to be had: sent to other processes in the place of networks.
+
+    An implementation is small, can be pickled, and equals another one if its predictors give the same.
+    """
+
+    def predictor(self, data: xr.DataArray, /) -> Predictor:
+        """Return the predictor for a measurement; only its axis and its summed decay are looked at."""
+        ...
+
+    def irf(self) -> Irf | None:
+        """Return the measured IRF, if there is one."""
+        ...
+
+    def described(self) -> dict[str, Any]:
+        """Return names and digests of all that the predictor is made of, ready for JSON."""
         ...

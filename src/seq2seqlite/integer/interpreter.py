@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from seq2seqlite.decay import normalise_to_codes
 from seq2seqlite.errors import InputError
@@ -94,11 +95,12 @@ def run(
     photons = counts.sum(axis=1)
     sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
     dark = photons < min_photons
-    for start in range(0, len(counts), BATCH):
-        part = slice(start, start + BATCH)
-        inputs = normalise(program, counts[part])
-        dark[part] |= ~inputs.any(axis=1)
-        sfd[part] = decode(program, encode(program, inputs.astype(dtype)))
+    with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+        for start in range(0, len(counts), BATCH):
+            part = slice(start, start + BATCH)
+            inputs = normalise(program, counts[part])
+            dark[part] |= ~inputs.any(axis=1)
+            sfd[part] = decode(program, encode(program, inputs.astype(dtype)))
     reduced = program.reduction.reduce(sfd)
     return Result(sfd, reduced.darkened(dark), photons, dark)
 

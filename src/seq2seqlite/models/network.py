@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, normalise_to_codes, normalise_tpsf
 from seq2seqlite.errors import InputError
@@ -105,11 +106,11 @@ class Network:
             )
         kind, parameters = self._exact
         result = np.empty((len(counts), 3, self.axis.n_gates), np.float32)
-        for start in range(0, len(counts), BATCH):
-            part = slice(start, start + BATCH)
-            result[part] = predict_sfd(
-                self.architecture, parameters, self.inputs(counts[part]).astype(kind), formats=self.formats
-            )
+        with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+            for start in range(0, len(counts), BATCH):
+                part = slice(start, start + BATCH)
+                inputs = self.inputs(counts[part]).astype(kind)
+                result[part] = predict_sfd(self.architecture, parameters, inputs, formats=self.formats)
         return result
 
     def inputs(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:

@@ -144,6 +144,19 @@ def test_frames_that_lack_gates_are_told_and_left_out(
     assert (done.received, done.frames, done.rejected, done.unfinished) == (8, 2, 6, 0)
 
 
+def test_a_frame_that_the_predictor_does_not_take_is_left_out(predictor: Any) -> None:
+    class Narrow(Spy):
+        def advance(self, counts: NDArray[Any], /) -> None:
+            if counts.max() > 255:
+                raise InputError("counts from 0 to 300 do not fit 8 bits; scale them down")
+
+    stage = GateStage(Narrow(predictor.axis), min_photons=1, name="camera")
+    gates = [Gate(7, 0.0, n, np.full((2, 3), 300 if n == 1 else 3, np.uint16)) for n in range(3)]
+    found = [stage.process(gate, gap=False).rejected for gate in gates]
+    text = "camera: frame 7: counts from 0 to 300 do not fit 8 bits; scale them down"
+    assert found == [(), (text,), ()]
+
+
 def test_a_frame_of_which_gates_were_dropped_is_counted_once(
     predictor: Any, gate_image: xr.DataArray
 ) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 import xarray as xr
 
-from seq2seqlite.files import cannot_write, replace_when_done
+from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.imaging.pipeline import LIFETIME_MAPS
 from seq2seqlite.imaging.summary import spread
 
@@ -142,7 +142,7 @@ class MapTable:
     def _write(self, mode: str, row: list[str]) -> None:
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(row)
-        try:
+        with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             before = self.path.stat().st_size if mode == "a" else 0
             try:
@@ -152,5 +152,3 @@ class MapTable:
                 with self.path.open("r+b") as file:  # no half line stays
                     file.truncate(before)
                 raise
-        except OSError as error:
-            raise cannot_write(self.path, error) from error

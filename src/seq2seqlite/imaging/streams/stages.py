@@ -9,7 +9,13 @@ import xarray as xr
 from seq2seqlite.decay import rising_edge_ns
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.imaging.pipeline import LIFETIME_MAPS, FrameAnalysis, TooDarkError, map_dataset
+from seq2seqlite.imaging.pipeline import (
+    LIFETIME_MAPS,
+    FrameAnalysis,
+    TooDarkError,
+    check_settings,
+    map_dataset,
+)
 from seq2seqlite.imaging.predictor import GateSequentialPredictor, Predictor
 from seq2seqlite.imaging.signal import survey
 from seq2seqlite.imaging.streams.source import Frame, Gate, Spoilt
@@ -127,8 +133,7 @@ class GateStage:
         min_photons: float = MIN_PHOTONS,
         name: str = "gates",
     ) -> None:
-        if not (np.isfinite(min_photons) and min_photons > 0):
-            raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
+        check_settings(min_photons)
         self.predictor, self.min_photons, self.name = predictor, min_photons, name
         self._shape: tuple[int, ...] | None = None
         self._frame: int | None = None
@@ -150,7 +155,11 @@ class GateStage:
         if why:
             self._next = None
             return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {why}"))
-        self._advance(item)
+        try:
+            self._advance(item)
+        except InputError as error:  # counts that this predictor does not take
+            self._next = None
+            return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {error}"))
         if self._next < self.predictor.n_gates:
             return Outcome(rejected=tuple(rejected))
         self._next = None

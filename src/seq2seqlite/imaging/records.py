@@ -1,0 +1,140 @@
+"""What an output folder was made from, so that what is finished is not done again."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.json_text import json_text
+
+__all__ = ["Record", "input_state"]
+
+# What a record compares of an input with itself: its place may change.
+SAME_INPUT = ("name", "bytes", "files", "changed")
+
+
+def input_state(path: Path, /) -> dict[str, Any]:
+    """Return what tells an input from another, or from itself before a change, without reading it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File or folder.
+
+    Returns
+    -------
+    dict
+        ``path``, ``name``, number of ``files`` and ``bytes``, and ``changed``, a digest of the names, sizes
+        and times of change of all files.
+    """
+    digest, n_files, n_bytes = hashlib.sha256(), 0, 0
+    for file in sorted(_files(path)):
+        found = file.stat()
+        n_files, n_bytes = n_files + 1, n_bytes + found.st_size
+        digest.update(f"{file.relative_to(path)}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    resolved = path.resolve()
+    return {
+        "path": str(resolved),
+        "name": resolved.name,
+        "files": n_files,
+        "bytes": n_bytes,
+        "changed": digest.hexdigest(),
+    }
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return iter([path]) if path.is_file() else (item for item in path.rglob("*") if item.is_file())
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record ``job.json`` of an output folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Output folder of one input.
+    source : mapping
+        State of the input, as :func:`input_state` gives it.
+    made_by : mapping
+        Model, options and version: whatever else has a say in the result.
+    """
+
+    folder: Path
+    source: Mapping[str, Any]
+    made_by: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """File of the record."""
+        return self.folder / "job.json"
+
+    @property
+    def parts(self) -> Path:
+        """Folder of what is finished of an unfinished job."""
+        return self.folder / ".parts"
+
+    def begin(self, *, again: bool = False) -> None:
+        """Prepare the folder; what is finished of the same job stays, unless it is to be done again.
+
+        Raises
+        ------
+        InputError
+            If the folder holds results of another input, or cannot be written.
+        """
+        found = self._found()
+        if found is not None:
+            theirs = found["input"]
+            if theirs["path"] != self.source["path"] and not self._same_input(found):
+                raise InputError(
+                    f"{self.folder} holds the maps of {theirs['path']}, not of {self.source['path']}; choose "
+                    f"another --out folder or remove it"
+                )
+        if again or found is None or not self._same(found):
+            with writing(self.folder):
+                if self.parts.exists():
+                    shutil.rmtree(self.parts)
+        self._write(done=False)
+
+    def finished(self) -> dict[str, Any] | None:
+        """Return the summary of an earlier run that finished the same job, None where there is none."""
+        found = self._found()
+        if found is None or not found["done"] or not self._same(found):
+            return None
+        try:
+            summary: dict[str, Any] = json.loads((self.folder / "summary.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return summary if all(Path(file).exists() for file in summary["files"]) else None
+
+    def finish(self) -> None:
+        """Say that all files are written, and remove the parts."""
+        self._write(done=True)
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+    def _found(self) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = json.loads(self.path.read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise InputError(f"{self.path} is no record of this program; remove it") from error
+        if not {"input", "made_by", "done"} <= set(found):
+            raise InputError(f"{self.path} is no record of this program; remove it")
+        return found
+
+    def _same_input(self, found: Mapping[str, Any]) -> bool:
+        return all(found["input"].get(name) == self.source[name] for name in SAME_INPUT)
+
+    def _same(self, found: Mapping[str, Any]) -> bool:
+        return self._same_input(found) and found["made_by"] == json.loads(json_text(self.made_by))
+
+    def _write(self, *, done: bool) -> None:
+        text = json_text({"input": self.source, "made_by": self.made_by, "done": done})
+        with replace_when_done(self.path) as temporary:
+            temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,241 @@
+"""Stacks of frames in zarr, larger than memory: what they are, and their tiles."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.arrays import number_of, zarr_fields
+from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
+from seq2seqlite.imaging.signal import USUAL_BINS, signal_from_counts
+
+__all__ = ["Stack", "Tile", "is_stack", "open_stack"]
+
+# Pixels of a tile: some seconds of a slow predictor, some ten MB of counts.
+TILE_PIXELS = 65536
+# A chunk is decoded whole, however little of it is asked for.
+MAX_CHUNK_BYTES = 512 * 2**20
+# Tiles as high as a chunk are read once, not piece by piece, up to this size.
+MAX_TILE_BYTES = 64 * 2**20
+FRAME_AXES = ("t", "z")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Some rows of one frame.
+
+    Parameters
+    ----------
+    number : int
+        Its place in :attr:`Stack.tiles`.
+    frame : tuple of int
+        Index along the axes before Y.
+    start, stop : int
+        Rows.
+    """
+
+    number: int
+    frame: tuple[int, ...]
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A zarr array of decays, dims (T, Z, Y, X, H), T and Z optional.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Store.
+    array : str
+        Name of the array in its group; empty where the store is the array.
+    shape : tuple of int
+        Shape.
+    dtype : numpy.dtype
+        Type of the counts.
+    frame_axes : tuple of str
+        ``"t"`` or ``"z"`` or both, of the axes before Y.
+    tile_rows : int
+        Rows of a tile. It depends on the stack only, so that nothing else has a say in the result.
+    gate_width_ns : float
+        Step from bin to bin, in ns.
+    period_ns : float or None
+        Laser period, in ns.
+    pixel_size_um, z_step_um, frame_time_s : float or None
+        Steps along X and Y, Z, and T.
+    """
+
+    path: Path
+    array: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    frame_axes: tuple[str, ...]
+    tile_rows: int
+    gate_width_ns: float
+    period_ns: float | None
+    pixel_size_um: float | None = None
+    z_step_um: float | None = None
+    frame_time_s: float | None = None
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """Shape (Y, X) of a frame."""
+        return self.shape[-3], self.shape[-2]
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return math.prod(self.shape[:-3])
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of all frames."""
+        return math.prod(self.shape[:-1])
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """Tiles, frame by frame from the top."""
+        height = self.shape[-3]
+        rows = [(start, min(start + self.tile_rows, height)) for start in range(0, height, self.tile_rows)]
+        places = [(frame, *part) for frame in np.ndindex(*self.shape[:-3]) for part in rows]
+        return tuple(Tile(number, *place) for number, place in enumerate(places))
+
+    def read(self, tile: Tile, /, *, halo: int = 0) -> tuple[xr.DataArray, int]:
+        """Return the counts of a tile, and how many rows of halo are above it.
+
+        Parameters
+        ----------
+        tile : Tile
+            Which.
+        halo : int
+            Rows added above and below, where there are any.
+
+        Returns
+        -------
+        data : xarray.DataArray, dims ('Y', 'X', 'H')
+            In memory.
+        above : int
+
+        Raises
+        ------
+        InputError
+            If the store is damaged.
+        """
+        import zarr
+
+        top, bottom = max(tile.start - halo, 0), min(tile.stop + halo, self.shape[-3])
+        with reading(self.path, "zarr"):
+            node: Any = zarr.open(str(self.path), mode="r")
+            stored = node[self.array] if self.array else node
+            counts = np.asarray(stored[(*tile.frame, slice(top, bottom))])
+        return self._signal(counts), tile.start - top
+
+    def summed(self, decay: np.ndarray[Any, Any], /) -> xr.DataArray:
+        """Return a summed decay, shape (H,), as a measurement of one pixel with the axis of the stack."""
+        return self._signal(decay)
+
+    def _signal(self, counts: np.ndarray[Any, Any]) -> xr.DataArray:
+        return signal_from_counts(
+            counts,
+            source=self.path,
+            file_format="zarr",
+            gate_width_ns=self.gate_width_ns,
+            period_ns=self.period_ns,
+            pixel_size_um=self.pixel_size_um,
+        )
+
+
+def is_stack(path: Path, /, *, n_dims: int = 4) -> bool:
+    """Return whether a path is a zarr array, or a group with an array ``tpsf``, of that many dims or more."""
+    if path.suffix.lower() != ".zarr" or not path.is_dir():
+        return False
+    stored = zarr_fields(path)[0]
+    return stored is not None and stored.ndim >= n_dims
+
+
+def open_stack(path: Path, options: ReadOptions = ReadOptions(), /) -> Stack:  # noqa: B008 - frozen
+    """Return what a zarr store of decays is; no count is read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Array with attributes, or group with an array ``tpsf``. Attributes: ``gate_width_ns``, ``period_ns``,
+        and optionally ``pixel_size_um``, ``z_step_um``, ``frame_time_s``. The axes before Y are those of the
+        array's dimension names; without names one is T, two are T and Z.
+    options : ReadOptions
+        What the user says about it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, has other dims, no pixel, or chunks too large to be read one by one.
+    """
+    stored, fields = zarr_fields(path)
+    if stored is None:
+        raise InputError(f"{path} has no array 'tpsf'; store counts as tpsf, shape (T, Y, X, H)")
+    axes = _frame_axes(path, stored)
+    if 0 in stored.shape or stored.shape[-1] < 2:
+        raise InputError(f"{path}: a stack of shape {stored.shape} holds no decay; give 2 bins or more")
+    values = {name: number_of(path, fields, name) for name in STEPS}
+    for name, value in values.items():
+        if value is not None and not (np.isfinite(value) and value > 0):
+            raise InputError(f"{path}: {name}={value} must be finite and > 0")
+    width = values.pop("gate_width_ns")
+    period = values.pop("period_ns")
+    return Stack(
+        path=path,
+        array=stored.path,
+        shape=tuple(stored.shape),
+        dtype=stored.dtype,
+        frame_axes=axes,
+        tile_rows=_tile_rows(path, stored),
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
+        period_ns=options.period_or(period),
+        **values,
+    )
+
+
+# Numbers that a store may say.
+STEPS = ("gate_width_ns", "period_ns", "pixel_size_um", "z_step_um", "frame_time_s")
+
+
+def _frame_axes(path: Path, stored: Any) -> tuple[str, ...]:
+    names = _dimension_names(stored)
+    if names is None:
+        frames = stored.ndim - 3
+        axes: Sequence[str] = FRAME_AXES[:frames] if 0 <= frames <= len(FRAME_AXES) else "?" * frames
+        names = (*axes, "y", "x", "h")
+    frame_axes = names[:-3]
+    if names[-3:] != ("y", "x", "h") or frame_axes not in ((), ("t",), ("z",), ("t", "z")):
+        raise InputError(
+            f"{path}: an array of shape {stored.shape} with dims ({', '.join(names)}) is no stack of decays; "
+            f"its dims must be (t, z, y, x, h), t and z optional"
+        )
+    return frame_axes
+
+
+def _dimension_names(stored: Any) -> tuple[str, ...] | None:
+    names = getattr(stored.metadata, "dimension_names", None) or stored.attrs.get("_ARRAY_DIMENSIONS")
+    return None if not names else tuple(str(name).lower() for name in names)
+
+
+def _tile_rows(path: Path, stored: Any) -> int:
+    """Return rows of a tile: whole chunks where they are small, one chunk where they are large."""
+    width, n_bins = (int(size) for size in stored.shape[-2:])
+    chunk_bytes = math.prod(stored.chunks) * int(stored.dtype.itemsize)
+    if chunk_bytes > MAX_CHUNK_BYTES:
+        raise InputError(
+            f"{path}: its chunks of {stored.chunks} take {chunk_bytes / 2**30:.1f} GiB each, which have to "
+            f"be read whole; store it in chunks of 64 MiB or less"
+        )
+    rows = max(1, int(TILE_PIXELS * min(1.0, USUAL_BINS / n_bins)) // width)
+    chunk_rows = int(min(stored.chunks[-3], stored.shape[-3]))
+    if chunk_rows <= rows:
+        return rows // chunk_rows * chunk_rows
+    return chunk_rows if chunk_rows * width * n_bins * int(stored.dtype.itemsize) <= MAX_TILE_BYTES else rows

@@ -1,9 +1,9 @@
 """Pixels a second of the engine and of what else runs the same student, in one run on the same cores.
 
-Raw counts in, lifetimes out, 135 gates. The peers run the float student of the same size by the recurrent layer
-that each is fastest with, and get normalised TPSFs: ONNX Runtime and PyTorch their fused GRU (sigmoid and tanh,
-where the student has hard ones), Keras on JAX the student's own cell. FLIMLib fits a mono-exponential decay by
-maximum likelihood, pixel by pixel. All have the same number of threads.
+Raw counts in, lifetimes out, 135 gates. The peers run the float student of the same size by the recurrent
+layer that each is fastest with, from counts to the SFD: ONNX Runtime and PyTorch their fused GRU (sigmoid and
+tanh, where the student has hard ones), Keras on JAX the student's own cell. FLIMLib fits a mono-exponential
+decay by maximum likelihood, pixel by pixel. All have the same number of threads.
 
 PyTorch is in no extra (its wheel brings gigabytes of CUDA): ``pip install torch --index-url
 https://download.pytorch.org/whl/cpu``; without it its row is left out, and said so.
@@ -212,33 +212,26 @@ def main() -> None:
     given = parser.parse_args()
     if given.n < BATCH or given.n % BATCH:
         parser.error(f"--n {given.n} must be a multiple of {BATCH}")
-    simulator = Simulator(load_instrument(INSTRUMENT), seed=5)
+    simulator = Simulator(load_instrument(INSTRUMENT), seed=5, split="reference")
     chunk = simulator.chunk(0, n=BATCH).tpsf.astype(np.uint16)
     counts = np.tile(chunk, (given.n // BATCH, 1))
-    rows = []
+    rows: list[dict[str, Any]] = []
     with threadpool_limits(given.threads):
         for name, model, predict in implementations(given.threads):
-            rows.append(
-                {
-                    "implementation": name,
-                    "model": model,
-                    "pixels_per_second": rate(predict, counts, given.seconds),
-                }
-            )
-            print(f"{name:30} {model:32} {rows[-1]['pixels_per_second']:12,.0f} pixels/s", flush=True)
+            found = rate(predict, counts, given.seconds)
+            rows.append({"implementation": name, "model": model, "pixels_per_second": found})
+            print(f"{name:28} {model:32} {found:12,.0f} pixels/s", flush=True)
     macs = load_model(FLOAT).architecture.macs_per_decay(load_instrument(INSTRUMENT).axis.n_gates)
-    rates = {str(row["implementation"]): float(str(row["pixels_per_second"])) for row in rows}
+    rates: dict[str, float] = {row["implementation"]: row["pixels_per_second"] for row in rows}
     there = {name: rates[name] for name in PEERS if name in rates}
     for name in PEERS:
         if name not in there:
             print(f"{name} is not installed: no row")
-    best = max(there.values(), default=float("nan"))
+    best, ours = max(there.values(), default=float("nan")), rates["engine, int8"]
     print(
-        f"{given.threads} threads, instructions {ISA.name}; the engine's 8-bit student does {rates['engine, int8'] * macs / 1e9:.0f} GMAC/s"
+        f"{given.threads} threads, {ISA.name}: the engine's 8-bit student does {ours * macs / 1e9:.0f} GMAC/s"
     )
-    print(
-        f"engine, int8, to the best peer: {rates['engine, int8'] / best:.1f} times; engine, float: {rates['engine, float'] / best:.1f} times"
-    )
+    print(f"to the best peer: int8 {ours / best:.1f} times, float {rates['engine, float'] / best:.1f} times")
     write_json(
         given.json, {"rows": rows, "threads": given.threads, "isa": ISA.name, "provenance": provenance()}
     )

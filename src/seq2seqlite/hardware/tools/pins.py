@@ -42,7 +42,7 @@ def example_pins(netlist_json: Path, top: str, /, *, device: str, package: str, 
     pins = _in_order(device, package)
     if len(names) > len(pins):
         raise ToolError(
-            f"package {package} of {device} has {len(pins)} pins and {len(names)} are needed; take a larger one"
+            f"package {package} of {device} has {len(pins)} pins, not {len(names)}; take a larger one"
         )
     return "".join(f'LOCATE COMP "{name}" SITE "{pin}";\n' for name, pin in zip(names, pins, strict=False))
 

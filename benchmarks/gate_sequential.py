@@ -1,7 +1,7 @@
 """What it costs, in accuracy and in time, to normalise before the last gate is known.
 
 Two frames of the same decays, each with noise of its own, gate after gate through ``GateSequential``; the
-second one's lifetimes are compared with the truth and with those of the whole frame. Then a frame of 500 x 500
+second frame is compared with the truth and with the whole frame. Then a frame of 500 x 500
 pixels: the time from its last gate to the map, and that of predicting the whole frame.
 
     python benchmarks/gate_sequential.py [--n 20000] [--pixels 250000] [--json FILE]
@@ -115,7 +115,7 @@ def main() -> None:
     for row in rows:
         print(
             f"{row['instrument']:12} {row['photons']:6} photons  {row['normalisation']:15} median error "
-            f"{row['median_error_ns']:.3f} ns, bias {row['bias_ns']:+.3f} ns, equal {row['same_as_whole']:.1%}"
+            f"{row['median_error_ns']:.3f} ns, bias {row['bias_ns']:+.3f} ns, same {row['same_as_whole']:.1%}"
         )
     times = seconds(given.pixels)
     for name, each in times.items():

@@ -99,7 +99,7 @@ class Engine(Component):
         layout = info_layout()
         # Those in the buffer and those whose results are promised.
         depth = 2 * self.shape_.slots + self.shape_.capacity
-        m.submodules.infos = infos = RegisteredFifo(layout, depth)
+        m.submodules.infos = infos = RegisteredFifo(layout, depth, paused=self.shape_.output != "sfd")
         info = Signal(layout)
         m.d.comb += [
             info.photons.eq(self.facts.photons),

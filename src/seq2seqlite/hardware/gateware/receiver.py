@@ -86,7 +86,8 @@ class Receiver(Component):
             ends.eq(taken & (self.i.payload.last | final)),
             malformed.eq(self.i.payload.last ^ final),
             frame.frame_pixels.eq(self.frame_pixels),
-            frame.next.eq(ends),
+            # Pixels end more than two clocks apart.
+            frame.next.eq(delayed(m, ends, 1, name="ends", reset_less=False)),
         ]
         with m.If(accepted):
             with m.If(surplus):
@@ -131,6 +132,7 @@ class Receiver(Component):
         """Give a flush when the facts of a frame's last pixel, or of the last before a pause, are there."""
         settling, pause = Signal(range(SETTLED + 1)), Signal(32)
         waiting, paused = Signal(), Signal()
+        was_busy = delayed(m, busy, 1, name="busy", reset_less=False)
         m.d.sync += [
             # In the wait's last clocks the engines close their banks, and say what room they have.
             self.flush.eq(settling == 3),
@@ -141,7 +143,7 @@ class Receiver(Component):
             m.d.sync += [settling.eq(SETTLED), waiting.eq(0), pause.eq(0)]
         with m.Elif(settling != 0):
             m.d.sync += settling.eq(settling - 1)
-        with m.Elif(busy):
+        with m.Elif(was_busy):
             m.d.sync += [waiting.eq(1), pause.eq(0)]
         with m.Elif(waiting):
             m.d.sync += pause.eq(pause + 1)

@@ -125,31 +125,41 @@ class Registers(Component):
         return m
 
     def _write(self, m: Module, writable: dict[str, Signal], asks_reset: Signal) -> None:
-        """Take address and data together, then answer."""
-        takes = Signal()
+        """Take address and data together, write a clock later, then answer."""
+        takes, taken = Signal(), Signal()
+        address, data = Signal(6, reset_less=True), Signal(32, reset_less=True)
+        strobes = Signal(4, reset_less=True)
         m.d.comb += [
-            takes.eq(self.awvalid & self.wvalid & ~self.bvalid),
+            takes.eq(self.awvalid & self.wvalid & ~self.bvalid & ~taken),
             self.awready.eq(takes),
             self.wready.eq(takes),
         ]
+        m.d.sync += taken.eq(takes)
         with m.If(takes):
+            m.d.sync += [address.eq(self.awaddr[2:]), data.eq(self.wdata), strobes.eq(self.wstrb)]
+        with m.If(taken):
             m.d.sync += self.bvalid.eq(1)
-            mask = Cat(*(strobe.replicate(8) for strobe in self.wstrb))
-            with m.Switch(self.awaddr[2:]):
+            mask = Cat(*(strobe.replicate(8) for strobe in strobes))
+            with m.Switch(address):
                 for name, register in writable.items():
                     with m.Case(REGISTERS[name] >> 2):
-                        m.d.sync += register.eq((self.wdata & mask) | (register & ~mask))
+                        m.d.sync += register.eq((data & mask) | (register & ~mask))
                 with m.Case(REGISTERS["CONTROL"] >> 2):
-                    m.d.comb += asks_reset.eq(self.wdata[0] & self.wstrb[0])
+                    m.d.comb += asks_reset.eq(data[0] & strobes[0])
         with m.Elif(self.bready):
             m.d.sync += self.bvalid.eq(0)
 
     def _read(self, m: Module, readable: dict[str, Value]) -> None:
-        takes = Signal()
-        m.d.comb += [takes.eq(self.arvalid & ~self.rvalid), self.arready.eq(takes)]
+        """Take the address, look the register up a clock later, and answer."""
+        takes, taken = Signal(), Signal()
+        address = Signal(6, reset_less=True)
+        m.d.comb += [takes.eq(self.arvalid & ~self.rvalid & ~taken), self.arready.eq(takes)]
+        m.d.sync += taken.eq(takes)
         with m.If(takes):
+            m.d.sync += address.eq(self.araddr[2:])
+        with m.If(taken):
             m.d.sync += self.rvalid.eq(1)
-            with m.Switch(self.araddr[2:]):
+            with m.Switch(address):
                 for name, value in readable.items():
                     with m.Case(REGISTERS[name] >> 2):
                         m.d.sync += self.rdata.eq(value)

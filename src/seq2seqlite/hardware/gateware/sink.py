@@ -49,16 +49,17 @@ class SumSink(Component):
         m.submodules.store = store = RegisteredFifo(layout, shape.capacity)
         reader, writer = memory.read_port(), memory.write_port()
         # The memory's output has a register of its own: block memories are slow.
-        slot, run, first, last, valid = (
+        slot, run, first, last = (
             delayed(m, value, 2, name=name, reset_less=False)
             for name, value in (
                 ("slot", sequencer.slot),
                 ("run", sequencer.run),
                 ("first", sequencer.first),
                 ("last", sequencer.last),
-                ("valid", sequencer.slot < self.pixels),
             )
         )
+        pixels = delayed(m, self.pixels, 1, name="pixels")
+        valid = delayed(m, delayed(m, sequencer.slot, 1, name="slot_again") < pixels, 1, name="valid")
         codes = delayed(m, self.codes, 2, name="codes")
         old, new = Signal(layout, reset_less=True), Signal(layout)
         m.d.sync += old.eq(reader.data)

@@ -58,7 +58,7 @@ class RegisterSlice(Component):
 
 
 class RegisteredFifo(Component):
-    """A queue in a block memory whose output comes from registers: such memories are slow.
+    """A queue in a block memory whose output is a register: such memories are slow.
 
     Whoever writes knows that there is room.
 
@@ -68,27 +68,30 @@ class RegisteredFifo(Component):
         What an entry is.
     depth : int
         Entries that fit.
+    paused : bool
+        Whether a clock lies between two entries that leave; then nothing waits for who takes them.
     """
 
-    def __init__(self, payload: Any, depth: int) -> None:
-        self.payload, self.depth = payload, depth
+    def __init__(self, payload: Any, depth: int, *, paused: bool = True) -> None:
+        self.payload, self.depth, self.paused = payload, depth, paused
         super().__init__({"write": In(1), "i": In(payload), "o": Out(stream.Signature(payload))})
 
     def elaborate(self, platform: object) -> Module:
-        """Return the memory and the slice behind it."""
+        """Return the memory and the register behind it, which is loaded when it is empty."""
         m = Module()
-        m.submodules.queue = queue = SyncFIFOBuffered(
-            width=Value.cast(self.i).shape().width, depth=self.depth
-        )
-        m.submodules.out = out = RegisterSlice(self.payload)
+        width = Value.cast(self.i).shape().width
+        m.submodules.queue = queue = SyncFIFOBuffered(width=width, depth=self.depth)
+        full, held = Signal(), Signal(width, reset_less=True)
+        loads = ~full if self.paused else ~full | self.o.ready
         m.d.comb += [
             queue.w_en.eq(self.write),
             queue.w_data.eq(self.i),
-            out.i.valid.eq(queue.r_rdy),
-            Value.cast(out.i.payload).eq(queue.r_data),
-            queue.r_en.eq(out.i.ready),
-            self.o.valid.eq(out.o.valid),
-            self.o.payload.eq(out.o.payload),
-            out.o.ready.eq(self.o.ready),
+            queue.r_en.eq(loads),
+            self.o.valid.eq(full),
+            Value.cast(self.o.payload).eq(held),
         ]
+        with m.If(loads):
+            m.d.sync += [held.eq(queue.r_data), full.eq(queue.r_rdy)]
+        with m.Elif(self.o.ready):
+            m.d.sync += full.eq(0)
         return m

@@ -64,7 +64,13 @@ def _code_of(*patterns: str, fixture: str) -> Any:
 
 pytest_collect_file = (
     _code_of("README.md", fixture="in_root")
-    + _code_of("docs/tutorials/*.md", "docs/large-data.md", "docs/streams.md", fixture="in_new_folder")
+    + _code_of(
+        "docs/tutorials/*.md",
+        "docs/engine.md",
+        "docs/large-data.md",
+        "docs/streams.md",
+        fixture="in_new_folder",
+    )
 ).pytest()
 
 

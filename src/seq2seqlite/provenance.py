@@ -12,6 +12,7 @@ from seq2seqlite.version import __version__
 __all__ = ["DEPENDENCIES", "provenance", "versions"]
 
 DEPENDENCIES = (
+    "numba",
     "numpy",
     "scipy",
     "xarray",

@@ -172,6 +172,7 @@ def main() -> None:
     parser.add_argument("--model", default="seq2seqlite-tcspc-80mhz-float")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(arguments.folder).free / 1e9
     if free < 1.5 * arguments.gigabytes:
         sys.exit(

@@ -10,7 +10,7 @@ import tifffile
 from seq2seqlite.cli.app import main
 from seq2seqlite.hardware.physical import Placed
 from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, Segment, Use
-from seq2seqlite.integer import read_program, write_program
+from seq2seqlite.integer import read_program, run, write_program
 
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
 
@@ -144,6 +144,20 @@ def test_place_and_route_names_files_that_stay(program_file, tmp_path, monkeypat
     assert (result["project"], result["bitstream"], result["log"]) == (None, None, None)
     assert result["clock_mhz"] == 101.5
     assert ".bit" not in capsys.readouterr().out
+
+
+def test_a_pixel_that_differs_is_a_failure(program_file, tmp_path, monkeypatch, capsys):
+    """A design of another program: its threshold for dark pixels is another than what it is compared with."""
+    project, found = tmp_path / "project", tmp_path / "found.json"
+    build = ["hardware", "build", "--model", str(program_file), "--target", "ecp5-25f", "--out", str(project)]
+    assert main(build) == 0
+    monkeypatch.setattr(
+        "seq2seqlite.hardware.simulation.run", lambda program, counts, **options: run(program, counts[::-1])
+    )
+    assert main(["hardware", "simulate", str(project), "--n", "30", "--json", str(found)]) == 2
+    mismatches = json.loads(found.read_text())["mismatches"]
+    assert mismatches > 0
+    assert f"30 pixels, {mismatches} mismatches with the program" in capsys.readouterr().out
 
 
 def test_real_counts_of_a_file(program_file, tmp_path):

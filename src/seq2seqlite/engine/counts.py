@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import TimeAxis
+from seq2seqlite.engine.jit import compiled
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import COUNT_BITS
 from seq2seqlite.models import FRACTION_OF_A_COUNT
@@ -55,7 +55,7 @@ def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
     return result
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _rounded(tpsf: NDArray[Any], scale: int, result: NDArray[np.uint16]) -> bool:  # pragma: no cover
     """Write whole counts; return whether all were finite and not negative."""
     top = 2**COUNT_BITS - 1

@@ -4,11 +4,11 @@ from collections import deque
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.engine.arithmetic import BYTES_OF_ZERO
+from seq2seqlite.engine.jit import compiled
 from seq2seqlite.engine.kernels import GROUP, advance, decode, input_code
 from seq2seqlite.engine.predictors import ProgramEngine, in_threads
 from seq2seqlite.errors import InputError
@@ -240,7 +240,7 @@ class GateSequential:
         in_threads(len(self._states), self.engine.threads, work, step=TASK)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _codes(
     gate: NDArray[np.uint16],
     baseline: NDArray[np.int64],

@@ -28,6 +28,7 @@ from seq2seqlite.engine.arithmetic import (
     update,
 )
 from seq2seqlite.engine.isa import ISA
+from seq2seqlite.engine.jit import compiled
 from seq2seqlite.engine.lanes import (
     GROUP,
     HEAD_ROWS,
@@ -233,7 +234,7 @@ def _sources() -> str:
 def _compiled(sources: str) -> tuple[Any, Any, Any]:
     """Return the compiled functions; what their closure holds is part of what Numba keeps them by."""
 
-    @njit(nogil=True, cache=True)
+    @compiled
     def predict(
         encoder: Layer, decoder: Layer, head: Head, s: Scratch, units: int,
         counts: Any, n_baseline: int, dark: Any, firsts: Any, areas: Any, sfd: Any,
@@ -250,7 +251,7 @@ def _compiled(sources: str) -> tuple[Any, Any, Any]:
                 _step(encoder, s, units)
             _decode_group(decoder, head, s, units, n_gates, first, size, firsts, areas, sfd)
 
-    @njit(nogil=True, cache=True)
+    @compiled
     def advance(encoder: Layer, s: Scratch, units: int, states: Any, inputs: Any) -> None:
         assert sources
         row = encoder.gates.size // (2 * units) - 1
@@ -261,7 +262,7 @@ def _compiled(sources: str) -> tuple[Any, Any, Any]:
             _step(encoder, s, units)
             states[group] = s.operands[: states.shape[1]]
 
-    @njit(nogil=True, cache=True)
+    @compiled
     def decode(
         decoder: Layer, head: Head, s: Scratch, units: int, states: Any, n_gates: int,
         firsts: Any, areas: Any, sfd: Any,

@@ -47,7 +47,10 @@ def simulate(
     ] = 0,
     json_file: JsonOption = None,
 ) -> None:
-    """Simulate a project through its buses, and compare it with its program."""
+    """Simulate a project through its buses, and compare it with its program.
+
+    The exit code is 2 if a pixel differs.
+    """
     check_pauses(gaps=gaps, stalls=stalls)
     with opened_project(project, model, target=target, engines=engines) as opened:
         counts = _counts(opened.program, pixels, n=n, min_photons=min_photons, seed=seed)
@@ -74,6 +77,8 @@ def simulate(
     print(f"{steady:.3f} clocks a pixel in the steady state")
     print(f"first result {found.first_result_clocks:,} clocks after the first beat")
     write_json(json_file, result)
+    if found.mismatches:
+        raise typer.Exit(2)
 
 
 def _counts(

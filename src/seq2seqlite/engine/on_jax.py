@@ -9,10 +9,17 @@ import numpy as np
 from jax import lax
 from numpy.typing import ArrayLike
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.decay import Lifetimes
 from seq2seqlite.engine.counts import checked_shape, whole_counts
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer import Program, Result, accumulators, fits_float32, lifetimes_from_codes
+from seq2seqlite.integer import (
+    Program,
+    ProgramPredictor,
+    Result,
+    accumulators,
+    fits_float32,
+    lifetimes_from_codes,
+)
 from seq2seqlite.integer.interpreter import advanced, checked_counts, head, prepared
 
 __all__ = ["JaxPredictor"]
@@ -20,7 +27,7 @@ __all__ = ["JaxPredictor"]
 BATCH = 16384  # every batch has this size, the last one too: XLA compiles once
 
 
-class JaxPredictor:
+class JaxPredictor(ProgramPredictor):
     """An integer program on JAX's default device: equal to :func:`seq2seqlite.integer.run` bit for bit.
 
     Parameters
@@ -42,28 +49,9 @@ class JaxPredictor:
                 f"program {program.name}: accumulator {widest} does not fit 32 bits; "
                 "only the interpreter runs it"
             )
-        self.program = program
+        super().__init__(program)
+        self.kind = f"integer program, JAX on {jax.default_backend()}"
         self._sfd = jax.jit(partial(_sfd, program, jnp.float32 if fits_float32(program) else jnp.int32))
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.program.name
-
-    @property
-    def kind(self) -> str:
-        """What computes."""
-        return f"integer program, JAX on {jax.default_backend()}"
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Gates that it takes."""
-        return self.program.axis
-
-    @property
-    def rising_edge_ns(self) -> float:
-        """Where the rising edge has to be, in ns."""
-        return self.program.rising_edge_ns
 
     def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
         """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""

@@ -14,7 +14,7 @@ from seq2seqlite.engine.counts import checked_shape, whole_counts
 from seq2seqlite.engine.kernels import GROUP, predict
 from seq2seqlite.engine.packing import Compiled, compiled_network, compiled_program
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer import Program, Reduced, Result, lifetimes_from_codes
+from seq2seqlite.integer import Program, ProgramPredictor, Reduced, Result, lifetimes_from_codes
 from seq2seqlite.integer.interpreter import checked_counts
 from seq2seqlite.models import Network
 
@@ -91,7 +91,7 @@ def _sums(compiled: Compiled, counts: NDArray[Any], threads: int, *, sfd: bool) 
     return found
 
 
-class ProgramEngine:
+class ProgramEngine(ProgramPredictor):
     """An integer program, compiled for this CPU: equal to :func:`seq2seqlite.integer.run` bit for bit.
 
     Parameters
@@ -116,24 +116,9 @@ class ProgramEngine:
     kind = "integer program, CPU engine"
 
     def __init__(self, program: Program, /, *, threads: int | None = None) -> None:
-        self.program = program
+        super().__init__(program)
         self.compiled = compiled_program(program)
         self.threads = available_threads(threads)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.program.name
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Gates that it takes."""
-        return self.program.axis
-
-    @property
-    def rising_edge_ns(self) -> float:
-        """Where the rising edge has to be, in ns."""
-        return self.program.rising_edge_ns
 
     def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
         """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.gateware.shape import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
 from seq2seqlite.hardware.records import RECORD_BITS
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
@@ -112,9 +112,9 @@ class Design:
         shape, options = self.shape, self.options
         bits = shape.sfd_word_bits if shape.output == "sfd" else RECORD_BITS
         beats = shape.payloads * max(bits, options.result_width) / options.result_width
-        # Lifetimes leave a clock between each other; an engine counts a packet only after two clocks.
+        # Lifetimes leave a clock between each other.
         pause = 0 if shape.output == "sfd" else 1
-        return max(shape.n_gates / options.engines, shape.words, beats + pause, 3.0)
+        return max(shape.n_gates / options.engines, shape.words, beats + pause, float(PACKET_CLOCKS))
 
     @property
     def latency_clocks(self) -> int:

@@ -117,6 +117,7 @@ class SerialDivider(Component):
         m = Module()
         bits, width = self.quotient_bits, len(self.divisor)
         remainder, divisor, left = Signal(width), Signal(width), Signal(range(bits + 1))
+        busy = Signal()  # left != 0
         high = self.numerator[bits:] if len(self.numerator) > bits else Const(0, 1)
         shifted = Cat(self.quotient[-1], remainder)
         difference = Signal(signed(width + 2))
@@ -129,13 +130,15 @@ class SerialDivider(Component):
                 self.quotient.eq(self.numerator[:bits]),
                 self.overflow.eq(high >= self.divisor),
                 left.eq(bits),
+                busy.eq(1),
             ]
-        with m.Elif(left != 0):
+        with m.Elif(busy):
             fits = ~difference[-1]
             m.d.sync += [
                 remainder.eq(Mux(fits, difference, shifted)),
                 self.quotient.eq(Cat(fits, self.quotient)),
                 left.eq(left - 1),
+                busy.eq(left != 1),
             ]
         return m
 
@@ -173,12 +176,14 @@ class SerialMultiplier(Component):
     def elaborate(self, platform: object) -> Module:
         """Return the registers and the one adder between them."""
         m = Module()
-        a, left = Signal(self.a.shape()), Signal(range(self.b_bits + 1))
+        a, left, busy = Signal(self.a.shape()), Signal(range(self.b_bits + 1)), Signal()
         total = Signal(signed(len(self.a) + 1))
         m.d.comb += total.eq(self.high + Mux(self.low[0], a, 0))
         m.d.sync += self.done.eq(left == 1)
         with m.If(self.start):
             m.d.sync += [a.eq(self.a), self.low.eq(self.b), self.high.eq(0), left.eq(self.b_used)]
-        with m.Elif(left != 0):
+            m.d.sync += busy.eq(self.b_used != 0)
+        with m.Elif(busy):
             m.d.sync += [Cat(self.low, self.high).eq(Cat(self.low[1:], total)), left.eq(left - 1)]
+            m.d.sync += busy.eq(left != 1)
         return m

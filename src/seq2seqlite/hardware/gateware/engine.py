@@ -1,5 +1,7 @@
 """One engine: a pixel every ``n_gates`` clocks, from packets' beats to results."""
 
+from typing import Any
+
 from amaranth.hdl import (
     ClockDomain,
     ClockSignal,
@@ -21,7 +23,7 @@ from seq2seqlite.hardware.gateware.reducer import Reducer, info_layout
 from seq2seqlite.hardware.gateware.rings import Rings
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.gateware.sink import SfdSink, SumSink
-from seq2seqlite.hardware.gateware.streams import RegisteredFifo
+from seq2seqlite.hardware.gateware.streams import AlternatingSlice, RegisteredFifo, RegisterSlice
 
 __all__ = ["Engine"]
 
@@ -59,10 +61,13 @@ class Engine(Component):
         m.submodules.buffer = self._with_own_reset(m, buffer, "buffer")
         m.submodules.normaliser = normaliser = Normaliser(shape)
         m.submodules.rings = self._with_own_reset(m, rings, "rings")
+        # Parts that lie apart speak from register to register: a clock for the way alone.
         for name in ("allocate", "write", "data", "word", "done", "facts", "flush"):
-            m.d.comb += getattr(buffer, name).eq(getattr(self, name))
+            is_data = name in {"data", "word", "facts"}
+            arrived = delayed(m, getattr(self, name), 1, name=name, reset_less=is_data)
+            m.d.comb += getattr(buffer, name).eq(arrived)
+        m.d.sync += self.room.eq(buffer.room)
         m.d.comb += [
-            self.room.eq(buffer.room),
             normaliser.count.eq(buffer.count),
             normaliser.baseline.eq(buffer.baseline),
             normaliser.divisor.eq(buffer.divisor),
@@ -73,13 +78,32 @@ class Engine(Component):
             rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
             rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
         ]
-        infos = self._remember(m)
-        leaves = self._sums(m, rings, infos) if shape.output == "lifetimes" else self._sfd(m, rings, infos)
-        # A batch starts only if its results will have room: the rings cannot wait.
-        promised = Signal(range(shape.capacity + 1))
-        m.d.sync += promised.eq(promised + Mux(buffer.start, buffer.pixels, 0) - leaves)
-        m.d.sync += buffer.credit.eq(promised <= shape.capacity - shape.slots)
+        infos = self._remember(m, buffer)
+        paused = shape.output == "lifetimes"
+        m.submodules.output = output = (AlternatingSlice if paused else RegisterSlice)(shape.payload_bits)
+        connect = self._sums if shape.output == "lifetimes" else self._sfd
+        leaves = connect(m, rings, infos, output.i)
+        m.d.comb += [
+            self.o.valid.eq(output.o.valid),
+            self.o.payload.eq(output.o.payload),
+            output.o.ready.eq(self.o.ready),
+        ]
+        self._promise(m, buffer, leaves)
         return m
+
+    def _promise(self, m: Module, buffer: PixelBuffer, leaves: Value) -> None:
+        """Let a batch start only if its results will have room: the rings cannot wait.
+
+        What starts and what leaves is counted some clocks late: a batch is far longer, and who leaves late
+        only takes room for longer.
+        """
+        shape = self.shape_
+        promised, change = Signal(range(shape.capacity + 1)), Signal(range(-1, shape.slots + 1))
+        m.d.sync += [
+            change.eq(Mux(buffer.start, buffer.pixels, 0) - leaves),
+            promised.eq(promised + change),
+            buffer.credit.eq(promised <= shape.capacity - shape.slots),
+        ]
 
     def _with_own_reset(self, m: Module, part: Component, name: str) -> Elaboratable:
         """Return a part with a register for its reset: one for a whole engine has too far to go.
@@ -94,23 +118,25 @@ class Engine(Component):
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
         return DomainRenamer(domain.name)(part)
 
-    def _remember(self, m: Module) -> RegisteredFifo:
+    def _remember(self, m: Module, buffer: PixelBuffer) -> RegisteredFifo:
         """Return what is known of the pixels between the packets and their results, in order."""
         layout = info_layout()
         # Those in the buffer and those whose results are promised.
         depth = 2 * self.shape_.slots + self.shape_.capacity
         m.submodules.infos = infos = RegisteredFifo(layout, depth, paused=self.shape_.output != "sfd")
-        info = Signal(layout)
+        info = Signal(layout, reset_less=True)
+        m.d.sync += [
+            info.photons.eq(buffer.facts.photons),
+            info.dark.eq(buffer.facts.dark),
+            info.malformed.eq(buffer.facts.malformed),
+        ]
         m.d.comb += [
-            info.photons.eq(self.facts.photons),
-            info.dark.eq(self.facts.dark),
-            info.malformed.eq(self.facts.malformed),
-            infos.write.eq(self.done),
+            infos.write.eq(delayed(m, buffer.done, 1, name="known", reset_less=False)),
             infos.i.eq(info),
         ]
         return infos
 
-    def _sums(self, m: Module, rings: Rings, infos: RegisteredFifo) -> Signal:
+    def _sums(self, m: Module, rings: Rings, infos: RegisteredFifo, output: Any) -> Signal:
         """Reduce to lifetimes, by as many reducers in turn as keep up with the rings."""
         shape = self.shape_
         sink = SumSink(shape)
@@ -131,18 +157,18 @@ class Engine(Component):
                 m.d.comb += leaves.eq(reducer.i.valid & reducer.i.ready)
             with m.If(of == index):
                 m.d.comb += [
-                    self.o.valid.eq(reducer.o.valid),
-                    self.o.payload.eq(reducer.o.payload),
-                    reducer.o.ready.eq(self.o.ready),
+                    output.valid.eq(reducer.o.valid),
+                    output.payload.eq(reducer.o.payload),
+                    reducer.o.ready.eq(output.ready),
                 ]
-        m.d.comb += [sink.o.ready.eq(leaves), infos.o.ready.eq(leaves), taken.eq(self.o.valid & self.o.ready)]
+        m.d.comb += [sink.o.ready.eq(leaves), infos.o.ready.eq(leaves), taken.eq(output.valid & output.ready)]
         with m.If(leaves):
             m.d.sync += to.eq(next_in_turn(to, n_reducers))
         with m.If(taken):
             m.d.sync += of.eq(next_in_turn(of, n_reducers))
         return leaves
 
-    def _sfd(self, m: Module, rings: Rings, infos: RegisteredFifo) -> Signal:
+    def _sfd(self, m: Module, rings: Rings, infos: RegisteredFifo, output: Any) -> Signal:
         """Give the SFD itself."""
         sink = SfdSink(self.shape_)
         m.submodules.sink = self._with_own_reset(m, sink, "sink")
@@ -153,9 +179,9 @@ class Engine(Component):
             sink.info.payload.eq(infos.o.payload),
             infos.o.ready.eq(sink.info.ready),
             leaves.eq(sink.info.ready),
-            self.o.valid.eq(sink.o.valid),
-            self.o.payload.eq(sink.o.payload),
-            sink.o.ready.eq(self.o.ready),
+            output.valid.eq(sink.o.valid),
+            output.payload.eq(sink.o.payload),
+            sink.o.ready.eq(output.ready),
         ]
         return leaves
 

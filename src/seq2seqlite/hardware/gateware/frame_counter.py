@@ -3,6 +3,7 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.arithmetic import delayed
 from seq2seqlite.hardware.records import NUMBER_BITS
 
 __all__ = ["FrameCounter"]
@@ -29,7 +30,8 @@ class FrameCounter(Component):
         """Return the counter; comparing 32 bits has a clock of its own."""
         m = Module()
         following, reached, known = Signal(NUMBER_BITS, init=1), Signal(), Signal()
-        m.d.sync += [reached.eq(following == self.frame_pixels), known.eq(~self.next)]
+        frame_pixels = delayed(m, self.frame_pixels, 1, name="frame_pixels")
+        m.d.sync += [reached.eq(following == frame_pixels), known.eq(~self.next)]
         m.d.comb += [self.ready.eq(known), self.last.eq(reached)]
         with m.If(self.next):
             with m.If(self.last):

@@ -12,6 +12,9 @@ from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["PixelBuffer", "packet_ports"]
 
+FREED_EARLY = 6
+"""Clocks before a bank's last gate in which it is freed: two less than to the next beat that is written."""
+
 
 def packet_ports(shape: Shape, /) -> dict[str, Member]:
     """Return the ports by which packets come in: what the receiver drives, and the room that it asks for."""
@@ -98,9 +101,15 @@ class PixelBuffer(Component):
         bank_read = Signal()
         with m.If(self.start):
             m.d.sync += [bank_read.eq(reading), reading.eq(~reading)]
-        # Free for packets when its last gate begins to be read: what is written cannot overtake that, and the
-        # ring goes on without a pause though packets come no faster than it takes them.
-        with m.If(sequencer.run & sequencer.last & (sequencer.slot == 0)):
+        # Free for packets shortly before its last gate begins to be read: the first beat is written after
+        # that, none overtakes what is read, and the ring goes on without a pause though packets come no
+        # faster than it takes them.
+        nears_end = sequencer.gate == shape.n_gates - 2
+        frees = Signal()
+        m.d.sync += frees.eq(
+            sequencer.run & nears_end & (sequencer.slot == max(shape.slots - FREED_EARLY, 0))
+        )
+        with m.If(frees):
             m.d.sync += closed.bit_select(bank_read, 1).eq(0)
         self._write(m, filling, filled, flushed, arriving, full | flushed)
         self._read(m, sequencer, reading, bank_read)

@@ -1,20 +1,20 @@
 """The front of a design: packets of raw counts in, beats and facts of whole pixels out."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, ResetInserter, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, ResetSignal, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn, times_constant
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
-from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.gateware.shape import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.gateware.streams import beat
 from seq2seqlite.hardware.records import PHOTON_BITS
 from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["Receiver", "facts_layout"]
 
-SETTLED = 20
-"""Clocks after which the facts of the last packet have certainly reached its engine."""
+SETTLED = 24
+"""Clocks after which the facts of the last packet have certainly reached its engine, and a flush as well."""
 
 
 def facts_layout(shape: Shape, /) -> data.StructLayout:
@@ -36,6 +36,9 @@ class Receiver(Component):
     A packet is taken only when its engine has room for it. At a frame's end, and after a pause, a flush tells
     all engines to start with what they have.
 
+    A reset of the domain ``sync`` forgets all pixels. What comes during it is dropped, and the rest of the
+    packet under way then: where packets end is kept in the domain ``bus``.
+
     Parameters
     ----------
     shape : Shape
@@ -49,7 +52,6 @@ class Receiver(Component):
         super().__init__(
             {
                 "i": In(stream.Signature(beat(shape.beat_bits))),
-                "reset": In(1),
                 "frame_pixels": In(32),
                 "min_photons": In(32),
                 "flush_clocks": In(32),
@@ -75,11 +77,11 @@ class Receiver(Component):
         inside, surplus, settled = Signal(), Signal(), Signal()
         taken, first, accepted = Signal(), Signal(), Signal()
         ends, malformed = Signal(), Signal()
-        frame = FrameCounter()
-        m.submodules.frame = ResetInserter(self.reset)(frame)
+        m.submodules.frame = frame = FrameCounter()
+        has_ended = delayed(m, ends, 1, name="ends", reset_less=False)
         begins = self._may_begin(m, engine, first, ends) & settled  # long after the frame's counter is ready
         m.d.comb += [
-            self.i.ready.eq(~self.reset & (surplus | inside | begins)),
+            self.i.ready.eq(surplus | inside | begins),
             accepted.eq(self.i.valid & self.i.ready),
             taken.eq(accepted & ~surplus),
             first.eq(taken & ~inside),
@@ -87,68 +89,77 @@ class Receiver(Component):
             malformed.eq(self.i.payload.last ^ final),
             frame.frame_pixels.eq(self.frame_pixels),
             # Pixels end more than two clocks apart.
-            frame.next.eq(delayed(m, ends, 1, name="ends", reset_less=False)),
+            frame.next.eq(has_ended),
         ]
+        with m.If(ends):
+            m.d.sync += [inside.eq(0), word.eq(0), final.eq(shape.words == 1)]
+            m.d.sync += engine.eq(next_in_turn(engine, self.engines))
+        with m.Elif(taken):
+            m.d.sync += [inside.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
+        under_way, was_reset = Signal(), Signal()  # a packet, whether it is dropped or not
+        m.d.bus += was_reset.eq(ResetSignal())
         with m.If(accepted):
-            with m.If(surplus):
-                m.d.sync += surplus.eq(~self.i.payload.last)
-            with m.Elif(ends):
-                m.d.sync += [inside.eq(0), word.eq(0), surplus.eq(~self.i.payload.last)]
-                m.d.sync += final.eq(shape.words == 1)
-                m.d.sync += engine.eq(next_in_turn(engine, self.engines))
-            with m.Else():
-                m.d.sync += [inside.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
-        with m.If(self.reset):
-            # The rest of a packet that was arriving is forgotten too.
-            m.d.sync += [inside.eq(0), word.eq(0), engine.eq(0), surplus.eq(surplus | inside)]
-            m.d.sync += final.eq(shape.words == 1)
+            m.d.bus += under_way.eq(~self.i.payload.last)
+        with m.If(ResetSignal()):
+            m.d.bus += surplus.eq(1)
+        with m.Elif(accepted & self.i.payload.last):
+            m.d.bus += surplus.eq(0)
+        with m.Elif(was_reset & ~accepted):
+            m.d.bus += surplus.eq(under_way)
+        with m.Elif(ends):
+            m.d.bus += surplus.eq(1)
         self._flush(m, inside | first, ends & frame.last, settled)
         selected = Signal(self.engines)
         m.d.comb += selected.eq(Const(1, self.engines) << engine)
+        is_last = delayed(m, self.i.payload.last, 1, name="is_last")
+        is_final = delayed(m, final, 1, name="is_final")
         m.d.sync += [
             self.allocate.eq(Mux(first, selected, 0)),
-            self.write.eq(Mux(taken & ~self.reset, selected, 0)),
+            self.write.eq(Mux(taken, selected, 0)),
             self.data.eq(self.i.payload.data),
             self.word.eq(word),
-            self.short.eq(ends & malformed & self.i.payload.last),
-            self.long.eq(ends & malformed & ~self.i.payload.last),
+            self.short.eq(has_ended & is_last & ~is_final),
+            self.long.eq(has_ended & ~is_last & is_final),
         ]
-        self._measure(m, taken & ~self.reset, word, first, ends, malformed, selected)
+        self._measure(m, taken, word, first, ends, malformed, selected)
         return m
 
     def _may_begin(self, m: Module, engine: Value, first: Value, ends: Value) -> Signal:
         """Return whether the next packet's engine has room, found out in the clock before.
 
-        An engine counts a packet two clocks after its first beat; only then it is asked again.
+        An engine counts a packet some clocks after its first beat; only then it is asked again.
         """
         may = Signal()
         now = self.room.bit_select(engine, 1)
         after = self.room.bit_select(next_in_turn(engine, self.engines), 1)
-        uncounted = first | delayed(m, first, 1, name="first", reset_less=False)
+        uncounted = first
+        for clock in range(1, PACKET_CLOCKS - 1):
+            uncounted |= delayed(m, first, clock, name=f"first_{clock}", reset_less=False)
         m.d.sync += may.eq(Mux(ends, after, now) & ~uncounted)
         return may
 
     def _flush(self, m: Module, busy: Value, frame_ends: Value, settled: Signal) -> None:
         """Give a flush when the facts of a frame's last pixel, or of the last before a pause, are there."""
         settling, pause = Signal(range(SETTLED + 1)), Signal(32)
-        waiting, paused = Signal(), Signal()
+        waiting, long_enough, paused, closing = Signal(), Signal(), Signal(), Signal()
         was_busy = delayed(m, busy, 1, name="busy", reset_less=False)
+        flush_clocks = delayed(m, self.flush_clocks, 1, name="flush_clocks")
+        flushes = delayed(m, flush_clocks != 0, 1, name="flushes")
         m.d.sync += [
             # In the wait's last clocks the engines close their banks, and say what room they have.
-            self.flush.eq(settling == 3),
-            settled.eq((settling <= 1) & ~frame_ends & ~paused),
-            paused.eq(waiting & (self.flush_clocks != 0) & (pause >= self.flush_clocks) & ~paused & ~busy),
+            self.flush.eq(settling == PACKET_CLOCKS),
+            settled.eq((settling <= 1) & ~frame_ends & ~paused & ~closing),
+            long_enough.eq(flushes & (pause >= flush_clocks) & ~was_busy & ~closing),
+            paused.eq(waiting & long_enough & ~paused & ~closing & ~busy),
+            closing.eq(frame_ends | (paused & ~busy)),
+            pause.eq(Mux(was_busy | closing, 0, pause + 1)),
         ]
-        with m.If(frame_ends | (paused & ~busy)):
-            m.d.sync += [settling.eq(SETTLED), waiting.eq(0), pause.eq(0)]
+        with m.If(closing):
+            m.d.sync += [settling.eq(SETTLED), waiting.eq(0)]
         with m.Elif(settling != 0):
             m.d.sync += settling.eq(settling - 1)
         with m.Elif(was_busy):
-            m.d.sync += [waiting.eq(1), pause.eq(0)]
-        with m.Elif(waiting):
-            m.d.sync += pause.eq(pause + 1)
-        with m.If(self.reset):
-            m.d.sync += [settling.eq(0), waiting.eq(0), pause.eq(0), paused.eq(0)]
+            m.d.sync += waiting.eq(1)
 
     def _measure(
         self,
@@ -161,14 +172,15 @@ class Receiver(Component):
         selected: Value,
     ) -> None:
         shape = self.shape_
-        control = Signal(4 + self.engines)  # taken, first, ends, malformed, engine
-        m.d.sync += control.eq(Cat(taken, first, ends & taken, malformed, selected))
-        lanes = [self.i.payload.data.word_select(lane, COUNT_BITS) for lane in range(shape.lanes)]
+        control = Signal(3 + self.engines)  # taken, first, malformed, whose packet ends
+        m.d.sync += control.eq(Cat(taken, first, malformed, Mux(ends, selected, 0)))
+        counts = delayed(m, self.i.payload.data, 1, name="counts")
+        lanes = [counts.word_select(lane, COUNT_BITS) for lane in range(shape.lanes)]
         photons = [self._masked(m, value, word, lane, shape.n_gates) for lane, value in enumerate(lanes)]
         baseline = [
             self._masked(m, value, word, lane, shape.program.n_baseline) for lane, value in enumerate(lanes)
         ]
-        now, level = Value.cast(control), 0
+        now, level = delayed(m, control, 1, name="control", reset_less=False), 0
         most = list(photons)
         while len(photons) > 1:
             photons = _halved(m, photons, lambda a, b: a + b, f"photons_{level}")
@@ -198,7 +210,7 @@ class Receiver(Component):
         empty, few, beyond = Signal(), Signal(), Signal()
         m.d.sync += [
             empty.eq(peak <= 0),
-            few.eq(late < self.min_photons),
+            few.eq(late < delayed(m, self.min_photons, 1, name="min_photons")),
             beyond.eq(late[PHOTON_BITS:].any()),
         ]
         late, base, peak = (
@@ -207,21 +219,28 @@ class Receiver(Component):
         )
         now = delayed(m, now, 3, name="concluding", reset_less=False)
         m.d.sync += [
-            self.done.eq(Mux(now[2], now[4:], 0)),
+            self.done.eq(now[3:]),
             self.facts.baseline.eq(base),
             # Without a signal all numerators are 0: the divisor only has to be something else.
             self.facts.divisor.eq(Mux(empty, 1, peak[: shape.signal_bits])),
             self.facts.photons.eq(Mux(beyond, 2**PHOTON_BITS - 1, late[:PHOTON_BITS])),
             self.facts.dark.eq(empty | few),
-            self.facts.malformed.eq(now[3]),
+            self.facts.malformed.eq(now[2]),
         ]
 
     def _masked(self, m: Module, value: Value, word: Signal, lane: int, n: int) -> Signal:
-        """Return a lane's count where its gate is one of the first ``n``, else 0; a clock later."""
+        """Return a lane's count where its gate is one of the first ``n``, else 0; a clock later.
+
+        ``word`` is a clock ahead of ``value``: what is compared comes from a register.
+        """
         shape = self.shape_
         masked = Signal(COUNT_BITS, reset_less=True)
         words = -(-(n - lane) // shape.lanes)  # beats in which this lane counts
-        m.d.sync += masked.eq(value if words >= shape.words else Mux(word < max(words, 0), value, 0))
+        if words >= shape.words:
+            m.d.sync += masked.eq(value)
+        else:
+            beyond = Signal(reset_less=True)
+            m.d.sync += [beyond.eq(word >= max(words, 0)), masked.eq(Mux(beyond, 0, value))]
         return masked
 
 

@@ -66,7 +66,9 @@ class Reducer(Component):
         m.submodules.table = self._table
         pixel = Signal(self.i.payload.shape(), reset_less=True)
         task, fraction = Signal(2), Signal(FRACTION_BITS + 1, reset_less=True)
-        mean_starts = Signal()
+        division_starts, mean_starts = Signal(), Signal()
+        m.d.comb += self._divider.start.eq(division_starts)
+        m.d.sync += [division_starts.eq(0), mean_starts.eq(0)]
         both = Signal(self.shape_.first_bits + 1, reset_less=True)
         m.d.sync += both.eq(pixel.sums.first_short + pixel.sums.first_long)
         self._operands(m, pixel.sums, both, task)
@@ -79,9 +81,9 @@ class Reducer(Component):
                 m.d.comb += self.i.ready.eq(1)  # it has been taken a clock ago
                 m.next = "CHOOSE"
             with m.State("CHOOSE"):
+                m.d.sync += division_starts.eq(1)
                 m.next = "START"
             with m.State("START"):
-                m.d.comb += self._divider.start.eq(1)
                 m.next = "DIVIDE"
             with m.State("DIVIDE"), m.If(self._divider.done):
                 m.d.sync += task.eq(task + 1)
@@ -91,9 +93,9 @@ class Reducer(Component):
                     m.next = "AVERAGE"
             # Look-ups are shorter than divisions: both lifetimes are there.
             with m.State("AVERAGE"):
+                m.d.sync += mean_starts.eq(1)
                 m.next = "DIFFER"
             with m.State("DIFFER"):
-                m.d.comb += mean_starts.eq(1)
                 m.next = "MULTIPLY"
             with m.State("MULTIPLY"), m.If(self._multiplier.done):
                 m.next = "ROUND"
@@ -156,8 +158,11 @@ class Reducer(Component):
         difference = Signal(signed(TAU_BITS + 1), reset_less=True)
         tau = Signal(TAU_BITS, name="tau_short"), Signal(TAU_BITS, name="tau_long")
         ratio_knot = divider.quotient[PART_BITS:]
+        starts = Signal()
+        m.d.sync += starts.eq(0)
         m.d.comb += [
             table.addr.eq(knot),
+            multiplier.start.eq(starts | mean_starts),
             multiplier.a.eq(there - here),
             multiplier.b.eq(part),
             multiplier.b_used.eq(PART_BITS),
@@ -177,10 +182,9 @@ class Reducer(Component):
                 m.d.sync += here.eq(table.data)
                 m.next = "BETWEEN"
             with m.State("BETWEEN"):
-                m.d.sync += there.eq(table.data)
+                m.d.sync += [there.eq(table.data), starts.eq(1)]
                 m.next = "START"
             with m.State("START"):
-                m.d.comb += multiplier.start.eq(1)
                 m.next = "MULTIPLY"
             with m.State("MULTIPLY"), m.If(multiplier.done):
                 m.d.sync += nearest.eq(multiplier.high + multiplier.low[-1])
@@ -195,7 +199,6 @@ class Reducer(Component):
         # fraction short + (1 - fraction) long = long + fraction (short - long)
         with m.If(mean_starts):
             m.d.comb += [
-                multiplier.start.eq(1),
                 multiplier.a.eq(difference),
                 multiplier.b.eq(fraction),
                 multiplier.b_used.eq(FRACTION_BITS + 1),

@@ -1,8 +1,10 @@
 """The AXI4-Lite registers of a design."""
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out
 
+from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.streams import RegisterSlice
 from seq2seqlite.integer import Program
 
 __all__ = ["COUNTERS", "REGISTERS", "Registers", "axi_lite"]
@@ -13,6 +15,8 @@ RESET_CLOCKS = 24
 SETTLING_CLOCKS = 4
 """Clocks between the end of the engines' reset and the first beat that is taken again."""
 DEFAULT_FLUSH_CLOCKS = 65536
+GROUP = 4
+"""Registers that a read chooses among in a clock."""
 REGISTERS = {
     "ID": 0x00,
     "VERSION": 0x04,
@@ -61,7 +65,7 @@ def axi_lite() -> dict[str, Member]:
 
 
 class Registers(Component):
-    """Settings, counters and the soft reset.
+    """Settings, counters and the soft reset, which resets the counters with the domain ``work``.
 
     Parameters
     ----------
@@ -78,7 +82,7 @@ class Registers(Component):
                 **axi_lite(),
                 "events": In(len(COUNTERS)),
                 "reset": Out(1),
-                "quiet": Out(1),  # nothing is taken: from before the reset until after it
+                "quiet": Out(1, init=1),  # nothing is taken: from before the reset until after it
                 "frame_pixels": Out(32),
                 "min_photons": Out(32),
                 "flush_clocks": Out(32, init=DEFAULT_FLUSH_CLOCKS),
@@ -106,11 +110,10 @@ class Registers(Component):
         ]
         # One bit more says that a counter is full: no long AND in front of the carry chain.
         counters = {name: Signal(33, name=name.lower()) for name in COUNTERS}
+        events = delayed(m, self.events, 1, name="events")
         for index, counter in enumerate(counters.values()):
-            with m.If(self.reset):
-                m.d.sync += counter.eq(0)
-            with m.Elif(self.events[index] & ~counter[32]):
-                m.d.sync += counter.eq(counter + 1)
+            with m.If(events[index] & ~counter[32]):
+                m.d.work += counter.eq(counter + 1)
         digest = self.program.sha256
         shape = self.program.n_gates | self.program.units << 16 | self.engines << 24
         constants = {
@@ -120,50 +123,66 @@ class Registers(Component):
             "HASH1": int(digest[8:16], 16),
             "SHAPE": shape,
         }
-        shown = {name: counter[:32] | counter[32].replicate(32) for name, counter in counters.items()}
-        self._read(m, {name: Const(value, 32) for name, value in constants.items()} | writable | shown)
+        self._read(m, {name: Const(value, 32) for name, value in constants.items()} | writable | counters)
         return m
 
     def _write(self, m: Module, writable: dict[str, Signal], asks_reset: Signal) -> None:
-        """Take address and data together, write a clock later, then answer."""
-        takes, taken = Signal(), Signal()
-        address, data = Signal(6, reset_less=True), Signal(32, reset_less=True)
-        strobes = Signal(4, reset_less=True)
+        """Take address and data together, find the register, write, answer: a clock each."""
+        m.submodules.aw, m.submodules.w = at, words = RegisterSlice(6), RegisterSlice(36)
         m.d.comb += [
-            takes.eq(self.awvalid & self.wvalid & ~self.bvalid & ~taken),
-            self.awready.eq(takes),
-            self.wready.eq(takes),
+            at.i.valid.eq(self.awvalid),
+            at.i.payload.eq(self.awaddr[2:]),
+            self.awready.eq(at.i.ready),
+            words.i.valid.eq(self.wvalid),
+            words.i.payload.eq(Cat(self.wdata, self.wstrb)),
+            self.wready.eq(words.i.ready),
         ]
-        m.d.sync += taken.eq(takes)
-        with m.If(takes):
-            m.d.sync += [address.eq(self.awaddr[2:]), data.eq(self.wdata), strobes.eq(self.wstrb)]
-        with m.If(taken):
+        finds, writes, answers = Signal(), Signal(), Signal()
+        m.d.comb += [
+            finds.eq(at.o.valid & words.o.valid & ~writes & ~answers & ~self.bvalid),
+            at.o.ready.eq(writes),
+            words.o.ready.eq(writes),
+        ]
+        m.d.sync += [writes.eq(finds), answers.eq(writes)]
+        data, strobes = words.o.payload[:32], words.o.payload[32:]
+        mask = Cat(*(strobe.replicate(8) for strobe in strobes))
+        for name, register in writable.items():
+            found = Signal(name=f"writes_{name.lower()}")
+            m.d.sync += found.eq(finds & (at.o.payload == REGISTERS[name] >> 2))
+            with m.If(found):
+                m.d.sync += register.eq((data & mask) | (register & ~mask))
+        control = finds & (at.o.payload == REGISTERS["CONTROL"] >> 2)
+        m.d.sync += asks_reset.eq(control & data[0] & strobes[0])
+        with m.If(answers):
             m.d.sync += self.bvalid.eq(1)
-            mask = Cat(*(strobe.replicate(8) for strobe in strobes))
-            with m.Switch(address):
-                for name, register in writable.items():
-                    with m.Case(REGISTERS[name] >> 2):
-                        m.d.sync += register.eq((data & mask) | (register & ~mask))
-                with m.Case(REGISTERS["CONTROL"] >> 2):
-                    m.d.comb += asks_reset.eq(data[0] & strobes[0])
         with m.Elif(self.bready):
             m.d.sync += self.bvalid.eq(0)
 
     def _read(self, m: Module, readable: dict[str, Value]) -> None:
-        """Take the address, look the register up a clock later, and answer."""
-        takes, taken = Signal(), Signal()
-        address = Signal(6, reset_less=True)
-        m.d.comb += [takes.eq(self.arvalid & ~self.rvalid & ~taken), self.arready.eq(takes)]
-        m.d.sync += taken.eq(takes)
-        with m.If(takes):
-            m.d.sync += address.eq(self.araddr[2:])
-        with m.If(taken):
-            m.d.sync += self.rvalid.eq(1)
-            with m.Switch(address):
-                for name, value in readable.items():
-                    with m.Case(REGISTERS[name] >> 2):
-                        m.d.sync += self.rdata.eq(value)
-                with m.Default():
-                    m.d.sync += self.rdata.eq(0)
+        """Look up by the low part of the address, then by the rest, and answer: a clock each."""
+        m.submodules.ar = at = RegisterSlice(6)
+        seeks, found = Signal(), Signal()
+        m.d.comb += [
+            at.i.valid.eq(self.arvalid),
+            at.i.payload.eq(self.araddr[2:]),
+            self.arready.eq(at.i.ready),
+            seeks.eq(at.o.valid & ~found & ~self.rvalid),
+            at.o.ready.eq(found),
+        ]
+        m.d.sync += found.eq(seeks)
+        values = {REGISTERS[name] >> 2: value for name, value in readable.items()}
+        groups = []
+        for group in range(max(values) // GROUP + 1):
+            chosen = Signal(33, name=f"group_{group}", reset_less=True)
+            members = Array(values.get(group * GROUP + index, Const(0, 32)) for index in range(GROUP))
+            m.d.sync += chosen.eq(members[at.o.payload % GROUP])
+            groups.append(chosen)
+        with m.If(found):
+            m.d.sync += [self.rvalid.eq(1), self.rdata.eq(0)]
+            with m.Switch(at.o.payload // GROUP):
+                for group, chosen in enumerate(groups):
+                    with m.Case(group):
+                        # A counter that is full shows all ones.
+                        m.d.sync += self.rdata.eq(chosen[:32] | chosen[32].replicate(32))
         with m.Elif(self.rready):
             m.d.sync += self.rvalid.eq(0)

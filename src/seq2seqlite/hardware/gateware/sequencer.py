@@ -1,6 +1,6 @@
 """Where a ring stands: which slot, which gate."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, In, Out
 
 __all__ = ["Sequencer"]
@@ -23,6 +23,7 @@ class Sequencer(Component):
                 "start": In(1),
                 "run": Out(1),
                 "slot": Out(range(slots)),
+                "gate": Out(range(n_gates)),
                 "first": Out(1),  # gate
                 "last": Out(1),  # gate
                 "wraps": Out(1),  # the slot is the last
@@ -33,7 +34,7 @@ class Sequencer(Component):
     def elaborate(self, platform: object) -> Module:
         """Return the counters; everything that they say comes from a register."""
         m = Module()
-        gate = Signal(range(self.n_gates))
+        gate = self.gate
         m.d.sync += self.ends.eq(self.run & self.last & (self.slot == self.slots - 2))
         with m.If(self.start):
             m.d.sync += [self.run.eq(1), self.slot.eq(0), gate.eq(0), self.first.eq(1), self.last.eq(0)]

@@ -6,7 +6,10 @@ from typing import Literal
 from seq2seqlite.hardware.records import FLAG_BITS, PHOTON_BITS, sfd_word_bits
 from seq2seqlite.integer import COUNT_BITS, FRACTION_BITS, KNOT_BITS, RATIO_BITS, TAU_BITS, Program
 
-__all__ = ["Shape"]
+__all__ = ["PACKET_CLOCKS", "Shape"]
+
+PACKET_CLOCKS = 5
+"""Clocks between the first beats of two packets, at the least: until an engine's room counts the former."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
-__all__ = ["RegisterSlice", "RegisteredFifo", "beat", "result_beat"]
+__all__ = ["AlternatingSlice", "RegisterSlice", "RegisteredFifo", "beat", "result_beat"]
 
 
 def beat(bits: int, /) -> data.StructLayout:
@@ -23,7 +23,8 @@ def result_beat(bits: int, /) -> data.StructLayout:
 class RegisterSlice(Component):
     """Two registers for beats: no path from either side to the other, and a beat a clock.
 
-    ``forget`` drops what waits behind the beat that is offered.
+    ``forget`` drops what waits behind the beat that is offered. In a reset nothing is taken: ``ready`` is
+    low, as a reset inside the design ends some clocks after the one of the bus.
 
     Parameters
     ----------
@@ -42,18 +43,44 @@ class RegisterSlice(Component):
         m = Module()
         spare, waits = Signal(self.payload, reset_less=True), Signal()
         held, full = Signal(self.payload, reset_less=True), Signal()
-        kept = waits & ~self.forget
-        m.d.comb += [self.i.ready.eq(~waits), self.o.valid.eq(full), self.o.payload.eq(held)]
+        ready = Signal()  # not while a beat waits, nor in a reset
+        takes, kept = self.i.valid & ready, waits & ~self.forget
+        m.d.comb += [self.i.ready.eq(ready), self.o.valid.eq(full), self.o.payload.eq(held)]
         with m.If(self.o.ready | ~full):
-            m.d.sync += [full.eq((self.i.valid & ~waits) | kept), waits.eq(0)]
+            m.d.sync += [full.eq(takes | kept), waits.eq(0), ready.eq(1)]
             with m.If(waits):
                 m.d.sync += held.eq(spare)
             with m.Else():
                 m.d.sync += held.eq(self.i.payload)
-        with m.Elif(self.i.valid & self.i.ready):
-            m.d.sync += [spare.eq(self.i.payload), waits.eq(1)]
-        with m.Elif(self.forget):
-            m.d.sync += waits.eq(0)
+        with m.Elif(takes):
+            m.d.sync += [spare.eq(self.i.payload), waits.eq(1), ready.eq(0)]
+        with m.Elif(self.forget | ~waits):
+            m.d.sync += [waits.eq(0), ready.eq(1)]
+        return m
+
+
+class AlternatingSlice(Component):
+    """One register for beats: no path from either side to the other, and a beat every other clock.
+
+    Parameters
+    ----------
+    payload : shape
+        What a beat is.
+    """
+
+    def __init__(self, payload: Any) -> None:
+        self.payload = payload
+        super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the register, which is loaded when it is empty."""
+        m = Module()
+        full, held = Signal(), Signal(self.payload, reset_less=True)
+        m.d.comb += [self.i.ready.eq(~full), self.o.valid.eq(full), self.o.payload.eq(held)]
+        with m.If(~full):
+            m.d.sync += [held.eq(self.i.payload), full.eq(self.i.valid)]
+        with m.Elif(self.o.ready):
+            m.d.sync += full.eq(0)
         return m
 
 
@@ -69,7 +96,7 @@ class RegisteredFifo(Component):
     depth : int
         Entries that fit.
     paused : bool
-        Whether a clock lies between two entries that leave; then nothing waits for who takes them.
+        Whether a clock lies between two entries that leave.
     """
 
     def __init__(self, payload: Any, depth: int, *, paused: bool = True) -> None:
@@ -77,21 +104,19 @@ class RegisteredFifo(Component):
         super().__init__({"write": In(1), "i": In(payload), "o": Out(stream.Signature(payload))})
 
     def elaborate(self, platform: object) -> Module:
-        """Return the memory and the register behind it, which is loaded when it is empty."""
+        """Return the memory and what stands behind it."""
         m = Module()
         width = Value.cast(self.i).shape().width
         m.submodules.queue = queue = SyncFIFOBuffered(width=width, depth=self.depth)
-        full, held = Signal(), Signal(width, reset_less=True)
-        loads = ~full if self.paused else ~full | self.o.ready
+        m.submodules.behind = behind = AlternatingSlice(width) if self.paused else RegisterSlice(width)
         m.d.comb += [
             queue.w_en.eq(self.write),
             queue.w_data.eq(self.i),
-            queue.r_en.eq(loads),
-            self.o.valid.eq(full),
-            Value.cast(self.o.payload).eq(held),
+            behind.i.valid.eq(queue.r_rdy),
+            behind.i.payload.eq(queue.r_data),
+            queue.r_en.eq(behind.i.ready),
+            self.o.valid.eq(behind.o.valid),
+            Value.cast(self.o.payload).eq(behind.o.payload),
+            behind.o.ready.eq(self.o.ready),
         ]
-        with m.If(loads):
-            m.d.sync += [held.eq(queue.r_data), full.eq(queue.r_rdy)]
-        with m.Elif(self.o.ready):
-            m.d.sync += full.eq(0)
         return m

@@ -1,7 +1,7 @@
 """A whole design: registers, receiver, engines, collector, and the ports of docs/spec/hardware.md."""
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance, Module, Signal
-from amaranth.lib.wiring import Component, In, Member, Out
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance, Module, Signal, Value
+from amaranth.lib.wiring import Component, In, Member, Out, connect
 
 from seq2seqlite.hardware.gateware.collector import Collector
 from seq2seqlite.hardware.gateware.receiver import Receiver
@@ -53,48 +53,62 @@ class Top(Component):
         """Return the parts in the order of the data."""
         m = Module()
         m.domains.sync = domain = ClockDomain()
-        m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(~self.aresetn)]
+        # Resets come from registers, not from a pin or a gate in front of hundreds of flip-flops.
+        reset_bus = Signal(init=1, reset_less=True)
+        m.d.sync += reset_bus.eq(~self.aresetn)
+        m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(reset_bus)]
         shape = self.shape_
         m.submodules.registers = registers = Registers(shape.program, self.engines)
         for name, member_of in axi_lite().items():
             port, member = getattr(self, f"s_axil_{name}"), getattr(registers, name)
             m.d.comb += port.eq(member) if member_of.flow is Out else member.eq(port)
-        # What arrives and what is offered outlive a soft reset.
+        # One slice is at the pins, one at who uses it. What is offered outlives a soft reset.
+        m.submodules.input_pins = input_pins = RegisterSlice(beat(shape.beat_bits))
         m.submodules.input = arriving = RegisterSlice(beat(shape.beat_bits))
-        m.submodules.output = leaving = RegisterSlice(result_beat(self.result_width))
-        m.submodules.receiver = receiver = Receiver(shape, self.engines)
+        m.submodules.output_pins = leaving = RegisterSlice(result_beat(self.result_width))
+        output = RegisterSlice(result_beat(self.result_width))
+        receiver = Receiver(shape, self.engines)
         collector = Collector(shape, self.engines, self.result_width)
-        # A reset comes from a register of its own, not from a gate in front of hundreds of flip-flops.
-        m.domains.work = work = ClockDomain(local=True)
-        reset = Signal(name="reset_work", init=1)
-        m.d.sync += reset.eq(registers.reset)
-        m.d.comb += [work.clk.eq(ClockSignal()), work.rst.eq(reset)]
+        quiet = Signal(init=1)
+        m.d.sync += quiet.eq(registers.quiet)
+        self._domain(m, "work", registers.reset)
+        # Closed a little longer than the receiver drops what comes.
+        closed = quiet | self._domain(m, "receiving", quiet)
+        m.submodules.receiver = DomainRenamer({"sync": "receiving", "bus": "sync"})(receiver)
         m.submodules.collector = DomainRenamer("work")(collector)
-        self._ports(m, arriving, leaving)
+        m.submodules.output = DomainRenamer("work")(output)
+        self._ports(m, input_pins, leaving, closed)
+        connect(m, input_pins.o, arriving.i)
+        connect(m, arriving.o, receiver.i)
+        connect(m, collector.o, output.i)
         m.d.comb += [
-            receiver.i.valid.eq(arriving.o.valid),
-            receiver.i.payload.eq(arriving.o.payload),
-            arriving.o.ready.eq(receiver.i.ready),
-            receiver.reset.eq(registers.quiet),
             receiver.frame_pixels.eq(registers.frame_pixels),
             receiver.min_photons.eq(registers.min_photons),
             receiver.flush_clocks.eq(registers.flush_clocks),
             collector.frame_pixels.eq(registers.frame_pixels),
-            leaving.forget.eq(registers.quiet),
-            leaving.i.valid.eq(collector.o.valid & ~registers.quiet),
-            leaving.i.payload.eq(collector.o.payload),
-            collector.o.ready.eq(leaving.i.ready),
+            leaving.forget.eq(quiet),
+            leaving.i.valid.eq(output.o.valid & ~quiet),
+            leaving.i.payload.eq(output.o.payload),
+            output.o.ready.eq(leaving.i.ready),
         ]
         self._engines(m, registers, receiver, collector)
         self._events(m, registers, receiver, leaving)
         return m
 
-    def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice) -> None:
+    def _domain(self, m: Module, name: str, reset: Value) -> Signal:
+        """Add a domain that a soft reset resets as well, by a register, and return that."""
+        domain, later = ClockDomain(name, local=True), Signal(name=f"reset_{name}", init=1)
+        m.domains += domain
+        m.d.sync += later.eq(reset)
+        m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(later)]
+        return later
+
+    def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice, closed: Value) -> None:
         m.d.comb += [
-            arriving.i.valid.eq(self.s_axis_tvalid),
+            arriving.i.valid.eq(self.s_axis_tvalid & ~closed),
             arriving.i.payload.data.eq(self.s_axis_tdata),
             arriving.i.payload.last.eq(self.s_axis_tlast),
-            self.s_axis_tready.eq(arriving.i.ready),
+            self.s_axis_tready.eq(arriving.i.ready & ~closed),
             self.m_axis_tvalid.eq(leaving.o.valid),
             self.m_axis_tdata.eq(leaving.o.payload.data),
             self.m_axis_tlast.eq(leaving.o.payload.last),

@@ -372,6 +372,31 @@ async def soft_reset_in_mid_packet(dut):
 
 
 @bench_test
+async def soft_reset_while_packets_come(dut):
+    bench = await started(dut, frame_pixels=0)
+    beats = -(-PROGRAM.n_gates // LANES)
+    for clocks in (1, 2, 3, 50, 777):
+        counts, taken = decays(40, seed=17), 0
+        await bench.send(counts)
+        writing = cocotb.start_soon(_after(dut, clocks, bench.soft_reset))
+        while not writing.done():
+            await RisingEdge(dut.aclk)
+            taken += int(dut.s_axis_tvalid.value) and int(dut.s_axis_tready.value)
+        bench.out.beats.clear()
+        begun = -(-taken // beats)
+        await bench.registers.write_dword(FLUSH_CLOCKS, 100)
+        assert_pixels(*await bench.out.pixels(40 - begun), counts[begun:], frame_pixels=0)
+        assert await bench.read(PIXELS_IN, SHORT_PACKETS, LONG_PACKETS) == [40 - begun, 0, 0]
+        await ClockCycles(dut.aclk, QUIET)
+        assert not bench.out.beats
+
+
+async def _after(dut, clocks, action):
+    await ClockCycles(dut.aclk, clocks)
+    await action()
+
+
+@bench_test
 async def a_beat_that_is_offered_stays_through_a_soft_reset(dut):
     bench = await started(dut, frame_pixels=4)
     bench.out.stall = 1.0

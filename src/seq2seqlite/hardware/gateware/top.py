@@ -69,11 +69,12 @@ class Top(Component):
         output = RegisterSlice(result_beat(self.result_width))
         receiver = Receiver(shape, self.engines)
         collector = Collector(shape, self.engines, self.result_width)
-        quiet = Signal(init=1)
+        quiet, closed = Signal(init=1), Signal(init=1)
         m.d.sync += quiet.eq(registers.quiet)
+        # The input's pins, while the receiver drops what the slices still hold.
+        m.d.sync += closed.eq(registers.quiet | quiet)
         self._domain(m, "work", registers.reset)
-        # Closed a little longer than the receiver drops what comes.
-        closed = quiet | self._domain(m, "receiving", quiet)
+        self._domain(m, "receiving", quiet)
         m.submodules.receiver = DomainRenamer({"sync": "receiving", "bus": "sync"})(receiver)
         m.submodules.collector = DomainRenamer("work")(collector)
         m.submodules.output = DomainRenamer("work")(output)
@@ -95,15 +96,14 @@ class Top(Component):
         self._events(m, registers, receiver, leaving)
         return m
 
-    def _domain(self, m: Module, name: str, reset: Value) -> Signal:
-        """Add a domain that a soft reset resets as well, by a register, and return that."""
+    def _domain(self, m: Module, name: str, reset: Value) -> None:
+        """Add a domain that a soft reset resets as well, by a register."""
         domain, later = ClockDomain(name, local=True), Signal(name=f"reset_{name}", init=1)
         m.domains += domain
         m.d.sync += later.eq(reset)
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(later)]
-        return later
 
-    def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice, closed: Value) -> None:
+    def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice, closed: Signal) -> None:
         m.d.comb += [
             arriving.i.valid.eq(self.s_axis_tvalid & ~closed),
             arriving.i.payload.data.eq(self.s_axis_tdata),

@@ -112,14 +112,14 @@ class GateSequential:
         """
         if n_pixels < 1:
             raise InputError(f"n_pixels={n_pixels} must be >= 1")
-        compiled = self.engine.compiled
+        weights = self.engine.compiled
         if n_pixels != self._n_pixels:
             self._previous = None
             groups = -(-n_pixels // GROUP)
-            self._states = np.empty((groups, compiled.state_rows * GROUP), np.int32)
+            self._states = np.empty((groups, weights.state_rows * GROUP), np.int32)
             self._inputs = np.zeros(groups * GROUP, np.int32)
         self._n_pixels = n_pixels
-        self._states[:] = BYTES_OF_ZERO if compiled.packing == 4 else 0
+        self._states[:] = BYTES_OF_ZERO if weights.packing == 4 else 0
         self._baseline = np.zeros(n_pixels, np.int64)
         self._highest = np.zeros(n_pixels, np.int64)
         self._waiting.clear()
@@ -165,17 +165,17 @@ class GateSequential:
         while self._waiting:
             self._encode(self._waiting.popleft())
         self._previous, self._received = self._peak(), -1
-        compiled, n = self.engine.compiled, self._n_pixels
+        weights, n = self.engine.compiled, self._n_pixels
         firsts, areas = np.empty((n, 2), np.int64), np.empty((n, 2), np.int64)
         sfd = np.empty((0, 3, self.n_gates), np.int32)
 
         def work(part: slice) -> None:
             pixels = slice(part.start * GROUP, part.stop * GROUP)
             decode(
-                compiled.decoder,
-                compiled.head,
-                compiled.scratch(),
-                compiled.units,
+                weights.decoder,
+                weights.head,
+                weights.scratch(),
+                weights.units,
                 self._states[part],
                 self.n_gates,
                 firsts[pixels],
@@ -217,7 +217,7 @@ class GateSequential:
         return self._peak() if self._previous is None or self.normalisation == "running" else self._previous
 
     def _encode(self, gate: NDArray[np.uint16]) -> None:
-        compiled = self.engine.compiled
+        weights = self.engine.compiled
         _codes(
             gate,
             self._baseline,
@@ -230,9 +230,9 @@ class GateSequential:
         def work(part: slice) -> None:
             pixels = slice(part.start * GROUP, part.stop * GROUP)
             advance(
-                compiled.encoder,
-                compiled.scratch(),
-                compiled.units,
+                weights.encoder,
+                weights.scratch(),
+                weights.units,
                 self._states[part],
                 self._inputs[pixels],
             )

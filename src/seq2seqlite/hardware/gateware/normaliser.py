@@ -53,10 +53,14 @@ class Normaliser(Component):
         divisor = delayed(m, self.divisor, 2, name="divisor")
         # 2**bits signal + (divisor / 2 - signal): an adder a clock.
         rest = Signal(signed(shape.signal_bits + 1), reset_less=True)
+        numerator = Signal(len(divider.numerator), reset_less=True)
         m.d.sync += [
             rest.eq((divisor >> 1) - signal),
-            divider.numerator.eq((delayed(m, signal, 1, name="signal") << shape.input_bits) + rest),
-            divider.divisor.eq(delayed(m, divisor, 1, name="divisor_again")),
+            numerator.eq((delayed(m, signal, 1, name="signal") << shape.input_bits) + rest),
         ]
-        m.d.comb += self.code.eq(divider.quotient)
+        m.d.comb += [
+            divider.numerator.eq(numerator),
+            divider.divisor.eq(delayed(m, divisor, 2, name="divisor_again")),
+            self.code.eq(divider.quotient),
+        ]
         return m

@@ -42,7 +42,7 @@ class PixelBuffer(Component):
         Widths and lengths.
     """
 
-    LATENCY = 3
+    LATENCY = 4
     """Clocks from the sequencer to the count."""
 
     def __init__(self, shape: Shape) -> None:
@@ -160,11 +160,16 @@ class PixelBuffer(Component):
             m.d.sync += at.eq(at + shape.words)
         m.d.comb += counts.addr.eq(at)
         m.d.sync += facts.addr.eq(Mux(bank_read, shape.slots, 0) + sequencer.slot)
-        beat = delayed(m, counts.data, 1, name="beat")
-        lane = delayed(m, lane, 2, name="lane")
-        known = delayed(m, facts.data, 1, name="facts")
-        m.d.sync += self.count.eq(beat.word_select(lane, COUNT_BITS))
+        # Block memories are slow: a clock for their output alone, another for the way.
+        beat = delayed(m, counts.data, 2, name="beat")
+        known = delayed(m, facts.data, 2, name="facts")
+        count = Signal(COUNT_BITS, reset_less=True)
+        if shape.lanes == 1:
+            m.d.sync += count.eq(beat)
+        else:
+            m.d.sync += count.eq(beat.word_select(delayed(m, lane, 3, name="lane"), COUNT_BITS))
         m.d.comb += [
+            self.count.eq(count),
             self.baseline.eq(known[: shape.signal_bits]),
             self.divisor.eq(known[shape.signal_bits :]),
         ]

@@ -158,8 +158,8 @@ class Reducer(Component):
         difference = Signal(signed(TAU_BITS + 1), reset_less=True)
         tau = Signal(TAU_BITS, name="tau_short"), Signal(TAU_BITS, name="tau_long")
         ratio_knot = divider.quotient[PART_BITS:]
-        starts = Signal()
-        m.d.sync += starts.eq(0)
+        starts, looked_up = Signal(), Signal(TAU_BITS, reset_less=True)
+        m.d.sync += [starts.eq(0), looked_up.eq(table.data)]
         m.d.comb += [
             table.addr.eq(knot),
             multiplier.start.eq(starts | mean_starts),
@@ -179,10 +179,12 @@ class Reducer(Component):
                 m.d.sync += knot.eq(knot + 1)
                 m.next = "THERE"
             with m.State("THERE"):
-                m.d.sync += here.eq(table.data)
+                m.next = "TAKE"
+            with m.State("TAKE"):
+                m.d.sync += here.eq(looked_up)
                 m.next = "BETWEEN"
             with m.State("BETWEEN"):
-                m.d.sync += [there.eq(table.data), starts.eq(1)]
+                m.d.sync += [there.eq(looked_up), starts.eq(1)]
                 m.next = "START"
             with m.State("START"):
                 m.next = "MULTIPLY"

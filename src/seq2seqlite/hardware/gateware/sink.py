@@ -61,21 +61,22 @@ class SumSink(Component):
         pixels = delayed(m, self.pixels, 1, name="pixels")
         valid = delayed(m, delayed(m, sequencer.slot, 1, name="slot_again") < pixels, 1, name="valid")
         codes = delayed(m, self.codes, 2, name="codes")
-        old, new = Signal(layout, reset_less=True), Signal(layout)
-        m.d.sync += old.eq(reader.data)
+        old, new, kept = Signal(layout, reset_less=True), Signal(layout), Signal(layout, reset_less=True)
+        m.d.sync += [old.eq(reader.data), kept.eq(new)]
         self._add(m, new, old, codes, first, last)
         m.d.comb += [
             sequencer.start.eq(self.start),
             reader.addr.eq(sequencer.slot),
-            writer.addr.eq(slot),
-            writer.en.eq(run),
-            writer.data.eq(new),
+            writer.addr.eq(delayed(m, slot, 1, name="slot_written")),
+            writer.en.eq(delayed(m, run, 1, name="run_written", reset_less=False)),
+            writer.data.eq(kept),
+            store.write.eq(delayed(m, run & last & valid, 1, name="ended", reset_less=False)),
+            store.i.eq(kept),
             self.ends.eq(sequencer.ends),
             self.o.valid.eq(store.o.valid),
             self.o.payload.eq(store.o.payload),
             store.o.ready.eq(self.o.ready),
         ]
-        m.d.sync += [store.write.eq(run & last & valid), store.i.eq(new)]
         return m
 
     def _add(self, m: Module, new: Signal, old: Value, codes: Value, first: Value, last: Value) -> None:

@@ -73,7 +73,7 @@ class Top(Component):
         m.d.sync += quiet.eq(registers.quiet)
         # The input's pins, while the receiver drops what the slices still hold.
         m.d.sync += closed.eq(registers.quiet | quiet)
-        self._domain(m, "work", registers.reset)
+        reset_work = self._domain(m, "work", registers.reset)
         self._domain(m, "receiving", quiet)
         m.submodules.receiver = DomainRenamer({"sync": "receiving", "bus": "sync"})(receiver)
         m.submodules.collector = DomainRenamer("work")(collector)
@@ -92,16 +92,17 @@ class Top(Component):
             leaving.i.payload.eq(output.o.payload),
             output.o.ready.eq(leaving.i.ready),
         ]
-        self._engines(m, registers, receiver, collector)
+        self._engines(m, reset_work, receiver, collector)
         self._events(m, registers, receiver, leaving)
         return m
 
-    def _domain(self, m: Module, name: str, reset: Value) -> None:
-        """Add a domain that a soft reset resets as well, by a register."""
+    def _domain(self, m: Module, name: str, reset: Value) -> Signal:
+        """Add a domain that a soft reset resets as well, by a register, and return that."""
         domain, later = ClockDomain(name, local=True), Signal(name=f"reset_{name}", init=1)
         m.domains += domain
         m.d.sync += later.eq(reset)
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(later)]
+        return later
 
     def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice, closed: Signal) -> None:
         m.d.comb += [
@@ -115,12 +116,13 @@ class Top(Component):
             leaving.o.ready.eq(self.m_axis_tready),
         ]
 
-    def _engines(self, m: Module, registers: Registers, receiver: Receiver, collector: Collector) -> None:
+    def _engines(self, m: Module, reset_work: Signal, receiver: Receiver, collector: Collector) -> None:
         """Instances, not submodules: identical engines are one module, synthesised once."""
         size = self.shape_.payload_bits
         for index in range(self.engines):
+            # A clock behind that of the other parts: equal registers would be merged.
             reset = Signal(name=f"reset_{index}", init=1)
-            m.d.sync += reset.eq(registers.reset)
+            m.d.sync += reset.eq(reset_work)
             inputs = {f"i_{name}": getattr(receiver, name) for name in ("data", "word", "facts", "flush")}
             bits = {f"i_{name}": getattr(receiver, name)[index] for name in ("allocate", "write", "done")}
             m.submodules[f"engine_{index}"] = Instance(

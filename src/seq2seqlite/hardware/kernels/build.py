@@ -26,6 +26,8 @@ class KernelStyle:
         What a clock has time for, in delays of an adder with the way to it.
     copies : int
         Most registers that share the loads of a value in a stage.
+    near_users : int
+        Users of a shared sum that need no clock for the way to them; 0: however many.
     raw_sfd : bool
         Whether the head gives the total beside short and long: lifetimes do not need it.
     """
@@ -33,6 +35,7 @@ class KernelStyle:
     multipliers: Multipliers = "dsp"
     levels_per_stage: float = 2.0
     copies: int = 2
+    near_users: int = 0
     raw_sfd: bool = False
 
     def __post_init__(self) -> None:
@@ -44,6 +47,8 @@ class KernelStyle:
             )
         if not 1 <= self.copies <= 64:
             raise InputError(f"copies={self.copies} must be 1 to 64")
+        if self.near_users < 0:
+            raise InputError(f"near_users={self.near_users} must be 0 or more")
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -134,10 +139,11 @@ def build_kernels(program: Program, style: KernelStyle, /) -> Kernels:
     decoder = step_graph(program, "decoder", style.multipliers)
     head = head_graph(program, style.channels)
     # One ring length for both: the shorter one's spare stages go where they cost the fewest registers.
-    stages = max(fewest_stages(graph, style.levels_per_stage) for graph in (encoder, decoder))
+    pace = style.levels_per_stage, style.near_users
+    stages = max(fewest_stages(graph, *pace) for graph in (encoder, decoder))
     bits = formats.state.bits
     state = [bits] * units
-    shortest = fewest_stages(head, style.levels_per_stage)
+    shortest = fewest_stages(head, *pace)
     return Kernels(
         _kernel("encoder_step", encoder, style, stages, ([*state, formats.input.bits], bits)),
         _kernel("decoder_step", decoder, style, stages, (state, bits)),
@@ -149,7 +155,7 @@ def _kernel(
     name: str, graph: Graph, style: KernelStyle, stages: int, widths: tuple[Sequence[int], int]
 ) -> Kernel:
     input_bits, output_bits = widths
-    placed = schedule(graph, style.levels_per_stage, stages)
+    placed = schedule(graph, style.levels_per_stage, stages, style.near_users)
     copies = registers_shared_out(graph, placed, style.copies)
     text = verilog(name, graph, placed, input_bits=input_bits, output_bits=output_bits, copies=copies)
     adders = [node for node in graph.nodes if node.kind is Kind.ADD]

@@ -5,6 +5,7 @@ and the life of a register are differences of two variables, and register bits a
 linear program has whole-numbered solutions: the minimum is exact (Leiserson and Saxe, Algorithmica 6, 1991).
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,11 +58,11 @@ class Schedule:
     register_bits: int
 
 
-def fewest_stages(graph: Graph, levels_per_stage: float, /) -> int:
-    """Return the number of stages that a graph needs."""
+def fewest_stages(graph: Graph, levels_per_stage: float, near_users: int = 0, /) -> int:
+    """Return the number of stages that a graph needs; parameters as those of :func:`schedule`."""
     earliest = np.ones(len(graph.nodes), np.int64)
     for (before, after), distance in sorted(
-        _distances(graph, levels_per_stage).items(), key=lambda d: d[0][1]
+        _distances(graph, levels_per_stage, near_users).items(), key=lambda d: d[0][1]
     ):
         earliest[after] = max(earliest[after], earliest[before] + distance)
     # Wires may lie behind the last register.
@@ -72,7 +73,7 @@ def fewest_stages(graph: Graph, levels_per_stage: float, /) -> int:
     return int(max([*ends, 1]))
 
 
-def schedule(graph: Graph, levels_per_stage: float, stages: int, /) -> Schedule:
+def schedule(graph: Graph, levels_per_stage: float, stages: int, near_users: int = 0, /) -> Schedule:
     """Place the nodes of a graph.
 
     Parameters
@@ -83,6 +84,9 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, /) -> Schedule:
         What a clock has time for, in delays of an adder.
     stages : int
         Number of stages, at least :func:`fewest_stages`.
+    near_users : int
+        Users that an input or a sum, which the units share, reaches in the clock in which they compute; one
+        that has more of them has a clock for the way alone. 0: all are near.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, /) -> Schedule:
     from scipy.sparse import csr_array
 
     n = len(graph.nodes)
-    distances = _distances(graph, levels_per_stage)
+    distances = _distances(graph, levels_per_stage, near_users)
     # Variables: stage of each node, then the stage in which it is needed last.
     pairs = [(before, after, distance) for (before, after), distance in distances.items()]
     pairs += [(after, n + before, later) for before, after, later in _edges(graph)]
@@ -138,9 +142,10 @@ def _registers(node: Node) -> int:
     return MULTIPLIER_REGISTERS if node.kind is Kind.MULTIPLY else 0
 
 
-def _distances(graph: Graph, levels_per_stage: float) -> dict[tuple[int, int], int]:
+def _distances(graph: Graph, levels_per_stage: float, near_users: int) -> dict[tuple[int, int], int]:
     """Return by how many stages one node is at least behind another."""
     least: dict[tuple[int, int], int] = {}
+    ways = _ways(graph, near_users)
     # Of each node, the nodes before it in the same stage: delay from their beginning to its end.
     chains: list[dict[int, float]] = []
     for i, node in enumerate(graph.nodes):
@@ -149,7 +154,7 @@ def _distances(graph: Graph, levels_per_stage: float) -> dict[tuple[int, int], i
         for place, operand in enumerate(node.operands):
             if graph.nodes[operand].kind is Kind.CONSTANT:
                 continue
-            registers = _registers(graph.nodes[operand])
+            registers = ways[operand] or _registers(graph.nodes[operand])
             least[operand, i] = max(least.get((operand, i), 0), registers)
             if registers or (node.kind is Kind.MULTIPLY and place == ADDED):
                 continue
@@ -161,3 +166,13 @@ def _distances(graph: Graph, levels_per_stage: float) -> dict[tuple[int, int], i
                     chain[first] = max(chain.get(first, 0.0), so_far + delay)
         chains.append(chain)
     return least
+
+
+def _ways(graph: Graph, near_users: int) -> list[int]:
+    """Return how many stages each node's value is at least on its way, where it has a clock for that."""
+    users = Counter(operand for node in graph.nodes for operand in set(node.operands))
+    own = {Kind.INPUT: 1, Kind.ADD: 2}
+    return [
+        own.get(node.kind, 0) if near_users and users[i] > near_users else 0
+        for i, node in enumerate(graph.nodes)
+    ]

@@ -100,7 +100,7 @@ def check_fit(design: Design, /) -> Estimate:
 
 def _blocks(shape: Shape) -> int:
     """Return the half blocks of the memories that are too large for LUTs."""
-    memories = [(shape.beat_bits, 2 * shape.slots * shape.words)]
+    memories = [(shape.beat_bits, shape.buffer_words)]
     if shape.output == "sfd":
         memories.append((3 * shape.program.formats.output.bits, shape.capacity * shape.n_gates))
     else:

@@ -48,7 +48,7 @@ class PixelBuffer(Component):
     def __init__(self, shape: Shape) -> None:
         self.shape_ = shape
         self._size = shape.slots * shape.words  # of a bank
-        self._counts = Memory(shape=shape.beat_bits, depth=2 * self._size, init=[])
+        self._counts = Memory(shape=shape.beat_bits, depth=shape.buffer_words, init=[])
         self._facts = Memory(shape=2 * shape.signal_bits, depth=2 * shape.slots, init=[])
         super().__init__(
             {

@@ -47,6 +47,15 @@ class Shape:
         return -(-self.n_gates // self.lanes)
 
     @property
+    def buffer_words(self) -> int:
+        """Depth of the memory of two banks of packets.
+
+        A power of two: blocks then lie side by side, a bit or two each, without a choice behind their slow
+        outputs.
+        """
+        return 1 << (2 * self.slots * self.words - 1).bit_length()
+
+    @property
     def beat_bits(self) -> int:
         """Width of a beat of the input."""
         return COUNT_BITS * self.lanes

@@ -52,7 +52,7 @@ class Target:
 
 STYLES = {
     "xc7": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
-    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=6, near_users=2),
+    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=8, loads=2, near_users=2),
 }
 
 TARGETS = {

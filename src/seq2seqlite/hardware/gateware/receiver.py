@@ -96,18 +96,7 @@ class Receiver(Component):
             m.d.sync += engine.eq(next_in_turn(engine, self.engines))
         with m.Elif(taken):
             m.d.sync += [inside.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
-        under_way, was_reset = Signal(), Signal()  # a packet, whether it is dropped or not
-        m.d.bus += was_reset.eq(ResetSignal())
-        with m.If(accepted):
-            m.d.bus += under_way.eq(~self.i.payload.last)
-        with m.If(ResetSignal()):
-            m.d.bus += surplus.eq(1)
-        with m.Elif(accepted & self.i.payload.last):
-            m.d.bus += surplus.eq(0)
-        with m.Elif(was_reset & ~accepted):
-            m.d.bus += surplus.eq(under_way)
-        with m.Elif(ends):
-            m.d.bus += surplus.eq(1)
+        self._drop(m, accepted, ends, surplus)
         self._flush(m, inside | first, ends & frame.last, settled)
         selected = Signal(self.engines)
         m.d.comb += selected.eq(Const(1, self.engines) << engine)
@@ -124,6 +113,21 @@ class Receiver(Component):
         self._measure(m, taken, word, first, ends, malformed, selected)
         return m
 
+    def _drop(self, m: Module, accepted: Value, ends: Value, surplus: Signal) -> None:
+        """Drop what is behind the end of a packet, what comes in a reset, and the rest of the packet then."""
+        under_way, was_reset = Signal(), Signal()  # a packet, whether it is dropped or not
+        m.d.bus += was_reset.eq(ResetSignal())
+        with m.If(accepted):
+            m.d.bus += under_way.eq(~self.i.payload.last)
+        with m.If(ResetSignal()):
+            m.d.bus += surplus.eq(1)
+        with m.Elif(accepted & self.i.payload.last):
+            m.d.bus += surplus.eq(0)
+        with m.Elif(was_reset & ~accepted):
+            m.d.bus += surplus.eq(under_way)
+        with m.Elif(ends):
+            m.d.bus += surplus.eq(1)
+
     def _may_begin(self, m: Module, engine: Value, first: Value, ends: Value) -> Signal:
         """Return whether the next packet's engine has room, found out in the clock before.
 
@@ -132,9 +136,10 @@ class Receiver(Component):
         may = Signal()
         now = self.room.bit_select(engine, 1)
         after = self.room.bit_select(next_in_turn(engine, self.engines), 1)
-        uncounted = first
+        uncounted = recent = first
         for clock in range(1, PACKET_CLOCKS - 1):
-            uncounted |= delayed(m, first, clock, name=f"first_{clock}", reset_less=False)
+            recent = delayed(m, recent, 1, name=f"first_{clock}", reset_less=False)
+            uncounted |= recent
         m.d.sync += may.eq(Mux(ends, after, now) & ~uncounted)
         return may
 

@@ -26,6 +26,8 @@ class KernelStyle:
         What a clock has time for, in delays of an adder with the way to it.
     copies : int
         Most registers that share the loads of a value in a stage.
+    loads : int
+        Users of a register in a stage before there is a copy.
     near_users : int
         Users of a shared sum that need no clock for the way to them; 0: however many.
     raw_sfd : bool
@@ -35,6 +37,7 @@ class KernelStyle:
     multipliers: Multipliers = "dsp"
     levels_per_stage: float = 2.0
     copies: int = 2
+    loads: int = 4
     near_users: int = 0
     raw_sfd: bool = False
 
@@ -47,6 +50,8 @@ class KernelStyle:
             )
         if not 1 <= self.copies <= 64:
             raise InputError(f"copies={self.copies} must be 1 to 64")
+        if self.loads < 1:
+            raise InputError(f"loads={self.loads} must be 1 or more")
         if self.near_users < 0:
             raise InputError(f"near_users={self.near_users} must be 0 or more")
 
@@ -156,7 +161,7 @@ def _kernel(
 ) -> Kernel:
     input_bits, output_bits = widths
     placed = schedule(graph, style.levels_per_stage, stages, style.near_users)
-    copies = registers_shared_out(graph, placed, style.copies)
+    copies = registers_shared_out(graph, placed, style.copies, style.loads)
     text = verilog(name, graph, placed, input_bits=input_bits, output_bits=output_bits, copies=copies)
     adders = [node for node in graph.nodes if node.kind is Kind.ADD]
     return Kernel(

@@ -15,9 +15,6 @@ from seq2seqlite.hardware.kernels.schedule import Schedule
 
 __all__ = ["Copies", "registers_shared_out"]
 
-LOADS = 4
-"""Users of a value in a stage that a register has before there is a second."""
-
 
 @dataclass(frozen=True)
 class Copies:
@@ -39,7 +36,7 @@ class Copies:
         return sum((n - 1) * graph.nodes[i].width for (i, _), n in self.count.items())
 
 
-def registers_shared_out(graph: Graph, schedule: Schedule, most: int, /) -> Copies:
+def registers_shared_out(graph: Graph, schedule: Schedule, most: int, loads: int, /) -> Copies:
     """Return which users share a register.
 
     Parameters
@@ -50,6 +47,8 @@ def registers_shared_out(graph: Graph, schedule: Schedule, most: int, /) -> Copi
         When it is computed.
     most : int
         Most registers of a value.
+    loads : int
+        Users of a value in a stage that a register has before there is a second.
 
     Returns
     -------
@@ -65,7 +64,7 @@ def registers_shared_out(graph: Graph, schedule: Schedule, most: int, /) -> Copi
     of_user: dict[tuple[int, int], int] = {}
     count: dict[tuple[int, int], int] = {}
     for (operand, stage), those in sorted(users.items()):
-        n = min(most, -(-len(those) // LOADS))
+        n = min(most, -(-len(those) // loads))
         if n > 1:
             count[operand, stage] = n
             for rank, user in enumerate(sorted(those, key=lambda user: (place[user], user))):

@@ -64,7 +64,7 @@ def test_a_narrow_engine_is_routed_on_an_ecp5(tmp_path):
     with ThreadPoolExecutor(2) as pool:
         runs = {
             speed: pool.submit(place_and_route_project, projects[speed], speed=speed, freq_mhz=freq)
-            for speed, freq in ((6, 124), (8, 155))
+            for speed, freq in ((6, 125), (8, 156))
         }
     placed = {speed: run.result() for speed, run in runs.items()}
     assert placed[6].result.clock_mhz >= 120

@@ -72,7 +72,7 @@ class Rings(Component):
 
         One register for all would have too far to go; the sequencers run two clocks ahead for these.
         """
-        begins = delayed(m, sequencer.first, 1, name=f"{name}_opens", reset_less=False)
+        begins = delayed(m, sequencer.first, 1, name=f"{name}_opens")
         units = self.shape_.program.units
         bits, chosen = len(state) // units, []
         for unit in range(units):

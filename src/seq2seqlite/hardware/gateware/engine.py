@@ -73,7 +73,7 @@ class Engine(Component):
             normaliser.divisor.eq(buffer.divisor),
             rings.code.eq(normaliser.code),
         ]
-        lead = PixelBuffer.LATENCY + Normaliser.latency(shape) - 2
+        lead = PixelBuffer.LATENCY + Normaliser.latency(shape) - 1
         m.d.comb += [
             rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
             rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),

@@ -59,7 +59,7 @@ def test_nine_narrow_engines_fit_a_kintex(tmp_path):
 
 
 def test_a_narrow_engine_is_routed_on_an_ecp5(tmp_path):
-    """Both speed grades at once; the aim is 120 and 150 MHz, docs/hardware.md says what is reached."""
+    """Both speed grades at once; docs/hardware.md says what is reached of 120 and 150 MHz."""
     projects = {speed: project_of(NARROW, "ecp5-85f", tmp_path / str(speed))[1] for speed in (6, 8)}
     with ThreadPoolExecutor(2) as pool:
         runs = {
@@ -67,8 +67,8 @@ def test_a_narrow_engine_is_routed_on_an_ecp5(tmp_path):
             for speed, freq in ((6, 125), (8, 156))
         }
     placed = {speed: run.result() for speed, run in runs.items()}
-    assert placed[6].result.clock_mhz >= 115
-    assert placed[8].result.clock_mhz >= 145
+    assert placed[6].result.clock_mhz >= 120
+    assert placed[8].result.clock_mhz >= 150
     for one in placed.values():
         assert one.result.routed
         assert one.bitstream.stat().st_size > 500_000

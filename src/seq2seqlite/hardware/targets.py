@@ -47,13 +47,16 @@ class Target:
     @property
     def style(self) -> KernelStyle:
         """How kernels are built for it."""
-        return STYLES[self.family]
+        return STYLES["large ecp5" if self.family == "ecp5" and self.lut > LARGE else self.family]
 
 
 STYLES = {
     "xc7": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
-    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=8, loads=2, near_users=2),
+    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=3),
+    "large ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=8, loads=2, near_users=2),
 }
+LARGE = 50_000
+"""Look-up tables of an ECP5 above which wires across it need a clock, and registers for that are there."""
 
 TARGETS = {
     target.name: target

@@ -121,6 +121,7 @@ def test_graphs_of_odd_formats_compute_what_the_program_does(tiny, seed, multipl
         (None, KernelStyle()),
         (0, KernelStyle("dsp", levels_per_stage=1.0, copies=1, raw_sfd=True)),
         (1, KernelStyle("shift-add", levels_per_stage=3.0, copies=2)),
+        (1, KernelStyle("shift-add", levels_per_stage=1.3, copies=8, loads=2, near_users=2)),
     ],
 )
 def test_verilog_computes_what_the_program_does(tiny, seed, style, tmp_path):
@@ -164,6 +165,10 @@ def test_unknown_styles_are_refused():
         KernelStyle("lut")
     with pytest.raises(InputError, match="levels_per_stage=0.5 must be 1 to 64"):
         KernelStyle(levels_per_stage=0.5)
+    with pytest.raises(InputError, match="loads=0 must be 1 or more"):
+        KernelStyle(loads=0)
+    with pytest.raises(InputError, match="near_users=-1 must be 0 or more"):
+        KernelStyle(near_users=-1)
 
 
 def test_an_operation_is_there_once():

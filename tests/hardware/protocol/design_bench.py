@@ -311,6 +311,22 @@ async def malformed_packets(dut):
 
 
 @bench_test
+async def packets_of_few_beats_end_frames(dut):
+    """Directly behind the end of the one before: whether a pixel is a frame's last is known all the same."""
+    frame = 3
+    bench = await started(dut, frame_pixels=frame)
+    counts = decays(8 * frame, seed=12)
+    for index, pixel in enumerate(counts):
+        data = packet(pixel, bench.rng)
+        beats = (1, 2)[index // frame % 2] if index % frame == frame - 1 else None
+        await bench.source.send(AxiStreamFrame(data[: 2 * LANES * beats] if beats else data))
+    found, last = await bench.out.pixels(len(counts))
+    np.testing.assert_array_equal(records_from_words(found).number, np.arange(len(counts)) % frame)
+    np.testing.assert_array_equal(last[:, -1], np.arange(len(counts)) % frame == frame - 1)
+    assert await bench.read(PIXELS_IN, SHORT_PACKETS, FRAMES_OUT) == [len(counts), 8, 8]
+
+
+@bench_test
 async def dark_pixels(dut):
     bench = await started(dut, frame_pixels=30, min_photons=500)
     counts = decays(30, seed=9)

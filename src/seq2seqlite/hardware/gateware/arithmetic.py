@@ -3,7 +3,15 @@
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import Component, In, Out
 
-__all__ = ["Divider", "SerialDivider", "SerialMultiplier", "delayed", "next_in_turn", "times_constant"]
+__all__ = [
+    "Divider",
+    "SerialDivider",
+    "SerialMultiplier",
+    "copied",
+    "delayed",
+    "next_in_turn",
+    "times_constant",
+]
 
 
 def delayed(m: Module, value: Value, clocks: int, /, *, name: str, reset_less: bool = True) -> Value:
@@ -16,6 +24,16 @@ def delayed(m: Module, value: Value, clocks: int, /, *, name: str, reset_less: b
         m.d.sync += later.eq(value)
         value = later
     return value
+
+
+def copied(m: Module, value: Value, /, *, name: str) -> Signal:
+    """Return ``value`` as it was a clock ago, in a register that is not shared with others of the same value.
+
+    Its users may lie far from theirs.
+    """
+    copy = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
+    m.d.sync += copy.eq(value)
+    return copy
 
 
 def next_in_turn(value: Value, count: int, /) -> Value:

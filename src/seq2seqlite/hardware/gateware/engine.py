@@ -73,7 +73,7 @@ class Engine(Component):
             normaliser.divisor.eq(buffer.divisor),
             rings.code.eq(normaliser.code),
         ]
-        lead = PixelBuffer.LATENCY + Normaliser.latency(shape) - 1
+        lead = PixelBuffer.LATENCY + Normaliser.latency(shape) - 2
         m.d.comb += [
             rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
             rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
@@ -99,8 +99,11 @@ class Engine(Component):
         """
         shape = self.shape_
         promised, change = Signal(range(shape.capacity + 1)), Signal(range(-1, shape.slots + 1))
+        starting, left = Signal(range(shape.slots + 1)), Signal()
         m.d.sync += [
-            change.eq(Mux(buffer.start, buffer.pixels, 0) - leaves),
+            starting.eq(Mux(buffer.start, buffer.pixels, 0)),
+            left.eq(leaves),
+            change.eq(starting - left),
             promised.eq(promised + change),
             buffer.credit.eq(promised <= shape.capacity - shape.slots),
         ]

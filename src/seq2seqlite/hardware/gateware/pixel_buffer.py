@@ -71,22 +71,30 @@ class PixelBuffer(Component):
         closed, held = Signal(2), [Signal(range(shape.slots + 1), name=f"held_{bank}") for bank in range(2)]
         # The bank that packets are allocated in, and the one in which their facts arrive a little later.
         filling, filled = Signal(), Signal(range(shape.slots))
-        arriving, arrived = Signal(), Signal(range(shape.slots))
+        arriving, arrived = Signal(), Signal(range(shape.slots + 1))
         reading = Signal()
         m.d.comb += self.room.eq(~closed.bit_select(filling, 1))
+        # What a count reaches is known a clock after it: packets begin and end some clocks apart.
+        fills, completes, holds_some = Signal(), Signal(), Signal()
+        flushed, closes = Signal(), Signal()
+        m.d.sync += [
+            fills.eq(filled == shape.slots - 1),
+            completes.eq(arrived == shape.slots - 1),
+            holds_some.eq(arrived != 0),
+            flushed.eq(self.flush & holds_some),
+            closes.eq(self.done & completes | self.flush & holds_some),
+        ]
         with m.If(self.allocate):
             m.d.sync += filled.eq(filled + 1)
-            with m.If(filled == shape.slots - 1):
+            with m.If(fills):
                 m.d.sync += [filled.eq(0), filling.eq(~filling)]
-        full = self.done & (arrived == shape.slots - 1)
-        flushed = self.flush & (arrived != 0)
         with m.If(self.done):
             m.d.sync += arrived.eq(arrived + 1)
-        with m.If(full | flushed):
+        with m.If(closes):
             m.d.sync += [arrived.eq(0), arriving.eq(~arriving), closed.bit_select(arriving, 1).eq(1)]
             for bank in range(2):
                 with m.If(arriving == bank):
-                    m.d.sync += held[bank].eq(Mux(full, shape.slots, arrived))
+                    m.d.sync += held[bank].eq(arrived)
         with m.If(flushed):
             # A flush comes when nothing is under way: both stand in the same bank.
             m.d.sync += [filled.eq(0), filling.eq(~filling)]
@@ -111,12 +119,12 @@ class PixelBuffer(Component):
         )
         with m.If(frees):
             m.d.sync += closed.bit_select(bank_read, 1).eq(0)
-        self._write(m, filling, filled, flushed, arriving, full | flushed)
+        self._write(m, filling, fills, flushed, arriving, closes)
         self._read(m, sequencer, reading, bank_read)
         return m
 
     def _write(
-        self, m: Module, filling: Value, filled: Value, flushed: Value, arriving: Value, closes: Value
+        self, m: Module, filling: Value, fills: Value, flushed: Value, arriving: Value, closes: Value
     ) -> None:
         """Store beats slot behind slot; a packet that is too short leaves the end of its slot."""
         shape = self.shape_
@@ -125,11 +133,12 @@ class PixelBuffer(Component):
         other_bank = Mux(filling, 0, self._size)
         with m.If(self.allocate):
             m.d.sync += begins.eq(next_begins)
-            m.d.sync += next_begins.eq(Mux(filled == shape.slots - 1, other_bank, next_begins + shape.words))
+            m.d.sync += next_begins.eq(Mux(fills, other_bank, next_begins + shape.words))
         with m.Elif(flushed):
             m.d.sync += next_begins.eq(other_bank)
         facts_at = Signal(range(2 * shape.slots))
-        with m.If(self.done):
+        known = delayed(m, self.done, 1, name="known", reset_less=False)
+        with m.If(known):
             m.d.sync += facts_at.eq(facts_at + 1)
         with m.If(closes):
             m.d.sync += facts_at.eq(Mux(arriving, 0, shape.slots))
@@ -138,9 +147,9 @@ class PixelBuffer(Component):
         m.d.comb += [
             counts.en.eq(delayed(m, self.write, 2, name="write", reset_less=False)),
             counts.data.eq(delayed(m, self.data, 2, name="data")),
-            facts.en.eq(self.done),
+            facts.en.eq(known),
             facts.addr.eq(facts_at),
-            facts.data.eq(Cat(self.facts.baseline, self.facts.divisor)),
+            facts.data.eq(delayed(m, Cat(self.facts.baseline, self.facts.divisor), 1, name="known_facts")),
         ]
 
     def _read(self, m: Module, sequencer: Sequencer, reading: Value, bank_read: Value) -> None:

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, ResetSignal, Signal, Value, si
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn, times_constant
+from seq2seqlite.hardware.gateware.arithmetic import copied, delayed, next_in_turn, times_constant
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.shape import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.gateware.streams import beat
@@ -79,16 +79,17 @@ class Receiver(Component):
         ends, malformed = Signal(), Signal()
         m.submodules.frame = frame = FrameCounter()
         has_ended = delayed(m, ends, 1, name="ends", reset_less=False)
+        # Packets end three clocks apart: a short one waits, so that the frame's counter has seen the one before.
+        has_just_ended = delayed(m, ends | has_ended, 1, name="just_ended", reset_less=False)
         begins = self._may_begin(m, engine, first, ends) & settled  # long after the frame's counter is ready
         m.d.comb += [
-            self.i.ready.eq(surplus | inside | begins),
+            self.i.ready.eq(surplus | (inside | begins) & ~(has_just_ended & (self.i.payload.last | final))),
             accepted.eq(self.i.valid & self.i.ready),
             taken.eq(accepted & ~surplus),
             first.eq(taken & ~inside),
             ends.eq(taken & (self.i.payload.last | final)),
             malformed.eq(self.i.payload.last ^ final),
             frame.frame_pixels.eq(self.frame_pixels),
-            # Pixels end more than two clocks apart.
             frame.next.eq(has_ended),
         ]
         with m.If(ends):
@@ -105,10 +106,12 @@ class Receiver(Component):
         m.d.sync += [
             self.allocate.eq(Mux(first, selected, 0)),
             self.write.eq(Mux(taken, selected, 0)),
-            self.data.eq(self.i.payload.data),
-            self.word.eq(word),
             self.short.eq(has_ended & is_last & ~is_final),
             self.long.eq(has_ended & ~is_last & is_final),
+        ]
+        m.d.comb += [
+            self.data.eq(delayed(m, self.i.payload.data, 1, name="data")),
+            self.word.eq(delayed(m, word, 1, name="word")),
         ]
         self._measure(m, taken, word, first, ends, malformed, selected)
         return m
@@ -152,7 +155,7 @@ class Receiver(Component):
         flushes = delayed(m, flush_clocks != 0, 1, name="flushes")
         m.d.sync += [
             # In the wait's last clocks the engines close their banks, and say what room they have.
-            self.flush.eq(settling == PACKET_CLOCKS),
+            self.flush.eq(settling == PACKET_CLOCKS + 1),
             settled.eq((settling <= 1) & ~frame_ends & ~paused & ~closing),
             long_enough.eq(flushes & (pause >= flush_clocks) & ~was_busy & ~closing),
             paused.eq(waiting & long_enough & ~paused & ~closing & ~busy),
@@ -185,34 +188,39 @@ class Receiver(Component):
         baseline = [
             self._masked(m, value, word, lane, shape.program.n_baseline) for lane, value in enumerate(lanes)
         ]
-        now, level = delayed(m, control, 1, name="control", reset_less=False), 0
+        before, level = control, 0
         most = list(photons)
         while len(photons) > 1:
             photons = _halved(m, photons, lambda a, b: a + b, f"photons_{level}")
             baseline = _halved(m, baseline, lambda a, b: a + b, f"baseline_{level}")
             most = _halved(m, most, lambda a, b: Mux(a > b, a, b), f"most_{level}")
-            now, level = delayed(m, now, 1, name=f"control_{level}", reset_less=False), level + 1
-        total, base = Signal(PHOTON_BITS + 8), Signal(shape.signal_bits)
-        top = Signal(COUNT_BITS)
-        with m.If(now[0]):
-            m.d.sync += [
-                total.eq(Mux(now[1], 0, total) + photons[0]),
-                base.eq(Mux(now[1], 0, base) + baseline[0]),
-                top.eq(Mux(~now[1] & (top > most[0]), top, most[0])),
-            ]
-        now = delayed(m, now, 1, name="summed", reset_less=False)
+            before, level = delayed(m, before, 1, name=f"control_{level}", reset_less=False), level + 1
+        total, base = Signal(PHOTON_BITS + 8, reset_less=True), Signal(shape.signal_bits, reset_less=True)
+        top = Signal(COUNT_BITS, reset_less=True)
+        # Each sum has its own register for taken and first: they may lie apart.
+        of_total, of_base, of_top = (
+            copied(m, before[:2], name=f"counts_{name}") for name in ("photons", "baseline", "most")
+        )
+        with m.If(of_total[0]):
+            m.d.sync += total.eq(Mux(of_total[1], 0, total) + photons[0])
+        with m.If(of_base[0]):
+            m.d.sync += base.eq(Mux(of_base[1], 0, base) + baseline[0])
+        with m.If(of_top[0]):
+            m.d.sync += top.eq(Mux(~of_top[1] & (top > most[0]), top, most[0]))
+        now = delayed(m, before, 2, name="summed", reset_less=False)
         self._conclude(m, now, total, base, top)
 
     def _conclude(self, m: Module, now: Value, total: Signal, base: Signal, top: Signal) -> None:
         """Give the facts: an adder or a comparison a clock."""
         shape = self.shape_
-        scaled, peak = Signal(shape.signal_bits, reset_less=True), Signal(signed(shape.signal_bits + 1))
+        scaled = Signal(shape.signal_bits, reset_less=True)
+        peak = Signal(signed(shape.signal_bits + 1), reset_less=True)
         m.d.sync += [
             scaled.eq(times_constant(top, shape.program.n_baseline)),
             peak.eq(scaled - delayed(m, base, 1, name="base")),
         ]
         late, base = delayed(m, total, 2, name="total"), delayed(m, base, 2, name="base_again")
-        empty, few, beyond = Signal(), Signal(), Signal()
+        empty, few, beyond = (Signal(reset_less=True) for _ in range(3))
         m.d.sync += [
             empty.eq(peak <= 0),
             few.eq(late < delayed(m, self.min_photons, 1, name="min_photons")),
@@ -223,15 +231,17 @@ class Receiver(Component):
             for value, name in ((late, "total_again"), (base, "base_last"), (peak, "peak"))
         )
         now = delayed(m, now, 3, name="concluding", reset_less=False)
+        facts = Signal(facts_layout(shape), reset_less=True)
         m.d.sync += [
             self.done.eq(now[3:]),
-            self.facts.baseline.eq(base),
+            facts.baseline.eq(base),
             # Without a signal all numerators are 0: the divisor only has to be something else.
-            self.facts.divisor.eq(Mux(empty, 1, peak[: shape.signal_bits])),
-            self.facts.photons.eq(Mux(beyond, 2**PHOTON_BITS - 1, late[:PHOTON_BITS])),
-            self.facts.dark.eq(empty | few),
-            self.facts.malformed.eq(now[2]),
+            facts.divisor.eq(Mux(empty, 1, peak[: shape.signal_bits])),
+            facts.photons.eq(Mux(beyond, 2**PHOTON_BITS - 1, late[:PHOTON_BITS])),
+            facts.dark.eq(empty | few),
+            facts.malformed.eq(now[2]),
         ]
+        m.d.comb += self.facts.eq(facts)
 
     def _masked(self, m: Module, value: Value, word: Signal, lane: int, n: int) -> Signal:
         """Return a lane's count where its gate is one of the first ``n``, else 0; a clock later.

@@ -169,7 +169,8 @@ class Registers(Component):
             seeks.eq(at.o.valid & ~found & ~self.rvalid),
             at.o.ready.eq(found),
         ]
-        m.d.sync += found.eq(seeks)
+        rest = Signal(len(at.o.payload) - 2)
+        m.d.sync += [found.eq(seeks), rest.eq(at.o.payload // GROUP)]
         values = {REGISTERS[name] >> 2: value for name, value in readable.items()}
         groups = []
         for group in range(max(values) // GROUP + 1):
@@ -179,7 +180,7 @@ class Registers(Component):
             groups.append(chosen)
         with m.If(found):
             m.d.sync += [self.rvalid.eq(1), self.rdata.eq(0)]
-            with m.Switch(at.o.payload // GROUP):
+            with m.Switch(rest):
                 for group, chosen in enumerate(groups):
                     with m.Case(group):
                         # A counter that is full shows all ones.

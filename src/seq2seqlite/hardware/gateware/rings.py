@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed
+from seq2seqlite.hardware.gateware.arithmetic import copied, delayed
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
 from seq2seqlite.hardware.gateware.shape import Shape
 
@@ -27,7 +27,7 @@ class Rings(Component):
         self.shape_ = shape
         super().__init__(
             {
-                "start": In(1),  # two clocks before the first input code
+                "start": In(1),  # three clocks before the first input code
                 "pixels": In(range(shape.slots + 1)),
                 "code": In(shape.input_bits),
                 "sink_start": Out(1),  # the clock before the first output
@@ -62,22 +62,21 @@ class Rings(Component):
             delayed(m, begins_last, shape.slots - 1, name="handed_over", reset_less=False)
         )
         # The first new state leaves the decoder a ring later, its outputs another head later.
-        m.d.comb += self.sink_start.eq(
-            delayed(m, decoding.start, shape.slots + shape.head_latency + 1, name="decoded", reset_less=False)
-        )
+        later = shape.slots + shape.head_latency + 2
+        m.d.comb += self.sink_start.eq(delayed(m, decoding.start, later, name="decoded", reset_less=False))
         self._hand_on_pixels(m)
         return m
 
     def _begun(self, m: Module, sequencer: Sequencer, begin: Value | int, state: Value, name: str) -> Value:
         """Return the state of each unit, ``begin`` at the first gate, by a register of its own for each.
 
-        One register for all would have too far to go; the sequencers run a clock ahead for these.
+        One register for all would have too far to go; the sequencers run two clocks ahead for these.
         """
+        begins = delayed(m, sequencer.first, 1, name=f"{name}_opens")
         units = self.shape_.program.units
         bits, chosen = len(state) // units, []
         for unit in range(units):
-            first = Signal(name=f"{name}_begins_{unit}", attrs={"keep": 1})
-            m.d.sync += first.eq(sequencer.first)
+            first = copied(m, begins, name=f"{name}_begins_{unit}")
             zero = begin if isinstance(begin, int) else begin.word_select(unit, bits)
             chosen.append(Mux(first, zero, state.word_select(unit, bits)))
         return Cat(*(value[:bits] for value in chosen))

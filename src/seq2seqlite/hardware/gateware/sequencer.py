@@ -1,6 +1,6 @@
 """Where a ring stands: which slot, which gate."""
 
-from amaranth.hdl import Module
+from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 __all__ = ["Sequencer"]
@@ -22,6 +22,7 @@ class Sequencer(Component):
             {
                 "start": In(1),
                 "run": Out(1),
+                # These say something only in a run.
                 "slot": Out(range(slots)),
                 "gate": Out(range(n_gates)),
                 "first": Out(1),  # gate
@@ -34,21 +35,28 @@ class Sequencer(Component):
     def elaborate(self, platform: object) -> Module:
         """Return the counters; everything that they say comes from a register."""
         m = Module()
-        gate = self.gate
-        m.d.sync += self.ends.eq(self.run & self.last & (self.slot == self.slots - 2))
+        slot, gate = (Signal(range(n), reset_less=True) for n in (self.slots, self.n_gates))
+        first, last, wraps = (Signal(reset_less=True) for _ in range(3))
+        m.d.comb += [
+            self.slot.eq(slot),
+            self.gate.eq(gate),
+            self.first.eq(first),
+            self.last.eq(last),
+            self.wraps.eq(wraps),
+        ]
+        m.d.sync += self.ends.eq(self.run & last & (slot == self.slots - 2))
         with m.If(self.start):
-            m.d.sync += [self.run.eq(1), self.slot.eq(0), gate.eq(0), self.first.eq(1), self.last.eq(0)]
-            m.d.sync += self.wraps.eq(0)
+            m.d.sync += [self.run.eq(1), slot.eq(0), gate.eq(0), first.eq(1), last.eq(0), wraps.eq(0)]
         with m.Elif(self.ends):
-            m.d.sync += [self.run.eq(0), self.slot.eq(0), self.first.eq(0), self.last.eq(0), self.wraps.eq(0)]
-        with m.Elif(self.run & self.wraps):
+            m.d.sync += self.run.eq(0)
+        with m.Elif(wraps):
             m.d.sync += [
-                self.slot.eq(0),
+                slot.eq(0),
                 gate.eq(gate + 1),
-                self.first.eq(0),
-                self.last.eq(gate == self.n_gates - 2),
-                self.wraps.eq(0),
+                first.eq(0),
+                last.eq(gate == self.n_gates - 2),
+                wraps.eq(0),
             ]
-        with m.Elif(self.run):
-            m.d.sync += [self.slot.eq(self.slot + 1), self.wraps.eq(self.slot == self.slots - 2)]
+        with m.Else():
+            m.d.sync += [slot.eq(slot + 1), wraps.eq(slot == self.slots - 2)]
         return m

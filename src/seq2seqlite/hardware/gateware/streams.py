@@ -46,6 +46,8 @@ class RegisterSlice(Component):
         ready = Signal()  # not while a beat waits, nor in a reset
         takes, kept = self.i.valid & ready, waits & ~self.forget
         m.d.comb += [self.i.ready.eq(ready), self.o.valid.eq(full), self.o.payload.eq(held)]
+        with m.If(ready):  # whatever comes: no gate in front of many flip-flops
+            m.d.sync += spare.eq(self.i.payload)
         with m.If(self.o.ready | ~full):
             m.d.sync += [full.eq(takes | kept), waits.eq(0), ready.eq(1)]
             with m.If(waits):
@@ -53,7 +55,7 @@ class RegisterSlice(Component):
             with m.Else():
                 m.d.sync += held.eq(self.i.payload)
         with m.Elif(takes):
-            m.d.sync += [spare.eq(self.i.payload), waits.eq(1), ready.eq(0)]
+            m.d.sync += [waits.eq(1), ready.eq(0)]
         with m.Elif(self.forget | ~waits):
             m.d.sync += [waits.eq(0), ready.eq(1)]
         return m

@@ -79,7 +79,8 @@ class Receiver(Component):
         ends, malformed = Signal(), Signal()
         m.submodules.frame = frame = FrameCounter()
         has_ended = delayed(m, ends, 1, name="ends", reset_less=False)
-        # Packets end three clocks apart: a short one waits until the frame's counter has seen the one before.
+        # Packets end three clocks apart: one until the frame's counter is told, two until it knows. Those of
+        # few beats wait for that.
         has_just_ended = delayed(m, ends | has_ended, 1, name="just_ended", reset_less=False)
         begins = self._may_begin(m, engine, first, ends) & settled  # long after the frame's counter is ready
         m.d.comb += [

@@ -169,7 +169,7 @@ class Registers(Component):
             seeks.eq(at.o.valid & ~found & ~self.rvalid),
             at.o.ready.eq(found),
         ]
-        rest = Signal(len(at.o.payload) - 2)
+        rest = Signal(range(2 ** len(at.o.payload) // GROUP))
         m.d.sync += [found.eq(seeks), rest.eq(at.o.payload // GROUP)]
         values = {REGISTERS[name] >> 2: value for name, value in readable.items()}
         groups = []

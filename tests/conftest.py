@@ -86,3 +86,13 @@ def _write_stack(path, shape=(3, 20, 16), *, seed=5, chunk_rows=8, dims=None, gr
     else:
         zarr.create_array(str(path), attributes=attributes, dimension_names=dims, overwrite=True, **settings)
     return counts
+
+
+@pytest.fixture
+def bytes_of():
+    """A function that returns the contents of all files of a folder."""
+    return _bytes_of
+
+
+def _bytes_of(folder):
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,13 +86,3 @@ def source(predictor: CentreOfMass) -> Source:
 @pytest.fixture
 def another_source(predictor: CentreOfMass) -> Source:
     return Source(predictor, "another")
-
-
-def _bytes_of(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-@pytest.fixture
-def bytes_of() -> Callable[[Path], dict[str, bytes]]:
-    """A function that returns all files of a folder."""
-    return _bytes_of

@@ -25,8 +25,8 @@ from seq2seqlite.imaging import (
     in_tiles,
     make_image,
     map_files,
-    workers_for,
 )
+from seq2seqlite.parallel import workers_for
 
 __all__ = ["image"]
 

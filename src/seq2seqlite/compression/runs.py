@@ -1,10 +1,10 @@
 """Performing the runs of a study: results on disk, resumable at any point, in one process or many."""
 
 import json
-import os
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Network
+from seq2seqlite.parallel import workers_for
 from seq2seqlite.provenance import provenance
 from seq2seqlite.training import evaluate_decays
 from seq2seqlite.training.loop import Progress
@@ -92,8 +93,14 @@ def perform_all(
         for run in waiting:
             _note(perform(study, run, folder, progress=progress and progress(run)), results, finished)
     else:
-        for result in _by_dask(study, waiting, folder, workers=workers, scheduler=scheduler):
-            _note(result, results, finished)
+        work = partial(_performed, study=study, folder=folder.resolve())
+        with workers_for(workers, scheduler, own_cores=True) as pool:
+            for group in _in_order_of_need(waiting):
+                for _, outcome in pool.run(work, group):
+                    if outcome.error is not None:
+                        raise outcome.error
+                    assert outcome.result is not None
+                    _note(outcome.result, results, finished)
     return {run.id: results[run.id] for run in study.runs}
 
 
@@ -166,38 +173,15 @@ def _note(
         finished(result)
 
 
-def _by_dask(
-    study: Study, runs: Iterable[PlannedRun], folder: Path, *, workers: int, scheduler: str | None
-) -> Iterator[RunResult]:
-    import distributed
-
-    dask: Any = distributed
-    cluster = None
-    if scheduler is None:
-        cluster = dask.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
-    with dask.Client(cluster or scheduler) as client:
-        if cluster is not None:
-            _share_cores(client)
-        futures: dict[str, Any] = {}
-        for run in runs:
-            after = [futures[need] for need in run.needs if need in futures]
-            futures[run.id] = client.submit(_perform_after, after, study, run, folder.resolve(), pure=False)
-        for future in dask.as_completed(futures.values()):
-            yield future.result()
-    if cluster is not None:
-        cluster.close()
+def _in_order_of_need(runs: Sequence[PlannedRun]) -> Iterator[list[PlannedRun]]:
+    """Yield groups of runs; each run comes after the groups with the runs that it needs."""
+    waiting = list(runs)
+    while waiting:
+        pending = {run.id for run in waiting}
+        ready = [run for run in waiting if pending.isdisjoint(run.needs)]
+        yield ready
+        waiting = [run for run in waiting if run not in ready]
 
 
-def _share_cores(client: Any) -> None:
-    """Give each local worker cores of its own: thread pools on the same ones wait for each other."""
-    if not hasattr(os, "sched_setaffinity"):
-        return
-    cores = sorted(os.sched_getaffinity(0))
-    addresses = list(client.scheduler_info(n_workers=-1)["workers"])
-    for index, address in enumerate(addresses):
-        own = cores[index :: len(addresses)] or cores
-        client.run(os.sched_setaffinity, 0, own, workers=[address])
-
-
-def _perform_after(_needed: list[RunResult], study: Study, run: PlannedRun, folder: Path) -> RunResult:
+def _performed(run: PlannedRun, *, study: Study, folder: Path) -> RunResult:
     return perform(study, run, folder)

@@ -15,7 +15,6 @@ from seq2seqlite.imaging.signal import sha256_of, signal_from_counts
 from seq2seqlite.imaging.stack import Stack, Tile, open_stack
 from seq2seqlite.imaging.summary import summarise
 from seq2seqlite.imaging.tpsfs import analysed_tpsfs
-from seq2seqlite.imaging.workers import Workers, workers_for
 from seq2seqlite.imaging.write import FORMATS, write_maps
 
 __all__ = [
@@ -38,7 +37,6 @@ __all__ = [
     "Rebinning",
     "Stack",
     "Tile",
-    "Workers",
     "analysed_tpsfs",
     "estimator_axis",
     "in_tiles",
@@ -55,6 +53,5 @@ __all__ = [
     "sha256_of",
     "signal_from_counts",
     "summarise",
-    "workers_for",
     "write_maps",
 ]

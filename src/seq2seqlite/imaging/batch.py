@@ -17,9 +17,9 @@ from seq2seqlite.imaging.read import load
 from seq2seqlite.imaging.records import Record, input_state
 from seq2seqlite.imaging.stack import is_stack
 from seq2seqlite.imaging.stack_maps import map_stack
-from seq2seqlite.imaging.workers import Here, Outcome, Workers
 from seq2seqlite.imaging.write import check_format, write_maps
 from seq2seqlite.json_text import json_text
+from seq2seqlite.parallel import InProcess, Outcome, Workers
 from seq2seqlite.provenance import provenance
 
 __all__ = ["Done", "ImageJob", "in_tiles", "make_image", "map_files"]
@@ -157,7 +157,7 @@ def map_files(
     """
     check_settings(options.min_photons, options.binning)
     check_format(options.file_format or "tiff")
-    batch = _Batch(source, options, workers or Here(), manifest, again=again, progress=progress)
+    batch = _Batch(source, options, workers or InProcess(), manifest, again=again, progress=progress)
     try:
         yield from batch.run(dict(zip(files, folders, strict=True)))
     finally:
@@ -214,7 +214,7 @@ class _Batch:
                     images[ImageJob(path, record.folder, self.source, self.options)] = record
             except InputError as error:
                 yield self._failed(path, folder, error)
-        yield from self._images_here(images) if self.workers.here else self._images_there(images)
+        yield from self._images_here(images) if self.workers.in_process else self._images_there(images)
         for path, record in stacks.items():
             yield self._stack(path, record)
         if self.bugs:
@@ -222,7 +222,7 @@ class _Batch:
 
     def _place(self, path: Path) -> Path:
         """Return a path as the workers find it."""
-        return path if self.workers.here else path.absolute()
+        return path if self.workers.in_process else path.absolute()
 
     def _images_here(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
         for job, record in jobs.items():

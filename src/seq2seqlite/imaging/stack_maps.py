@@ -36,9 +36,9 @@ from seq2seqlite.imaging.stack_tiles import (
     plan_stack,
     survey_tile,
 )
-from seq2seqlite.imaging.workers import Workers
 from seq2seqlite.imaging.write import DISPLAYED, opened
 from seq2seqlite.json_text import json_text
+from seq2seqlite.parallel import Workers
 from seq2seqlite.provenance import provenance
 
 __all__ = ["map_stack"]

@@ -15,8 +15,8 @@ import pytest
 
 from seq2seqlite.cli.model_named import ModelNamed, model_named
 from seq2seqlite.errors import HaltError, InputError
-from seq2seqlite.imaging import JobOptions, map_files, workers_for
-from seq2seqlite.imaging.workers import DaskWorkers
+from seq2seqlite.imaging import JobOptions, map_files
+from seq2seqlite.parallel import DaskWorkers, workers_for
 
 MODEL = "seq2seqlite-tcspc-80mhz-tiny"
 
@@ -103,7 +103,7 @@ def test_deadly_job_fails_alone(two: DaskWorkers, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(two.client.cluster.scheduler, "allowed_failures", 0)  # a new worker takes seconds
     (outcome,) = (outcome for _, outcome in two.run(os._exit, [1]))
     assert str(outcome.error) == (
-        "its worker was killed 1 times, perhaps for want of memory; use fewer workers"
+        "its worker was killed once, probably because it ran out of memory; use fewer workers"
     )
     assert {job: outcome.result for job, outcome in two.run(math.fabs, [-1, -2])} == {-1: 1.0, -2: 2.0}
 
@@ -123,24 +123,24 @@ def test_workers_keep_freed_memory(two: DaskWorkers) -> None:
 def test_scheduler_by_address(two: DaskWorkers) -> None:
     address = two.client.scheduler.address
     with workers_for(1, address) as workers:
-        assert not workers.here
+        assert not workers.in_process
         assert [outcome.result for _, outcome in workers.run(math.fabs, [-4])] == [4.0]
 
 
 @pytest.mark.parametrize(
     ("n", "scheduler", "text"),
     [
-        (0, None, r"workers=0 must be >= 1 \(e\.g\. one for each core\)"),
-        (2, "tcp://host:8786", r"the scheduler tcp://host:8786 has workers of its own; leave out workers=2"),
-        (1, "host:8786", r"scheduler 'host:8786' is no address; give it as tcp://host:8786"),
-        (1, "tcp://host", r"scheduler 'tcp://host' is no address; give it as tcp://host:8786"),
-        (1, "tcp://127.0.0.1:9", r"no Dask scheduler answers at tcp://127\.0\.0\.1:9 within 1 s; check the"),
+        (0, None, r"workers=0 must be >= 1 \(e\.g\. the number of cores\)"),
+        (2, "tcp://host:8786", r"scheduler tcp://host:8786 has its own workers; omit workers=2"),
+        (1, "host:8786", r"scheduler 'host:8786' is not an address; use the form tcp://host:8786"),
+        (1, "tcp://host", r"scheduler 'tcp://host' is not an address; use the form tcp://host:8786"),
+        (1, "tcp://127.0.0.1:9", r"no Dask scheduler answered at tcp://127\.0\.0\.1:9 within 1 s; check the"),
     ],
 )
 def test_workers_that_cannot_be_had(
     monkeypatch: pytest.MonkeyPatch, *, n: int, scheduler: str | None, text: str
 ) -> None:
-    monkeypatch.setattr("seq2seqlite.imaging.workers.PATIENCE_S", 1)
+    monkeypatch.setattr("seq2seqlite.parallel.TIMEOUT_S", 1)
     with pytest.raises(InputError, match=text), workers_for(n, scheduler):
         pass
 
@@ -148,7 +148,7 @@ def test_workers_that_cannot_be_had(
 def test_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     from distributed import LocalCluster
 
-    monkeypatch.setattr("seq2seqlite.imaging.workers.PATIENCE_S", 1)
+    monkeypatch.setattr("seq2seqlite.parallel.TIMEOUT_S", 1)
     with (
         LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address="127.0.0.1:0") as cluster,
         pytest.raises(InputError, match=r"has no worker after 1 s; start one with `dask worker tcp://"),
@@ -160,7 +160,7 @@ def test_scheduler_without_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_scheduler_that_is_lost(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     from distributed import LocalCluster
 
-    monkeypatch.setattr("seq2seqlite.imaging.workers.PATIENCE_S", 1)
+    monkeypatch.setattr("seq2seqlite.parallel.TIMEOUT_S", 1)
     cluster = LocalCluster(
         n_workers=1,
         threads_per_worker=1,
@@ -170,7 +170,7 @@ def test_scheduler_that_is_lost(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
     )
     with (
         pytest.raises(
-            HaltError, match=r"the scheduler was lost; start it again and repeat the command: what is"
+            HaltError, match=r"the connection to the scheduler was lost; restart it and repeat the command"
         ),
         workers_for(1, cluster.scheduler_address) as workers,
     ):
@@ -181,7 +181,7 @@ def test_scheduler_that_is_lost(monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
 
 
 def test_workers_of_another_version(two: DaskWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seq2seqlite.imaging.workers.__version__", "9.9")
+    monkeypatch.setattr("seq2seqlite.parallel.__version__", "9.9")
     address = two.client.scheduler.address
     with (
         pytest.raises(

@@ -1,6 +1,7 @@
-"""Who does the work: this process, processes of this machine, or a Dask cluster."""
+"""Workers that run jobs: this process, processes of this machine, or a Dask cluster."""
 
 import logging
+import os
 import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -14,32 +15,32 @@ from threadpoolctl import threadpool_limits
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.version import __version__
 
-__all__ = ["Here", "Outcome", "Workers", "workers_for"]
+__all__ = ["InProcess", "Outcome", "Workers", "workers_for"]
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-# Seconds in which a scheduler has to answer, and then to have a worker.
-PATIENCE_S = 15
-# Jobs that a worker has at a time: one to do and one to go on with. Further ones would only wait, and be
-# suspected when the worker dies.
+# Seconds to wait for an answer of a scheduler, and then for its first worker.
+TIMEOUT_S = 15
+# Jobs submitted for each worker: the running one and the next. When a worker dies, Dask counts the failure
+# against all jobs that it held.
 JOBS_A_WORKER = 2
-# Dask lets its workers give each freed block back to the system at once: arrays of a megabyte are then mapped
-# anew at every step of a network, which takes 2.2 times as long.
-USUAL_MALLOC = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+# By default Dask makes its workers return each freed block to the system at once: arrays of a megabyte are
+# then mapped anew at every step of a network, which takes 2.2 times as long.
+DEFAULT_MALLOC = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
 ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s:/]+:\d+")
 
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
-    """What became of a job.
+    """Result of a job, or the error that ended it.
 
     Parameters
     ----------
     result : object
-        What it returned; None if it failed.
+        Return value; None if the job failed.
     error : Exception or None
-        Why it failed: an InputError, or a bug, with its traceback as a note.
+        An InputError, or any other exception with its traceback as a note.
     """
 
     result: Result | None = None
@@ -47,56 +48,56 @@ class Outcome(Generic[Result]):
 
 
 class Workers(Protocol):
-    """Does jobs, in any order."""
+    """Runs jobs, in any order."""
 
     @property
-    def here(self) -> bool:
-        """Whether it is this process."""
+    def in_process(self) -> bool:
+        """Whether jobs run in this process."""
         ...
 
     def run(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], /
     ) -> Iterator[tuple[Job, Outcome[Result]]]:
-        """Give jobs with their outcomes as they are done.
+        """Yield each job with its outcome as soon as it is finished.
 
         Parameters
         ----------
         work : callable
-            Function of a module, or a partial of one: it is sent by name.
+            Module-level function, or a partial of one; pickled by name.
         jobs : sequence
-            Arguments, which can be pickled.
+            Arguments of ``work``; must be picklable.
 
         Raises
         ------
         HaltError
-            If the workers are lost.
+            If the connection to the scheduler is lost.
         """
         ...
 
 
-class Here:
-    """Does jobs in this process, one after the other."""
+class InProcess:
+    """Runs jobs in this process, one after the other."""
 
-    here = True
+    in_process = True
 
     def run(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], /
     ) -> Iterator[tuple[Job, Outcome[Result]]]:
-        """Give jobs with their outcomes, one after the other."""
+        """Yield each job with its outcome, in order."""
         for job in jobs:
             yield job, attempted(work, job)
 
 
 class DaskWorkers:
-    """The workers of a Dask scheduler.
+    """Workers of a Dask scheduler.
 
     Parameters
     ----------
     client : distributed.Client
-        Connection to it.
+        Connection to the scheduler.
     """
 
-    here = False
+    in_process = False
 
     def __init__(self, client: Any, /) -> None:
         self.client = client
@@ -104,7 +105,7 @@ class DaskWorkers:
     def run(
         self, work: Callable[[Job], Result], jobs: Sequence[Job], /
     ) -> Iterator[tuple[Job, Outcome[Result]]]:
-        """Give jobs with their outcomes as they are done; a job whose worker died is begun again."""
+        """Yield each job with its outcome; a job whose worker died is restarted on another."""
         from distributed import as_completed
 
         waiting, given = iter(jobs), {}
@@ -132,52 +133,68 @@ class DaskWorkers:
 
 
 def attempted(work: Callable[[Job], Result], job: Job, /) -> Outcome[Result]:
-    """Return the outcome of a job.
+    """Run a job and return its outcome.
 
-    BLAS computes in one thread: there is a process for each core where speed matters, its threads wait for
-    each other, and sums do not depend on their number.
+    BLAS uses one thread: where speed matters there is one process for each core, and a fixed number of
+    threads makes sums reproducible.
     """
     try:
         with threadpool_limits(1, user_api="blas"):
             return Outcome(work(job))
     except InputError as error:
         return Outcome(error=error)
-    except Exception as error:  # noqa: BLE001 - a bug in one job of thousands is raised when the others are done
-        error.add_note("".join(traceback.format_exception(error)))  # which does not travel otherwise
+    except Exception as error:  # noqa: BLE001 - the caller raises it after the other jobs
+        error.add_note("".join(traceback.format_exception(error)))  # pickling drops the traceback
         return Outcome(error=error)
 
 
 @contextmanager
-def workers_for(n: int = 1, scheduler: str | None = None, /) -> Iterator[Workers]:
-    """Give workers.
+def workers_for(n: int = 1, scheduler: str | None = None, /, *, own_cores: bool = False) -> Iterator[Workers]:
+    """Start workers, or connect to those of a scheduler, for the time of the context.
 
     Parameters
     ----------
     n : int
-        Processes of this machine; 1 is this process.
+        Number of processes on this machine; 1 means this process.
     scheduler : str, optional
-        Address of a Dask scheduler, ``tcp://host:port``, that has its own workers. They need the same version
-        of this package, and the same paths to the files.
+        Address of a Dask scheduler, ``tcp://host:port``. Its workers need the same version of this package
+        and must find the files under the same paths.
+    own_cores : bool
+        Pin each process of this machine to its own cores; for work that starts a thread pool (JAX), whose
+        threads would otherwise compete for the same cores.
+
+    Yields
+    ------
+    Workers
+        Ready to run jobs.
 
     Raises
     ------
     InputError
-        If there is less than one worker, or the scheduler is not reached or has none.
+        If ``n`` is less than 1, or the scheduler cannot be reached or has no worker.
     ModuleNotFoundError
-        If the extra ``cluster`` is needed and not installed.
+        If the extra ``cluster`` is needed but not installed.
+
+    Examples
+    --------
+    >>> with workers_for(1) as workers:
+    ...     [outcome.result for _, outcome in workers.run(abs, [-1, 2])]
+    [1, 2]
     """
     if n < 1:
-        raise InputError(f"workers={n} must be >= 1 (e.g. one for each core)")
+        raise InputError(f"workers={n} must be >= 1 (e.g. the number of cores)")
     if scheduler is not None and n > 1:
-        raise InputError(f"the scheduler {scheduler} has workers of its own; leave out workers={n}")
+        raise InputError(f"scheduler {scheduler} has its own workers; omit workers={n}")
     if scheduler is None and n == 1:
-        yield Here()
+        yield InProcess()
         return
     if scheduler is not None and not ADDRESS.fullmatch(scheduler):
-        raise InputError(f"scheduler {scheduler!r} is no address; give it as tcp://host:8786")
+        raise InputError(f"scheduler {scheduler!r} is not an address; use the form tcp://host:8786")
     with _quiet():
         if scheduler is None:
             with _processes(n) as client:
+                if own_cores:
+                    _pin_to_cores(client)
                 yield DaskWorkers(client)
         else:
             with _connected(scheduler) as client:
@@ -190,13 +207,13 @@ def _processes(n: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
-        dask.config.set(USUAL_MALLOC),
+        dask.config.set(DEFAULT_MALLOC),
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=n,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",  # a port that is free; nobody looks at it
+            dashboard_address="127.0.0.1:0",  # any free port
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
@@ -209,18 +226,18 @@ def _connected(address: str) -> Iterator[Any]:
     from distributed import Client
 
     try:
-        client: Any = Client(address, timeout=PATIENCE_S)  # type: ignore[no-untyped-call]
+        client: Any = Client(address, timeout=TIMEOUT_S)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise InputError(
-            f"no Dask scheduler answers at {address} within {PATIENCE_S} s; check the address, and that "
-            f"`dask scheduler` runs there"
+            f"no Dask scheduler answered at {address} within {TIMEOUT_S} s; check the address and that "
+            f"`dask scheduler` is running there"
         ) from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=PATIENCE_S)
+            client.wait_for_workers(1, timeout=TIMEOUT_S)
         except TimeoutError as error:
             raise InputError(
-                f"the scheduler {address} has no worker after {PATIENCE_S} s; start one with `dask worker "
+                f"scheduler {address} has no worker after {TIMEOUT_S} s; start one with `dask worker "
                 f"{address}`"
             ) from error
         _check_versions(client, address)
@@ -228,7 +245,7 @@ def _connected(address: str) -> Iterator[Any]:
 
 
 def _check_versions(client: Any, address: str) -> None:
-    """Refuse workers that would compute something else, or nothing."""
+    """Reject workers without this version of the package."""
     for worker, version in client.run(_version, on_error="return").items():
         if version != __version__:
             found = f"seq2seqlite {version}" if isinstance(version, str) else "no seq2seqlite"
@@ -249,21 +266,22 @@ def _outcome(future: Any) -> Outcome[Any]:
         outcome: Outcome[Any] = future.result()
     except KilledWorker as error:
         text = (
-            f"its worker was killed {error.allowed_failures + 1} times, perhaps for want of memory; use "
-            f"fewer workers"
+            f"its worker was killed {_times(error.allowed_failures + 1)}, probably because it ran out of "
+            f"memory; use fewer workers"
         )
         return Outcome(error=InputError(text))
     except FutureCancelledError as error:
         raise HaltError(
-            "the scheduler was lost; start it again and repeat the command: what is finished is kept"
+            "the connection to the scheduler was lost; restart it and repeat the command: finished work "
+            "is kept"
         ) from error
     return outcome
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what Dask logs about workers that come and go from the user's eyes."""
-    import distributed  # which gives its loggers levels of their own
+    """Silence Dask's log messages about workers that come and go."""
+    import distributed  # importing it sets the levels of its loggers
 
     names = [
         name for name in logging.root.manager.loggerDict if name.partition(".")[0] == distributed.__name__
@@ -276,3 +294,18 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in before.items():
             logger.setLevel(level)
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else f"{n} times"
+
+
+def _pin_to_cores(client: Any) -> None:
+    """Give each worker process its own share of the cores."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    addresses = list(client.scheduler_info(n_workers=-1)["workers"])
+    for index, address in enumerate(addresses):
+        own = cores[index :: len(addresses)] or cores
+        client.run(os.sched_setaffinity, 0, own, workers=[address])

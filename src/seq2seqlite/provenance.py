@@ -18,6 +18,7 @@ DEPENDENCIES = (
     "xarray",
     "zarr",
     "phasorpy",
+    "pooch",
     "ptufile",
     "sdtfile",
     "liffile",

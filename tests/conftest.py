@@ -20,7 +20,7 @@ def odd_program():
     return _odd_program
 
 
-def _odd_program(seed, *, write_back="round", residual_bits=0, units=3, n_gates=24):
+def _odd_program(seed, *, units=3, n_gates=24):
     """A program with formats that no shipped student has, signed outputs among them."""
     rng = np.random.default_rng(seed)
 
@@ -44,8 +44,6 @@ def _odd_program(seed, *, write_back="round", residual_bits=0, units=3, n_gates=
         candidate=signed(int(rng.integers(5, 9))),
         product=signed(int(rng.integers(5, 9))),
         output=signed(int(rng.integers(5, 9))),
-        write_back=write_back,
-        residual_bits=residual_bits,
     )
     axis = TimeAxis(n_gates=n_gates, gate_width_ns=0.4, period_ns=12.5)
     return Program(

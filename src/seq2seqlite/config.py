@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,10 +10,51 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["Range", "check_keys", "from_table", "plain_table", "load_named_toml", "toml_names"]
+__all__ = [
+    "Range",
+    "check_keys",
+    "checked_name",
+    "from_table",
+    "plain_table",
+    "load_named_toml",
+    "toml_names",
+]
 
 Range = tuple[float, float]
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 Config = TypeVar("Config")
+
+
+def checked_name(name: str, /, *, what: str) -> str:
+    """Return a name that may become part of a file name.
+
+    Parameters
+    ----------
+    name : str
+        Name of a model, recipe, study or instrument.
+    what : str
+        Key that holds it, for the error message.
+
+    Raises
+    ------
+    InputError
+        If it has other characters than letters, digits, ``-``, ``_`` and ``.``, begins with a dot, or is
+        longer than 100 characters: a name must never be a path.
+
+    Examples
+    --------
+    >>> checked_name("seq2seqlite-mine-int8", what="name")
+    'seq2seqlite-mine-int8'
+    >>> checked_name("../evil", what="name")
+    Traceback (most recent call last):
+    seq2seqlite.errors.InputError: name='../evil' must be 1 to 100 letters, ...
+    """
+    if not NAME.fullmatch(name):
+        raise InputError(
+            f"{what}={name[:120]!r} must be 1 to 100 letters, digits, '-', '_' or '.', without a dot at its "
+            "beginning; choose another name"
+        )
+    return name
 
 
 def toml_names(folder: Path, /) -> list[str]:

@@ -48,10 +48,11 @@ def test_changed_set_is_refused(tmp_path):
     write_decay_set(path, simulated_set(load_instrument("swissspad3"), 5, seed=7, split="train"))
     with np.load(path) as archive:
         arrays = dict(archive)
-    arrays["tpsf"] = arrays["tpsf"] + 1
-    np.savez(path, **arrays)
-    with pytest.raises(InputError, match="the counts do not have the SHA-256 of the manifest"):
-        read_decay_set(path)
+    changes = {"tpsf": arrays["tpsf"] + 1, "gate_width_ns": 0.08, "tau_long_ns": np.full(5, 3.0)}
+    for key, value in changes.items():
+        np.savez(path, **(arrays | {key: value}))
+        with pytest.raises(InputError, match="its content does not have the SHA-256 of its manifest"):
+            read_decay_set(path)
 
 
 def test_plain_file_with_and_without_truth(tmp_path):
@@ -95,13 +96,13 @@ def test_foreign_or_short_file(tmp_path):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, **plain())
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(InputError, match="a.npz is not an .npz file of plain arrays, or was cut short"):
+    with pytest.raises(InputError, match="a.npz is not a data file of plain arrays, or is damaged"):
         read_decay_set(path)
     with pytest.raises(InputError, match=r"data file .*b.npz does not exist"):
         read_decay_set(tmp_path / "b.npz")
     np.savez(path, tpsf=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="a.npz is not an .npz file of plain arrays"):
+    with pytest.raises(InputError, match="a.npz is not a data file of plain arrays"):
         read_decay_set(path)
     np.save(tmp_path / "c.npy", np.ones((4, 135)))
-    with pytest.raises(InputError, match="c.npy is not an .npz file of plain arrays"):
+    with pytest.raises(InputError, match="c.npy is not a data file of plain arrays"):
         read_decay_set(tmp_path / "c.npy")

@@ -23,12 +23,9 @@ def test_shipped_programs_are_exact(name):
     assert_same(JaxPredictor(program).run(counts, min_photons=100), run(program, counts, min_photons=100))
 
 
-@pytest.mark.parametrize(
-    ("seed", "write_back", "residual_bits"),
-    [(0, "round", 0), (1, "error-feedback", 3), (2, "residual-bits", 2)],
-)
-def test_odd_programs_are_exact(odd_program, seed, write_back, residual_bits):
-    program = odd_program(seed, write_back=write_back, residual_bits=residual_bits)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_odd_programs_are_exact(odd_program, seed):
+    program = odd_program(seed)
     counts = made_up_counts(program, 300)
     assert_same(JaxPredictor(program).run(counts), run(program, counts))
 

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from seq2seqlite.archive import archive_digest
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import (
     ProgramPredictor,
@@ -38,9 +39,12 @@ def _altered(path, change):
     """Write a program's file again with something changed."""
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    header = json.loads(str(arrays["header"]))
+    header, digest = json.loads(str(arrays.pop("header"))), arrays.pop("sha256")
     change(header, arrays)
-    arrays["header"] = np.array(json.dumps(header))
+    text = json.dumps(header, sort_keys=True)
+    if change is not _one_weight:
+        digest = np.array(archive_digest(text, arrays))
+    arrays |= {"header": np.array(text), "sha256": digest}
     with path.open("wb") as file:
         np.savez(file, **arrays)
 
@@ -80,11 +84,11 @@ def _too_wide(header, arrays):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (_one_weight, "it was altered: its content does not have the recorded SHA-256"),
+        (_one_weight, "its content does not have the recorded SHA-256: it was altered"),
         (_more_widths, "its accumulator widths are not those of its weights"),
-        (_other_version, "version 1 of specification 9 is not the one read here"),
+        (_other_version, "spec_version=9 is not the one supported"),
         (_float_array, "array head/bias must be int32, not float32"),
-        (_no_axis, "its header is not valid"),
+        (_no_axis, "its header lacks 'n_gates'"),
         (_no_axes, r"array encoder/recurrent has shape \(\); lower the model again"),
         (_one_axis, r"array head/kernel has shape \(24,\); lower the model again"),
         (_too_wide, "array head/bias has codes from"),
@@ -115,7 +119,7 @@ def test_a_file_that_is_missing_or_cut_short(tiny, tmp_path):
     path = tmp_path / "a.program"
     write_program(path, tiny)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(InputError, match="is not a seq2seqlite program, or was cut short"):
+    with pytest.raises(InputError, match="is not a seq2seqlite program file of plain arrays, or is damaged"):
         read_program(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x", "y")

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seqlite.archive import archive_digest, read_arrays, write_archive
 from seq2seqlite.datasets.instrument import Instrument, load_instrument
 from seq2seqlite.datasets.simulator import Simulator
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_when_done
+from seq2seqlite.limits import available_memory
 from seq2seqlite.provenance import versions
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
 REFERENCE_SEED = 2024
 # Above this a float no longer tells a count from the next.
 MAX_COUNT = 2.0**53
+MANIFEST = "manifest"
 TRUTH_KEYS = ("tau_short_ns", "tau_long_ns", "amplitude_fraction")
 
 
@@ -94,17 +95,16 @@ def simulated_set(
 
 
 def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
-    """Write a set as compressed ``.npz``, with its manifest in it as JSON."""
-    arrays: dict[str, Any] = {
+    """Write a set as compressed ``.npz``, with its manifest in it as JSON and a SHA-256 over everything."""
+    arrays: dict[str, NDArray[Any]] = {
         "tpsf": data.tpsf,
-        "gate_width_ns": data.axis.gate_width_ns,
-        "period_ns": data.axis.period_ns,
-        "manifest": np.array(json.dumps({**(data.manifest or {}), "sha256": data.sha256})),
+        "gate_width_ns": np.array(data.axis.gate_width_ns),
+        "period_ns": np.array(data.axis.period_ns),
     }
     if data.truth is not None:
-        arrays.update({key: getattr(data.truth, key) for key in TRUTH_KEYS})
-    with replace_when_done(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays)
+        arrays.update({key: np.asarray(getattr(data.truth, key)) for key in TRUTH_KEYS})
+    manifest = {**(data.manifest or {}), "sha256": data.sha256}
+    write_archive(path, manifest, arrays, header_name=MANIFEST, compressed=True)
 
 
 def read_decay_set(path: str | Path, /) -> DecaySet:
@@ -114,7 +114,8 @@ def read_decay_set(path: str | Path, /) -> DecaySet:
     ----------
     path : path-like
         Holds ``tpsf`` (n, n_gates), ``gate_width_ns``, ``period_ns`` and, where known, ``tau_short_ns``,
-        ``tau_long_ns``, ``amplitude_fraction`` (n,). A ``manifest`` with a SHA-256 is checked.
+        ``tau_long_ns``, ``amplitude_fraction`` (n,). With a ``manifest``, the SHA-256 of everything is
+        checked.
 
     Raises
     ------
@@ -123,13 +124,7 @@ def read_decay_set(path: str | Path, /) -> DecaySet:
         the SHA-256 is another.
     """
     file = Path(path)
-    if not file.is_file():
-        raise InputError(f"data file {file} does not exist")
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError, TypeError) as error:
-        raise InputError(f"{file} is not an .npz file of plain arrays, or was cut short ({error})") from None
+    arrays = read_arrays(file, what="data", max_bytes=available_memory() // 3)
     try:
         return _from_arrays(file.name, arrays)
     except InputError as error:
@@ -137,6 +132,7 @@ def read_decay_set(path: str | Path, /) -> DecaySet:
 
 
 def _from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> DecaySet:
+    manifest = _manifest(arrays)
     for key in ("tpsf", "gate_width_ns", "period_ns"):
         if key not in arrays:
             raise InputError(f"key {key!r} is missing; it holds {', '.join(sorted(arrays)) or 'nothing'}")
@@ -148,21 +144,22 @@ def _from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> DecaySet:
     if float(tpsf.max()) > MAX_COUNT:
         raise InputError(f"tpsf has counts up to {tpsf.max():g}; they must be <= 2^53: give raw counts")
     axis = TimeAxis(tpsf.shape[1], _scalar(arrays, "gate_width_ns"), _scalar(arrays, "period_ns"))
-    data = DecaySet(name, tpsf, axis, _truth(arrays, len(tpsf)), _manifest(arrays))
-    if data.manifest is not None and data.manifest.get("sha256") != data.sha256:
-        raise InputError("the counts do not have the SHA-256 of the manifest; make or copy the set again")
-    return data
+    return DecaySet(name, tpsf, axis, _truth(arrays, len(tpsf)), manifest)
 
 
 def _manifest(arrays: dict[str, NDArray[Any]]) -> dict[str, Any] | None:
-    if "manifest" not in arrays:
+    """Take the manifest out of the arrays, and check the digest of all."""
+    text, digest = arrays.pop(MANIFEST, None), arrays.pop("sha256", None)
+    if text is None:
         return None
+    if digest is None or str(digest) != archive_digest(str(text), arrays):
+        raise InputError("its content does not have the SHA-256 of its manifest; simulate or copy it again")
     try:
-        manifest = json.loads(str(arrays["manifest"]))
-    except json.JSONDecodeError:
+        manifest = json.loads(str(text))
+    except (ValueError, RecursionError):
         manifest = None
     if not isinstance(manifest, dict):
-        raise InputError("its manifest is not a JSON object; make or copy the set again")
+        raise InputError("its manifest is not a JSON object; simulate or copy the set again")
     return manifest
 
 

@@ -82,16 +82,16 @@ def _sfd(program: Program, kind: Any, counts: jax.Array) -> tuple[jax.Array, jax
     zeros = jnp.zeros((len(counts), program.units), kind)
 
     def encode(carry: Any, code: jax.Array) -> tuple[Any, None]:
-        return advanced(program, encoder, carry[0], carry[1], code[:, None]), None
+        return advanced(program, encoder, carry, code[:, None]), None
 
     def decode(carry: Any, _: None) -> tuple[Any, jax.Array]:
-        state, residue = advanced(program, decoder, carry[0], carry[1], None)
-        return (state, residue), head(program, state)
+        state = advanced(program, decoder, carry, None)
+        return state, head(program, state)
 
     # TF32 and bfloat16 would round.
     with jax.default_matmul_precision("highest"):
-        (state, _), _ = lax.scan(encode, (zeros, zeros), codes.T.astype(kind))
-        _, outputs = lax.scan(decode, (state, zeros), None, length=program.n_gates)
+        state, _ = lax.scan(encode, zeros, codes.T.astype(kind))
+        _, outputs = lax.scan(decode, state, None, length=program.n_gates)
     return outputs.transpose(1, 2, 0).astype(jnp.int32), ~codes.any(axis=1)
 
 

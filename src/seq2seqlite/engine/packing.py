@@ -137,8 +137,6 @@ def runs_network(network: Network, /) -> bool:
 def unfit_program(program: Program, /) -> str:
     """Return what of a program the kernels cannot hold; empty if nothing."""
     f = program.formats
-    if f.write_back != "round":
-        return f"write-back {f.write_back} is not compiled"
     if max(f.input.high_code, f.gate.high_code, f.product.high_code) > HALF:
         return "an operand does not fit 16 bits"
     if 2 ** (_common_grid(f) + 1) > HALF:

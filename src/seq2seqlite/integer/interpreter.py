@@ -131,20 +131,18 @@ def normalise(program: Program, counts: NDArray[np.int64], /) -> NDArray[np.int6
 def encode(program: Program, inputs: Codes, /) -> Codes:
     """Return the state codes, shape (n, units), after the last gate of input codes (n, n_gates)."""
     state = np.zeros((len(inputs), program.units), inputs.dtype)
-    residue = np.zeros_like(state)
     weights = prepared(program, program.encoder, inputs.dtype)
     for t in range(program.n_gates):
-        state, residue = advanced(program, weights, state, residue, inputs[:, t : t + 1])
+        state = advanced(program, weights, state, inputs[:, t : t + 1])
     return state
 
 
 def decoder_states(program: Program, state: Codes, /) -> Codes:
     """Return the state codes after each step of the decoder, shape (n_gates, n, units)."""
     states = np.empty((program.n_gates, *state.shape), state.dtype)
-    residue = np.zeros_like(state)  # the decoder starts without what the encoder kept
     weights = prepared(program, program.decoder, state.dtype)
     for t in range(program.n_gates):
-        state, residue = advanced(program, weights, state, residue, None)
+        state = advanced(program, weights, state, None)
         states[t] = state
     return states
 
@@ -167,9 +165,9 @@ def head(program: Program, states: Codes, /) -> Codes:
 def step(
     program: Program, part: Literal["encoder", "decoder"], state: Codes, inputs: Codes | None = None, /
 ) -> Codes:
-    """Return the state codes after one step without residue: what a step kernel has to equal."""
+    """Return the state codes after one step, which step kernels must reproduce."""
     weights = prepared(program, getattr(program, part), state.dtype)
-    return advanced(program, weights, state, np.zeros_like(state), inputs)[0]
+    return advanced(program, weights, state, inputs)
 
 
 def shifted(values: Codes, bits: int, /) -> Codes:
@@ -239,10 +237,8 @@ def scaled(affine: Affine, fraction: int, dtype: Any, /) -> Codes:
     return (affine.codes << (fraction - affine.format.fraction_bits)).astype(dtype)
 
 
-def advanced(
-    program: Program, w: Prepared, state: Codes, residue: Codes, inputs: Codes | None, /
-) -> tuple[Codes, Codes]:
-    """Return state and residue codes, shapes (n, units), after one step; ``inputs`` has shape (n, 1)."""
+def advanced(program: Program, w: Prepared, state: Codes, inputs: Codes | None, /) -> Codes:
+    """Return the state codes, shape (n, units), after one step; ``inputs`` has shape (n, 1)."""
     formats, units = program.formats, program.units
     total = state @ w.gate_recurrent + w.gate_bias
     if inputs is not None:
@@ -257,35 +253,18 @@ def advanced(
         total = total + inputs @ w.candidate_kernel
     below = w.candidate_fraction - formats.candidate.fraction_bits
     candidate = saturated(shifted(total, below), formats.candidate)
-    return _written_back(program, state, residue, update, candidate)
+    return _written_back(program, state, update, candidate)
 
 
-def _written_back(
-    program: Program, state: Codes, residue: Codes, update: Codes, candidate: Codes
-) -> tuple[Codes, Codes]:
+def _written_back(program: Program, state: Codes, update: Codes, candidate: Codes) -> Codes:
+    """Return the new state ``candidate + update * (state - candidate)``, rounded to the state's format."""
     formats = program.formats
     kind, fraction = state.dtype.type, update_sum(formats)
-    grid = fraction - formats.gate.fraction_bits  # of state and candidate, with the residue's bits
+    grid = fraction - formats.gate.fraction_bits  # the finer of state and candidate
     h = state * kind(2 ** (grid - formats.state.fraction_bits))
     c = candidate * kind(2 ** (grid - formats.candidate.fraction_bits))
-    rest = residue * kind(2 ** (grid - formats.state.fraction_bits - formats.residual_bits))
-    one = kind(2**formats.gate.fraction_bits)
-    if formats.write_back == "error-feedback":
-        wide = c * one + update * (h - c) + rest * one
-    else:
-        wide = c * one + update * (h + rest - c)
-    below = fraction - formats.state.fraction_bits
-    new = saturated(shifted(wide, below), formats.state)
-    if not formats.residual_bits:
-        return new, residue
-    lost = wide - new * kind(2**below)
-    return new, _floored(lost, below - formats.residual_bits)
-
-
-def _floored(values: Codes, bits: int) -> Codes:
-    if np.issubdtype(values.dtype, np.integer):
-        return values >> bits
-    return values.__array_namespace__().floor(values * values.dtype.type(2.0**-bits))
+    wide = c * kind(2**formats.gate.fraction_bits) + update * (h - c)
+    return saturated(shifted(wide, fraction - formats.state.fraction_bits), formats.state)
 
 
 def _dtype(program: Program, arithmetic: Arithmetic | None) -> Any:

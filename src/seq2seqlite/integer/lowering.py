@@ -5,7 +5,7 @@ import numpy as np
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.program import Affine, GruStep, Program
 from seq2seqlite.integer.reduction import Reduction
-from seq2seqlite.models import Network, Quantisation, parameters_digest
+from seq2seqlite.models import Network, Quantisation, model_digest
 
 __all__ = ["lower"]
 
@@ -47,7 +47,7 @@ def lower(network: Network, /) -> Program:
         )
     return Program(
         name=network.name,
-        model_sha256=parameters_digest(network.content.parameters),
+        model_sha256=model_digest(network.content),
         instrument=network.content.instrument,
         axis=network.axis,
         rising_edge_ns=network.rising_edge_ns,

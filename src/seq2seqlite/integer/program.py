@@ -3,8 +3,6 @@
 What it computes is law in ``docs/spec/integer.md``; :mod:`seq2seqlite.integer.interpreter` does it.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,7 +95,7 @@ class Program:
     name : str
         Name of the model that it was lowered from.
     model_sha256 : str
-        Digest of that model's weights.
+        SHA-256 of that model, header and arrays.
     instrument : str
         Name of the instrument.
     axis : TimeAxis
@@ -107,7 +105,7 @@ class Program:
     n_baseline : int
         Leading gates of which the baseline is taken.
     formats : ActivationFormats
-        Format of everything that is not a weight, and the write-back of the state.
+        Format of everything that is not a weight; the write-back is ``round``.
     encoder, decoder : GruStep
         The two steps.
     head_kernel, head_bias : Affine, shapes (units, 3) and (1, 3)
@@ -131,6 +129,11 @@ class Program:
 
     def __post_init__(self) -> None:
         units = self.units
+        if self.formats.write_back != "round":
+            raise InputError(
+                f"a program writes its state back by rounding, not by {self.formats.write_back!r}; compress "
+                "the model with write_back = 'round'"
+            )
         for name, array, shape in self._shaped(units):
             array.check(name, shape)
         if not 1 <= self.n_baseline < self.axis.n_gates:
@@ -186,21 +189,16 @@ class Program:
             "rising_edge_ns": self.rising_edge_ns,
             "n_baseline": self.n_baseline,
             "formats": formats,
-            "write_back": self.formats.write_back,
-            "residual_bits": self.formats.residual_bits,
             "weights": {name: _plain(affine.format) for name, affine in self.affines.items()},
             "tau_fraction_bits": self.reduction.tau_fraction_bits,
         }
 
     @cached_property
     def sha256(self) -> str:
-        """Digest of all that the program says: equal programs, and no others, have it."""
-        digest = hashlib.sha256()
-        digest.update(json.dumps({"spec": SPEC_VERSION, **self.facts}, sort_keys=True).encode())
-        for name, codes in sorted(self.arrays.items()):
-            digest.update(f"{name}{codes.shape}".encode())
-            digest.update(np.ascontiguousarray(codes, dtype="<i8").tobytes())
-        return digest.hexdigest()
+        """SHA-256 of the program: that of its file's header and arrays."""
+        from seq2seqlite.integer.program_file import program_digest
+
+        return program_digest(self)
 
 
 def _plain(fmt: Format) -> list[int]:

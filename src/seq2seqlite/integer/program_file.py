@@ -1,48 +1,61 @@
 """Program files: arrays and JSON, nothing that runs."""
 
-import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from seq2seqlite.decay import TimeAxis
+from seq2seqlite.archive import Header, archive_digest, header_text, read_archive, write_archive
+from seq2seqlite.config import checked_name
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_when_done
 from seq2seqlite.integer.lowering import lower
 from seq2seqlite.integer.program import SPEC_VERSION, TAU_CODES, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import accumulators
 from seq2seqlite.integer.reduction import Reduction
 from seq2seqlite.models import ActivationFormats, Format, load_model
+from seq2seqlite.models.model_file import read_axis
 
-__all__ = ["SUFFIX", "load_program", "read_program", "write_program"]
+__all__ = ["SUFFIX", "load_program", "program_digest", "read_program", "write_program"]
 
 FORMAT = "seq2seqlite integer program"
-FORMAT_VERSION = 1
-HEADER = "header"
+FORMAT_VERSION = 2
+WEIGHTS = (
+    *(f"{part}/{array}" for part in ("encoder", "decoder") for array in ("kernel", "recurrent", "bias")),
+    "head/kernel",
+    "head/bias",
+)
+MAX_EXPONENT = 64
 SUFFIX = ".program"
 
 
 def write_program(path: str | Path, program: Program, /) -> None:
     """Write a program; equal programs give equal bytes.
 
-    The header names, beside what the program is, the width that each accumulator needs: the proof that
-    nothing overflows, which reading repeats.
+    The header also names the width that each accumulator needs: the proof that nothing overflows, which
+    reading repeats.
     """
-    header = {
+    write_archive(path, _header(program), _arrays(program))
+
+
+def program_digest(program: Program, /) -> str:
+    """Return the SHA-256 of a program: of everything in its file."""
+    return archive_digest(header_text(_header(program)), _arrays(program))
+
+
+def _header(program: Program) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "spec_version": SPEC_VERSION,
         **program.facts,
         "accumulator_bits": {name: reach.bits for name, reach in accumulators(program).items()},
-        "sha256": program.sha256,
     }
-    arrays: dict[str, Any] = {HEADER: np.array(json.dumps(header))}
-    arrays.update({name: codes.astype(np.int32) for name, codes in program.arrays.items()})
-    with replace_when_done(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+
+
+def _arrays(program: Program) -> dict[str, NDArray[Any]]:
+    return {name: codes.astype(np.int32) for name, codes in program.arrays.items()}
 
 
 def load_program(name_or_path: str | Path, /) -> Program:
@@ -64,85 +77,80 @@ def read_program(path: str | Path, /) -> Program:
     Raises
     ------
     InputError
-        If it is missing, cut short, altered, or of another format or version.
+        If it is missing, damaged, altered, or of another format or version.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"program file {file} does not exist")
-    try:
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            header = json.loads(str(archive[HEADER]))
-            arrays = {name: archive[name] for name in archive.files if name != HEADER}
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{file} is not a seq2seqlite program, or was cut short ({error}); copy it again"
-        ) from None
+    header, arrays = read_archive(
+        path,
+        what="program",
+        form=FORMAT,
+        versions={"format_version": FORMAT_VERSION, "spec_version": SPEC_VERSION},
+        remedy="lower the model again",
+    )
     try:
         return _checked(header, arrays)
     except InputError as error:
-        raise InputError(f"program file {file}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"program file {file}: its header is not valid ({error!r}); lower the model again"
-        ) from None
+        text = str(error)
+        raise InputError(text if text.startswith(header.where) else f"{header.where}: {text}") from None
 
 
-def _checked(header: Any, arrays: Mapping[str, Any]) -> Program:
-    if not isinstance(header, dict):
-        raise InputError(f"its header is a {type(header).__name__}, not an object; lower the model again")
-    kind = tuple(header.get(key) for key in ("format", "format_version", "spec_version"))
-    if kind != (FORMAT, FORMAT_VERSION, SPEC_VERSION):
-        raise InputError(
-            f"format {kind[0]!r} version {kind[1]!r} of specification {kind[2]!r} is not the one read here "
-            f"({FORMAT!r} version {FORMAT_VERSION} of {SPEC_VERSION}); lower the model again"
-        )
+def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
+    if set(arrays) != {*WEIGHTS, TAU_CODES}:
+        header.refuse("its arrays are not those of a program")
     for name, codes in arrays.items():
         if codes.dtype != np.int32:
-            raise InputError(f"array {name} must be int32, not {codes.dtype}")
+            header.refuse(f"array {name} must be int32, not {codes.dtype}")
         if codes.ndim != (1 if name == TAU_CODES else 2):
-            raise InputError(f"array {name} has shape {codes.shape}; lower the model again")
+            header.refuse(f"array {name} has shape {codes.shape}")
     program = _built(header, arrays)
-    if set(arrays) != set(program.arrays):
-        raise InputError("its arrays are not those of a program; lower the model again")
-    if program.sha256 != header["sha256"]:
-        raise InputError(
-            "it was altered: its content does not have the recorded SHA-256; lower the model again"
+    if header.values != _header(program):
+        widths = header["accumulator_bits"] != _header(program)["accumulator_bits"]
+        header.refuse(
+            "its accumulator widths are not those of its weights" if widths else "its header has other keys"
         )
-    if header["accumulator_bits"] != {name: reach.bits for name, reach in accumulators(program).items()}:
-        raise InputError("its accumulator widths are not those of its weights; lower the model again")
     return program
 
 
-def _built(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> Program:
+def _built(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
+    weights = header.table("weights")
+
     def affine(name: str) -> Affine:
-        return Affine(arrays[name].astype(np.int64), _format(header["weights"][name]))
+        return Affine(arrays[name].astype(np.int64), _format(header, weights, name))
 
     def step(part: str) -> GruStep:
         return GruStep(*(affine(f"{part}/{name}") for name in ("kernel", "recurrent", "bias")))
 
-    formats = ActivationFormats(
-        **{name: _format(value) for name, value in header["formats"].items()},
-        write_back=header["write_back"],
-        residual_bits=header["residual_bits"],
-    )
-    axis = TimeAxis(header["n_gates"], header["gate_width_ns"], header["period_ns"], header["gate_length_ns"])
-    tau_codes = arrays[TAU_CODES].astype(np.int64)
+    axis = read_axis(header)
+    formats = header.table("formats")
     return Program(
-        name=header["name"],
-        model_sha256=header["model_sha256"],
-        instrument=header["instrument"],
+        name=checked_name(header.text("name"), what="name"),
+        model_sha256=header.text("model_sha256"),
+        instrument=header.text("instrument"),
         axis=axis,
-        rising_edge_ns=header["rising_edge_ns"],
-        n_baseline=header["n_baseline"],
-        formats=formats,
+        rising_edge_ns=header.number("rising_edge_ns", 0.0, axis.period_ns),
+        n_baseline=header.integer("n_baseline", 1, axis.n_gates - 1),
+        formats=ActivationFormats(
+            input=_format(header, formats, "input"),
+            state=_format(header, formats, "state"),
+            gate=_format(header, formats, "gate"),
+            candidate=_format(header, formats, "candidate"),
+            product=_format(header, formats, "product"),
+            output=_format(header, formats, "output"),
+        ),
         encoder=step("encoder"),
         decoder=step("decoder"),
         head_kernel=affine("head/kernel"),
         head_bias=affine("head/bias"),
-        reduction=Reduction(axis.n_gates, tau_codes, header["tau_fraction_bits"]),
+        reduction=Reduction(
+            axis.n_gates, arrays[TAU_CODES].astype(np.int64), header.integer("tau_fraction_bits", 0, 16)
+        ),
     )
 
 
-def _format(plain: list[int]) -> Format:
+def _format(header: Header, table: Mapping[str, Any], name: str) -> Format:
+    plain = table.get(name)
+    if not isinstance(plain, list) or len(plain) != 3 or not all(type(part) is int for part in plain):
+        header.refuse(f"format of {name} must be [signed, integer bits, fraction bits]")
     signed, integer_bits, fraction_bits = plain
+    if signed not in {0, 1} or max(abs(integer_bits), abs(fraction_bits)) > MAX_EXPONENT:
+        header.refuse(f"format {plain} of {name} is out of range")
     return Format(bool(signed), integer_bits, fraction_bits)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.integer.program import COUNT_BITS, Affine, GruStep, Program
 from seq2seqlite.integer.reduction import FRACTION_BITS, RATIO_BITS, TAU_BITS
 from seq2seqlite.models import ActivationFormats, Format
@@ -19,6 +20,7 @@ __all__ = [
     "update_sum",
 ]
 
+MAX_SUM_BITS = 56
 FLOAT32_INTEGERS = 2**24
 """Float32 holds every integer up to this one."""
 
@@ -65,11 +67,7 @@ def head_sum(program: Program, /) -> int:
 
 def update_sum(formats: ActivationFormats, /) -> int:
     """Return the fraction bits of the new state before it is written back."""
-    return (
-        formats.gate.fraction_bits
-        + max(formats.state.fraction_bits, formats.candidate.fraction_bits)
-        + formats.residual_bits
-    )
+    return formats.gate.fraction_bits + max(formats.state.fraction_bits, formats.candidate.fraction_bits)
 
 
 def accumulators(program: Program, /) -> dict[str, Accumulator]:
@@ -96,8 +94,7 @@ def accumulators(program: Program, /) -> dict[str, Accumulator]:
         found[f"{part}.product"] = _symmetric(
             formats.gate.fraction_bits + formats.state.fraction_bits, product
         )
-        # Between candidate and state, or one step beyond with what is kept of the rounding; the difference of
-        # both, times the gate, is the largest partial sum.
+        # The difference of candidate and state, times the gate, is the largest partial sum.
         fraction = update_sum(formats)
         found[f"{part}.update"] = _symmetric(fraction, 2 * 2**fraction + 2 ** (fraction - 1))
     found["head"] = _sum([(program.head_kernel, formats.state)], program.head_bias, slice(None))
@@ -125,6 +122,7 @@ def _fraction(terms: list[tuple[Affine, Format]], bias: Affine) -> int:
 
 def _sum(terms: list[tuple[Affine, Format]], bias: Affine, columns: slice) -> Accumulator:
     fraction = _fraction(terms, bias)
+    _check_size(terms, bias, fraction)
     low = high = bias.codes[0, columns] << (fraction - bias.format.fraction_bits)
     size = np.abs(low)
     for affine, operand in terms:
@@ -137,6 +135,19 @@ def _sum(terms: list[tuple[Affine, Format]], bias: Affine, columns: slice) -> Ac
         size = size + np.abs(ends).max(axis=0).sum(axis=0)
     # What the activations add to a sum: one, and half of the step that they round to.
     return Accumulator(fraction, low, high, int(size.max()) + 2 * 2**fraction)
+
+
+def _check_size(terms: list[tuple[Affine, Format]], bias: Affine, fraction: int) -> None:
+    """Raise InputError unless all products of a sum fit int64, which the proof itself computes in."""
+    total = int(np.abs(bias.codes).max(initial=0)) << (fraction - bias.format.fraction_bits)
+    for affine, operand in terms:
+        scale = 1 << max(fraction - affine.format.fraction_bits - operand.fraction_bits, 0)
+        total += len(affine.codes) * int(np.abs(affine.codes).max(initial=0)) * scale * operand.high_code
+    if total.bit_length() > MAX_SUM_BITS or fraction > MAX_SUM_BITS:
+        raise InputError(
+            f"a sum of {total.bit_length()} bits and {fraction} fraction bits exceeds {MAX_SUM_BITS} bits; "
+            "use formats whose fraction bits differ less"
+        )
 
 
 def _symmetric(fraction: int, magnitude: int) -> Accumulator:

@@ -1,33 +1,45 @@
 """Reading and writing model files: arrays and JSON, nothing that runs."""
 
 import hashlib
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from seq2seqlite.archive import Header, archive_digest, header_text, read_archive, write_archive
+from seq2seqlite.config import checked_name
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_when_done
 from seq2seqlite.models.architecture import Architecture, Parameters
 from seq2seqlite.models.quantisation import Quantisation
 
-__all__ = ["FORMAT_VERSION", "ModelFile", "parameters_digest", "read_model_file", "write_model_file"]
+__all__ = [
+    "FORMAT_VERSION",
+    "MAX_GATES",
+    "ModelFile",
+    "model_digest",
+    "parameters_digest",
+    "read_axis",
+    "read_model_file",
+    "write_model_file",
+]
 
 FORMAT = "seq2seqlite model"
-FORMAT_VERSION = 2
-HEADER = "header"
+FORMAT_VERSION = 3
 # Prefix of the arrays with the width of each weight, where widths were learned.
 WIDTHS = "bits/"
+# Limits of what a file may ask for; far above any useful network.
+MAX_LAYERS, MAX_UNITS = 16, 4096
+MAX_GATES = 2**16
+MAX_PERIOD_NS = 1e6
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """What a model file holds.
+    """A trained network with what its predictions need: content of a model file.
 
     Parameters
     ----------
@@ -61,7 +73,38 @@ class ModelFile:
 
 def write_model_file(path: str | Path, model: ModelFile, /) -> None:
     """Write a model as ``.npz`` with a JSON header; equal models give equal bytes."""
-    header = {
+    write_archive(path, _header(model), _arrays(model))
+
+
+def model_digest(model: ModelFile, /) -> str:
+    """Return the SHA-256 of a model: of everything in its file."""
+    return archive_digest(header_text(_header(model)), _arrays(model))
+
+
+def read_model_file(path: str | Path, /) -> ModelFile:
+    """Read a model.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, altered, or of another format or version.
+    """
+    header, arrays = read_archive(
+        path,
+        what="model",
+        form=FORMAT,
+        versions={"format_version": FORMAT_VERSION},
+        remedy="train or export the model again",
+    )
+    try:
+        return _checked(header, arrays)
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith("model file") else f"model file {path}: {text}") from None
+
+
+def _header(model: ModelFile) -> dict[str, Any]:
+    return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "name": model.name,
@@ -74,83 +117,86 @@ def write_model_file(path: str | Path, model: ModelFile, /) -> None:
         "rising_edge_ns": model.rising_edge_ns,
         "n_baseline": model.n_baseline,
         "instrument": model.instrument,
-        "sha256": parameters_digest(model.parameters),
         "quantisation": None if model.quantisation is None else model.quantisation.to_dict(),
     }
+
+
+def _arrays(model: ModelFile) -> dict[str, NDArray[Any]]:
     widths = {} if model.quantisation is None else model.quantisation.weight_bits
-    with replace_when_done(path) as temporary, temporary.open("wb") as file:
-        arrays: dict[str, Any] = {HEADER: np.array(json.dumps(header)), **model.parameters}
-        arrays.update({f"{WIDTHS}{name}": value for name, value in widths.items()})
-        np.savez(file, allow_pickle=False, **arrays)
+    return {**model.parameters, **{f"{WIDTHS}{name}": value for name, value in widths.items()}}
 
 
-def read_model_file(path: str | Path, /) -> ModelFile:
-    """Read a model.
+def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
+    parameters = {name: value for name, value in arrays.items() if not name.startswith(WIDTHS)}
+    widths = {name[len(WIDTHS) :]: value for name, value in arrays.items() if name.startswith(WIDTHS)}
+    layers = header["layers"]
+    if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
+        header.refuse(f"layers={layers!r:.60} must be a list of 1 to {MAX_LAYERS} numbers of units")
+    if not all(type(units) is int and 1 <= units <= MAX_UNITS for units in layers):
+        header.refuse(f"layers={layers!r:.60} must be numbers of units from 1 to {MAX_UNITS}")
+    architecture = Architecture(tuple(layers), header.text("cell"))
+    if {name: value.shape for name, value in parameters.items()} != architecture.parameter_shapes:
+        header.refuse(f"its arrays do not fit layers {layers} of cell {architecture.cell!r}")
+    for name, value in parameters.items():
+        if value.dtype != np.float32 or not np.isfinite(value).all():
+            header.refuse(f"array {name} must be finite float32")
+    axis = read_axis(header)
+    return ModelFile(
+        name=checked_name(header.text("name"), what="name"),
+        architecture=architecture,
+        axis=axis,
+        rising_edge_ns=header.number("rising_edge_ns", 0.0, axis.period_ns),
+        n_baseline=header.integer("n_baseline", 1, axis.n_gates - 1),
+        instrument=header.text("instrument"),
+        parameters=parameters,
+        quantisation=_quantisation(header, architecture, parameters, widths),
+    )
+
+
+def _quantisation(
+    header: Header,
+    architecture: Architecture,
+    parameters: Parameters,
+    widths: Mapping[str, NDArray[Any]],
+) -> Quantisation | None:
+    if header["quantisation"] is None:
+        if widths:
+            header.refuse(f"it has widths of weights ({WIDTHS}...) but no quantisation")
+        return None
+    if not set(widths) <= set(parameters) or any(width.dtype != np.uint8 for width in widths.values()):
+        header.refuse("its widths of weights must be uint8, of arrays that it has")
+    try:
+        quantisation = Quantisation.from_dict(header.table("quantisation"), weight_bits=widths)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        header.refuse(f"its quantisation is not valid ({error!r:.200})")
+    quantisation.check(parameters)
+    if quantisation.activations is not None and architecture.cell != "lite":
+        header.refuse(f"a cell {architecture.cell!r} has no fixed-point activations")
+    return quantisation
+
+
+def read_axis(header: Header, /) -> TimeAxis:
+    """Return the time axis of an archive's header.
 
     Raises
     ------
     InputError
-        If the file is missing, cut short, changed, or of another format or version.
+        If a value is missing or not valid.
     """
-    file = Path(path)
-    if not file.is_file():
-        raise InputError(f"model file {file} does not exist")
+    n_gates = header.integer("n_gates", 2, MAX_GATES)
+    longest = MAX_PERIOD_NS
     try:
-        # NumPy leaves a file that it opened itself, and cannot read, open.
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            header = json.loads(str(archive[HEADER]))
-            arrays = {name: archive[name] for name in archive.files if name != HEADER}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, TypeError) as error:
-        raise InputError(
-            f"{file} is not a seq2seqlite model, or was cut short ({error}); copy it again"
-        ) from None
-    try:
-        return _checked(header, arrays)
+        return TimeAxis(
+            n_gates,
+            header.number("gate_width_ns", 0.0, longest),
+            header.number("period_ns", 0.0, longest),
+            header.optional_number("gate_length_ns", 0.0, longest),
+        )
     except InputError as error:
-        raise InputError(f"model file {file}: {error}") from None
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"model file {file}: its header is not valid ({error!r}); export the model again"
-        ) from None
-
-
-def _checked(header: Mapping[str, Any], arrays: Mapping[str, Any]) -> ModelFile:
-    parameters = {name: value for name, value in arrays.items() if not name.startswith(WIDTHS)}
-    widths = {name[len(WIDTHS) :]: value for name, value in arrays.items() if name.startswith(WIDTHS)}
-    if header.get("format") != FORMAT or header.get("format_version") != FORMAT_VERSION:
-        raise InputError(
-            f"format {header.get('format')!r} version {header.get('format_version')!r} is not the one read "
-            f"here ({FORMAT!r} version {FORMAT_VERSION}); "
-            "export the model again or install the seq2seqlite that wrote it"
-        )
-    architecture = Architecture(tuple(header["layers"]), header["cell"])
-    shapes = architecture.parameter_shapes
-    if {name: value.shape for name, value in parameters.items()} != shapes:
-        raise InputError(
-            f"its arrays do not fit layers {list(architecture.layers)} of cell {architecture.cell!r}"
-        )
-    for name, value in parameters.items():
-        if value.dtype != np.float32 or not np.isfinite(value).all():
-            raise InputError(f"array {name} must be finite float32")
-    if parameters_digest(parameters) != header["sha256"]:
-        raise InputError("its weights do not have the recorded SHA-256; copy it again")
-    quantisation = None
-    if header["quantisation"] is not None:
-        quantisation = Quantisation.from_dict(header["quantisation"], weight_bits=widths)
-        quantisation.check(parameters)
-        if quantisation.activations is not None and architecture.cell != "lite":
-            raise InputError(f"a cell {architecture.cell!r} has no fixed-point activations")
-    axis = TimeAxis(header["n_gates"], header["gate_width_ns"], header["period_ns"], header["gate_length_ns"])
-    return ModelFile(
-        header["name"],
-        architecture,
-        axis,
-        float(header["rising_edge_ns"]),
-        int(header["n_baseline"]),
-        str(header["instrument"]),
-        parameters,
-        quantisation,
-    )
+        text = str(error)
+        if text.startswith(header.where):
+            raise
+        header.refuse(text)
 
 
 def parameters_digest(parameters: Parameters, /) -> str:

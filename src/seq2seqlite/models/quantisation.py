@@ -13,6 +13,7 @@ __all__ = ["WRITE_BACKS", "ActivationFormats", "Format", "Quantisation", "quanti
 
 WRITE_BACKS = ("round", "error-feedback", "residual-bits")
 MAX_BITS = 24  # a float32 holds no more
+MAX_EXPONENT = 64
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Format:
     fraction_bits: int
 
     def __post_init__(self) -> None:
+        if max(abs(self.integer_bits), abs(self.fraction_bits)) > MAX_EXPONENT:
+            raise InputError(
+                f"integer_bits={self.integer_bits} and fraction_bits={self.fraction_bits} must lie between "
+                f"-{MAX_EXPONENT} and {MAX_EXPONENT}"
+            )
         if not 1 <= self.bits <= MAX_BITS or self.integer_bits + self.fraction_bits < 1:
             raise InputError(
                 f"a format of {self.integer_bits} integer and {self.fraction_bits} fraction bits"
@@ -202,11 +208,11 @@ class Quantisation:
         cls, table: Mapping[str, Any], /, *, weight_bits: Mapping[str, NDArray[np.uint8]]
     ) -> "Quantisation":
         """Return what :meth:`to_dict` gave; KeyError, TypeError or InputError if it is not that."""
-        weights = {str(name): Format(**value) for name, value in table["weights"].items()}
+        weights = {str(name): _format(value) for name, value in table["weights"].items()}
         plain = table["activations"]
         if plain is None:
             return cls(weights, None, weight_bits)
-        formats = {f.name: Format(**plain[f.name]) for f in fields(ActivationFormats) if f.type is Format}
+        formats = {f.name: _format(plain[f.name]) for f in fields(ActivationFormats) if f.type is Format}
         return cls(
             weights,
             ActivationFormats(
@@ -260,3 +266,11 @@ class Quantisation:
             if (total + 1) * 4 / step > 2.0**24:
                 return False
         return True
+
+
+def _format(plain: Mapping[str, Any]) -> Format:
+    """Return a format from plain values; TypeError for values of other types."""
+    signed, integer_bits, fraction_bits = (plain[key] for key in ("signed", "integer_bits", "fraction_bits"))
+    if type(signed) is not bool or type(integer_bits) is not int or type(fraction_bits) is not int:
+        raise TypeError(f"format {plain!r:.80} must be a bool and two integers")
+    return Format(signed, integer_bits, fraction_bits)

@@ -1,31 +1,33 @@
-"""Checkpoints: a training's whole state, so that it goes on bit for bit."""
+"""Checkpoints: the whole state of a training, so that it resumes bit for bit."""
 
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from seq2seqlite.archive import read_archive, write_archive
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_when_done
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
+
+FORMAT = "seq2seqlite checkpoint"
+FORMAT_VERSION = 1
+# Weights, both moments of the optimiser and the best weights of a teacher are 5 MB.
+MAX_BYTES = 2**32
 
 
 def write_checkpoint(
     path: Path, /, *, trees: dict[str, Any], values: dict[str, Any], recipe: dict[str, Any]
 ) -> None:
     """Write trees of arrays, plain values and the recipe to one file."""
-    header = np.array(json.dumps({"values": values, "recipe": recipe}))
-    with replace_when_done(path) as temporary, temporary.open("wb") as file:
-        arrays: dict[str, Any] = {
-            f"{name}/{index}": np.asarray(leaf)
-            for name, tree in trees.items()
-            for index, leaf in enumerate(jax.tree.leaves(tree))
-        }
-        np.savez(file, allow_pickle=False, header=header, **arrays)
+    arrays = {
+        f"{name}/{index}": np.asarray(leaf)
+        for name, tree in trees.items()
+        for index, leaf in enumerate(jax.tree.leaves(tree))
+    }
+    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "values": values, "recipe": recipe}
+    write_archive(path, header, arrays)
 
 
 def read_checkpoint(
@@ -38,22 +40,24 @@ def read_checkpoint(
     InputError
         If the file cannot be read or belongs to another recipe.
     """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            if header["recipe"] != recipe:
-                raise InputError(
-                    f"checkpoint {path} is of another recipe; name another file, or delete it to start again"
-                )
-            trees = {
-                name: jax.tree.unflatten(
-                    jax.tree.structure(tree),
-                    [jax.device_put(archive[f"{name}/{i}"]) for i in range(len(jax.tree.leaves(tree)))],
-                )
-                for name, tree in like.items()
-            }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"checkpoint {path} cannot be read ({error}); delete it to start again") from None
-    return trees, header["values"]
+    header, arrays = read_archive(
+        path,
+        what="checkpoint",
+        form=FORMAT,
+        versions={"format_version": FORMAT_VERSION},
+        remedy="delete it to start again",
+        max_bytes=MAX_BYTES,
+    )
+    if header["recipe"] != recipe:
+        raise InputError(
+            f"checkpoint {path} is of another recipe; name another file, or delete it to start again"
+        )
+    trees = {}
+    for name, tree in like.items():
+        leaves = jax.tree.leaves(tree)
+        found = [arrays.get(f"{name}/{index}") for index in range(len(leaves))]
+        for index, (stored, leaf) in enumerate(zip(found, leaves, strict=True)):
+            if stored is None or stored.shape != np.shape(leaf):
+                header.refuse(f"array {name}/{index} is missing or has another shape")
+        trees[name] = jax.tree.unflatten(jax.tree.structure(tree), [jax.device_put(one) for one in found])
+    return trees, dict(header.table("values"))

@@ -1,5 +1,6 @@
 """The one training loop, for teachers and students alike."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -230,7 +231,7 @@ def _save(state: _State, path: Path, objective: Objective) -> None:
     trees = {"parameters": state.parameters, "optimiser": state.optimiser, "best": state.best}
     values = {
         "step": state.step,
-        "best_loss": state.best_loss,
+        "best_loss": state.best_loss if math.isfinite(state.best_loss) else None,
         "seconds": state.seconds,
         "curve": state.curve,
     }
@@ -240,4 +241,5 @@ def _save(state: _State, path: Path, objective: Objective) -> None:
 def _restored(fresh: _State, path: Path, objective: Objective) -> _State:
     trees = {"parameters": fresh.parameters, "optimiser": fresh.optimiser, "best": fresh.best}
     trees, values = read_checkpoint(path, like=trees, recipe=objective.described())
-    return _State(**trees, **values)
+    best = values.pop("best_loss")
+    return _State(**trees, **values, best_loss=math.inf if best is None else best)

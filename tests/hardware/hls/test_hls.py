@@ -123,13 +123,6 @@ def test_the_same_program_gives_the_same_files_and_replaces_what_was_there(tiny,
         assert (project.folder / name).read_bytes() == (tmp_path / name).read_bytes()
 
 
-def test_a_state_that_keeps_its_residue_is_refused_and_nothing_is_written(tiny, tmp_path):
-    formats = dataclasses.replace(tiny.formats, write_back="error-feedback", residual_bits=4)
-    with pytest.raises(InputError, match="kernels are built for 'round' alone"):
-        write_hls(dataclasses.replace(tiny, formats=formats), tmp_path / "project")
-    assert not list(tmp_path.iterdir())
-
-
 def test_bad_choices_are_refused(tiny, tmp_path):
     with pytest.raises(InputError, match=r"^target ecp5-25f is not made by AMD, whose HLS this is for"):
         write_hls(tiny, tmp_path / "project", target=find_target("ecp5-25f"))

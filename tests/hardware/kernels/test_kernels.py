@@ -153,13 +153,6 @@ def test_nothing_is_scheduled_before_its_operands(tiny):
             )
 
 
-def test_a_state_that_keeps_its_residue_is_refused(tiny):
-    formats = dataclasses.replace(tiny.formats, write_back="error-feedback", residual_bits=4)
-    program = dataclasses.replace(tiny, formats=formats)
-    with pytest.raises(InputError, match="kernels are built for 'round' alone"):
-        build_kernels(program, KernelStyle())
-
-
 def test_unknown_styles_are_refused():
     with pytest.raises(InputError, match="choose dsp or shift-add"):
         KernelStyle("lut")

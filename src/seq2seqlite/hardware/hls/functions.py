@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.hardware.kernels.trace import check_write_back
 from seq2seqlite.integer import Affine, GruStep, Program
 from seq2seqlite.models import Format
 
@@ -58,11 +57,6 @@ def trace_functions(program: Program, /) -> tuple[Function, ...]:
     tuple of Function
         Exactly the arithmetic of :mod:`seq2seqlite.integer.interpreter`.
 
-    Raises
-    ------
-    InputError
-        If the program keeps what the rounding of its state loses.
-
     Examples
     --------
     >>> from seq2seqlite.integer import load_program
@@ -70,7 +64,6 @@ def trace_functions(program: Program, /) -> tuple[Function, ...]:
     >>> [(function.name, function.n_inputs, function.n_outputs) for function in functions]
     [('encoder_step', 9, 8), ('decoder_step', 8, 8), ('head', 8, 3)]
     """
-    check_write_back(program)
     units = program.units
     encoder = _function("encoder_step", units + 1, lambda values: _step(program, program.encoder, values))
     decoder = _function("decoder_step", units, lambda values: _step(program, program.decoder, values))

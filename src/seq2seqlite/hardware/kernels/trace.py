@@ -7,28 +7,18 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.kernels.graph import Graph
 from seq2seqlite.hardware.kernels.sums import Term, matrix_product
 from seq2seqlite.integer import Affine, Program
 from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum, update_sum
 from seq2seqlite.models import ActivationFormats, Format
 
-__all__ = ["Multipliers", "check_write_back", "head_graph", "step_graph"]
+__all__ = ["Multipliers", "head_graph", "step_graph"]
 
 Codes = NDArray[np.int64]
 
 Multipliers = Literal["dsp", "shift-add"]
 """How two variables are multiplied: in a DSP block, or by a row of AND gates a bit and adders."""
-
-
-def check_write_back(program: Program, /) -> None:
-    """Raise InputError if a program keeps what the rounding of its state loses: no kernel does."""
-    if program.formats.write_back != "round":
-        raise InputError(
-            f"program {program.name} writes its state back by {program.formats.write_back!r}; "
-            "kernels are built for 'round' alone: compress the model with write_back = 'round'"
-        )
 
 
 def step_graph(program: Program, part: Literal["encoder", "decoder"], multipliers: Multipliers, /) -> Graph:
@@ -37,7 +27,7 @@ def step_graph(program: Program, part: Literal["encoder", "decoder"], multiplier
     Parameters
     ----------
     program : Program
-        Program; its write-back must be ``round``.
+        Program.
     part : str
         ``"encoder"`` or ``"decoder"``.
     multipliers : str
@@ -47,14 +37,8 @@ def step_graph(program: Program, part: Literal["encoder", "decoder"], multiplier
     -------
     Graph
         Inputs: state codes, then the encoder's input code. Outputs: new state codes.
-
-    Raises
-    ------
-    InputError
-        If the program keeps what the rounding of its state loses.
     """
     formats, units = program.formats, program.units
-    check_write_back(program)
     gru, graph = getattr(program, part), Graph()
     state = _inputs(graph, "h", formats.state, units)
     x = _inputs(graph, "x", formats.input, gru.n_inputs)

@@ -1,0 +1,370 @@
+"""Archives of arrays and a JSON header: models, programs, checkpoints and decay sets. Nothing in them runs.
+
+An archive is an ``.npz`` file, that is, a zip archive whose members are NumPy arrays: the arrays of the
+content, ``header`` (a text: one JSON object) and ``sha256`` (a text: the digest of all of the others). The
+recipe of the digest and the format of the members are stated in ``docs/spec/integer.md``, section File.
+
+Whatever a file holds, reading it gives arrays or raises one :class:`~seq2seqlite.errors.InputError`; sizes
+are checked against limits before anything is allocated.
+"""
+
+import hashlib
+import io
+import json
+import math
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_when_done
+
+__all__ = ["Header", "archive_digest", "header_text", "read_archive", "read_arrays", "write_archive"]
+
+Arrays = dict[str, NDArray[Any]]
+
+HEADER, DIGEST = "header", "sha256"
+MAX_BYTES = 2**28
+"""Default limit for the content of an archive: 256 MiB, fifty times the largest shipped model."""
+MAX_MEMBERS = 10_000
+MAX_HEADER_BYTES = 2**20
+# What NumPy writes in front of an array; no other literal is accepted.
+NPY = re.compile(
+    r"\{'descr': '([<>|=]?[biufU]\d{1,9})', 'fortran_order': (False|True), "
+    r"'shape': \(((?:\d{1,19}, ?)*\d{0,19})\), ?\}\s*"
+)
+MAX_DIMS = 8
+
+
+def header_text(header: Mapping[str, Any], /) -> str:
+    """Return the text of a header: JSON with sorted keys, so that equal headers give equal bytes.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    return json.dumps(header, sort_keys=True, allow_nan=False)
+
+
+def archive_digest(text: str, arrays: Mapping[str, NDArray[Any]], /) -> str:
+    """Return the SHA-256 of an archive's header and arrays, as hexadecimal digits.
+
+    Parameters
+    ----------
+    text : str
+        Header as it is stored.
+    arrays : mapping of ndarray
+        All other arrays but the digest itself.
+
+    Examples
+    --------
+    >>> archive_digest("{}", {"a": np.zeros(2, np.int32)})[:8]
+    '75cdd86a'
+    """
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        shape = "x".join(str(length) for length in array.shape)
+        digest.update(f"\n{name} {little.dtype.str} {shape}\n".encode())
+        digest.update(np.ascontiguousarray(little).tobytes())
+    return digest.hexdigest()
+
+
+def write_archive(
+    path: str | Path,
+    header: Mapping[str, Any],
+    arrays: Mapping[str, NDArray[Any]],
+    /,
+    *,
+    header_name: str = HEADER,
+    compressed: bool = False,
+) -> None:
+    """Write an archive; equal content gives equal bytes.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; replaced when all is written.
+    header : mapping
+        Plain values for JSON.
+    arrays : mapping of ndarray
+        Arrays of numbers by name.
+    header_name : str
+        Member that holds the header.
+    compressed : bool
+        Compress the arrays.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    text = header_text(header)
+    members: dict[str, Any] = {
+        header_name: np.array(text),
+        DIGEST: np.array(archive_digest(text, arrays)),
+        **arrays,
+    }
+    save = np.savez_compressed if compressed else np.savez
+    with replace_when_done(path) as temporary, temporary.open("wb") as file:
+        save(file, allow_pickle=False, **members)
+
+
+def read_archive(
+    path: str | Path,
+    /,
+    *,
+    what: str,
+    form: str,
+    versions: Mapping[str, int],
+    remedy: str,
+    max_bytes: int = MAX_BYTES,
+) -> "tuple[Header, Arrays]":
+    """Read an archive that :func:`write_archive` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        File.
+    what : str
+        Kind of file, for error messages, e.g. ``"model"``.
+    form : str
+        Required value of the header's key ``format``.
+    versions : mapping of str to int
+        Required values of version keys of the header.
+    remedy : str
+        What to do about a file that is not valid.
+    max_bytes : int
+        Limit for the size of the content.
+
+    Returns
+    -------
+    header : Header
+        The header.
+    arrays : dict of ndarray
+        All other arrays, writable.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist, is damaged or altered, or has another format or version.
+    """
+    file = Path(path)
+    arrays = read_arrays(file, what=f"seq2seqlite {what}", max_bytes=max_bytes, remedy=remedy)
+    found = _text(file, arrays, HEADER, what)
+    header = Header(_parsed(file, found, what, remedy), where=f"{what} file {file}", remedy=remedy)
+    expected = {"format": form, **versions}
+    actual = {key: header.values.get(key) for key in expected}
+    if actual != expected or any(isinstance(value, bool | float) for value in actual.values()):
+        header.refuse(
+            f"format {_listed(actual)} is not the one supported by this version ({_listed(expected)})",
+            remedy=f"{remedy}, or install the seq2seqlite that wrote it",
+        )
+    digest = _text(file, arrays, DIGEST, what)
+    if digest != archive_digest(found, arrays):
+        header.refuse("its content does not have the recorded SHA-256: it was altered or damaged")
+    return header, arrays
+
+
+def read_arrays(
+    path: str | Path,
+    /,
+    *,
+    what: str = "npz",
+    names: frozenset[str] | None = None,
+    max_bytes: int = MAX_BYTES,
+    remedy: str = "copy it again",
+) -> Arrays:
+    """Read arrays of numbers and texts from an ``.npz`` file, written by this program or another.
+
+    Parameters
+    ----------
+    path : path-like
+        File.
+    what : str
+        Kind of file, for error messages.
+    names : frozenset of str, optional
+        Arrays to read; the others are not looked at. By default all.
+    max_bytes : int
+        Limit for the total size of the arrays.
+    remedy : str
+        What to do about a damaged file.
+
+    Raises
+    ------
+    InputError
+        If the file does not exist, or is not a zip archive of plain arrays within the limit.
+    """
+    file = Path(path)
+    if not file.exists():
+        raise InputError(f"{what.removeprefix('seq2seqlite ')} file {file} does not exist")
+    if not file.is_file():
+        raise InputError(f"{file} is not a regular file; name an .npz file")
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _arrays(archive, names, max_bytes)
+    except MemoryError:
+        raise InputError(f"{file} needs more memory than there is; it is damaged or too large") from None
+    except Exception as error:  # noqa: BLE001 - zipfile and zlib raise anything on a damaged archive
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{file} is not a {what} file of plain arrays, or is damaged ({reason}); {remedy}"
+        ) from None
+
+
+class Header:
+    """Header of an archive, whose values are checked as they are taken.
+
+    Parameters
+    ----------
+    values : mapping
+        Parsed JSON object.
+    where : str
+        Name of the file, for error messages.
+    remedy : str
+        What to do about a value that is not valid.
+    """
+
+    def __init__(self, values: Mapping[str, Any], /, *, where: str, remedy: str) -> None:
+        self.values, self.where, self.remedy = values, where, remedy
+
+    def refuse(self, reason: str, /, *, remedy: str | None = None) -> NoReturn:
+        """Raise InputError with a reason and the remedy."""
+        raise InputError(f"{self.where}: {reason}; {remedy or self.remedy}")
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a value of any type."""
+        if key not in self.values:
+            self.refuse(f"its header lacks {key!r}")
+        return self.values[key]
+
+    def text(self, key: str, /) -> str:
+        """Return a text of at most 1,000 characters."""
+        value = self[key]
+        if not isinstance(value, str) or len(value) > 1000:
+            self.refuse(f"{key}={_short(value)} must be a text")
+        return value
+
+    def integer(self, key: str, low: int, high: int, /) -> int:
+        """Return an integer between two bounds, inclusive."""
+        value = self[key]
+        if type(value) is not int or not low <= value <= high:
+            self.refuse(f"{key}={_short(value)} must be an integer from {low} to {high}")
+        return value
+
+    def number(self, key: str, low: float, high: float, /) -> float:
+        """Return a number between two bounds, inclusive."""
+        value = self[key]
+        if type(value) not in {int, float} or not low <= value <= high:
+            self.refuse(f"{key}={_short(value)} must be a number from {low:g} to {high:g}")
+        return float(value)
+
+    def optional_number(self, key: str, low: float, high: float, /) -> float | None:
+        """Return a number between two bounds, or None."""
+        return None if self[key] is None else self.number(key, low, high)
+
+    def table(self, key: str, /) -> Mapping[str, Any]:
+        """Return a JSON object."""
+        value = self[key]
+        if not isinstance(value, dict):
+            self.refuse(f"{key}={_short(value)} must be an object")
+        return value
+
+
+def _arrays(archive: zipfile.ZipFile, names: frozenset[str] | None, max_bytes: int) -> Arrays:
+    members = archive.infolist()
+    if len(members) > MAX_MEMBERS:
+        raise ValueError(f"{len(members)} members")
+    chosen = {}
+    for member in members:
+        name = member.filename.removesuffix(".npy")
+        if name == member.filename:
+            raise ValueError(f"member {_short(name)} is not a .npy array")
+        if name in chosen:
+            raise ValueError(f"member {_short(name)} occurs twice")
+        if names is None or name in names:
+            chosen[name] = member
+    if sum(member.file_size for member in chosen.values()) > max_bytes:
+        raise ValueError(f"its arrays exceed the limit of {max_bytes:,} bytes")
+    return {name: _array(archive, member) for name, member in chosen.items()}
+
+
+def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    if member.flag_bits & 1:
+        raise ValueError(f"member {_short(member.filename)} is encrypted")
+    with archive.open(member) as stream:
+        content = stream.read()  # checks the CRC; never more than the declared size
+    begin, header = _npy_header(content)
+    match = NPY.fullmatch(header)
+    if match is None:
+        raise ValueError(f"member {_short(member.filename)} is not an array of numbers or texts")
+    dtype = np.dtype(match[1])
+    shape = tuple(int(part) for part in match[3].replace(" ", "").split(",") if part)
+    if len(shape) > MAX_DIMS or math.prod(shape) * dtype.itemsize != len(content) - begin:
+        raise ValueError(f"member {_short(member.filename)} has another size than its shape {shape}")
+    array = np.frombuffer(content, dtype, offset=begin) if math.prod(shape) else np.zeros(shape, dtype)
+    order: Any = "F" if match[2] == "True" else "C"
+    return array.reshape(shape, order=order).copy()
+
+
+def _npy_header(content: bytes) -> tuple[int, str]:
+    """Return where the data of an array begin and the text in front of them."""
+    stream = io.BytesIO(content)
+    version = np.lib.format.read_magic(stream)
+    width = 2 if version == (1, 0) else 4
+    if version not in {(1, 0), (2, 0), (3, 0)}:
+        raise ValueError(f"version {version} of the array format is unknown")
+    size = int.from_bytes(stream.read(width), "little")
+    if size > 2**16:
+        raise ValueError(f"an array header of {size} bytes")
+    return stream.tell() + size, stream.read(size).decode("latin-1")
+
+
+def _text(file: Path, arrays: Arrays, name: str, what: str) -> str:
+    """Take a text out of the arrays."""
+    array = arrays.pop(name, None)
+    if array is None or array.dtype.kind != "U" or array.shape != () or array.nbytes > 4 * MAX_HEADER_BYTES:
+        raise InputError(
+            f"{file} is not a seq2seqlite {what}: it has no text {name!r} of at most {MAX_HEADER_BYTES:,} "
+            "characters; name another file"
+        )
+    return str(array)
+
+
+def _parsed(file: Path, text: str, what: str, remedy: str) -> Mapping[str, Any]:
+    try:
+        values = json.loads(text, parse_constant=_not_finite, object_pairs_hook=_without_repetition)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{what} file {file}: its header is not valid JSON ({error}); {remedy}") from None
+    if not isinstance(values, dict):
+        raise InputError(
+            f"{what} file {file}: its header is a {type(values).__name__}, not an object; {remedy}"
+        )
+    return values
+
+
+def _not_finite(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return values
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={_short(value)}" for key, value in values.items()).removeprefix("format=")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

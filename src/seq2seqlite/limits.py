@@ -1,0 +1,76 @@
+"""What this machine can hold: checked before anything large is allocated."""
+
+import os
+import shutil
+from pathlib import Path
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["available_memory", "require_disk", "require_memory"]
+
+MEMINFO = Path("/proc/meminfo")
+UNKNOWN = 2**33
+"""Assumed where the system does not tell: 8 GiB."""
+
+
+def available_memory() -> int:
+    """Return the bytes of memory that a program can still use."""
+    try:
+        for line in MEMINFO.read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    except (AttributeError, OSError, ValueError):
+        return UNKNOWN
+
+
+def require_memory(n_bytes: int, /, *, what: str, remedy: str) -> None:
+    """Raise InputError unless the memory is available.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Bytes that are needed.
+    what : str
+        What needs them, at the start of the message.
+    remedy : str
+        What to do instead.
+
+    Examples
+    --------
+    >>> require_memory(2**70, what="an array of 1e9 x 1e12 counts", remedy="read a part")
+    Traceback (most recent call last):
+    seq2seqlite.errors.InputError: an array of 1e9 x 1e12 counts needs 1.1e+12 GiB of memory; ...
+    """
+    available = available_memory()
+    if n_bytes > available:
+        raise InputError(
+            f"{what} needs {n_bytes / 2**30:.3g} GiB of memory; {available / 2**30:.3g} GiB are available: "
+            f"{remedy}"
+        )
+
+
+def require_disk(n_bytes: int, path: Path, /, *, what: str, remedy: str) -> None:
+    """Raise InputError unless there is space for a file.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Bytes that are needed.
+    path : pathlib.Path
+        File to be written; its nearest existing folder is looked at.
+    what, remedy : str
+        As of :func:`require_memory`.
+    """
+    folder = path.absolute().parent
+    while not folder.is_dir():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        raise InputError(
+            f"{what} needs {n_bytes / 2**30:.3g} GiB of disk space; {folder} has {free / 2**30:.3g} GiB: "
+            f"{remedy}"
+        )

@@ -1,4 +1,4 @@
-"""Archives: whatever a file holds, reading gives arrays or one InputError, and allocates no more than it holds."""
+"""Archives: whatever a file holds, reading gives arrays or one InputError, within the memory it states."""
 
 import io
 import json
@@ -146,7 +146,7 @@ def test_bombs_and_limits(tmp_path):
         ("[" * 100_000, "its header is not valid JSON"),
         ('{"a": NaN}', "its header is not valid JSON .NaN is not a number"),
         ('{"a": 1, "a": 2}', "its header is not valid JSON .a key occurs twice"),
-        ("{}", "format=?None, format_version=None is not the one supported"),
+        ("{}", "format None, format_version=None is not the one supported"),
         (json.dumps({**HEADER, "format_version": 1.0}), "format_version=1.0 is not the one supported"),
     ],
 )
@@ -156,9 +156,7 @@ def test_headers(tmp_path, text, message):
         read_archive(tmp_path / "a.npz", **KIND)
 
 
-@pytest.mark.parametrize(
-    "members", [{}, {"header": np.array(3)}, {"header": np.array("{}")}, {"sha256": np.array("")}]
-)
+@pytest.mark.parametrize("members", [{}, {"header": np.array(3)}, {"sha256": np.array("")}])
 def test_missing_texts(tmp_path, members):
     np.savez(tmp_path / "a.npz", **members)
     with pytest.raises(InputError, match="is not a seq2seqlite model"):

@@ -77,7 +77,7 @@ def test_plain_file_with_and_without_truth(tmp_path):
         ({"gate_width_ns": np.ones(3)}, r"gate_width_ns must be one number, not an array of shape \(3,\)"),
         ({"tau_long_ns": None}, "a known truth needs all of tau_short_ns, tau_long_ns, amplitude_fraction"),
         ({"tau_long_ns": np.ones(3)}, r"tau_long_ns of shape \(3,\) and type float64 must be \(4,\)"),
-        ({"tpsf": np.ones((4, 135), complex)}, "tpsf has negative or NaN counts, or is not numeric"),
+        ({"tpsf": np.ones((4, 135), bool)}, "tpsf has negative or NaN counts, or is not numeric"),
         ({"tpsf": np.full((4, 135), 1e300)}, r"tpsf has counts up to 1e\+300; they must be <= 2\^53"),
         (
             {"tau_long_ns": np.full(4, "2")},

@@ -22,7 +22,7 @@ def model():
 
 
 def rewritten(path, *, signed=True, **changes):
-    """Write the model file again with other header values or arrays, and a digest that fits or the old one."""
+    """Write the model file again with other content, and a digest that fits it or the old one."""
     with np.load(path) as archive:
         arrays = dict(archive)
     header, digest = json.loads(str(arrays.pop("header"))), arrays.pop("sha256")

@@ -12,21 +12,48 @@ SKIPS = {
     "test_mark.py": "import pytest\n@pytest.mark.skip(reason='no data')\ndef test_a(): pass\n",
     "test_module.py": "import pytest\npytest.skip('no data', allow_module_level=True)\n",
 }
+MEASURED = {
+    "test_one.py": "def test_a(shared_data): pass\n",
+    "test_two.py": "def test_a(shared_data): pass\ndef test_b(shared_data): pass\ndef test_c(): pass\n",
+}
+OF_FOLDER = "measured data: 3 checks did not run, see docs/sample-data.md: test_one.py (1), test_two.py (2)"
 
 
-@pytest.mark.parametrize(("ci", "refused", "closing"), [("true", 3, "2 errors"), ("", 0, "3 skipped")])
-def test_skip_is_a_failure_in_ci_alone(tmp_path, ci, refused, closing):
-    shutil.copy(ROOT / "conftest.py", tmp_path)
-    for name, code in SKIPS.items():
-        (tmp_path / name).write_text(code)
-    options = ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=no", "-rfE"]
+def run(folder, files, *options, **environment):
+    """Run pytest on a project of the root conftest.py and ``files``; return the exit code and the lines."""
+    project = folder / "project"
+    project.mkdir()
+    shutil.copy(ROOT / "conftest.py", project)
+    for name, code in files.items():
+        (project / name).write_text(code)
+    always = ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=no", "-rsfE"]
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("SEQ2SEQLITE_", "PYTEST_"))
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, str(tmp_path)],
-        cwd=tmp_path,
-        env={**os.environ, "CI": ci},
+        [sys.executable, "-m", "pytest", *always, *options, str(project)],
+        cwd=project,
+        env={**kept, **environment},
         check=False,
         capture_output=True,
         text=True,
     )
-    assert done.stdout.count("skipped, which CI does not allow") == refused
-    assert closing in done.stdout.splitlines()[-1]
+    return done.returncode, done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(("ci", "refused", "closing"), [("true", 4, "3 errors"), ("", 0, "4 skipped")])
+def test_skip_is_a_failure_in_ci_alone(tmp_path, ci, refused, closing):
+    """`make test` fetches the hazelnut image, so it must be there in CI."""
+    _, lines = run(tmp_path, {**SKIPS, "test_image.py": "def test_a(hazelnut_ptu): pass\n"}, CI=ci)
+    assert sum("skipped, which CI does not allow" in line for line in lines) == refused
+    assert closing in lines[-1]
+    line = "measured data: 1 checks did not run, see docs/sample-data.md: test_image.py (1)"
+    assert (line in lines) != bool(ci)
+
+
+@pytest.mark.parametrize(("ci", "options"), [("true", ["-n", "2"]), ("", [])])
+def test_one_closing_line_names_the_checks_without_measured_data(tmp_path, ci, options):
+    code, lines = run(tmp_path, MEASURED, *options, CI=ci)
+    assert code == 0
+    assert lines[-2] == OF_FOLDER
+    assert "1 passed, 3 skipped" in lines[-1]

@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": "Measure a model against decays whose truth is known.",
     "benchmark": "Measure predictors side by side on the same decays.",
     "models": "List the models that come with the package, with what their cards say.",
+    "fetch": "Download a measured sample set, or list the sample sets.",
     "versions": "Print the versions of seq2seqlite and of what it computes with.",
 }
 """The commands, in the order of the help, with the first line of each one's docstring."""

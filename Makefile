@@ -47,9 +47,9 @@ lint: setup
 docs: setup
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 
-# pytest comes last: its closing line is the result.
+# pytest comes last: its closing line is the result. Its tests share the cores.
 test: setup hazelnut lint docs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The shipped designs whole: exactness, LUTs of large parts, place and route. Under an hour on two cores.
 test-hardware: setup hazelnut

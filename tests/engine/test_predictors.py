@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seq2seqlite.datasets import reference_set
-from seq2seqlite.engine import NetworkEngine, ProgramEngine, counts, load_predictor
+from seq2seqlite.engine import NetworkEngine, ProgramEngine, counts
 from seq2seqlite.engine.isa import ISAS, VARIABLE, chosen_isa
 from seq2seqlite.engine.packing import runs_network, unfit_program
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import Predictor, analysed_tpsfs, read
 from seq2seqlite.integer import ProgramPredictor, load_program, run, whole_counts, write_program
 from seq2seqlite.models import load_model, model_names
+from seq2seqlite.predictors import load_predictor
 
 INTEGER = [name for name in model_names() if name.rsplit("-", 1)[1] in {"int8", "narrow", "tiny"}]
 

@@ -12,7 +12,7 @@ __all__ = ["counts_for", "without_invalid"]
 
 
 def counts_for(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]:
-    """Return the counts of TPSFs as a contiguous array, with invalid decays set to zero.
+    """Return the counts of TPSFs as a contiguous, writable array, with invalid decays set to zero.
 
     Parameters
     ----------
@@ -38,7 +38,8 @@ def counts_for(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]
     >>> counts_for([[1, 2], [3, -4]], axis=TimeAxis(2, 1.0, 4.0), name="example").tolist()
     [[1, 2], [0, 0]]
     """
-    counts = np.ascontiguousarray(tpsf)
+    # A copy of a read-only array costs less than another compilation of the kernels for its type.
+    counts = np.require(np.asarray(tpsf), requirements=["C", "W"])
     if counts.ndim != 2 or counts.shape[1] != axis.n_gates:
         raise InputError(
             f"TPSFs of shape {counts.shape} do not fit model {name}, which takes (n, {axis.n_gates}); "

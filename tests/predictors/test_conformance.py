@@ -220,7 +220,7 @@ def test_below_threshold(case: Case, counts: np.ndarray, found: Lifetimes) -> No
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float32, np.float64])
 def test_invalid_counts(case: Case, counts: np.ndarray, found: Lifetimes, dtype: type) -> None:
-    bad = counts.astype(dtype)
+    bad: np.ndarray = counts.astype(dtype)
     bad[2, 40] = -1
     rows = [2]
     if np.issubdtype(dtype, np.floating):

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,11 +80,15 @@ def test_program_that_does_not_fit_the_cpu_back_end(
     odd_program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_program(tmp_path / "odd.program", odd_program(0, write_back="residual-bits", residual_bits=2))
-    asked = []
-    unfit = packing.unfit_program
-    monkeypatch.setattr(packing, "unfit_program", lambda program: asked.append(1) or unfit(program))
+    asked, unfit = [], packing.unfit_program
+
+    def counted(program: Program) -> str:
+        asked.append(program.name)
+        return unfit(program)
+
+    monkeypatch.setattr(packing, "unfit_program", counted)
     assert load_predictor(tmp_path / "odd.program").kind == "integer program"
-    assert asked == [1]
+    assert asked == ["odd-0"]
     with pytest.raises(InputError, match="write-back residual-bits is not compiled"):
         load_predictor(tmp_path / "odd.program", backend="cpu")
 
@@ -114,7 +119,9 @@ def test_program_that_does_not_fit_the_cpu_back_end(
         ),
     ],
 )
-def test_errors(name: str, options: dict, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors(
+    name: str, options: dict[str, Any], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("notes.txt").write_text("x")
     with pytest.raises(InputError, match=text):

@@ -4,6 +4,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seq2seqlite.datasets import DecaySet, reference_set
 from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
@@ -67,7 +68,7 @@ def evaluate_decays(model: Predictor, data: DecaySet, /) -> dict[str, Any]:
     predicted = {field.name: getattr(found, field.name) for field in fields(Lifetimes)}
     result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
     if data.truth is None:
-        result["median"] = {name: float(np.nanmedian(value)) for name, value in predicted.items()}
+        result["median"] = {name: _median(value) for name, value in predicted.items()}
         return result
     truth = data.truth
     if sfd is not None:
@@ -77,6 +78,12 @@ def evaluate_decays(model: Predictor, data: DecaySet, /) -> dict[str, Any]:
         result.update(sfd_metrics(sfd, true_sfd))
     result["lifetime"] = lifetime_metrics(predicted, asdict(truth), photons=data.tpsf.sum(axis=1))
     return result
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    """Return the median of the finite values; NaN if an estimator gave none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
 
 
 def _same_axis(first: TimeAxis, second: TimeAxis) -> bool:

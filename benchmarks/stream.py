@@ -15,7 +15,6 @@ import numpy as np
 
 from seq2seqlite.cli.output import write_json
 from seq2seqlite.datasets import load_instrument, simulated_frames
-from seq2seqlite.engine import load_predictor
 from seq2seqlite.imaging import signal_from_counts
 from seq2seqlite.imaging.streams import (
     FrameStage,
@@ -24,6 +23,7 @@ from seq2seqlite.imaging.streams import (
     resident_bytes,
     run_stream,
 )
+from seq2seqlite.predictors import load_predictor
 from seq2seqlite.provenance import provenance
 
 INSTRUMENT = "swissspad3"

@@ -15,6 +15,20 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
+def tiny_design(tiny, tmp_path_factory):
+    """A design of the student of eight units and its compiled simulation, built once a session."""
+    from seq2seqlite.hardware.design import DesignOptions, make_design
+    from seq2seqlite.hardware.project import write_project
+    from seq2seqlite.hardware.simulation import compile_project
+    from seq2seqlite.hardware.targets import find_target
+
+    folder = tmp_path_factory.mktemp("tiny")
+    design = make_design(tiny, find_target("ecp5-85f"), DesignOptions())
+    project = write_project(design, folder / "project")
+    return design, compile_project(project, out_dir=folder / "simulation")
+
+
+@pytest.fixture(scope="session")
 def odd_program():
     """A function that makes programs with formats that no shipped student has."""
     return _odd_program

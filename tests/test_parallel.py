@@ -13,10 +13,10 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from seq2seqlite.cli.model_named import ModelNamed, model_named
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.imaging import JobOptions, map_files
 from seq2seqlite.parallel import DaskWorkers, workers_for
+from seq2seqlite.predictors.source import NamedSource, predictor_source
 
 MODEL = "seq2seqlite-tcspc-80mhz-tiny"
 
@@ -28,7 +28,7 @@ def two() -> Iterator[DaskWorkers]:
         yield workers
 
 
-def run(files: list[Path], out: Path, source: ModelNamed, **more: Any) -> dict[str, Any]:
+def run(files: list[Path], out: Path, source: NamedSource, **more: Any) -> dict[str, Any]:
     folders = [out / file.name for file in files]
     options = JobOptions(min_photons=50)
     done = map_files(files, folders, source, options, manifest=out / "manifest.json", **more)
@@ -60,7 +60,7 @@ def test_two_workers_one_of_them_killed_give_the_bytes_of_this_process(
     bytes_of: Callable[[Path], dict[str, bytes]],
 ) -> None:
     write_stack(tmp_path / "a.zarr", (6, 20, 16))
-    source, killer = model_named(MODEL), Killer(two)
+    source, killer = predictor_source(MODEL), Killer(two)
     here = run([tmp_path / "a.zarr"], tmp_path / "here", source)["a.zarr"]
     there = run([tmp_path / "a.zarr"], tmp_path / "there", source, workers=two, progress=lambda _: killer)
     assert (killer.killed, there["a.zarr"].state) == (1, "done")
@@ -84,7 +84,7 @@ def test_images_side_by_side(
         np.savez(tmp_path / f"{name}.npz", tpsf=frame, gate_width_ns=0.1, period_ns=12.5)
     (tmp_path / "b.npz").write_bytes(b"damaged")
     monkeypatch.chdir(tmp_path)  # workers are elsewhere
-    files, source = [Path("a.npz"), Path("b.npz"), Path("c.npz")], model_named("rld-3")
+    files, source = [Path("a.npz"), Path("b.npz"), Path("c.npz")], predictor_source("rld-3")
     there = run(files, Path("there"), source, workers=two)
     assert {name: item.state for name, item in there.items()} == {
         "a.npz": "done",
@@ -195,7 +195,7 @@ def test_workers_of_another_version(two: DaskWorkers, monkeypatch: pytest.Monkey
 def test_networks_are_not_sent() -> None:
     import pickle
 
-    source = model_named(MODEL)
+    source = predictor_source(MODEL)
     assert source.trained is not None
     sent = pickle.dumps(source)
     assert len(sent) < 1000

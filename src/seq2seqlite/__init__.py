@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from seq2seqlite.imaging.pipeline import lifetime_map
     from seq2seqlite.imaging.read import load, read
     from seq2seqlite.models import load_model
+    from seq2seqlite.predictors import load_predictor
     from seq2seqlite.sample_data import fetch
 
-__all__ = ["__version__", "fetch", "lifetime_map", "load", "load_model", "read"]
+__all__ = ["__version__", "fetch", "lifetime_map", "load", "load_model", "load_predictor", "read"]
 
 # Imported on first use (PEP 562), so that the command line starts without the readers' packages.
 _HOMES = {
@@ -19,6 +20,7 @@ _HOMES = {
     "lifetime_map": "seq2seqlite.imaging",
     "load": "seq2seqlite.imaging",
     "load_model": "seq2seqlite.models",
+    "load_predictor": "seq2seqlite.predictors",
     "read": "seq2seqlite.imaging",
 }
 

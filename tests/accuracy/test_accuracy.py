@@ -12,13 +12,13 @@ from seq2seqlite.accuracy import (
     component_rows,
     measure,
     mono_rows,
-    predictors_for,
     simulated_decays,
 )
 from seq2seqlite.cli.app import main
 from seq2seqlite.datasets import load_instrument
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import load_program, write_program
+from seq2seqlite.predictors import predictors_for
 
 PREDICTORS = ["centre-of-mass", "mle-mono", "seq2seqlite-swissspad3-float"]
 
@@ -76,7 +76,7 @@ def test_command_writes_a_list_of_rows(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        (["--predictor", "fit"], "predictor 'fit' is unknown; choose one of centre-of-mass"),
+        (["--predictor", "fit"], "model 'fit' is unknown; choose one of centre-of-mass"),
         (["--repeats", "4"], "repeats=4 must be at least the number of IRFs, 8"),
         (["--photons", "0"], "photons must be > 0"),
     ],

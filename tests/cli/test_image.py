@@ -13,6 +13,7 @@ import pytest
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.predictors import load_predictor
 
 
 @pytest.fixture
@@ -26,7 +27,10 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     model = SimpleNamespace(
         name="two", kind="constant", axis=TimeAxis(135, 0.09, 12.5), rising_edge_ns=1.5, lifetimes=lifetimes
     )
-    monkeypatch.setattr("seq2seqlite.engine.load_predictor", lambda *_, **__: model)
+    monkeypatch.setattr(
+        "seq2seqlite.predictors.source.load_predictor",
+        lambda name, **options: model if name == "two" else load_predictor(name, **options),
+    )
     times = np.arange(250) * 0.05
     decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
     counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))

@@ -31,13 +31,15 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Lifetimes(two, two, two, two / 4)
 
     model = SimpleNamespace(
-        name="my-swissspad3-two",
+        name="two",
+        instrument="swissspad3",
+        n_parameters=1,
         kind="constant",
         axis=TimeAxis(135, 0.09, 12.5),
         rising_edge_ns=1.5,
         lifetimes=lifetimes,
     )
-    monkeypatch.setattr("seq2seqlite.engine.load_predictor", lambda *_, **__: model)
+    monkeypatch.setattr("seq2seqlite.cli.stream.load_predictor", lambda *_, **__: model)
     times = np.arange(250) * 0.05
     decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
     counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))
@@ -166,7 +168,7 @@ def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["camera", "--normalisation", "running"], "--normalisation running is for --gates; add it"),
         (
             ["camera", "--gates", "--normalisation", "after-edge", "--frame", "2x2"],
-            "--normalisation after-edge needs an integer program on the engine, and my-swissspad3-two is a",
+            "--normalisation after-edge needs an integer program on the CPU back end, not two (constant)",
         ),
         (["camera", "--gates", "--normalisation", "peak"], "'peak' is not one of 'after-edge', 'previous-f"),
         (["camera", "--policy", "newest"], "'newest' is not one of 'block', 'drop-oldest'"),
@@ -186,7 +188,16 @@ def test_bad_input_is_one_line(
 def test_a_model_of_an_unknown_instrument_has_no_camera(
     npz: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model = SimpleNamespace(name="mine", kind="constant", axis=TimeAxis(135, 0.09, 12.5), rising_edge_ns=1.5)
-    monkeypatch.setattr("seq2seqlite.engine.load_predictor", lambda *_, **__: model)
+    model = SimpleNamespace(
+        name="mine-swissspad3-x",
+        kind="constant",
+        axis=TimeAxis(135, 0.09, 12.5),
+        rising_edge_ns=1.5,
+        lifetimes=len,
+        instrument="lab",
+        n_parameters=1,
+    )
+    monkeypatch.setattr("seq2seqlite.cli.stream.load_predictor", lambda *_, **__: model)
     assert stream("camera") == 2
-    assert "the instrument of model mine is no shipped one; give its TOML file" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "was trained for instrument 'lab', which is not a shipped one; give its TOML file" in printed

@@ -5,8 +5,7 @@ import pytest
 
 from seq2seqlite.engine.on_jax import JaxPredictor
 from seq2seqlite.hardware.stimulus import made_up_counts
-from seq2seqlite.imaging import Predictor
-from seq2seqlite.integer import ProgramPredictor, load_program, run
+from seq2seqlite.integer import load_program, run
 
 
 def assert_same(found, expected):
@@ -28,11 +27,3 @@ def test_odd_programs_are_exact(odd_program, seed):
     program = odd_program(seed)
     counts = made_up_counts(program, 300)
     assert_same(JaxPredictor(program).run(counts), run(program, counts))
-
-
-def test_it_is_a_predictor(tiny):
-    predictor, counts = JaxPredictor(tiny), made_up_counts(tiny, 50)
-    assert isinstance(predictor, Predictor)
-    assert predictor.kind == "integer program, JAX on cpu"
-    for name, values in vars(ProgramPredictor(tiny).lifetimes(counts)).items():
-        np.testing.assert_array_equal(getattr(predictor.lifetimes(counts), name), values)

@@ -8,7 +8,7 @@ import pytest
 from seq2seqlite.decay import mean_arrival_ns
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import write_project
-from seq2seqlite.hardware.simulation import HardwarePredictor, compile_project
+from seq2seqlite.hardware.simulation import compile_project
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.imaging import analysed_tpsfs, read
@@ -19,11 +19,6 @@ def compiled(program, folder, target="ecp5-85f", **options):
     design = make_design(program, find_target(target), DesignOptions(**options))
     project = write_project(design, folder / "project")
     return design, compile_project(project, out_dir=folder / "simulation")
-
-
-@pytest.fixture(scope="module")
-def tiny_design(tiny, tmp_path_factory):
-    return compiled(tiny, tmp_path_factory.mktemp("tiny"))
 
 
 def test_eight_units_are_exact_on_thousands_of_pixels(tiny, tiny_design):
@@ -84,15 +79,6 @@ def test_copies_of_a_register_stay_copies(tiny):
     """Yosys merges equal flip-flops whose block has no attribute: one would drive the states of all units."""
     design = make_design(tiny, find_target("ecp5-85f"), DesignOptions())
     assert design.verilog["engine.v"].count("(* keep *) always") == 2 * tiny.units
-
-
-def test_a_simulated_design_is_a_predictor(tiny, tiny_design):
-    _, simulator = tiny_design
-    counts = made_up_counts(tiny, 60)
-    found = HardwarePredictor(simulator).lifetimes(counts)
-    expected = ProgramPredictor(tiny).lifetimes(counts)
-    for name, values in vars(expected).items():
-        np.testing.assert_array_equal(getattr(found, name), values)
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,12 @@ import pytest
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import CentreOfMass
 from seq2seqlite.imaging import (
-    InPlace,
     Quality,
-    estimator_axis,
     lifetime_map,
     signal_from_counts,
     summarise,
 )
+from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 
 AXIS = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
 IRF = ParametricIrf(1.5, 0.25)
@@ -47,8 +46,8 @@ def test_maps_without_a_check_have_no_flag():
 
 def test_an_estimator_works_on_the_bins_of_the_measurement():
     data = image(IRF)
-    axis, decay, edge_ns = estimator_axis(data)
+    axis, decay, edge_ns = native_axis(data)
     assert (axis, decay.sum()) == (AXIS, data.values.sum())
-    maps = lifetime_map(data, InPlace(CentreOfMass(axis, IRF), edge_ns))
+    maps = lifetime_map(data, NativeAxisPredictor(CentreOfMass(axis, IRF), edge_ns))
     direct = CentreOfMass(AXIS, IRF).lifetimes(data.values.reshape(-1, 135)).tau_mean_ns
     np.testing.assert_allclose(maps["tau_mean_ns"].values.ravel(), direct, rtol=1e-4)

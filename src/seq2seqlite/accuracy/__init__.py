@@ -12,7 +12,6 @@ from seq2seqlite.accuracy.measure import (
     measure,
     mono_rows,
 )
-from seq2seqlite.accuracy.predictors import predictors_for
 
 __all__ = [
     "PHOTONS",
@@ -25,6 +24,5 @@ __all__ = [
     "component_rows",
     "measure",
     "mono_rows",
-    "predictors_for",
     "simulated_decays",
 ]

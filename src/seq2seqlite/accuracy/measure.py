@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.accuracy.conditions import Conditions, SimulatedDecays, simulated_decays
 from seq2seqlite.decay import Irf, Lifetimes
+from seq2seqlite.protocols import Predictor
 
 __all__ = ["ROW_KEYS", "Measured", "PredictorOf", "answered_shares", "component_rows", "measure", "mono_rows"]
 
@@ -25,14 +26,6 @@ ROW_KEYS = (
     "pixels_per_second",
 )
 QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
-
-
-class Predictor(Protocol):
-    """What turns TPSFs into lifetimes."""
-
-    def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
-        """Return lifetimes, shape (n,), of TPSFs, shape (n, n_gates)."""
-        ...
 
 
 PredictorOf = Callable[[Irf], Predictor]

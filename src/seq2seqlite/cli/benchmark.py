@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
+from seq2seqlite.estimators import ESTIMATORS
 
 __all__ = ["benchmark"]
 
@@ -21,13 +23,16 @@ class What(StrEnum):
 def benchmark(
     what: Annotated[What, typer.Argument(metavar="WHAT", help="accuracy: error beside the Cramér-Rao bound")],
     instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")] = "swissspad3",
-    predictor: Annotated[
+    model: Annotated[
         list[str] | None,
         typer.Option(
-            help="centre-of-mass, rld-2, rld-3, phasor, mle-mono, mle-bi, a model, a .npz or .program file; "
-            "may be repeated. Default: all, with all shipped models of the instrument."
+            "--model",
+            "--predictor",
+            help=f"Shipped model, .npz or .program file, or an estimator: {', '.join(ESTIMATORS)}; may be "
+            "repeated. Default: all estimators and all shipped models of the instrument.",
         ),
     ] = None,
+    backend: BackendOption = Backend.AUTO,
     photons: Annotated[
         list[float] | None, typer.Option(help="Counts of a decay; may be repeated. Default: 100 to 10,000.")
     ] = None,
@@ -52,14 +57,14 @@ def benchmark(
         component_rows,
         measure,
         mono_rows,
-        predictors_for,
     )
     from seq2seqlite.datasets import load_instrument
+    from seq2seqlite.predictors import predictors_for
     from seq2seqlite.reports.accuracy_report import accuracy_tables, write_accuracy_report
 
     described = load_instrument(instrument)
     conditions = Conditions(described, photons=tuple(photons or PHOTONS), repeats=repeats, seed=seed)
-    predictors = predictors_for(described, predictor or ())
+    predictors = predictors_for(described, model or (), backend=backend.value)
     with progress_bar(f"accuracy on {described.name}") as progress:
         measured = measure(conditions, predictors, progress=progress)
     rows, components = mono_rows(conditions, measured), component_rows(conditions, measured)

@@ -8,19 +8,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, write_json
-from seq2seqlite.datasets import read_decay_set
+from seq2seqlite.datasets import DecaySet, read_decay_set, reference_set
 from seq2seqlite.decay import CHANNELS
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import load_model
+from seq2seqlite.predictors.source import predictor_source
+from seq2seqlite.protocols import Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
-from seq2seqlite.training import evaluate_decays, evaluate_reference
+from seq2seqlite.training import REFERENCE_DECAYS, evaluate_decays
 
 __all__ = ["evaluate"]
 
 
 def evaluate(
-    model: Annotated[str, typer.Option(help="Shipped model or .npz file.")],
+    *,
+    model: PredictorOption,
+    backend: BackendOption = Backend.AUTO,
     reference: Annotated[
         str | None,
         typer.Option(metavar="INSTRUMENT", help="Evaluate on the seeded reference set of this instrument."),
@@ -28,39 +32,65 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Evaluate on a stored set or a plain .npz file.")
     ] = None,
+    irf: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Measured IRF (SDT or text), for estimators")
+    ] = None,
+    irf_bin_width_ns: Annotated[
+        float | None, typer.Option(help="Bin width of the IRF in ns, if its file does not contain it")
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure a model against decays whose truth is known."""
-    loaded = load_model(model)
-    with Console(stderr=True).status(f"evaluating {escape(loaded.name)}"):
-        if reference is not None and data is None:
-            metrics = evaluate_reference(loaded, reference)
-        elif data is not None and reference is None:
-            metrics = evaluate_decays(loaded, read_decay_set(data))
-        else:
-            raise InputError("give either --reference INSTRUMENT or --data FILE")
-    result = {**metrics, "parameters": loaded.architecture.n_parameters, "provenance": provenance()}
+    """Measure a model or an estimator against decays whose truth is known.
+
+    An estimator uses one IRF for all decays: that of --irf, or one fitted to the sum of the decays.
+    """
+    if (reference is None) == (data is None):
+        raise InputError("give either --reference INSTRUMENT or --data FILE")
+    source = predictor_source(model, backend=backend.value, irf=irf, irf_bin_width_ns=irf_bin_width_ns)
+    with Console(stderr=True).status(f"evaluating {escape(model)}"):
+        decays = _decays(reference, data)
+        predictor = source.on_axis(decays.axis, decays.tpsf.sum(axis=0))
+        metrics = evaluate_decays(predictor, decays)
+    result = {**metrics, "parameters": _parameters(predictor), "provenance": provenance()}
     _print(result)
     write_json(json_file, result)
+
+
+def _decays(reference: str | None, data: Path | None) -> DecaySet:
+    if data is not None:
+        return read_decay_set(data)
+    assert reference is not None
+    return reference_set(reference, n=REFERENCE_DECAYS)
+
+
+def _parameters(predictor: Predictor) -> int | None:
+    """Return the number of weights of a model; None for an estimator."""
+    return predictor.n_parameters if isinstance(predictor, TrainedPredictor) else None
 
 
 def _print(result: dict[str, Any]) -> None:
     console = Console()
     console.print(
-        f"{result['model']} ({result['parameters']} parameters) on {result['n']} decays of {result['data']}",
+        f"{result['model']}{_described(result['parameters'])} on {result['n']} decays of {result['data']}",
         markup=False,
     )
     if "median" in result:
         for name, value in result["median"].items():
             console.print(f"  median {name}: {value:.4g}")
         return
-    channels = Table("channel", "RMSE", "R2", "L2")
-    for channel in CHANNELS:
-        row = result[channel]
-        channels.add_row(channel, *(f"{row[key]:.4g}" for key in ("rmse", "r2", "l2")))
+    if set(CHANNELS) <= set(result):  # not for estimators
+        channels = Table("channel", "RMSE", "R2", "L2")
+        for channel in CHANNELS:
+            row = result[channel]
+            channels.add_row(channel, *(f"{row[key]:.4g}" for key in ("rmse", "r2", "l2")))
+        console.print(channels)
     lifetimes = Table("quantity", "RMSE", "median abs. error", "bias", "n")
     for name, row in result["lifetime"].items():
         lifetimes.add_row(
             name, *(f"{row[key]:.4g}" for key in ("rmse", "median_abs_error", "bias")), str(row["n"])
         )
-    console.print(channels, lifetimes)
+    console.print(lifetimes)
+
+
+def _described(parameters: int | None) -> str:
+    return "" if parameters is None else f" ({parameters} parameters)"

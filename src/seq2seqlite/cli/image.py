@@ -9,11 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from seq2seqlite.cli.model_named import model_named
+from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.imaging import (
     FORMATS,
     LIFETIME_MAPS,
@@ -27,6 +26,7 @@ from seq2seqlite.imaging import (
     map_files,
 )
 from seq2seqlite.parallel import workers_for
+from seq2seqlite.predictors.source import predictor_source
 
 __all__ = ["image"]
 
@@ -39,13 +39,11 @@ def image(
         typer.Argument(metavar="FILE...", help="PTU, SDT, LIF, ICS, TIFF, npz, zarr, text or gate folder"),
     ],
     *,
-    model: Annotated[
-        str,
-        typer.Option(help=f"Shipped model, .npz or .program file, or an estimator: {', '.join(ESTIMATORS)}"),
-    ],
+    model: PredictorOption,
     out: Annotated[
         Path, typer.Option(file_okay=False, help="Folder to write to; several files get a sub-folder each")
     ],
+    backend: BackendOption = Backend.AUTO,
     channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
     block: Annotated[int | None, typer.Option(help="Data set of an SDT or LIF file")] = None,
     period_ns: Annotated[
@@ -116,8 +114,9 @@ def image(
     folders = _folders(files, out)
     if pulses is not None and not quality:
         raise InputError(f"--pulses {pulses:g} is for --quality; add it")
-    source = model_named(
+    source = predictor_source(
         model,
+        backend=backend.value,
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,

@@ -9,7 +9,8 @@ from rich.table import Table
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer import SUFFIX, accumulators, fits_float32, load_program, write_program
+from seq2seqlite.integer import SUFFIX, accumulators, fits_float32, write_program
+from seq2seqlite.predictors import load_program
 from seq2seqlite.provenance import provenance
 
 __all__ = ["lower"]

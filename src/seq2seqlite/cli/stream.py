@@ -12,15 +12,15 @@ from typing import Annotated, Any
 
 import typer
 
+from seq2seqlite.cli.model_options import Backend, BackendOption, check_trained
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import live_line, progress_bar
 from seq2seqlite.datasets import instrument_names, load_instrument, simulated_frames
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging import MIN_PHOTONS, SUFFIXES, GateSequentialPredictor, Predictor, load, read
+from seq2seqlite.imaging import MIN_PHOTONS, SUFFIXES, load, read
 from seq2seqlite.imaging.options import ReadOptions
 from seq2seqlite.imaging.signal import signal_from_counts
 from seq2seqlite.imaging.streams import (
-    CollectedGates,
     FrameStage,
     GateStage,
     GrowingPtu,
@@ -35,6 +35,8 @@ from seq2seqlite.imaging.streams import (
     StreamStatistics,
     run_stream,
 )
+from seq2seqlite.predictors import CollectedGates, load_predictor
+from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
 
 __all__ = ["stream"]
@@ -63,6 +65,7 @@ def stream(
     ],
     *,
     model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file")],
+    backend: BackendOption = Backend.AUTO,
     fps: Annotated[
         float | None, typer.Option(help="Frames a second of a replay or camera; as fast as possible without")
     ] = None,
@@ -117,11 +120,10 @@ def stream(
 
     Ctrl-C ends the stream after the frame in work; what was done is printed and stays.
     """
-    from seq2seqlite.engine import load_predictor
-
     if normalisation is not None and not gates:
         raise InputError(f"--normalisation {normalisation} is for --gates; add it")
-    predictor = load_predictor(model)
+    check_trained(model, "stream")
+    predictor = load_predictor(model, backend=backend.value)
     options = ReadOptions(channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
     if gates and (binning or mask is not None or extrapolate or follow or Path(source).is_dir()):
         raise InputError("--gates takes a file or camera, without --binning, --mask and --extrapolate")
@@ -176,19 +178,18 @@ def _is_camera(source: str) -> bool:
 
 
 def _camera(source: str, predictor: Predictor, frame: str, photons: float) -> list[Any]:
-    """Return frames of a simulated camera of the instrument that is named, or of the model's own."""
+    """Return frames of a simulated camera: of the named instrument, or of that of the model."""
     size = re.fullmatch(r"(\d+)x(\d+)", frame)
     if size is None:
         raise InputError(f"--frame {frame} must be rows x columns (e.g. 500x500)")
     name = source
     if source == "camera":
-        own = [known for known in instrument_names() if f"-{known}-" in predictor.name]
-        if not own:
+        name = predictor.instrument if isinstance(predictor, TrainedPredictor) else ""
+        if name not in instrument_names():
             raise InputError(
-                f"the instrument of model {predictor.name} is no shipped one; give its TOML file instead of "
-                f"'camera'"
+                f"model {predictor.name} was trained for instrument {name!r}, which is not a shipped one; "
+                "give its TOML file instead of 'camera'"
             )
-        name = own[0]
     instrument = load_instrument(name)
     with progress_bar("simulating the camera") as progress:
         counts = simulated_frames(
@@ -229,8 +230,8 @@ def _gate_sequential(
         return CollectedGates(predictor), chosen
     if engine is None:
         raise InputError(
-            f"--normalisation {chosen} needs an integer program on the engine, and {predictor.name} is a "
-            f"{predictor.kind}; choose whole or a quantised student"
+            f"--normalisation {chosen} needs an integer program on the CPU back end, not {predictor.name} "
+            f"({predictor.kind}); use --normalisation whole, or a quantised model"
         )
     return GateSequential(engine.program, normalisation=chosen.value), chosen
 

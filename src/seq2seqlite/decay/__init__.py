@@ -2,6 +2,7 @@
 
 from seq2seqlite.decay.arrival import mean_arrival_ns, rising_edge_ns
 from seq2seqlite.decay.axis import TimeAxis
+from seq2seqlite.decay.counts import counts_for, without_invalid
 from seq2seqlite.decay.detector import (
     Detector,
     IccdDetector,
@@ -43,6 +44,7 @@ __all__ = [
     "TimeAxis",
     "amplitude_fraction_from_intensity",
     "angular_frequencies_per_ns",
+    "counts_for",
     "expected_tpsf",
     "first_photon_histogram",
     "harmonics_needed",
@@ -55,4 +57,5 @@ __all__ = [
     "rising_edge_ns",
     "sfd_from_lifetimes",
     "tau_from_area_ratio",
+    "without_invalid",
 ]

@@ -46,6 +46,23 @@ class Lifetimes:
     tau_long_ns: NDArray[np.floating]
     amplitude_fraction: NDArray[np.floating]
 
+    def without(self, dark: NDArray[np.bool_], /) -> "Lifetimes":
+        """Return the lifetimes with NaN where ``dark`` is true.
+
+        Parameters
+        ----------
+        dark : ndarray of bool
+            Decays without a lifetime, of the shape of the arrays.
+        """
+        if not dark.any():
+            return self
+        return Lifetimes(
+            *(
+                np.where(dark, np.nan, values)
+                for values in (self.tau_mean_ns, self.tau_short_ns, self.tau_long_ns, self.amplitude_fraction)
+            )
+        )
+
 
 def intensity_fraction_from_amplitude(
     amplitude_fraction: ArrayLike, /, *, tau_short_ns: ArrayLike, tau_long_ns: ArrayLike

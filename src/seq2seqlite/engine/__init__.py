@@ -4,8 +4,8 @@ A program's engine equals the interpreter of :mod:`seq2seqlite.integer` bit for 
 :mod:`~seq2seqlite.engine.packing` proves from the program's ranges that it can, or refuses.
 """
 
-from seq2seqlite.engine.by_name import load_predictor
 from seq2seqlite.engine.gate_sequential import NORMALISATIONS, GateSequential
+from seq2seqlite.engine.packing import UnfitError
 from seq2seqlite.engine.predictors import NetworkEngine, ProgramEngine
 
-__all__ = ["NORMALISATIONS", "GateSequential", "NetworkEngine", "ProgramEngine", "load_predictor"]
+__all__ = ["NORMALISATIONS", "GateSequential", "NetworkEngine", "ProgramEngine", "UnfitError"]

@@ -3,26 +3,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from seq2seqlite.decay import TimeAxis
 from seq2seqlite.engine.jit import compiled
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import COUNT_BITS
 from seq2seqlite.models import FRACTION_OF_A_COUNT
 
-__all__ = ["checked_shape", "whole_counts"]
-
-
-def checked_shape(tpsf: ArrayLike, axis: TimeAxis, model: str, /) -> NDArray[Any]:
-    """Return TPSFs as a contiguous array; InputError unless they have shape (n, n_gates)."""
-    counts = np.ascontiguousarray(tpsf)
-    if counts.ndim != 2 or counts.shape[1] != axis.n_gates:
-        raise InputError(
-            f"TPSFs of shape {counts.shape} do not fit model {model}, which takes (n, {axis.n_gates}); "
-            "re-bin them"
-        )
-    return counts
+__all__ = ["whole_counts"]
 
 
 def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
@@ -45,8 +33,8 @@ def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
     """
     if tpsf.dtype in {np.dtype(np.uint8), np.dtype(np.uint16)}:
         return tpsf.astype(np.uint16, copy=False)
-    if not np.issubdtype(tpsf.dtype, np.number) or np.issubdtype(tpsf.dtype, np.complexfloating):
-        raise InputError(f"counts of type {tpsf.dtype} are no numbers")
+    if tpsf.dtype.kind not in "uif":
+        raise InputError(f"counts must be integers or floats, not {tpsf.dtype}")
     whole = np.issubdtype(tpsf.dtype, np.integer)
     kind = np.int64 if whole else np.float64 if tpsf.dtype.itemsize > 4 else np.float32
     result = np.empty(tpsf.shape, np.uint16)

@@ -15,12 +15,23 @@ from seq2seqlite.integer.interpreter import prepared, scaled
 from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum
 from seq2seqlite.models import ActivationFormats, Network, Parameters
 
-__all__ = ["Compiled", "compiled_network", "compiled_program", "runs_network", "unfit_program"]
+__all__ = [
+    "Compiled",
+    "UnfitError",
+    "compiled_network",
+    "compiled_program",
+    "runs_network",
+    "unfit_program",
+]
 
 Rows = NDArray[Any]
 
 PARTS = ("encoder", "decoder")
 BYTE, HALF, WORD = 2**7 - 1, 2**15 - 1, 2**31 - 1
+
+
+class UnfitError(InputError):
+    """A back end cannot run this model; another one can."""
 
 
 @dataclass(frozen=True)
@@ -73,12 +84,13 @@ def compiled_network(network: Network, /) -> Compiled:
 
     Raises
     ------
-    InputError
+    UnfitError
         If it is another.
     """
     if not runs_network(network):
-        raise InputError(
-            f"model {network.name} is no float student of one lite layer; the engine runs no other"
+        raise UnfitError(
+            f"model {network.name} is not a float network of one layer with 'lite' cells; "
+            "use backend 'numpy' or 'jax'"
         )
     parameters = network.content.parameters
     return Compiled(
@@ -101,12 +113,12 @@ def compiled_program(program: Program, /) -> Compiled:
 
     Raises
     ------
-    InputError
+    UnfitError
         If a number of it does not fit, or its write-back keeps what rounding loses.
     """
     reason = unfit_program(program)
     if reason:
-        raise InputError(f"program {program.name}: {reason}; only the interpreter runs it")
+        raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
     f, steps = program.formats, {part: _step_weights(program, getattr(program, part)) for part in PARTS}
     highest = max(_highest_weight(program), f.state.high_code, f.product.high_code)
     in_bytes = highest <= BYTE and f.input.high_code <= 2 * BYTE + 1
@@ -135,7 +147,7 @@ def runs_network(network: Network, /) -> bool:
 
 
 def unfit_program(program: Program, /) -> str:
-    """Return what of a program the kernels cannot hold; empty if nothing."""
+    """Return why the kernels cannot run a program, or an empty string."""
     f = program.formats
     if max(f.input.high_code, f.gate.high_code, f.product.high_code) > HALF:
         return "an operand does not fit 16 bits"

@@ -1,4 +1,4 @@
-"""Programs and float students on the engine, in the place of a network."""
+"""Integer programs and float students, compiled for CPUs, as predictors."""
 
 import os
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_areas
-from seq2seqlite.engine.counts import checked_shape, whole_counts
+from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for, lifetimes_from_areas
+from seq2seqlite.engine.counts import whole_counts
 from seq2seqlite.engine.kernels import GROUP, predict
 from seq2seqlite.engine.packing import Compiled, compiled_network, compiled_program
 from seq2seqlite.errors import InputError
@@ -103,8 +103,8 @@ class ProgramEngine(ProgramPredictor):
 
     Raises
     ------
-    InputError
-        If the program's numbers do not provably fit the engine's: only the interpreter runs it then.
+    UnfitError
+        If the program's numbers do not provably fit the registers: only the interpreter runs it then.
 
     Examples
     --------
@@ -117,8 +117,13 @@ class ProgramEngine(ProgramPredictor):
 
     def __init__(self, program: Program, /, *, threads: int | None = None) -> None:
         super().__init__(program)
-        self.compiled = compiled_program(program)
         self.threads = available_threads(threads)
+        self._asked = threads
+        self.compiled = compiled_program(program)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the program; its packing depends on the CPU."""
+        return _restored, (type(self), self.program, self._asked)
 
     def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
         """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""
@@ -130,9 +135,12 @@ class ProgramEngine(ProgramPredictor):
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), of counts, shape (n, n_gates): as ``ProgramPredictor`` does."""
-        counts = whole_counts(checked_shape(tpsf, self.axis, self.name))
-        found = _sums(self.compiled, counts, self.threads, sfd=False)
+        found = _sums(self.compiled, self.counts(tpsf), self.threads, sfd=False)
         return lifetimes_from_codes(self.program, self._reduced(found, found.dark))
+
+    def counts(self, tpsf: ArrayLike, /) -> NDArray[np.uint16]:
+        """Return TPSFs as the 16-bit counts that the program takes."""
+        return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
     def _reduced(self, found: _Sums, dark: NDArray[np.bool_]) -> Reduced:
         return self.program.reduction.reduce_areas(found.firsts, found.areas).darkened(dark)
@@ -150,14 +158,19 @@ class NetworkEngine:
 
     Raises
     ------
-    InputError
+    UnfitError
         If it is another network.
     """
 
     def __init__(self, network: Network, /, *, threads: int | None = None) -> None:
         self.network = network
-        self.compiled = compiled_network(network)
         self.threads = available_threads(threads)
+        self._asked = threads
+        self.compiled = compiled_network(network)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the network; the layout of its weights depends on the CPU."""
+        return _restored, (type(self), self.network, self._asked)
 
     @property
     def name(self) -> str:
@@ -179,6 +192,16 @@ class NetworkEngine:
         """Where the rising edge has to be, in ns."""
         return self.network.rising_edge_ns
 
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.network.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.network.n_parameters
+
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return the decays without IRF; parameters, result and errors as :meth:`Network.sfd`."""
         return self._sums(tpsf, sfd=True).sfd
@@ -186,8 +209,13 @@ class NetworkEngine:
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
         found = self._sums(tpsf, sfd=False)
-        return lifetimes_from_areas(found.firsts, found.areas / 2, axis=self.axis)
+        return lifetimes_from_areas(found.firsts, found.areas / 2, axis=self.axis).without(found.dark)
 
     def _sums(self, tpsf: ArrayLike, *, sfd: bool) -> _Sums:
-        counts = checked_shape(tpsf, self.axis, self.name).astype(np.float32, copy=False)
+        counts = counts_for(tpsf, axis=self.axis, name=self.name).astype(np.float32, copy=False)
         return _sums(self.compiled, counts, self.threads, sfd=sfd)
+
+
+def _restored(kind: type[Any], content: Program | Network, threads: int | None) -> Any:
+    """Return a pickled predictor, compiled for the CPU of this process."""
+    return kind(content, threads=threads)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.gateware.registers import REGISTERS
 from seq2seqlite.hardware.project import Project
@@ -22,7 +22,7 @@ from seq2seqlite.hardware.records import (
 )
 from seq2seqlite.hardware.tools.process import Heartbeat
 from seq2seqlite.hardware.tools.stream_simulation import Access, StreamRun, StreamSimulator, compile_stream
-from seq2seqlite.integer import Result, lifetimes_from_codes, run, whole_counts
+from seq2seqlite.integer import ProgramPredictor, Result, lifetimes_from_codes, run, whole_counts
 
 __all__ = ["MIN_BATCHES", "HardwarePredictor", "Simulation", "Simulator", "compile_project"]
 
@@ -272,11 +272,24 @@ class HardwarePredictor:
         return self.simulator.project.program.axis
 
     @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.simulator.project.program.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.simulator.project.program.n_parameters
+
+    @property
     def rising_edge_ns(self) -> float:
         """Where the rising edge has to be, in ns."""
         return self.simulator.project.program.rising_edge_ns
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
-        words, _ = self.simulator.words(whole_counts(tpsf))
+        counts = whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+        if not len(counts):  # a run ends with its last result
+            return ProgramPredictor(self.simulator.project.program).lifetimes(counts)
+        words, _ = self.simulator.words(counts)
         return lifetimes_from_codes(self.simulator.project.program, records_from_words(words).reduced)

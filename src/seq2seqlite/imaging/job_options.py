@@ -6,9 +6,9 @@ from typing import Any
 
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.options import ReadOptions
-from seq2seqlite.imaging.predictor import PredictorSource
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.signal import sha256_of
+from seq2seqlite.protocols import PredictorSource
 
 __all__ = ["JobOptions"]
 

@@ -24,7 +24,6 @@ from seq2seqlite.imaging.pipeline import (
     check_settings,
     too_dark,
 )
-from seq2seqlite.imaging.predictor import PredictorSource
 from seq2seqlite.imaging.records import Record
 from seq2seqlite.imaging.spread import Spread
 from seq2seqlite.imaging.stack import Stack, Tile, open_stack
@@ -39,6 +38,7 @@ from seq2seqlite.imaging.stack_tiles import (
 from seq2seqlite.imaging.write import DISPLAYED, opened
 from seq2seqlite.json_text import json_text
 from seq2seqlite.parallel import Workers
+from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.provenance import provenance
 
 __all__ = ["map_stack"]

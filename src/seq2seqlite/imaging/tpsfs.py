@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.pipeline import lifetime_map
-from seq2seqlite.imaging.predictor import Predictor
+from seq2seqlite.protocols import Predictor
 
 __all__ = ["analysed_tpsfs"]
 

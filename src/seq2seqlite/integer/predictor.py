@@ -1,11 +1,11 @@
-"""A program in the place of a network: lifetimes of TPSFs."""
+"""The integer program as a predictor: lifetimes of TPSFs."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer.interpreter import run
+from seq2seqlite.integer.interpreter import Result, run
 from seq2seqlite.integer.program import COUNT_BITS, Program
 from seq2seqlite.integer.reduction import FRACTION_BITS, Reduced
 from seq2seqlite.models import FRACTION_OF_A_COUNT
@@ -14,7 +14,7 @@ __all__ = ["ProgramPredictor", "lifetimes_from_codes", "whole_counts"]
 
 
 class ProgramPredictor:
-    """An integer program as a predictor of :mod:`seq2seqlite.imaging`.
+    """An integer program, run by the interpreter; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
 
     Parameters
     ----------
@@ -48,9 +48,32 @@ class ProgramPredictor:
         """Where the rising edge has to be, in ns."""
         return self.program.rising_edge_ns
 
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.program.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.program.n_parameters
+
+    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
+        """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""
+        return run(self.program, tpsf, min_photons=min_photons)
+
+    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
+        """Return the decays without IRF, shape (n, 3, n_gates), of counts, shape (n, n_gates)."""
+        codes = self.run(self.counts(tpsf)).sfd
+        return (codes * self.program.formats.output.step).astype(np.float32)
+
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
-        return lifetimes_from_codes(self.program, run(self.program, whole_counts(tpsf)).lifetimes)
+        return lifetimes_from_codes(self.program, self.run(self.counts(tpsf)).lifetimes)
+
+    def counts(self, tpsf: ArrayLike, /) -> NDArray[np.integer]:
+        """Return TPSFs as the 16-bit counts that the program takes (:func:`whole_counts`)."""
+        return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
 
 def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:

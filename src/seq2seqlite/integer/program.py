@@ -160,6 +160,11 @@ class Program:
         return self.axis.n_gates
 
     @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the network, the unused input kernel of its decoder included."""
+        return sum(affine.codes.size for affine in self.affines.values()) + 3 * self.units
+
+    @property
     def affines(self) -> dict[str, Affine]:
         """All weights by the name that they have in a program file."""
         return {name: array for name, array, _ in self._shaped(self.units)}

@@ -7,8 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, normalise_to_codes, normalise_tpsf
-from seq2seqlite.errors import InputError
+from seq2seqlite.decay import (
+    Lifetimes,
+    TimeAxis,
+    counts_for,
+    lifetimes_from_sfd,
+    normalise_to_codes,
+    normalise_tpsf,
+)
 from seq2seqlite.models.architecture import Architecture, Parameters
 from seq2seqlite.models.forward import predict_sfd
 from seq2seqlite.models.model_file import ModelFile, read_model_file, write_model_file
@@ -23,7 +29,7 @@ FRACTION_OF_A_COUNT = 64
 
 
 class Network:
-    """A trained network, float or quantised; fulfils the predictor protocol of :mod:`seq2seqlite.imaging`.
+    """A trained network, float or quantised; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
 
     Parameters
     ----------
@@ -80,6 +86,16 @@ class Network:
         """Where the model expects the rising edge, from the first gate, in ns."""
         return self.content.rising_edge_ns
 
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.content.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.architecture.n_parameters
+
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return the decays without IRF.
 
@@ -98,20 +114,21 @@ class Network:
         InputError
             If the number of gates is not the model's.
         """
-        counts = np.asarray(tpsf)
-        if counts.ndim != 2 or counts.shape[1] != self.axis.n_gates:
-            raise InputError(
-                f"TPSFs of shape {counts.shape} do not fit model {self.name}, which takes "
-                f"(n, {self.axis.n_gates}); re-bin them"
-            )
+        return self._predicted(tpsf)[0]
+
+    def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return the SFDs, and which decays have no counts above the baseline."""
+        counts = counts_for(tpsf, axis=self.axis, name=self.name)
         kind, parameters = self._exact
+        dark = np.empty(len(counts), np.bool_)
         result = np.empty((len(counts), 3, self.axis.n_gates), np.float32)
         with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
             for start in range(0, len(counts), BATCH):
                 part = slice(start, start + BATCH)
                 inputs = self.inputs(counts[part]).astype(kind)
+                dark[part] = ~inputs.any(axis=1)
                 result[part] = predict_sfd(self.architecture, parameters, inputs, formats=self.formats)
-        return result
+        return result, dark
 
     def inputs(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return TPSFs as the network reads them (:func:`network_inputs`).
@@ -133,7 +150,8 @@ class Network:
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return the lifetimes of decays; parameters and errors as :meth:`sfd`, arrays of shape (n,)."""
-        return lifetimes_from_sfd(self.sfd(tpsf), axis=self.axis)
+        sfd, dark = self._predicted(tpsf)
+        return lifetimes_from_sfd(sfd, axis=self.axis).without(dark)
 
 
 def network_inputs(

@@ -4,11 +4,12 @@
 """
 
 from seq2seqlite.training.curve import last_fifth_improvement
-from seq2seqlite.training.evaluation import evaluate_decays, evaluate_reference
+from seq2seqlite.training.evaluation import REFERENCE_DECAYS, evaluate_decays, evaluate_reference
 from seq2seqlite.training.metrics import lifetime_metrics, sfd_metrics
 from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
 
 __all__ = [
+    "REFERENCE_DECAYS",
     "Recipe",
     "evaluate_decays",
     "evaluate_reference",

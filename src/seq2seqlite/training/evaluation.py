@@ -1,46 +1,29 @@
 """Evaluating a model on simulated decays whose truth is known."""
 
-from dataclasses import asdict
-from typing import Any, Protocol
+from dataclasses import asdict, fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from seq2seqlite.datasets import DecaySet, reference_set
-from seq2seqlite.decay import TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
+from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
 from seq2seqlite.errors import InputError
+from seq2seqlite.protocols import Predictor, SfdPredictor
 from seq2seqlite.training.metrics import lifetime_metrics, sfd_metrics
 
-__all__ = ["REFERENCE_DECAYS", "SfdModel", "evaluate_decays", "evaluate_reference"]
+__all__ = ["REFERENCE_DECAYS", "evaluate_decays", "evaluate_reference"]
 
 REFERENCE_DECAYS = 20_000
 
 
-class SfdModel(Protocol):
-    """What a model must have to be evaluated."""
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        ...
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Axis of the TPSFs that it takes."""
-        ...
-
-    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
-        """Return the decays without IRF, shape (n, 3, n_gates), of counts, shape (n, n_gates)."""
-        ...
-
-
-def evaluate_reference(model: SfdModel, instrument: str, /, *, n: int = REFERENCE_DECAYS) -> dict[str, Any]:
+def evaluate_reference(model: Predictor, instrument: str, /, *, n: int = REFERENCE_DECAYS) -> dict[str, Any]:
     """Return a model's metrics on the seeded reference set of an instrument.
 
     Parameters
     ----------
-    model : SfdModel
-        The model.
+    model : Predictor
+        Model or estimator.
     instrument : str
         Shipped instrument, or path of a TOML file.
     n : int
@@ -54,21 +37,22 @@ def evaluate_reference(model: SfdModel, instrument: str, /, *, n: int = REFERENC
     return evaluate_decays(model, reference_set(instrument, n=n))
 
 
-def evaluate_decays(model: SfdModel, data: DecaySet, /) -> dict[str, Any]:
+def evaluate_decays(model: Predictor, data: DecaySet, /) -> dict[str, Any]:
     """Return a model's metrics on a set of decays.
 
     Parameters
     ----------
-    model : SfdModel
-        The model.
+    model : Predictor
+        Model or estimator.
     data : DecaySet
         Measured or simulated TPSFs; metrics are given for what is known of their truth.
 
     Returns
     -------
     dict
-        ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`)
-        and ``lifetime`` (:func:`lifetime_metrics`); without one the medians of the predictions.
+        ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`;
+        not for estimators) and ``lifetime`` (:func:`lifetime_metrics`); without one the medians of the
+        predictions.
 
     Raises
     ------
@@ -79,19 +63,27 @@ def evaluate_decays(model: SfdModel, data: DecaySet, /) -> dict[str, Any]:
         raise InputError(
             f"data {data.name} have {data.axis}, model {model.name} takes {model.axis}; re-bin the data"
         )
-    sfd = model.sfd(data.tpsf)
-    predicted = asdict(lifetimes_from_sfd(sfd, axis=model.axis))
+    sfd = model.sfd(data.tpsf) if isinstance(model, SfdPredictor) else None
+    found = model.lifetimes(data.tpsf) if sfd is None else lifetimes_from_sfd(sfd, axis=model.axis)
+    predicted = {field.name: getattr(found, field.name) for field in fields(Lifetimes)}
     result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
     if data.truth is None:
-        result["median"] = {name: float(np.nanmedian(value)) for name, value in predicted.items()}
+        result["median"] = {name: _median(value) for name, value in predicted.items()}
         return result
     truth = data.truth
-    true_sfd = sfd_from_lifetimes(
-        truth.amplitude_fraction, truth.tau_short_ns, truth.tau_long_ns, axis=model.axis
-    )
-    result.update(sfd_metrics(sfd, true_sfd))
+    if sfd is not None:
+        true_sfd = sfd_from_lifetimes(
+            truth.amplitude_fraction, truth.tau_short_ns, truth.tau_long_ns, axis=model.axis
+        )
+        result.update(sfd_metrics(sfd, true_sfd))
     result["lifetime"] = lifetime_metrics(predicted, asdict(truth), photons=data.tpsf.sum(axis=1))
     return result
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    """Return the median of the finite values; NaN if an estimator gave none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
 
 
 def _same_axis(first: TimeAxis, second: TimeAxis) -> bool:

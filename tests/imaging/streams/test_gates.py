@@ -14,7 +14,6 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import GateSequentialPredictor, lifetime_map
 from seq2seqlite.imaging.streams import (
     CallbackSink,
-    CollectedGates,
     FrameMaps,
     Gate,
     GateStage,
@@ -22,6 +21,7 @@ from seq2seqlite.imaging.streams import (
     Spoilt,
     run_stream,
 )
+from seq2seqlite.predictors import CollectedGates
 
 N_GATES = 135
 

@@ -12,7 +12,7 @@ from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.estimate import check_fit
 from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
 from seq2seqlite.hardware.targets import TARGETS, find_target
-from seq2seqlite.integer import load_program
+from seq2seqlite.predictors import load_program
 
 __all__ = ["build"]
 

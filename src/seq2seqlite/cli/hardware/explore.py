@@ -17,8 +17,8 @@ from seq2seqlite.hardware.explore import explore as sweep
 from seq2seqlite.hardware.physical import synthesize_project
 from seq2seqlite.hardware.project import write_project
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.integer import load_program
 from seq2seqlite.models import load_model, model_card, model_names
+from seq2seqlite.predictors import load_program
 from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.hardware_plots import write_front
 

@@ -13,7 +13,7 @@ from seq2seqlite.hardware.hls import simulate_hls, write_hls
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.hardware.tools.verilator import cpp_compiler
-from seq2seqlite.integer import load_program
+from seq2seqlite.predictors import load_program
 
 __all__ = ["hls"]
 

@@ -12,7 +12,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import Project, read_project, write_project
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.integer import load_program
+from seq2seqlite.predictors import load_program
 
 __all__ = ["MAX_SEED", "EnginesOption", "ModelOption", "ProjectArgument", "TargetOption", "opened_project"]
 

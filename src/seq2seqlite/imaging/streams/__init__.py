@@ -1,6 +1,5 @@
 """Analysis while the camera records: sources, a bounded queue, stages that make maps, sinks."""
 
-from seq2seqlite.imaging.streams.collected import CollectedGates
 from seq2seqlite.imaging.streams.folder import SpoolFolder
 from seq2seqlite.imaging.streams.growing import GrowingPtu
 from seq2seqlite.imaging.streams.photons import FramesOfPhotons
@@ -16,7 +15,6 @@ __all__ = [
     "BoundedQueue",
     "CallbackSink",
     "Clock",
-    "CollectedGates",
     "Delivery",
     "Ended",
     "Frame",

@@ -1,7 +1,7 @@
-"""Estimators that work on the measurement's own bins, where a network needs its own."""
+"""Estimators on the time axis of a measurement, without re-binning."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,36 +10,24 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import Lifetimes, TimeAxis, rising_edge_ns
 from seq2seqlite.imaging.live import live_bins
 from seq2seqlite.imaging.signal import gate_width_ns, period_ns, survey
+from seq2seqlite.protocols import Predictor
 
-__all__ = ["InPlace", "estimator_axis"]
-
-
-class _Estimator(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def axis(self) -> TimeAxis: ...
-
-    def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes: ...
+__all__ = ["NativeAxisPredictor", "native_axis"]
 
 
 @dataclass(frozen=True)
-class InPlace:
-    """A predictor whose axis is that of the measurement, so that nothing is moved or re-binned.
+class NativeAxisPredictor:
+    """An estimator whose axis is that of the measurement, so that decays are neither shifted nor re-binned.
 
     Parameters
     ----------
-    estimator : estimator
-        Takes TPSFs on its ``axis``.
+    estimator : Predictor
+        Estimator on the axis of the measurement.
     rising_edge_ns : float
-        Where the rising edge of the measurement lies on that axis, in ns.
+        Rising edge of the measurement on that axis, in ns.
     """
 
-    estimator: _Estimator
+    estimator: Predictor
     rising_edge_ns: float
 
     @property
@@ -49,12 +37,12 @@ class InPlace:
 
     @property
     def kind(self) -> str:
-        """What computes."""
+        """Method of the estimator."""
         return self.estimator.kind
 
     @property
     def axis(self) -> TimeAxis:
-        """Gates of the measurement."""
+        """Time axis of the measurement."""
         return self.estimator.axis
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
@@ -62,8 +50,8 @@ class InPlace:
         return self.estimator.lifetimes(tpsf)
 
 
-def estimator_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], float]:
-    """Return a measurement's own axis, without the silent ends of a TAC range.
+def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], float]:
+    """Return the time axis of a measurement, without the empty bins at both ends of the TAC window.
 
     Parameters
     ----------
@@ -73,9 +61,9 @@ def estimator_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64]
     Returns
     -------
     axis : TimeAxis
-        Bins that record.
+        Bins with counts.
     decay : ndarray, shape (n_gates,)
-        Summed decay on them.
+        Summed decay on this axis.
     rising_edge_ns : float
         Its rising edge, in ns.
 

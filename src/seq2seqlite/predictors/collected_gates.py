@@ -1,4 +1,4 @@
-"""Any predictor in the place of a gate-sequential one: it collects the gates and predicts at the end."""
+"""Adapter that makes any predictor gate-sequential: it stores the gates and predicts after the last one."""
 
 from typing import Any
 
@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.predictor import Predictor
+from seq2seqlite.protocols import Predictor
 
 __all__ = ["CollectedGates"]
 
-# Pixels predicted at a time: their decays are gathered from as many places of every gate.
+# Pixels predicted together: their decays are gathered from all gates.
 BATCH = 4096
 
 
 class CollectedGates:
-    """Collects gates: exact, as peak and baseline are known then; the map takes a whole prediction.
+    """Stores the gates of a frame: exact, but the map takes a whole prediction after the last gate.
 
     Parameters
     ----------
     predictor : Predictor
-        Model.
+        Predictor of the map.
     """
 
     def __init__(self, predictor: Predictor, /) -> None:
@@ -36,22 +36,22 @@ class CollectedGates:
 
     @property
     def kind(self) -> str:
-        """What computes."""
+        """Implementation."""
         return f"{self.predictor.kind}, gates collected"
 
     @property
     def axis(self) -> TimeAxis:
-        """Gates that it takes."""
+        """Time axis of the TPSFs."""
         return self.predictor.axis
 
     @property
     def rising_edge_ns(self) -> float:
-        """Where the rising edge has to be, in ns."""
+        """Required position of the rising edge, in ns."""
         return self.predictor.rising_edge_ns
 
     @property
     def n_gates(self) -> int:
-        """Gates of a frame."""
+        """Number of gates of a frame."""
         return self.predictor.axis.n_gates
 
     def begin(self, n_pixels: int, /) -> None:
@@ -61,7 +61,7 @@ class CollectedGates:
         self._taken = 0
 
     def advance(self, counts: NDArray[Any], /) -> None:
-        """Take the next gate, shape (n_pixels,)."""
+        """Accept the next gate, shape (n_pixels,)."""
         if self._taken == self.n_gates:
             raise InputError(f"a frame has {self.n_gates} gates; begin the next one")
         if not np.can_cast(counts.dtype, self._gates.dtype):

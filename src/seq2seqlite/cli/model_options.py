@@ -1,0 +1,37 @@
+"""The options ``--model`` and ``--backend``, which every command spells alike."""
+
+from typing import Annotated
+
+import typer
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.estimators import ESTIMATORS
+from seq2seqlite.predictors import Backend, is_estimator
+
+__all__ = ["Backend", "BackendOption", "PredictorOption", "check_trained"]
+
+PredictorOption = Annotated[
+    str,
+    typer.Option(
+        "--model", help=f"Shipped model, .npz or .program file, or an estimator: {', '.join(ESTIMATORS)}"
+    ),
+]
+"""The option ``--model`` of commands that accept every predictor."""
+
+BackendOption = Annotated[
+    Backend,
+    typer.Option(
+        "--backend",
+        help="Implementation of a model: the fastest exact one, the NumPy reference, compiled code for CPUs, "
+        "or JAX on its default device, CPU or GPU [train]",
+    ),
+]
+"""The option ``--backend`` of commands that run a model."""
+
+
+def check_trained(model: str, command: str, /) -> None:
+    """Raise `InputError` if ``--model`` is an estimator, for commands that need a trained model."""
+    if is_estimator(model):
+        raise InputError(
+            f"--model {model} is an estimator; {command} takes a shipped model, a .npz or a .program file"
+        )

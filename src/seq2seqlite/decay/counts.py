@@ -1,0 +1,73 @@
+"""Checks of the counts that a predictor is given."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.decay.axis import TimeAxis
+from seq2seqlite.errors import InputError
+
+__all__ = ["counts_for", "without_invalid"]
+
+
+def counts_for(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]:
+    """Return the counts of TPSFs as a contiguous, writable array, with invalid decays set to zero.
+
+    Parameters
+    ----------
+    tpsf : array_like, shape (n, n_gates)
+        Counts.
+    axis : TimeAxis
+        Time axis of the predictor.
+    name : str
+        Name of the predictor, for error messages.
+
+    Returns
+    -------
+    ndarray, shape (n, n_gates)
+        See :func:`without_invalid`.
+
+    Raises
+    ------
+    InputError
+        If the shape does not fit the axis, or the counts are neither integers nor floats.
+
+    Examples
+    --------
+    >>> counts_for([[1, 2], [3, -4]], axis=TimeAxis(2, 1.0, 4.0), name="example").tolist()
+    [[1, 2], [0, 0]]
+    """
+    # A copy of a read-only array costs less than another compilation of the kernels for its type.
+    counts = np.require(np.asarray(tpsf), requirements=["C", "W"])
+    if counts.ndim != 2 or counts.shape[1] != axis.n_gates:
+        raise InputError(
+            f"TPSFs of shape {counts.shape} do not fit model {name}, which takes (n, {axis.n_gates}); "
+            "re-bin them"
+        )
+    if counts.dtype.kind not in "uif":
+        raise InputError(f"counts must be integers or floats, not {counts.dtype}")
+    return without_invalid(counts)
+
+
+def without_invalid(counts: NDArray[Any], /) -> NDArray[Any]:
+    """Return counts in which decays with a negative, NaN or infinite count are zero.
+
+    A predictor gives NaN for a decay of zeros, so that one invalid pixel does not stop the others.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n, n_gates)
+        Counts; not copied if all of them are valid.
+
+    Examples
+    --------
+    >>> without_invalid(np.array([[1.0, 2.0], [np.nan, 1.0]])).tolist()
+    [[1.0, 2.0], [0.0, 0.0]]
+    """
+    if counts.dtype.kind == "u" or not counts.size:
+        return counts
+    if counts.min() >= 0 and counts.max() < np.inf:  # false if a count is NaN
+        return counts
+    valid = np.all((counts >= 0) & (counts < np.inf), axis=1, keepdims=True)
+    return np.where(valid, counts, counts.dtype.type(0))

@@ -1,0 +1,246 @@
+"""Name or file to predictor: the only place where ``--model`` and ``load_predictor`` are resolved."""
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from pathlib import Path
+
+from seq2seqlite import integer
+from seq2seqlite.datasets import Instrument
+from seq2seqlite.decay import Irf, TimeAxis
+from seq2seqlite.errors import InputError
+from seq2seqlite.estimators.by_name import ESTIMATORS, estimator_named
+from seq2seqlite.models import Network, load_model, model_names
+from seq2seqlite.protocols import Predictor, TrainedPredictor
+
+__all__ = ["Backend", "check_backend", "is_estimator", "load_predictor", "load_program", "predictors_for"]
+
+
+class Backend(StrEnum):
+    """Implementation of a model."""
+
+    AUTO = "auto"
+    """The fastest exact one."""
+    NUMPY = "numpy"
+    """The reference in NumPy."""
+    CPU = "cpu"
+    """Compiled code for this CPU, on all cores."""
+    JAX = "jax"
+    """JAX on its default device, a CPU or a GPU."""
+
+
+MODEL_SUFFIX = ".npz"
+
+
+def load_predictor(
+    name_or_path: str | Path,
+    /,
+    *,
+    backend: str = "auto",
+    threads: int | None = None,
+    axis: TimeAxis | None = None,
+    irf: Irf | None = None,
+) -> Predictor:
+    """Return a model, an integer program or an estimator as a predictor.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Name of a shipped model or of an estimator, or a ``.npz`` or ``.program`` file.
+    backend : {"auto", "numpy", "cpu", "jax"}
+        Implementation. ``"auto"`` is the CPU back end where it can run the model, else JAX if it has a GPU,
+        else NumPy. Estimators have one implementation each.
+    threads : int, optional
+        Threads of the CPU back end; default: all cores that this process may use.
+    axis : TimeAxis, optional
+        Time axis of the measurement; required by estimators, and otherwise checked against the model's.
+    irf : Irf, optional
+        Instrument response, with the delay of the data; required by estimators. Networks ignore it.
+
+    Returns
+    -------
+    Predictor
+        All back ends of an integer program give equal results. Those of a float network differ by rounding.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, its file is not valid, or the back end cannot run it.
+
+    See Also
+    --------
+    seq2seqlite.predictors.source.predictor_source : Estimators on the axis of a measurement.
+    seq2seqlite.models.load_model : The network itself, with its weights.
+
+    Examples
+    --------
+    >>> load_predictor("seq2seqlite-tcspc-80mhz-int8").kind
+    'integer program, CPU engine'
+    >>> load_predictor("seq2seqlite-tcspc-80mhz-int8", backend="numpy").kind
+    'integer program'
+    >>> load_predictor("seq2seq-tcspc-80mhz-float", backend="numpy").kind
+    'float network'
+    """
+    name = _checked_name(name_or_path)
+    check_backend(name, backend)
+    if is_estimator(name):
+        return _estimator(name, axis, irf)
+    predictor = _trained(name, backend, threads)
+    if axis is not None and predictor.axis != axis:
+        raise InputError(
+            f"model {predictor.name} takes {predictor.axis}, the decays have {axis}; choose another model"
+        )
+    return predictor
+
+
+def load_program(name_or_path: str | Path, /) -> integer.Program:
+    """Return the integer program of a quantised model, or one from a ``.program`` file.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        As for :func:`load_predictor`.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, its file is not valid, or it is not an integer program.
+    """
+    name = _checked_name(name_or_path)
+    if is_estimator(name):
+        raise InputError(
+            f"model {name!r} is an estimator; an integer program needs a quantised model or a .program file"
+        )
+    return integer.load_program(name)
+
+
+def is_estimator(name_or_path: str | Path, /) -> bool:
+    """Return whether a name is that of an estimator rather than of a trained model."""
+    return str(name_or_path) in ESTIMATORS
+
+
+def check_backend(name_or_path: str | Path, backend: str, /) -> None:
+    """Raise `InputError` if there is no such back end, or none to choose for an estimator."""
+    if backend not in list(Backend):
+        raise InputError(f"backend={str(backend)!r} is unknown; choose one of {', '.join(Backend)}")
+    if backend != "auto" and is_estimator(name_or_path):
+        raise InputError(
+            f"backend={str(backend)!r} is for models; estimator {str(name_or_path)!r} has one "
+            "implementation: use 'auto'"
+        )
+
+
+def _checked_name(name_or_path: str | Path) -> str:
+    """Return the name or path as a string; InputError if it cannot be that of a predictor."""
+    name = str(name_or_path)
+    if Path(name).suffix in (MODEL_SUFFIX, integer.SUFFIX) or is_estimator(name) or name in model_names():
+        return name
+    if Path(name).is_file():
+        raise InputError(
+            f"model file {name} must end in {MODEL_SUFFIX} (model) or {integer.SUFFIX} (integer program)"
+        )
+    raise InputError(
+        f"model {name!r} is unknown; choose one of {', '.join([*ESTIMATORS, *model_names()])}, "
+        f"or give a {MODEL_SUFFIX} or {integer.SUFFIX} file"
+    )
+
+
+def predictors_for(
+    instrument: Instrument, names: Sequence[str] = (), /, *, backend: str = "auto"
+) -> dict[str, Callable[[Irf], Predictor]]:
+    """Return functions that make predictors for decays measured through an IRF, by name.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        Instrument of the decays.
+    names : sequence of str
+        As for :func:`load_predictor`; default: all estimators, and all shipped models of the instrument.
+    backend : str
+        As for :func:`load_predictor`.
+
+    Raises
+    ------
+    InputError
+        If a name is unknown or a model was trained on another axis.
+
+    Examples
+    --------
+    >>> from seq2seqlite.datasets import load_instrument
+    >>> list(predictors_for(load_instrument("swissspad3"), ["mle-mono"]))
+    ['mle-mono']
+    """
+    if not names:
+        shipped = [name for name in model_names() if load_model(name).instrument == instrument.name]
+        names = [*ESTIMATORS, *shipped]
+    return {str(name): _for_irf(str(name), instrument.axis, backend) for name in names}
+
+
+def _for_irf(name: str, axis: TimeAxis, backend: str) -> Callable[[Irf], Predictor]:
+    if is_estimator(name):
+        return lambda irf: load_predictor(name, axis=axis, irf=irf)
+    model = load_predictor(name, axis=axis, backend=backend)
+    return lambda _: model
+
+
+def _estimator(name: str, axis: TimeAxis | None, irf: Irf | None) -> Predictor:
+    if axis is None or irf is None:
+        raise InputError(
+            f"estimator {name!r} needs the time axis and the IRF of the measurement; pass axis and irf"
+        )
+    estimator: Predictor = estimator_named(name, axis=axis, irf=irf)
+    return estimator
+
+
+def _trained(name: str, backend: str, threads: int | None) -> TrainedPredictor:
+    if Path(name).suffix == integer.SUFFIX:
+        return _program(integer.read_program(name), backend, threads)
+    network = load_model(name)
+    if network.formats is None or len(network.architecture.layers) > 1:
+        return _network(network, backend, threads)
+    return _program(integer.lower(network), backend, threads)
+
+
+def _program(program: integer.Program, backend: str, threads: int | None) -> TrainedPredictor:
+    if backend == "numpy":
+        return integer.ProgramPredictor(program)
+    if backend == "jax":
+        from seq2seqlite.engine.on_jax import JaxPredictor
+
+        return JaxPredictor(program)
+    from seq2seqlite.engine import ProgramEngine, UnfitError
+
+    try:
+        return ProgramEngine(program, threads=threads)
+    except UnfitError:
+        if backend == "cpu":
+            raise
+    return _program(program, _without_cpu(), threads)
+
+
+def _network(network: Network, backend: str, threads: int | None) -> TrainedPredictor:
+    if backend == "numpy":
+        return network
+    if backend == "jax":
+        from seq2seqlite.engine.on_jax import JaxNetwork
+
+        return JaxNetwork(network)
+    from seq2seqlite.engine import NetworkEngine, UnfitError
+
+    try:
+        return NetworkEngine(network, threads=threads)
+    except UnfitError:
+        if backend == "cpu":
+            raise
+    return _network(network, "numpy" if network.formats is not None else _without_cpu(), threads)
+
+
+def _without_cpu() -> str:
+    """Return the faster one of the back ends that remain if the CPU back end cannot run a model."""
+    # JAX takes a second to import: only where a plug-in for an accelerator is installed.
+    if find_spec("jax") is None or not entry_points(group="jax_plugins"):
+        return "numpy"
+    import jax
+
+    return "numpy" if jax.default_backend() == "cpu" else "jax"

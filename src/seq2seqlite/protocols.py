@@ -1,0 +1,142 @@
+"""Interfaces between packages: predictors, and sources of predictors."""
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "GateSequentialPredictor",
+    "Predictor",
+    "PredictorSource",
+    "SfdPredictor",
+    "TrainedPredictor",
+]
+
+
+class _Described(Protocol):
+    """Attributes of every predictor."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model, e.g. ``"seq2seqlite-tcspc-80mhz-float"``."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """Implementation, e.g. ``"float network"``."""
+        ...
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Time axis of the TPSFs that the predictor accepts."""
+        ...
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Required position of :func:`seq2seqlite.decay.rising_edge_ns` on that axis, in ns."""
+        ...
+
+
+@runtime_checkable
+class Predictor(_Described, Protocol):
+    """Computes lifetimes from TPSFs: a float network, an integer program, an estimator or an FPGA design.
+
+    ``tests/predictors/test_conformance.py`` checks the properties that every predictor has.
+    """
+
+    def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
+        """Return the lifetimes of TPSFs.
+
+        Parameters
+        ----------
+        tpsf : ndarray, shape (n, n_gates)
+            Raw counts, background included; integers or floats.
+
+        Returns
+        -------
+        Lifetimes
+            Arrays of shape (n,). All four are NaN where a pixel has no counts above its baseline, and where
+            a count is negative, NaN or infinite.
+
+        Raises
+        ------
+        InputError
+            If the shape or the type of the counts is not supported.
+        """
+        ...
+
+
+@runtime_checkable
+class TrainedPredictor(Predictor, Protocol):
+    """A predictor that was trained for one instrument."""
+
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument, as stored in the model file."""
+        ...
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        ...
+
+
+@runtime_checkable
+class SfdPredictor(Predictor, Protocol):
+    """A predictor that also returns the decay without IRF (SFD)."""
+
+    def sfd(self, tpsf: NDArray[Any], /) -> NDArray[Any]:
+        """Return SFDs, shape (n, 3, n_gates), of TPSFs, shape (n, n_gates)."""
+        ...
+
+
+@runtime_checkable
+class GateSequentialPredictor(_Described, Protocol):
+    """Accepts a frame gate by gate and keeps a state for every pixel.
+
+    The peak and the baseline of a decay are known only after the last gate. Until then an implementation
+    chooses the scale, for example that of the previous frame.
+    """
+
+    @property
+    def n_gates(self) -> int:
+        """Number of gates of a frame: that of the axis."""
+        ...
+
+    def begin(self, n_pixels: int, /) -> None:
+        """Begin a frame; an unfinished frame is discarded."""
+        ...
+
+    def advance(self, counts: NDArray[Any], /) -> None:
+        """Accept the next gate: unsigned integers, shape (n_pixels,)."""
+        ...
+
+    def finish(self) -> Lifetimes:
+        """Return the lifetimes, shape (n_pixels,), after the last gate."""
+        ...
+
+
+class PredictorSource(Hashable, Protocol):
+    """Creates predictors; sent to worker processes instead of networks.
+
+    An implementation is small and can be pickled. Two sources are equal if their predictors give equal
+    results.
+    """
+
+    def predictor(self, data: "xr.DataArray", /) -> Predictor:
+        """Return the predictor for a measurement; only its axis and its summed decay are used."""
+        ...
+
+    def irf(self) -> Irf | None:
+        """Return the measured IRF, or None."""
+        ...
+
+    def described(self) -> dict[str, Any]:
+        """Return names and digests of everything that the predictor depends on, ready for JSON."""
+        ...

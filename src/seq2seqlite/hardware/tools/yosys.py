@@ -23,6 +23,11 @@ WITHOUT_MODEL = {"RAMB36E1", "RAMB18E1", "DP16KD", "MULT18X18D", "MULT9X9D", "AL
 # Amaranth gives every signal its initial value; on a wire it says nothing, and synthesis tools warn.
 UNUSED_INIT = re.compile(r"^ *\(\* init = [^*]* \*\)\n(?= *wire\b)", re.MULTILINE)
 
+# The variable that Yosys reads in each combinational process to run it at time 0. SystemVerilog (IEEE 1800, 6.8)
+# initialises variables before any process starts, which is no event. A non-blocking assignment is one, in Verilog
+# and SystemVerilog, and takes place when all processes wait.
+WAKE_UP = re.compile(r"^( *)reg (\\\$auto\$verilog_backend\S*dump_module\$\d+ ) *= 0;$", re.MULTILINE)
+
 
 def _run_script(
     commands: Sequence[str],
@@ -295,4 +300,5 @@ def verilog_from_rtlil(rtlil: str, /, *, time_limit_s: float = 300) -> str:
             f"write_verilog -norename {_quoted(folder / 'out.v')}",
         ]
         _run_script(commands, script=folder / "to.ys", log=folder / "log.txt", time_limit_s=time_limit_s)
-        return UNUSED_INIT.sub("", (folder / "out.v").read_text())
+        text = UNUSED_INIT.sub("", (folder / "out.v").read_text())
+        return WAKE_UP.sub(r"\1reg \2;\n\1initial \2<= 0;", text)

@@ -81,7 +81,7 @@ def _why(case: ET.Element) -> str | None:
 def write_verilog(design: Design, folder: Path) -> list[Path]:
     """Write a design's Verilog to a folder; return its files."""
     files = []
-    for name, text in design.verilog.items():
+    for name, text in design.plan().execute().items():
         (folder / name).write_text(text)
         files.append(folder / name)
     return files

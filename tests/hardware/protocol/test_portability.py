@@ -29,18 +29,23 @@ def design(tiny):
     return make_design(tiny, find_target("xc7k410t"), DesignOptions(result_width=OUT_BITS))
 
 
-def test_combinational_processes_are_woken_at_time_0(design):
+@pytest.fixture(scope="module")
+def verilog(design):
+    return design.plan().execute()
+
+
+def test_combinational_processes_are_woken_at_time_0(verilog):
     """In SystemVerilog an initial value is no event: outputs would stay X until an input changes."""
     for name in ("engine.v", "top.v"):
-        text = design.verilog[name]
+        text = verilog[name]
         woken = set(re.findall(r"if \((\\\S+ )\) begin end", text))
         assert woken, f"{name}: Yosys writes combinational processes in another way; look at yosys.WAKE_UP"
         for variable in woken:
             assert f"  reg {variable};\n  initial {variable}<= 0;\n" in text
 
 
-def test_no_wire_is_without_bits(design):
-    for name, text in design.verilog.items():
+def test_no_wire_is_without_bits(verilog):
+    for name, text in verilog.items():
         assert "[-1:0]" not in text, name
 
 

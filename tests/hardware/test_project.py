@@ -37,7 +37,7 @@ def test_a_project_comes_back(project):
 
 def test_the_same_design_gives_the_same_verilog(odd_program):
     def verilog():
-        return make_design(odd_program(0), find_target("xc7k410t"), DesignOptions()).verilog
+        return make_design(odd_program(0), find_target("xc7k410t"), DesignOptions()).plan().execute()
 
     assert verilog() == verilog()
 

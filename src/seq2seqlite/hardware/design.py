@@ -1,13 +1,12 @@
-"""A design: one program, one target, so many engines, as Verilog."""
+"""An FPGA design: one program on one target, with N engines."""
 
-import re
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.gateware.shape import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
+from seq2seqlite.hardware.plan import BuildPlan
 from seq2seqlite.hardware.records import RECORD_BITS
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
 from seq2seqlite.integer import Program
@@ -16,12 +15,12 @@ __all__ = ["MAX_ENGINES", "VERILOG_FILES", "Design", "DesignOptions", "make_desi
 
 MAX_ENGINES = 64
 VERILOG_FILES = ("encoder_step.v", "decoder_step.v", "head.v", "engine.v", "top.v")
-"""Names of :attr:`Design.verilog`."""
+"""Names of a design's Verilog files."""
 
 
 @dataclass(frozen=True)
 class DesignOptions:
-    """Choices for a design; InputError of one that does not exist.
+    """Options of a design. Raises `InputError` for an unsupported combination.
 
     Parameters
     ----------
@@ -65,12 +64,12 @@ class DesignOptions:
 
 @dataclass(frozen=True)
 class Design:
-    """A design, not yet on disk.
+    """A design, not yet on disk. No attribute starts a tool: :meth:`plan` prepares the Verilog.
 
     Parameters
     ----------
     program : Program
-        What it computes.
+        Program that the design computes.
     target : Target
         FPGA.
     options : DesignOptions
@@ -87,13 +86,23 @@ class Design:
     kernels: Kernels
     shape: Shape
 
-    @cached_property
-    def verilog(self) -> dict[str, str]:
-        """Text by file name: ``top.v``, ``engine.v`` and the kernels."""
+    def plan(self) -> BuildPlan:
+        """Return the build plan: kernels as Verilog, gateware as RTLIL by Amaranth.
+
+        No tool runs before :meth:`~seq2seqlite.hardware.plan.BuildPlan.execute`, which returns the files
+        ``VERILOG_FILES``.
+        """
+        from amaranth.back import rtlil
+
+        from seq2seqlite.hardware.gateware.engine import Engine
+        from seq2seqlite.hardware.gateware.top import ENGINE, TOP, Top
+
         kernels = (self.kernels.encoder, self.kernels.decoder, self.kernels.head)
-        return {f"{kernel.name}.v": kernel.verilog for kernel in kernels} | _gateware(
-            self.shape, self.options
-        )
+        top = Top(self.shape, self.options.engines, self.options.result_width)
+        files = {f"{kernel.name}.v": kernel.verilog for kernel in kernels}
+        files["engine.il"] = rtlil.convert(Engine(self.shape), name=ENGINE, emit_src=False)
+        files["top.il"] = rtlil.convert(top, name=TOP, emit_src=False)
+        return BuildPlan(files, kept=(ENGINE,))
 
     def with_engines(self, engines: int, /) -> "Design":
         """Return the same design with another number of engines."""
@@ -134,11 +143,11 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     Parameters
     ----------
     program : Program
-        What it computes.
+        Program that the design computes.
     target : Target
         FPGA.
     options : DesignOptions
-        Choices.
+        Options.
 
     Returns
     -------
@@ -149,8 +158,6 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     ------
     InputError
         If the program has no such design.
-    ToolError
-        If Yosys is missing, once its Verilog is asked for.
     """
     usual = target.style
     style = replace(
@@ -161,33 +168,3 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     kernels = build_kernels(program, style)
     shape = Shape(program, kernels.encoder.latency, kernels.head.latency, options.input_lanes, options.output)
     return Design(program, target, options, kernels, shape)
-
-
-def _gateware(shape: Shape, options: DesignOptions) -> dict[str, str]:
-    from amaranth.back import rtlil
-
-    from seq2seqlite.hardware.gateware.engine import Engine
-    from seq2seqlite.hardware.gateware.top import ENGINE, TOP, Top
-    from seq2seqlite.hardware.tools.yosys import verilog_from_rtlil
-
-    top = Top(shape, options.engines, options.result_width)
-    engine = verilog_from_rtlil(rtlil.convert(Engine(shape), name=ENGINE, emit_src=False))
-    return {
-        "engine.v": _with_copies(_kept(engine, ENGINE)),
-        "top.v": verilog_from_rtlil(rtlil.convert(top, name=TOP, emit_src=False)),
-    }
-
-
-def _with_copies(verilog: str) -> str:
-    """Mark registers that share the loads of one, so that synthesis does not make one of them again.
-
-    Amaranth gives the attribute to the signal; Yosys looks for it at the flip-flop, made of the block.
-    """
-    kept = re.findall(r"\(\* keep = \S+ \*\)\s+reg (?:\[\S+\] )?(\w+)", verilog)
-    blocks = re.compile(rf"^( *)(always @\(posedge \S+\)\s+(?:{'|'.join(kept)}) <= )", re.MULTILINE)
-    return blocks.sub(r"\1(* keep *) \2", verilog) if kept else verilog
-
-
-def _kept(verilog: str, module: str) -> str:
-    """Mark a module as one that synthesis must not dissolve: it is then done once for all its instances."""
-    return verilog.replace(f"\nmodule {module}(", f"\n(* keep_hierarchy *)\nmodule {module}(", 1)

@@ -15,6 +15,7 @@ from seq2seqlite.hardware.folders import check_folder, read_facts, templates
 from seq2seqlite.hardware.gateware.shape import Shape
 from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.targets import Target, find_target
+from seq2seqlite.hardware.tools.process import Heartbeat
 from seq2seqlite.integer import Program, read_program, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.provenance import provenance
@@ -98,24 +99,29 @@ class Project:
         return [self.folder / name for name in self.facts["sha256"]]
 
 
-def write_project(design: Design, folder: Path, /) -> Project:
-    """Write a design to a folder, all of it or nothing.
+def write_project(design: Design, folder: Path, /, *, heartbeat: Heartbeat | None = None) -> Project:
+    """Write a design to a folder, all of it or nothing. Runs Yosys once, for the Verilog.
 
     Parameters
     ----------
     design : Design
         Design.
     folder : pathlib.Path
-        Folder; made, or replaced where it holds a project already.
+        Folder; created, or replaced if it holds a project already.
+    heartbeat : callable, optional
+        Called every second.
 
     Raises
     ------
     InputError
         If the folder holds something else, or cannot be written.
+    ToolError
+        If Yosys is not installed or fails.
     """
     check_folder(folder, paper=PAPER, kind="hardware project")
     with replace_folder_when_done(folder) as temporary:
-        for name, text in (design.verilog | _papers(design)).items():
+        verilog = design.plan().execute(heartbeat=heartbeat)
+        for name, text in (verilog | _papers(design, verilog)).items():
             (temporary / name).write_text(text, encoding="utf-8")
         write_program(temporary / PROGRAM_FILE, design.program)
     return read_project(folder)
@@ -166,7 +172,7 @@ def _check_facts(facts: Mapping[str, Any]) -> None:
         raise InputError(f"program_sha256={facts['program_sha256']!r} must be text")
 
 
-def _papers(design: Design) -> dict[str, str]:
+def _papers(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
     """Return everything that is written beside the Verilog."""
     from seq2seqlite.hardware.gateware.top import TOP
 
@@ -187,7 +193,7 @@ def _papers(design: Design) -> dict[str, str]:
         "frames_per_second": design.frames_per_second(frame_pixels=FRAME_PIXELS),
         "tau_fraction_bits": design.program.reduction.tau_fraction_bits,
         "program_file": PROGRAM_FILE,
-        "verilog": list(design.verilog),
+        "verilog": list(verilog),
     }
     files = {"README.md": "readme.md.j2"}
     if target.family == "xc7":
@@ -196,10 +202,10 @@ def _papers(design: Design) -> dict[str, str]:
         files |= {"constraints.lpf": "constraints.lpf.j2"}
     environment = templates("seq2seqlite.hardware")
     papers = {name: environment.get_template(file).render(values) for name, file in files.items()}
-    return papers | {"component.xml": component_xml(design), PAPER: json_text(_facts(design))}
+    return papers | {"component.xml": component_xml(design), PAPER: json_text(_facts(design, verilog))}
 
 
-def _facts(design: Design) -> dict[str, Any]:
+def _facts(design: Design, verilog: Mapping[str, str]) -> dict[str, Any]:
     kernels = (design.kernels.encoder, design.kernels.decoder, design.kernels.head)
     return {
         "format": FORMAT,
@@ -222,7 +228,7 @@ def _facts(design: Design) -> dict[str, Any]:
             }
             for kernel in kernels
         },
-        "sha256": {name: _digest(text) for name, text in design.verilog.items()},
+        "sha256": {name: _digest(text) for name, text in verilog.items()},
         "provenance": provenance(),
     }
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from seq2seqlite.hardware.design import Design
 from seq2seqlite.hardware.tools.process import run_tool
 from seq2seqlite.hardware.tools.verilator import Compilation, compile_model
 
@@ -75,3 +76,12 @@ def _why(case: ET.Element) -> str | None:
     """Return why a test failed: what it says in its result, whole."""
     wrong = [child for child in case if child.tag in {"failure", "error", "skipped"}]
     return "\n".join(f"{child.get('message', '')}\n{child.text or ''}" for child in wrong) if wrong else None
+
+
+def write_verilog(design: Design, folder: Path) -> list[Path]:
+    """Write a design's Verilog to a folder; return its files."""
+    files = []
+    for name, text in design.plan().execute().items():
+        (folder / name).write_text(text)
+        files.append(folder / name)
+    return files

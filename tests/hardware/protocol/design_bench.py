@@ -42,6 +42,7 @@ PROGRAM = read_program(Path(os.environ["BENCH_PROGRAM"])) if "BENCH_PROGRAM" in 
 BEATS = 128 // WIDTH  # of a record
 PATIENCE = 200_000  # clocks: far more than any of these tests needs
 QUIET = 20_000  # clocks in which what is still under way would come
+SHORT_QUIET = 4000  # the same, for a batch or two: twice its latency
 
 
 class Results:
@@ -438,6 +439,217 @@ async def a_beat_that_is_offered_stays_through_a_soft_reset(dut):
     assert len(beats) == 1 + 8 * BEATS
     bench.out.beats = beats[1:]
     assert_pixels(*await bench.out.pixels(8), counts, frame_pixels=4)
+    assert await bench.read(PIXELS_OUT, FRAMES_OUT) == [8, 2]  # the old beat is not counted
+
+
+async def raw_started(dut):
+    """Reset a design without bus models, for accesses that these do not make."""
+    cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
+    for name in ("s_axis_tvalid", "m_axis_tready", "s_axil_awvalid", "s_axil_wvalid", "s_axil_arvalid"):
+        getattr(dut, name).value = 0
+    dut.s_axil_bready.value = dut.s_axil_rready.value = 1
+    await low_reset(dut, 2)
+
+
+async def low_reset(dut, cycles):
+    dut.aresetn.value = 0
+    await ClockCycles(dut.aclk, cycles)
+    dut.aresetn.value = 1
+    await RisingEdge(dut.aclk)
+
+
+async def handshake(dut, valid, ready):
+    """Offer what is on the bus until it is taken."""
+    getattr(dut, valid).value = 1
+    for _ in range(PATIENCE):
+        await RisingEdge(dut.aclk)
+        if int(getattr(dut, ready).value):
+            break
+    getattr(dut, valid).value = 0
+
+
+async def response(dut, valid, *values):
+    for _ in range(PATIENCE):
+        if int(getattr(dut, valid).value):
+            break
+        await RisingEdge(dut.aclk)
+    found = [int(getattr(dut, name).value) for name in values]
+    await RisingEdge(dut.aclk)
+    return found
+
+
+async def raw_write(dut, address, data, strobes=0xF):
+    """Write without alignment of the address; return the response."""
+    dut.s_axil_awaddr.value, dut.s_axil_wdata.value, dut.s_axil_wstrb.value = address, data, strobes
+    await handshake(dut, "s_axil_awvalid", "s_axil_awready")
+    await handshake(dut, "s_axil_wvalid", "s_axil_wready")
+    return (await response(dut, "s_axil_bvalid", "s_axil_bresp"))[0]
+
+
+async def raw_read(dut, address):
+    """Read without alignment of the address; return the data and the response."""
+    dut.s_axil_araddr.value = address
+    await handshake(dut, "s_axil_arvalid", "s_axil_arready")
+    return tuple(await response(dut, "s_axil_rvalid", "s_axil_rdata", "s_axil_rresp"))
+
+
+@bench_test
+async def csr_reset_values(dut):
+    bench = Bench(dut)
+    await bench.reset()
+    counters = range(PIXELS_IN, FRAMES_OUT + 4, 4)
+    assert await bench.read(FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS) == [0, 0, 65536]
+    assert await bench.read(*counters) == [0] * len(counters)
+    for address in (FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS):
+        await bench.registers.write_dword(address, 5)
+    await bench.send(decays(3))
+    await bench.out.pixels(3)
+    await bench.reset()
+    assert await bench.read(FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS) == [0, 0, 65536]
+    assert await bench.read(*counters) == [0] * len(counters)
+
+
+@bench_test
+async def every_access_is_answered_okay(dut):
+    await raw_started(dut)
+    for address in (*range(0, FRAMES_OUT + 4, 4), FRAMES_OUT + 4, 0x80, 0xFC):
+        assert (await raw_read(dut, address))[1] == 0
+        assert await raw_write(dut, address, 0xFFFFFFFF) == 0
+    # Only the settings have changed: the others are read-only or not there.
+    assert await raw_read(dut, ID) == (0x53325351, 0)
+    assert await raw_read(dut, PIXELS_IN) == (0, 0)
+    assert await raw_read(dut, FRAMES_OUT + 4) == (0, 0)
+    assert await raw_read(dut, FLUSH_CLOCKS) == (0xFFFFFFFF, 0)
+
+
+@bench_test
+async def address_bits_1_and_0_are_ignored_and_strobes_are_not(dut):
+    await raw_started(dut)
+    for offset in range(4):
+        assert await raw_read(dut, ID + offset) == (0x53325351, 0)
+        await raw_write(dut, MIN_PHOTONS + offset, 0x11111111 * (offset + 1))
+        assert await raw_read(dut, MIN_PHOTONS + 3 - offset) == (0x11111111 * (offset + 1), 0)
+    await raw_write(dut, MIN_PHOTONS, 0, 0b0101)
+    assert await raw_read(dut, MIN_PHOTONS) == (0x44004400, 0)
+    await raw_write(dut, FRAME_PIXELS, 0x12345678)
+    await raw_write(dut, CONTROL, 1, 0b1110)  # without the strobe of bit 0: not a soft reset
+    await ClockCycles(dut.aclk, 4)
+    assert int(dut.s_axis_tready.value) == 1
+
+
+@bench_test
+async def the_input_opens_soon_after_a_reset(dut):
+    await raw_started(dut)
+    for cycles in (2, 3, 16):
+        await low_reset(dut, cycles)
+        assert await _cycles_until_open(dut) <= 32
+        await raw_write(dut, CONTROL, 1)
+        assert int(dut.s_axis_tready.value) == 0  # closed when the write is answered
+        assert await _cycles_until_open(dut) <= 32
+
+
+async def _cycles_until_open(dut):
+    for cycle in range(PATIENCE):
+        if int(dut.s_axis_tready.value):
+            return cycle
+        await RisingEdge(dut.aclk)
+    return PATIENCE
+
+
+@bench_test
+async def reset_in_mid_packet(dut):
+    """``aresetn`` forgets where packets end: what comes next begins one."""
+    bench = await started(dut, frame_pixels=0)
+    beats, arrived = -(-PROGRAM.n_gates // LANES), 1
+    await bench.send(decays(1, seed=20))
+    await bench.accepted(arrived)
+    bench.source.pause = True
+    await bench.reset()
+    bench.source.clear()
+    bench.source.pause = False
+    await bench.registers.write_dword(FLUSH_CLOCKS, 50)
+    rest = packet(decays(1, seed=20)[0], bench.rng)[2 * LANES * arrived :]
+    counts = decays(4, seed=21)
+    await bench.source.send(AxiStreamFrame(rest))
+    await bench.send(counts)
+    found, _ = await bench.out.pixels(5)
+    records = records_from_words(found)
+    np.testing.assert_array_equal(records.number, np.arange(5))
+    np.testing.assert_array_equal(records.has(Flag.MALFORMED), [True] + [False] * 4)
+    np.testing.assert_array_equal(found[1:], golden(counts, first=1))
+    assert beats > arrived
+    assert await bench.read(PIXELS_IN, SHORT_PACKETS, LONG_PACKETS) == [5, 1, 0]
+
+
+@bench_test
+async def reset_withdraws_an_offered_beat(dut):
+    bench = await started(dut, frame_pixels=0, flush_clocks=50)
+    bench.out.stall = 1.0
+    await bench.send(decays(2, seed=22))
+    for _ in range(PATIENCE):
+        if bench.out.offered is not None:
+            break
+        await RisingEdge(dut.aclk)
+    assert bench.out.offered is not None
+    await bench.reset()
+    assert int(dut.m_axis_tvalid.value) == 0
+    bench.out.stall = 0.0
+    await ClockCycles(dut.aclk, SHORT_QUIET)
+    assert not bench.out.beats
+    assert await bench.read(PIXELS_OUT, STALLED_OUT) == [0, 0]
+
+
+@bench_test
+async def a_long_packet_is_counted_with_its_last_beat_in_place(dut):
+    """Its pixel is delivered, however long its surplus takes."""
+    bench = await started(dut, frame_pixels=0, flush_clocks=50)
+    beats = -(-PROGRAM.n_gates // LANES)
+    data = packet(decays(1, seed=23)[0], bench.rng)
+    await bench.source.send(AxiStreamFrame(data * 3))
+    await bench.accepted(beats)
+    bench.source.pause = True
+    await ClockCycles(dut.aclk, 16)
+    assert await bench.read(PIXELS_IN, SHORT_PACKETS, LONG_PACKETS) == [1, 0, 1]
+    found, _ = await bench.out.pixels(1)
+    assert records_from_words(found).has(Flag.MALFORMED).all()
+    bench.source.pause = False
+    counts = decays(2, seed=24)
+    await bench.send(counts)
+    found, _ = await bench.out.pixels(2)
+    np.testing.assert_array_equal(found, golden(counts, first=1))
+    assert await bench.read(PIXELS_IN, SHORT_PACKETS, LONG_PACKETS) == [3, 0, 1]
+
+
+@bench_test
+async def min_photons_act_on_the_packet_that_is_arriving(dut):
+    bench = await started(dut, frame_pixels=0, flush_clocks=50)
+    beats = -(-PROGRAM.n_gates // LANES)
+    counts = np.tile(decays(40, seed=25).sum(axis=0) + 1000 * (np.arange(PROGRAM.n_gates) == 8), (3, 1))
+    limit = int(counts[0].sum()) + 1
+    await bench.send(counts[:1])
+    await bench.accepted(beats)
+    await ClockCycles(dut.aclk, 16)  # until then its photons may be compared with either value
+    await bench.send(counts[1:])
+    await bench.accepted(beats - 1)  # all but the last beat
+    bench.source.pause = True
+    await bench.registers.write_dword(MIN_PHOTONS, limit)
+    bench.source.pause = False
+    found, _ = await bench.out.pixels(3)
+    np.testing.assert_array_equal(records_from_words(found).has(Flag.DARK), [False, True, True])
+
+
+@bench_test
+async def flush_clocks_act_on_the_pause_that_is_running(dut):
+    bench = await started(dut, frame_pixels=0, flush_clocks=0)
+    counts = decays(3, seed=26)
+    await bench.send(counts)
+    await ClockCycles(dut.aclk, SHORT_QUIET)
+    assert not bench.out.beats
+    await bench.registers.write_dword(FLUSH_CLOCKS, 0xFFFFFFFF)
+    await ClockCycles(dut.aclk, SHORT_QUIET)
+    assert not bench.out.beats
+    await bench.registers.write_dword(FLUSH_CLOCKS, SHORT_QUIET)  # the pause is longer already
+    assert_pixels(*await bench.out.pixels(3), counts, frame_pixels=0)
 
 
 @bench_test
@@ -445,6 +657,7 @@ async def frame_pixels_take_effect_at_the_next_soft_reset(dut):
     bench = await started(dut, frame_pixels=6)
     counts = decays(12, seed=17)
     await bench.registers.write_dword(FRAME_PIXELS, 4)
+    assert await bench.read(FRAME_PIXELS) == [4]  # reads what was written, before it takes effect
     await bench.send(counts)
     assert_pixels(*await bench.out.pixels(12), counts, frame_pixels=6)
     await bench.soft_reset()

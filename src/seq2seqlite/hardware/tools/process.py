@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -137,8 +138,11 @@ def run_tools(
         try:
             while waiting or running.processes:
                 while waiting and len(running.processes) < jobs:
-                    running.start(name, waiting.pop(0), output, cwd=cwd, environment=environment)
-                for process, memory in running.ended():
+                    with _interrupts_deferred():
+                        running.start(name, waiting.pop(0), output, cwd=cwd, environment=environment)
+                with _interrupts_deferred():
+                    ended = running.ended()
+                for process, memory in ended:
                     peak = max(peak, memory)
                     if process.returncode:
                         raise ToolError(_failure(name, process.returncode, log))
@@ -153,7 +157,8 @@ def run_tools(
                     next_beat = now + HEARTBEAT_S
                 time.sleep(POLL_S if running.processes else 0)
         finally:
-            running.kill()
+            with _interrupts_deferred():
+                running.kill()
     return ToolRun(time.monotonic() - started, peak, log)
 
 
@@ -204,8 +209,37 @@ class _Running:
     def kill(self) -> None:
         for process in self.processes:
             os.killpg(process.pid, signal.SIGKILL)
+        for process in self.processes:
             process.wait()
         self.processes.clear()
+
+
+@contextmanager
+def _interrupts_deferred() -> Generator[None]:
+    """Deliver SIGINT and SIGTERM at the end of the block.
+
+    An exception between the start of a process and the note of its number would leave the process alive; one
+    between its end and the note of that would have another process killed that took over the number.
+    """
+    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
+        yield
+        return
+    received: list[signal.Signals] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(signal.Signals(number))
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    deferred = {number: handler for number, handler in handlers.items() if callable(handler)}
+    try:
+        for number in deferred:
+            signal.signal(number, note)
+        yield
+    finally:
+        for number, handler in deferred.items():
+            signal.signal(number, handler)
+        for number in received:
+            signal.raise_signal(number)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import importlib.util
 import re
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,11 @@ NOISE = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 WITHOUT_MODEL = {"RAMB36E1", "RAMB18E1", "DP16KD", "MULT18X18D", "MULT9X9D", "ALU54B"}
 # Amaranth gives every signal its initial value; on a wire it says nothing, and synthesis tools warn.
 UNUSED_INIT = re.compile(r"^ *\(\* init = [^*]* \*\)\n(?= *wire\b)", re.MULTILINE)
+
+# The variable that Yosys reads in each combinational process, so that it runs at time 0. SystemVerilog
+# (IEEE 1800, 6.8) initialises variables before any process starts, which is not an event. A non-blocking
+# assignment is one, in Verilog and SystemVerilog, and takes place when all processes wait for it.
+WAKE_UP = re.compile(r"^( *)reg (\\\$auto\$verilog_backend\S*dump_module\$\d+ ) *= 0;$", re.MULTILINE)
 
 
 def _run_script(
@@ -260,39 +265,59 @@ def _share() -> Path:
     return Path(spec.submodule_search_locations[0]) / "share"
 
 
-def verilog_from_rtlil(rtlil: str, /, *, time_limit_s: float = 300) -> str:
-    """Return RTLIL as Verilog: what ``amaranth.back.verilog`` does where there is a program ``yosys``.
+def verilog_from_rtlil(
+    rtlil: Mapping[str, str], /, *, time_limit_s: float = 300, heartbeat: Heartbeat | None = None
+) -> dict[str, str]:
+    """Convert RTLIL to Verilog in one run of Yosys.
+
+    It does what ``amaranth.back.verilog`` does with a program ``yosys``.
 
     Parameters
     ----------
-    rtlil : str
-        Text of RTLIL, as ``amaranth.back.rtlil.convert`` gives it. Modules that it instantiates and does not
-        hold stay instances.
+    rtlil : mapping of str
+        Text of RTLIL by name, as ``amaranth.back.rtlil.convert`` returns it. The texts are separate designs;
+        modules that one instantiates and does not define remain instances.
     time_limit_s : float
-        Limit in seconds.
+        Time limit, in seconds.
+    heartbeat : callable, optional
+        Called every second.
 
     Returns
     -------
-    str
-        Verilog with the attributes of the design, such as ``keep_hierarchy``, but without those that say
-        where in the Python source a line comes from.
+    dict of str
+        Verilog by name, with the attributes of the design, such as ``keep_hierarchy``, but without those for
+        positions in the Python source.
 
     Raises
     ------
     ToolError
-        If Yosys is missing or refuses the text.
+        If Yosys is not installed, fails, or exceeds the time limit.
     """
     removed = " ".join(f"-remove {name}" for name in NOISE)
-    with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
-        folder = Path(name)
-        (folder / "in.il").write_text(rtlil)
-        commands = [
-            f"read_rtlil {_quoted(folder / 'in.il')}",
-            "proc -nomux -norom",
-            "memory_collect",
-            f"attrmap {removed}",
-            f"attrmap -modattr {removed}",
-            f"write_verilog -norename {_quoted(folder / 'out.v')}",
-        ]
-        _run_script(commands, script=folder / "to.ys", log=folder / "log.txt", time_limit_s=time_limit_s)
-        return UNUSED_INIT.sub("", (folder / "out.v").read_text())
+    with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as temporary:
+        folder = Path(temporary)
+        commands = []
+        for name, text in rtlil.items():
+            (folder / f"{name}.il").write_text(text)
+            commands += [
+                f"read_rtlil {_quoted(folder / f'{name}.il')}",
+                "proc -nomux -norom",
+                "memory_collect",
+                f"attrmap {removed}",
+                f"attrmap -modattr {removed}",
+                f"write_verilog -norename {_quoted(folder / f'{name}.v')}",
+                "design -reset",
+            ]
+        _run_script(
+            commands,
+            script=folder / "to.ys",
+            log=folder / "log.txt",
+            time_limit_s=time_limit_s,
+            heartbeat=heartbeat,
+        )
+        return {name: _portable((folder / f"{name}.v").read_text()) for name in rtlil}
+
+
+def _portable(verilog: str) -> str:
+    """Return Yosys' Verilog without what simulators and synthesis tools read differently."""
+    return WAKE_UP.sub(r"\1reg \2;\n\1initial \2<= 0;", UNUSED_INIT.sub("", verilog))

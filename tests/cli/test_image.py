@@ -190,9 +190,9 @@ def test_stack(
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        (["--workers", "0"], "workers=0 must be >= 1 (e.g. one for each core)"),
+        (["--workers", "0"], "workers=0 must be >= 1 (e.g. the number of cores)"),
         (["--workers", "x"], "Invalid value for '--workers': Input should be a valid integer"),
-        (["--scheduler", "host"], "scheduler 'host' is no address; give it as tcp://host:8786"),
+        (["--scheduler", "host"], "scheduler 'host' is not an address; use the form tcp://host:8786"),
         (["--format", "png"], "'png' is not one of 'tiff', 'ome-tiff', 'ome-zarr'"),
         (["--format", "tiff"], "a.zarr is a stack; format 'tiff' is for images, choose ome-zarr"),
         (["--binning", "-1"], "binning=-1 must be >= 0"),

@@ -41,7 +41,7 @@ class Listed:
         if self.failure is not None:
             raise self.failure
         if self.hold:
-            self.stopped.wait(10)
+            self.stopped.wait(300)
 
     def stop(self) -> None:
         self.stopped.set()

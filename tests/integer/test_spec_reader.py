@@ -330,3 +330,34 @@ def test_another_spelling_of_the_same_header_is_accepted(program_file, tmp_path)
     path = tmp_path / "a.program"
     _altered(program_file(STUDENTS[-1]), path, _set("period_ns", to=12.5), rehash=True)
     assert read_from_page(path)[0]["n_gates"] == read_program(path).n_gates
+
+
+VALUES = (None, True, 0, 1, -1, 2, 1e308, -1.5, 10**30, "", "x", "../e", [], [1, 0, 7], {}, 2**31)
+
+
+def _paths(value, before=()):
+    """Yield the path of every value of a header."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in items:
+        yield (*before, key)
+        yield from _paths(part, (*before, key))
+
+
+def test_both_readers_agree_on_random_headers(program_file, tmp_path):
+    from seq2seqlite.errors import InputError
+    from seq2seqlite.integer import read_program
+
+    source, path = program_file(STUDENTS[-1]), tmp_path / "a.program"
+    paths = list(_paths(json.loads(_stored(source)["header"].item())))
+    rng = np.random.default_rng(15)
+    for _ in range(200):
+        where, value = paths[rng.integers(len(paths))], VALUES[rng.integers(len(VALUES))]
+        _altered(source, path, _set(*where, to=value), rehash=True)
+        refused = []
+        for reader, error in ((read_from_page, RefusedError), (read_program, InputError)):
+            try:
+                reader(path)
+                refused.append(False)
+            except error:
+                refused.append(True)
+        assert refused[0] == refused[1], (where, value)

@@ -200,3 +200,13 @@ def test_the_limit_counts_what_numpy_would_read(tmp_path):
     np.save(buffer, np.zeros(1000))
     path = archive(tmp_path / "a.npz", [("a.npy", buffer.getvalue())])
     assert read_arrays(path, max_bytes=len(buffer.getvalue()))["a"].shape == (1000,)
+
+
+@pytest.mark.parametrize("code", [0xD800, 0x110000])
+@pytest.mark.parametrize("name", ["header", "sha256"])
+def test_texts_that_are_not_unicode(tmp_path, code, name):
+    members = {"header": np.array("{}"), "sha256": np.array("0" * 64)}
+    members[name] = np.frombuffer(struct.pack("<I", code), "<U1").reshape(())
+    np.savez(tmp_path / "a.npz", **members)
+    with pytest.raises(InputError, match="is not Unicode text"):
+        read_archive(tmp_path / "a.npz", **KIND)

@@ -310,6 +310,10 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     if len(shape) > MAX_DIMS or math.prod(shape) * dtype.itemsize != len(content) - begin:
         raise ValueError(f"member {_short(member.filename)} has another size than its shape {shape}")
     array = np.frombuffer(content, dtype, offset=begin) if math.prod(shape) else np.zeros(shape, dtype)
+    if dtype.kind == "U" and array.size:
+        points = np.frombuffer(content, np.dtype(np.uint32).newbyteorder(dtype.byteorder), offset=begin)
+        if ((points > 0x10FFFF) | ((points >= 0xD800) & (points <= 0xDFFF))).any():
+            raise ValueError(f"member {_short(member.filename)} is not Unicode text")
     order: Any = "F" if match[2] == "True" else "C"
     return array.reshape(shape, order=order).copy()
 

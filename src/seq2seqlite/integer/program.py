@@ -1,6 +1,6 @@
 """The integer program: weight codes and formats of one student, and nothing else.
 
-What it computes is law in ``docs/spec/integer.md``; :mod:`seq2seqlite.integer.interpreter` does it.
+``docs/spec/integer.md`` specifies what it computes; :mod:`seq2seqlite.integer.interpreter` computes it.
 """
 
 from collections.abc import Iterator
@@ -26,6 +26,9 @@ TAU_CODES = "reduction/tau_codes"
 
 COUNT_BITS = 16
 """Width of a gate's count: what detectors and buses deliver."""
+
+MAX_UNITS = 4096
+"""Largest number of units; far above any useful network."""
 
 Codes = NDArray[np.int64]
 
@@ -134,6 +137,8 @@ class Program:
                 f"a program writes its state back by rounding, not by {self.formats.write_back!r}; compress "
                 "the model with write_back = 'round'"
             )
+        if not 1 <= units <= MAX_UNITS:
+            raise InputError(f"a program has {units} units and must have 1 to {MAX_UNITS}")
         for name, array, shape in self._shaped(units):
             array.check(name, shape)
         if not 1 <= self.n_baseline < self.axis.n_gates:

@@ -143,6 +143,10 @@ def _check_size(terms: list[tuple[Affine, Format]], bias: Affine, fraction: int)
     for affine, operand in terms:
         scale = 1 << max(fraction - affine.format.fraction_bits - operand.fraction_bits, 0)
         total += len(affine.codes) * int(np.abs(affine.codes).max(initial=0)) * scale * operand.high_code
+    if fraction < 0:
+        raise InputError(
+            f"a sum has {fraction} fraction bits and needs at least 0; use formats with more fraction bits"
+        )
     if total.bit_length() > MAX_SUM_BITS or fraction > MAX_SUM_BITS:
         raise InputError(
             f"a sum of {total.bit_length()} bits and {fraction} fraction bits exceeds {MAX_SUM_BITS} bits; "

@@ -1,5 +1,7 @@
 """Programs and measurements that tests of several packages share."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -74,6 +76,15 @@ def _odd_program(seed, *, units=3, n_gates=24):
         head_bias=affine((1, 3), signed(8, -1)),
         reduction=Reduction.of_axis(axis),
     )
+
+
+@pytest.fixture
+def unfit(odd_program):
+    """A program that the CPU back end cannot run: its product is as fine as its factors."""
+    program = odd_program(0)
+    fine = program.formats.gate.fraction_bits + program.formats.state.fraction_bits
+    formats = dataclasses.replace(program.formats, product=Format(True, 0, fine))
+    return dataclasses.replace(program, formats=formats)
 
 
 @pytest.fixture

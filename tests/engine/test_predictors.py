@@ -16,7 +16,7 @@ from seq2seqlite.engine.isa import ISAS, VARIABLE, chosen_isa
 from seq2seqlite.engine.packing import runs_network, unfit_program
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import analysed_tpsfs, read
-from seq2seqlite.integer import ProgramPredictor, load_program, run, whole_counts, write_program
+from seq2seqlite.integer import ProgramPredictor, load_program, run, whole_counts
 from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors import load_predictor
 
@@ -81,12 +81,6 @@ def test_odd_programs_are_exact(odd_program, seed):
 
 def test_most_odd_programs_fit(odd_program):
     assert sum(not unfit_program(odd_program(seed, units=3 + seed)) for seed in range(12)) >= 6
-
-
-def test_a_program_that_does_not_fit_is_left_to_the_interpreter(odd_program, tmp_path):
-    program = next(one for one in map(odd_program, range(50)) if unfit_program(one))
-    write_program(tmp_path / "odd.program", program)
-    assert load_predictor(tmp_path / "odd.program").kind == "integer program"
 
 
 @pytest.mark.parametrize("isa", [name for name in ISAS if name != chosen_isa().name])

@@ -77,20 +77,19 @@ def test_teacher_on_jax_agrees_with_numpy(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_program_that_does_not_fit_the_cpu_back_end(
-    odd_program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unfit: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = next(one for one in map(odd_program, range(50)) if packing.unfit_program(one))
-    write_program(tmp_path / "odd.program", program)
-    asked, unfit = [], packing.unfit_program
+    write_program(tmp_path / "odd.program", unfit)
+    asked, reason = [], packing.unfit_program
 
     def counted(program: Program) -> str:
         asked.append(program.name)
-        return unfit(program)
+        return reason(program)
 
     monkeypatch.setattr(packing, "unfit_program", counted)
     assert load_predictor(tmp_path / "odd.program").kind == "integer program"
-    assert asked == [program.name]
-    with pytest.raises(InputError, match=f"program {program.name}: .* only the interpreter runs it"):
+    assert asked == [unfit.name]
+    with pytest.raises(InputError, match=f"program {unfit.name}: .* only the interpreter runs it"):
         load_predictor(tmp_path / "odd.program", backend="cpu")
 
 

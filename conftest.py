@@ -69,9 +69,7 @@ pytest_collect_file = (
     _code_of("README.md", fixture="in_root")
     + _code_of(
         "docs/tutorials/*.md",
-        "docs/engine.md",
-        "docs/large-data.md",
-        "docs/streams.md",
+        "docs/how-to/*.md",
         fixture="in_new_folder",
     )
 ).pytest()

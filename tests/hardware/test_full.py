@@ -1,4 +1,4 @@
-"""The shipped designs whole: `make test-hardware`. Their last figures stand in docs/hardware.md."""
+"""The shipped designs whole: `make test-hardware`. Their last figures stand in docs/explanation/hardware.md."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -59,7 +59,7 @@ def test_nine_narrow_engines_fit_a_kintex(tmp_path):
 
 
 def test_a_narrow_engine_is_routed_on_an_ecp5(tmp_path):
-    """Both speed grades at once; docs/hardware.md says what is reached of 120 and 150 MHz."""
+    """Both speed grades at once; docs/explanation/hardware.md says what is reached of 120 and 150 MHz."""
     projects = {speed: project_of(NARROW, "ecp5-85f", tmp_path / str(speed))[1] for speed in (6, 8)}
     with ThreadPoolExecutor(2) as pool:
         runs = {

@@ -13,7 +13,7 @@ __all__ = ["Estimate", "check_fit", "estimate"]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of one family; docs/hardware.md has the syntheses that it was fitted to.
+    """Of one family; docs/explanation/hardware.md has the syntheses that it was fitted to.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any, TypeVar, get_args, get_origin
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["Range", "check_keys", "from_table", "plain_table", "load_named_toml", "toml_names"]
+__all__ = ["Range", "check_keys", "check_name", "from_table", "plain_table", "load_named_toml", "toml_names"]
 
 Range = tuple[float, float]
 Config = TypeVar("Config")
+# Names become parts of file names on every system.
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+MAX_NAME_SHOWN = 80
 
 
 def toml_names(folder: Path, /) -> list[str]:
@@ -117,6 +121,24 @@ def check_keys(table: Mapping[str, Any], /, *, known: set[str], required: set[st
     for key in sorted(required):
         if key not in table:
             raise InputError(f"{name} lacks the key {key!r}")
+
+
+def check_name(name: object, /, *, key: str = "name") -> None:
+    """Refuse a name that cannot be part of a file name.
+
+    Examples
+    --------
+    >>> check_name("seq2seqlite-tcspc-80mhz-int8")
+    >>> check_name("../evil")
+    Traceback (most recent call last):
+    seq2seqlite.errors.InputError: name='../evil' must be 1 to 64 letters, digits, '-', '_' or '.', ...
+    """
+    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+        shown = name[:MAX_NAME_SHOWN] if isinstance(name, str) else name
+        raise InputError(
+            f"{key}={shown!r} must be 1 to 64 letters, digits, '-', '_' or '.', and not start with '.' "
+            f"(e.g. 'my-microscope')"
+        )
 
 
 def plain_table(config: Any, /) -> dict[str, Any]:

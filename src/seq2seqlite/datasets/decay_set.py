@@ -16,11 +16,13 @@ from seq2seqlite.datasets.simulator import Simulator
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
+from seq2seqlite.outputs import check_archive
 from seq2seqlite.provenance import versions
 
 __all__ = [
     "REFERENCE_SEED",
     "DecaySet",
+    "check_decay_set_file",
     "read_decay_set",
     "reference_set",
     "simulated_set",
@@ -93,6 +95,11 @@ def simulated_set(
     return DecaySet(f"{instrument.name} {split} seed {seed}", decays.tpsf, instrument.axis, truth, manifest)
 
 
+def check_decay_set_file(path: str | Path, /) -> None:
+    """Refuse to replace a file that is not a set written by :func:`write_decay_set`."""
+    check_archive(path, member="manifest", keys={"sha256": None}, what="simulated set of decays")
+
+
 def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
     """Write a set as compressed ``.npz``, with its manifest in it as JSON."""
     arrays: dict[str, Any] = {
@@ -103,6 +110,7 @@ def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
     }
     if data.truth is not None:
         arrays.update({key: getattr(data.truth, key) for key in TRUTH_KEYS})
+    check_decay_set_file(path)
     with replace_when_done(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
 

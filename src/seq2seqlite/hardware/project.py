@@ -17,9 +17,10 @@ from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.targets import Target, find_target
 from seq2seqlite.integer import Program, read_program, write_program
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
 
-__all__ = ["FRAME_PIXELS", "Project", "read_project", "write_project"]
+__all__ = ["FRAME_PIXELS", "PAPER", "Project", "read_project", "write_project"]
 
 FORMAT = "seq2seqlite hardware project"
 FORMAT_VERSION = 1
@@ -106,7 +107,8 @@ def write_project(design: Design, folder: Path, /) -> Project:
     design : Design
         Design.
     folder : pathlib.Path
-        Folder; made, or replaced where it holds a project already.
+        Folder; made, or replaced where it holds a project already: files of that one which are not in the new
+        one are removed.
 
     Raises
     ------
@@ -114,7 +116,8 @@ def write_project(design: Design, folder: Path, /) -> Project:
         If the folder holds something else, or cannot be written.
     """
     check_folder(folder, paper=PAPER, kind="hardware project")
-    with replace_folder_when_done(folder) as temporary:
+    outputs = OutputSet(folder, {PAPER: ("format", "sha256")})
+    with replace_folder_when_done(folder, prepare=outputs.prepare) as temporary:
         for name, text in (design.verilog | _papers(design)).items():
             (temporary / name).write_text(text, encoding="utf-8")
         write_program(temporary / PROGRAM_FILE, design.program)
@@ -196,7 +199,9 @@ def _papers(design: Design) -> dict[str, str]:
         files |= {"constraints.lpf": "constraints.lpf.j2"}
     environment = templates("seq2seqlite.hardware")
     papers = {name: environment.get_template(file).render(values) for name, file in files.items()}
-    return papers | {"component.xml": component_xml(design), PAPER: json_text(_facts(design))}
+    papers["component.xml"] = component_xml(design)
+    names = sorted([*design.verilog, *papers, PROGRAM_FILE, PAPER])
+    return papers | {PAPER: json_text({**_facts(design), "files": names})}
 
 
 def _facts(design: Design) -> dict[str, Any]:

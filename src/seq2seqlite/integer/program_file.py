@@ -16,6 +16,7 @@ from seq2seqlite.integer.program import SPEC_VERSION, TAU_CODES, Affine, GruStep
 from seq2seqlite.integer.ranges import accumulators
 from seq2seqlite.integer.reduction import Reduction
 from seq2seqlite.models import ActivationFormats, Format, load_model
+from seq2seqlite.outputs import check_archive
 
 __all__ = ["SUFFIX", "load_program", "read_program", "write_program"]
 
@@ -41,6 +42,7 @@ def write_program(path: str | Path, program: Program, /) -> None:
     }
     arrays: dict[str, Any] = {HEADER: np.array(json.dumps(header))}
     arrays.update({name: codes.astype(np.int32) for name, codes in program.arrays.items()})
+    check_archive(path, member=HEADER, keys={"format": FORMAT}, what=FORMAT)
     with replace_when_done(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 

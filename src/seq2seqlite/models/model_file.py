@@ -15,6 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.models.architecture import Architecture, Parameters
 from seq2seqlite.models.quantisation import Quantisation
+from seq2seqlite.outputs import check_archive
 
 __all__ = ["FORMAT_VERSION", "ModelFile", "parameters_digest", "read_model_file", "write_model_file"]
 
@@ -78,6 +79,7 @@ def write_model_file(path: str | Path, model: ModelFile, /) -> None:
         "quantisation": None if model.quantisation is None else model.quantisation.to_dict(),
     }
     widths = {} if model.quantisation is None else model.quantisation.weight_bits
+    check_archive(path, member=HEADER, keys={"format": FORMAT}, what=FORMAT)
     with replace_when_done(path) as temporary, temporary.open("wb") as file:
         arrays: dict[str, Any] = {HEADER: np.array(json.dumps(header)), **model.parameters}
         arrays.update({f"{WIDTHS}{name}": value for name, value in widths.items()})

@@ -93,10 +93,10 @@ def describe_output(path: Path, /) -> dict[str, Any]:
     if not path.is_dir():
         return {}
     listing, n_files, n_bytes = hashlib.sha256(), 0, 0
-    for file in sorted(item for item in path.rglob("*") if item.is_file()):
-        size = file.stat().st_size
+    for item in sorted(item for item in path.rglob("*") if item.is_file()):
+        size = item.stat().st_size
         n_files, n_bytes = n_files + 1, n_bytes + size
-        listing.update(f"{file.relative_to(path).as_posix()}\0{size}\n".encode(errors="surrogateescape"))
+        listing.update(f"{item.relative_to(path).as_posix()}\0{size}\n".encode(errors="surrogateescape"))
     return {"files": n_files, "bytes": n_bytes, "sha256_of_list": listing.hexdigest()}
 
 
@@ -110,7 +110,9 @@ def unchanged(folder: Path, outputs: Any, /) -> bool:
     if not isinstance(outputs, Mapping) or not outputs:
         return False
     try:
-        return all(_is_plain(name) and describe_output(folder / name) == known for name, known in outputs.items())
+        return all(
+            _is_plain(name) and describe_output(folder / name) == known for name, known in outputs.items()
+        )
     except OSError:
         return False
 
@@ -123,13 +125,16 @@ def same_file(first: Path, second: Path, /) -> bool:
     >>> same_file(Path("a/../Maps"), Path("maps"))
     True
     """
-    there = first.exists(), second.exists()
+    one, other = first.resolve(), second.resolve()  # also where a folder on the way is yet to be made
+    there = one.exists(), other.exists()
     if all(there):
-        return first.samefile(second)
-    return not any(there) and str(first.resolve()).casefold() == str(second.resolve()).casefold()
+        return one.samefile(other)
+    return not any(there) and str(one).casefold() == str(other).casefold()
 
 
-def check_archive(path: str | os.PathLike[str], /, *, member: str, keys: Mapping[str, Any], what: str) -> None:
+def check_archive(
+    path: str | os.PathLike[str], /, *, member: str, keys: Mapping[str, Any], what: str
+) -> None:
     """Refuse to replace a file that is not an archive of the same kind.
 
     Parameters

@@ -55,7 +55,11 @@ def benchmark(
         predictors_for,
     )
     from seq2seqlite.datasets import load_instrument
-    from seq2seqlite.reports.accuracy_report import accuracy_tables, check_accuracy_folder, write_accuracy_report
+    from seq2seqlite.reports.accuracy_report import (
+        accuracy_tables,
+        check_accuracy_folder,
+        write_accuracy_report,
+    )
 
     described = load_instrument(instrument)
     conditions = Conditions(described, photons=tuple(photons or PHOTONS), repeats=repeats, seed=seed)

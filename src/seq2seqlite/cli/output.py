@@ -84,10 +84,12 @@ def check_json_file(path: str | PathLike[str], command: str, /) -> None:
         If the file exists and is something else.
     """
     check_path(path)
-    file = Path(path)
+    file = Path(path).resolve()  # also where a folder on the way is yet to be made
     if not file.is_file() or not file.stat().st_size or _writer(file) == command:
         return
-    raise InputError(f"{file} exists and was not written by '{command} --json'; move it or choose another name")
+    raise InputError(
+        f"{path} exists and was not written by '{command} --json'; move it or choose another name"
+    )
 
 
 def write_json(path: str | PathLike[str] | None, result: Mapping[str, Any] | Sequence[Any], /) -> None:

@@ -53,7 +53,8 @@ def check_model_files(
         made_by = None
     if made_by != json.loads(json_text(table)):
         raise InputError(
-            f"{model} was not made by this recipe; move it with its card, or choose another name or --out folder"
+            f"{model} was not made by this recipe; move it with its card, or choose another name or "
+            f"--out folder"
         )
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.config import Range, check_keys, check_name, from_table, load_named_toml, plain_table, toml_names
+from seq2seqlite.config import (
+    Range,
+    check_keys,
+    check_name,
+    from_table,
+    load_named_toml,
+    plain_table,
+    toml_names,
+)
 from seq2seqlite.datasets.irf_file import read_irf
 from seq2seqlite.decay import (
     Detector,

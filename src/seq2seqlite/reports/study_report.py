@@ -93,7 +93,9 @@ def check_study_folder(study: Study, folder: Path, /) -> None:
     if (folder / "study.json").is_file():
         found = json.loads((folder / "study.json").read_text(encoding="utf-8"))["study"]
         if found != study.name:
-            raise InputError(f"{folder} holds the report of study {found!r}, not of {study.name!r}; choose another folder")
+            raise InputError(
+                f"{folder} holds the report of study {found!r}, not of {study.name!r}; choose another folder"
+            )
 
 
 def study_markdown(study: Study, rows: list[Row], /) -> str:

@@ -132,7 +132,8 @@ class MapTable:
     Parameters
     ----------
     path : pathlib.Path
-        ``.csv``; replaces the table of an earlier stream. Each line is on disk before the next frame is taken.
+        ``.csv``; replaces the table of an earlier stream. Each line is on disk before the next frame is
+        taken.
 
     Raises
     ------
@@ -145,7 +146,11 @@ class MapTable:
         columns = [f"{name}_{key}" for name in LIFETIME_MAPS for key in ("median", "p5", "p95")]
         header = ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns]
         with writing(path):
-            if path.is_file() and path.stat().st_size and not path.read_bytes().startswith(_line(header).encode()):
+            if (
+                path.is_file()
+                and path.stat().st_size
+                and not path.read_bytes().startswith(_line(header).encode())
+            ):
                 raise InputError(f"{path} was not written by a stream; move it or choose another folder")
         self._write("w", header)
 

@@ -72,6 +72,10 @@ class OutputSet:
     def prepare(self, names: Collection[str], /) -> None:
         """Check the names, and remove the files of an earlier run that are not among them."""
         self.check(names)
+        self.remove_stale(names)
+
+    def remove_stale(self, names: Collection[str], /) -> None:
+        """Remove the recorded files of an earlier run that are not among the names."""
         for name in sorted(self.earlier() - set(names) - set(self.records)):
             _remove(self.folder / name)
 

@@ -63,13 +63,13 @@ SIMULATE = "simulate --instrument swissspad3 --n 10 --out set.npz"
         ("train --recipe recipe.toml --out . --json recipe.toml", "--json recipe.toml is an input"),
         ("compress --recipe recipe.toml --out . --json recipe.toml", "--json recipe.toml is an input"),
         ("study --config recipe.toml --out . --json recipe.toml", "--json recipe.toml is an input"),
-        (f"lower --model {TINY} --out a.program --json recipe.toml", "recipe.toml exists and was not written"),
+        (f"lower --model {TINY} --out a.program --json recipe.toml", "recipe.toml exists and was not"),
         ("evaluate --model x --data b.npz --json b.npz", "--json b.npz is an input of this command"),
         ("benchmark accuracy --json recipe.toml", "recipe.toml exists and was not written by"),
         ("models --json notes.json", "notes.json exists and was not written by 'seq2seqlite models --json'"),
         ("versions --json notes.json", "notes.json exists and was not written by"),
         ("hardware synthesize --model x --json notes.json", "by 'seq2seqlite hardware synthesize --json'"),
-        ("hardware explore --frame 5x5 --fps 1 --target x --json notes.json", "notes.json exists and was not"),
+        ("hardware explore --frame 5x5 --fps 1 --target x --json notes.json", "notes.json exists"),
         (f"hardware hls --model {TINY} --out b.npz", "Invalid value for '--out'"),
         ("image b.npz --model rld-3 --out", "Option '--out' requires an argument"),
         (f"{IMAGE} --binning 100000", "binning=100000 sums 200001 x 200001 pixels, more than the image"),
@@ -168,3 +168,20 @@ def test_console_that_cannot_show_a_file_name(tmp_path, encoding):
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u65e5\\u672c" in done.stdout
     assert (tmp_path / "out 日本" / "summary.json").is_file()
+
+
+def test_reports_do_not_replace_files_of_others(folder, capsys):
+    Path("X").mkdir()
+    Path("X/report.html").write_text("mine")
+    assert main(["study", "--config", "quick", "--out", "X"]) == 2
+    assert "X/report.html is not recorded as a result of seq2seqlite" in capsys.readouterr().err
+    Path("X/accuracy.md").write_text("mine")
+    assert main(["benchmark", "accuracy", "--out", "X"]) == 2
+    assert "X/accuracy.md is not recorded as a result of seq2seqlite" in capsys.readouterr().err
+    Path("X/front.png").write_text("mine")
+    words = ["hardware", "explore", "--frame", "5x5", "--fps", "1", "--target", "ecp5-85f", "--out", "X"]
+    assert main(words) == 2
+    assert "X/front.png was not written by hardware explore; move it" in capsys.readouterr().err
+    Path("X/study.json").write_text('{"study": "paper", "rows": [], "about": {}}')
+    assert main(["study", "--config", "quick", "--out", "X"]) == 2
+    assert "X holds the report of study 'paper', not of 'quick'" in capsys.readouterr().err

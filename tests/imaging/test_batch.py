@@ -167,6 +167,25 @@ def test_stack_goes_on_where_it_was_stopped(
     assert bytes_of(out / "c.zarr" / "maps.ome.zarr") == bytes_of(reference / "c.zarr" / "maps.ome.zarr")
 
 
+def test_tile_whose_chunk_was_lost_is_mapped_again(
+    tmp_path: Path,
+    source: Any,
+    inputs: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    bytes_of: Callable[[Path], dict[str, bytes]],
+) -> None:
+    monkeypatch.setattr(stack_module, "TILE_PIXELS", 200)
+    files, out, reference = [inputs[2]], tmp_path / "out", tmp_path / "reference"
+    run(files, source, reference)
+    with monkeypatch.context() as patch, pytest.raises(Interruption):
+        interrupted("_write_maps", 4, patch)
+        run(files, source, out)
+    image = out / "c.zarr" / "maps.ome.zarr"
+    next(file for file in sorted((image / "0" / "c").rglob("*")) if file.is_file()).unlink()
+    assert states(run(files, source, out)) == {"c.zarr": "done"}
+    assert bytes_of(image) == bytes_of(reference / "c.zarr" / "maps.ome.zarr")
+
+
 class Watched:
     """A progress bar that keeps what it is told."""
 

@@ -117,7 +117,7 @@ def write_project(design: Design, folder: Path, /) -> Project:
     """
     check_folder(folder, paper=PAPER, kind="hardware project")
     outputs = OutputSet(folder, {PAPER: ("format", "sha256")})
-    with replace_folder_when_done(folder, prepare=outputs.prepare) as temporary:
+    with replace_folder_when_done(folder, prepare=outputs.remove_stale) as temporary:
         for name, text in (design.verilog | _papers(design)).items():
             (temporary / name).write_text(text, encoding="utf-8")
         write_program(temporary / PROGRAM_FILE, design.program)

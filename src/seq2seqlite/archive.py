@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
+from seq2seqlite.outputs import check_archive
 
 __all__ = ["Header", "archive_digest", "header_text", "read_archive", "read_arrays", "write_archive"]
 
@@ -104,8 +105,15 @@ def write_archive(
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or is there already and is not an archive of the same kind.
     """
+    kind = header.get("format")
+    check_archive(
+        path,
+        member=header_name,
+        keys={DIGEST: None} if kind is None else {"format": kind},
+        what="simulated set of decays" if kind is None else str(kind),
+    )
     text = header_text(header)
     members: dict[str, Any] = {
         header_name: np.array(text),

@@ -13,48 +13,18 @@ from seq2seqlite.errors import InputError
 __all__ = [
     "Range",
     "check_keys",
-    "checked_name",
+    "check_name",
     "from_table",
-    "plain_table",
     "load_named_toml",
+    "plain_table",
     "toml_names",
 ]
 
 Range = tuple[float, float]
-NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 Config = TypeVar("Config")
-
-
-def checked_name(name: str, /, *, what: str) -> str:
-    """Return a name that may become part of a file name.
-
-    Parameters
-    ----------
-    name : str
-        Name of a model, recipe, study or instrument.
-    what : str
-        Key that holds it, for the error message.
-
-    Raises
-    ------
-    InputError
-        If it has other characters than letters, digits, ``-``, ``_`` and ``.``, begins with a dot, or is
-        longer than 100 characters: a name must never be a path.
-
-    Examples
-    --------
-    >>> checked_name("seq2seqlite-mine-int8", what="name")
-    'seq2seqlite-mine-int8'
-    >>> checked_name("../evil", what="name")
-    Traceback (most recent call last):
-    seq2seqlite.errors.InputError: name='../evil' must be 1 to 100 letters, ...
-    """
-    if not NAME.fullmatch(name):
-        raise InputError(
-            f"{what}={name[:120]!r} must be 1 to 100 letters, digits, '-', '_' or '.', without a dot at its "
-            "beginning; choose another name"
-        )
-    return name
+# Names become parts of file names on every system.
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+MAX_NAME_SHOWN = 80
 
 
 def toml_names(folder: Path, /) -> list[str]:
@@ -159,6 +129,24 @@ def check_keys(table: Mapping[str, Any], /, *, known: set[str], required: set[st
     for key in sorted(required):
         if key not in table:
             raise InputError(f"{name} lacks the key {key!r}")
+
+
+def check_name(name: object, /, *, key: str = "name") -> None:
+    """Refuse a name that cannot be part of a file name.
+
+    Examples
+    --------
+    >>> check_name("seq2seqlite-tcspc-80mhz-int8")
+    >>> check_name("../evil")
+    Traceback (most recent call last):
+    seq2seqlite.errors.InputError: name='../evil' must be 1 to 64 letters, digits, '-', '_' or '.', ...
+    """
+    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+        shown = name[:MAX_NAME_SHOWN] if isinstance(name, str) else name
+        raise InputError(
+            f"{key}={shown!r} must be 1 to 64 letters, digits, '-', '_' or '.', and not start with '.' "
+            f"(e.g. 'my-microscope')"
+        )
 
 
 def plain_table(config: Any, /) -> dict[str, Any]:

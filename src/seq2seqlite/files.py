@@ -4,13 +4,13 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from seq2seqlite.errors import HaltError, InputError
 
-__all__ = ["cannot_write", "replace_when_done", "replace_folder_when_done", "writing"]
+__all__ = ["cannot_write", "check_path", "replace_when_done", "replace_folder_when_done", "writing"]
 
 
 @contextmanager
@@ -40,6 +40,7 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
     ...     (Path(folder) / "a.txt").read_text()
     'whole'
     """
+    check_path(path)
     final = Path(path)
     temporary: Path | None = None
     try:
@@ -60,7 +61,13 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
 
 
 @contextmanager
-def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
+def replace_folder_when_done(
+    path: str | os.PathLike[str],
+    /,
+    *,
+    prepare: Callable[[Collection[str]], None] | None = None,
+    first: str | None = None,
+) -> Iterator[Path]:
     """Give a temporary folder beside ``path``; move its files into ``path`` when the block ends well.
 
     Files already in ``path`` under other names stay. Raises as :func:`replace_when_done`.
@@ -69,12 +76,18 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
     ----------
     path : path-like
         Final folder; made if it is missing.
+    prepare : callable, optional
+        Called with the names of all files when the block ends well, before the first is moved, e.g.
+        :meth:`~seq2seqlite.outputs.OutputSet.prepare`. What it raises leaves ``path`` as it was.
+    first : str, optional
+        File that is moved first, e.g. the record of the others.
 
     Yields
     ------
     pathlib.Path
         Temporary folder to write to.
     """
+    check_path(path)
     final = Path(path)
     temporary: Path | None = None
     try:
@@ -88,7 +101,9 @@ def replace_folder_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
             if (final / item.name).exists() and (final / item.name).is_dir() != item.is_dir():
                 kind = "file" if item.is_dir() else "folder"
                 raise InputError(f"{final / item.name} is a {kind}; move it or name another folder")
-        for item in sorted(temporary.iterdir()):
+        if prepare is not None:
+            prepare({item.name for item in temporary.iterdir()})
+        for item in sorted(temporary.iterdir(), key=lambda item: (item.name != first, item.name)):
             if item.is_dir():  # a rename replaces no folder that holds something
                 shutil.rmtree(final / item.name, ignore_errors=True)
             item.replace(final / item.name)
@@ -114,6 +129,19 @@ def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
         yield
     except OSError as error:
         raise cannot_write(Path(path), error) from error
+
+
+def check_path(path: str | os.PathLike[str], /) -> None:
+    """Refuse an empty path, which would name the working folder.
+
+    Examples
+    --------
+    >>> check_path("")
+    Traceback (most recent call last):
+    seq2seqlite.errors.InputError: an output path is empty; name a file or folder ('.' for the working folder)
+    """
+    if not os.fspath(path):
+        raise InputError("an output path is empty; name a file or folder ('.' for the working folder)")
 
 
 def cannot_write(path: Path, error: OSError, /) -> InputError:

@@ -66,7 +66,7 @@ def test_command_writes_a_list_of_rows(tmp_path, capsys):
     arguments = ["benchmark", "accuracy", "--repeats", "8", "--photons", "1000", "--out", str(out)]
     assert main([*arguments, "--predictor", "centre-of-mass", "--json", str(file)]) == 0
     rows = json.loads(file.read_text())
-    assert {tuple(row) for row in rows} == {ROW_KEYS}
+    assert {tuple(row) for row in rows} == {(*ROW_KEYS, "written_by")}
     assert {item.name for item in out.iterdir()} == {
         "accuracy.json", "accuracy.md", "accuracy.png", "components.json", "settings.json",
     }  # fmt: skip

@@ -105,7 +105,7 @@ def test_versions_are_printed_and_written(capsys, tmp_path):
     printed = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     written = json.loads(file.read_text())
     assert written["versions"]["numpy"] == printed["numpy"]
-    assert {"date_utc", "commit", "platform", "versions"} == set(written)
+    assert {"date_utc", "commit", "platform", "versions", "written_by"} == set(written)
 
 
 def test_listing_and_versions_start_without_heavy_packages():

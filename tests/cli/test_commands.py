@@ -57,6 +57,7 @@ def test_from_an_instrument_to_a_model_and_its_metrics(folder, monkeypatch):
 
     assert cli("train --recipe recipe.toml --out trained --json card.json") == 0
     card = json.loads((folder / "card.json").read_text())
+    assert card.pop("written_by") == "seq2seqlite train"
     assert card == json.loads((folder / "trained" / "tiny.json").read_text())
     assert card["recipe"]["instrument"] == "mine"
     assert card["training"]["decays"] == 160

@@ -86,9 +86,11 @@ def test_from_a_program_to_a_report(program_file, tmp_path):
     assert main([*build, "--json", str(found)]) == 0
     assert json.loads(found.read_text())["clocks_per_pixel"] == 24
     simulate = ["hardware", "simulate", str(project), "--n", "150", "--stalls", "0.2"]
+    found = tmp_path / "simulated.json"
     assert main([*simulate, "--json", str(found)]) == 0
     result = json.loads(found.read_text())
     assert (result["pixels"], result["mismatches"], result["clocks_per_pixel"]) == (150, 0, 24)
+    found = tmp_path / "synthesized.json"
     assert main(["hardware", "synthesize", str(project), "--json", str(found)]) == 0
     result = json.loads(found.read_text())
     assert result.keys() >= {"lut", "ff", "dsp", "bram36", "device_share"}

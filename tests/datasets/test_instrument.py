@@ -69,8 +69,8 @@ def test_dictionary_comes_back_and_simulates(detector):
         ({"irf__n_irfs": 10**7}, r"irf\.n_irfs=10000000 must be between 1 and 100000 \(e\.g\. 512\)"),
         ({"irf__center_ns": 100.0}, r"irf\.center_ns=\[100\.0, 100\.0\] must be <= period_ns=12\.5"),
         ({"irf__fwhm_ns": 1e9}, r"irf\.fwhm_ns=.* must be <= period_ns=12\.5"),
-        ({"name": "n" * 1000}, r"name='n{64}' must be a short text"),
-        ({"name": "a\nb"}, r"name='a\\nb' must be a short text"),
+        ({"name": "n" * 1000}, r"name='n{80}' must be 1 to 64 letters"),
+        ({"name": "a\nb"}, r"name='a\\nb' must be 1 to 64 letters"),
     ],
 )
 def test_value_that_nothing_can_be_simulated_with(change, text):
@@ -154,7 +154,7 @@ def test_any_other_value_is_taken_or_refused_in_one_line(value, key):
             "detector.kind='pmt' is unknown; choose one of photon-counting, spad-frames",
         ),
         ({"detector": {"kind": "spad-frames"}}, "detector lacks the key 'n_frames'"),
-        ({"name": 3}, "name=3 must be a short text"),
+        ({"name": 3}, "name=3 must be 1 to 64 letters"),
         ({"irf": 1}, r"irf=1 must be a table \(\[irf\]\)"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The shipped designs whole: `make test-hardware`. Their last figures stand in docs/explanation/hardware.md."""
+"""The shipped designs whole: `make test-hardware`. Last figures: docs/explanation/hardware.md."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -35,6 +35,31 @@ def test_a_project_comes_back(project):
     assert not list(project.folder.parent.glob(".writing-*"))
 
 
+def test_project_of_another_target_leaves_nothing_of_the_first(project, odd_program):
+    (project.folder / "notes.txt").write_text("mine")
+    assert (project.folder / "vivado.tcl").is_file()
+    write_project(make_design(odd_program(0), find_target("ecp5-85f"), DesignOptions()), project.folder)
+    names = {path.name for path in project.folder.iterdir()}
+    assert {"notes.txt", "constraints.lpf", "design.json"} <= names
+    assert not {"vivado.tcl", "constraints.xdc"} & names
+
+
+def test_folder_with_the_paper_of_another_program_is_refused(odd_program, tmp_path):
+    (tmp_path / "design.json").write_text('{"mine": 1}')
+    with pytest.raises(InputError, match="is not empty and no hardware project"):
+        write_project(make_design(odd_program(0), find_target("ecp5-85f"), DesignOptions()), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["design.json"]
+
+
+def test_report_does_not_replace_files_of_others(project, tmp_path):
+    out = tmp_path / "report"
+    write_hardware_report([project], out)
+    write_hardware_report([project], out)
+    (out / "hardware.json").unlink()
+    with pytest.raises(InputError, match=r"report\.html is not recorded as a result of seq2seqlite"):
+        write_hardware_report([project], out)
+
+
 def test_the_same_design_gives_the_same_verilog(odd_program):
     def verilog():
         return make_design(odd_program(0), find_target("xc7k410t"), DesignOptions()).plan().execute()

@@ -86,6 +86,10 @@ def test_what_makes_a_finished_job_be_done_again(
     (out / "a.npz" / "tau_mean_ns.tif").unlink()
     shutil.rmtree(out / "c.zarr" / "maps.ome.zarr")
     becomes("done")
+    (out / "a.npz" / "tau_mean_ns.tif").write_bytes(b"cut short")
+    chunks = [file for file in (out / "c.zarr" / "maps.ome.zarr" / "0" / "c").rglob("*") if file.is_file()]
+    chunks[0].unlink()
+    becomes("done")
     for file in files:
         (out / file.name / "summary.json").write_text("{")
     becomes("done")
@@ -107,6 +111,19 @@ def test_folder_of_another_input_is_refused(tmp_path: Path, source: Any, inputs:
     assert run([other], source, out)["a.npz"].reason == (
         f"{out}/a.npz/job.json is no record of this program; remove it"
     )
+
+
+def test_stack_does_not_replace_an_image_that_is_not_recorded(
+    tmp_path: Path, source: Any, inputs: list[Path]
+) -> None:
+    foreign = tmp_path / "out" / "c.zarr" / "maps.ome.zarr"
+    foreign.mkdir(parents=True)
+    (foreign / "mine").write_text("")
+    done = run([inputs[2]], source, tmp_path / "out")["c.zarr"]
+    assert done.state == "failed"
+    assert "maps.ome.zarr is not recorded as a result of seq2seqlite; move it" in str(done.reason)
+    assert [item.name for item in foreign.parent.iterdir()] == ["maps.ome.zarr"]
+    assert [item.name for item in foreign.iterdir()] == ["mine"]
 
 
 class Interruption(BaseException):
@@ -148,6 +165,25 @@ def test_stack_goes_on_where_it_was_stopped(
     assert states(run(files, source, out, progress=lambda _: Watched(seen))) == {"c.zarr": "done"}
     assert seen == [(done, 18) for done in (9, 15, 16, 17, 18)]
     assert bytes_of(out / "c.zarr" / "maps.ome.zarr") == bytes_of(reference / "c.zarr" / "maps.ome.zarr")
+
+
+def test_tile_whose_chunk_was_lost_is_mapped_again(
+    tmp_path: Path,
+    source: Any,
+    inputs: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    bytes_of: Callable[[Path], dict[str, bytes]],
+) -> None:
+    monkeypatch.setattr(stack_module, "TILE_PIXELS", 200)
+    files, out, reference = [inputs[2]], tmp_path / "out", tmp_path / "reference"
+    run(files, source, reference)
+    with monkeypatch.context() as patch, pytest.raises(Interruption):
+        interrupted("_write_maps", 4, patch)
+        run(files, source, out)
+    image = out / "c.zarr" / "maps.ome.zarr"
+    next(file for file in sorted((image / "0" / "c").rglob("*")) if file.is_file()).unlink()
+    assert states(run(files, source, out)) == {"c.zarr": "done"}
+    assert bytes_of(image) == bytes_of(reference / "c.zarr" / "maps.ome.zarr")
 
 
 class Watched:

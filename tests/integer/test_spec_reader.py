@@ -71,7 +71,7 @@ def _check_header(header):
     must(all(isinstance(header[key], dict) for key in TABLES), "objects")
     versions = [header[key] for key in ("format", "format_version", "spec_version")]
     must(versions == ["seq2seqlite integer program", 2, 1], "version")
-    must(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", header["name"]), "name")
+    must(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", header["name"]), "name")
     must(2 <= header["n_gates"] <= 65536 and 1 <= header["n_baseline"] < header["n_gates"], "T and B")
     must(0 <= header["tau_fraction_bits"] <= 16, "tau_fraction_bits")
     must(all(type(header[key]) in (int, float) and math.isfinite(header[key]) for key in NUMBERS), "numbers")
@@ -332,7 +332,24 @@ def test_another_spelling_of_the_same_header_is_accepted(program_file, tmp_path)
     assert read_from_page(path)[0]["n_gates"] == read_program(path).n_gates
 
 
-VALUES = (None, True, 0, 1, -1, 2, 1e308, -1.5, 10**30, "", "x", "../e", [], [1, 0, 7], {}, 2**31)
+VALUES: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    1,
+    -1,
+    2,
+    1e308,
+    -1.5,
+    10**30,
+    "",
+    "x",
+    "../e",
+    [],
+    [1, 0, 7],
+    {},
+    2**31,
+)
 
 
 def _paths(value, before=()):

@@ -1,5 +1,6 @@
 """The command ``seq2seqlite``."""
 
+import io
 import logging
 import sys
 from collections.abc import Mapping, Sequence
@@ -7,8 +8,9 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
+from seq2seqlite.cli.output import COMMAND, check_outputs
 from seq2seqlite.errors import InputError
 
 __all__ = ["COMMANDS", "app", "lazy_group", "main"]
@@ -76,6 +78,15 @@ def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) ->
     return group
 
 
+class _Command(TyperCommand):
+    """A command whose outputs are checked before it runs."""
+
+    def invoke(self, ctx: Any) -> Any:
+        check_outputs(ctx.command_path, ctx.params)
+        COMMAND.set(ctx.command_path)
+        return super().invoke(ctx)
+
+
 def _listed() -> None:
     """Stand in the list of commands for one that is imported when it runs."""
 
@@ -87,7 +98,7 @@ def _load(package: str, name: str) -> Any:
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)
     loaded = typer.Typer(add_completion=False)
-    loaded.command(name)(found)
+    loaded.command(name, cls=_Command)(found)
     return typer.main.get_command(loaded)
 
 
@@ -112,8 +123,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if not logging.getLogger().handlers:  # what libraries log is no result; Python would print it on stderr
         logging.getLogger().addHandler(logging.NullHandler())
+    for stream in (sys.stdout, sys.stderr):  # names of files that the console cannot show are escaped
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     try:
+        _check_empty(words)
         code = typer.main.get_command(app).main(words, prog_name="seq2seqlite", standalone_mode=False)
     except typer.TyperException as error:  # wrong use of the command line
         return _fail(error.format_message())
@@ -129,6 +144,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _check_empty(words: Sequence[str]) -> None:
+    """Refuse empty arguments: as a path, they would name the working folder."""
+    for option, word in zip(["", *words], words, strict=False):
+        name, equals, value = word.partition("=")
+        if not word or (name.startswith("--") and equals and not value):
+            named = name if word else option if option.startswith("-") else "an argument"
+            raise InputError(f"{named} is empty; give a value")
 
 
 def _fail(message: str) -> int:

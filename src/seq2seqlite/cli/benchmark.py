@@ -60,10 +60,16 @@ def benchmark(
     )
     from seq2seqlite.datasets import load_instrument
     from seq2seqlite.predictors import predictors_for
-    from seq2seqlite.reports.accuracy_report import accuracy_tables, write_accuracy_report
+    from seq2seqlite.reports.accuracy_report import (
+        accuracy_tables,
+        check_accuracy_folder,
+        write_accuracy_report,
+    )
 
     described = load_instrument(instrument)
     conditions = Conditions(described, photons=tuple(photons or PHOTONS), repeats=repeats, seed=seed)
+    if out is not None:
+        check_accuracy_folder(out)
     predictors = predictors_for(described, model or (), backend=backend.value)
     with progress_bar(f"accuracy on {described.name}") as progress:
         measured = measure(conditions, predictors, progress=progress)

@@ -8,7 +8,7 @@ import typer
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.datasets import SPLITS, load_instrument, simulated_set, write_decay_set
+from seq2seqlite.datasets import SPLITS, check_decay_set_file, load_instrument, simulated_set, write_decay_set
 
 __all__ = ["simulate"]
 
@@ -23,6 +23,7 @@ def simulate(
 ) -> None:
     """Simulate decays of an instrument, with their truth and a manifest."""
     described = load_instrument(instrument)
+    check_decay_set_file(out)
     with progress_bar("simulating") as progress:
         began = time.perf_counter()
         data = simulated_set(described, n, seed=seed, split=split, progress=progress)

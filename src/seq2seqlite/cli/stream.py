@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from seq2seqlite.cli.model_options import Backend, BackendOption, check_trained
-from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.output import COMMAND, JsonOption, check_json_file, write_json
 from seq2seqlite.cli.progress import live_line, progress_bar
 from seq2seqlite.datasets import instrument_names, load_instrument, simulated_frames
 from seq2seqlite.errors import InputError
@@ -123,6 +123,8 @@ def stream(
     if normalisation is not None and not gates:
         raise InputError(f"--normalisation {normalisation} is for --gates; add it")
     check_trained(model, "stream")
+    if out is not None:
+        check_json_file(out / "stream.json", COMMAND.get())
     predictor = load_predictor(model, backend=backend.value)
     options = ReadOptions(channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
     if gates and (binning or mask is not None or extrapolate or follow or Path(source).is_dir()):

@@ -37,8 +37,9 @@ def study(
     described = load_study(config)
     restart_with_large_pages()
     from seq2seqlite.compression.runs import perform_all
-    from seq2seqlite.reports.study_report import write_study_report
+    from seq2seqlite.reports.study_report import check_study_folder, write_study_report
 
+    check_study_folder(described, out)
     with study_progress(described) as (progress, finished):
         results = perform_all(
             described,

@@ -7,7 +7,7 @@ import typer
 
 from seq2seqlite.cli.output import JsonOption
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.cli.trained import checkpoint_file, write_model
+from seq2seqlite.cli.trained import check_model_files, checkpoint_file, write_model
 from seq2seqlite.training import load_recipe
 from seq2seqlite.training.launch import restart_with_large_pages
 
@@ -26,9 +26,11 @@ def train(
     The training is saved every minute beside the model; started again, it goes on where it was, bit for bit.
     """
     described = load_recipe(recipe)
+    table = described.by_name().to_dict()
+    check_model_files(out, described, table=table, json_file=json_file)
     restart_with_large_pages()
     from seq2seqlite.training.loop import train as run_training
 
     with progress_bar(described.name) as progress:
         result = run_training(described, checkpoint=checkpoint_file(out, described), progress=progress)
-    write_model(out, described, result, table=described.by_name().to_dict(), json_file=json_file)
+    write_model(out, described, result, table=table, json_file=json_file)

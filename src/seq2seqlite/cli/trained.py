@@ -1,5 +1,6 @@
 """What ``train`` and ``compress`` leave in their folder: model, card, and while they run a checkpoint."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,19 +8,54 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seq2seqlite.cli.output import write_json
+from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import same_file
 from seq2seqlite.training import Recipe
 
 if TYPE_CHECKING:
     from seq2seqlite.training.loop import TrainingResult
 
-__all__ = ["checkpoint_file", "write_model"]
+__all__ = ["check_model_files", "checkpoint_file", "write_model"]
 
 
 def checkpoint_file(folder: Path, recipe: Recipe, /) -> Path:
     """Return the file from which an interrupted training goes on."""
     return folder / f".{recipe.name}.checkpoint.npz"
+
+
+def check_model_files(
+    folder: Path, recipe: Recipe, /, *, table: Mapping[str, Any], json_file: Path | None
+) -> None:
+    """Refuse to replace a model that was not made by the same recipe, before the training begins.
+
+    Parameters
+    ----------
+    folder, recipe, table, json_file
+        As of :func:`write_model`.
+
+    Raises
+    ------
+    InputError
+        If there is a model or card of this name that another recipe made, or that is something else, or if
+        ``json_file`` is one of the two.
+    """
+    card, model = (folder / f"{recipe.name}{suffix}" for suffix in (".json", ".npz"))
+    for path in (card, model):
+        if json_file is not None and same_file(json_file, path):
+            raise InputError(f"--json {json_file} is the name of a result; choose another name")
+    if not card.exists() and not model.exists():
+        return
+    try:
+        made_by = json.loads(card.read_text(encoding="utf-8"))["recipe"]
+    except (OSError, ValueError, LookupError, TypeError):
+        made_by = None
+    if made_by != json.loads(json_text(table)):
+        raise InputError(
+            f"{model} was not made by this recipe; move it with its card, or choose another name or "
+            f"--out folder"
+        )
 
 
 def write_model(

@@ -11,7 +11,7 @@ from typing import Any
 
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.reduction import reduced
-from seq2seqlite.config import check_keys, from_table, load_named_toml, toml_names
+from seq2seqlite.config import check_keys, check_name, from_table, load_named_toml, toml_names
 from seq2seqlite.datasets import load_instrument
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import load_model
@@ -64,6 +64,7 @@ class _Settings:
     examples: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         if self.reference_decays < 1:
             raise InputError(f"reference_decays={self.reference_decays} must be >= 1")
 

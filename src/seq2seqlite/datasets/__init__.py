@@ -3,6 +3,7 @@
 from seq2seqlite.datasets.decay_set import (
     REFERENCE_SEED,
     DecaySet,
+    check_decay_set_file,
     read_decay_set,
     reference_set,
     simulated_set,
@@ -28,6 +29,7 @@ __all__ = [
     "Instrument",
     "IrfRanges",
     "Simulator",
+    "check_decay_set_file",
     "instrument_names",
     "load_instrument",
     "read_decay_set",

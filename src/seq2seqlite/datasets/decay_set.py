@@ -16,11 +16,13 @@ from seq2seqlite.datasets.simulator import Simulator
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.limits import available_memory
+from seq2seqlite.outputs import check_archive
 from seq2seqlite.provenance import versions
 
 __all__ = [
     "REFERENCE_SEED",
     "DecaySet",
+    "check_decay_set_file",
     "read_decay_set",
     "reference_set",
     "simulated_set",
@@ -92,6 +94,11 @@ def simulated_set(
         "versions": versions(),
     }
     return DecaySet(f"{instrument.name} {split} seed {seed}", decays.tpsf, instrument.axis, truth, manifest)
+
+
+def check_decay_set_file(path: str | Path, /) -> None:
+    """Refuse to replace a file that is not a set written by :func:`write_decay_set`."""
+    check_archive(path, member="manifest", keys={"sha256": None}, what="simulated set of decays")
 
 
 def write_decay_set(path: str | Path, data: DecaySet, /) -> None:

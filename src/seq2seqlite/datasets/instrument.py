@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.config import Range, check_keys, from_table, load_named_toml, plain_table, toml_names
+from seq2seqlite.config import (
+    Range,
+    check_keys,
+    check_name,
+    from_table,
+    load_named_toml,
+    plain_table,
+    toml_names,
+)
 from seq2seqlite.datasets.irf_file import read_irf
 from seq2seqlite.decay import (
     Detector,
@@ -37,7 +45,6 @@ DETECTORS: dict[str, type[Any]] = {
 MAX_IRFS = 100_000
 # Counts of a gate are stored in 32 bits.
 MAX_PHOTONS = 1e9
-MAX_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -184,9 +191,7 @@ class Instrument:
         known = {"name", "axis", "irf", "decays", "detector"}
         check_keys(table, known=known, required=known - {"detector"}, name="the instrument")
         name = table["name"]
-        if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable()):
-            shown = name[:MAX_NAME] if isinstance(name, str) else name
-            raise InputError(f"name={shown!r} must be a short text (e.g. 'my-microscope')")
+        check_name(name)
         detector = dict(_table(table, "detector")) if "detector" in table else {"kind": "photon-counting"}
         kind = detector.pop("kind", "photon-counting")
         if not isinstance(kind, str) or kind not in DETECTORS:

@@ -29,8 +29,19 @@ def check_folder(folder: Path, /, *, paper: str, kind: str) -> None:
     InputError
         If there is something else under its name.
     """
-    if folder.exists() and not (folder / paper).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_own(folder / paper) and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not empty and no {kind}; name a new folder")
+
+
+def _is_own(paper: Path) -> bool:
+    """Return whether a description is of a project of seq2seqlite; a damaged one may be written again."""
+    try:
+        found = json.loads(paper.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        return True
+    except OSError:
+        return False
+    return isinstance(found, dict) and str(found.get("format", "")).startswith("seq2seqlite ")
 
 
 def read_facts(path: Path, /, *, remedy: str) -> dict[str, Any]:

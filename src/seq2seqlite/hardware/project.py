@@ -18,9 +18,10 @@ from seq2seqlite.hardware.targets import Target, find_target
 from seq2seqlite.hardware.tools.process import Heartbeat
 from seq2seqlite.integer import Program, read_program, write_program
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
 
-__all__ = ["FRAME_PIXELS", "Project", "read_project", "write_project"]
+__all__ = ["FRAME_PIXELS", "PAPER", "Project", "read_project", "write_project"]
 
 FORMAT = "seq2seqlite hardware project"
 FORMAT_VERSION = 1
@@ -107,7 +108,8 @@ def write_project(design: Design, folder: Path, /, *, heartbeat: Heartbeat | Non
     design : Design
         Design.
     folder : pathlib.Path
-        Folder; created, or replaced if it holds a project already.
+        Folder; created, or replaced if it holds a project already: files of that one which are not in the
+        new one are removed.
     heartbeat : callable, optional
         Called every second.
 
@@ -119,7 +121,8 @@ def write_project(design: Design, folder: Path, /, *, heartbeat: Heartbeat | Non
         If Yosys is not installed or fails.
     """
     check_folder(folder, paper=PAPER, kind="hardware project")
-    with replace_folder_when_done(folder) as temporary:
+    outputs = OutputSet(folder, {PAPER: ("format", "sha256")})
+    with replace_folder_when_done(folder, prepare=outputs.remove_stale) as temporary:
         verilog = design.plan().execute(heartbeat=heartbeat)
         for name, text in (verilog | _papers(design, verilog)).items():
             (temporary / name).write_text(text, encoding="utf-8")
@@ -202,7 +205,9 @@ def _papers(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
         files |= {"constraints.lpf": "constraints.lpf.j2"}
     environment = templates("seq2seqlite.hardware")
     papers = {name: environment.get_template(file).render(values) for name, file in files.items()}
-    return papers | {"component.xml": component_xml(design), PAPER: json_text(_facts(design, verilog))}
+    papers["component.xml"] = component_xml(design)
+    names = sorted([*verilog, *papers, PROGRAM_FILE, PAPER])
+    return papers | {PAPER: json_text({**_facts(design, verilog), "files": names})}
 
 
 def _facts(design: Design, verilog: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.imaging.job_options import JobOptions
+from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder
 from seq2seqlite.imaging.pipeline import check_settings, lifetime_map
 from seq2seqlite.imaging.read import load
 from seq2seqlite.imaging.records import Record, input_state
@@ -18,6 +19,7 @@ from seq2seqlite.imaging.stack import is_stack
 from seq2seqlite.imaging.stack_maps import map_stack
 from seq2seqlite.imaging.write import check_format, write_maps
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
 from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.provenance import provenance
@@ -96,6 +98,7 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     """
     options = job.options
     check_format(options.file_format or "tiff")
+    check_map_folder(job.folder, options.file_format or "tiff")
     data = load(job.path, **asdict(options.read))
     maps = lifetime_map(
         data,
@@ -157,6 +160,7 @@ def map_files(
     """
     check_settings(options.min_photons, options.binning)
     check_format(options.file_format or "tiff")
+    OutputSet(manifest.parent, {manifest.name: ("inputs", "made_by")}).check([manifest.name])
     batch = _Batch(source, options, workers or InProcess(), manifest, again=again, progress=progress)
     try:
         yield from batch.run(dict(zip(files, folders, strict=True)))
@@ -207,8 +211,10 @@ class _Batch:
                     record.finish()  # its input may have been moved, and an end may have been cut short
                     yield self._noted(Done(path, folder, "skipped", summary))
                     continue
-                record.begin(again=self.again)
-                if in_tiles(path, self.options):
+                in_one = not in_tiles(path, self.options)
+                check_map_folder(record.folder, self.options.file_format or "tiff" if in_one else "ome-zarr")
+                record.begin(again=self.again, writes=() if in_one else (IMAGE,))
+                if not in_one:
                     stacks[path] = record
                 else:
                     images[ImageJob(path, record.folder, self.source, self.options)] = record

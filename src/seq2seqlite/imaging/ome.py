@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.imaging.pipeline import MAP_UNITS
 
-__all__ = ["create_ome_zarr", "describe_channels", "open_maps", "write_ome_tiff"]
+__all__ = ["LEVEL", "create_ome_zarr", "describe_channels", "open_maps", "write_ome_tiff"]
 
 # The array of full resolution in an OME-Zarr group; there is no other.
 LEVEL = "0"

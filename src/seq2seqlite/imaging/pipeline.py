@@ -25,6 +25,7 @@ __all__ = [
     "TooDarkError",
     "all_saturated",
     "bright_enough",
+    "check_binning",
     "check_settings",
     "lifetime_map",
     "map_dataset",
@@ -157,6 +158,7 @@ class FrameAnalysis:
         found: Survey | None = None,
     ) -> None:
         check_settings(min_photons, binning, block_pixels)
+        check_binning(binning, (first.sizes["Y"], first.sizes["X"]))
         self.min_photons, self.binning, self.block_pixels = min_photons, binning, block_pixels
         self.found = survey(first, block_pixels=block_pixels) if found is None else found
         self._mask = read_mask(mask, shape=(first.sizes["Y"], first.sizes["X"]))
@@ -375,6 +377,16 @@ def check_settings(min_photons: float, binning: int = 0, block_pixels: int = 1) 
         raise InputError(f"binning={binning} must be >= 0 (1 sums 3 x 3 pixels)")
     if block_pixels < 1:
         raise InputError(f"block_pixels={block_pixels} must be >= 1 (e.g. 16384)")
+
+
+def check_binning(binning: int, shape: tuple[int, int], /) -> None:
+    """Refuse a neighbourhood that is larger than the image in both directions."""
+    largest = (max(shape) - 1) // 2
+    if binning > largest:
+        raise InputError(
+            f"binning={binning} sums {2 * binning + 1} x {2 * binning + 1} pixels, more than the image of "
+            f"{shape[0]} x {shape[1]} has; use at most {largest}"
+        )
 
 
 def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:

@@ -3,14 +3,16 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.imaging.map_outputs import map_outputs
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import unchanged
 
 __all__ = ["Record", "input_state"]
 
@@ -79,8 +81,15 @@ class Record:
         """Folder of what is finished of an unfinished job."""
         return self.folder / ".parts"
 
-    def begin(self, *, again: bool = False) -> None:
+    def begin(self, *, again: bool = False, writes: Collection[str] = ()) -> None:
         """Prepare the folder; what is finished of the same job stays, unless it is to be done again.
+
+        Parameters
+        ----------
+        again : bool
+            Remove the parts of an unfinished run.
+        writes : collection of str
+            Names of outputs that are written in place, and so belong to the job before it is finished.
 
         Raises
         ------
@@ -99,10 +108,13 @@ class Record:
             with writing(self.folder):
                 if self.parts.exists():
                     shutil.rmtree(self.parts)
-        self._write(done=False)
+        self._write(done=False, writes=writes)
 
     def finished(self) -> dict[str, Any] | None:
-        """Return the summary of an earlier run that finished the same job, None where there is none."""
+        """Return the summary of an earlier run that finished the same job, or None.
+
+        All recorded files must exist with their recorded size and digest, the chunks of a zarr image too.
+        """
         found = self._found()
         if found is None or not found["done"] or not self._same(found):
             return None
@@ -110,7 +122,9 @@ class Record:
             summary: dict[str, Any] = json.loads((self.folder / "summary.json").read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return summary if all(Path(file).exists() for file in summary["files"]) else None
+        if not isinstance(summary, dict):
+            return None
+        return summary if unchanged(self.folder, summary.get("outputs")) else None
 
     def finish(self) -> None:
         """Say that all files are written, and remove the parts."""
@@ -134,7 +148,10 @@ class Record:
     def _same(self, found: Mapping[str, Any]) -> bool:
         return self._same_input(found) and found["made_by"] == json.loads(json_text(self.made_by))
 
-    def _write(self, *, done: bool) -> None:
-        text = json_text({"input": self.source, "made_by": self.made_by, "done": done})
+    def _write(self, *, done: bool, writes: Collection[str] = ()) -> None:
+        found = map_outputs(self.folder).earlier() - {self.path.name}
+        outputs = sorted({name for name in found if (self.folder / name).exists()} | set(writes))
+        content = {"input": self.source, "made_by": self.made_by, "done": done}
+        text = json_text(content | {"outputs": dict.fromkeys(outputs)})
         with replace_when_done(self.path) as temporary:
             temporary.write_text(text, encoding="utf-8")

@@ -16,11 +16,13 @@ import numpy as np
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.imaging.job_options import JobOptions
+from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
 from seq2seqlite.imaging.ome import create_ome_zarr, describe_channels
 from seq2seqlite.imaging.pipeline import (
     LIFETIME_MAPS,
     Analysis,
     all_saturated,
+    check_binning,
     check_settings,
     too_dark,
 )
@@ -31,19 +33,19 @@ from seq2seqlite.imaging.stack_tiles import (
     MapRecord,
     StackWork,
     SurveyRecord,
+    chunk_bytes,
     map_tile,
     plan_stack,
     survey_tile,
 )
 from seq2seqlite.imaging.write import DISPLAYED, opened
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import describe_outputs
 from seq2seqlite.parallel import Workers
 from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.provenance import provenance
 
 __all__ = ["map_stack"]
-
-IMAGE = "maps.ome.zarr"
 
 
 def map_stack(
@@ -96,6 +98,7 @@ def map_stack(
     if options.file_format not in (None, "ome-zarr"):
         raise InputError(f"{path} is a stack; format {options.file_format!r} is for images, choose ome-zarr")
     stack = open_stack(path, options.read)
+    check_binning(options.binning, stack.frame_shape)
     work = StackWork(stack, source, options, record.folder / IMAGE, record.parts)
     move = _Progress(len(stack.tiles), progress)
     _do_missing(workers, survey_tile, work, SurveyRecord, move)
@@ -118,6 +121,8 @@ def map_stack(
     summary["pixels_per_second"] = round(pixels_now / max(seconds, 1e-9), 1)
     summary["provenance"] = provenance()
     summary["files"] = [str(work.image), str(record.folder / "summary.json")]
+    summary["outputs"] = describe_outputs(record.folder, [IMAGE])
+    map_outputs(record.folder).prepare([IMAGE, "summary.json"])
     with replace_when_done(record.folder / "summary.json") as temporary:
         temporary.write_text(json_text(summary), encoding="utf-8")
     return json.loads(json_text(summary))  # type: ignore[no-any-return]
@@ -144,13 +149,23 @@ def _do_missing(
 ) -> list[Tile]:
     """Do those tiles that have no record, and return them."""
     tiles = work.stack.tiles
-    missing = [tile for tile in tiles if not kind.path(work.parts, tile).is_file()]
+    missing = [tile for tile in tiles if not _is_done(work, tile, kind)]
     move(len(tiles) - len(missing))
     for _, outcome in workers.run(partial(function, work), missing):
         if outcome.error is not None:
             raise outcome.error
         move()
     return missing
+
+
+def _is_done(work: StackWork, tile: Tile, kind: type[SurveyRecord] | type[MapRecord]) -> bool:
+    """Return whether a tile has its record and, where maps are meant, the chunks that this names."""
+    path = kind.path(work.parts, tile)
+    if not path.is_file():
+        return False
+    if kind is SurveyRecord:
+        return True
+    return np.array_equal(MapRecord.read(path).chunk_bytes, chunk_bytes(work, tile))
 
 
 def _check_light(stack: Stack, options: JobOptions, surveys: Iterable[SurveyRecord]) -> None:
@@ -176,6 +191,7 @@ def _prepare_image(work: StackWork, analysis: Analysis) -> None:
     if ready.exists() and work.image.exists():
         return
     with writing(work.image):
+        (work.image.parent / "summary.json").unlink(missing_ok=True)  # describes the image that is replaced
         if work.image.exists():
             shutil.rmtree(work.image)
         for old in work.parts.glob("maps-*.npz"):  # of an image that is gone

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.imaging.job_options import JobOptions
 from seq2seqlite.imaging.mask import read_mask
-from seq2seqlite.imaging.ome import open_maps
+from seq2seqlite.imaging.ome import LEVEL, open_maps
 from seq2seqlite.imaging.pipeline import Analysis, bright_enough, photons_of, plan_analysis
 from seq2seqlite.imaging.signal import Survey, survey
 from seq2seqlite.imaging.spread import Spread
 from seq2seqlite.imaging.stack import Stack, Tile
 from seq2seqlite.protocols import PredictorSource
 
-__all__ = ["MapRecord", "StackWork", "SurveyRecord", "map_tile", "plan_stack", "survey_tile"]
+__all__ = ["MapRecord", "StackWork", "SurveyRecord", "chunk_bytes", "map_tile", "plan_stack", "survey_tile"]
 
 
 @dataclass(frozen=True)
@@ -108,12 +108,15 @@ class MapRecord:
         Pixels with lifetimes, and those not to be believed.
     seconds : float
         Time that it took.
+    chunk_bytes : ndarray of int
+        Sizes of the files of its chunks, as :func:`chunk_bytes` gives them.
     """
 
     spreads: dict[str, Spread]
     analysed: int
     flagged: int
     seconds: float
+    chunk_bytes: NDArray[np.int64]
 
     @staticmethod
     def path(parts: Path, tile: Tile, /) -> Path:
@@ -126,7 +129,13 @@ class MapRecord:
         with np.load(path, allow_pickle=False) as found:
             names = [name.removesuffix(".keys") for name in found.files if name.endswith(".keys")]
             spreads = {name: Spread(found[f"{name}.keys"], found[f"{name}.counts"]) for name in names}
-            return cls(spreads, int(found["analysed"]), int(found["flagged"]), float(found["seconds"]))
+            return cls(
+                spreads,
+                int(found["analysed"]),
+                int(found["flagged"]),
+                float(found["seconds"]),
+                found["chunk_bytes"] if "chunk_bytes" in found.files else np.empty(0, np.int64),
+            )
 
 
 def survey_tile(work: StackWork, tile: Tile, /) -> None:
@@ -180,7 +189,21 @@ def map_tile(work: StackWork, tile: Tile, /) -> None:
         analysed=np.int64(inside.sum()),
         flagged=np.int64(np.nansum(maps["flagged"]) if "flagged" in maps else 0),
         seconds=np.float64(time.perf_counter() - began),
+        chunk_bytes=chunk_bytes(work, tile),
     )
+
+
+def chunk_bytes(work: StackWork, tile: Tile, /) -> NDArray[np.int64]:
+    """Return the sizes of the files of a tile's chunks, in order of the file names.
+
+    Chunks without values have no file.
+    """
+    frame = dict(zip(work.stack.frame_axes, tile.frame, strict=True))
+    time_, depth = (str(frame[axis]) if axis in frame else None for axis in ("t", "z"))
+    indices = [time_, "*", depth, str(tile.start // work.stack.tile_rows), "0"]
+    pattern = "/".join(["c", *(index for index in indices if index is not None)])
+    files = sorted((work.image / LEVEL).glob(pattern))
+    return np.array([file.stat().st_size for file in files], np.int64)
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,5 @@
 """Lifetime maps as files that Fiji, napari and people open."""
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_folder_when_done
+from seq2seqlite.files import check_path, replace_folder_when_done
+from seq2seqlite.imaging.map_outputs import check_map_folder, map_outputs
 from seq2seqlite.imaging.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
 from seq2seqlite.imaging.picture import write_picture
 from seq2seqlite.imaging.summary import summarise
+from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import describe_outputs
 
 __all__ = ["DISPLAYED", "FORMATS", "check_format", "opened", "write_maps"]
 
@@ -37,7 +39,8 @@ def write_maps(
     maps : xarray.Dataset
         Result of :func:`lifetime_map`.
     folder : path-like
-        Made if it is missing; all files appear in it together, or none.
+        Made if it is missing; all files appear in it together, or none. Files that an earlier call recorded
+        in ``summary.json`` are replaced or removed.
     file_format : {'tiff', 'ome-tiff', 'ome-zarr'}
         One TIFF a map, which ImageJ opens with its units; or all maps as the channels of ``maps.ome.tif`` or
         of ``maps.ome.zarr`` (OME-NGFF 0.5).
@@ -45,21 +48,26 @@ def write_maps(
     Returns
     -------
     dict
-        The summary, with ``files``: the paths written.
+        The summary, with ``files``: the paths written, and ``outputs``: their sizes and digests by name.
 
     Raises
     ------
     InputError
-        If the format is unknown or the folder cannot be written.
+        If the format is unknown, a file in the folder would be replaced that is not recorded as a result, or
+        the folder cannot be written.
     """
     check_format(file_format)
+    check_path(folder)
+    check_map_folder(Path(folder), file_format)
     summary = summarise(maps)
-    with replace_folder_when_done(folder) as temporary:
+    prepare = map_outputs(Path(folder)).prepare
+    with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
         write_picture(maps, temporary / "lifetime.png")
-        written = [*sorted(item.name for item in temporary.iterdir()), "summary.json"]
-        summary["files"] = [str(Path(folder) / name) for name in written]
-        (temporary / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", "utf-8")
+        written = sorted(item.name for item in temporary.iterdir())
+        summary["files"] = [str(Path(folder) / name) for name in (*written, "summary.json")]
+        summary["outputs"] = describe_outputs(temporary, written)
+        (temporary / "summary.json").write_text(json_text(summary), "utf-8")
     return summary
 
 

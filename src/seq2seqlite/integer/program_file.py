@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.archive import Header, archive_digest, header_text, read_archive, write_archive
-from seq2seqlite.config import checked_name
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.lowering import lower
 from seq2seqlite.integer.program import SPEC_VERSION, TAU_CODES, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import accumulators
 from seq2seqlite.integer.reduction import Reduction
 from seq2seqlite.models import ActivationFormats, Format, load_model
-from seq2seqlite.models.model_file import read_axis
+from seq2seqlite.models.model_file import read_axis, read_name
 
 __all__ = ["SUFFIX", "load_program", "program_digest", "read_program", "write_program"]
 
@@ -122,7 +121,7 @@ def _built(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
     axis = read_axis(header)
     formats = header.table("formats")
     return Program(
-        name=checked_name(header.text("name"), what="name"),
+        name=read_name(header),
         model_sha256=header.text("model_sha256"),
         instrument=header.text("instrument"),
         axis=axis,

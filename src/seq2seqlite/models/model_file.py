@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.archive import Header, archive_digest, header_text, read_archive, write_archive
-from seq2seqlite.config import checked_name
+from seq2seqlite.config import check_name
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.models.architecture import Architecture, Parameters
@@ -24,6 +24,7 @@ __all__ = [
     "parameters_digest",
     "read_axis",
     "read_model_file",
+    "read_name",
     "write_model_file",
 ]
 
@@ -142,7 +143,7 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
             header.refuse(f"array {name} must be finite float32")
     axis = read_axis(header)
     return ModelFile(
-        name=checked_name(header.text("name"), what="name"),
+        name=read_name(header),
         architecture=architecture,
         axis=axis,
         rising_edge_ns=header.number("rising_edge_ns", 0.0, axis.period_ns),
@@ -173,6 +174,19 @@ def _quantisation(
     if quantisation.activations is not None and architecture.cell != "lite":
         header.refuse(f"a cell {architecture.cell!r} has no fixed-point activations")
     return quantisation
+
+
+def read_name(header: Header, /) -> str:
+    """Return the name in an archive's header.
+
+    Raises
+    ------
+    InputError
+        If it cannot be part of a file name.
+    """
+    name = header.text("name")
+    check_name(name)
+    return name
 
 
 def read_axis(header: Header, /) -> TimeAxis:

@@ -9,13 +9,15 @@ from matplotlib.figure import Figure
 
 from seq2seqlite.files import replace_folder_when_done
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
 
-__all__ = ["accuracy_plot", "accuracy_tables", "write_accuracy_report"]
+__all__ = ["accuracy_plot", "accuracy_tables", "check_accuracy_folder", "write_accuracy_report"]
 
 Rows = Sequence[dict[str, Any]]
 Answered = Mapping[tuple[str, float, float], float]
 ALL_ANSWERED = 0.99
+ACCURACY_FILES = ("accuracy.md", "accuracy.json", "components.json", "settings.json", "accuracy.png")
 # The photons of the table by lifetime.
 TYPICAL_PHOTONS = 1000.0
 QUANTITIES = ("mean lifetime", "short", "long", "fraction")
@@ -102,7 +104,7 @@ def write_accuracy_report(
     answered : mapping, optional
         As for :func:`accuracy_tables`.
     """
-    with replace_folder_when_done(folder) as temporary:
+    with replace_folder_when_done(folder, prepare=accuracy_outputs(folder).prepare) as temporary:
         (temporary / "accuracy.md").write_text(
             accuracy_tables(rows, components, answered=answered), encoding="utf-8"
         )
@@ -110,6 +112,16 @@ def write_accuracy_report(
         (temporary / "components.json").write_text(json_text(components), encoding="utf-8")
         (temporary / "settings.json").write_text(json_text(provenance(**settings)), encoding="utf-8")
         accuracy_plot(rows).savefig(temporary / "accuracy.png", dpi=110)
+
+
+def check_accuracy_folder(folder: Path, /) -> None:
+    """Refuse a folder in which a report would replace files that no report wrote."""
+    accuracy_outputs(folder).check(ACCURACY_FILES)
+
+
+def accuracy_outputs(folder: Path, /) -> OutputSet:
+    """Return the recorded set of files of an accuracy report."""
+    return OutputSet(folder, {"settings.json": ("instrument", "repeats", "versions")}, ACCURACY_FILES)
 
 
 def _typical(rows: Rows) -> float:

@@ -6,9 +6,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 
-__all__ = ["write_front"]
+__all__ = ["check_front", "write_front"]
+
+# Text chunk by which a picture of this module is recognised.
+SOFTWARE = "seq2seqlite hardware explore"
+MAX_TEXT_BYTES = 1024
 
 
 def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, path: Path, /) -> Path:
@@ -23,6 +28,7 @@ def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, pat
     path : pathlib.Path
         PNG to write.
     """
+    check_front(path)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     styles = ("-", "--", ":")
@@ -52,5 +58,20 @@ def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, pat
     axes.set(xlabel="look-up tables (estimate)", ylabel="frames a second (at the stated clock)")
     axes.legend(fontsize=7)
     with replace_when_done(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
+        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": SOFTWARE})
     return path
+
+
+def check_front(path: Path, /) -> None:
+    """Refuse to replace a file that is not a picture of :func:`write_front`.
+
+    Raises
+    ------
+    InputError
+        If the file exists and is something else.
+    """
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        if SOFTWARE.encode() not in file.read(MAX_TEXT_BYTES):
+            raise InputError(f"{path} was not written by hardware explore; move it or choose another folder")

@@ -10,6 +10,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.hardware.project import FRAME_PIXELS, Project
 from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.environment import environment
 
@@ -44,6 +45,9 @@ def write_hardware_report(projects: Sequence[Project], folder: Path, /) -> dict[
     InputError
         If a recorded result cannot be read.
     """
+    OutputSet(folder, {"hardware.json": ("designs", "provenance")}, ("report.html",)).check(
+        ["hardware.json", "report.html"]
+    )
     report = {"designs": [hardware_results(project) for project in projects], "provenance": provenance()}
     page = environment().get_template("hardware.html.j2").render(**report, frame_pixels=FRAME_PIXELS)
     for name, text in (("hardware.json", json_text(report)), ("report.html", page)):

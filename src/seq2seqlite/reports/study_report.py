@@ -1,5 +1,6 @@
 """The report of a compression study: ``report.html`` beside ``study.json`` and ``study.md``."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -9,16 +10,18 @@ from seq2seqlite.compression.runs import RunResult, evaluated
 from seq2seqlite.compression.study import Study
 from seq2seqlite.datasets import reference_set
 from seq2seqlite.decay import sfd_from_lifetimes
+from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Network, load_model
+from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.environment import environment
 from seq2seqlite.reports.study_plots import example_decays, example_indices, learning_curves, pareto_plot
 from seq2seqlite.reports.study_tables import COSTS, PUBLISHED, Row, pareto_front, study_rows, summaries
 from seq2seqlite.training.card import machine
 
-__all__ = ["write_study_report"]
+__all__ = ["check_study_folder", "write_study_report"]
 
 GROUP_TITLES = {
     "models": "Trained models, evaluated by the same command",
@@ -51,6 +54,7 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
         ``published``; the same for the same study, however often it was killed. ``seconds``, ``machine`` and
         ``provenance`` stand apart, in ``about``.
     """
+    check_study_folder(study, folder)
     models = {name: load_model(name) for name in dict.fromkeys((study.teacher, *study.models))}
     rows = study_rows(study, results, {name: evaluated(model, study) for name, model in models.items()})
     table = {
@@ -74,6 +78,24 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
         with replace_when_done(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return {**table, "about": about}
+
+
+def check_study_folder(study: Study, folder: Path, /) -> None:
+    """Refuse a folder whose report is of another study, or whose files were not written by a study.
+
+    Raises
+    ------
+    InputError
+        If there is such a file.
+    """
+    names = ("study.json", "study.md", "report.html")
+    OutputSet(folder, {"study.json": ("study", "rows", "about")}, names).check(names)
+    if (folder / "study.json").is_file():
+        found = json.loads((folder / "study.json").read_text(encoding="utf-8"))["study"]
+        if found != study.name:
+            raise InputError(
+                f"{folder} holds the report of study {found!r}, not of {study.name!r}; choose another folder"
+            )
 
 
 def study_markdown(study: Study, rows: list[Row], /) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.config import from_table, load_named_toml, plain_table, toml_names
+from seq2seqlite.config import check_name, from_table, load_named_toml, plain_table, toml_names
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Architecture, load_model
 from seq2seqlite.resources import configs_folder
@@ -74,6 +74,7 @@ class Recipe:
     patience: int = 0
 
     def __post_init__(self) -> None:
+        check_name(self.name)
         _ = self.architecture
         self._check_schedule()
         if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:

@@ -322,6 +322,22 @@ def test_table_and_folder(
         MapTable(tmp_path / "frames.csv" / "frames.csv")
 
 
+def test_frames_of_an_earlier_stream_are_removed_and_other_files_refused(
+    listed: Any, predictor: Predictor, tau_image: Callable[..., xr.DataArray], tmp_path: Path
+) -> None:
+    for n in (3, 2):
+        source = listed([Frame(number, 5.0, tau_image(1.0 + number)) for number in range(n)])
+        run_stream(source, FrameStage(predictor), sinks=[MapFolder(tmp_path), MapTable(tmp_path / "f.csv")])
+    names = sorted(item.name for item in tmp_path.iterdir())
+    assert names == ["f.csv", "frame-000000.tif", "frame-000001.tif"]
+    (tmp_path / "frame-000007.tif").write_text("mine")
+    (tmp_path / "mine.csv").write_text("a,b")
+    with pytest.raises(InputError, match=r"frame-000007\.tif was not written by a stream; move it or"):
+        MapFolder(tmp_path)
+    with pytest.raises(InputError, match=r"mine\.csv was not written by a stream; move it or choose another"):
+        MapTable(tmp_path / "mine.csv")
+
+
 def test_memory_does_not_grow_with_the_number_of_frames(predictor: Predictor) -> None:
     rng = np.random.default_rng(1)
     times = np.arange(250) * 0.05

@@ -14,13 +14,14 @@ from seq2seqlite.cli.progress import progress_bar, tool_status
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.explore import Candidate, Demand, best_candidate
 from seq2seqlite.hardware.explore import explore as sweep
+from seq2seqlite.hardware.folders import check_folder
 from seq2seqlite.hardware.physical import synthesize_project
-from seq2seqlite.hardware.project import write_project
+from seq2seqlite.hardware.project import PAPER, write_project
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.models import load_model, model_card, model_names
 from seq2seqlite.predictors import load_program
 from seq2seqlite.provenance import provenance
-from seq2seqlite.reports.hardware_plots import write_front
+from seq2seqlite.reports.hardware_plots import check_front, write_front
 
 __all__ = ["explore"]
 
@@ -46,6 +47,9 @@ def explore(
     json_file: JsonOption = None,
 ) -> None:
     """Find the designs that reach a frame rate on a target by estimates; the best is synthesised."""
+    if out is not None:
+        check_front(out / "front.png")
+        check_folder(out / "best", paper=PAPER, kind="hardware project")
     demand = Demand(find_target(target), _pixels(frame), fps, max_share)
     students, shipped = model or _integer_students(), set(model_names())
     programs = [load_program(name) for name in students]

@@ -11,7 +11,8 @@ import numpy as np
 import tifffile
 import xarray as xr
 
-from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import check_path, replace_when_done, writing
 from seq2seqlite.imaging.pipeline import LIFETIME_MAPS
 from seq2seqlite.imaging.summary import spread
 
@@ -77,21 +78,35 @@ class CallbackSink:
         pass
 
 
-@dataclass(frozen=True)
 class MapFolder:
     """Writes one float32 TIFF a frame, ``frame-000000.tif``, whose pages are the maps.
 
-    Each is written to another name and renamed, so that whatever is found under its name is whole.
+    Each is written to another name and renamed, so that whatever is found under its name is whole. The first
+    frame removes the frames of an earlier stream.
 
     Parameters
     ----------
     folder : pathlib.Path
         Made if it is missing.
+
+    Raises
+    ------
+    InputError
+        If the folder holds a file of such a name that no stream wrote.
     """
 
-    folder: Path
+    def __init__(self, folder: Path, /) -> None:
+        check_path(folder)
+        self.folder = Path(folder)
+        self._earlier = sorted(self.folder.glob("frame-[0-9]*.tif"))
+        for path in self._earlier:
+            if not _is_frame(path):
+                raise InputError(f"{path} was not written by a stream; move it or choose another folder")
 
     def put(self, result: FrameMaps, /) -> None:
+        with writing(self.folder):
+            while self._earlier:
+                self._earlier.pop().unlink(missing_ok=True)
         names = [str(name) for name in result.maps.data_vars]
         labels = [f"{name} {result.maps[name].attrs['units']}".strip() for name in names]
         about = {
@@ -117,18 +132,27 @@ class MapTable:
     Parameters
     ----------
     path : pathlib.Path
-        ``.csv``; replaced if it is there. Each line is on disk before the next frame is taken.
+        ``.csv``; replaces the table of an earlier stream. Each line is on disk before the next frame is
+        taken.
 
     Raises
     ------
     InputError
-        If it cannot be written; lines written before stay.
+        If the file exists and is not such a table, or cannot be written; lines written before stay.
     """
 
     def __init__(self, path: Path, /) -> None:
         self.path = path
         columns = [f"{name}_{key}" for name in LIFETIME_MAPS for key in ("median", "p5", "p95")]
-        self._write("w", ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns])
+        header = ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns]
+        with writing(path):
+            if (
+                path.is_file()
+                and path.stat().st_size
+                and not path.read_bytes().startswith(_line(header).encode())
+            ):
+                raise InputError(f"{path} was not written by a stream; move it or choose another folder")
+        self._write("w", header)
 
     def put(self, result: FrameMaps, /) -> None:
         spreads = [spread(result.maps[name].values) for name in LIFETIME_MAPS]
@@ -140,15 +164,30 @@ class MapTable:
         pass
 
     def _write(self, mode: str, row: list[str]) -> None:
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(row)
+        line = _line(row)
         with writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             before = self.path.stat().st_size if mode == "a" else 0
             try:
                 with self.path.open(mode, encoding="utf-8") as file:
-                    file.write(line.getvalue())
+                    file.write(line)
             except OSError:
                 with self.path.open("r+b") as file:  # no half line stays
                     file.truncate(before)
                 raise
+
+
+def _line(row: list[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(row)
+    return line.getvalue()
+
+
+def _is_frame(path: Path) -> bool:
+    """Return whether :class:`MapFolder` wrote a file, by the description in it."""
+    try:
+        with tifffile.TiffFile(path) as found:
+            info = str((found.imagej_metadata or {}).get("Info", ""))
+    except Exception:  # noqa: BLE001 - whatever cannot be read was not written by this program
+        return False
+    return info.startswith("frame = ") and "\nmodel = " in info

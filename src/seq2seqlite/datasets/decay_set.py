@@ -15,6 +15,7 @@ from seq2seqlite.datasets.instrument import Instrument, load_instrument
 from seq2seqlite.datasets.simulator import Simulator
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.signal import MAX_COUNT
 from seq2seqlite.limits import available_memory
 from seq2seqlite.provenance import versions
 
@@ -28,8 +29,6 @@ __all__ = [
 ]
 
 REFERENCE_SEED = 2024
-# Above this a float no longer tells a count from the next.
-MAX_COUNT = 2.0**53
 MANIFEST = "manifest"
 TRUTH_KEYS = ("tau_short_ns", "tau_long_ns", "amplitude_fraction")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import reading
+from seq2seqlite.io.reader_errors import reading
 
 __all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
 

@@ -17,8 +17,8 @@ from seq2seqlite.imaging.pipeline import (
     map_dataset,
 )
 from seq2seqlite.imaging.predictor import GateSequentialPredictor, Predictor
-from seq2seqlite.imaging.signal import survey
 from seq2seqlite.imaging.streams.source import Frame, Gate, Spoilt
+from seq2seqlite.io.signal import survey
 
 __all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]
 

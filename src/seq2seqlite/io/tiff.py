@@ -10,8 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import signal_from_counts
 
 __all__ = ["read_tiff"]
 

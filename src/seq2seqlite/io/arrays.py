@@ -10,8 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import UNEVEN_STEP, signal_from_counts
 
 __all__ = ["number_of", "read_npz", "read_text", "read_zarr", "zarr_fields"]
 
@@ -82,7 +83,7 @@ def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
     counts, stored = rows[:, -1], None
     if rows.shape[1] == 2:
         steps = np.diff(rows[:, 0])
-        if not np.allclose(steps, steps.mean(), rtol=0.02) or steps.mean() <= 0:
+        if not np.allclose(steps, steps.mean(), rtol=UNEVEN_STEP) or steps.mean() <= 0:
             raise InputError(
                 f"{path}: its first column does not rise evenly; give time in ns or channel, then counts"
             )

@@ -12,10 +12,14 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import signal_from_counts
 
 __all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt", "signal_from_ptu"]
+
+# A block with this share of the photons is the IRF; the rest is crosstalk between detectors.
+DOMINANT_SHARE = 0.95
 
 
 def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -29,6 +33,11 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
                 f"{path} holds {stored:,} of the {ptu.number_records:,} photon records that its header "
                 f"promises: it is cut "
                 "short; copy it again"
+            )
+        if stored > ptu.number_records:
+            raise InputError(
+                f"{path} holds {stored:,} photon records, its header declares "
+                f"{ptu.number_records:,}; the file is damaged or its recording was not closed: export it again"
             )
         return signal_from_ptu(ptu, path, options)
 
@@ -72,8 +81,10 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
     )
 
 
-def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
+def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> xr.DataArray:
     """Return one block of a Becker & Hickl SDT file.
+
+    With ``dominant``, a block that holds nearly all photons needs no choice: the others hold crosstalk.
 
     The period is the measured sync rate of the block, not the TAC range, which is shorter.
     """
@@ -81,7 +92,7 @@ def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
     with reading(path, "SDT"), path.open("rb") as stream, sdtfile.SdtFile(stream) as sdt:
         blocks = list(sdt.data)
-        index = _block_index(path, options.block, blocks)
+        index = _block_index(path, options.block, blocks, dominant=dominant)
         counts, times = blocks[index], sdt.times[index]
         period = _sdt_period_ns(sdt.measure_info[sdt.block_headers[index].meas_desc_block_no])
     if options.channel and counts.ndim != 4:
@@ -199,10 +210,12 @@ def _channel_index(path: Path, channel: int | None, photons: NDArray[np.int64], 
     return chosen - first
 
 
-def _block_index(path: Path, block: int | None, blocks: list[NDArray[Any]], /) -> int:
+def _block_index(path: Path, block: int | None, blocks: list[NDArray[Any]], /, *, dominant: bool) -> int:
+    photons = [int(item.sum(dtype=np.uint64)) for item in blocks]
+    if block is None and dominant and photons and max(photons) > DOMINANT_SHARE * sum(photons):
+        return photons.index(max(photons))
     listed = ", ".join(
-        f"{index} {item.shape} with {int(item.sum(dtype=np.uint64)):,} photons"
-        for index, item in enumerate(blocks)
+        f"{index} {item.shape} with {photons[index]:,} photons" for index, item in enumerate(blocks)
     )
     if block is None and len(blocks) != 1:
         raise InputError(f"{path} has {len(blocks)} blocks: {listed or 'none'}; choose one with --block")

@@ -16,7 +16,7 @@ from seq2seqlite.datasets.simulator import Simulator
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import MAX_COUNT
-from seq2seqlite.limits import available_memory
+from seq2seqlite.limits import available_memory, require_memory
 from seq2seqlite.provenance import versions
 
 __all__ = [
@@ -81,6 +81,9 @@ def simulated_set(
     progress: Callable[[int, int], None] | None = None,
 ) -> DecaySet:
     """Return ``n`` simulated decays with truth and manifest (see :meth:`Simulator.decays`)."""
+    require_memory(
+        3 * n * (8 * instrument.axis.n_gates + 64), what=f"a set of n={n:,} decays", remedy="simulate fewer"
+    )
     decays = Simulator(instrument, seed=seed, split=split).decays(n, progress=progress)
     truth = Lifetimes(decays.tau_mean_ns, decays.tau_short_ns, decays.tau_long_ns, decays.amplitude_fraction)
     manifest = {

@@ -88,7 +88,7 @@ def worker(seed: int, first: int, n_bytewise: int, n_files: int) -> None:
                 signal.alarm(0)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         print(
-            json.dumps({"file": number, "kind": kind, "answer": answer, "peak": peak, "same": same}),
+            json.dumps({"file": number, "kind": kind, "answer": answer, "peak": peak}),
             flush=True,
         )
 
@@ -97,7 +97,8 @@ def run(seed: int, n_bytewise: int, n_structured: int) -> dict[str, Any]:
     """Return counts and failures; a worker that dies is started again behind the file that killed it."""
     folder = tempfile.mkdtemp(prefix="fuzz-")
     environment = os.environ | {
-        "SEQ2SEQLITE_FUZZ": folder, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"
+        "SEQ2SEQLITE_FUZZ": folder, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
     }  # fmt: skip
     began, first, total = time.perf_counter(), 0, n_bytewise + n_structured
     answers: collections.Counter[str] = collections.Counter()

@@ -7,7 +7,7 @@ from seq2seqlite.version import __version__
 
 if TYPE_CHECKING:
     from seq2seqlite.imaging.pipeline import lifetime_map
-    from seq2seqlite.imaging.read import load, read
+    from seq2seqlite.io.read import load, read
     from seq2seqlite.models import load_model
     from seq2seqlite.predictors import load_predictor
     from seq2seqlite.sample_data import fetch

@@ -81,16 +81,14 @@ def test_value_that_nothing_can_be_simulated_with(change, text):
 @pytest.mark.parametrize("rows", [["0 5"], ["0 5", "1 6", "4 2", "9 1"]])
 def test_irf_whose_times_do_not_rise_evenly(tmp_path, rows):
     (tmp_path / "irf.txt").write_text("\n".join(rows))
-    with pytest.raises(
-        InputError, match=r"irf\.txt: its first column must rise evenly, as time in ns; export"
-    ):
+    with pytest.raises(InputError, match=r"irf\.txt.*(does not rise evenly|3 or more)"):
         read_irf(tmp_path / "irf.txt")
 
 
 def test_irf_that_is_cut_short(tmp_path, shared_data):
     whole = (shared_data / "nadh-yeast" / "IRF.sdt").read_bytes()
     (tmp_path / "irf.sdt").write_bytes(whole[:-500])
-    with pytest.raises(InputError, match=r"irf\.sdt is cut short; copy it again"):
+    with pytest.raises(InputError, match=r"irf\.sdt.*cut short.*copy it again"):
         read_irf(tmp_path / "irf.sdt")
 
 
@@ -214,15 +212,15 @@ def test_irf_longer_than_the_period_is_refused(tmp_path):
 
 def test_bad_irf_files(tmp_path):
     for content, text in [
-        ("a b\nc d\n", "is not a table of numbers"),
-        ("1 2 3\n4 5 6\n", "must have one column"),
+        ("a b\nc d\n", "0 lines of numbers"),
+        ("1 2 3\n4 5 6\n7 8 9\n", "has 3 columns"),
         ("1\n-1\n5\n", "the IRF has negative or NaN counts"),
     ]:
         (tmp_path / "irf.txt").write_text(content)
         with pytest.raises(InputError, match=text):
             read_irf(tmp_path / "irf.txt", bin_width_ns=0.1)
     (tmp_path / "irf.sdt").write_bytes(b"not an sdt")
-    with pytest.raises(InputError, match="irf.sdt cannot be read as SDT"):
+    with pytest.raises(InputError, match="irf.sdt: not a readable SDT"):
         read_irf(tmp_path / "irf.sdt")
 
 

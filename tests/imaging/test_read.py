@@ -124,7 +124,7 @@ def test_ics_leaves_the_locale_alone(shared_data: Path) -> None:
 def test_truncated_ics(shared_data: Path, tmp_path: Path) -> None:
     file = tmp_path / "cut.ics"
     file.write_bytes((shared_data / "ics" / "Csarseven.ics").read_bytes()[:700_000])
-    refused(file, r"not a readable ICS file \(.+corrupted\); it is cut short")
+    refused(file, r"not a readable ICS file \(.+\); it is cut short")
 
 
 @pytest.mark.parametrize("suffix", ["ptu", "sdt", "lif", "ics", "tif", "npz"])
@@ -134,7 +134,7 @@ def test_foreign_and_empty_files(tmp_path: Path, suffix: str) -> None:
     file.write_bytes(b"no photons here, only prose " * 50)
     refused(
         file,
-        rf"foreign\.{suffix}: not a readable {name} file",
+        rf"foreign\.{suffix}.*(not a readable|is not a) {name} file",
     )
     file.write_bytes(b"")
     refused(file, rf"foreign\.{suffix} is empty \(0 bytes\); copy it again")
@@ -255,7 +255,7 @@ def test_npz_keeps_every_count(
         ({"tpsf": [[1.0, -2.0]], "gate_width_ns": 1}, r"counts must be >= 0, found -2; give raw counts"),
         ({"tpsf": [[1.0, np.nan]], "gate_width_ns": 1}, r"counts must be finite, found 1 NaN or infinite"),
         ({"tpsf": np.zeros((2, 3, 4)), "gate_width_ns": 1}, r"all 6 pixels are zero; check channel"),
-        ({"tpsf": np.ones((2, 4), complex), "gate_width_ns": 1}, r"counts of type complex128 are no numbers"),
+        ({"tpsf": np.ones((2, 4), complex), "gate_width_ns": 1}, r"not an array of numbers or texts"),
         ({"tpsf": [["1", "2"]], "gate_width_ns": 1}, r"counts of type <U1 are no numbers; give integers or"),
         ({"tpsf": np.ones((2, 4), bool), "gate_width_ns": 1}, r"counts of type bool are no numbers"),
         ({"tpsf": [[1, 1e300]], "gate_width_ns": 1}, r"counts must be <= 2\^53, found 1e\+300; give raw"),

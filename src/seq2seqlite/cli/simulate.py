@@ -9,6 +9,7 @@ import typer
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.datasets import SPLITS, check_decay_set_file, load_instrument, simulated_set, write_decay_set
+from seq2seqlite.limits import require_disk
 
 __all__ = ["simulate"]
 
@@ -24,6 +25,9 @@ def simulate(
     """Simulate decays of an instrument, with their truth and a manifest."""
     described = load_instrument(instrument)
     check_decay_set_file(out)
+    require_disk(
+        n * (described.axis.n_gates + 24), out, what=f"a set of n={n:,} decays", remedy="simulate fewer"
+    )
     with progress_bar("simulating") as progress:
         began = time.perf_counter()
         data = simulated_set(described, n, seed=seed, split=split, progress=progress)

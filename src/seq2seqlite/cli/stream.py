@@ -18,8 +18,6 @@ from seq2seqlite.cli.progress import live_line, progress_bar
 from seq2seqlite.datasets import instrument_names, load_instrument, simulated_frames
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import MIN_PHOTONS, SUFFIXES, load, read
-from seq2seqlite.imaging.options import ReadOptions
-from seq2seqlite.imaging.signal import signal_from_counts
 from seq2seqlite.imaging.streams import (
     FrameStage,
     GateStage,
@@ -35,6 +33,8 @@ from seq2seqlite.imaging.streams import (
     StreamStatistics,
     run_stream,
 )
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors import CollectedGates, load_predictor
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance

@@ -16,9 +16,9 @@ from seq2seqlite.datasets.instrument import (
     instrument_names,
     load_instrument,
 )
-from seq2seqlite.datasets.irf_file import read_irf
 from seq2seqlite.datasets.scene import simulated_frames
 from seq2seqlite.datasets.simulator import SPLITS, Decays, Simulator
+from seq2seqlite.io.irf import read_irf
 
 __all__ = [
     "REFERENCE_SEED",

@@ -15,7 +15,8 @@ from seq2seqlite.datasets.instrument import Instrument, load_instrument
 from seq2seqlite.datasets.simulator import Simulator
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.limits import available_memory
+from seq2seqlite.io.signal import MAX_COUNT
+from seq2seqlite.limits import available_memory, require_memory
 from seq2seqlite.outputs import check_archive
 from seq2seqlite.provenance import versions
 
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 REFERENCE_SEED = 2024
-# Above this a float no longer tells a count from the next.
-MAX_COUNT = 2.0**53
 MANIFEST = "manifest"
 TRUTH_KEYS = ("tau_short_ns", "tau_long_ns", "amplitude_fraction")
 
@@ -84,6 +83,9 @@ def simulated_set(
     progress: Callable[[int, int], None] | None = None,
 ) -> DecaySet:
     """Return ``n`` simulated decays with truth and manifest (see :meth:`Simulator.decays`)."""
+    require_memory(
+        3 * n * (8 * instrument.axis.n_gates + 64), what=f"a set of n={n:,} decays", remedy="simulate fewer"
+    )
     decays = Simulator(instrument, seed=seed, split=split).decays(n, progress=progress)
     truth = Lifetimes(decays.tau_mean_ns, decays.tau_short_ns, decays.tau_long_ns, decays.amplitude_fraction)
     manifest = {

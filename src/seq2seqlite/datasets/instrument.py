@@ -16,7 +16,6 @@ from seq2seqlite.config import (
     plain_table,
     toml_names,
 )
-from seq2seqlite.datasets.irf_file import read_irf
 from seq2seqlite.decay import (
     Detector,
     IccdDetector,
@@ -29,6 +28,7 @@ from seq2seqlite.decay import (
     TimeAxis,
 )
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.irf import read_irf
 from seq2seqlite.resources import configs_folder
 
 __all__ = ["DecayRanges", "Instrument", "IrfRanges", "instrument_names", "load_instrument"]

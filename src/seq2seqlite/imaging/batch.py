@@ -13,11 +13,11 @@ from seq2seqlite.files import replace_when_done
 from seq2seqlite.imaging.job_options import JobOptions
 from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder
 from seq2seqlite.imaging.pipeline import check_settings, lifetime_map
-from seq2seqlite.imaging.read import load
 from seq2seqlite.imaging.records import Record, input_state
 from seq2seqlite.imaging.stack import is_stack
 from seq2seqlite.imaging.stack_maps import map_stack
 from seq2seqlite.imaging.write import check_format, write_maps
+from seq2seqlite.io.read import load
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.imaging.options import ReadOptions
 from seq2seqlite.imaging.quality import Quality
-from seq2seqlite.imaging.signal import sha256_of
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.signal import sha256_of
 from seq2seqlite.protocols import PredictorSource
 
 __all__ = ["JobOptions"]

@@ -1,6 +1,8 @@
 """Which pixels are analysed: mask files, intensity threshold, and sums of neighbouring pixels."""
 
+import math
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import reading
+from seq2seqlite.io.reader_errors import reading
 
 __all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
 
@@ -47,7 +49,8 @@ def read_mask(
     if mask is None:
         return np.ones(shape, np.bool_)
     name = str(mask) if isinstance(mask, str | os.PathLike) else "mask"
-    values: NDArray[Any] = np.asarray(_from_file(Path(mask)) if isinstance(mask, str | os.PathLike) else mask)
+    stored: Any = _from_file(Path(mask), shape) if isinstance(mask, str | os.PathLike) else mask
+    values: NDArray[Any] = np.asarray(stored)
     if values.ndim == 3 and values.shape[:2] == shape and values.shape[-1] in (2, 3, 4):
         colours = values.shape[-1] - (values.shape[-1] % 2 == 0)  # the last of two or four is alpha
         values = np.any(values[..., :colours], axis=-1)
@@ -93,20 +96,36 @@ def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
     return image
 
 
-def _from_file(path: Path) -> NDArray[Any]:
+def _from_file(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path of the mask")
+    if not path.is_file():
+        raise InputError(f"{path} is not a regular file; name a mask file")
     suffix = path.suffix.lower()
     with reading(path, "mask"):
         if suffix in (".tif", ".tiff"):
             import tifffile
 
-            return np.squeeze(np.asarray(tifffile.imread(path)))
+            with tifffile.TiffFile(path) as tif:
+                series = tif.series[0]
+                _check_size(path, series.shape, shape)
+                return np.squeeze(np.asarray(series.asarray()))
         if suffix == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False))
+            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+            _check_size(path, stored.shape, shape)
+            return np.array(stored)
         if suffix == ".png":
             from PIL import Image
 
-            with Image.open(path) as image:
-                return np.asarray(image)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its shape is checked here
+                with Image.open(path) as image:
+                    _check_size(path, (image.height, image.width), shape)
+                    return np.asarray(image)
     raise InputError(f"{path}: suffix {suffix!r} is no mask; give a .tif, .png or .npy of the image's shape")
+
+
+def _check_size(path: Path, stored: tuple[int, ...], shape: tuple[int, int]) -> None:
+    """Raise InputError before decoding a mask that has more values than an image of four colours."""
+    if math.prod(stored) > 4 * math.prod(shape):
+        raise InputError(f"{path} has shape {stored}, the image {shape}; draw the mask on this image")

@@ -14,7 +14,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.quality import QUALITY_MAPS, Quality, QualityCheck
 from seq2seqlite.imaging.rebin import Rebinner, plan_rebinning
-from seq2seqlite.imaging.signal import Survey, strips, survey
+from seq2seqlite.io.signal import Survey, strips, survey
 from seq2seqlite.protocols import Predictor
 
 __all__ = [

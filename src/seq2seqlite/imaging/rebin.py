@@ -14,7 +14,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.fill import extrapolation, interpolation
 from seq2seqlite.imaging.live import live_bins
 from seq2seqlite.imaging.overlap import MAX_LAYERS, Placement, layers, place
-from seq2seqlite.imaging.signal import gate_width_ns, period_ns
+from seq2seqlite.io.signal import gate_width_ns, period_ns
 
 __all__ = ["Rebinner", "Rebinning", "plan_rebinning"]
 

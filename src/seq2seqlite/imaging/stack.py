@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.arrays import number_of, zarr_fields
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import USUAL_BINS, signal_from_counts
+from seq2seqlite.io.arrays import number_of, zarr_fields
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import USUAL_BINS, signal_from_counts
 
 __all__ = ["Stack", "Tile", "is_stack", "open_stack"]
 

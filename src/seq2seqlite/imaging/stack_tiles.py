@@ -16,9 +16,9 @@ from seq2seqlite.imaging.job_options import JobOptions
 from seq2seqlite.imaging.mask import read_mask
 from seq2seqlite.imaging.ome import LEVEL, open_maps
 from seq2seqlite.imaging.pipeline import Analysis, bright_enough, photons_of, plan_analysis
-from seq2seqlite.imaging.signal import Survey, survey
 from seq2seqlite.imaging.spread import Spread
 from seq2seqlite.imaging.stack import Stack, Tile
+from seq2seqlite.io.signal import Survey, survey
 from seq2seqlite.protocols import PredictorSource
 
 __all__ = ["MapRecord", "StackWork", "SurveyRecord", "chunk_bytes", "map_tile", "plan_stack", "survey_tile"]

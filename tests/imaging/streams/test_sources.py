@@ -13,7 +13,6 @@ import xarray as xr
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import SUFFIXES, read
-from seq2seqlite.imaging.options import ReadOptions
 from seq2seqlite.imaging.streams import (
     Clock,
     Frame,
@@ -25,6 +24,7 @@ from seq2seqlite.imaging.streams import (
     Spoilt,
     SpoolFolder,
 )
+from seq2seqlite.io.read_options import ReadOptions
 
 
 def test_replay_keeps_its_rate(fake_clock: Any, tau_image: Callable[..., xr.DataArray]) -> None:

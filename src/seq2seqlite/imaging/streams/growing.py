@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, reading
 from seq2seqlite.imaging.streams.source import Clock, Frame, Spoilt
-from seq2seqlite.imaging.tcspc import signal_from_ptu
+from seq2seqlite.io.photon_counting import signal_from_ptu
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.reader_errors import reading
 
 __all__ = ["GrowingPtu"]
 

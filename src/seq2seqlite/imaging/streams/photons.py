@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.signal import signal_from_counts
 from seq2seqlite.imaging.streams.source import Frame, Photons, Source, Spoilt
+from seq2seqlite.io.signal import signal_from_counts
 
 __all__ = ["FramesOfPhotons"]
 

@@ -16,8 +16,8 @@ from seq2seqlite.imaging.pipeline import (
     check_settings,
     map_dataset,
 )
-from seq2seqlite.imaging.signal import survey
 from seq2seqlite.imaging.streams.source import Frame, Gate, Spoilt
+from seq2seqlite.io.signal import survey
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor
 
 __all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]

@@ -10,8 +10,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.limits import require_memory
 
 __all__ = ["read_tiff"]
 
@@ -32,6 +34,7 @@ def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
         axes, shape = series.axes, series.shape
         width, pixel = _ome(tif.ome_metadata) if tif.ome_metadata else (None, _imagej_pixel_um(tif))
         time = _time_axis(path, axes, shape, options)
+        require_memory(2 * series.nbytes, what=f"{path}: stack {shape}", remedy="save a part of the image")
         counts = series.asarray()
     counts = _to_yxh(path, counts, axes, time, options.channel)
     return signal_from_counts(

@@ -1,7 +1,7 @@
 """Decays as plain arrays: ``.npz``, zarr and text."""
 
+import math
 import re
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +9,28 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from seq2seqlite.archive import read_arrays
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import UNEVEN_STEP, signal_from_counts
+from seq2seqlite.limits import available_memory, require_memory
 
 __all__ = ["number_of", "read_npz", "read_text", "read_zarr", "zarr_fields"]
 
+MAX_BINS = 2**17
+# Counts are not compressed further than this: more is a store without its chunks.
+MAX_COMPRESSION = 5000
 CALIBRATION = re.compile(r"time calibration:\s*([-+.\deE]+?)\s*(ns|ps)/ch", re.IGNORECASE)
 
 
 def read_npz(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return decays of an archive: ``tpsf`` (Y, X, H) or (n, H), ``gate_width_ns``, ``period_ns``."""
-    with reading(path, "npz"):
-        if not zipfile.is_zipfile(path):
-            raise InputError(
-                f"{path}: not a readable npz file (no zip archive); it is cut short or of another format"
-            )
-        with np.load(path, allow_pickle=False) as archive:
-            fields = {
-                name: archive[name]
-                for name in ("tpsf", "gate_width_ns", "period_ns")
-                if name in archive.files
-            }
+    fields: dict[str, Any] = dict(
+        read_arrays(
+            path, names=frozenset(("tpsf", "gate_width_ns", "period_ns")), max_bytes=available_memory() // 3
+        )
+    )
     return _from_fields(path, "npz", fields, options)
 
 
@@ -43,8 +43,10 @@ def read_zarr(path: Path, options: ReadOptions, /) -> xr.DataArray:
     stored, fields = zarr_fields(path)
     if stored is not None:
         with reading(path, "zarr"):
+            _check_zarr_size(path, stored)
             fields["tpsf"] = _lazy(stored)
-    return _from_fields(path, "zarr", fields, options)
+    with reading(path, "zarr"):  # sums the counts, and so decodes all chunks
+        return _from_fields(path, "zarr", fields, options)
 
 
 def zarr_fields(path: Path, /) -> tuple[Any, dict[str, Any]]:
@@ -63,7 +65,9 @@ def zarr_fields(path: Path, /) -> tuple[Any, dict[str, Any]]:
         if not isinstance(node, zarr.Group):
             return node, fields
         names = set(node.array_keys())
-        fields |= {name: np.asarray(node[name]) for name in ("gate_width_ns", "period_ns") if name in names}
+        fields |= {
+            name: _scalar(path, name, node[name]) for name in ("gate_width_ns", "period_ns") if name in names
+        }
         if "tpsf" not in names:
             return None, fields
         stored = node["tpsf"]
@@ -72,6 +76,7 @@ def zarr_fields(path: Path, /) -> tuple[Any, dict[str, Any]]:
 
 def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return one decay from text: counts, or channel or time in ns and counts, below any header."""
+    require_memory(40 * path.stat().st_size, what=f"{path}", remedy="give one decay, not an image")
     with reading(path, "text"):
         text = path.read_text("utf-8", errors="replace")  # headers hold a µ of any encoding
     header, rows = _numbers(path, text)
@@ -82,7 +87,7 @@ def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
     counts, stored = rows[:, -1], None
     if rows.shape[1] == 2:
         steps = np.diff(rows[:, 0])
-        if not np.allclose(steps, steps.mean(), rtol=0.02) or steps.mean() <= 0:
+        if not np.allclose(steps, steps.mean(), rtol=UNEVEN_STEP) or steps.mean() <= 0:
             raise InputError(
                 f"{path}: its first column does not rise evenly; give time in ns or channel, then counts"
             )
@@ -98,6 +103,34 @@ def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, stored),
         period_ns=options.period_ns,
     )
+
+
+def _scalar(path: Path, name: str, stored: Any) -> Any:
+    if math.prod(stored.shape) != 1 or math.prod(stored.chunks) > MAX_BINS:
+        raise InputError(f"{path}: {name} of shape {stored.shape} must be one number")
+    return np.asarray(stored)
+
+
+def _check_zarr_size(path: Path, stored: Any) -> None:
+    """Raise InputError for a store whose declared shape or chunks are larger than its data can be."""
+    shape, size = tuple(stored.shape), int(stored.dtype.itemsize)
+    total, chunk = size * math.prod(shape), size * math.prod(stored.chunks)
+    if shape and shape[-1] > MAX_BINS:
+        raise InputError(f"{path}: {shape[-1]:,} bins exceed the limit of {MAX_BINS:,}; store time last")
+    require_memory(
+        4 * min(chunk, total),
+        what=f"{path}: chunks of {stored.chunks}",
+        remedy="use 64 MiB",
+    )
+    require_memory(
+        64 * math.prod(shape[:-1]), what=f"{path}: the maps of shape {shape[:-1]}", remedy="store parts"
+    )
+    on_disk = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    if total > max(2**30, MAX_COMPRESSION * on_disk):
+        raise InputError(
+            f"{path} declares {total / 2**30:.3g} GiB and holds {on_disk:,} bytes; chunks are missing: "
+            f"copy it again"
+        )
 
 
 def _lazy(stored: Any) -> Any:

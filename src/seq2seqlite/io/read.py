@@ -7,14 +7,14 @@ from pathlib import Path
 import xarray as xr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.arrays import read_npz, read_text, read_zarr
-from seq2seqlite.imaging.gates import gate_files, read_gates
-from seq2seqlite.imaging.options import ReadOptions
-from seq2seqlite.imaging.signal import sha256_of, survey
-from seq2seqlite.imaging.tcspc import read_ics, read_lif, read_ptu, read_sdt
-from seq2seqlite.imaging.tiff import read_tiff
+from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
+from seq2seqlite.io.gate_series import gate_files, read_gates
+from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.signal import sha256_of, survey
+from seq2seqlite.io.tiff import read_tiff
 
-__all__ = ["SUFFIXES", "load", "read"]
+__all__ = ["READERS", "SUFFIXES", "existing", "load", "read"]
 
 READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".ptu": read_ptu,
@@ -84,7 +84,7 @@ def read(
     """
     options = ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop))
     if not isinstance(path, str | os.PathLike):
-        files = [_existing(Path(item)) for item in path]
+        files = [existing(Path(item)) for item in path]
         if len(files) < 2:
             raise InputError(
                 f"a list of {len(files)} files is no gate series; give one path, or 2 or more gate images"
@@ -92,7 +92,7 @@ def read(
         data = read_gates(files, options)
         data.attrs["sha256"] = [sha256_of(file) for file in files]
         return data
-    file = _existing(Path(path))
+    file = existing(Path(path))
     _check_choices(file, options)
     if file.is_dir() and file.suffix.lower() != ".zarr":
         data = read_gates(gate_files(file), options)
@@ -147,13 +147,22 @@ def load(
     return data
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path, /) -> Path:
+    """Return the path of a folder or of a regular file that is not empty.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist, is empty, or is a pipe, device or socket.
+    """
     try:
         str(path).encode()
     except UnicodeEncodeError:
         raise InputError(f"{str(path)!a}: the name is not valid UTF-8; rename the file") from None
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
+    if not path.is_file() and not path.is_dir():
+        raise InputError(f"{path} is a pipe, device or socket; copy its data into a regular file")
     if path.is_file() and path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes); copy it again from the instrument")
     return path

@@ -4,14 +4,18 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 import xarray as xr
+from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.limits import require_memory
 
 __all__ = ["gate_files", "read_gates"]
 
@@ -57,10 +61,16 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
         raise InputError(f"{folder}: {len(kept)} gates are left of {len(files)}; a decay needs 2 or more")
     series, first_ns, step_ns = _ordered(kept)
     recorded = _davis(folder)
-    images = []
+    images: list[NDArray[Any]] = []
     for file in series:
-        with reading(file, "TIFF"):
-            images.append(tifffile.imread(file))
+        with reading(file, "TIFF"), tifffile.TiffFile(file) as tif:
+            stack = tif.series[0]
+            require_memory(
+                stack.nbytes * (2 * len(series) - len(images)),
+                what=f"{file}: image {stack.shape} and those of the other gates",
+                remedy="save a part of the images",
+            )
+            images.append(stack.asarray())
         if images[-1].shape != images[0].shape or images[-1].ndim != 2:
             raise InputError(
                 f"{file} has shape {images[-1].shape}, {series[0].name} {images[0].shape}; gates must be "

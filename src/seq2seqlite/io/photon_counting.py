@@ -1,21 +1,28 @@
 """Photon-counting formats through the field's readers: PTU, SDT, LIF, ICS."""
 
 import locale
+import math
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.options import ReadOptions, needed_gate_width_ns, reading
-from seq2seqlite.imaging.signal import signal_from_counts
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.limits import require_memory
 
 __all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt", "signal_from_ptu"]
+
+# A block with this share of the photons is the IRF; the rest is crosstalk between detectors.
+DOMINANT_SHARE = 0.95
 
 
 def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -29,6 +36,11 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
                 f"{path} holds {stored:,} of the {ptu.number_records:,} photon records that its header "
                 f"promises: it is cut "
                 "short; copy it again"
+            )
+        if stored > ptu.number_records:
+            raise InputError(
+                f"{path} holds {stored:,} photon records, its header declares "
+                f"{ptu.number_records:,}; the file is damaged: export it again"
             )
         return signal_from_ptu(ptu, path, options)
 
@@ -54,6 +66,9 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
             f"{path}: frame={options.frame} must be below its {ptu.shape[0]} frames, or -1 for all"
         )
     if ptu.is_image:
+        require_memory(
+            4 * math.prod(ptu.shape[1:]), what=f"{path}: image {ptu.shape[1:]}", remedy="copy the file again"
+        )
         counts = ptu.decode_image(
             frame=options.frame, channel=index, dtime=0, dtype=np.uint32, keepdims=False
         )
@@ -72,8 +87,10 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
     )
 
 
-def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
+def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> xr.DataArray:
     """Return one block of a Becker & Hickl SDT file.
+
+    With ``dominant``, a block that holds nearly all photons needs no choice: the others hold crosstalk.
 
     The period is the measured sync rate of the block, not the TAC range, which is shorter.
     """
@@ -81,7 +98,7 @@ def read_sdt(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
     with reading(path, "SDT"), path.open("rb") as stream, sdtfile.SdtFile(stream) as sdt:
         blocks = list(sdt.data)
-        index = _block_index(path, options.block, blocks)
+        index = _block_index(path, options.block, blocks, dominant=dominant)
         counts, times = blocks[index], sdt.times[index]
         period = _sdt_period_ns(sdt.measure_info[sdt.block_headers[index].meas_desc_block_no])
     if options.channel and counts.ndim != 4:
@@ -139,6 +156,7 @@ def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
     except ImportError as error:
         raise InputError(f"{path}: reading ICS needs the package diplib; install seq2seqlite[ics]") from error
     with reading(path, "ICS"), _same_locale():
+        _check_ics_data(path)
         history = [str(line) for line in diplib.ImageReadICSInfo(str(path))["history"]]
         counts = np.asarray(diplib.ImageReadICS(str(path)))
     fields = {name: value.split() for name, _, value in (line.partition("\t") for line in history)}
@@ -155,6 +173,53 @@ def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, _ics_width_ns(history, fields, axis)),
         period_ns=options.period_ns,
     )
+
+
+def _check_ics_data(path: Path, /) -> None:
+    """Raise InputError unless the counts of an ICS 2 file are whole; diplib ignores checksum and length."""
+    with path.open("rb") as stream:
+        fields = _ics_fields(stream)
+        if fields is None:
+            return
+        bits, *sizes = (int(word) for word in fields["sizes"])
+        if bits <= 0 or min(sizes) <= 0:
+            raise ValueError(f"sizes {fields['sizes']} are not positive")
+        expected = bits // 8 * math.prod(sizes)
+        require_memory(3 * expected, what=f"{path}: image {sizes}", remedy="copy the file again")
+        compression = fields.get("compression", ["uncompressed"])[0]
+        if compression == "gzip":
+            found = _inflated_size(stream, expected)
+        elif compression == "uncompressed":
+            found = path.stat().st_size - stream.tell()
+        else:
+            raise ValueError(f"compression {compression!r}; only gzip and uncompressed are supported")
+        if found != expected:
+            raise ValueError(f"{found:,} of the declared {expected:,} bytes")
+
+
+def _inflated_size(stream: BinaryIO, limit: int, /) -> int:
+    """Return the size of a gzip member after decompression; zlib checks its CRC and length."""
+    inflate = zlib.decompressobj(31)
+    found = 0
+    while not inflate.eof and (chunk := stream.read(1 << 16)):
+        while chunk and not inflate.eof:
+            found += len(inflate.decompress(chunk, 1 << 20))
+            chunk = inflate.unconsumed_tail
+            if found > limit:
+                raise ValueError(f"more than the declared {limit:,} bytes")
+    if not inflate.eof:
+        raise ValueError("its gzip data end early")
+    return found
+
+
+def _ics_fields(stream: BinaryIO, /) -> dict[str, list[str]] | None:
+    """Return layout and representation of an ICS 2 header; None for version 1, without data behind it."""
+    fields: dict[str, list[str]] = {}
+    while (line := stream.readline(1 << 16)) and line.strip() != b"end":
+        words = line.decode("latin-1").split()
+        if words[:1] in (["layout"], ["representation"]) and len(words) > 2:
+            fields[words[1]] = words[2:]
+    return fields if line else None
 
 
 @contextmanager
@@ -199,10 +264,12 @@ def _channel_index(path: Path, channel: int | None, photons: NDArray[np.int64], 
     return chosen - first
 
 
-def _block_index(path: Path, block: int | None, blocks: list[NDArray[Any]], /) -> int:
+def _block_index(path: Path, block: int | None, blocks: list[NDArray[Any]], /, *, dominant: bool) -> int:
+    photons = [int(item.sum(dtype=np.uint64)) for item in blocks]
+    if block is None and dominant and photons and max(photons) > DOMINANT_SHARE * sum(photons):
+        return photons.index(max(photons))
     listed = ", ".join(
-        f"{index} {item.shape} with {int(item.sum(dtype=np.uint64)):,} photons"
-        for index, item in enumerate(blocks)
+        f"{index} {item.shape} with {photons[index]:,} photons" for index, item in enumerate(blocks)
     )
     if block is None and len(blocks) != 1:
         raise InputError(f"{path} has {len(blocks)} blocks: {listed or 'none'}; choose one with --block")

@@ -1,0 +1,99 @@
+"""Conversion of third-party reader errors into one `InputError` line."""
+
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["reading"]
+
+# Loggers of the field's readers. They report some damage as a warning only, and give what they found.
+READERS = ("liffile", "ptufile", "sdtfile", "tifffile")
+DAMAGE = re.compile("invalid page offset|corrupted|failed to reshape")
+
+
+@contextmanager
+def reading(path: Path, file_format: str, /) -> Iterator[None]:
+    """Turn whatever a reader raises for a damaged or foreign file into one InputError line.
+
+    The field's readers raise anything on such files, from ``AssertionError`` to ``UnboundLocalError``; only
+    calls into them belong into this block. Damage that they only log is an error as well; what else they log
+    is passed on when the file was read.
+    """
+    try:
+        with READER_LOG.collecting() as records:
+            yield
+    except InputError:
+        raise
+    except MemoryError as error:
+        raise InputError(
+            f"{path}: more memory is needed than there is ({_first_line(error)}); the file is damaged, or "
+            f"save a part of the image"
+        ) from error
+    except Exception as error:
+        raise _unreadable(path, file_format, _first_line(error)) from error
+    for record in records:
+        if DAMAGE.search(record.getMessage()):
+            raise _unreadable(path, file_format, record.getMessage())
+    for record in records:
+        record.seq2seqlite_passed_on = True
+        logging.getLogger(record.name).handle(record)
+
+
+class _ReaderLog(logging.Filter):
+    """Collects warnings of the readers while a file is read, separately for each thread.
+
+    Installed once and for ever, so that overlapping readers have no state to restore. A record of a thread
+    that reads no file itself (a reader's own pool) goes to every file that is being read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._active: dict[int, list[list[logging.LogRecord]]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "seq2seqlite_passed_on", False):
+            return True
+        with self._lock:
+            own = self._active.get(threading.get_ident())
+            collecting = [own[-1]] if own else [stack[-1] for stack in self._active.values()]
+            if record.levelno >= logging.WARNING:
+                for records in collecting:
+                    records.append(record)
+        return not collecting
+
+    @contextmanager
+    def collecting(self) -> Iterator[list[logging.LogRecord]]:
+        """Collect what the readers log in this thread instead of passing it on."""
+        records: list[logging.LogRecord] = []
+        thread = threading.get_ident()
+        with self._lock:
+            self._active.setdefault(thread, []).append(records)
+        try:
+            yield records
+        finally:
+            with self._lock:
+                self._active[thread].pop()
+                if not self._active[thread]:
+                    del self._active[thread]
+
+
+READER_LOG = _ReaderLog()
+for _name in READERS:
+    logging.getLogger(_name).addFilter(READER_LOG)
+
+
+def _unreadable(path: Path, file_format: str, why: str) -> InputError:
+    return InputError(
+        f"{path}: not a readable {file_format} file ({why}); it is cut short, damaged or of another format: "
+        f"copy it again"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,1 @@
+"""Fuzz test of every file format that is read; see CONTRIBUTING.md."""

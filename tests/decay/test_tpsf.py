@@ -142,3 +142,10 @@ def test_many_decays_equal_one_at_a_time():
 def test_bad_input_says_value_and_rule(call, text):
     with pytest.raises(InputError, match=text):
         call()
+
+
+@pytest.mark.parametrize(("first_ns", "last_ns"), [(5.0, 1.0), (1.0, 1.0), (float("nan"), 1.0)])
+def test_empty_range_of_an_irf_is_refused(first_ns, last_ns):
+    irf = MeasuredIrf([0, 0, 0, 0, 5, 5, 0, 1], bin_width_ns=0.1)
+    with pytest.raises(InputError, match=r"the IRF's range from .* is empty; its start must be < its end"):
+        irf.within(first_ns, last_ns)

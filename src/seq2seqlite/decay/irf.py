@@ -203,13 +203,17 @@ class MeasuredIrf(Irf):
         Raises
         ------
         InputError
-            If nothing is left.
+            If the range is empty, reversed or NaN, or nothing is left.
 
         Examples
         --------
         >>> MeasuredIrf([0, 0, 0, 0, 5, 5, 0, 1], bin_width_ns=0.1).within(0.3, 0.7).mean_ns
         0.5
         """
+        if not first_ns < last_ns:
+            raise InputError(
+                f"the IRF's range from {first_ns:g} to {last_ns:g} ns is empty; its start must be < its end"
+            )
         starts_ns = np.arange(self.weights.size) * self.bin_width_ns
         inside = (starts_ns >= first_ns) & (starts_ns < last_ns)
         kept = np.where(inside, self.weights, 0)

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import BASELINE_GATES, Irf, TimeAxis, expected_tpsf, mean_arrival_ns
+from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.estimate import (
     Estimate,
     Reason,
@@ -15,13 +16,17 @@ from seq2seqlite.estimators.estimate import (
     screened,
 )
 
-__all__ = ["CentreOfMass", "leading_gates"]
+__all__ = ["CentreOfMass", "baseline_gates", "longest_rise"]
 
-TABLE_POINTS = 400
+TABLE_POINTS, MIN_POINTS = 400, 10
 # Lifetimes from a tenth of a gate, in theory, to two periods.
 SHORTEST_GATES, LONGEST_PERIODS = 0.1, 2.0
-# The baseline is taken from gates up to this share of the time to the rising edge.
-SHARE_BEFORE_EDGE = 0.7
+# Distance between baseline and rising edge: a share of the time to the edge, but no more of the period.
+SHARE_BEFORE_EDGE, SHARE_OF_PERIOD = 0.3, 0.05
+# An edge between these shares of the period leaves the order of the gates as it is. Otherwise they are
+# ordered from a tenth of the period before the edge, so that no decay is cut in two.
+EARLY_EDGE = (0.02, 0.15)
+START_BEFORE_EDGE = 0.1
 
 
 class CentreOfMass:
@@ -34,8 +39,8 @@ class CentreOfMass:
     irf : Irf
         Instrument response, with the delay of the data.
     n_baseline : int, optional
-        Leading gates whose mean is subtracted as background; 0 takes the counts as they are. Default: as
-        many as lie well before the rising edge, at most ten.
+        Leading gates whose mean is subtracted as background; 0 takes the counts as they are. Default: the
+        gates of :func:`baseline_gates`.
 
     Notes
     -----
@@ -62,12 +67,18 @@ class CentreOfMass:
 
     def __init__(self, axis: TimeAxis, irf: Irf | None, /, *, n_baseline: int | None = None) -> None:
         self.axis, self.irf = axis, required_irf(irf, self.name)
-        self.n_baseline = leading_gates(axis, self.irf) if n_baseline is None else n_baseline
+        self.baseline = baseline_gates(axis, self.irf) if n_baseline is None else slice(0, n_baseline)
 
     @cached_property
     def rising_edge_ns(self) -> float:
         """Where the IRF puts the rising edge, in ns."""
         return expected_edge_ns(self.axis, self.irf)
+
+    @cached_property
+    def tau_range_ns(self) -> tuple[float, float]:
+        """Lifetimes that the mean arrival time can tell, in ns."""
+        taus = self._table[1]
+        return float(taus[0]), float(taus[-1])
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Estimate:
         """Return the lifetimes of decays.
@@ -89,11 +100,12 @@ class CentreOfMass:
         photons = signal.sum(axis=1)
         reason[(photons <= 2 * np.sqrt(values.sum(axis=1))) & (reason == 0)] = Reason.NO_SIGNAL
         with np.errstate(divide="ignore", invalid="ignore"):
-            mean = mean_arrival_ns(signal, axis_ns=self.axis.starts_ns)
-            from_mean = self.axis.starts_ns - mean[:, None]
+            mean = mean_arrival_ns(signal, axis_ns=self._times_ns)
+            from_mean = self._times_ns - mean[:, None]
             moved_by = from_mean.copy()
-            if self.n_baseline:  # the photons of its gates move all others
-                moved_by[:, : self.n_baseline] -= from_mean.sum(axis=1, keepdims=True) / self.n_baseline
+            n_baseline = self.baseline.stop - self.baseline.start
+            if n_baseline:  # the photons of its gates move all others
+                moved_by[:, self.baseline] -= from_mean.sum(axis=1, keepdims=True) / n_baseline
             variance = (moved_by**2 * values).sum(axis=1)
             means, taus = self._table
             tau = np.interp(mean, means, taus)
@@ -104,9 +116,18 @@ class CentreOfMass:
         return Estimate.mono(tau, reason, std_ns=std, photons=photons, background=baseline[:, 0])
 
     def _baseline(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not self.n_baseline:
+        if self.baseline.stop == self.baseline.start:
             return np.zeros((len(counts), 1))
-        return np.asarray(counts[:, : self.n_baseline].mean(axis=1, keepdims=True))
+        return np.asarray(counts[:, self.baseline].mean(axis=1, keepdims=True))
+
+    @cached_property
+    def _times_ns(self) -> NDArray[np.float64]:
+        """Start of each gate, from before the rising edge on, in ns."""
+        starts, period = self.axis.starts_ns, self.axis.period_ns
+        low, high = EARLY_EDGE
+        if low * period < self.rising_edge_ns < high * period:
+            return starts
+        return np.asarray((starts - self.rising_edge_ns + START_BEFORE_EDGE * period) % period)
 
     @cached_property
     def _table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -115,20 +136,50 @@ class CentreOfMass:
             SHORTEST_GATES * self.axis.gate_width_ns, LONGEST_PERIODS * self.axis.period_ns, TABLE_POINTS
         )
         tpsf = expected_tpsf(np.ones((taus.size, 1)), taus[:, None], axis=self.axis, irf=self.irf)
-        means = mean_arrival_ns(tpsf - self._baseline(tpsf), axis_ns=self.axis.starts_ns)
-        falls = np.flatnonzero(np.diff(means) <= 0)
-        last = int(falls[0]) + 1 if falls.size else means.size
-        return means[:last], taus[:last]
+        signal = tpsf - self._baseline(tpsf)
+        means = mean_arrival_ns(signal, axis_ns=self._times_ns)
+        means[signal.sum(axis=1) <= 0] = np.nan
+        first, last = longest_rise(means)
+        if last - first < MIN_POINTS:
+            raise InputError(
+                f"{self.name}: the mean arrival time does not rise with the lifetime in a window of "
+                f"{self.axis.window_ns:.2f} ns with the edge at {self.rising_edge_ns:.2f} ns; use phasor or "
+                "mle-mono, or measure the whole period"
+            )
+        return means[first:last], taus[first:last]
 
 
-def leading_gates(axis: TimeAxis, irf: Irf, /) -> int:
-    """Return how many gates lie well before the rising edge, at most ten; 0 if there is hardly one.
+def longest_rise(values: NDArray[np.float64], /) -> tuple[int, int]:
+    """Return start and end (exclusive) of the longest stretch of rising values.
+
+    Examples
+    --------
+    >>> longest_rise(np.array([3.0, 1.0, 2.0, 3.0, np.nan, 4.0]))
+    (1, 4)
+    """
+    breaks = np.flatnonzero(~(np.diff(values) > 0)) + 1
+    edges = np.concatenate([[0], breaks, [values.size]])
+    best = int(np.argmax(np.diff(edges)))
+    return int(edges[best]), int(edges[best + 1])
+
+
+def baseline_gates(axis: TimeAxis, irf: Irf, /) -> slice:
+    """Return the gates before the rising edge, at most ten, whose mean is subtracted as background.
+
+    An edge at the start of the window leaves no gate before it; then the last gates of the window are taken,
+    which are before the next edge. The gates hold the tail of the decay as well: whoever subtracts them has
+    to account for it with the forward model.
 
     Examples
     --------
     >>> from seq2seqlite.decay import ParametricIrf
-    >>> leading_gates(TimeAxis(135, 0.09, 12.5), ParametricIrf(1.5, 0.2))
-    10
+    >>> baseline_gates(TimeAxis(135, 0.09, 12.5), ParametricIrf(1.5, 0.2))
+    slice(1, 11, None)
     """
-    gates = SHARE_BEFORE_EDGE * expected_edge_ns(axis, irf) / axis.gate_width_ns
-    return min(BASELINE_GATES, int(gates))
+    edge, width = expected_edge_ns(axis, irf), axis.gate_width_ns
+    apart = min(SHARE_BEFORE_EDGE * edge, SHARE_OF_PERIOD * axis.period_ns)
+    stop = int((edge - apart) / width)
+    if stop < 1:
+        apart = SHARE_OF_PERIOD * axis.period_ns
+        stop = min(axis.n_gates, int((edge + axis.period_ns - apart) / width))
+    return slice(max(0, stop - BASELINE_GATES), stop)

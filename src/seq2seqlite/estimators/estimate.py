@@ -30,7 +30,7 @@ class Reason(IntEnum):
     NO_SIGNAL = 4
     """Nothing above the background where the IRF lets a decay begin: a wrong IRF, or a dark pixel."""
     NO_DECAY = 5
-    """The gates do not decay, or decay more slowly than the method can tell."""
+    """The gates do not decay, or too fast or too slowly for the method to resolve the lifetime."""
     NOT_CONVERGED = 6
     """The fit did not come to an end."""
     AT_LIMIT = 7

@@ -131,6 +131,11 @@ class MaximumLikelihood:
         _check_options(self)
 
     @property
+    def tau_range_ns(self) -> tuple[float, float]:
+        """Range of the fitted lifetimes, in ns."""
+        return self.tau_bounds_ns
+
+    @property
     def rising_edge_ns(self) -> float:
         """Where the IRF puts the rising edge, in ns."""
         return expected_edge_ns(self.axis, self.irf)

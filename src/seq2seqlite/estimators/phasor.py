@@ -1,13 +1,14 @@
-"""Phasors of decays and the lifetimes read from them, through phasorpy."""
+"""Phasors of decays, calibrated by phasorpy, and the lifetimes read from them."""
 
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from seq2seqlite.decay import Irf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators.centre_of_mass import leading_gates
+from seq2seqlite.estimators.centre_of_mass import baseline_gates
 from seq2seqlite.estimators.estimate import (
     Estimate,
     Reason,
@@ -22,8 +23,11 @@ __all__ = ["Phasor", "apparent_lifetimes", "phasor_from_tpsf"]
 # Lifetime of the simulated reference that calibrates by the IRF, as a share of the window.
 REFERENCE_SHARE = 0.16
 MHZ_NS = 1e3
-# Lifetimes beyond these shares of the window are not told by its first harmonic.
-SHORTEST_SHARE, LONGEST_SHARE = 1e-4, 1.0
+# Lifetimes beyond these shares of the window cannot be resolved by its first harmonic.
+SHORTEST_SHARE, LONGEST_SHARE = 1e-4, 2.0
+LOCUS_POINTS = 4000
+# The background-subtracted decay must exceed this many standard deviations of its photons.
+MIN_SIGMAS = 2.0
 
 
 def phasor_from_tpsf(
@@ -97,12 +101,23 @@ class Phasor:
         Its lifetime, in ns.
     components_ns : tuple of float, optional
         Two lifetimes: each phasor is projected onto the line between theirs. Without, a decay gets the one
-        lifetime that lies nearest on the semicircle.
+        lifetime whose phasor is nearest.
     n_baseline : int, optional
-        Leading gates whose mean is subtracted as background; default: as many as lie well before the edge.
+        Leading gates whose mean is subtracted as background; default: the gates of ``baseline_gates``, and
+        none with a reference alone.
+
+    Raises
+    ------
+    InputError
+        If an option is out of range, or ``n_baseline`` is given without an IRF.
 
     Notes
     -----
+    The leading gates hold the background and the tail of earlier periods, and only the forward model can
+    separate the two. The phasors of mono-exponential decays are therefore computed with the same window and
+    the same subtraction, and tabulated over the lifetime. Without subtraction, and with a window as long as
+    the period, they lie on the universal semicircle, and the lifetime is phasorpy's normal lifetime.
+
     The fraction along the line is one of photons; it is turned into one of amplitude [1]_.
 
     References
@@ -113,8 +128,11 @@ class Phasor:
     --------
     >>> from seq2seqlite.decay import ParametricIrf
     >>> axis, irf = TimeAxis(125, 0.1, 12.5), ParametricIrf(1.5, 0.2)
-    >>> tpsf = expected_tpsf([0.4, 0.6], [0.5, 3.0], axis=axis, irf=irf, photons=5000)
-    >>> found = Phasor(axis, irf, components_ns=(0.5, 3.0), n_baseline=0).lifetimes(tpsf[None])
+    >>> tpsf = expected_tpsf([1.0], [6.0], axis=axis, irf=irf, photons=5000, background=2.0)
+    >>> round(Phasor(axis, irf).lifetimes(tpsf[None]).tau_mean_ns.item(), 2)
+    6.0
+    >>> tpsf = expected_tpsf([0.4, 0.6], [0.5, 3.0], axis=axis, irf=irf, photons=5000, background=2.0)
+    >>> found = Phasor(axis, irf, components_ns=(0.5, 3.0)).lifetimes(tpsf[None])
     >>> round(found.amplitude_fraction.item(), 2)
     0.4
     """
@@ -136,9 +154,7 @@ class Phasor:
         if reference is None:
             self.irf: Irf | None = required_irf(irf, self.name)
             self.reference_tau_ns = REFERENCE_SHARE * axis.window_ns
-            self.reference = expected_tpsf(
-                [1.0], [self.reference_tau_ns], axis=axis, irf=self.irf, photons=1e6
-            )
+            self.reference = self._expected(np.array([self.reference_tau_ns]))[0]
         else:
             self.irf = irf
             self.reference = checked_counts(np.atleast_2d(reference), axis=axis, name="the reference")[0]
@@ -149,9 +165,14 @@ class Phasor:
             self.reference_tau_ns = reference_tau_ns
         if components_ns is not None and not 0 < components_ns[0] < components_ns[1] < np.inf:
             raise InputError(f"components_ns={components_ns} must be (short, long) with 0 < short < long")
-        if n_baseline is None:
-            n_baseline = 0 if self.irf is None else leading_gates(axis, self.irf)
-        self.n_baseline = n_baseline
+        if n_baseline and self.irf is None:
+            raise InputError(
+                f"n_baseline={n_baseline} needs the IRF, which separates background from the tail of the "
+                "previous period; pass irf or n_baseline=0"
+            )
+        self.baseline = slice(0, n_baseline or 0)
+        if n_baseline is None and self.irf is not None:
+            self.baseline = baseline_gates(axis, self.irf)
 
     @cached_property
     def rising_edge_ns(self) -> float:
@@ -162,40 +183,46 @@ class Phasor:
 
         return rising_edge_ns(self.reference, bin_width_ns=self.axis.gate_width_ns)
 
-    def lifetimes(self, tpsf: ArrayLike, /) -> Estimate:
-        """Return the lifetimes of decays, shape (n,), of counts, shape (n, n_gates)."""
-        from phasorpy.lifetime import phasor_to_normal_lifetime
+    @property
+    def tau_range_ns(self) -> tuple[float, float]:
+        """Lifetimes that the first harmonic can resolve, in ns."""
+        return SHORTEST_SHARE * self.axis.window_ns, LONGEST_SHARE * self.axis.window_ns
 
+    def lifetimes(self, tpsf: ArrayLike, /) -> Estimate:
+        """Return the lifetimes of decays, shape (n,), of counts, shape (n, n_gates).
+
+        ``background`` of the result is the mean of the leading gates without the tail of earlier periods.
+        """
         counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name))
         level = self._level(counts)
-        dark = counts.sum(axis=1) <= level * self.axis.n_gates + 2 * np.sqrt(counts.sum(axis=1))
-        reason[dark & (reason == 0)] = Reason.NO_SIGNAL
+        total = counts.sum(axis=1, dtype=np.float64)
+        signal = total - level * self.axis.n_gates
+        noise = np.sqrt(total + level * self.axis.n_gates**2 / max(self._n_baseline, 1))
+        reason[(signal <= MIN_SIGMAS * noise) & (reason == 0)] = Reason.NO_SIGNAL
         real, imag = self.calibrated(counts, level)
         if self.components_ns is not None:
             return self._projected(real, imag, reason, level)
-        tau = np.asarray(phasor_to_normal_lifetime(real, imag, frequency=self._frequency))
-        reason[(tau >= LONGEST_SHARE * self.axis.window_ns) & (reason == 0)] = Reason.AT_LIMIT
-        reason[~(tau > SHORTEST_SHARE * self.axis.window_ns) & (reason == 0)] = Reason.NO_DECAY
-        tau = np.minimum(tau, LONGEST_SHARE * self.axis.window_ns)
-        return Estimate.mono(tau, reason, background=level)
+        tau = self._nearest(real, imag)
+        reason[(tau >= self.tau_range_ns[1] * (1 - 1e-6)) & (reason == 0)] = Reason.AT_LIMIT
+        reason[~(tau > self.tau_range_ns[0] * (1 + 1e-6)) & (reason == 0)] = Reason.NO_DECAY
+        return Estimate.mono(tau, reason, background=self._background(tau, level, signal))
 
     def calibrated(
         self, counts: NDArray[np.floating], level: NDArray[np.float64], /
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the phasors of decays, shape (n,), without background and IRF.
+        """Return the phasors of decays, shape (n,), with ``level`` subtracted and without IRF.
 
         Parameters
         ----------
         counts : ndarray, shape (n, n_gates)
             Counts.
         level : ndarray, shape (n,)
-            Background, in counts a gate.
+            What is subtracted, in counts a gate.
         """
         from phasorpy.lifetime import phasor_calibrate
 
         real, imag = phasor_from_tpsf(counts, background=level)
-        reference = self.reference[None].astype(np.float64)
-        known_real, known_imag = phasor_from_tpsf(reference, background=self._level(reference))
+        known_real, known_imag = self._known
         mean = np.ones_like(known_real)
         calibrated = phasor_calibrate(
             real,
@@ -208,6 +235,72 @@ class Phasor:
         )
         return np.asarray(calibrated[0]), np.asarray(calibrated[1])
 
+    @cached_property
+    def _known(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the phasor of the reference without its background."""
+        reference = self.reference[None].astype(np.float64)
+        if not self._n_baseline:
+            return phasor_from_tpsf(reference)
+        level, share = self._level(reference), self._tail_share(np.array([self.reference_tau_ns]))
+        signal = reference.sum(axis=1) - level * self.axis.n_gates
+        return phasor_from_tpsf(reference, background=level - signal * share)
+
+    def _tail_share(self, tau_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the tail of earlier periods in a leading gate, over the photons left by the subtraction."""
+        tpsf = self._expected(tau_ns)
+        level = self._level(tpsf)
+        return np.asarray(level / (tpsf.sum(axis=1) - level * self.axis.n_gates))
+
+    def _expected(self, tau_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return mono-exponential decays with one photon in the period, shape (n, n_gates)."""
+        assert self.irf is not None
+        return expected_tpsf(np.ones((tau_ns.size, 1)), tau_ns[:, None], axis=self.axis, irf=self.irf)
+
+    def _points(self, tau_ns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return calibrated phasors of lifetimes, shape (n, 2), and the photons left by the subtraction."""
+        if self.irf is None:
+            from phasorpy.lifetime import phasor_from_lifetime
+
+            return np.stack(phasor_from_lifetime(self._frequency, tau_ns), axis=-1), np.ones(tau_ns.size)
+        tpsf = self._expected(tau_ns)
+        level = self._level(tpsf)
+        points = np.stack(self.calibrated(tpsf, level), axis=-1)
+        return points, tpsf.sum(axis=1) - level * self.axis.n_gates
+
+    @cached_property
+    def _locus(self) -> tuple[NDArray[np.float64], NDArray[np.float64], cKDTree]:
+        """Return lifetimes, their phasors, shape (n, 2), and a tree of these."""
+        # Even steps of the angle on the semicircle are even steps of the phasor.
+        omega = 2 * np.pi / self.axis.window_ns
+        low, high = np.arctan(omega * np.array(self.tau_range_ns))
+        taus = np.tan(np.linspace(low, high, LOCUS_POINTS)) / omega
+        points = self._points(taus)[0]
+        return taus, points, cKDTree(points)
+
+    def _nearest(self, real: NDArray[np.float64], imag: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the lifetimes whose phasors are nearest."""
+        taus, points, tree = self._locus
+        wanted = np.stack([real, imag], axis=-1)
+        wanted[~np.isfinite(wanted).all(axis=-1)] = 0.0
+        middle = np.asarray(tree.query(wanted)[1])
+        best, distance = np.full(len(wanted), np.nan), np.full(len(wanted), np.inf)
+        for first in (np.maximum(middle - 1, 0), np.minimum(middle, taus.size - 2)):
+            start, step = points[first], points[first + 1] - points[first]
+            along = np.clip(((wanted - start) * step).sum(axis=-1) / (step**2).sum(axis=-1), 0, 1)
+            away = ((start + along[:, None] * step - wanted) ** 2).sum(axis=-1)
+            tau = taus[first] + along * (taus[first + 1] - taus[first])
+            best, distance = np.where(away < distance, tau, best), np.minimum(away, distance)
+        return best
+
+    def _background(
+        self, tau_ns: NDArray[np.float64], level: NDArray[np.float64], signal: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return the leading gates' mean without the tail of earlier periods."""
+        if not self._n_baseline:
+            return level
+        taus = self._locus[0]
+        return np.asarray(level - signal * np.interp(tau_ns, taus, self._tail_share(taus)))
+
     def _projected(
         self,
         real: NDArray[np.float64],
@@ -216,16 +309,17 @@ class Phasor:
         level: NDArray[np.float64],
     ) -> Estimate:
         from phasorpy.component import phasor_component_fraction
-        from phasorpy.lifetime import phasor_from_lifetime
 
         from seq2seqlite.decay import amplitude_fraction_from_intensity
 
         assert self.components_ns is not None
-        ends = phasor_from_lifetime(self._frequency, np.array(self.components_ns))
-        share = np.asarray(phasor_component_fraction(real, imag, *ends), np.float64)
+        ends, photons = self._points(np.array(self.components_ns))
+        share = np.clip(phasor_component_fraction(real, imag, *ends.T), 0, 1).astype(np.float64)
+        # The subtraction takes more of the long component, whose tail reaches the leading gates.
+        of_short, of_long = share / photons[0], (1 - share) / photons[1]
         short, long = self.components_ns
         fraction = amplitude_fraction_from_intensity(
-            np.clip(share, 0, 1), tau_short_ns=short, tau_long_ns=long
+            of_short / (of_short + of_long), tau_short_ns=short, tau_long_ns=long
         )
         valid = reason == 0
         fraction = np.where(valid, fraction, np.nan)
@@ -234,11 +328,15 @@ class Phasor:
         return Estimate(mean, one * short, one * long, fraction, reason, background=level)
 
     @property
+    def _n_baseline(self) -> int:
+        return int(self.baseline.stop - self.baseline.start)
+
+    @property
     def _frequency(self) -> float:
         """First harmonic of the window, in MHz."""
         return MHZ_NS / self.axis.window_ns
 
     def _level(self, counts: NDArray[np.floating]) -> NDArray[np.float64]:
-        if not self.n_baseline:
+        if not self._n_baseline:
             return np.zeros(len(counts))
-        return np.asarray(counts[:, : self.n_baseline].mean(axis=1), np.float64)
+        return np.asarray(counts[:, self.baseline].mean(axis=1), np.float64)

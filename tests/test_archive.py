@@ -102,7 +102,9 @@ DAMAGED = {
 def test_damaged_members_are_one_line(tmp_path, case):
     path = archive(tmp_path / "a.npz", DAMAGED[case])
     tracemalloc.start()
-    with pytest.raises(InputError, match="a.npz is not a npz file of plain arrays, or is damaged") as caught:
+    with pytest.raises(
+        InputError, match="a.npz is not a valid npz file of plain arrays, or is damaged"
+    ) as caught:
         read_arrays(path)
     assert tracemalloc.get_traced_memory()[1] < 2**22
     tracemalloc.stop()
@@ -117,7 +119,7 @@ def test_encrypted_and_unknown_compression(tmp_path):
         changed = bytearray(whole)
         changed[central + offset] = changed[local] = value
         path.write_bytes(bytes(changed))
-        with pytest.raises(InputError, match="a.npz is not a npz file of plain arrays"):
+        with pytest.raises(InputError, match="a.npz is not a valid npz file of plain arrays"):
             read_arrays(path)
 
 
@@ -134,7 +136,7 @@ def test_bombs_and_limits(tmp_path):
     central = whole.index(b"PK\x01\x02")
     whole[central + 24 : central + 28] = struct.pack("<I", 1000)
     path.write_bytes(bytes(whole))
-    with pytest.raises(InputError, match="a.npz is not a npz file of plain arrays"):
+    with pytest.raises(InputError, match="a.npz is not a valid npz file of plain arrays"):
         read_arrays(path, max_bytes=1_000_000)
 
 

@@ -91,7 +91,7 @@ def test_images_side_by_side(
         "b.npz": "failed",
         "c.npz": "done",
     }
-    assert "b.npz: not a readable npz file" in there["b.npz"].reason
+    assert "b.npz is not a valid npz file" in there["b.npz"].reason
     run(files[::2], Path("here"), source)
     for name in ("a.npz", "c.npz"):
         here, other = (bytes_of(tmp_path / side / name) for side in ("here", "there"))

@@ -223,7 +223,7 @@ def read_arrays(
     except Exception as error:  # noqa: BLE001 - zipfile and zlib raise anything on a damaged archive
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{file} is not a {what} file of plain arrays, or is damaged ({reason}); {remedy}"
+            f"{file} is not a valid {what} file of plain arrays, or is damaged ({reason}); {remedy}"
         ) from None
 
 

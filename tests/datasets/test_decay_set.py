@@ -96,13 +96,13 @@ def test_foreign_or_short_file(tmp_path):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, **plain())
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(InputError, match="a.npz is not a data file of plain arrays, or is damaged"):
+    with pytest.raises(InputError, match="a.npz is not a valid data file of plain arrays, or is damaged"):
         read_decay_set(path)
     with pytest.raises(InputError, match=r"data file .*b.npz does not exist"):
         read_decay_set(tmp_path / "b.npz")
     np.savez(path, tpsf=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="a.npz is not a data file of plain arrays"):
+    with pytest.raises(InputError, match="a.npz is not a valid data file of plain arrays"):
         read_decay_set(path)
     np.save(tmp_path / "c.npy", np.ones((4, 135)))
-    with pytest.raises(InputError, match="c.npy is not a data file of plain arrays"):
+    with pytest.raises(InputError, match="c.npy is not a valid data file of plain arrays"):
         read_decay_set(tmp_path / "c.npy")

@@ -20,7 +20,9 @@ LIFETIMES_NS = (0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
 MONO = [name for name in ESTIMATORS if name != "mle-bi"]
 PHOTONS = 20_000
 TOLERANCE = 0.02
-# A mean over this many noisy decays is known to a fifth of a per cent for the best estimators.
+# Interpolation in the tables; a fit ends within 1 % at four fifths of the period.
+NOISE_FREE = 0.01
+# A median over this many noisy decays is known to a quarter of a per cent for the best estimators.
 REPEATS = 500
 
 
@@ -36,7 +38,7 @@ def decays(axis, irf, background, taus=LIFETIMES_NS):
 def test_decays_without_noise(name, axis, background):
     found = estimator_named(name, axis=axis, irf=IRF).lifetimes(decays(axis, IRF, background))
     known = np.isfinite(found.tau_mean_ns)
-    np.testing.assert_allclose(found.tau_mean_ns[known], np.array(LIFETIMES_NS)[known], rtol=TOLERANCE + 1e-3)
+    np.testing.assert_allclose(found.tau_mean_ns[known], np.array(LIFETIMES_NS)[known], rtol=NOISE_FREE)
     assert (found.reason[~known] == Reason.NO_DECAY).all()
     if not name.startswith("rld"):
         assert known.all()
@@ -47,7 +49,7 @@ def test_decays_without_noise(name, axis, background):
 
 @pytest.mark.parametrize("background", [0.0, 0.05])
 @pytest.mark.parametrize("name", ["centre-of-mass", "phasor", "mle-mono", "rld-2", "rld-3"])
-def test_mean_of_noisy_decays(name, background):
+def test_median_of_noisy_decays(name, background):
     axis, taus = AXES["80 MHz"], np.array([0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0])
     mean = np.repeat(decays(axis, IRF, background, taus), REPEATS, axis=0)
     counts = np.random.default_rng(3).poisson(mean)
@@ -59,7 +61,8 @@ def test_mean_of_noisy_decays(name, background):
         assert (given == 1).all()
     assert (given[taus >= 2] > 0.95).all()
     used = given > 0.95
-    tau, std = np.nanmean(found[used], axis=1), np.nanstd(found[used], axis=1)
+    # The median survives the curvature of a logarithm. Its error is 1.25 times that of a mean.
+    tau, std = np.nanmedian(found[used], axis=1), 1.25 * np.nanstd(found[used], axis=1)
     # A fit without background to find takes noise for some, since a background cannot be negative.
     tolerance = 0.03 if (name, background) == ("mle-mono", 0.0) else TOLERANCE
     allowed = tolerance * taus[used] + 2.5 * std / np.sqrt(REPEATS)
@@ -79,7 +82,7 @@ def test_any_place_of_the_edge(name, edge_ns, background):
         return
     found = estimator_named(name, axis=axis, irf=irf).lifetimes(counts).tau_mean_ns
     known = np.isfinite(found)
-    np.testing.assert_allclose(found[known], taus[known], rtol=0.025)
+    np.testing.assert_allclose(found[known], taus[known], rtol=NOISE_FREE)
     assert known.all() or name.startswith("rld")
 
 

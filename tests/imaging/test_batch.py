@@ -49,7 +49,7 @@ def test_failures_stay_with_their_file_and_are_tried_again(
     out = tmp_path / "out"
     first = run(inputs, source, out)
     assert states(first) == {"a.npz": "done", "b.npz": "failed", "c.zarr": "done"}
-    assert "b.npz: not a readable npz file" in first["b.npz"].reason
+    assert "b.npz is not a valid npz file" in first["b.npz"].reason
     rows = json.loads((out / "manifest.json").read_text())["inputs"]
     assert [(Path(row["input"]).name, row["state"]) for row in rows] == list(states(first).items())
     shutil.copy(inputs[0], inputs[1])  # copied again from the instrument

@@ -114,5 +114,5 @@ def test_unknown_format(maps: xr.Dataset, tmp_path: Path) -> None:
         write_maps(maps, tmp_path / "out", file_format="png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "maps.ome.zarr").write_text("")
-    with pytest.raises(InputError, match=r"maps\.ome\.zarr is not recorded as a result of seq2seqlite; move it"):
+    with pytest.raises(InputError, match=r"maps\.ome\.zarr is not recorded as a result of seq2seqlite"):
         write_maps(maps, tmp_path / "out", file_format="ome-zarr")

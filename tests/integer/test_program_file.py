@@ -119,11 +119,13 @@ def test_a_file_that_is_missing_or_cut_short(tiny, tmp_path):
     path = tmp_path / "a.program"
     write_program(path, tiny)
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(InputError, match="is not a seq2seqlite program file of plain arrays, or is damaged"):
+    with pytest.raises(
+        InputError, match="is not a valid seq2seqlite program file of plain arrays, or is damaged"
+    ):
         read_program(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("x", "y")
-    with pytest.raises(InputError, match="is not a seq2seqlite program"):
+    with pytest.raises(InputError, match="is not a valid seq2seqlite program"):
         read_program(path)
 
 

@@ -119,10 +119,12 @@ def test_file_cut_short_foreign_or_missing(model, tmp_path):
     whole = path.read_bytes()
     for content in (whole[: len(whole) // 2], b"", b"hello"):
         path.write_bytes(content)
-        with pytest.raises(InputError, match="tiny.npz is not a seq2seqlite model file of plain arrays"):
+        with pytest.raises(
+            InputError, match="tiny.npz is not a valid seq2seqlite model file of plain arrays"
+        ):
             load_model(path)
     np.savez(path, header=np.array([{}], dtype=object))
-    with pytest.raises(InputError, match="is not a seq2seqlite model"):
+    with pytest.raises(InputError, match="is not a (valid )?seq2seqlite model"):
         load_model(path)
     with pytest.raises(InputError, match=r"model file .*gone.npz does not exist"):
         load_model(tmp_path / "gone.npz")

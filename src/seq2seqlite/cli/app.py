@@ -24,7 +24,7 @@ COMMANDS = {
     "lower": "Write the integer program of a quantised student.",
     "hardware": "Make, simulate, synthesise and place FPGA designs of a student.",
     "study": "Compare compression techniques on one instrument, and write the report.",
-    "evaluate": "Measure a model against decays whose truth is known.",
+    "evaluate": "Measure a model or an estimator against decays whose truth is known.",
     "benchmark": "Measure predictors side by side on the same decays.",
     "models": "List the models that come with the package, with what their cards say.",
     "fetch": "Download a measured sample set, or list the sample sets.",

@@ -32,9 +32,6 @@ TABLE_PHOTONS = 1e9
 MIN_SIGMAS = 3.0
 # A standard error above this share of the lifetime: what the gates show is mostly noise.
 MOST_RELATIVE_STD = 0.42
-# Noise of relative standard error s makes lifetimes 1 + s**2 times too long in the mean. A share of that is
-# taken off, at most 2 %: not all, because a decay without noise becomes too short by as much.
-CURVATURE_SHARE, MOST_CURVATURE = 0.35, 0.02
 
 
 def rld_from_gates(
@@ -156,14 +153,13 @@ class RapidLifetime:
     Notes
     -----
     The leading gates hold the background and the tail of earlier periods, and the wide gates a rest of the
-    IRF. What the formula gives for a decay without noise is therefore tabulated with the forward model over
-    the lifetime, and read backwards. The curvature of the formula makes the mean of noisy lifetimes too long
-    by about the square of their relative standard error; a third of that, and at most 2 %, is taken off.
+    IRF. The value of the formula for noise-free decays is therefore tabulated with the forward model over the
+    lifetime, and read backwards: the median of noisy lifetimes is right. Their mean is longer, by about the
+    square of their relative standard error, since the formula is curved.
 
-    A decay has no value (``Reason.NO_DECAY``) where its second wide gate, or a difference of three gates,
-    does not exceed its noise by three standard deviations, or the standard error exceeds 42 % of the
-    lifetime:
-    wide gates hold nothing of a lifetime far below their width, and tell long ones apart only with many
+    A decay has no value (``Reason.NO_DECAY``) if its second wide gate, or a difference of three gates, does
+    not exceed its noise by three standard deviations, or if the standard error exceeds 42 % of the lifetime:
+    wide gates hold no photons of a lifetime far below their width, and resolve long lifetimes only with many
     photons.
 
     Examples
@@ -228,7 +224,6 @@ class RapidLifetime:
             relative = std / tau
             resolved = found.resolved & (relative < MOST_RELATIVE_STD)
             resolved &= (found.tau_ns > values[0]) & (found.tau_ns < values[-1])
-            tau = tau / (1 + np.minimum(CURVATURE_SHARE * relative**2, MOST_CURVATURE))
         reason[~resolved & (reason == 0)] = Reason.NO_DECAY
         return Estimate.mono(tau, reason, std_ns=std, background=background / self._width)
 

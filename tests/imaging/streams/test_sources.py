@@ -139,7 +139,7 @@ def test_a_file_cut_short_is_spoilt_and_the_next_comes(
     (tmp_path / "END").touch()
     first, second = SpoolFolder(tmp_path, read, suffixes=SUFFIXES)
     assert isinstance(first, Spoilt)
-    assert "a1.npz: not a readable npz file" in first.why
+    assert "a1.npz is not a valid npz file" in first.why
     assert isinstance(second, Frame)
     with pytest.raises(InputError, match=r"none is no folder; make it before the stream begins$"):
         SpoolFolder(tmp_path / "none", read, suffixes=SUFFIXES)

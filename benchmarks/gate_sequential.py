@@ -16,12 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.cli.output import write_json
-from seq2seqlite.datasets import load_instrument
-from seq2seqlite.datasets.simulator import Simulator
+from seq2seqlite.cpu.gate_sequential import NORMALISATIONS, GateSequential
+from seq2seqlite.cpu.predictors import ProgramEngine
 from seq2seqlite.decay import Lifetimes
-from seq2seqlite.engine import NORMALISATIONS, GateSequential, ProgramEngine
 from seq2seqlite.integer import load_program
 from seq2seqlite.provenance import provenance
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Simulator
 
 MODELS = {"swissspad3": "seq2seqlite-swissspad3-int8", "tcspc-80mhz": "seq2seqlite-tcspc-80mhz-int8"}
 PHOTONS = (300, 1000, 3000, 10000)

@@ -24,14 +24,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from seq2seqlite.cli.output import write_json
-from seq2seqlite.datasets import load_instrument
-from seq2seqlite.datasets.simulator import Simulator
+from seq2seqlite.cpu.isa import ISA
+from seq2seqlite.cpu.predictors import NetworkEngine, ProgramEngine
 from seq2seqlite.decay import normalise_tpsf
-from seq2seqlite.engine import NetworkEngine, ProgramEngine
-from seq2seqlite.engine.isa import ISA
 from seq2seqlite.integer import ProgramPredictor, load_program
 from seq2seqlite.models import Network, load_model
 from seq2seqlite.provenance import provenance
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Simulator
 
 INSTRUMENT = "swissspad3"
 FLOAT, INT8, NARROW = (f"seq2seqlite-{INSTRUMENT}-{precision}" for precision in ("float", "int8", "narrow"))
@@ -54,7 +54,7 @@ def implementations(threads: int) -> Iterator[tuple[str, str, Predict]]:
     yield "interpreter (NumPy)", INT8, ProgramPredictor(load_program(INT8)).lifetimes
     yield "float network (NumPy)", FLOAT, network.lifetimes
     if find_spec("jax"):
-        from seq2seqlite.engine.on_jax import JaxPredictor
+        from seq2seqlite.cpu.on_jax import JaxPredictor
 
         yield "integer program on JAX", INT8, JaxPredictor(load_program(INT8)).lifetimes
     if find_spec("onnxruntime") and find_spec("onnx"):

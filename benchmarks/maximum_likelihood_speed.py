@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
-from seq2seqlite.estimators import scoring
+from seq2seqlite.estimators import fisher_scoring as scoring
 from seq2seqlite.estimators.maximum_likelihood import CHUNK, FIRST_STEPS, MaximumLikelihood, _cast
 
 # FLIMLib knows no earlier pulses and convolves from the first bin on: a long period and early pulse suit it.

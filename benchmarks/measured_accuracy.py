@@ -21,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite import load_model
-from seq2seqlite.datasets import read_irf
 from seq2seqlite.decay import Irf, MeasuredIrf, TimeAxis
 from seq2seqlite.estimators import ESTIMATORS, Estimate, aligned_irf, estimator_named
 from seq2seqlite.estimators.crlb import cramer_rao_bound
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
-from seq2seqlite.imaging import lifetime_map, read, signal_from_counts
+from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.io.irf import read_irf
+from seq2seqlite.io.read import read
+from seq2seqlite.io.signal import signal_from_counts
 
 PHOTONS = (300, 1000, 3000, 10_000)
 NETWORKS = ("seq2seqlite-tcspc-80mhz-float", "seq2seqlite-tcspc-80mhz-int8", "seq2seq-tcspc-80mhz-float")

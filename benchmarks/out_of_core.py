@@ -25,7 +25,8 @@ from pathlib import Path
 import numpy as np
 import zarr
 
-from seq2seqlite.datasets import Simulator, load_instrument
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Simulator
 
 FRAME = (512, 512)
 # Different lit pixels: enough that no two tiles are alike.

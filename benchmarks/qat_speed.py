@@ -16,9 +16,10 @@ from seq2seqlite.compression import CompressionRecipe, QuantisationPlan, load_co
 from seq2seqlite.compression.hgq2 import hgq2_model
 from seq2seqlite.compression.objective import CompressionObjective
 from seq2seqlite.compression.ptq import quantise_network
-from seq2seqlite.datasets import Simulator, load_instrument
 from seq2seqlite.models import load_model
-from seq2seqlite.training.launch import restart_with_large_pages
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Simulator
+from seq2seqlite.training.malloc import restart_with_large_pages
 
 
 def per_second(step: Callable[[], object], steps: int, batch: int) -> float:

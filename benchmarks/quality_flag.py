@@ -19,10 +19,14 @@ from typing import Any
 import numpy as np
 
 from seq2seqlite import load_model
-from seq2seqlite.datasets import REFERENCE_SEED, Simulator, load_instrument
 from seq2seqlite.decay import Irf, ParametricIrf, PileUpDetector, expected_tpsf
 from seq2seqlite.estimators.crlb import cramer_rao_bound
-from seq2seqlite.imaging import Quality, lifetime_map, signal_from_counts
+from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.simulation.decay_set import REFERENCE_SEED
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Simulator
 
 PHOTONS, BACKGROUND, STRONG_BACKGROUND, PILE_UP = 3000.0, 0.025, 0.3, 0.2
 TAU_NS = (0.5, 3.0)

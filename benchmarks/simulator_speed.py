@@ -11,7 +11,8 @@ import time
 
 import numpy as np
 
-from seq2seqlite.datasets import Instrument, Simulator, instrument_names, load_instrument
+from seq2seqlite.simulation.instrument import Instrument, instrument_names, load_instrument
+from seq2seqlite.simulation.simulator import Simulator
 
 LOOP_DECAYS = 2000
 

@@ -14,17 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from seq2seqlite.cli.output import write_json
-from seq2seqlite.datasets import load_instrument, simulated_frames
-from seq2seqlite.imaging import signal_from_counts
-from seq2seqlite.imaging.streams import (
-    FrameStage,
-    ReplayedFrames,
-    StreamStatistics,
-    resident_bytes,
-    run_stream,
-)
+from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.provenance import provenance
+from seq2seqlite.simulation.camera import simulated_frames
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.streaming.replay import ReplayedFrames
+from seq2seqlite.streaming.run import run_stream
+from seq2seqlite.streaming.stages import FrameStage
+from seq2seqlite.streaming.statistics import StreamStatistics, resident_bytes
 
 INSTRUMENT = "swissspad3"
 MODEL = "seq2seqlite-swissspad3-int8"

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite import load_model
-from seq2seqlite.datasets import REFERENCE_SEED, Decays, Simulator, load_instrument
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
+from seq2seqlite.simulation.decay_set import REFERENCE_SEED
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Decays, Simulator
 
 PHOTONS = (200, 500, 1000, 2000, 5000, 10000, 20000)
 

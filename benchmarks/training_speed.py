@@ -16,8 +16,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seq2seqlite.models import SEQ2SEQ, SEQ2SEQLITE, Architecture, differentiable, initial_parameters
-from seq2seqlite.training.launch import SETTINGS
+from seq2seqlite.models import SEQ2SEQ, SEQ2SEQLITE, Architecture, initial_parameters
+from seq2seqlite.models import jax_forward as differentiable
+from seq2seqlite.training.malloc import SETTINGS
 
 NETWORKS = {"Seq2Seq 128 x 128": SEQ2SEQ, "Seq2SeqLite 32": SEQ2SEQLITE}
 GRADIENTS = ("automatic", "hand-written")

@@ -19,9 +19,9 @@ def tiny():
 @pytest.fixture(scope="session")
 def tiny_design(tiny, tmp_path_factory):
     """A design of the student of eight units and its compiled simulation, built once a session."""
+    from seq2seqlite.hardware.cosim.design import compile_project
     from seq2seqlite.hardware.design import DesignOptions, make_design
     from seq2seqlite.hardware.project import write_project
-    from seq2seqlite.hardware.simulation import compile_project
     from seq2seqlite.hardware.targets import find_target
 
     folder = tmp_path_factory.mktemp("tiny")

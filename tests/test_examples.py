@@ -6,8 +6,8 @@ from pathlib import Path
 
 from seq2seqlite.compression import load_compression_recipe
 from seq2seqlite.compression.compress import compress
-from seq2seqlite.datasets import reference_set
-from seq2seqlite.training import evaluate_decays
+from seq2seqlite.evaluation.networks import evaluate_decays
+from seq2seqlite.simulation.decay_set import reference_set
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

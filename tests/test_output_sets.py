@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from seq2seqlite.config import check_name
-from seq2seqlite.datasets import reference_set, write_decay_set
-from seq2seqlite.datasets.instrument import Instrument, load_instrument
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done, replace_when_done
 from seq2seqlite.integer import write_program
 from seq2seqlite.models import load_model
 from seq2seqlite.outputs import OutputSet, describe_outputs, same_file, unchanged
-from seq2seqlite.training import Recipe
+from seq2seqlite.simulation.decay_set import reference_set, write_decay_set
+from seq2seqlite.simulation.instrument import Instrument, load_instrument
+from seq2seqlite.training.recipe import Recipe
 
 MODEL = "seq2seqlite-tcspc-80mhz-tiny"
 

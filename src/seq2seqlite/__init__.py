@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from seq2seqlite.version import __version__
 
 if TYPE_CHECKING:
-    from seq2seqlite.imaging.pipeline import lifetime_map
+    from seq2seqlite.imaging.lifetime_map import lifetime_map
     from seq2seqlite.io.read import load, read
     from seq2seqlite.models import load_model
     from seq2seqlite.predictors import load_predictor
@@ -18,10 +18,10 @@ __all__ = ["__version__", "fetch", "lifetime_map", "load", "load_model", "load_p
 _HOMES = {
     "fetch": "seq2seqlite.sample_data",
     "lifetime_map": "seq2seqlite.imaging",
-    "load": "seq2seqlite.imaging",
+    "load": "seq2seqlite.io",
     "load_model": "seq2seqlite.models",
     "load_predictor": "seq2seqlite.predictors",
-    "read": "seq2seqlite.imaging",
+    "read": "seq2seqlite.io",
 }
 
 

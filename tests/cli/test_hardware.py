@@ -8,8 +8,8 @@ import pytest
 import tifffile
 
 from seq2seqlite.cli.app import main
-from seq2seqlite.hardware.physical import Placed
-from seq2seqlite.hardware.tools.nextpnr import PlaceAndRouteResult, Segment, Use
+from seq2seqlite.hardware.eda.nextpnr import PlaceAndRouteResult, Segment, Use
+from seq2seqlite.hardware.implementation import Placed
 from seq2seqlite.integer import read_program, run, write_program
 
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
@@ -154,7 +154,7 @@ def test_a_pixel_that_differs_is_a_failure(program_file, tmp_path, monkeypatch, 
     build = ["hardware", "build", "--model", str(program_file), "--target", "ecp5-25f", "--out", str(project)]
     assert main(build) == 0
     monkeypatch.setattr(
-        "seq2seqlite.hardware.simulation.run", lambda program, counts, **options: run(program, counts[::-1])
+        "seq2seqlite.hardware.cosim.design.run", lambda program, counts, **options: run(program, counts[::-1])
     )
     assert main(["hardware", "simulate", str(project), "--n", "30", "--json", str(found)]) == 2
     mismatches = json.loads(found.read_text())["mismatches"]

@@ -13,8 +13,8 @@ import pytest
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.cli.stream import Normalisation
+from seq2seqlite.cpu.gate_sequential import NORMALISATIONS
 from seq2seqlite.decay import Lifetimes, TimeAxis
-from seq2seqlite.engine import NORMALISATIONS
 
 KEYS = {
     "frames", "frames_per_second", "latency_median_s", "latency_p99_s", "queue_depth_max", "dropped",

@@ -7,11 +7,12 @@ import pytest
 
 from seq2seqlite.compression import CompressionRecipe, Distillation, QuantisationPlan, Sparsity
 from seq2seqlite.compression.compress import compress
-from seq2seqlite.datasets import load_instrument, simulated_set
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Network, load_model
-from seq2seqlite.training import Recipe
+from seq2seqlite.simulation.decay_set import simulated_set
+from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.training.loop import train
+from seq2seqlite.training.recipe import Recipe
 
 TINY = Recipe(
     name="tiny",

@@ -6,9 +6,9 @@ import pytest
 from seq2seqlite.compression import QuantisationPlan
 from seq2seqlite.compression.hgq2 import hgq2_model
 from seq2seqlite.compression.ptq import quantise_network
-from seq2seqlite.datasets import reference_set
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import load_model
+from seq2seqlite.simulation.decay_set import reference_set
 
 
 @pytest.mark.filterwarnings("ignore")  # of Keras and HGQ2, about themselves

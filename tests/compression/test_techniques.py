@@ -9,7 +9,6 @@ from seq2seqlite.compression import QuantisationPlan, Sparsity, qat
 from seq2seqlite.compression.cost import cost_figures
 from seq2seqlite.compression.distillation import Teachers, cached_batches
 from seq2seqlite.compression.formats import activation_formats, best_format, weight_formats
-from seq2seqlite.compression.lut import lut_estimate
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.reduction import REDUCED_LAYERS, parameters_saved
 from seq2seqlite.compression.sparsity import (
@@ -20,10 +19,11 @@ from seq2seqlite.compression.sparsity import (
     surviving_units,
 )
 from seq2seqlite.compression.write_back import dead_zone_fraction
-from seq2seqlite.datasets import reference_set
 from seq2seqlite.errors import InputError
+from seq2seqlite.evaluation.networks import evaluate_decays
+from seq2seqlite.hardware.resources.da4ml_cost import lut_estimate
 from seq2seqlite.models import SEQ2SEQLITE, Architecture, Format, initial_parameters, load_model, predict_sfd
-from seq2seqlite.training import evaluate_decays
+from seq2seqlite.simulation.decay_set import reference_set
 from seq2seqlite.training.objective import Batch
 
 INPUTS = np.random.default_rng(0).random((5, 12)).astype(np.float32)

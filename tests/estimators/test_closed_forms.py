@@ -16,7 +16,7 @@ from seq2seqlite.estimators import (
     rld_from_gates,
     rld_from_three_gates,
 )
-from seq2seqlite.imaging import Predictor
+from seq2seqlite.protocols import Predictor
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

@@ -6,7 +6,7 @@ import pytest
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Phasor, Reason, estimator_named
-from seq2seqlite.estimators.by_name import ESTIMATORS
+from seq2seqlite.estimators.registry import ESTIMATORS
 
 IRF = ParametricIrf(1.5, 0.25, 0.1, 0.3)
 AXES = {

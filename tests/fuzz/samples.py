@@ -17,12 +17,13 @@ COUNTS = np.random.default_rng(0).integers(1, 200, (6, 8, 16)).astype(np.uint16)
 def samples() -> dict[str, Sample]:
     """Return for each format: name of the file or folder, its files by relative name, reader."""
     from seq2seqlite.compression.recipe import load_compression_recipe
-    from seq2seqlite.datasets import load_instrument, read_decay_set, simulated_set, write_decay_set
     from seq2seqlite.errors import InputError
-    from seq2seqlite.imaging import read_mask
+    from seq2seqlite.imaging.mask import read_mask
     from seq2seqlite.integer import load_program
     from seq2seqlite.io import load, read_irf
     from seq2seqlite.models import load_model
+    from seq2seqlite.simulation.decay_set import read_decay_set, simulated_set, write_decay_set
+    from seq2seqlite.simulation.instrument import load_instrument
     from seq2seqlite.training.recipe import load_recipe
 
     made: dict[str, Sample] = {}

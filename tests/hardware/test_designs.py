@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from seq2seqlite.decay import mean_arrival_ns
+from seq2seqlite.hardware.cosim.design import compile_project
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import write_project
-from seq2seqlite.hardware.simulation import compile_project
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.imaging import analysed_tpsfs, read
+from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import ProgramPredictor, whole_counts
+from seq2seqlite.io.read import read
 
 
 def compiled(program, folder, target="ecp5-85f", **options):

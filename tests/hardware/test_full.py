@@ -5,19 +5,20 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from seq2seqlite.hardware.cosim.design import Simulator, compile_project
+from seq2seqlite.hardware.cosim.stream import compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
-from seq2seqlite.hardware.estimate import estimate
+from seq2seqlite.hardware.eda.yosys import Synthesis, simulation_files, synthesize
 from seq2seqlite.hardware.explore import Demand, best_candidate, explore
 from seq2seqlite.hardware.gateware.top import TOP
-from seq2seqlite.hardware.physical import place_and_route_project, synthesize_project
+from seq2seqlite.hardware.implementation import place_and_route_project, synthesize_project
 from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
-from seq2seqlite.hardware.simulation import Simulator, compile_project
+from seq2seqlite.hardware.resources.calibrated import estimate
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.hardware.tools.stream_simulation import compile_stream
-from seq2seqlite.hardware.tools.yosys import Synthesis, simulation_files, synthesize
-from seq2seqlite.imaging import analysed_tpsfs, read
+from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import ProgramPredictor, load_program, whole_counts
+from seq2seqlite.io.read import read
 
 pytestmark = pytest.mark.hardware_full
 

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 
 from seq2seqlite.hardware.design import VERILOG_FILES, DesignOptions, make_design
+from seq2seqlite.hardware.eda import yosys
 from seq2seqlite.hardware.project import write_project
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.hardware.tools import yosys
 
 
 def tiny_design(odd_program):

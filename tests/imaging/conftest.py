@@ -10,7 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
-from seq2seqlite.imaging import Predictor, signal_from_counts
+from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.protocols import Predictor
 
 AXIS = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
 

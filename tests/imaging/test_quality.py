@@ -5,12 +5,10 @@ import pytest
 
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import CentreOfMass
-from seq2seqlite.imaging import (
-    Quality,
-    lifetime_map,
-    signal_from_counts,
-    summarise,
-)
+from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.imaging.summary import summarise
+from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 
 AXIS = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)

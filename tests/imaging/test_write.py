@@ -14,7 +14,10 @@ import xarray as xr
 from PIL import Image
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging import LIFETIME_MAPS, Predictor, lifetime_map, write_maps
+from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.write_maps import write_maps
+from seq2seqlite.maps import LIFETIME_MAPS
+from seq2seqlite.protocols import Predictor
 
 TAU_NS = np.linspace(0.5, 2.5, 30 * 40).reshape(30, 40)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from seq2seqlite.datasets import reference_set
 from seq2seqlite.integer import lower, run
 from seq2seqlite.models import load_model
+from seq2seqlite.simulation.decay_set import reference_set
 
 INT8 = ("seq2seqlite-swissspad3-int8", "seq2seqlite-tcspc-80mhz-int8")
 

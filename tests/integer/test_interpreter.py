@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seqlite.datasets import reference_set
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import (
     Reduction,
@@ -24,6 +23,7 @@ from seq2seqlite.integer import (
 )
 from seq2seqlite.integer.interpreter import shifted
 from seq2seqlite.models import ActivationFormats, load_model, predict_sfd
+from seq2seqlite.simulation.decay_set import reference_set
 
 QUANTISED = (
     "seq2seqlite-swissspad3-int8",

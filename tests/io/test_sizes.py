@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from seq2seqlite.datasets import load_instrument, simulated_set
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging import read_mask
+from seq2seqlite.imaging.mask import read_mask
 from seq2seqlite.io import read
+from seq2seqlite.simulation.decay_set import simulated_set
+from seq2seqlite.simulation.instrument import load_instrument
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import (
-    SEQ2SEQ,
-    SEQ2SEQLITE,
-    Architecture,
-    differentiable,
-    initial_parameters,
-    predict_sfd,
-)
+from seq2seqlite.models import SEQ2SEQ, SEQ2SEQLITE, Architecture, initial_parameters, predict_sfd
+from seq2seqlite.models import jax_forward as differentiable
 
 ARCHITECTURES = [Architecture((12, 8), "standard"), Architecture((9,), "lite"), Architecture((6, 5), "lite")]
 # Both compute in float32 with values near 1, over 20 gates; only the order of their sums differs.

@@ -20,7 +20,7 @@ from seq2seqlite.models import (
     load_model,
     quantise,
 )
-from seq2seqlite.models.differentiable import predict_sfd_jax
+from seq2seqlite.models.jax_forward import predict_sfd_jax
 
 AXIS = TimeAxis(n_gates=24, gate_width_ns=0.1, period_ns=12.5)
 TPSF = np.random.default_rng(0).poisson(

@@ -88,7 +88,7 @@ def make_case(name: str, request: pytest.FixtureRequest) -> Case:
     stored = FLOAT if model == "float" else TINY
     reference = load_predictor(stored, backend="numpy")
     if name == "rtl":
-        from seq2seqlite.hardware.simulation import HardwarePredictor
+        from seq2seqlite.hardware.cosim.design import HardwarePredictor
 
         return Case(HardwarePredictor(request.getfixturevalue("tiny_design")[1]), reference, EQUAL, EQUAL)
     threads = 1 if backend == "cpu" else None

@@ -13,16 +13,17 @@ import pytest
 
 import seq2seqlite
 from seq2seqlite.cli.app import main
-from seq2seqlite.datasets import load_instrument, reference_set
+from seq2seqlite.cpu import packing
 from seq2seqlite.decay import ParametricIrf, TimeAxis
-from seq2seqlite.engine import packing
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import ESTIMATORS
+from seq2seqlite.evaluation.networks import evaluate_decays
 from seq2seqlite.integer import Program, lower, write_program
 from seq2seqlite.models import Network, load_model, model_names
 from seq2seqlite.predictors import load_predictor, load_program, predictors_for, resolve
 from seq2seqlite.predictors.source import predictor_source
-from seq2seqlite.training import evaluate_decays
+from seq2seqlite.simulation.decay_set import reference_set
+from seq2seqlite.simulation.instrument import load_instrument
 
 TINY, FLOAT, TEACHER = (
     "seq2seqlite-tcspc-80mhz-tiny",

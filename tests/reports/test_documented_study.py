@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from seq2seqlite.compression.study import load_study
 from seq2seqlite.models import model_card
 from seq2seqlite.reports.study_report import study_markdown
 from seq2seqlite.reports.study_tables import Row
+from seq2seqlite.studies.study import load_study
 
 FOLDER = Path(__file__).parents[2] / "docs" / "studies"
 

@@ -8,9 +8,12 @@ import pytest
 
 from seq2seqlite.compression import load_compression_recipe
 from seq2seqlite.compression.cost import cost_figures
-from seq2seqlite.datasets import instrument_names, reference_set
+from seq2seqlite.evaluation.networks import evaluate_decays
 from seq2seqlite.models import load_model, model_card, model_names
-from seq2seqlite.training import evaluate_decays, last_fifth_improvement, load_recipe, recipe_names
+from seq2seqlite.simulation.decay_set import reference_set
+from seq2seqlite.simulation.instrument import instrument_names
+from seq2seqlite.training.curve import last_fifth_improvement
+from seq2seqlite.training.recipe import load_recipe, recipe_names
 
 FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow"]}
 TINY = "seq2seqlite-tcspc-80mhz-tiny"

@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seq2seqlite.datasets import load_instrument, simulated_set
 from seq2seqlite.errors import InputError
-from seq2seqlite.training import Recipe, evaluate_decays, load_recipe, recipe_names
+from seq2seqlite.evaluation.networks import evaluate_decays
+from seq2seqlite.simulation.decay_set import simulated_set
+from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.training.loop import train
 from seq2seqlite.training.objective import Objective
+from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
 
 TINY = Recipe(
     name="tiny",

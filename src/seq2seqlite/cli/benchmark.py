@@ -50,21 +50,15 @@ def benchmark(
     amplitude-mean lifetime, over the Cramér-Rao bound of the known IRF, and decays a second.
     """
     del what  # there is one so far, and Typer has checked it
-    from seq2seqlite.accuracy import (
-        PHOTONS,
-        Conditions,
-        answered_shares,
-        component_rows,
-        measure,
-        mono_rows,
-    )
-    from seq2seqlite.datasets import load_instrument
+    from seq2seqlite.evaluation.conditions import PHOTONS, Conditions
+    from seq2seqlite.evaluation.predictors import answered_shares, component_rows, measure, mono_rows
     from seq2seqlite.predictors import predictors_for
     from seq2seqlite.reports.accuracy_report import (
         accuracy_tables,
         check_accuracy_folder,
         write_accuracy_report,
     )
+    from seq2seqlite.simulation.instrument import load_instrument
 
     described = load_instrument(instrument)
     conditions = Conditions(described, photons=tuple(photons or PHOTONS), repeats=repeats, seed=seed)

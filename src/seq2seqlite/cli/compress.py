@@ -9,7 +9,7 @@ from seq2seqlite.cli.output import JsonOption
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.cli.trained import check_model_files, checkpoint_file, write_model
 from seq2seqlite.compression import load_compression_recipe
-from seq2seqlite.training.launch import restart_with_large_pages
+from seq2seqlite.training.malloc import restart_with_large_pages
 
 __all__ = ["compress"]
 

@@ -10,13 +10,13 @@ from rich.table import Table
 
 from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, write_json
-from seq2seqlite.datasets import DecaySet, read_decay_set, reference_set
 from seq2seqlite.decay import CHANNELS
 from seq2seqlite.errors import InputError
+from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays
 from seq2seqlite.predictors.source import predictor_source
 from seq2seqlite.protocols import Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
-from seq2seqlite.training import REFERENCE_DECAYS, evaluate_decays
+from seq2seqlite.simulation.decay_set import DecaySet, read_decay_set, reference_set
 
 __all__ = ["evaluate"]
 

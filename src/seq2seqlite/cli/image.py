@@ -9,22 +9,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
+from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging import (
-    FORMATS,
-    LIFETIME_MAPS,
-    MIN_PHOTONS,
-    Done,
-    ImageJob,
-    JobOptions,
-    ReadOptions,
-    in_tiles,
-    make_image,
-    map_files,
-)
+from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.write_maps import FORMATS
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.parallel import workers_for
 from seq2seqlite.predictors.source import predictor_source
 

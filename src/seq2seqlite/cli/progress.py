@@ -90,7 +90,7 @@ def study_progress(study: Any, /) -> Iterator[tuple[Callable[..., Any], Callable
     Yields
     ------
     tuple of callable
-        ``progress`` and ``finished`` as :func:`seq2seqlite.compression.runs.perform_all` takes them.
+        ``progress`` and ``finished`` as :func:`seq2seqlite.studies.runs.perform_all` takes them.
     """
     work = {run.id: _work(run) for run in study.runs}
     bar = _bars(TaskProgressColumn())

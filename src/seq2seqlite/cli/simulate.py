@@ -8,8 +8,10 @@ import typer
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.datasets import SPLITS, check_decay_set_file, load_instrument, simulated_set, write_decay_set
 from seq2seqlite.limits import require_disk
+from seq2seqlite.simulation.decay_set import check_decay_set_file, simulated_set, write_decay_set
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import SPLITS
 
 __all__ = ["simulate"]
 

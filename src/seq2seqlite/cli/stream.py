@@ -15,29 +15,24 @@ import typer
 from seq2seqlite.cli.model_options import Backend, BackendOption, check_trained
 from seq2seqlite.cli.output import COMMAND, JsonOption, check_json_file, write_json
 from seq2seqlite.cli.progress import live_line, progress_bar
-from seq2seqlite.datasets import instrument_names, load_instrument, simulated_frames
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging import MIN_PHOTONS, SUFFIXES, load, read
-from seq2seqlite.imaging.streams import (
-    FrameStage,
-    GateStage,
-    GrowingPtu,
-    MapFolder,
-    MapTable,
-    Policy,
-    ReplayedFrames,
-    ReplayedGates,
-    Sink,
-    SpoolFolder,
-    StreamError,
-    StreamStatistics,
-    run_stream,
-)
+from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.io.read import SUFFIXES, load, read
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors import CollectedGates, load_predictor
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
+from seq2seqlite.simulation.camera import simulated_frames
+from seq2seqlite.simulation.instrument import instrument_names, load_instrument
+from seq2seqlite.streaming.growing_ptu import GrowingPtu
+from seq2seqlite.streaming.queue import Policy
+from seq2seqlite.streaming.replay import ReplayedFrames, ReplayedGates
+from seq2seqlite.streaming.run import StreamError, run_stream
+from seq2seqlite.streaming.sinks import MapFolder, MapTable, Sink
+from seq2seqlite.streaming.spool_folder import SpoolFolder
+from seq2seqlite.streaming.stages import FrameStage, GateStage
+from seq2seqlite.streaming.statistics import StreamStatistics
 
 __all__ = ["stream"]
 
@@ -224,7 +219,8 @@ def _gate_sequential(
     predictor: Predictor, normalisation: Normalisation | None
 ) -> tuple[GateSequentialPredictor, Normalisation]:
     """Return what takes gates one by one, and what it divides counts by."""
-    from seq2seqlite.engine import GateSequential, ProgramEngine
+    from seq2seqlite.cpu.gate_sequential import GateSequential
+    from seq2seqlite.cpu.predictors import ProgramEngine
 
     engine = predictor if isinstance(predictor, ProgramEngine) else None
     chosen = normalisation or (Normalisation.WHOLE if engine is None else Normalisation.AFTER_EDGE)

@@ -8,7 +8,7 @@ import typer
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import study_progress
 from seq2seqlite.errors import InputError
-from seq2seqlite.training.launch import restart_with_large_pages
+from seq2seqlite.training.malloc import restart_with_large_pages
 
 __all__ = ["study"]
 
@@ -32,12 +32,12 @@ def study(
     """
     if workers < 1:
         raise InputError(f"--workers {workers} must be >= 1")
-    from seq2seqlite.compression.study import load_study
+    from seq2seqlite.studies.study import load_study
 
     described = load_study(config)
     restart_with_large_pages()
-    from seq2seqlite.compression.runs import perform_all
     from seq2seqlite.reports.study_report import check_study_folder, write_study_report
+    from seq2seqlite.studies.runs import perform_all
 
     check_study_folder(described, out)
     with study_progress(described) as (progress, finished):

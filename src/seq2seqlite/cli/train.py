@@ -8,8 +8,8 @@ import typer
 from seq2seqlite.cli.output import JsonOption
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.cli.trained import check_model_files, checkpoint_file, write_model
-from seq2seqlite.training import load_recipe
-from seq2seqlite.training.launch import restart_with_large_pages
+from seq2seqlite.training.malloc import restart_with_large_pages
+from seq2seqlite.training.recipe import load_recipe
 
 __all__ = ["train"]
 

@@ -12,7 +12,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import same_file
-from seq2seqlite.training import Recipe
+from seq2seqlite.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from seq2seqlite.training.loop import TrainingResult

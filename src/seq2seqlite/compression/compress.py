@@ -6,9 +6,9 @@ from pathlib import Path
 from seq2seqlite.compression.objective import CompressionObjective
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.recipe import CompressionRecipe
-from seq2seqlite.datasets import load_instrument
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Network
+from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.training.loop import Progress, TrainingResult, train
 from seq2seqlite.training.objective import start_network
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.compression.lut import lut_estimate
+from seq2seqlite.hardware.resources.da4ml_cost import lut_estimate
 from seq2seqlite.models import Network
 
 __all__ = ["cost_figures"]

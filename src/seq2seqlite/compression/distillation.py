@@ -11,7 +11,7 @@ from seq2seqlite.compression.recipe import Distillation
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ActivationFormats, Network, load_model
-from seq2seqlite.models.differentiable import predict_sfd_jax, states_and_sfd_jax
+from seq2seqlite.models.jax_forward import predict_sfd_jax, states_and_sfd_jax
 from seq2seqlite.training.objective import Batch
 
 __all__ = ["Teachers", "cached_batches", "load_teachers", "trajectory_distance", "trajectory_map"]

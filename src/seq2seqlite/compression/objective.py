@@ -26,9 +26,10 @@ from seq2seqlite.compression.sparsity import (
     prune_weights,
     surviving_units,
 )
-from seq2seqlite.datasets import Simulator, load_instrument
 from seq2seqlite.models import Architecture, Format, Parameters, Quantisation
-from seq2seqlite.models.differentiable import states_and_sfd_jax
+from seq2seqlite.models.jax_forward import states_and_sfd_jax
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Simulator
 from seq2seqlite.training.objective import Batch, Objective
 
 __all__ = ["CompressionObjective"]

@@ -1,6 +1,6 @@
 """Quantisation-aware training: weights on their grids in the forward pass, gradients straight through.
 
-The activations' quantisers are part of the network itself (:mod:`seq2seqlite.models.differentiable`).
+The activations' quantisers are part of the network itself (:mod:`seq2seqlite.models.jax_forward`).
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seq2seqlite.models import ActivationFormats, Format
-from seq2seqlite.models.differentiable import quantise_jax
+from seq2seqlite.models.jax_forward import quantise_jax
 
 __all__ = [
     "effective_bit_operations",

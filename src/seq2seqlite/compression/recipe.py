@@ -10,7 +10,7 @@ from seq2seqlite.config import check_keys, from_table, load_named_toml, plain_ta
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import WRITE_BACKS, load_model
 from seq2seqlite.resources import configs_folder
-from seq2seqlite.training import Recipe
+from seq2seqlite.training.recipe import Recipe
 
 __all__ = [
     "CompressionRecipe",

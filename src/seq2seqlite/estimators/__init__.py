@@ -7,13 +7,13 @@ errors and a reason where there is none), so that each can make maps and stands 
 :mod:`~seq2seqlite.estimators.crlb` need JAX (the extra ``train``) and are imported by their own names.
 """
 
-from seq2seqlite.estimators.by_name import ESTIMATORS, estimator_named
 from seq2seqlite.estimators.centre_of_mass import CentreOfMass
 from seq2seqlite.estimators.estimate import Estimate, Reason
-from seq2seqlite.estimators.goodness import Goodness, goodness_of
-from seq2seqlite.estimators.instrument_response import aligned_irf, fit_irf
+from seq2seqlite.estimators.goodness_of_fit import Goodness, goodness_of
+from seq2seqlite.estimators.irf_fit import aligned_irf, fit_irf
 from seq2seqlite.estimators.phasor import Phasor, apparent_lifetimes, phasor_from_tpsf
-from seq2seqlite.estimators.rapid import RapidLifetime, rld_from_gates, rld_from_three_gates
+from seq2seqlite.estimators.rapid_lifetime import RapidLifetime, rld_from_gates, rld_from_three_gates
+from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
 
 __all__ = [
     "ESTIMATORS",

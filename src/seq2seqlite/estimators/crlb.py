@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import MAX_HARMONICS, ForwardModel, Irf, TimeAxis, harmonics_needed
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators.shapes import FourierShapes, fourier_shapes, fourier_tpsf
+from seq2seqlite.estimators.model_curves import FourierShapes, fourier_shapes, fourier_tpsf
 
 __all__ = ["Bound", "cramer_rao_bound"]
 

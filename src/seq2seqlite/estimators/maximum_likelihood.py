@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from seq2seqlite.decay import ForwardModel, Irf, TimeAxis, harmonics_needed
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import scoring
+from seq2seqlite.estimators import fisher_scoring as scoring
 from seq2seqlite.estimators.estimate import (
     Estimate,
     Reason,
@@ -23,8 +23,8 @@ from seq2seqlite.estimators.estimate import (
     required_irf,
     screened,
 )
-from seq2seqlite.estimators.shapes import chebyshev_shapes, fourier_shapes
-from seq2seqlite.estimators.starts import StartGrid, start_grid
+from seq2seqlite.estimators.model_curves import chebyshev_shapes, fourier_shapes
+from seq2seqlite.estimators.start_grid import StartGrid, start_grid
 
 __all__ = ["MaximumLikelihood"]
 
@@ -272,7 +272,7 @@ class MaximumLikelihood:
         Parameters
         ----------
         theta : ndarray, shape (n, p)
-            Parameters (see :mod:`seq2seqlite.estimators.scoring`).
+            Parameters (see :mod:`seq2seqlite.estimators.fisher_scoring`).
         counts : ndarray, shape (n, n_fitted_gates)
             Counts of the gates that are fitted.
         reason : ndarray of uint8, shape (n,)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import scoring
+from seq2seqlite.estimators import fisher_scoring as scoring
 from seq2seqlite.estimators.estimate import Estimate, Reason, checked_counts, screened
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.gateware.shape import PACKET_CLOCKS, Shape
+from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
 from seq2seqlite.hardware.plan import BuildPlan
-from seq2seqlite.hardware.records import RECORD_BITS
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
+from seq2seqlite.hardware.wire.results import RECORD_BITS
 from seq2seqlite.integer import Program
 
 __all__ = ["MAX_ENGINES", "VERILOG_FILES", "Design", "DesignOptions", "make_design"]

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seq2seqlite.hardware.tools.process import Heartbeat
-from seq2seqlite.hardware.tools.yosys import verilog_from_rtlil
+from seq2seqlite.hardware.eda.process import Heartbeat
+from seq2seqlite.hardware.eda.yosys import verilog_from_rtlil
 
 __all__ = ["BuildPlan"]
 

@@ -11,11 +11,11 @@ from typing import Any
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done, replace_when_done
 from seq2seqlite.hardware.design import VERILOG_FILES, Design, DesignOptions
-from seq2seqlite.hardware.folders import check_folder, read_facts, templates
-from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.eda.process import Heartbeat
+from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.ip_xact import component_xml
+from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
 from seq2seqlite.hardware.targets import Target, find_target
-from seq2seqlite.hardware.tools.process import Heartbeat
 from seq2seqlite.integer import Program, read_program, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from seq2seqlite.imaging.pipeline import MAP_UNITS
+from seq2seqlite.maps import MAP_UNITS
 from seq2seqlite.outputs import OutputSet
 
 __all__ = ["IMAGE", "check_map_folder", "map_outputs"]

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
 from seq2seqlite.estimators import aligned_irf, fit_irf, goodness_of
 
-__all__ = ["QUALITY_MAPS", "Quality", "QualityCheck"]
+__all__ = ["Quality", "QualityCheck"]
 
-# Maps in the order of their files, with their units.
-QUALITY_MAPS = {"chi_square": "", "deviation": "", "flagged": ""}
 # A pixel is flagged where its counts would have all lifetimes longer or shorter by more than this times the
 # standard error of photon noise. Chosen so that nine of ten errors of three times the bound are found
 # (benchmarks/quality_flag.py).

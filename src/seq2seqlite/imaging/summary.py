@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from seq2seqlite.imaging.pipeline import LIFETIME_MAPS
+from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.provenance import provenance
 
 __all__ = ["spread", "summarise"]

@@ -1,12 +1,7 @@
 """One student as an integer program: what it is, what it computes, its file. Law: docs/spec/integer.md."""
 
 from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
-from seq2seqlite.integer.lowering import lower
-from seq2seqlite.integer.predictor import ProgramPredictor, lifetimes_from_codes, whole_counts
-from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSION, Affine, GruStep, Program
-from seq2seqlite.integer.program_file import SUFFIX, load_program, read_program, write_program
-from seq2seqlite.integer.ranges import Accumulator, accumulators, fits_float32
-from seq2seqlite.integer.reduction import (
+from seq2seqlite.integer.lifetime_table import (
     FRACTION_BITS,
     KNOT_BITS,
     RATIO_BITS,
@@ -15,6 +10,11 @@ from seq2seqlite.integer.reduction import (
     Reduced,
     Reduction,
 )
+from seq2seqlite.integer.lowering import lower
+from seq2seqlite.integer.predictor import ProgramPredictor, lifetimes_from_codes, whole_counts
+from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSION, Affine, GruStep, Program
+from seq2seqlite.integer.program_file import SUFFIX, load_program, read_program, write_program
+from seq2seqlite.integer.ranges import Accumulator, accumulators, fits_float32
 
 __all__ = [
     "COUNT_BITS",

@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from seq2seqlite.decay import normalise_to_codes
 from seq2seqlite.errors import InputError
+from seq2seqlite.integer.lifetime_table import Reduced
 from seq2seqlite.integer.program import COUNT_BITS, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import candidate_sum, fits_float32, gate_sum, head_sum, update_sum
-from seq2seqlite.integer.reduction import Reduced
 from seq2seqlite.models import Format
 
 __all__ = [

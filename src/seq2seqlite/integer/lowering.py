@@ -3,8 +3,8 @@
 import numpy as np
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.integer.lifetime_table import Reduction
 from seq2seqlite.integer.program import Affine, GruStep, Program
-from seq2seqlite.integer.reduction import Reduction
 from seq2seqlite.models import Network, Quantisation, model_digest
 
 __all__ = ["lower"]

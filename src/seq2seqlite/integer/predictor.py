@@ -6,8 +6,8 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.interpreter import Result, run
+from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
 from seq2seqlite.integer.program import COUNT_BITS, Program
-from seq2seqlite.integer.reduction import FRACTION_BITS, Reduced
 from seq2seqlite.models import FRACTION_OF_A_COUNT
 
 __all__ = ["ProgramPredictor", "lifetimes_from_codes", "whole_counts"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer.reduction import Reduction
+from seq2seqlite.integer.lifetime_table import Reduction
 from seq2seqlite.models import ActivationFormats, Format
 
 __all__ = ["COUNT_BITS", "SPEC_VERSION", "TAU_CODES", "Affine", "GruStep", "Program"]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from seq2seqlite.archive import Header, archive_digest, header_text, read_archive, write_archive
 from seq2seqlite.errors import InputError
+from seq2seqlite.integer.lifetime_table import Reduction
 from seq2seqlite.integer.lowering import lower
 from seq2seqlite.integer.program import SPEC_VERSION, TAU_CODES, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import accumulators
-from seq2seqlite.integer.reduction import Reduction
 from seq2seqlite.models import ActivationFormats, Format, load_model
 from seq2seqlite.models.model_file import read_axis, read_name
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.integer.lifetime_table import FRACTION_BITS, RATIO_BITS, TAU_BITS
 from seq2seqlite.integer.program import COUNT_BITS, Affine, GruStep, Program
-from seq2seqlite.integer.reduction import FRACTION_BITS, RATIO_BITS, TAU_BITS
 from seq2seqlite.models import ActivationFormats, Format
 
 __all__ = [

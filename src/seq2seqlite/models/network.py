@@ -16,8 +16,8 @@ from seq2seqlite.decay import (
     normalise_tpsf,
 )
 from seq2seqlite.models.architecture import Architecture, Parameters
-from seq2seqlite.models.forward import predict_sfd
 from seq2seqlite.models.model_file import ModelFile, read_model_file, write_model_file
+from seq2seqlite.models.numpy_forward import predict_sfd
 from seq2seqlite.models.quantisation import ActivationFormats
 
 __all__ = ["FRACTION_OF_A_COUNT", "Network", "network_inputs"]

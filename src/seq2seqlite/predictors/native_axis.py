@@ -8,9 +8,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis, rising_edge_ns
-from seq2seqlite.imaging.live import live_bins
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
 from seq2seqlite.protocols import Predictor
+from seq2seqlite.rebinning.tac_window import live_bins
 
 __all__ = ["NativeAxisPredictor", "native_axis"]
 

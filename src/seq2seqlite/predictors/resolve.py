@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from seq2seqlite import integer
-from seq2seqlite.datasets import Instrument
 from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators.by_name import ESTIMATORS, estimator_named
+from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
 from seq2seqlite.models import Network, load_model, model_names
 from seq2seqlite.protocols import Predictor, TrainedPredictor
+from seq2seqlite.simulation.instrument import Instrument
 
 __all__ = ["Backend", "check_backend", "is_estimator", "load_predictor", "load_program", "predictors_for"]
 
@@ -167,7 +167,7 @@ def predictors_for(
 
     Examples
     --------
-    >>> from seq2seqlite.datasets import load_instrument
+    >>> from seq2seqlite.simulation import load_instrument
     >>> list(predictors_for(load_instrument("swissspad3"), ["mle-mono"]))
     ['mle-mono']
     """
@@ -206,10 +206,11 @@ def _program(program: integer.Program, backend: str, threads: int | None) -> Tra
     if backend == "numpy":
         return integer.ProgramPredictor(program)
     if backend == "jax":
-        from seq2seqlite.engine.on_jax import JaxPredictor
+        from seq2seqlite.cpu.on_jax import JaxPredictor
 
         return JaxPredictor(program)
-    from seq2seqlite.engine import ProgramEngine, UnfitError
+    from seq2seqlite.cpu.packing import UnfitError
+    from seq2seqlite.cpu.predictors import ProgramEngine
 
     try:
         return ProgramEngine(program, threads=threads)
@@ -223,10 +224,11 @@ def _network(network: Network, backend: str, threads: int | None) -> TrainedPred
     if backend == "numpy":
         return network
     if backend == "jax":
-        from seq2seqlite.engine.on_jax import JaxNetwork
+        from seq2seqlite.cpu.on_jax import JaxNetwork
 
         return JaxNetwork(network)
-    from seq2seqlite.engine import NetworkEngine, UnfitError
+    from seq2seqlite.cpu.packing import UnfitError
+    from seq2seqlite.cpu.predictors import NetworkEngine
 
     try:
         return NetworkEngine(network, threads=threads)

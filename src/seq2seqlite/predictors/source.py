@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.datasets import read_irf
 from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.estimators import aligned_irf, fit_irf
+from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.signal import sha256_of
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor

@@ -29,12 +29,12 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
     Parameters
     ----------
     rows : sequence of dict
-        Result of :func:`seq2seqlite.accuracy.mono_rows`.
+        Result of :func:`seq2seqlite.evaluation.mono_rows`.
     components : sequence of dict
-        Result of :func:`seq2seqlite.accuracy.component_rows`; may be empty.
+        Result of :func:`seq2seqlite.evaluation.component_rows`; may be empty.
     answered : mapping, optional
-        Result of :func:`seq2seqlite.accuracy.answered_shares`: where a predictor gave no value for 1 % of the
-        decays or more, the share that it did is printed behind its error.
+        Result of :func:`seq2seqlite.evaluation.answered_shares`: if a predictor gave no value for 1 % of the
+        decays or more, the share with a value is printed after its error.
 
     Returns
     -------

@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from seq2seqlite.compression.runs import RunResult
-from seq2seqlite.compression.study import Study
 from seq2seqlite.reports.study_tables import Row, pareto_front
+from seq2seqlite.studies.runs import RunResult
+from seq2seqlite.studies.study import Study
 
 __all__ = ["example_decays", "example_indices", "learning_curves", "pareto_plot"]
 

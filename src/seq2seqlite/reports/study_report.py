@@ -6,9 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.compression.runs import RunResult, evaluated
-from seq2seqlite.compression.study import Study
-from seq2seqlite.datasets import reference_set
 from seq2seqlite.decay import sfd_from_lifetimes
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
@@ -19,6 +16,9 @@ from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.environment import environment
 from seq2seqlite.reports.study_plots import example_decays, example_indices, learning_curves, pareto_plot
 from seq2seqlite.reports.study_tables import COSTS, PUBLISHED, Row, pareto_front, study_rows, summaries
+from seq2seqlite.simulation.decay_set import reference_set
+from seq2seqlite.studies.runs import RunResult, evaluated
+from seq2seqlite.studies.study import Study
 from seq2seqlite.training.card import machine
 
 __all__ = ["check_study_folder", "write_study_report"]

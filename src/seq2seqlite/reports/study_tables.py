@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.compression.runs import RunResult
-from seq2seqlite.compression.study import Study
+from seq2seqlite.studies.runs import RunResult
+from seq2seqlite.studies.study import Study
 
 __all__ = ["PUBLISHED", "Row", "Summary", "pareto_front", "study_rows", "summaries"]
 

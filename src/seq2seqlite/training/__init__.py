@@ -3,9 +3,9 @@
 ``seq2seqlite.training.loop`` needs the extra ``train`` (JAX) and is imported where it is used.
 """
 
+from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
+from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays, evaluate_reference
 from seq2seqlite.training.curve import last_fifth_improvement
-from seq2seqlite.training.evaluation import REFERENCE_DECAYS, evaluate_decays, evaluate_reference
-from seq2seqlite.training.metrics import lifetime_metrics, sfd_metrics
 from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
 
 __all__ = [

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.datasets import REFERENCE_SEED, load_instrument, reference_set
+from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays
 from seq2seqlite.provenance import provenance
-from seq2seqlite.training.evaluation import REFERENCE_DECAYS, evaluate_decays
+from seq2seqlite.simulation.decay_set import REFERENCE_SEED, reference_set
+from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.training.loop import TrainingResult
 from seq2seqlite.training.recipe import Recipe
 

@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from seq2seqlite.datasets import Simulator, load_instrument
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ModelFile, Network
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Simulator
 from seq2seqlite.training.checkpoint import read_checkpoint, write_checkpoint
 from seq2seqlite.training.curve import last_fifth_improvement
 from seq2seqlite.training.objective import Batch, Objective

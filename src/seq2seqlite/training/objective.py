@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.datasets import Decays, Simulator
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import (
     ActivationFormats,
@@ -20,7 +19,8 @@ from seq2seqlite.models import (
     load_model,
     network_inputs,
 )
-from seq2seqlite.models.differentiable import predict_sfd_jax
+from seq2seqlite.models.jax_forward import predict_sfd_jax
+from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.recipe import Recipe
 
 __all__ = ["Batch", "Objective", "start_network"]

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.cosim.kernel import run_kernel
 from seq2seqlite.hardware.kernels import KernelStyle, build_kernels
+from seq2seqlite.hardware.kernels.cmvm import matrix_product
 from seq2seqlite.hardware.kernels.graph import Graph, evaluate
+from seq2seqlite.hardware.kernels.lower import head_graph, step_graph
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
-from seq2seqlite.hardware.kernels.sums import matrix_product
-from seq2seqlite.hardware.kernels.trace import head_graph, step_graph
-from seq2seqlite.hardware.tools.bits import pack_codes, unpack_codes
-from seq2seqlite.hardware.tools.kernel_simulation import run_kernel
+from seq2seqlite.hardware.wire.bitpack import pack_codes, unpack_codes
 from seq2seqlite.integer import Affine, GruStep, head, load_program, step
 from seq2seqlite.models import ActivationFormats, Format
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.hardware.design import Design
-from seq2seqlite.hardware.tools.process import run_tool
-from seq2seqlite.hardware.tools.verilator import Compilation, compile_model
+from seq2seqlite.hardware.eda.process import run_tool
+from seq2seqlite.hardware.eda.verilator import Compilation, compile_model
 
 HERE = Path(__file__).parent
 

@@ -20,14 +20,14 @@ from cocotbext.axi import (
     AxiStreamSource,
 )
 
-from seq2seqlite.hardware.records import (
+from seq2seqlite.hardware.wire.beats import Beats
+from seq2seqlite.hardware.wire.results import (
     Flag,
     records_from_result,
     records_from_words,
     words_from_beats,
     words_from_records,
 )
-from seq2seqlite.hardware.tools.stream_simulation import Beats
 from seq2seqlite.integer import read_program, run
 
 ID, VERSION, HASH0, HASH1, SHAPE, CONTROL = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14

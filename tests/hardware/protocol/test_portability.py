@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from seq2seqlite.hardware.cosim.stream import Access, compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.eda.process import run_tool
 from seq2seqlite.hardware.gateware.top import TOP
-from seq2seqlite.hardware.records import beats_from_counts, records_from_result, words_from_records
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.hardware.tools.process import run_tool
-from seq2seqlite.hardware.tools.stream_simulation import Access, compile_stream
+from seq2seqlite.hardware.wire.results import beats_from_counts, records_from_result, words_from_records
 from seq2seqlite.integer import run
 
 from .conftest import write_verilog

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.eda.process import run_tool
+from seq2seqlite.hardware.eda.verilator import compile_model
 from seq2seqlite.hardware.gateware.top import TOP
-from seq2seqlite.hardware.records import beats_from_counts, records_from_result, words_from_records
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.hardware.tools.process import run_tool
-from seq2seqlite.hardware.tools.verilator import compile_model
+from seq2seqlite.hardware.wire.results import beats_from_counts, records_from_result, words_from_records
 from seq2seqlite.integer import load_program, run
 
 from .conftest import write_verilog

@@ -14,9 +14,9 @@ from seq2seqlite.cli.progress import progress_bar, tool_status
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.explore import Candidate, Demand, best_candidate
 from seq2seqlite.hardware.explore import explore as sweep
-from seq2seqlite.hardware.folders import check_folder
-from seq2seqlite.hardware.physical import synthesize_project
+from seq2seqlite.hardware.implementation import synthesize_project
 from seq2seqlite.hardware.project import PAPER, write_project
+from seq2seqlite.hardware.project_files import check_folder
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.models import load_model, model_card, model_names
 from seq2seqlite.predictors import load_program

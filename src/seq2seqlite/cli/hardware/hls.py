@@ -9,10 +9,10 @@ import typer
 from seq2seqlite.cli.hardware.options import MAX_SEED
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status, tool_status
+from seq2seqlite.hardware.eda.verilator import cpp_compiler
 from seq2seqlite.hardware.hls import simulate_hls, write_hls
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.hardware.tools.verilator import cpp_compiler
 from seq2seqlite.predictors import load_program
 
 __all__ = ["hls"]

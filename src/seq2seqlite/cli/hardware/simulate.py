@@ -19,11 +19,12 @@ from seq2seqlite.cli.hardware.options import (
 )
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import tool_status
-from seq2seqlite.hardware.simulation import MIN_BATCHES, Simulator, compile_project
+from seq2seqlite.hardware.cosim.design import MIN_BATCHES, Simulator, compile_project
+from seq2seqlite.hardware.cosim.stream import check_pauses
 from seq2seqlite.hardware.stimulus import made_up_counts
-from seq2seqlite.hardware.tools.stream_simulation import check_pauses
-from seq2seqlite.imaging import analysed_tpsfs, load
+from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import Program, ProgramPredictor, whole_counts
+from seq2seqlite.io.read import load
 from seq2seqlite.provenance import provenance
 
 __all__ = ["simulate"]

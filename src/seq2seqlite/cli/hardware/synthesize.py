@@ -15,7 +15,7 @@ from seq2seqlite.cli.hardware.options import (
 )
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import tool_status
-from seq2seqlite.hardware.physical import synthesize_project
+from seq2seqlite.hardware.implementation import synthesize_project
 from seq2seqlite.provenance import provenance
 
 __all__ = ["synthesize"]

@@ -4,11 +4,11 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import next_in_turn
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
-from seq2seqlite.hardware.gateware.shape import Shape
-from seq2seqlite.hardware.gateware.streams import result_beat
-from seq2seqlite.hardware.records import RECORD_BITS
+from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.register_slices import result_beat
+from seq2seqlite.hardware.gateware.serial_arithmetic import next_in_turn
+from seq2seqlite.hardware.wire.results import RECORD_BITS
 
 __all__ = ["Collector"]
 

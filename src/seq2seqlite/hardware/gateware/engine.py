@@ -16,14 +16,14 @@ from amaranth.hdl import (
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn
+from seq2seqlite.hardware.gateware.lifetime_unit import Reducer, info_layout
 from seq2seqlite.hardware.gateware.normaliser import Normaliser
+from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer, packet_ports
-from seq2seqlite.hardware.gateware.reducer import Reducer, info_layout
+from seq2seqlite.hardware.gateware.register_slices import AlternatingSlice, RegisteredFifo, RegisterSlice
 from seq2seqlite.hardware.gateware.rings import Rings
-from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.gateware.serial_arithmetic import delayed, next_in_turn
 from seq2seqlite.hardware.gateware.sink import SfdSink, SumSink
-from seq2seqlite.hardware.gateware.streams import AlternatingSlice, RegisteredFifo, RegisterSlice
 
 __all__ = ["Engine"]
 

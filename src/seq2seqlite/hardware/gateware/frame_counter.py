@@ -3,8 +3,8 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed
-from seq2seqlite.hardware.records import NUMBER_BITS
+from seq2seqlite.hardware.gateware.serial_arithmetic import delayed
+from seq2seqlite.hardware.wire.results import NUMBER_BITS
 
 __all__ = ["FrameCounter"]
 

@@ -4,9 +4,9 @@ from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value
 from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import copied, delayed
+from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
-from seq2seqlite.hardware.gateware.shape import Shape
+from seq2seqlite.hardware.gateware.serial_arithmetic import copied, delayed
 
 __all__ = ["Rings"]
 

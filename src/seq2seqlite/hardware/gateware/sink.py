@@ -6,11 +6,11 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.arithmetic import delayed, next_in_turn
-from seq2seqlite.hardware.gateware.reducer import info_layout, sums_layout
+from seq2seqlite.hardware.gateware.lifetime_unit import info_layout, sums_layout
+from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.register_slices import RegisteredFifo
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
-from seq2seqlite.hardware.gateware.shape import Shape
-from seq2seqlite.hardware.gateware.streams import RegisteredFifo
+from seq2seqlite.hardware.gateware.serial_arithmetic import delayed, next_in_turn
 
 __all__ = ["SfdSink", "SumSink"]
 

@@ -4,10 +4,10 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance,
 from amaranth.lib.wiring import Component, In, Member, Out, connect
 
 from seq2seqlite.hardware.gateware.collector import Collector
-from seq2seqlite.hardware.gateware.receiver import Receiver
-from seq2seqlite.hardware.gateware.registers import Registers, axi_lite
-from seq2seqlite.hardware.gateware.shape import Shape
-from seq2seqlite.hardware.gateware.streams import RegisterSlice, beat, result_beat
+from seq2seqlite.hardware.gateware.csr import Registers, axi_lite
+from seq2seqlite.hardware.gateware.packet_receiver import Receiver
+from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.register_slices import RegisterSlice, beat, result_beat
 
 __all__ = ["ENGINE", "TOP", "Top", "top_ports"]
 

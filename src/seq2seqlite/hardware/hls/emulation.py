@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, run_tool, run_tools
+from seq2seqlite.hardware.eda.verilator import cpp_compiler
 from seq2seqlite.hardware.hls.functions import ap_types_folder
 from seq2seqlite.hardware.hls.project import HlsProject, codes_text, read_hls
-from seq2seqlite.hardware.tools.process import Heartbeat, ToolError, run_tool, run_tools
-from seq2seqlite.hardware.tools.verilator import cpp_compiler
 from seq2seqlite.integer import Program, normalise, run
 from seq2seqlite.integer.interpreter import checked_counts
 

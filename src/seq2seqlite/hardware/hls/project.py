@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
-from seq2seqlite.hardware.folders import check_folder, read_facts, templates
 from seq2seqlite.hardware.hls.functions import FUNCTIONS, Function, bit_shift_header, trace_functions
-from seq2seqlite.hardware.records import sfd_word_bits
+from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import TARGETS, Target, find_target
+from seq2seqlite.hardware.wire.results import sfd_word_bits
 from seq2seqlite.integer import Program, normalise, read_program, run, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Format

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.kernels.fanout import registers_shared_out
+from seq2seqlite.hardware.kernels.duplicate import registers_shared_out
 from seq2seqlite.hardware.kernels.graph import Graph, Kind
+from seq2seqlite.hardware.kernels.lower import Multipliers, head_graph, step_graph
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
-from seq2seqlite.hardware.kernels.trace import Multipliers, head_graph, step_graph
 from seq2seqlite.hardware.kernels.verilog import verilog
 from seq2seqlite.integer import Program
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from seq2seqlite.hardware.kernels.fanout import Copies
+from seq2seqlite.hardware.kernels.duplicate import Copies
 from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
 from seq2seqlite.hardware.kernels.schedule import ADDED, Schedule
 

@@ -1,0 +1,17 @@
+"""Many measurements, and measurements larger than memory, on any number of workers."""
+
+from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
+from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.stack import Stack, Tile, open_stack
+
+__all__ = [
+    "Done",
+    "ImageJob",
+    "in_tiles",
+    "make_image",
+    "map_files",
+    "JobOptions",
+    "Stack",
+    "Tile",
+    "open_stack",
+]

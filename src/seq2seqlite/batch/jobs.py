@@ -1,0 +1,293 @@
+"""Many measurements: images and stacks, on any workers, each finished one once."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.batch.map_stack import map_stack
+from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.resume import Record, input_state
+from seq2seqlite.batch.stack import is_stack
+from seq2seqlite.errors import HaltError, InputError
+from seq2seqlite.files import replace_when_done
+from seq2seqlite.imaging.lifetime_map import check_settings, lifetime_map
+from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder
+from seq2seqlite.imaging.write_maps import check_format, write_maps
+from seq2seqlite.io.read import load
+from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import OutputSet
+from seq2seqlite.parallel import InProcess, Outcome, Workers
+from seq2seqlite.protocols import PredictorSource
+from seq2seqlite.provenance import provenance
+
+__all__ = ["Done", "ImageJob", "in_tiles", "make_image", "map_files"]
+
+Progress = Callable[[int, int], None]
+# Seconds between two writings of a manifest that may have thousands of lines.
+MANIFEST_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class ImageJob:
+    """One measurement that fits into memory.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        What :func:`read` takes.
+    folder : pathlib.Path
+        Where the maps go.
+    source : PredictorSource
+        Where the predictor is.
+    options : JobOptions
+        What the user asks for.
+    """
+
+    path: Path
+    folder: Path
+    source: PredictorSource
+    options: JobOptions
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of an input.
+
+    Parameters
+    ----------
+    path, folder : pathlib.Path
+        Input and its output folder.
+    state : {'done', 'skipped', 'failed'}
+        Skipped is what an earlier run finished.
+    summary : dict or None
+        Summary of its maps.
+    reason : str or None
+        Why it failed, in one line.
+    """
+
+    path: Path
+    folder: Path
+    state: str
+    summary: dict[str, Any] | None = None
+    reason: str | None = None
+
+    def described(self) -> dict[str, Any]:
+        """Return its row of the manifest."""
+        row = {"input": self.path, "folder": self.folder, "state": self.state}
+        return row if self.reason is None else row | {"reason": self.reason}
+
+
+def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[str, Any]:
+    """Write the maps of one measurement and return their summary.
+
+    Parameters
+    ----------
+    job : ImageJob
+        What to do.
+    progress : callable, optional
+        Called with pixels done and pixels to do.
+
+    Raises
+    ------
+    InputError
+        As :func:`load`, :func:`lifetime_map` and :func:`write_maps`.
+    """
+    options = job.options
+    check_format(options.file_format or "tiff")
+    check_map_folder(job.folder, options.file_format or "tiff")
+    data = load(job.path, **asdict(options.read))
+    maps = lifetime_map(
+        data,
+        job.source.predictor(data),
+        min_photons=options.min_photons,
+        binning=options.binning,
+        mask=options.mask,
+        extrapolate=options.extrapolate,
+        quality=options.check_with(job.source),
+        progress=progress,
+    )
+    return write_maps(maps, job.folder, file_format=options.file_format or "tiff")
+
+
+def map_files(
+    files: Sequence[Path],
+    folders: Sequence[Path],
+    source: PredictorSource,
+    options: JobOptions = JobOptions(),  # noqa: B008 - frozen
+    /,
+    *,
+    manifest: Path,
+    workers: Workers | None = None,
+    again: bool = False,
+    progress: Callable[[str], AbstractContextManager[Progress | None]] = lambda _: nullcontext(),
+) -> Iterator[Done]:
+    """Map measurements, each into its folder; those that cannot be mapped keep no other from it.
+
+    Parameters
+    ----------
+    files, folders : sequence of pathlib.Path
+        Measurements, and where the maps of each go.
+    source : PredictorSource
+        Where the predictor is.
+    options : JobOptions
+        What the user asks for.
+    manifest : pathlib.Path
+        JSON file that says what became of each input; it is kept up to date.
+    workers : Workers, optional
+        Who does it; this process by default. Images are done side by side, stacks one after the other, their
+        tiles side by side.
+    again : bool
+        Do also what an earlier run of the same job finished: same input, model, options and version.
+    progress : callable, optional
+        Gives for a label a context with a function that is called with what is done, of how much.
+
+    Yields
+    ------
+    Done
+        As they are done.
+
+    Raises
+    ------
+    InputError
+        If settings are wrong, the disk is full or the workers are lost; what is finished stays, and the same
+        command goes on from there.
+    Exception
+        A bug that some input meets, when the others are done.
+    """
+    check_settings(options.min_photons, options.binning)
+    check_format(options.file_format or "tiff")
+    OutputSet(manifest.parent, {manifest.name: ("inputs", "made_by")}).check([manifest.name])
+    batch = _Batch(source, options, workers or InProcess(), manifest, again=again, progress=progress)
+    try:
+        yield from batch.run(dict(zip(files, folders, strict=True)))
+    finally:
+        batch.write_manifest()
+
+
+def in_tiles(path: Path, options: JobOptions, /) -> bool:
+    """Return whether a measurement is mapped tile by tile: zarr stacks, and zarr images to OME-Zarr."""
+    return is_stack(path, n_dims=3 if options.file_format == "ome-zarr" else 4)
+
+
+class _Batch:
+    """One call of :func:`map_files`."""
+
+    def __init__(
+        self,
+        source: PredictorSource,
+        options: JobOptions,
+        workers: Workers,
+        manifest: Path,
+        /,
+        *,
+        again: bool,
+        progress: Callable[[str], AbstractContextManager[Progress | None]],
+    ) -> None:
+        self.source, self.options, self.workers = source, options, workers
+        self.manifest, self.again, self.progress = manifest, again, progress
+        self.done: list[Done] = []
+        self.bugs: list[Exception] = []
+        self.written = time.monotonic()
+        origin = provenance()
+        self.made_by = {
+            "model": source.described(),
+            "options": options.described(),
+            "version": origin["versions"]["seq2seqlite"],
+            "commit": origin["commit"],
+        }
+
+    def run(self, folders: dict[Path, Path]) -> Iterator[Done]:
+        images: dict[ImageJob, Record] = {}
+        stacks: dict[Path, Record] = {}
+        for path, folder in folders.items():
+            record = Record(self._place(folder), input_state(path), self.made_by)
+            try:
+                summary = None if self.again else record.finished()
+                if summary is not None:
+                    record.finish()  # its input may have been moved, and an end may have been cut short
+                    yield self._noted(Done(path, folder, "skipped", summary))
+                    continue
+                in_one = not in_tiles(path, self.options)
+                check_map_folder(record.folder, self.options.file_format or "tiff" if in_one else "ome-zarr")
+                record.begin(again=self.again, writes=() if in_one else (IMAGE,))
+                if not in_one:
+                    stacks[path] = record
+                else:
+                    images[ImageJob(path, record.folder, self.source, self.options)] = record
+            except InputError as error:
+                yield self._failed(path, folder, error)
+        yield from self._images_here(images) if self.workers.in_process else self._images_there(images)
+        for path, record in stacks.items():
+            yield self._stack(path, record)
+        if self.bugs:
+            raise self.bugs[0]
+
+    def _place(self, path: Path) -> Path:
+        """Return a path as the workers find it."""
+        return path if self.workers.in_process else path.absolute()
+
+    def _images_here(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
+        for job, record in jobs.items():
+            with self.progress(job.path.name) as show:
+                ((_, outcome),) = self.workers.run(partial(make_image, progress=show), [job])
+            yield self._image(job, record, outcome)
+
+    def _images_there(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
+        done = []
+        sent = {replace(job, path=job.path.absolute()): job for job in jobs}
+        with self.progress(f"{len(jobs)} images") as show:
+            for job, outcome in self.workers.run(make_image, list(sent)):
+                done.append(self._image(sent[job], jobs[sent[job]], outcome))
+                if show is not None:
+                    show(len(done), len(jobs))
+        yield from done  # who prints them prints them when the progress bar is gone
+
+    def _image(self, job: ImageJob, record: Record, outcome: Outcome[dict[str, Any]]) -> Done:
+        if outcome.error is not None:
+            return self._failed(job.path, job.folder, outcome.error)
+        record.finish()
+        return self._noted(Done(job.path, job.folder, "done", outcome.result))
+
+    def _stack(self, path: Path, record: Record) -> Done:
+        try:
+            with self.progress(path.name) as show:
+                summary = map_stack(
+                    self._place(path),
+                    self.source,
+                    self.options,
+                    record,
+                    workers=self.workers,
+                    progress=show,
+                )
+        except Exception as error:  # noqa: BLE001 - a bug is raised when the others are done
+            return self._failed(path, record.folder, error)
+        record.finish()
+        return self._noted(Done(path, record.folder, "done", summary))
+
+    def _failed(self, path: Path, folder: Path, error: Exception) -> Done:
+        """Note a failure; what stops all others too is raised at once, a bug when the others are done."""
+        if isinstance(error, HaltError):
+            raise error
+        text = str(error)
+        if not isinstance(error, InputError):
+            self.bugs.append(error)
+            text = f"bug: {type(error).__name__}: {error}"
+        reason = " ".join(text.split())
+        reason = reason if path.name in reason else f"{path}: {reason}"
+        return self._noted(Done(path, folder, "failed", reason=reason))
+
+    def _noted(self, done: Done) -> Done:
+        self.done.append(done)
+        if time.monotonic() > self.written + MANIFEST_EVERY_S:
+            self.write_manifest()
+        return done
+
+    def write_manifest(self) -> None:
+        rows = [done.described() for done in sorted(self.done, key=lambda done: str(done.path))]
+        with replace_when_done(self.manifest) as temporary:
+            temporary.write_text(json_text({"made_by": self.made_by, "inputs": rows}), encoding="utf-8")
+        self.written = time.monotonic()

@@ -1,0 +1,251 @@
+"""Lifetime maps of a stack that is larger than memory, tile by tile."""
+
+import hashlib
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seq2seqlite.batch.histogram import Spread
+from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.resume import Record
+from seq2seqlite.batch.stack import Stack, Tile, open_stack
+from seq2seqlite.batch.tiles import (
+    MapRecord,
+    StackWork,
+    SurveyRecord,
+    chunk_bytes,
+    map_tile,
+    plan_stack,
+    survey_tile,
+)
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.imaging.lifetime_map import Analysis, all_saturated, check_binning, check_settings, too_dark
+from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
+from seq2seqlite.imaging.write_maps import DISPLAYED, opened
+from seq2seqlite.io.ome import create_ome_zarr, describe_channels
+from seq2seqlite.json_text import json_text
+from seq2seqlite.maps import LIFETIME_MAPS
+from seq2seqlite.outputs import describe_outputs
+from seq2seqlite.parallel import Workers
+from seq2seqlite.protocols import PredictorSource
+from seq2seqlite.provenance import provenance
+
+__all__ = ["map_stack"]
+
+
+def map_stack(
+    path: Path,
+    source: PredictorSource,
+    options: JobOptions,
+    record: Record,
+    /,
+    *,
+    workers: Workers,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Map a stack, or go on where an earlier run of the same job was stopped.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Zarr store of :func:`open_stack`.
+    source : PredictorSource
+        Where the predictor is.
+    options : JobOptions
+        What the user asks for.
+    record : Record
+        Record of the output folder, begun. The folder gets ``maps.ome.zarr`` and ``summary.json``.
+    workers : Workers
+        Who does it. The result does not depend on them.
+    progress : callable, optional
+        Called with tiles done and tiles to do; each is looked at, then mapped.
+
+    Returns
+    -------
+    dict
+        The summary, as of :func:`write_maps`, with ``frames``, ``tiles``, and ``sha256_of_tiles`` in the
+        place of the digest of a file: that of the tiles' own.
+
+    Raises
+    ------
+    InputError
+        If counts are invalid, no pixel is bright enough, the axis does not fit the model, or the disk is
+        full. Finished tiles stay finished.
+
+    Notes
+    -----
+    The stack is read twice. The first pass finds its summed decay, which places the rising edge: one for all
+    frames, as it is one instrument. Whole numbers of counts add up to the same in any order; other counts are
+    added in the order of the tiles.
+    """
+    began = time.perf_counter()
+    check_settings(options.min_photons, options.binning)
+    if options.file_format not in (None, "ome-zarr"):
+        raise InputError(f"{path} is a stack; format {options.file_format!r} is for images, choose ome-zarr")
+    stack = open_stack(path, options.read)
+    check_binning(options.binning, stack.frame_shape)
+    work = StackWork(stack, source, options, record.folder / IMAGE, record.parts)
+    move = _Progress(len(stack.tiles), progress)
+    _do_missing(workers, survey_tile, work, SurveyRecord, move)
+    surveys = [SurveyRecord.read(SurveyRecord.path(work.parts, tile)) for tile in stack.tiles]
+    _check_light(stack, options, surveys)
+    work = replace(work, decay=tuple(np.sum([found.decay for found in surveys], axis=0).tolist()))
+    analysis = plan_stack(work)
+    _prepare_image(work, analysis)
+    done_now = _do_missing(workers, map_tile, work, MapRecord, move)
+    maps = [MapRecord.read(MapRecord.path(work.parts, tile)) for tile in stack.tiles]
+    spreads = {name: Spread.merged(found.spreads[name] for found in maps) for name in maps[0].spreads}
+    with writing(work.image):
+        for left_over in work.image.rglob("*.partial"):  # of workers that were killed while they wrote
+            left_over.unlink()
+        describe_channels(work.image, {name: _ranges(spreads[name]) for name in _channels(analysis)})
+    seconds = time.perf_counter() - began
+    pixels_now = sum(maps[tile.number].analysed for tile in done_now)
+    summary = _summary(work, analysis, surveys, maps, spreads)
+    summary["seconds"] = round(seconds, 3)
+    summary["pixels_per_second"] = round(pixels_now / max(seconds, 1e-9), 1)
+    summary["provenance"] = provenance()
+    summary["files"] = [str(work.image), str(record.folder / "summary.json")]
+    summary["outputs"] = describe_outputs(record.folder, [IMAGE])
+    map_outputs(record.folder).prepare([IMAGE, "summary.json"])
+    with replace_when_done(record.folder / "summary.json") as temporary:
+        temporary.write_text(json_text(summary), encoding="utf-8")
+    return json.loads(json_text(summary))  # type: ignore[no-any-return]
+
+
+class _Progress:
+    """Counts tiles of both passes."""
+
+    def __init__(self, n_tiles: int, show: Callable[[int, int], None] | None, /) -> None:
+        self.done, self.total, self.show = 0, 2 * n_tiles, show
+
+    def __call__(self, n: int = 1) -> None:
+        self.done += n
+        if self.show is not None:
+            self.show(self.done, self.total)
+
+
+def _do_missing(
+    workers: Workers,
+    function: Callable[[StackWork, Tile], None],
+    work: StackWork,
+    kind: type[SurveyRecord] | type[MapRecord],
+    move: _Progress,
+) -> list[Tile]:
+    """Do those tiles that have no record, and return them."""
+    tiles = work.stack.tiles
+    missing = [tile for tile in tiles if not _is_done(work, tile, kind)]
+    move(len(tiles) - len(missing))
+    for _, outcome in workers.run(partial(function, work), missing):
+        if outcome.error is not None:
+            raise outcome.error
+        move()
+    return missing
+
+
+def _is_done(work: StackWork, tile: Tile, kind: type[SurveyRecord] | type[MapRecord]) -> bool:
+    """Return whether a tile has its record and, where maps are meant, the chunks that this names."""
+    path = kind.path(work.parts, tile)
+    if not path.is_file():
+        return False
+    if kind is SurveyRecord:
+        return True
+    return np.array_equal(MapRecord.read(path).chunk_bytes, chunk_bytes(work, tile))
+
+
+def _check_light(stack: Stack, options: JobOptions, surveys: Iterable[SurveyRecord]) -> None:
+    found = list(surveys)
+    if any(part.bright for part in found):
+        return
+    if not any(part.photons for part in found):
+        raise InputError(
+            f"{stack.path}: all {stack.n_pixels} pixels are zero; check channel, block and shutter"
+        )
+    if not any(part.decay.any() for part in found):
+        raise all_saturated(str(stack.path), sum(part.saturated for part in found), stack.dtype)
+    raise too_dark(str(stack.path), options.min_photons, max(part.most for part in found), options.binning)
+
+
+def _channels(analysis: Analysis) -> list[str]:
+    return [*analysis.names, "intensity"]
+
+
+def _prepare_image(work: StackWork, analysis: Analysis) -> None:
+    """Make the image, unless it is there with tiles that are done."""
+    ready = work.parts / "image-is-made"
+    if ready.exists() and work.image.exists():
+        return
+    with writing(work.image):
+        (work.image.parent / "summary.json").unlink(missing_ok=True)  # describes the image that is replaced
+        if work.image.exists():
+            shutil.rmtree(work.image)
+        for old in work.parts.glob("maps-*.npz"):  # of an image that is gone
+            old.unlink()
+        stack = work.stack
+        create_ome_zarr(
+            work.image,
+            _channels(analysis),
+            frames=dict(zip(stack.frame_axes, stack.shape, strict=False)),
+            shape=stack.frame_shape,
+            rows=stack.tile_rows,
+            steps={name: getattr(stack, name) for name in ("pixel_size_um", "z_step_um", "frame_time_s")},
+        )
+        ready.touch()
+
+
+def _ranges(spread: Spread) -> tuple[float, float, float, float]:
+    """Return least value, display range and greatest value."""
+    least, most = spread.limits() or (0.0, 1.0)
+    low, high = (spread.percentile(percent) for percent in DISPLAYED)
+    shown = (0.0, 1.0) if low is None or high is None else opened(low, high)
+    return min(least, shown[0]), *shown, max(most, shown[1])
+
+
+def _summary(
+    work: StackWork,
+    analysis: Analysis,
+    surveys: Sequence[SurveyRecord],
+    maps: Sequence[MapRecord],
+    spreads: dict[str, Spread],
+) -> dict[str, Any]:
+    stack, options = work.stack, work.options
+    photons = math.fsum(found.photons for found in surveys)
+    photons = int(photons) if photons.is_integer() else photons
+    digest = hashlib.sha256("".join(found.sha256 for found in surveys).encode()).hexdigest()
+    summary: dict[str, Any] = {
+        "source": str(stack.path),
+        "format": "zarr stack",
+        "shape": list(stack.shape),
+        "sha256_of_tiles": digest,
+        "photons_in_file": photons,
+        "photons": photons,
+        "frames": stack.n_frames,
+        "tiles": len(stack.tiles),
+        "pixels": stack.n_pixels,
+        "pixels_analysed": sum(found.analysed for found in maps),
+        "pixels_saturated": sum(found.saturated for found in surveys),
+    }
+    summary |= {name: _percentiles(spreads[name]) for name in LIFETIME_MAPS}
+    summary["intensity"] = _percentiles(spreads["intensity_analysed"])
+    summary |= analysis.described()
+    summary |= {"min_photons": float(options.min_photons), "binning": options.binning}
+    if analysis.check is not None:
+        summary["pixels_flagged"] = sum(found.flagged for found in maps)
+        summary["chi_square"] = _percentiles(spreads["chi_square"])
+    return summary | {
+        "pixel_size_um": stack.pixel_size_um,
+        "rebinning": analysis.rebinner.done.to_dict(),
+    }
+
+
+def _percentiles(spread: Spread) -> dict[str, float | None]:
+    return {"median": spread.percentile(50), "p5": spread.percentile(5), "p95": spread.percentile(95)}

@@ -1,0 +1,52 @@
+"""What a user asks of a batch of measurements."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.signal import sha256_of
+from seq2seqlite.protocols import PredictorSource
+
+__all__ = ["JobOptions"]
+
+
+@dataclass(frozen=True)
+class JobOptions:
+    """Options of :func:`read`, :func:`lifetime_map` and :func:`write_maps`, small enough to be sent.
+
+    Parameters
+    ----------
+    read : ReadOptions
+        Choices and missing metadata.
+    min_photons, binning, extrapolate
+        As of :func:`lifetime_map`.
+    mask : pathlib.Path, optional
+        Mask file.
+    quality : bool
+        Compare predictions with counts.
+    pulses : float, optional
+        Laser pulses in a pixel's exposure, for the comparison.
+    file_format : str, optional
+        One of :data:`~seq2seqlite.imaging.write_maps.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
+    """
+
+    read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
+    min_photons: float = MIN_PHOTONS
+    binning: int = 0
+    mask: Path | None = None
+    extrapolate: bool = False
+    quality: bool = False
+    pulses: float | None = None
+    file_format: str | None = None
+
+    def check_with(self, source: PredictorSource, /) -> Quality | None:
+        """Return what to compare predictions with; None if that is not asked for."""
+        return Quality(source.irf(), self.pulses) if self.quality else None
+
+    def described(self) -> dict[str, Any]:
+        """Return all options, ready for JSON, with the digest of the mask."""
+        mask = None if self.mask is None or not self.mask.is_file() else sha256_of(self.mask)
+        return asdict(self) | {"mask": mask}

@@ -1,0 +1,265 @@
+"""The work on one tile of a stack, done by whatever process: look at it, or map it."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from seq2seqlite.batch.histogram import Spread
+from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.stack import Stack, Tile
+from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.imaging.lifetime_map import Analysis, bright_enough, photons_of, plan_analysis
+from seq2seqlite.imaging.mask import read_mask
+from seq2seqlite.io.ome import LEVEL, open_maps
+from seq2seqlite.io.signal import Survey, survey
+from seq2seqlite.protocols import PredictorSource
+
+__all__ = ["MapRecord", "StackWork", "SurveyRecord", "chunk_bytes", "map_tile", "plan_stack", "survey_tile"]
+
+
+@dataclass(frozen=True)
+class StackWork:
+    """What a worker has to know of a stack, beside the tile.
+
+    Parameters
+    ----------
+    stack : Stack
+        The stack.
+    source : PredictorSource
+        Where the predictor is.
+    options : JobOptions
+        What the user asks for.
+    image : pathlib.Path
+        OME-Zarr image of the maps.
+    parts : pathlib.Path
+        Folder of the records of finished tiles.
+    decay : tuple of float
+        Summed decay of the stack, known after the survey.
+    """
+
+    stack: Stack
+    source: PredictorSource
+    options: JobOptions
+    image: Path
+    parts: Path
+    decay: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class SurveyRecord:
+    """What the survey finds in a tile.
+
+    Parameters
+    ----------
+    decay : ndarray, shape (H,)
+        Summed decay of pixels that are not saturated.
+    photons : float
+        Counts of all pixels.
+    saturated, bright : int
+        Pixels that are saturated, and that will be analysed.
+    most : float
+        Counts of the brightest usable pixel, with its neighbours.
+    sha256 : str
+        Digest of the counts.
+    """
+
+    decay: NDArray[np.float64]
+    photons: float
+    saturated: int
+    bright: int
+    most: float
+    sha256: str
+
+    @staticmethod
+    def path(parts: Path, tile: Tile, /) -> Path:
+        """Return the file of a tile's record."""
+        return parts / f"survey-{tile.number:06d}.npz"
+
+    @classmethod
+    def read(cls, path: Path, /) -> "SurveyRecord":
+        """Return a record."""
+        with np.load(path, allow_pickle=False) as found:
+            return cls(
+                found["decay"],
+                float(found["photons"]),
+                int(found["saturated"]),
+                int(found["bright"]),
+                float(found["most"]),
+                str(found["sha256"]),
+            )
+
+
+@dataclass(frozen=True)
+class MapRecord:
+    """What there is in the maps of a tile.
+
+    Parameters
+    ----------
+    spreads : dict of Spread
+        Values of each map, and ``"intensity_analysed"``: intensity where lifetimes are.
+    analysed, flagged : int
+        Pixels with lifetimes, and those not to be believed.
+    seconds : float
+        Time that it took.
+    chunk_bytes : ndarray of int
+        Sizes of the files of its chunks, as :func:`chunk_bytes` gives them.
+    """
+
+    spreads: dict[str, Spread]
+    analysed: int
+    flagged: int
+    seconds: float
+    chunk_bytes: NDArray[np.int64]
+
+    @staticmethod
+    def path(parts: Path, tile: Tile, /) -> Path:
+        """Return the file of a tile's record."""
+        return parts / f"maps-{tile.number:06d}.npz"
+
+    @classmethod
+    def read(cls, path: Path, /) -> "MapRecord":
+        """Return a record."""
+        with np.load(path, allow_pickle=False) as found:
+            names = [name.removesuffix(".keys") for name in found.files if name.endswith(".keys")]
+            spreads = {name: Spread(found[f"{name}.keys"], found[f"{name}.counts"]) for name in names}
+            return cls(
+                spreads,
+                int(found["analysed"]),
+                int(found["flagged"]),
+                float(found["seconds"]),
+                found["chunk_bytes"] if "chunk_bytes" in found.files else np.empty(0, np.int64),
+            )
+
+
+def survey_tile(work: StackWork, tile: Tile, /) -> None:
+    """Look at a tile and write its :class:`SurveyRecord`.
+
+    Raises
+    ------
+    InputError
+        If counts are invalid, the store is damaged, or the record cannot be written.
+    """
+    seen = _seen(work, tile)
+    bright = bright_enough(seen.photons, work.options.min_photons)[seen.inner] & seen.usable[seen.inner]
+    counts = seen.data[seen.inner]
+    usable_photons = seen.photons[seen.inner][seen.usable[seen.inner]]
+    found = survey(counts, may_be_dark=True) if work.options.binning else seen.found
+    _write(
+        SurveyRecord.path(work.parts, tile),
+        decay=found.decay,
+        photons=np.float64(found.intensity.sum()),
+        saturated=np.int64(found.saturated.sum()),
+        bright=np.int64(bright.sum()),
+        most=np.float64(usable_photons.max(initial=0.0)),
+        sha256=np.str_(hashlib.sha256(np.ascontiguousarray(counts.values).data).hexdigest()),
+    )
+
+
+def map_tile(work: StackWork, tile: Tile, /) -> None:
+    """Write the maps of a tile into the image, then its :class:`MapRecord`: the tile is done.
+
+    Raises
+    ------
+    InputError
+        If anything cannot be read or written.
+    """
+    began = time.perf_counter()
+    analysis, seen = plan_stack(work), _seen(work, tile)
+    chosen = bright_enough(seen.photons, work.options.min_photons) & seen.usable
+    inside = np.zeros_like(chosen)
+    inside[seen.inner] = chosen[seen.inner]
+    whole = analysis.maps(seen.data, seen.usable, inside, binning=work.options.binning)
+    whole["intensity"] = seen.found.intensity.astype(np.float32)
+    maps = {name: image[seen.inner] for name, image in whole.items()}
+    _write_maps(work, tile, np.stack(list(maps.values())))
+    spreads = {name: Spread.of(image) for name, image in maps.items()}
+    spreads["intensity_analysed"] = Spread.of(maps["intensity"][inside[seen.inner]])
+    arrays: dict[str, Any] = {f"{name}.keys": spread.keys for name, spread in spreads.items()}
+    arrays |= {f"{name}.counts": spread.counts for name, spread in spreads.items()}
+    _write(
+        MapRecord.path(work.parts, tile),
+        **arrays,
+        analysed=np.int64(inside.sum()),
+        flagged=np.int64(np.nansum(maps["flagged"]) if "flagged" in maps else 0),
+        seconds=np.float64(time.perf_counter() - began),
+        chunk_bytes=chunk_bytes(work, tile),
+    )
+
+
+def chunk_bytes(work: StackWork, tile: Tile, /) -> NDArray[np.int64]:
+    """Return the sizes of the files of a tile's chunks, in order of the file names.
+
+    Chunks without values have no file.
+    """
+    frame = dict(zip(work.stack.frame_axes, tile.frame, strict=True))
+    time_, depth = (str(frame[axis]) if axis in frame else None for axis in ("t", "z"))
+    indices = [time_, "*", depth, str(tile.start // work.stack.tile_rows), "0"]
+    pattern = "/".join(["c", *(index for index in indices if index is not None)])
+    files = sorted((work.image / LEVEL).glob(pattern))
+    return np.array([file.stat().st_size for file in files], np.int64)
+
+
+@lru_cache(maxsize=1)
+def plan_stack(work: StackWork, /) -> Analysis:
+    """Return how the pixels of a stack are analysed: one re-binning, by its summed decay, for all frames.
+
+    Raises
+    ------
+    InputError
+        If the axis does not fit the model.
+    """
+    decay = np.array(work.decay)
+    data = work.stack.summed(decay)
+    return plan_analysis(
+        data,
+        decay,
+        work.source.predictor(data),
+        extrapolate=work.options.extrapolate,
+        quality=work.options.check_with(work.source),
+    )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A tile with its halo; ``inner`` are the rows of the tile itself."""
+
+    data: xr.DataArray
+    inner: slice
+    found: Survey
+    usable: NDArray[np.bool_]
+    photons: NDArray[np.float64]
+
+
+def _seen(work: StackWork, tile: Tile) -> _Seen:
+    binning = work.options.binning
+    data, above = work.stack.read(tile, halo=binning)
+    found = survey(data, may_be_dark=True)
+    top = tile.start - above
+    usable = _mask(work)[top : top + data.sizes["Y"]] & ~found.saturated
+    photons = photons_of(found.intensity, usable, binning=binning)
+    return _Seen(data, slice(above, above + tile.stop - tile.start), found, usable, photons)
+
+
+@lru_cache(maxsize=1)
+def _mask(work: StackWork) -> NDArray[np.bool_]:
+    return read_mask(work.options.mask, shape=work.stack.frame_shape)
+
+
+def _write_maps(work: StackWork, tile: Tile, maps: NDArray[np.float32]) -> None:
+    """Write maps, shape (C, rows, X): whole chunks, each of which zarr renames when it is written."""
+    frame = dict(zip(work.stack.frame_axes, tile.frame, strict=True))
+    place = (frame.get("t"), slice(None), frame.get("z"), slice(tile.start, tile.stop))
+    with writing(work.image):
+        open_maps(work.image)[tuple(part for part in place if part is not None)] = maps
+
+
+def _write(path: Path, **arrays: Any) -> None:
+    with replace_when_done(path) as temporary:
+        np.savez(temporary, **arrays)

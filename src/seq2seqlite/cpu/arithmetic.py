@@ -1,0 +1,394 @@
+"""What a step does to numbers, in each of the three arithmetics that the kernels are compiled for.
+
+``Float32`` holds real numbers. ``Pairs`` holds codes of up to 16 bits, two units to a lane as operands of the
+matrix products, ``Bytes`` codes of 8 bits, four units to a lane. Numba compiles the kernels once for each;
+which operation a name below stands for follows from the type of its first argument.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from seq2seqlite.cpu.lanes import (
+    GROUP,
+    LANES,
+    add,
+    bit_and,
+    bit_or,
+    bit_xor,
+    block_add_bytes,
+    block_add_floats,
+    block_add_pairs,
+    block_clip,
+    block_shift,
+    clip,
+    head_add_bytes,
+    head_add_floats,
+    head_add_pairs,
+    load,
+    multiply,
+    multiply_pairs,
+    shift_left,
+    shift_right,
+    store,
+    subtract,
+)
+
+__all__ = [
+    "Arithmetic",
+    "Bytes",
+    "Codes",
+    "Float32",
+    "Pairs",
+    "Scratch",
+    "accumulated",
+    "as_candidate",
+    "as_gate",
+    "as_output",
+    "clear",
+    "head_accumulated",
+    "multiply_by_reset",
+    "unpack",
+    "update",
+]
+
+Implementation = TypeVar("Implementation", bound=Callable[..., Any])
+
+BYTES_OF_ZERO = -0x7F7F7F80
+"""0x80808080 as int32: four state codes of 0, each plus 128."""
+
+
+class Codes(NamedTuple):
+    """Constants of a program: shifts, what is added before them, and the ends of each format.
+
+    Halves and the one of the hard sigmoid are in the biases of the sums.
+    """
+
+    gate_shift: int
+    gate_high: int
+    product_shift: int
+    product_half: int
+    product_high: int
+    candidate_shift: int
+    candidate_high: int
+    state_up: int
+    candidate_up: int
+    gate_up: int
+    update_shift: int
+    update_half: int
+    state_high: int
+    output_shift: int
+    output_low: int
+    output_high: int
+    input_high: int
+
+
+class Float32(NamedTuple):
+    """Real numbers; the half of the hard sigmoid's slope is in the weights of the gates."""
+
+    one: float
+
+
+class Pairs(NamedTuple):
+    """Codes of up to 16 bits."""
+
+    codes: Codes
+
+
+class Bytes(NamedTuple):
+    """Codes of up to 8 bits; operands are 128 more than their codes, and the bias makes up for it."""
+
+    codes: Codes
+
+
+Arithmetic = Float32 | Pairs | Bytes
+
+
+class Scratch(NamedTuple):
+    """What a group of pixels needs between two steps, in the cache; all one-dimensional.
+
+    Each holds a group of pixels a unit; ``operands`` and ``products`` have the input after the units, and
+    hold them as the matrix products take them.
+    """
+
+    inputs: Any
+    state: Any
+    operands: Any
+    products: Any
+    gates: Any
+    candidate: Any
+    outputs: Any
+    sums: Any
+
+
+def _arithmetic(kind: Any) -> type:
+    """Return the class of a Numba type: what an operation is chosen by."""
+    assert isinstance(kind, types.NamedTuple | types.NamedUniTuple)
+    chosen: type = kind.instance_class
+    return chosen
+
+
+def _operation(name: Callable[..., Any]) -> Callable[[Implementation], Implementation]:
+    """Register an implementation; not strict about annotations, which a lambda cannot have."""
+    registered: Callable[[Implementation], Implementation] = overload(name, inline="always", strict=False)
+    return registered
+
+
+def _chosen(a: Any, of_floats: Any, of_pairs: Any, of_bytes: Any) -> Any:
+    """Return the implementation for an arithmetic."""
+    return {Float32: of_floats, Pairs: of_pairs, Bytes: of_bytes}[_arithmetic(a)]
+
+
+def accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any) -> Any:
+    """Return a block plus one row of weights times one group of operands."""
+
+
+def head_accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any) -> Any:
+    """Return the head's block plus one row of weights times one group of operands."""
+
+
+def as_gate(a: Any, block: Any) -> Any:
+    """Return the hard sigmoid of sums."""
+
+
+def as_candidate(a: Any, block: Any) -> Any:
+    """Return sums between -1 and 1."""
+
+
+def as_output(a: Any, block: Any) -> Any:
+    """Return the head's sums as samples of the SFD."""
+
+
+def clear(a: Any, s: Any, units: Any) -> Any:
+    """Make the state zero."""
+
+
+def multiply_by_reset(a: Any, s: Any, units: Any) -> Any:
+    """Make the products of reset gate and state."""
+
+
+def update(a: Any, s: Any, units: Any) -> Any:
+    """Make the new state of update gate, candidate and state."""
+
+
+def unpack(a: Any, s: Any, units: Any) -> Any:
+    """Make the state of what it is as an operand."""
+
+
+@_operation(accumulated)
+def _accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any) -> Any:
+    return _chosen(
+        a,
+        lambda a, block, weights, w, operands, x: block_add_floats(block, weights, w, operands, x),
+        lambda a, block, weights, w, operands, x: block_add_pairs(block, weights, w, operands, x),
+        lambda a, block, weights, w, operands, x: block_add_bytes(block, weights, w, operands, x),
+    )
+
+
+@_operation(head_accumulated)
+def _head_accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any) -> Any:
+    return _chosen(
+        a,
+        lambda a, block, weights, w, operands, x: head_add_floats(block, weights, w, operands, x),
+        lambda a, block, weights, w, operands, x: head_add_pairs(block, weights, w, operands, x),
+        lambda a, block, weights, w, operands, x: head_add_bytes(block, weights, w, operands, x),
+    )
+
+
+@_operation(as_gate)
+def _as_gate(a: Any, block: Any) -> Any:
+    if _arithmetic(a) is Float32:
+        return lambda a, block: block_clip(block, 0.0, 1.0)
+    return lambda a, block: block_clip(block_shift(block, a.codes.gate_shift), 0, a.codes.gate_high)
+
+
+@_operation(as_candidate)
+def _as_candidate(a: Any, block: Any) -> Any:
+    if _arithmetic(a) is Float32:
+        return lambda a, block: block_clip(block, -1.0, 1.0)
+
+    def of_codes(a: Any, block: Any) -> Any:
+        high = a.codes.candidate_high
+        return block_clip(block_shift(block, a.codes.candidate_shift), -high, high)
+
+    return of_codes
+
+
+@_operation(as_output)
+def _as_output(a: Any, block: Any) -> Any:
+    if _arithmetic(a) is Float32:
+        return lambda a, block: block
+
+    def of_codes(a: Any, block: Any) -> Any:
+        c = a.codes
+        return block_clip(block_shift(block, c.output_shift), c.output_low, c.output_high)
+
+    return of_codes
+
+
+@_operation(clear)
+def _clear(a: Any, s: Any, units: Any) -> Any:
+    if _arithmetic(a) is Bytes:
+
+        def of_bytes(a: Any, s: Any, units: Any) -> None:
+            s.state[:] = 0
+            s.operands[: units * GROUP // 4] = np.int32(BYTES_OF_ZERO)
+
+        return of_bytes
+
+    def of_others(a: Any, s: Any, units: Any) -> None:
+        s.state[:] = 0
+        s.operands[: units * GROUP] = 0
+
+    return of_others
+
+
+def _product(a: Any, reset: Any, state: Any) -> Any: ...
+
+
+@_operation(_product)
+def _product_of(a: Any, reset: Any, state: Any) -> Any:
+    def of_codes(a: Any, reset: Any, state: Any) -> Any:
+        c = a.codes
+        exact = add(multiply_pairs(reset, state), c.product_half)
+        return clip(shift_right(exact, c.product_shift), -c.product_high, c.product_high)
+
+    return of_codes
+
+
+def _new_state(a: Any, gate: Any, state: Any, candidate: Any) -> Any: ...
+
+
+@_operation(_new_state)
+def _new_state_of(a: Any, gate: Any, state: Any, candidate: Any) -> Any:
+    if _arithmetic(a) is Float32:
+        return lambda a, gate, state, candidate: add(candidate, multiply(gate, subtract(state, candidate)))
+
+    def of_codes(a: Any, gate: Any, state: Any, candidate: Any) -> Any:
+        c = a.codes
+        there = shift_left(candidate, c.candidate_up)
+        step = multiply_pairs(gate, subtract(shift_left(state, c.state_up), there))
+        wide = add(add(step, shift_left(there, c.gate_up)), c.update_half)
+        return clip(shift_right(wide, c.update_shift), -c.state_high, c.state_high)
+
+    return of_codes
+
+
+def _as_pair(low: Any, high: Any) -> Any: ...
+
+
+@_operation(_as_pair)
+def _as_pair_of(low: Any, high: Any) -> Any:
+    return lambda low, high: bit_or(bit_and(low, 0xFFFF), shift_left(high, 16))
+
+
+def _as_bytes(b0: Any, b1: Any, b2: Any, b3: Any) -> Any: ...
+
+
+@_operation(_as_bytes)
+def _as_bytes_of(b0: Any, b1: Any, b2: Any, b3: Any) -> Any:
+    def joined(b0: Any, b1: Any, b2: Any, b3: Any) -> Any:
+        low = bit_or(bit_and(b0, 0xFF), shift_left(bit_and(b1, 0xFF), 8))
+        high = bit_or(bit_and(b2, 0xFF), shift_left(b3, 8))
+        return bit_xor(bit_or(low, shift_left(high, 16)), BYTES_OF_ZERO)
+
+    return joined
+
+
+def _multiply_by_reset_floats(a: Any, s: Any, units: Any) -> None:
+    for i in range(0, units * GROUP, LANES):
+        store(s.products, i, multiply(load(s.gates, units * GROUP + i), load(s.state, i)))
+
+
+def _multiply_by_reset_pairs(a: Any, s: Any, units: Any) -> None:
+    for k in range(0, units, 2):
+        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
+            r = units * GROUP + i
+            low = _product(a, load(s.gates, r), load(s.state, i))
+            high = _product(a, load(s.gates, r + GROUP), load(s.state, i + GROUP))
+            store(s.products, i - k * GROUP // 2, _as_pair(low, high))
+
+
+def _multiply_by_reset_bytes(a: Any, s: Any, units: Any) -> None:
+    for k in range(0, units, 4):
+        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
+            r = units * GROUP + i
+            b0 = _product(a, load(s.gates, r), load(s.state, i))
+            b1 = _product(a, load(s.gates, r + GROUP), load(s.state, i + GROUP))
+            b2 = _product(a, load(s.gates, r + 2 * GROUP), load(s.state, i + 2 * GROUP))
+            b3 = _product(a, load(s.gates, r + 3 * GROUP), load(s.state, i + 3 * GROUP))
+            store(s.products, i - 3 * k * GROUP // 4, _as_bytes(b0, b1, b2, b3))
+
+
+@_operation(multiply_by_reset)
+def _multiply_by_reset(a: Any, s: Any, units: Any) -> Any:
+    return _chosen(a, _multiply_by_reset_floats, _multiply_by_reset_pairs, _multiply_by_reset_bytes)
+
+
+def _updated(a: Any, s: Any, i: Any) -> Any: ...
+
+
+@_operation(_updated)
+def _updated_of(a: Any, s: Any, i: Any) -> Any:
+    def one(a: Any, s: Any, i: Any) -> Any:
+        new = _new_state(a, load(s.gates, i), load(s.state, i), load(s.candidate, i))
+        store(s.state, i, new)
+        return new
+
+    return one
+
+
+def _update_floats(a: Any, s: Any, units: Any) -> None:
+    for i in range(0, units * GROUP, LANES):
+        store(s.operands, i, _updated(a, s, i))
+
+
+def _update_pairs(a: Any, s: Any, units: Any) -> None:
+    for k in range(0, units, 2):
+        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
+            low, high = _updated(a, s, i), _updated(a, s, i + GROUP)
+            store(s.operands, i - k * GROUP // 2, _as_pair(low, high))
+
+
+def _update_bytes(a: Any, s: Any, units: Any) -> None:
+    for k in range(0, units, 4):
+        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
+            b0, b1 = _updated(a, s, i), _updated(a, s, i + GROUP)
+            b2, b3 = _updated(a, s, i + 2 * GROUP), _updated(a, s, i + 3 * GROUP)
+            store(s.operands, i - 3 * k * GROUP // 4, _as_bytes(b0, b1, b2, b3))
+
+
+@_operation(update)
+def _update(a: Any, s: Any, units: Any) -> Any:
+    return _chosen(a, _update_floats, _update_pairs, _update_bytes)
+
+
+def _unpack_floats(a: Any, s: Any, units: Any) -> None:
+    for i in range(0, units * GROUP, LANES):
+        store(s.state, i, load(s.operands, i))
+
+
+def _unpack_pairs(a: Any, s: Any, units: Any) -> None:
+    for k in range(0, units, 2):
+        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
+            pair = load(s.operands, i - k * GROUP // 2)
+            store(s.state, i, shift_right(shift_left(pair, 16), 16))
+            store(s.state, i + GROUP, shift_right(pair, 16))
+
+
+def _unpack_bytes(a: Any, s: Any, units: Any) -> None:
+    for k in range(0, units, 4):
+        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
+            four = bit_xor(load(s.operands, i - 3 * k * GROUP // 4), BYTES_OF_ZERO)
+            store(s.state, i, shift_right(shift_left(four, 24), 24))
+            store(s.state, i + GROUP, shift_right(shift_left(four, 16), 24))
+            store(s.state, i + 2 * GROUP, shift_right(shift_left(four, 8), 24))
+            store(s.state, i + 3 * GROUP, shift_right(four, 24))
+
+
+@_operation(unpack)
+def _unpack(a: Any, s: Any, units: Any) -> Any:
+    return _chosen(a, _unpack_floats, _unpack_pairs, _unpack_bytes)

@@ -1,0 +1,63 @@
+"""Counts of a measurement as the kernels read them."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.cpu.jit import compiled
+from seq2seqlite.errors import InputError
+from seq2seqlite.integer import COUNT_BITS
+from seq2seqlite.models import FRACTION_OF_A_COUNT
+
+__all__ = ["whole_counts"]
+
+
+def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
+    """Return what :func:`seq2seqlite.integer.whole_counts` returns, as uint16 and in one pass.
+
+    Parameters
+    ----------
+    tpsf : ndarray, shape (n, n_gates)
+        Counts, not negative.
+
+    Raises
+    ------
+    InputError
+        If a count is negative or not finite.
+
+    Examples
+    --------
+    >>> whole_counts(np.array([[0.5, 1.0], [0.0, 65536.0]])).tolist()
+    [[32, 64], [0, 32768]]
+    """
+    if tpsf.dtype in {np.dtype(np.uint8), np.dtype(np.uint16)}:
+        return tpsf.astype(np.uint16, copy=False)
+    if tpsf.dtype.kind not in "uif":
+        raise InputError(f"counts must be integers or floats, not {tpsf.dtype}")
+    whole = np.issubdtype(tpsf.dtype, np.integer)
+    kind = np.int64 if whole else np.float64 if tpsf.dtype.itemsize > 4 else np.float32
+    result = np.empty(tpsf.shape, np.uint16)
+    if not _rounded(tpsf.astype(kind, copy=False), 1 if whole else FRACTION_OF_A_COUNT, result):
+        raise InputError("counts must be finite and >= 0")
+    return result
+
+
+@compiled
+def _rounded(tpsf: NDArray[Any], scale: int, result: NDArray[np.uint16]) -> bool:  # pragma: no cover
+    """Write whole counts; return whether all were finite and not negative."""
+    top = 2**COUNT_BITS - 1
+    for i in range(tpsf.shape[0]):
+        peak, good = 0.0, 1
+        for t in range(tpsf.shape[1]):
+            value = np.float64(tpsf[i, t])
+            good &= int(0 <= value < np.inf)
+            peak = max(peak, value)
+        if not good:
+            return False
+        factor, rounded = np.float64(scale), np.rint(peak * scale)
+        while (rounded + 1) * factor > (top + 1) * np.float64(scale):
+            factor *= 0.5
+        for t in range(tpsf.shape[1]):
+            result[i, t] = np.uint16(min(np.rint(np.float64(tpsf[i, t]) * factor), np.float64(top)))
+    return True

@@ -1,0 +1,281 @@
+"""The compiled loops: a group of pixels at a time, from counts to the sums that lifetimes are made of.
+
+Everything that a group needs stays in the first-level cache; nothing is allocated. The functions release the
+interpreter's lock, so that threads run them side by side.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from seq2seqlite.cpu.arithmetic import (
+    Arithmetic,
+    Float32,
+    Scratch,
+    accumulated,
+    as_candidate,
+    as_gate,
+    as_output,
+    clear,
+    head_accumulated,
+    multiply_by_reset,
+    unpack,
+    update,
+)
+from seq2seqlite.cpu.isa import ISA
+from seq2seqlite.cpu.jit import compiled
+from seq2seqlite.cpu.lanes import (
+    GROUP,
+    HEAD_ROWS,
+    LANES,
+    ROWS,
+    add,
+    block_start,
+    block_store,
+    head_start,
+    load,
+    store,
+)
+
+__all__ = [
+    "GROUP",
+    "Head",
+    "Layer",
+    "advance",
+    "decode",
+    "input_code",
+    "new_scratch",
+    "padded_units",
+    "predict",
+]
+
+CACHE_LINE = 64
+
+
+@njit(nogil=True, inline="always")
+def input_code(signal: int, peak: int, high: int) -> Any:
+    """Return ``signal / peak`` of ``high``, rounded; between 0 and ``high``.
+
+    A float64 quotient is nearer to the true one than that is to the next integer above it.
+    """
+    whole = 2.0 * np.float64(peak)
+    code = (2.0 * np.float64(max(signal, 0)) * high + np.float64(peak)) / whole
+    return np.int32(min(code, np.float64(high)))
+
+
+class Layer(NamedTuple):
+    """Weights of one recurrent step, one-dimensional: for each group of operands a row of outputs.
+
+    Rows belong to the units, ``packing`` to a row, and the last to the input if there is one.
+    """
+
+    arithmetic: Arithmetic
+    gates: NDArray[Any]
+    gates_bias: NDArray[Any]
+    candidate: NDArray[Any]
+    candidate_bias: NDArray[Any]
+
+
+class Head(NamedTuple):
+    """Weights of the head, as in :class:`Layer`."""
+
+    kernel: NDArray[Any]
+    bias: NDArray[Any]
+
+
+def padded_units(units: int, /) -> int:
+    """Return the units that are computed for so many: whole blocks of outputs, whole groups of operands."""
+    step = max(ROWS, 4)
+    return -(-units // step) * step
+
+
+def new_scratch(units: int, n_gates: int, dtype: Any, /) -> Scratch:
+    """Return the memory of a thread, for a padded number of units."""
+    sizes = Scratch(
+        inputs=n_gates, state=units, operands=units + 1, products=units + 1, gates=2 * units,
+        candidate=units, outputs=HEAD_ROWS, sums=HEAD_ROWS,
+    )  # fmt: skip
+    return Scratch(*(_aligned(size * GROUP, dtype) for size in sizes))
+
+
+def _aligned(size: int, dtype: Any) -> NDArray[Any]:
+    """Return zeros that begin at a cache line: registers then never lie across two."""
+    itemsize = np.dtype(dtype).itemsize
+    memory = np.zeros(size + CACHE_LINE // itemsize, dtype)
+    begin = -memory.ctypes.data % CACHE_LINE // itemsize
+    return memory[begin : begin + size]
+
+
+def _normalise(a: Any, s: Any, counts: Any, first: Any, size: Any, n_baseline: Any, dark: Any) -> None:
+    """Normalise a group of pixels into ``s.inputs``; lanes beyond ``size`` are dark."""
+
+
+def _normalise_floats(a: Any, s: Any, counts: Any, first: Any, size: Any, n_baseline: Any, dark: Any) -> None:
+    s.inputs[:] = np.float32(0)
+    for lane in range(size):
+        pixel = counts[first + lane]
+        baseline = np.float32(0)
+        for t in range(n_baseline):
+            baseline += pixel[t]
+        baseline /= np.float32(n_baseline)
+        peak = pixel.max() - baseline
+        dark[first + lane] = peak <= 0
+        if peak > 0:
+            for t in range(pixel.size):
+                s.inputs[t * GROUP + lane] = max(pixel[t] - baseline, np.float32(0)) / peak
+
+
+def _normalise_codes(a: Any, s: Any, counts: Any, first: Any, size: Any, n_baseline: Any, dark: Any) -> None:
+    s.inputs[:] = 0
+    for lane in range(size):
+        pixel = counts[first + lane]
+        baseline = np.int64(0)
+        for t in range(n_baseline):
+            baseline += np.int64(pixel[t])
+        peak = n_baseline * np.int64(pixel.max()) - baseline
+        dark[first + lane] = peak <= 0
+        if peak > 0:
+            for t in range(pixel.size):
+                signal = n_baseline * np.int64(pixel[t]) - baseline
+                s.inputs[t * GROUP + lane] = input_code(signal, peak, a.codes.input_high)
+
+
+@overload(_normalise, strict=False)
+def _normalise_of(a: Any, s: Any, counts: Any, first: Any, size: Any, n_baseline: Any, dark: Any) -> Any:
+    return _normalise_floats if a.instance_class is Float32 else _normalise_codes
+
+
+@njit(nogil=True, inline="always")
+def _step(layer: Layer, s: Scratch, units: int) -> None:
+    """Advance the state of a group by one gate."""
+    a = layer.arithmetic
+    rows = layer.gates.size // (2 * units)
+    for j in range(0, 2 * units, ROWS):
+        block = block_start(layer.gates_bias, j)
+        for k in range(rows):
+            block = accumulated(a, block, layer.gates, k * 2 * units + j, s.operands, k * GROUP)
+        block_store(as_gate(a, block), s.gates, j * GROUP)
+    multiply_by_reset(a, s, units)
+    for j in range(0, units, ROWS):
+        block = block_start(layer.candidate_bias, j)
+        for k in range(rows):
+            block = accumulated(a, block, layer.candidate, k * units + j, s.products, k * GROUP)
+        block_store(as_candidate(a, block), s.candidate, j * GROUP)
+    update(a, s, units)
+
+
+@njit(nogil=True, inline="always")
+def _set_input(s: Scratch, inputs: Any, first: int, row: int) -> None:
+    """Put the inputs of a group after the state's operands."""
+    for i in range(0, GROUP, LANES):
+        value = load(inputs, first + i)
+        store(s.operands, row * GROUP + i, value)
+        store(s.products, row * GROUP + i, value)
+
+
+@njit(nogil=True, inline="always")
+def _decode_group(
+    decoder: Layer, head: Head, s: Scratch, units: int, n_gates: int,
+    first: int, size: int, firsts: Any, areas: Any, sfd: Any,
+) -> None:  # fmt: skip
+    """Run the decoder from the state in ``s``; write first samples, twice the areas, and SFDs if asked."""
+    a, rows = decoder.arithmetic, head.kernel.size // HEAD_ROWS
+    s.sums[:] = 0
+    for t in range(n_gates):
+        _step(decoder, s, units)
+        block = head_start(head.bias, 0)
+        for k in range(rows):
+            block = head_accumulated(a, block, head.kernel, k * HEAD_ROWS, s.operands, k * GROUP)
+        block_store(as_output(a, block), s.outputs, 0)
+        for i in range(0, HEAD_ROWS * GROUP, LANES):
+            store(s.sums, i, add(load(s.sums, i), load(s.outputs, i)))
+        if t == 0 or t == n_gates - 1:
+            _subtract_ends(s, first, size, t, firsts, areas)
+        if sfd.size:
+            _keep(s, first, size, t, sfd)
+    for lane in range(size):
+        for c in range(2):
+            areas[first + lane, c] += 2 * s.sums[(c + 1) * GROUP + lane]
+
+
+@njit(nogil=True, inline="always")
+def _subtract_ends(s: Scratch, first: int, size: int, t: int, firsts: Any, areas: Any) -> None:
+    """Count the first and the last sample once where all others count twice."""
+    for lane in range(size):
+        for c in range(2):
+            value = s.outputs[(c + 1) * GROUP + lane]
+            if t == 0:
+                firsts[first + lane, c] = value
+                areas[first + lane, c] = 0
+            areas[first + lane, c] -= value
+
+
+@njit(nogil=True, inline="always")
+def _keep(s: Scratch, first: int, size: int, t: int, sfd: Any) -> None:
+    """Write one sample of the SFD."""
+    for c in range(HEAD_ROWS):
+        for lane in range(size):
+            sfd[first + lane, c, t] = s.outputs[c * GROUP + lane]
+
+
+def _sources() -> str:
+    """Return a digest of this package: compiled code that Numba keeps on disk is of these sources."""
+    digest = hashlib.sha256(ISA.name.encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _compiled(sources: str) -> tuple[Any, Any, Any]:
+    """Return the compiled functions; what their closure holds is part of what Numba keeps them by."""
+
+    @compiled
+    def predict(
+        encoder: Layer, decoder: Layer, head: Head, s: Scratch, units: int,
+        counts: Any, n_baseline: int, dark: Any, firsts: Any, areas: Any, sfd: Any,
+    ) -> None:  # fmt: skip
+        assert sources
+        n, n_gates = counts.shape
+        row = encoder.gates.size // (2 * units) - 1
+        for first in range(0, n, GROUP):
+            size = min(GROUP, n - first)
+            _normalise(encoder.arithmetic, s, counts, first, size, n_baseline, dark)
+            clear(encoder.arithmetic, s, units)
+            for t in range(n_gates):
+                _set_input(s, s.inputs, t * GROUP, row)
+                _step(encoder, s, units)
+            _decode_group(decoder, head, s, units, n_gates, first, size, firsts, areas, sfd)
+
+    @compiled
+    def advance(encoder: Layer, s: Scratch, units: int, states: Any, inputs: Any) -> None:
+        assert sources
+        row = encoder.gates.size // (2 * units) - 1
+        for group in range(len(states)):
+            s.operands[: states.shape[1]] = states[group]
+            unpack(encoder.arithmetic, s, units)
+            _set_input(s, inputs, group * GROUP, row)
+            _step(encoder, s, units)
+            states[group] = s.operands[: states.shape[1]]
+
+    @compiled
+    def decode(
+        decoder: Layer, head: Head, s: Scratch, units: int, states: Any, n_gates: int,
+        firsts: Any, areas: Any, sfd: Any,
+    ) -> None:  # fmt: skip
+        assert sources
+        for group in range(len(states)):
+            s.operands[: states.shape[1]] = states[group]
+            unpack(decoder.arithmetic, s, units)
+            first = group * GROUP
+            size = min(GROUP, len(firsts) - first)
+            _decode_group(decoder, head, s, units, n_gates, first, size, firsts, areas, sfd)
+
+    return predict, advance, decode
+
+
+predict, advance, decode = _compiled(_sources())

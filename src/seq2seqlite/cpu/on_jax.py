@@ -1,0 +1,185 @@
+"""Integer programs and float networks on JAX, so that a GPU can run them."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.cpu.counts import whole_counts
+from seq2seqlite.cpu.packing import UnfitError
+from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for, lifetimes_from_sfd
+from seq2seqlite.integer import Program, ProgramPredictor, Result, accumulators, fits_float32
+from seq2seqlite.integer.interpreter import advanced, checked_counts, head, prepared
+from seq2seqlite.models import Network
+from seq2seqlite.models.jax_forward import predict_sfd_jax
+
+__all__ = ["JaxNetwork", "JaxPredictor"]
+
+# Every batch is padded to this size, the last one too, so that XLA compiles once and the results of a pixel
+# do not depend on the number of pixels.
+BATCH = 16384
+# A network keeps the states of all gates: 0.2 GB for a batch of the 128 x 128 teacher.
+NETWORK_BATCH = 1024
+
+
+class JaxPredictor(ProgramPredictor):
+    """An integer program on JAX's default device: equal to :func:`seq2seqlite.integer.run` bit for bit.
+
+    Parameters
+    ----------
+    program : Program
+        Program. Its integers are held by float32 where the ranges prove that to be exact, else by int32.
+
+    Raises
+    ------
+    UnfitError
+        If an accumulator does not fit 32 bits.
+    """
+
+    def __init__(self, program: Program, /) -> None:
+        reach = {name: one.magnitude for name, one in accumulators(program).items() if name != "reduction"}
+        widest = max(reach, key=lambda name: reach[name])
+        if reach[widest] >= 2**31:
+            raise UnfitError(
+                f"program {program.name}: accumulator {widest} does not fit 32 bits; "
+                "only the interpreter runs it"
+            )
+        super().__init__(program)
+        self.kind = f"integer program, JAX on {jax.default_backend()}"
+        self._sfd = jax.jit(partial(_sfd, program, jnp.float32 if fits_float32(program) else jnp.int32))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the program; compiled code belongs to one process and one device."""
+        return type(self), (self.program,)
+
+    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
+        """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""
+        counts = checked_counts(self.program, tpsf)
+        sfd = np.empty((len(counts), 3, self.program.n_gates), np.int64)
+        dark = np.empty(len(counts), np.bool_)
+        for start in range(0, len(counts), BATCH):
+            part = counts[start : start + BATCH]
+            codes, nothing = self._sfd(_padded(part.astype(np.int32), BATCH))
+            sfd[start : start + BATCH] = np.asarray(codes)[: len(part)]
+            dark[start : start + BATCH] = np.asarray(nothing)[: len(part)]
+        photons = counts.sum(axis=1)
+        dark |= photons < min_photons
+        return Result(sfd, self.program.reduction.reduce(sfd).darkened(dark), photons, dark)
+
+    def counts(self, tpsf: ArrayLike, /) -> NDArray[np.integer]:
+        """Return TPSFs as the 16-bit counts that the program takes."""
+        return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+
+
+class JaxNetwork:
+    """A float network on JAX's default device; equals :class:`~seq2seqlite.models.Network` up to rounding.
+
+    Parameters
+    ----------
+    network : Network
+        Network whose activations are not quantised.
+
+    Raises
+    ------
+    UnfitError
+        If its activations are quantised.
+    """
+
+    def __init__(self, network: Network, /) -> None:
+        if network.formats is not None:
+            raise UnfitError(
+                f"model {network.name} is a {network.kind} of several layers; only backend 'numpy' runs it"
+            )
+        self.network = network
+        self.kind = f"{network.kind}, JAX on {jax.default_backend()}"
+        self._jitted = jax.jit(partial(predict_sfd_jax, network.architecture))
+        self._parameters = {name: jnp.asarray(value) for name, value in network.content.parameters.items()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the network; compiled code belongs to one process and one device."""
+        return type(self), (self.network,)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.network.name
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Time axis of the TPSFs that the model takes."""
+        return self.network.axis
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Required position of the rising edge, in ns."""
+        return self.network.rising_edge_ns
+
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.network.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.network.n_parameters
+
+    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
+        """Return the decays without IRF; parameters, result and errors as :meth:`Network.sfd`."""
+        return self._predicted(tpsf)[0]
+
+    def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
+        """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
+        sfd, dark = self._predicted(tpsf)
+        return lifetimes_from_sfd(sfd, axis=self.axis).without(dark)
+
+    def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return the SFDs, and which decays have no counts above the baseline."""
+        inputs = self.network.inputs(counts_for(tpsf, axis=self.axis, name=self.name))
+        sfd = np.empty((len(inputs), 3, self.axis.n_gates), np.float32)
+        for start in range(0, len(inputs), NETWORK_BATCH):
+            part = inputs[start : start + NETWORK_BATCH]
+            with jax.default_matmul_precision("highest"):  # TF32 and bfloat16 would round
+                found = self._jitted(self._parameters, _padded(part, NETWORK_BATCH))
+            sfd[start : start + NETWORK_BATCH] = np.asarray(found)[:, : len(part)].transpose(1, 2, 0)
+        return sfd, (inputs == 0).all(axis=1)
+
+
+def _padded(rows: NDArray[Any], n: int) -> NDArray[Any]:
+    """Return rows with zeros appended, ``n`` in total."""
+    padded = np.zeros((n, rows.shape[1]), rows.dtype)
+    padded[: len(rows)] = rows
+    return padded
+
+
+def _sfd(program: Program, kind: Any, counts: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the SFD's codes, shape (n, 3, n_gates), and which pixels are below threshold."""
+    codes = _normalised(program, counts)
+    encoder, decoder = (prepared(program, step, kind) for step in (program.encoder, program.decoder))
+    zeros = jnp.zeros((len(counts), program.units), kind)
+
+    def encode(carry: Any, code: jax.Array) -> tuple[Any, None]:
+        return advanced(program, encoder, carry, code[:, None]), None
+
+    def decode(carry: Any, _: None) -> tuple[Any, jax.Array]:
+        state = advanced(program, decoder, carry, None)
+        return state, head(program, state)
+
+    # TF32 and bfloat16 would round.
+    with jax.default_matmul_precision("highest"):
+        state, _ = lax.scan(encode, zeros, codes.T.astype(kind))
+        _, outputs = lax.scan(decode, state, None, length=program.n_gates)
+    return outputs.transpose(1, 2, 0).astype(jnp.int32), ~codes.any(axis=1)
+
+
+def _normalised(program: Program, counts: jax.Array) -> jax.Array:
+    """Return :func:`~seq2seqlite.decay.normalise_to_codes` in 32 bits."""
+    n = program.n_baseline
+    signal = jnp.maximum(n * counts - counts[:, :n].sum(axis=1, keepdims=True), 0)
+    peak = signal.max(axis=1, keepdims=True)
+    codes = (2 * signal * program.formats.input.high_code + peak) // jnp.maximum(2 * peak, 1)
+    return jnp.where(peak > 0, codes, 0)

@@ -1,0 +1,305 @@
+"""Weights of a program or a float student as the kernels take them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.cpu.arithmetic import Arithmetic, Bytes, Codes, Float32, Pairs, Scratch
+from seq2seqlite.cpu.isa import ISA
+from seq2seqlite.cpu.kernels import Head, Layer, new_scratch, padded_units
+from seq2seqlite.errors import InputError
+from seq2seqlite.integer import GruStep, Program, accumulators
+from seq2seqlite.integer.interpreter import prepared, scaled
+from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum
+from seq2seqlite.models import ActivationFormats, Network, Parameters
+
+__all__ = [
+    "Compiled",
+    "UnfitError",
+    "compiled_network",
+    "compiled_program",
+    "runs_network",
+    "unfit_program",
+]
+
+Rows = NDArray[Any]
+
+PARTS = ("encoder", "decoder")
+BYTE, HALF, WORD = 2**7 - 1, 2**15 - 1, 2**31 - 1
+
+
+class UnfitError(InputError):
+    """A back end cannot run this model; another one can."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the kernels are called with.
+
+    Parameters
+    ----------
+    encoder, decoder : Layer
+        The steps.
+    head : Head
+        Weights of the head.
+    units : int
+        Units, those included that only fill the last block.
+    n_gates : int
+        Gates of a TPSF.
+    n_baseline : int
+        Leading gates of which the baseline is taken.
+    """
+
+    encoder: Layer
+    decoder: Layer
+    head: Head
+    units: int
+    n_gates: int
+    n_baseline: int
+
+    @property
+    def packing(self) -> int:
+        """Units in a lane of an operand."""
+        return {Float32: 1, Pairs: 2, Bytes: 4}[type(self.encoder.arithmetic)]
+
+    @property
+    def state_rows(self) -> int:
+        """Operands of a state: 32-bit numbers a pixel."""
+        return self.units // self.packing
+
+    def scratch(self) -> Scratch:
+        """Return memory for one thread."""
+        return new_scratch(self.units, self.n_gates, self.head.bias.dtype)
+
+
+def compiled_network(network: Network, /) -> Compiled:
+    """Return a float student for the kernels.
+
+    Parameters
+    ----------
+    network : Network
+        One layer of the ``lite`` cell, activations not quantised.
+
+    Raises
+    ------
+    UnfitError
+        If it is another.
+    """
+    if not runs_network(network):
+        raise UnfitError(
+            f"model {network.name} is not a float network of one layer with 'lite' cells; "
+            "use backend 'numpy' or 'jax'"
+        )
+    parameters = network.content.parameters
+    return Compiled(
+        _float_layer(parameters, "encoder/0", 1),
+        _float_layer(parameters, "decoder/0", 0),
+        _head(parameters["head/kernel"], parameters["head/bias"], packing=1),
+        padded_units(network.architecture.layers[0]),
+        network.axis.n_gates,
+        network.content.n_baseline,
+    )
+
+
+def compiled_program(program: Program, /) -> Compiled:
+    """Return a program for the kernels.
+
+    Parameters
+    ----------
+    program : Program
+        Its ranges decide whether bytes or pairs of 16 bits hold its operands.
+
+    Raises
+    ------
+    UnfitError
+        If a number of it does not fit, or its write-back keeps what rounding loses.
+    """
+    reason = unfit_program(program)
+    if reason:
+        raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
+    f, steps = program.formats, {part: _step_weights(program, getattr(program, part)) for part in PARTS}
+    highest = max(_highest_weight(program), f.state.high_code, f.product.high_code)
+    in_bytes = highest <= BYTE and f.input.high_code <= 2 * BYTE + 1
+    packing = 4 if ISA.dot_bytes and in_bytes else 2
+    kind = Bytes if packing == 4 else Pairs
+    layers = {
+        part: _packed(step, kind(_codes(program, getattr(program, part))), packing)
+        for part, step in steps.items()
+    }
+    return Compiled(
+        **layers,
+        head=_head(*_head_weights(program), packing),
+        units=padded_units(program.units),
+        n_gates=program.n_gates,
+        n_baseline=program.n_baseline,
+    )
+
+
+def runs_network(network: Network, /) -> bool:
+    """Return whether :func:`compiled_network` takes a network."""
+    return (
+        network.formats is None
+        and network.architecture.cell == "lite"
+        and len(network.architecture.layers) == 1
+    )
+
+
+def unfit_program(program: Program, /) -> str:
+    """Return why the kernels cannot run a program, or an empty string."""
+    f = program.formats
+    if max(f.input.high_code, f.gate.high_code, f.product.high_code) > HALF:
+        return "an operand does not fit 16 bits"
+    if 2 ** (_common_grid(f) + 1) > HALF:
+        return "the difference of state and candidate does not fit 16 bits"
+    if f.product.fraction_bits >= f.gate.fraction_bits + f.state.fraction_bits:
+        return "the product of reset gate and state is as fine as its factors"
+    if _highest_weight(program) > HALF:
+        return f"a weight of {_highest_weight(program)} on the grid of its sum does not fit 16 bits"
+    reach = {name: one.magnitude for name, one in accumulators(program).items()}
+    for part in PARTS:
+        step = getattr(program, part)
+        grids = _grids(program, step)
+        reach[f"{part}.gates"] <<= grids[0] - gate_sum(step, f)
+        reach[f"{part}.candidate"] <<= grids[1] - candidate_sum(step, f)
+    reach["head"] <<= _head_grid(program) - head_sum(program)
+    reach["sum of the SFD"] = program.n_gates * f.output.high_code
+    del reach["normaliser"], reach["reduction"]  # in 64 bits
+    widest = max(reach, key=lambda name: reach[name])
+    return f"accumulator {widest} does not fit 32 bits" if reach[widest] > WORD else ""
+
+
+def _highest_weight(program: Program) -> int:
+    """Return the largest magnitude of a weight on the grid of its sum."""
+    rows = [_head_weights(program)[0]]
+    for part in PARTS:
+        step = _step_weights(program, getattr(program, part))
+        rows += [step.gates, step.candidate]
+    return max(int(np.abs(one).max(initial=0)) for one in rows)
+
+
+def _common_grid(formats: ActivationFormats) -> int:
+    """Return the fraction bits on which state and candidate are subtracted."""
+    return max(formats.state.fraction_bits, formats.candidate.fraction_bits)
+
+
+def _grids(program: Program, step: GruStep) -> tuple[int, int]:
+    """Return the fraction bits of the sums before gates and candidate: no coarser than what they become."""
+    f = program.formats
+    return max(gate_sum(step, f), f.gate.fraction_bits - 1), max(
+        candidate_sum(step, f), f.candidate.fraction_bits
+    )
+
+
+def _head_grid(program: Program) -> int:
+    return max(head_sum(program), program.formats.output.fraction_bits)
+
+
+def _codes(program: Program, step: GruStep) -> Codes:
+    f, common = program.formats, _common_grid(program.formats)
+    gates, candidate = _grids(program, step)
+    product_shift = f.gate.fraction_bits + f.state.fraction_bits - f.product.fraction_bits
+    update_shift = f.gate.fraction_bits + common - f.state.fraction_bits
+    return Codes(
+        gate_shift=gates + 1 - f.gate.fraction_bits,
+        gate_high=f.gate.high_code,
+        product_shift=product_shift,
+        product_half=1 << (product_shift - 1),
+        product_high=f.product.high_code,
+        candidate_shift=candidate - f.candidate.fraction_bits,
+        candidate_high=f.candidate.high_code,
+        state_up=common - f.state.fraction_bits,
+        candidate_up=common - f.candidate.fraction_bits,
+        gate_up=f.gate.fraction_bits,
+        update_shift=update_shift,
+        update_half=1 << (update_shift - 1),
+        state_high=f.state.high_code,
+        output_shift=_head_grid(program) - f.output.fraction_bits,
+        output_low=f.output.low_code,
+        output_high=f.output.high_code,
+        input_high=f.input.high_code,
+    )
+
+
+@dataclass(frozen=True)
+class _StepWeights:
+    """Weights of a step on the grids of their sums: a row an operand, a column an output."""
+
+    gates: Rows
+    gates_bias: Rows
+    candidate: Rows
+    candidate_bias: Rows
+
+
+def _float_layer(parameters: Parameters, name: str, n_inputs: int) -> Layer:
+    rows = np.concatenate([parameters[f"{name}/recurrent_kernel"], parameters[f"{name}/kernel"][:n_inputs]])
+    bias, units = parameters[f"{name}/bias"], rows.shape[1] // 3
+    gates, candidate = slice(0, 2 * units), slice(2 * units, None)
+    half = np.float32(0.5)  # slope and offset of the hard sigmoid
+    step = _StepWeights(rows[:, gates] * half, bias[gates] * half + half, rows[:, candidate], bias[candidate])
+    return _packed(step, Float32(1.0), packing=1)
+
+
+def _step_weights(program: Program, step: GruStep) -> _StepWeights:
+    w, codes = prepared(program, step, np.int64), _codes(program, step)
+    fg, fc = _grids(program, step)
+    finer_g, finer_c = fg - w.gate_fraction, fc - w.candidate_fraction
+    one = 1 << fg  # of the hard sigmoid, (1 + x) / 2
+    return _StepWeights(
+        np.concatenate([w.gate_recurrent, w.gate_kernel]) << finer_g,
+        (w.gate_bias[0] << finer_g) + one + _half(codes.gate_shift),
+        np.concatenate([w.candidate_recurrent, w.candidate_kernel]) << finer_c,
+        (w.candidate_bias[0] << finer_c) + _half(codes.candidate_shift),
+    )
+
+
+def _head_weights(program: Program) -> tuple[Rows, Rows]:
+    f, fraction = program.formats, _head_grid(program)
+    kernel = scaled(program.head_kernel, fraction - f.state.fraction_bits, np.int64)
+    bias = scaled(program.head_bias, fraction, np.int64)[0]
+    return kernel, bias + _half(fraction - f.output.fraction_bits)
+
+
+def _half(shift: int) -> int:
+    """Return what makes a shift to the right round to the nearest."""
+    return (1 << shift) >> 1
+
+
+def _packed(step: _StepWeights, arithmetic: Arithmetic, packing: int) -> Layer:
+    units = len(step.candidate_bias)
+    padded = padded_units(units)
+    gates, gates_bias = _padded_rows(step.gates, step.gates_bias, units, packing, outputs=(units, padded))
+    candidate, candidate_bias = _padded_rows(
+        step.candidate, step.candidate_bias, units, packing, outputs=(units, padded)
+    )
+    return Layer(arithmetic, gates, gates_bias, candidate, candidate_bias)
+
+
+def _head(kernel: Rows, bias: Rows, packing: int) -> Head:
+    return Head(*_padded_rows(kernel, bias, len(kernel), packing, outputs=(1, 1)))
+
+
+def _padded_rows(
+    rows: Rows, bias: Rows, units: int, packing: int, *, outputs: tuple[int, int]
+) -> tuple[Rows, Rows]:
+    """Return rows and bias as the kernels read them.
+
+    ``outputs`` says how many columns of each gate there are, and to how many zeros fill them.
+    """
+    have, want = outputs
+    blocks = rows.reshape(len(rows), -1, have)
+    columns = np.pad(blocks, ((0, 0), (0, 0), (0, want - have))).reshape(len(rows), -1)
+    offsets = np.pad(bias.reshape(-1, have), ((0, 0), (0, want - have))).reshape(-1)
+    extra = padded_units(units) - units
+    state = np.pad(columns[:units], ((0, extra), (0, 0)))
+    if packing == 1:
+        return np.concatenate([state, columns[units:]]).reshape(-1), offsets
+    if packing == 4:
+        offsets = offsets - 128 * state.sum(axis=0)  # operands are codes plus 128
+    inputs = np.pad(columns[units:], ((0, 0 if len(columns) == units else packing - 1), (0, 0)))
+    together = np.concatenate([state, inputs]).reshape(-1, packing, columns.shape[1])
+    size = np.dtype(f"<i{4 // packing}")
+    # The numbers of a lane, one behind the other in its 32 bits.
+    lanes = np.ascontiguousarray(together.transpose(0, 2, 1).astype(size)).view("<i4")
+    return lanes.reshape(-1), offsets.astype(np.int32)

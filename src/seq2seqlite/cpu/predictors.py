@@ -1,0 +1,221 @@
+"""Integer programs and float students, compiled for CPUs, as predictors."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.cpu.counts import whole_counts
+from seq2seqlite.cpu.kernels import GROUP, predict
+from seq2seqlite.cpu.packing import Compiled, compiled_network, compiled_program
+from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for, lifetimes_from_areas
+from seq2seqlite.errors import InputError
+from seq2seqlite.integer import Program, ProgramPredictor, Reduced, Result, lifetimes_from_codes
+from seq2seqlite.integer.interpreter import checked_counts
+from seq2seqlite.models import Network
+
+__all__ = ["NetworkEngine", "ProgramEngine", "available_threads", "in_threads"]
+
+# Most pixels of a task: a few milliseconds, so that threads end together.
+TASK = 64 * GROUP
+
+
+def available_threads(threads: int | None = None, /) -> int:
+    """Return the number of threads asked for, or of CPU cores that this process may use.
+
+    Raises
+    ------
+    InputError
+        If the number is below 1.
+    """
+    if threads is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads < 1:
+        raise InputError(f"threads={threads} must be >= 1")
+    return threads
+
+
+def in_threads(n: int, threads: int, work: Callable[[slice], None], /, *, step: int) -> None:
+    """Call ``work`` with slices of ``range(n)``, ``step`` long, from several threads."""
+    parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
+    if threads == 1 or len(parts) == 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for future in [pool.submit(work, part) for part in parts]:
+            future.result()
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What the kernels give for n pixels: see :class:`~seq2seqlite.integer.Result` for ``sfd``, ``dark``."""
+
+    firsts: NDArray[Any]
+    areas: NDArray[Any]
+    dark: NDArray[np.bool_]
+    sfd: NDArray[Any]
+
+
+def _sums(compiled: Compiled, counts: NDArray[Any], threads: int, *, sfd: bool) -> _Sums:
+    n, exact = len(counts), compiled.packing > 1
+    wide, narrow = (np.int64, np.int32) if exact else (np.float64, np.float32)
+    shape = (n if sfd else 0, 3, compiled.n_gates)
+    found = _Sums(
+        np.empty((n, 2), wide), np.empty((n, 2), wide), np.empty(n, np.bool_), np.empty(shape, narrow)
+    )
+
+    def work(part: slice) -> None:
+        predict(
+            compiled.encoder,
+            compiled.decoder,
+            compiled.head,
+            compiled.scratch(),
+            compiled.units,
+            counts[part],
+            compiled.n_baseline,
+            found.dark[part],
+            found.firsts[part],
+            found.areas[part],
+            found.sfd[part],
+        )
+
+    share = GROUP * max(
+        -(-n // (GROUP * threads)), 1
+    )  # few pixels are shared by all threads, in whole groups
+    in_threads(n, threads, work, step=min(TASK, share))
+    return found
+
+
+class ProgramEngine(ProgramPredictor):
+    """An integer program, compiled for this CPU: equal to :func:`seq2seqlite.integer.run` bit for bit.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+    threads : int, optional
+        Threads; by default all cores that this process may use.
+
+    Raises
+    ------
+    UnfitError
+        If the program's numbers do not provably fit the registers: only the interpreter runs it then.
+
+    Examples
+    --------
+    >>> from seq2seqlite.integer import load_program
+    >>> ProgramEngine(load_program("seq2seqlite-tcspc-80mhz-int8")).kind
+    'integer program, CPU engine'
+    """
+
+    kind = "integer program, CPU engine"
+
+    def __init__(self, program: Program, /, *, threads: int | None = None) -> None:
+        super().__init__(program)
+        self.threads = available_threads(threads)
+        self._asked = threads
+        self.compiled = compiled_program(program)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the program; its packing depends on the CPU."""
+        return _restored, (type(self), self.program, self._asked)
+
+    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
+        """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""
+        counts = checked_counts(self.program, tpsf).astype(np.uint16)
+        found = _sums(self.compiled, counts, self.threads, sfd=True)
+        photons = counts.sum(axis=1, dtype=np.int64)
+        dark = found.dark | (photons < min_photons)
+        return Result(found.sfd.astype(np.int64), self._reduced(found, dark), photons, dark)
+
+    def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
+        """Return lifetimes, shape (n,), of counts, shape (n, n_gates): as ``ProgramPredictor`` does."""
+        found = _sums(self.compiled, self.counts(tpsf), self.threads, sfd=False)
+        return lifetimes_from_codes(self.program, self._reduced(found, found.dark))
+
+    def counts(self, tpsf: ArrayLike, /) -> NDArray[np.uint16]:
+        """Return TPSFs as the 16-bit counts that the program takes."""
+        return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+
+    def _reduced(self, found: _Sums, dark: NDArray[np.bool_]) -> Reduced:
+        return self.program.reduction.reduce_areas(found.firsts, found.areas).darkened(dark)
+
+
+class NetworkEngine:
+    """A float student, compiled for this CPU; equals its :class:`~seq2seqlite.models.Network` up to rounding.
+
+    Parameters
+    ----------
+    network : Network
+        One layer of the ``lite`` cell, activations not quantised.
+    threads : int, optional
+        Threads; by default all cores that this process may use.
+
+    Raises
+    ------
+    UnfitError
+        If it is another network.
+    """
+
+    def __init__(self, network: Network, /, *, threads: int | None = None) -> None:
+        self.network = network
+        self.threads = available_threads(threads)
+        self._asked = threads
+        self.compiled = compiled_network(network)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the network; the layout of its weights depends on the CPU."""
+        return _restored, (type(self), self.network, self._asked)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.network.name
+
+    @property
+    def kind(self) -> str:
+        """What computes."""
+        return f"{self.network.kind}, CPU engine"
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Gates that it takes."""
+        return self.network.axis
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Where the rising edge has to be, in ns."""
+        return self.network.rising_edge_ns
+
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.network.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.network.n_parameters
+
+    def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
+        """Return the decays without IRF; parameters, result and errors as :meth:`Network.sfd`."""
+        return self._sums(tpsf, sfd=True).sfd
+
+    def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
+        """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
+        found = self._sums(tpsf, sfd=False)
+        return lifetimes_from_areas(found.firsts, found.areas / 2, axis=self.axis).without(found.dark)
+
+    def _sums(self, tpsf: ArrayLike, *, sfd: bool) -> _Sums:
+        counts = counts_for(tpsf, axis=self.axis, name=self.name).astype(np.float32, copy=False)
+        return _sums(self.compiled, counts, self.threads, sfd=sfd)
+
+
+def _restored(kind: type[Any], content: Program | Network, threads: int | None) -> Any:
+    """Return a pickled predictor, compiled for the CPU of this process."""
+    return kind(content, threads=threads)

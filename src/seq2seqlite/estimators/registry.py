@@ -1,0 +1,58 @@
+"""Estimators by the names that the command line and the accuracy table know."""
+
+from collections.abc import Callable
+from typing import Any
+
+from seq2seqlite.decay import Irf, TimeAxis
+from seq2seqlite.errors import InputError
+from seq2seqlite.estimators.centre_of_mass import CentreOfMass
+from seq2seqlite.estimators.estimate import required_irf
+from seq2seqlite.estimators.phasor import Phasor
+from seq2seqlite.estimators.rapid_lifetime import RapidLifetime
+
+__all__ = ["ESTIMATORS", "estimator_named"]
+
+
+def _maximum_likelihood(axis: TimeAxis, irf: Irf, components: int) -> Any:
+    from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
+
+    return MaximumLikelihood(axis, irf, components=components)
+
+
+ESTIMATORS: dict[str, Callable[[TimeAxis, Irf], Any]] = {
+    "centre-of-mass": CentreOfMass,
+    "rld-2": lambda axis, irf: RapidLifetime(axis, irf, n_gates=2),
+    "rld-3": lambda axis, irf: RapidLifetime(axis, irf, n_gates=3),
+    "phasor": Phasor,
+    "mle-mono": lambda axis, irf: _maximum_likelihood(axis, irf, 1),
+    "mle-bi": lambda axis, irf: _maximum_likelihood(axis, irf, 2),
+}
+"""Estimators by name: from axis and IRF to what predicts."""
+
+
+def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None) -> Any:
+    """Return an estimator.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`ESTIMATORS`.
+    axis : TimeAxis
+        Gates and laser period.
+    irf : Irf
+        Instrument response, with the delay of the data.
+
+    Raises
+    ------
+    InputError
+        If there is no such estimator, or no IRF.
+
+    Examples
+    --------
+    >>> from seq2seqlite.decay import ParametricIrf
+    >>> estimator_named("rld-3", axis=TimeAxis(135, 0.09, 12.5), irf=ParametricIrf(1.5, 0.2)).kind
+    'closed form'
+    """
+    if name not in ESTIMATORS:
+        raise InputError(f"estimator {name!r} is unknown; choose one of {', '.join(ESTIMATORS)}")
+    return ESTIMATORS[name](axis, required_irf(irf, name))

@@ -1,0 +1,106 @@
+"""Where fits start: the most likely of a grid of decays, so that nobody has to guess."""
+
+from dataclasses import dataclass
+from itertools import combinations, product
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.estimators.fisher_scoring import Shapes
+from seq2seqlite.estimators.model_curves import shapes_and_slopes
+
+__all__ = ["StartGrid", "start_grid"]
+
+BACKGROUNDS = (0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.4, 0.7)
+MONO_LIFETIMES = 64
+BI_LIFETIMES = 10
+# Shares of the photons that the short component may have.
+FRACTIONS = (0.15, 0.5, 0.85)
+SHIFTS = 9
+SMALLEST = 1e-9
+_evaluate = jax.jit(shapes_and_slopes)
+
+
+@dataclass(frozen=True)
+class StartGrid:
+    """Candidates.
+
+    Parameters
+    ----------
+    theta : ndarray, shape (n_candidates, p)
+        Parameters (see :mod:`seq2seqlite.estimators.fisher_scoring`).
+    log_shares : ndarray of float32, shape (n_gates, n_candidates)
+        Logarithm of the share of each gate in a decay's photons.
+    """
+
+    theta: NDArray[np.float64]
+    log_shares: NDArray[np.float32]
+
+    def best(self, counts: NDArray[Any], /) -> NDArray[np.float64]:
+        """Return the most likely candidate of each decay, shape (n, p), of counts, shape (n, n_gates)."""
+        best: NDArray[np.float64] = self.theta[
+            np.argmax(np.asarray(counts, np.float32) @ self.log_shares, axis=1)
+        ]
+        return best
+
+
+def start_grid(
+    shapes: Shapes,
+    /,
+    *,
+    tau_ns: tuple[float, ...],
+    fixed: bool,
+    components: int,
+    background: bool,
+    max_shift_ns: float,
+) -> StartGrid:
+    """Return the candidates of a fit.
+
+    Parameters
+    ----------
+    shapes : FourierShapes or ChebyshevShapes
+        Forward model.
+    tau_ns : tuple of float
+        Range of lifetimes, or the lifetimes that are held, in ns.
+    fixed : bool
+        Whether they are held.
+    components : int
+        Lifetimes of a decay.
+    background : bool
+        Whether there may be background.
+    max_shift_ns : float
+        Greatest delay, in ns; 0 where it is held.
+    """
+    taus = np.asarray(tau_ns) if fixed else np.geomspace(
+        tau_ns[0] * 1.5, tau_ns[1] / 2, MONO_LIFETIMES if components == 1 else BI_LIFETIMES
+    )  # fmt: skip
+    shifts = np.linspace(-max_shift_ns, max_shift_ns, SHIFTS) * 0.95 if max_shift_ns else np.zeros(1)
+    values = {
+        (tau, shift): shape
+        for shift in shifts
+        for tau, shape in zip(
+            taus, _shapes(shapes, taus, float(shift) if max_shift_ns else None), strict=True
+        )
+    }
+    pairs = [(tau,) for tau in taus] if components == 1 else list(combinations(taus, 2))
+    fractions = [(1.0,)] if components == 1 else [(share, 1 - share) for share in FRACTIONS]
+    theta, log_shares = [], []
+    for chosen, fraction, level, shift in product(
+        pairs, fractions, BACKGROUNDS if background else (0.0,), shifts
+    ):
+        parts = [share * values[tau, shift] for share, tau in zip(fraction, chosen, strict=True)]
+        within = np.sum(parts)
+        expected = (1 - level) * np.sum(parts, axis=0) / within + level / parts[0].size
+        photons = [share * (1 - level) / within for share in fraction]
+        theta.append([*np.log(chosen), *photons, level, *([shift] if max_shift_ns else [])])
+        log_shares.append(np.log(np.maximum(expected, SMALLEST)))
+    return StartGrid(np.array(theta), np.array(log_shares, np.float32).T.copy())
+
+
+def _shapes(shapes: Shapes, taus_ns: NDArray[np.float64], shift_ns: float | None) -> NDArray[np.float64]:
+    log_tau = jnp.log(jnp.asarray(taus_ns))
+    shift = None if shift_ns is None else jnp.full_like(log_tau, shift_ns)
+    return np.asarray(_evaluate(shapes, log_tau, shift)[0], np.float64).T

@@ -1,0 +1,93 @@
+"""Evaluating a model on simulated decays whose truth is known."""
+
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
+from seq2seqlite.errors import InputError
+from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
+from seq2seqlite.protocols import Predictor, SfdPredictor
+from seq2seqlite.simulation.decay_set import DecaySet, reference_set
+
+__all__ = ["REFERENCE_DECAYS", "evaluate_decays", "evaluate_reference"]
+
+REFERENCE_DECAYS = 20_000
+
+
+def evaluate_reference(model: Predictor, instrument: str, /, *, n: int = REFERENCE_DECAYS) -> dict[str, Any]:
+    """Return a model's metrics on the seeded reference set of an instrument.
+
+    Parameters
+    ----------
+    model : Predictor
+        Model or estimator.
+    instrument : str
+        Shipped instrument, or path of a TOML file.
+    n : int
+        Decays.
+
+    Returns
+    -------
+    dict
+        See :func:`evaluate_decays`.
+    """
+    return evaluate_decays(model, reference_set(instrument, n=n))
+
+
+def evaluate_decays(model: Predictor, data: DecaySet, /) -> dict[str, Any]:
+    """Return a model's metrics on a set of decays.
+
+    Parameters
+    ----------
+    model : Predictor
+        Model or estimator.
+    data : DecaySet
+        Measured or simulated TPSFs; metrics are given for what is known of their truth.
+
+    Returns
+    -------
+    dict
+        ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`;
+        not for estimators) and ``lifetime`` (:func:`lifetime_metrics`); without one the medians of the
+        predictions.
+
+    Raises
+    ------
+    InputError
+        If the axis of the data is not the model's.
+    """
+    if not _same_axis(model.axis, data.axis):
+        raise InputError(
+            f"data {data.name} have {data.axis}, model {model.name} takes {model.axis}; re-bin the data"
+        )
+    sfd = model.sfd(data.tpsf) if isinstance(model, SfdPredictor) else None
+    found = model.lifetimes(data.tpsf) if sfd is None else lifetimes_from_sfd(sfd, axis=model.axis)
+    predicted = {field.name: getattr(found, field.name) for field in fields(Lifetimes)}
+    result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
+    if data.truth is None:
+        result["median"] = {name: _median(value) for name, value in predicted.items()}
+        return result
+    truth = data.truth
+    if sfd is not None:
+        true_sfd = sfd_from_lifetimes(
+            truth.amplitude_fraction, truth.tau_short_ns, truth.tau_long_ns, axis=model.axis
+        )
+        result.update(sfd_metrics(sfd, true_sfd))
+    result["lifetime"] = lifetime_metrics(predicted, asdict(truth), photons=data.tpsf.sum(axis=1))
+    return result
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    """Return the median of the finite values; NaN if an estimator gave none."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
+def _same_axis(first: TimeAxis, second: TimeAxis) -> bool:
+    return first.n_gates == second.n_gates and bool(
+        np.isclose(first.gate_width_ns, second.gate_width_ns, rtol=1e-6)
+        and np.isclose(first.period_ns, second.period_ns, rtol=1e-3)
+    )

@@ -1,0 +1,229 @@
+"""Errors of predictors on the same decays, as rows of one table."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import Irf, Lifetimes
+from seq2seqlite.evaluation.conditions import Conditions, SimulatedDecays, simulated_decays
+from seq2seqlite.protocols import Predictor
+
+__all__ = ["ROW_KEYS", "Measured", "PredictorOf", "answered_shares", "component_rows", "measure", "mono_rows"]
+
+ROW_KEYS = (
+    "predictor",
+    "instrument",
+    "photons",
+    "tau_ns",
+    "bias_ns",
+    "std_ns",
+    "rmse_ns",
+    "rmse_over_crlb",
+    "pixels_per_second",
+)
+QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
+
+
+PredictorOf = Callable[[Irf], Predictor]
+"""Makes a predictor for decays seen through an IRF; one that needs no IRF ignores it."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Predictions of one predictor.
+
+    Parameters
+    ----------
+    errors : dict of ndarray
+        Prediction less truth by quantity, decay and number of photons; NaN where there was none.
+    bounds : dict of float
+        Root mean square of the bounds over the IRFs, by the same keys.
+    pixels_per_second : float
+        Decays predicted a second, without the first IRF, in which code is compiled.
+    components : bool
+        Whether it tells two lifetimes from one.
+    """
+
+    errors: dict[tuple[str, int, int], NDArray[np.float64]]
+    bounds: dict[tuple[str, int, int], float]
+    pixels_per_second: float
+    components: bool
+
+
+def measure(
+    conditions: Conditions,
+    predictors: Mapping[str, PredictorOf],
+    /,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Measured]:
+    """Return what each predictor makes of the same decays.
+
+    Parameters
+    ----------
+    conditions : Conditions
+        Decays.
+    predictors : mapping of str to callable
+        By name.
+    progress : callable, optional
+        Called with the predictions done, of how many.
+    """
+    found: dict[str, list[Lifetimes]] = {name: [] for name in predictors}
+    seconds: dict[str, list[float]] = {name: [] for name in predictors}
+    sets: list[SimulatedDecays] = []
+    for decays in simulated_decays(conditions):
+        sets.append(decays)
+        for index, (name, predictor_of) in enumerate(predictors.items()):
+            predictor = predictor_of(decays.irf)
+            predictor.lifetimes(decays.tpsf[:1])  # tables and code that only the first decay waits for
+            began = time.perf_counter()
+            found[name].append(predictor.lifetimes(decays.tpsf))
+            seconds[name].append(time.perf_counter() - began)
+            if progress is not None:
+                progress((len(sets) - 1) * len(predictors) + index + 1, conditions.n_irfs * len(predictors))
+    bounds = _bounds(conditions, sets)
+    return {
+        name: Measured(
+            _errors(conditions, sets, found[name]),
+            bounds,
+            _rate(len(sets[0].tpsf), seconds[name]),
+            any((one.tau_short_ns < one.tau_long_ns).any() for one in found[name]),
+        )
+        for name in predictors
+    }
+
+
+def mono_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> list[dict[str, Any]]:
+    """Return the rows of decays with one lifetime, with the keys :data:`ROW_KEYS`, for every predictor.
+
+    Parameters
+    ----------
+    conditions : Conditions
+        What was compared.
+    measured : mapping of str to Measured
+        Result of :func:`measure`.
+    """
+    rows = []
+    for name, result in measured.items():
+        for d, p in _cells(conditions, mono=True):
+            figures = _figures(result, ("tau_mean_ns", d, p))
+            values = (
+                name, conditions.instrument.name, conditions.photons[p], conditions.decays[d].tau_mean_ns,
+                figures["bias"], figures["std"], figures["rmse"], figures["over_bound"],
+                result.pixels_per_second,
+            )  # fmt: skip
+            rows.append(dict(zip(ROW_KEYS, values, strict=True)))
+    return rows
+
+
+def answered_shares(
+    conditions: Conditions, measured: Mapping[str, Measured], /
+) -> dict[tuple[str, float, float], float]:
+    """Return the share of decays with one lifetime that a predictor gave a value for.
+
+    Parameters
+    ----------
+    conditions, measured
+        As for :func:`mono_rows`.
+
+    Returns
+    -------
+    dict
+        By predictor, photons and lifetime. The errors of :func:`mono_rows` are of decays with a value only.
+    """
+    return {
+        (name, conditions.photons[p], conditions.decays[d].tau_mean_ns): _figures(
+            result, ("tau_mean_ns", d, p)
+        )["predicted"]
+        for name, result in measured.items()
+        for d, p in _cells(conditions, mono=True)
+    }
+
+
+def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> list[dict[str, Any]]:
+    """Return the rows of decays with two lifetimes: each quantity's bias, spread and error.
+
+    Parameters
+    ----------
+    conditions, measured
+        As for :func:`mono_rows`.
+
+    Returns
+    -------
+    list of dict
+        ``predictor``, ``instrument``, ``photons``, the decay's ``tau_short_ns``, ``tau_long_ns`` and
+        ``amplitude_fraction``, ``quantity``, ``bias``, ``std``, ``rmse``, ``rmse_over_crlb``, and
+        ``predicted``, the share of decays with a value. Predictors of one lifetime have the mean only.
+    """
+    rows = []
+    for name, result in measured.items():
+        for d, p in _cells(conditions, mono=False):
+            decay = conditions.decays[d]
+            for quantity in QUANTITIES if result.components else QUANTITIES[:1]:
+                figures = _figures(result, (quantity, d, p))
+                rows.append({
+                    "predictor": name, "instrument": conditions.instrument.name,
+                    "photons": conditions.photons[p], "tau_short_ns": decay.tau_short_ns,
+                    "tau_long_ns": decay.tau_long_ns, "amplitude_fraction": decay.amplitude_fraction,
+                    "quantity": quantity, "bias": figures["bias"], "std": figures["std"],
+                    "rmse": figures["rmse"], "rmse_over_crlb": figures["over_bound"],
+                    "predicted": figures["predicted"],
+                })  # fmt: skip
+    return rows
+
+
+def _cells(conditions: Conditions, *, mono: bool) -> Iterable[tuple[int, int]]:
+    return [
+        (d, p)
+        for d, decay in enumerate(conditions.decays)
+        for p in range(len(conditions.photons))
+        if decay.mono == mono
+    ]
+
+
+def _figures(result: Measured, key: tuple[str, int, int]) -> dict[str, float]:
+    error = result.errors[key]
+    finite = error[np.isfinite(error)]
+    if not finite.size:
+        return {"bias": np.nan, "std": np.nan, "rmse": np.nan, "over_bound": np.nan, "predicted": 0.0}
+    rmse = float(np.sqrt(np.mean(finite**2)))
+    return {
+        "bias": float(finite.mean()),
+        "std": float(finite.std()),
+        "rmse": rmse,
+        "over_bound": rmse / result.bounds[key],
+        "predicted": finite.size / error.size,
+    }
+
+
+def _errors(
+    conditions: Conditions, sets: list[SimulatedDecays], found: list[Lifetimes]
+) -> dict[tuple[str, int, int], NDArray[np.float64]]:
+    errors = {}
+    for d, decay in enumerate(conditions.decays):
+        for p in range(len(conditions.photons)):
+            chosen = (sets[0].decay == d) & (sets[0].level == p)
+            for quantity in QUANTITIES:
+                predicted = np.concatenate([getattr(one, quantity)[chosen] for one in found])
+                errors[quantity, d, p] = predicted.astype(np.float64) - getattr(decay, quantity)
+    return errors
+
+
+def _bounds(conditions: Conditions, sets: list[SimulatedDecays]) -> dict[tuple[str, int, int], float]:
+    return {
+        (quantity, d, p): float(
+            np.sqrt(np.mean([getattr(one.bounds[d, p], quantity).item() ** 2 for one in sets]))
+        )
+        for quantity in QUANTITIES
+        for d in range(len(conditions.decays))
+        for p in range(len(conditions.photons))
+    }
+
+
+def _rate(n: int, seconds: list[float]) -> float:
+    used = seconds[1:] or seconds
+    return n * len(used) / sum(used)

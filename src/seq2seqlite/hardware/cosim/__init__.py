@@ -1,0 +1,1 @@
+"""Simulation of kernels, engines and designs in Verilator."""

@@ -1,0 +1,232 @@
+"""Areas and first samples to lifetimes: the program's reduction, one pixel at a time."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
+
+from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.serial_arithmetic import SerialDivider, SerialMultiplier, times_constant
+from seq2seqlite.hardware.wire.results import PHOTON_BITS
+from seq2seqlite.integer import FRACTION_BITS, KNOT_BITS, RATIO_BITS, SHARE, TAU_BITS
+
+__all__ = ["Reducer", "info_layout", "sums_layout"]
+
+PART_BITS = RATIO_BITS - KNOT_BITS
+SHORT, LONG, FRACTION = range(3)
+
+
+def sums_layout(shape: Shape, /) -> data.StructLayout:
+    """Return what the sink adds up for a pixel."""
+    area = signed(shape.area_bits) if shape.program.formats.output.signed else shape.area_bits
+    return data.StructLayout(
+        {
+            "area_short": area,
+            "area_long": area,
+            "first_short": shape.first_bits,
+            "first_long": shape.first_bits,
+        }
+    )
+
+
+def info_layout() -> data.StructLayout:
+    """Return what is known of a pixel beside its decay."""
+    return data.StructLayout({"photons": PHOTON_BITS, "dark": 1, "malformed": 1})
+
+
+class Reducer(Component):
+    """Three divisions, two look-ups and the mean of a pixel, one after another.
+
+    Parameters
+    ----------
+    shape : Shape
+        Widths.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape_ = shape
+        numerator_bits = max(shape.area_bits + RATIO_BITS - 1, shape.first_bits + FRACTION_BITS)
+        self._divider = SerialDivider(numerator_bits, shape.first_bits + 1, shape.quotient_bits)
+        self._multiplier = SerialMultiplier(TAU_BITS + 1, FRACTION_BITS + 1)
+        codes = [int(code) for code in shape.program.reduction.tau_codes]
+        # One more: the knot behind the last.
+        self._table = Memory(shape=TAU_BITS, depth=len(codes) + 1, init=[*codes, codes[-1]])
+        pixel = data.StructLayout({"sums": sums_layout(shape), "info": info_layout()})
+        super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(shape.payload_bits))})
+
+    @staticmethod
+    def clocks(shape: Shape) -> int:
+        """Return the clocks that a pixel takes at the most, its delivery included."""
+        return 3 * (shape.quotient_bits + 3) + FRACTION_BITS + 11
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the two machines: one divides, the other makes lifetimes of ratios."""
+        m = Module()
+        m.submodules.divider, m.submodules.multiplier = self._divider, self._multiplier
+        m.submodules.table = self._table
+        pixel = Signal(self.i.payload.shape(), reset_less=True)
+        task, fraction = Signal(2), Signal(FRACTION_BITS + 1, reset_less=True)
+        division_starts, mean_starts = Signal(), Signal()
+        m.d.comb += self._divider.start.eq(division_starts)
+        m.d.sync += [division_starts.eq(0), mean_starts.eq(0)]
+        both = Signal(self.shape_.first_bits + 1, reset_less=True)
+        m.d.sync += both.eq(pixel.sums.first_short + pixel.sums.first_long)
+        self._operands(m, pixel.sums, both, task)
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.sync += [pixel.eq(self.i.payload), task.eq(SHORT)]
+                with m.If(self.i.valid):
+                    m.next = "ADD"
+            with m.State("ADD"):
+                m.d.comb += self.i.ready.eq(1)  # it has been taken a clock ago
+                m.next = "CHOOSE"
+            with m.State("CHOOSE"):
+                m.d.sync += division_starts.eq(1)
+                m.next = "START"
+            with m.State("START"):
+                m.next = "DIVIDE"
+            with m.State("DIVIDE"), m.If(self._divider.done):
+                m.d.sync += task.eq(task + 1)
+                m.next = "CHOOSE"
+                with m.If(task == FRACTION):
+                    m.d.sync += fraction.eq(self._divider.quotient)
+                    m.next = "AVERAGE"
+            # Look-ups are shorter than divisions: both lifetimes are there.
+            with m.State("AVERAGE"):
+                m.d.sync += mean_starts.eq(1)
+                m.next = "DIFFER"
+            with m.State("DIFFER"):
+                m.next = "MULTIPLY"
+            with m.State("MULTIPLY"), m.If(self._multiplier.done):
+                m.next = "ROUND"
+            with m.State("ROUND"):
+                m.next = "SUM"
+            with m.State("SUM"):
+                m.next = "DELIVER"
+            with m.State("DELIVER"):
+                m.d.comb += self.o.valid.eq(1)
+                with m.If(self.o.ready):
+                    m.next = "IDLE"
+        has = self._components(m, pixel, both)
+        tau = self._look_up(m, task, has, mean_starts, fraction)
+        self._deliver(m, pixel.info, fraction, tau, has)
+        return m
+
+    def _operands(self, m: Module, sums: Value, both: Value, task: Value) -> None:
+        """Choose what is divided, a clock before the division starts."""
+        shape = self.shape_
+        first = Mux(task == SHORT, sums.first_short, sums.first_long)
+        area = Mux(task == SHORT, sums.area_short, sums.area_long)
+        if shape.program.formats.output.signed:
+            area = Mux(area < 0, 0, area)[: shape.area_bits]
+        with m.If(task == FRACTION):
+            m.d.sync += [
+                self._divider.numerator.eq(sums.first_short << FRACTION_BITS),
+                self._divider.divisor.eq(both),
+            ]
+        with m.Else():
+            # Twice the area over twice the first sample.
+            m.d.sync += [
+                self._divider.numerator.eq(area << (RATIO_BITS - 1)),
+                self._divider.divisor.eq(first),
+            ]
+
+    def _components(self, m: Module, pixel: Value, both: Value) -> Signal:
+        """Return which components are there, short lowest; long before they are needed."""
+        sums, has, lit = pixel.sums, Signal(2), Signal()
+        m.d.sync += lit.eq(~(pixel.info.dark | pixel.info.malformed))
+        for index, first in enumerate((sums.first_short, sums.first_long)):
+            # 50 = 32 + 18: an adder a clock.
+            part, scaled = (Signal(self.shape_.first_bits + 6, reset_less=True) for _ in range(2))
+            low = SHARE & ~(1 << (SHARE.bit_length() - 1))
+            m.d.sync += [
+                part.eq(times_constant(first, low)),
+                scaled.eq(part + (first << (SHARE.bit_length() - 1))),
+                has[index].eq((scaled > both) & lit),
+            ]
+        return has
+
+    def _look_up(
+        self, m: Module, task: Value, has: Signal, mean_starts: Value, fraction: Value
+    ) -> tuple[Signal, Signal]:
+        """Return the lifetimes of both components, each a while after its division."""
+        divider, multiplier, last = self._divider, self._multiplier, self.shape_.last_knot
+        table = self._table.read_port()
+        knot, part = Signal(range(last + 2)), Signal(PART_BITS, reset_less=True)
+        here, there = (Signal(TAU_BITS, reset_less=True) for _ in range(2))
+        nearest, which = Signal(TAU_BITS, reset_less=True), Signal()
+        difference = Signal(signed(TAU_BITS + 1), reset_less=True)
+        tau = Signal(TAU_BITS, name="tau_short"), Signal(TAU_BITS, name="tau_long")
+        ratio_knot = divider.quotient[PART_BITS:]
+        starts, looked_up = Signal(), Signal(TAU_BITS, reset_less=True)
+        m.d.sync += [starts.eq(0), looked_up.eq(table.data)]
+        m.d.comb += [
+            table.addr.eq(knot),
+            multiplier.start.eq(starts | mean_starts),
+            multiplier.a.eq(there - here),
+            multiplier.b.eq(part),
+            multiplier.b_used.eq(PART_BITS),
+        ]
+        with m.FSM(name="look_up"):
+            with m.State("IDLE"), m.If(divider.done & (task != FRACTION)):
+                m.d.sync += [
+                    knot.eq(Mux(divider.overflow | (ratio_knot >= last), last, ratio_knot)),
+                    part.eq(divider.quotient[:PART_BITS]),
+                    which.eq(task == LONG),
+                ]
+                m.next = "HERE"
+            with m.State("HERE"):
+                m.d.sync += knot.eq(knot + 1)
+                m.next = "THERE"
+            with m.State("THERE"):
+                m.next = "TAKE"
+            with m.State("TAKE"):
+                m.d.sync += here.eq(looked_up)
+                m.next = "BETWEEN"
+            with m.State("BETWEEN"):
+                m.d.sync += [there.eq(looked_up), starts.eq(1)]
+                m.next = "START"
+            with m.State("START"):
+                m.next = "MULTIPLY"
+            with m.State("MULTIPLY"), m.If(multiplier.done):
+                m.d.sync += nearest.eq(multiplier.high + multiplier.low[-1])
+                m.next = "SUM"
+            with m.State("SUM"):
+                found = here + nearest
+                for index, component in enumerate(tau):
+                    with m.If(which == index):
+                        m.d.sync += component.eq(Mux(has[index], found, 0))
+                m.next = "IDLE"
+        m.d.sync += difference.eq(tau[SHORT] - tau[LONG])
+        # fraction short + (1 - fraction) long = long + fraction (short - long)
+        with m.If(mean_starts):
+            m.d.comb += [
+                multiplier.a.eq(difference),
+                multiplier.b.eq(fraction),
+                multiplier.b_used.eq(FRACTION_BITS + 1),
+            ]
+        return tau
+
+    def _deliver(
+        self, m: Module, info: Value, fraction: Value, tau: tuple[Signal, Signal], has: Signal
+    ) -> None:
+        """Round the mean's product, add it, and show everything: a clock each."""
+        multiplier = self._multiplier
+        product = Cat(multiplier.low[FRACTION_BITS:], multiplier.high).as_signed()
+        rounded, mean = Signal(TAU_BITS, reset_less=True), Signal(TAU_BITS, reset_less=True)
+        lit = Signal()
+        m.d.sync += [
+            rounded.eq(product + multiplier.low[FRACTION_BITS - 1]),
+            mean.eq(tau[LONG] + rounded),
+            lit.eq(has.any()),
+        ]
+        m.d.comb += self.o.payload.eq(
+            Cat(
+                Mux(lit, mean, 0),
+                tau[SHORT],
+                tau[LONG],
+                Mux(lit, fraction, 0),
+                info.photons,
+                Cat(lit, has, info.dark, info.malformed),
+            )
+        )

@@ -1,0 +1,1 @@
+"""Estimates of the LUTs that a design needs."""

@@ -1,0 +1,245 @@
+"""What goes over a design's streams by ``docs/spec/hardware.md``: packets of counts, records of results."""
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.wire.beats import Beats
+from seq2seqlite.hardware.wire.bitpack import n_words, pack_codes, unpack_codes
+from seq2seqlite.integer import COUNT_BITS, FRACTION_BITS, TAU_BITS, Program, Reduced, Result
+
+__all__ = [
+    "FLAG_BITS",
+    "NUMBER_BITS",
+    "PHOTON_BITS",
+    "RECORD_BITS",
+    "Flag",
+    "Records",
+    "beats_from_counts",
+    "beats_from_words",
+    "records_from_result",
+    "records_from_words",
+    "sfd_word_bits",
+    "sfd_words_from_result",
+    "words_from_beats",
+    "words_from_records",
+]
+
+FRACTION_CODE_BITS = FRACTION_BITS + 1
+PHOTON_BITS = 24
+FLAG_BITS = 8
+NUMBER_BITS = 32
+FIELDS = (TAU_BITS, TAU_BITS, TAU_BITS, FRACTION_CODE_BITS, PHOTON_BITS, FLAG_BITS, NUMBER_BITS)
+RECORD_BITS = sum(FIELDS)
+"""Bits of a result."""
+
+
+class Flag(IntFlag):
+    """Flags of a result."""
+
+    VALID = 1
+    HAS_SHORT = 2
+    HAS_LONG = 4
+    DARK = 8
+    MALFORMED = 16
+
+
+@dataclass(frozen=True)
+class Records:
+    """Results of n pixels, all int64 of shape (n,).
+
+    Parameters
+    ----------
+    tau_mean, tau_short, tau_long : ndarray
+        Codes of the lifetimes.
+    fraction : ndarray
+        Amplitude fraction of the short component in steps of ``2**-15``.
+    photons : ndarray
+        Counts of all gates, at most ``2**24 - 1``.
+    flags : ndarray
+        Sums of :class:`Flag`.
+    number : ndarray
+        Number of the pixel in its frame.
+    """
+
+    tau_mean: NDArray[np.int64]
+    tau_short: NDArray[np.int64]
+    tau_long: NDArray[np.int64]
+    fraction: NDArray[np.int64]
+    photons: NDArray[np.int64]
+    flags: NDArray[np.int64]
+    number: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.flags)
+
+    def has(self, flag: Flag, /) -> NDArray[np.bool_]:
+        """Return which pixels have a flag."""
+        return np.asarray((self.flags & flag) != 0)
+
+    @property
+    def reduced(self) -> Reduced:
+        """Lifetimes as the program's reduction gives them."""
+        return Reduced(
+            self.tau_mean,
+            self.tau_short,
+            self.tau_long,
+            self.fraction,
+            self.has(Flag.HAS_SHORT),
+            self.has(Flag.HAS_LONG),
+        )
+
+
+def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int = 0) -> Records:
+    """Return the records that a design has to deliver.
+
+    Parameters
+    ----------
+    result : Result
+        What the program says about n pixels.
+    frame_pixels : int
+        Pixels of a frame; 0: no frames.
+    first : int
+        Pixels that went before since the reset.
+
+    Returns
+    -------
+    Records
+    """
+    codes = result.lifetimes  # dark pixels have none and no component
+    components = int(Flag.HAS_SHORT) * codes.has_short + int(Flag.HAS_LONG) * codes.has_long
+    flags = components + int(Flag.VALID) * (components != 0) + int(Flag.DARK) * result.dark
+    number = np.arange(first, first + len(flags))
+    return Records(
+        codes.tau_mean,
+        codes.tau_short,
+        codes.tau_long,
+        codes.fraction,
+        np.minimum(result.photons, 2**PHOTON_BITS - 1),
+        flags,
+        number % frame_pixels if frame_pixels else number % 2**NUMBER_BITS,
+    )
+
+
+def words_from_records(records: Records, /) -> NDArray[np.uint32]:
+    """Return records as they are sent, shape (n, 4), lowest word first.
+
+    Examples
+    --------
+    >>> one = np.ones(1, np.int64)
+    >>> words_from_records(Records(one, 2 * one, 3 * one, 4 * one, 5 * one, 7 * one, 9 * one)).tolist()
+    [[131073, 262147, 117440517, 9]]
+    """
+    fields = np.stack(list(vars(records).values()), axis=-1)
+    return pack_codes(fields, FIELDS)
+
+
+def records_from_words(words: ArrayLike, /) -> Records:
+    """Return the records of words of shape (n, 4): the inverse of :func:`words_from_records`."""
+    return Records(*unpack_codes(words, FIELDS).T)
+
+
+def sfd_words_from_result(program: Program, result: Result, /) -> NDArray[np.uint32]:
+    """Return what a design for raw SFDs delivers.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+    result : Result
+        What it says about n pixels.
+
+    Returns
+    -------
+    ndarray of uint32, shape (n n_gates, n_words(sfd_word_bits(program)))
+        A gate's codes of total, short and long, from the lowest bit.
+    """
+    codes = np.where(result.dark[:, None, None], 0, result.sfd).transpose(0, 2, 1).reshape(-1, 3)
+    words = pack_codes(codes, [program.formats.output.bits] * 3)
+    return np.pad(words, ((0, 0), (0, n_words(sfd_word_bits(program)) - words.shape[1])))
+
+
+def sfd_word_bits(program: Program, /) -> int:
+    """Return the width of a gate's word of raw SFD: the smallest power of two that holds three codes."""
+    return 1 << (3 * program.formats.output.bits - 1).bit_length()
+
+
+def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
+    """Return counts as packets, one a pixel.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (n, n_gates)
+        Counts, 0 to 65535.
+    lanes : int
+        Counts a beat.
+
+    Returns
+    -------
+    Beats
+        ``ceil(n_gates / lanes)`` a pixel; ``last`` on the last of each. Unused lanes are 0.
+
+    Raises
+    ------
+    InputError
+        If a count does not fit 16 bits.
+
+    Examples
+    --------
+    >>> beats = beats_from_counts([[1, 2, 3]], lanes=2)
+    >>> beats.words.tolist(), beats.last.tolist()
+    ([[131073], [3]], [False, True])
+    """
+    values = np.asarray(counts)
+    if values.size and (values.min() < 0 or values.max() >= 2**COUNT_BITS):
+        raise InputError(f"counts from {values.min()} to {values.max()} do not fit {COUNT_BITS} bits")
+    n, n_gates = values.shape
+    beats = -(-n_gates // lanes)
+    padded = np.zeros((n, beats, 2 * n_words(lanes * COUNT_BITS)), "<u2")
+    lanes_of = np.pad(values, ((0, 0), (0, beats * lanes - n_gates))).reshape(n, beats, lanes)
+    padded[:, :, :lanes] = lanes_of
+    last = np.zeros((n, beats), np.bool_)
+    last[:, -1:] = True
+    words = padded.reshape(n * beats, -1).view("<u4").astype(np.uint32)
+    return Beats(words, last.reshape(-1))
+
+
+def beats_from_words(
+    words: ArrayLike, /, *, width: int, frame_pixels: int = 0, words_per_pixel: int = 1
+) -> Beats:
+    """Return results as the beats that carry them.
+
+    Parameters
+    ----------
+    words : array_like of uint32, shape (n words_per_pixel, m)
+        Results.
+    width : int
+        Bits of a beat: 32, 64 or 128.
+    frame_pixels : int
+        ``last`` is on the last beat of every so many pixels; 0: on none.
+    words_per_pixel : int
+        1, or ``n_gates`` for raw SFDs.
+
+    Returns
+    -------
+    Beats
+    """
+    rows = np.asarray(words, np.uint32)
+    per_word = max(1, rows.shape[1] * 32 // width)
+    beats = rows.reshape(len(rows) * per_word, -1)
+    beats = np.pad(beats, ((0, 0), (0, n_words(width) - beats.shape[1])))
+    last = np.zeros(len(beats), np.bool_)
+    if frame_pixels:
+        each = frame_pixels * words_per_pixel * per_word
+        last[each - 1 :: each] = True
+    return Beats(beats, last)
+
+
+def words_from_beats(beats: Beats, /, *, word_bits: int = RECORD_BITS) -> NDArray[np.uint32]:
+    """Return the words that beats carry, shape (n, word_bits / 32); a word that is not whole is left out."""
+    per_row = n_words(word_bits)
+    flat = beats.words[:, :per_row].reshape(-1)
+    return flat[: len(flat) // per_row * per_row].reshape(-1, per_row)

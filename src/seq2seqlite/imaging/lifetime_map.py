@@ -1,0 +1,445 @@
+"""From a measurement to lifetime maps, block by block."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
+from seq2seqlite.imaging.quality import Quality, QualityCheck
+from seq2seqlite.io.signal import Survey, strips, survey
+from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS, map_dataset
+from seq2seqlite.protocols import Predictor
+from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
+
+__all__ = [
+    "Analysis",
+    "FrameAnalysis",
+    "TooDarkError",
+    "all_saturated",
+    "bright_enough",
+    "check_binning",
+    "check_settings",
+    "lifetime_map",
+    "photons_of",
+    "plan_analysis",
+    "too_dark",
+]
+
+# Pixels predicted at a time: some seconds of a slow predictor between two signs of progress.
+BATCH = 4096
+
+
+def lifetime_map(
+    data: xr.DataArray,
+    predictor: Predictor,
+    /,
+    *,
+    min_photons: float = MIN_PHOTONS,
+    binning: int = 0,
+    mask: str | os.PathLike[str] | ArrayLike | None = None,
+    extrapolate: bool = False,
+    quality: Quality | None = None,
+    block_pixels: int = 16384,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    """Return the lifetimes of each pixel.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Measurement as :func:`read` gives it; may be lazy (dask).
+    predictor : Predictor
+        Model.
+    min_photons : float
+        Pixels with fewer counts, after binning, are left out. At the default of 100 photons a lifetime has an
+        error of 10 % at best.
+    binning : int
+        Each pixel is analysed with its (2 binning + 1)² neighbours; the image keeps its size.
+    mask : path-like or array_like, optional
+        Nonzero where pixels are analysed; pixels outside are in no neighbour's sum either.
+    extrapolate : bool
+        Fill a window that is shorter than the model's with an exponential tail.
+    quality : Quality, optional
+        Compare each prediction, reconvolved, with its counts, and flag those that disagree.
+    block_pixels : int
+        Pixels held in memory at a time.
+    progress : callable, optional
+        Called with pixels done and pixels to do.
+
+    Returns
+    -------
+    xarray.Dataset
+        float32 maps (Y, X): ``tau_mean_ns`` (amplitude-weighted), ``tau_short_ns``, ``tau_long_ns``,
+        ``amplitude_fraction`` (of the short component), NaN where not analysed, and ``intensity`` (counts of
+        each pixel, unbinned). Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
+        :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``.
+        With ``quality`` also the maps ``chi_square`` (reduced), ``deviation`` (by how many standard errors
+        the counts would have the lifetimes longer) and ``flagged`` (1: not to be believed), and the attribute
+        ``quality``.
+
+    Raises
+    ------
+    InputError
+        If counts are invalid, all pixels are saturated or below the threshold, or the axis does not fit the
+        model.
+    """
+    began = time.perf_counter()
+    frames = FrameAnalysis(
+        data,
+        predictor,
+        min_photons=min_photons,
+        binning=binning,
+        mask=mask,
+        extrapolate=extrapolate,
+        quality=quality,
+        block_pixels=block_pixels,
+    )
+    maps = frames.maps(data, found=frames.found, progress=progress)
+    maps.attrs["seconds"] = time.perf_counter() - began
+    return maps
+
+
+class TooDarkError(InputError):
+    """No pixel has counts enough, or all are saturated."""
+
+
+class FrameAnalysis:
+    """The analysis of frames that are alike: planned once, with the first, and used for all.
+
+    Parameters
+    ----------
+    first : xarray.DataArray, dims ('Y', 'X', 'H')
+        Frame whose summed decay says how its axis is brought to the model's.
+    predictor, min_photons, binning, mask, extrapolate, quality, block_pixels
+        As of :func:`lifetime_map`.
+    found : Survey, optional
+        What the first frame's counts show, where that is known already.
+
+    Raises
+    ------
+    InputError
+        As :func:`lifetime_map`.
+    TooDarkError
+        If no pixel of the first frame can be analysed.
+
+    Attributes
+    ----------
+    analysis : Analysis
+        What was planned.
+    found : Survey
+        What the first frame's counts showed.
+    """
+
+    def __init__(
+        self,
+        first: xr.DataArray,
+        predictor: Predictor,
+        /,
+        *,
+        min_photons: float = MIN_PHOTONS,
+        binning: int = 0,
+        mask: str | os.PathLike[str] | ArrayLike | None = None,
+        extrapolate: bool = False,
+        quality: Quality | None = None,
+        block_pixels: int = 16384,
+        found: Survey | None = None,
+    ) -> None:
+        check_settings(min_photons, binning, block_pixels)
+        check_binning(binning, (first.sizes["Y"], first.sizes["X"]))
+        self.min_photons, self.binning, self.block_pixels = min_photons, binning, block_pixels
+        self.found = survey(first, block_pixels=block_pixels) if found is None else found
+        self._mask = read_mask(mask, shape=(first.sizes["Y"], first.sizes["X"]))
+        usable = self._mask & ~self.found.saturated
+        if not self._chosen(usable, self.found).any():
+            raise _nothing_chosen(usable, self.found, binning, min_photons, first)
+        self._shape, self._starts_ns = first.shape, np.asarray(first.coords["H"], np.float64)
+        self.analysis = plan_analysis(
+            first, self.found.decay, predictor, extrapolate=extrapolate, quality=quality
+        )
+
+    def maps(
+        self,
+        frame: xr.DataArray,
+        /,
+        *,
+        found: Survey | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> xr.Dataset:
+        """Return the maps of a frame; those of a dark frame are NaN throughout.
+
+        Parameters
+        ----------
+        frame : xarray.DataArray, dims ('Y', 'X', 'H')
+            Frame of the shape and time axis of the first.
+        found : Survey, optional
+            What its counts show, where that is known already.
+        progress : callable, optional
+            Called with pixels done and pixels to do.
+
+        Returns
+        -------
+        xarray.Dataset
+            As of :func:`lifetime_map`.
+
+        Raises
+        ------
+        InputError
+            If its shape or time axis is another, or a count is negative or not finite.
+        """
+        began = time.perf_counter()
+        self._check_alike(frame)
+        if found is None:
+            found = survey(frame, block_pixels=self.block_pixels, may_be_dark=True)
+        usable = self._mask & ~found.saturated
+        chosen = self._chosen(usable, found)
+        maps = self.analysis.maps(
+            frame, usable, chosen, binning=self.binning, block_pixels=self.block_pixels, progress=progress
+        )
+        maps["intensity"] = found.intensity.astype(np.float32)
+        done_how = self.analysis.described() | {
+            "rebinning": self.analysis.rebinner.done,
+            "min_photons": float(self.min_photons),
+            "binning": int(self.binning),
+            "pixels": int(chosen.size),
+            "pixels_analysed": int(chosen.sum()),
+            "pixels_saturated": int(found.saturated.sum()),
+            "seconds": time.perf_counter() - began,
+        }
+        return map_dataset(maps, dict(frame.attrs) | done_how)
+
+    def _chosen(self, usable: NDArray[np.bool_], found: Survey) -> NDArray[np.bool_]:
+        photons = photons_of(found.intensity, usable, binning=self.binning)
+        return usable & bright_enough(photons, self.min_photons)
+
+    def _check_alike(self, frame: xr.DataArray) -> None:
+        name = frame.attrs.get("source", "frame")
+        if frame.shape != self._shape:
+            raise InputError(
+                f"{name}: shape {frame.shape} is not the {self._shape} of the first frame; begin a new "
+                f"stream for it"
+            )
+        # Files store times rounded: two axes are one where they differ by less than that.
+        half_gate_ns = 0.5 * float(self._starts_ns[1] - self._starts_ns[0])
+        if np.abs(np.asarray(frame.coords["H"], np.float64) - self._starts_ns).max() > half_gate_ns:
+            raise InputError(
+                f"{name}: its time axis is not that of the first frame; begin a new stream for it"
+            )
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """How the pixels of a measurement become lifetimes, be it in memory whole or in parts.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Model.
+    rebinner : Rebinner
+        From the axis of the measurement to the model's.
+    check : QualityCheck, optional
+        Comparison of predictions with counts.
+    """
+
+    predictor: Predictor
+    rebinner: Rebinner
+    check: QualityCheck | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Maps that it makes."""
+        return (*LIFETIME_MAPS, *(QUALITY_MAPS if self.check is not None else ()))
+
+    def described(self) -> dict[str, Any]:
+        """Return ``model``, ``predictor`` and, with a check, ``quality``."""
+        done = {"model": self.predictor.name, "predictor": self.predictor.kind}
+        return done if self.check is None else done | {"quality": self.check.described()}
+
+    def maps(
+        self,
+        data: xr.DataArray,
+        usable: NDArray[np.bool_],
+        chosen: NDArray[np.bool_],
+        /,
+        *,
+        binning: int = 0,
+        block_pixels: int = 16384,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the maps of a measurement or of some rows of it.
+
+        Parameters
+        ----------
+        data : xarray.DataArray, dims ('Y', 'X', 'H')
+            Counts.
+        usable : ndarray of bool, shape (Y, X)
+            Pixels whose counts may enter a sum.
+        chosen : ndarray of bool, shape (Y, X)
+            Pixels to predict; the others are NaN.
+        binning, block_pixels, progress
+            As of :func:`lifetime_map`.
+
+        Returns
+        -------
+        dict of ndarray of float32, shape (Y, X)
+            By :attr:`names`.
+        """
+        maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in self.names}
+        done, todo = 0, int(chosen.sum())
+        selected = _selected(data, self.rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
+        for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
+            lifetimes = self.predictor.lifetimes(tpsf)
+            values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
+            if self.check is not None:
+                values |= self.check.maps(lifetimes, tpsf)
+            for name, image in maps.items():
+                image.reshape(-1)[index] = values[name]
+            done += index.size
+            if progress is not None:
+                progress(done, todo)
+        return maps
+
+
+def plan_analysis(
+    data: xr.DataArray,
+    decay: NDArray[np.float64],
+    predictor: Predictor,
+    /,
+    *,
+    extrapolate: bool = False,
+    quality: Quality | None = None,
+) -> Analysis:
+    """Return how to analyse a measurement.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Signal; only its axis is looked at.
+    decay : ndarray, shape (H,)
+        Its summed decay, in counts.
+    predictor, extrapolate, quality
+        As of :func:`lifetime_map`.
+
+    Raises
+    ------
+    InputError
+        If the axis does not fit the model.
+    """
+    rebinner = plan_rebinning(
+        data,
+        decay=decay,
+        axis=predictor.axis,
+        edge_ns=predictor.rising_edge_ns,
+        model=predictor.name,
+        extrapolate=extrapolate,
+    )
+    check = None
+    if quality is not None:
+        check = QualityCheck(quality, rebinner.apply(decay[None])[0], axis=predictor.axis)
+    return Analysis(predictor, rebinner, check)
+
+
+def photons_of(
+    intensity: NDArray[np.float64], usable: NDArray[np.bool_], /, *, binning: int
+) -> NDArray[np.float64]:
+    """Return the counts that each pixel is analysed with, its neighbours' included, shape (Y, X)."""
+    return neighbourhood_sum(np.where(usable, intensity, 0.0), binning=binning)
+
+
+def bright_enough(photons: NDArray[np.float64], min_photons: float, /) -> NDArray[np.bool_]:
+    """Return where counts reach the threshold."""
+    return photons >= min_photons - 1e-6  # cumulative sums of float counts round
+
+
+def check_settings(min_photons: float, binning: int = 0, block_pixels: int = 1) -> None:
+    """Refuse settings that make no sense."""
+    if not (np.isfinite(min_photons) and min_photons > 0):
+        raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
+    if binning < 0:
+        raise InputError(f"binning={binning} must be >= 0 (1 sums 3 x 3 pixels)")
+    if block_pixels < 1:
+        raise InputError(f"block_pixels={block_pixels} must be >= 1 (e.g. 16384)")
+
+
+def check_binning(binning: int, shape: tuple[int, int], /) -> None:
+    """Refuse a neighbourhood that is larger than the image in both directions."""
+    largest = (max(shape) - 1) // 2
+    if binning > largest:
+        raise InputError(
+            f"binning={binning} sums {2 * binning + 1} x {2 * binning + 1} pixels, more than the image of "
+            f"{shape[0]} x {shape[1]} has; use at most {largest}"
+        )
+
+
+def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
+    """Return the error of a measurement without a pixel below the limit of its type."""
+    return TooDarkError(
+        f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
+        "measure with less light or a wider data type"
+    )
+
+
+def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> TooDarkError:
+    """Return the error of a measurement without a pixel that reaches the threshold."""
+    return TooDarkError(
+        f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
+        f"binning={binning}); "
+        "lower --min-photons or raise --binning"
+    )
+
+
+def _nothing_chosen(
+    usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
+) -> TooDarkError:
+    name = str(data.attrs.get("source", "data"))
+    if found.saturated.all() or not found.intensity[~found.saturated].any():
+        return all_saturated(name, int(found.saturated.sum()), data.dtype)
+    photons = photons_of(found.intensity, usable, binning=binning)
+    return too_dark(name, min_photons, float(photons[usable].max(initial=0.0)), binning)
+
+
+def _selected(
+    data: xr.DataArray,
+    rebinner: Rebinner,
+    usable: NDArray[np.bool_],
+    chosen: NDArray[np.bool_],
+    *,
+    binning: int,
+    block_pixels: int,
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+    """Give flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
+    width = data.sizes["X"]
+    for rows, above, counts in strips(data, block_pixels=block_pixels, halo=binning):
+        index = np.flatnonzero(chosen[rows])
+        if index.size == 0:
+            continue
+        if binning:
+            top = rows.start - above
+            inside = usable[top : top + counts.shape[0], :, None]
+            counts = neighbourhood_sum(np.where(inside, counts, 0), binning=binning)  # noqa: PLW2901
+        strip = counts[above : above + rows.stop - rows.start]
+        pixels = strip.reshape(-1, strip.shape[-1])
+        tpsf = rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
+        yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
+
+
+def _batches(
+    parts: Iterator[tuple[NDArray[np.intp], NDArray[Any]]], size: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+    """Join parts into batches of one size (the last is shorter): compiled predictors like equal shapes."""
+    index, tpsf = np.zeros(0, np.intp), None
+    for more, counts in parts:
+        index = np.concatenate([index, more])
+        tpsf = counts if tpsf is None or len(tpsf) == 0 else np.concatenate([tpsf, counts])
+        whole = index.size // size * size
+        for first in range(0, whole, size):
+            yield index[first : first + size], tpsf[first : first + size]
+        index, tpsf = index[whole:], tpsf[whole:]
+    if tpsf is not None and index.size:
+        yield index, tpsf

@@ -1,0 +1,139 @@
+"""Lifetime maps as files that Fiji, napari and people open."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import xarray as xr
+from numpy.typing import NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import check_path, replace_folder_when_done
+from seq2seqlite.imaging.map_outputs import check_map_folder, map_outputs
+from seq2seqlite.imaging.picture import write_picture
+from seq2seqlite.imaging.summary import summarise
+from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
+from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import describe_outputs
+
+__all__ = ["DISPLAYED", "FORMATS", "check_format", "opened", "write_maps"]
+
+
+# How maps may be written: a TIFF each, or one file whose channels they are.
+FORMATS = ("tiff", "ome-tiff", "ome-zarr")
+# Percentiles between which a viewer shows a map at first.
+DISPLAYED = (2, 98)
+# Rows of a chunk of an image in memory.
+CHUNK_ROWS = 512
+
+
+def write_maps(
+    maps: xr.Dataset, folder: str | os.PathLike[str], /, *, file_format: str = "tiff"
+) -> dict[str, Any]:
+    """Write maps as float32, the picture ``lifetime.png`` and ``summary.json``.
+
+    Parameters
+    ----------
+    maps : xarray.Dataset
+        Result of :func:`lifetime_map`.
+    folder : path-like
+        Made if it is missing; all files appear in it together, or none. Files that an earlier call recorded
+        in ``summary.json`` are replaced or removed.
+    file_format : {'tiff', 'ome-tiff', 'ome-zarr'}
+        One TIFF a map, which ImageJ opens with its units; or all maps as the channels of ``maps.ome.tif`` or
+        of ``maps.ome.zarr`` (OME-NGFF 0.5).
+
+    Returns
+    -------
+    dict
+        The summary, with ``files``: the paths written, and ``outputs``: their sizes and digests by name.
+
+    Raises
+    ------
+    InputError
+        If the format is unknown, a file in the folder would be replaced that is not recorded as a result, or
+        the folder cannot be written.
+    """
+    check_format(file_format)
+    check_path(folder)
+    check_map_folder(Path(folder), file_format)
+    summary = summarise(maps)
+    prepare = map_outputs(Path(folder)).prepare
+    with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
+        _write_images(maps, temporary, file_format)
+        write_picture(maps, temporary / "lifetime.png")
+        written = sorted(item.name for item in temporary.iterdir())
+        summary["files"] = [str(Path(folder) / name) for name in (*written, "summary.json")]
+        summary["outputs"] = describe_outputs(temporary, written)
+        (temporary / "summary.json").write_text(json_text(summary), "utf-8")
+    return summary
+
+
+def check_format(file_format: str, /) -> None:
+    """Refuse a format that is none."""
+    if file_format not in FORMATS:
+        raise InputError(f"format {file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
+
+
+def _write_images(maps: xr.Dataset, folder: Path, file_format: str) -> None:
+    pixel_size_um = maps.attrs.get("pixel_size_um")
+    images = {str(name): np.asarray(maps[name].values, np.float32) for name in maps.data_vars}
+    if file_format == "ome-tiff":
+        write_ome_tiff(folder / "maps.ome.tif", images, pixel_size_um=pixel_size_um)
+    elif file_format == "ome-zarr":
+        path, shape = folder / "maps.ome.zarr", (maps.sizes["Y"], maps.sizes["X"])
+        create_ome_zarr(
+            path,
+            list(images),
+            frames={},
+            shape=shape,
+            rows=CHUNK_ROWS,
+            steps={"pixel_size_um": pixel_size_um},
+        )
+        open_maps(path)[:] = np.stack(list(images.values()))
+        describe_channels(path, {name: _ranges(image) for name, image in images.items()})
+    else:
+        for name in images:
+            _write_tiff(folder / f"{name}.tif", maps[name], pixel_size_um)
+
+
+def _ranges(image: NDArray[np.float32]) -> tuple[float, float, float, float]:
+    """Return least value, display range and greatest value."""
+    low, high = _display_range(image)
+    finite = image[np.isfinite(image)]
+    return float(finite.min(initial=low)), low, high, float(finite.max(initial=high))
+
+
+def _write_tiff(path: Path, image: xr.DataArray, pixel_size_um: float | None) -> None:
+    values = np.asarray(image.values, np.float32)
+    low, high = _display_range(values)
+    unit = str(image.attrs["units"])
+    metadata: dict[str, Any] = {
+        "axes": "YX",
+        "min": low,
+        "max": high,
+        "Labels": [f"{image.name} {unit}".strip()],
+    }
+    metadata |= {"Info": f"name = {image.name}\nunit = {unit or '1'}\nNaN = not analysed\n"}
+    if unit:
+        metadata |= {"cf": 0, "c0": 0.0, "c1": 1.0, "vunit": unit}  # ImageJ shows it beside each value
+    resolution = None
+    if pixel_size_um:
+        metadata["unit"] = "um"
+        resolution = (1 / pixel_size_um, 1 / pixel_size_um)
+    tifffile.imwrite(path, values, imagej=True, resolution=resolution, metadata=metadata)
+
+
+def _display_range(values: NDArray[np.float32]) -> tuple[float, float]:
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(edge) for edge in np.percentile(finite, DISPLAYED))
+    return opened(low, high)
+
+
+def opened(low: float, high: float, /) -> tuple[float, float]:
+    """Return a range that is not empty, around the same middle."""
+    return (low, high) if high > low else (low - 0.5, low + 0.5)

@@ -1,0 +1,172 @@
+"""Lifetime maps as OME-TIFF and OME-Zarr (OME-NGFF 0.5): one image whose channels are the maps."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from seq2seqlite.maps import MAP_UNITS
+
+__all__ = ["LEVEL", "create_ome_zarr", "describe_channels", "open_maps", "write_ome_tiff"]
+
+# The array of full resolution in an OME-Zarr group; there is no other.
+LEVEL = "0"
+# Colours by which viewers tell channels apart, where they show several at once.
+COLOURS = {
+    "tau_mean_ns": "00FF00",
+    "tau_short_ns": "00FFFF",
+    "tau_long_ns": "FF8000",
+    "amplitude_fraction": "FF00FF",
+    "intensity": "FFFFFF",
+}
+OTHER_COLOUR = "FFFF00"
+
+
+def create_ome_zarr(
+    path: Path,
+    names: Sequence[str],
+    /,
+    *,
+    frames: Mapping[str, int],
+    shape: tuple[int, int],
+    rows: int,
+    steps: Mapping[str, float | None],
+) -> None:
+    """Make an OME-Zarr image without values in the place of ``path``, whatever was there.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the image.
+    names : sequence of str
+        Maps in the order of the channels.
+    frames : mapping of str to int
+        Number of frames by axis, ``"t"``, ``"z"``, both or none.
+    shape : tuple of int
+        Shape (Y, X) of a frame.
+    rows : int
+        Rows of a chunk, which holds one channel of one frame at full width: who writes whole chunks needs to
+        wait for nobody.
+    steps : mapping of str to float or None
+        ``pixel_size_um``, ``z_step_um``, ``frame_time_s``; None where unknown.
+
+    Notes
+    -----
+    Axes are ordered t, c, z, y, x, as OME-NGFF 0.5 wants them. An axis whose step is unknown has no unit and
+    the scale 1.
+    """
+    import zarr
+
+    sizes = {"t": frames.get("t"), "c": len(names), "z": frames.get("z"), "y": shape[0], "x": shape[1]}
+    axes = {axis: size for axis, size in sizes.items() if size is not None}
+    described, scale = _axes(axes, steps)
+    multiscale: Any = {
+        "name": path.name.partition(".")[0],
+        "axes": described,
+        "datasets": [{"path": LEVEL, "coordinateTransformations": [{"type": "scale", "scale": scale}]}],
+    }
+    group = zarr.open_group(
+        str(path),
+        mode="w",
+        zarr_format=3,
+        attributes={
+            "ome": {"version": "0.5", "multiscales": [multiscale]},
+            "seq2seqlite": {
+                "units": {name: MAP_UNITS[name] for name in names}
+            },  # OME-NGFF has none for channels
+        },
+    )
+    chunk = {"y": min(rows, shape[0]), "x": shape[1]}
+    group.create_array(
+        LEVEL,
+        shape=tuple(axes.values()),
+        chunks=tuple(chunk.get(axis, 1) for axis in axes),
+        dtype="float32",
+        fill_value=np.nan,
+        dimension_names=list(axes),
+    )
+
+
+def open_maps(path: Path, /) -> Any:
+    """Return the zarr array of an OME-Zarr image that :func:`create_ome_zarr` made, to write to."""
+    import zarr
+
+    return zarr.open_array(str(path / LEVEL), mode="r+")
+
+
+def describe_channels(path: Path, ranges: Mapping[str, tuple[float, float, float, float]], /) -> None:
+    """Write names, colours and display ranges of the channels of an OME-Zarr image.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Folder of the image.
+    ranges : mapping of str to tuple of float
+        Least value, lower and upper end of the display range, and greatest value of each channel, in order.
+    """
+    import zarr
+
+    group: Any = zarr.open_group(str(path), mode="r+")
+    channels = [
+        {
+            "label": name,
+            "active": name == "tau_mean_ns",
+            "coefficient": 1,
+            "color": COLOURS.get(name, OTHER_COLOUR),
+            "family": "linear",
+            "inverted": False,
+            "window": dict(zip(("min", "start", "end", "max"), values, strict=True)),
+        }
+        for name, values in ranges.items()
+    ]
+    group.attrs["ome"] = dict(group.attrs["ome"]) | {"omero": {"channels": channels}}
+
+
+def write_ome_tiff(
+    path: Path, maps: Mapping[str, NDArray[np.float32]], /, *, pixel_size_um: float | None
+) -> None:
+    """Write maps, each of shape (Y, X), as the channels of one OME-TIFF.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File to write.
+    maps : mapping of str to ndarray
+        Values by name.
+    pixel_size_um : float, optional
+        Edge of a pixel, in um.
+    """
+    units = ", ".join(f"{name} in {MAP_UNITS[name]}" for name in maps if MAP_UNITS[name])
+    metadata: dict[str, Any] = {
+        "axes": "CYX",
+        "Channel": {"Name": list(maps)},
+        "Description": f"{units}; NaN: not analysed",
+    }
+    if pixel_size_um:
+        metadata |= {"PhysicalSizeX": pixel_size_um, "PhysicalSizeY": pixel_size_um}
+        metadata |= {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    tifffile.imwrite(
+        path, np.stack(list(maps.values())), ome=True, photometric="minisblack", metadata=metadata
+    )
+
+
+def _axes(
+    axes: Mapping[str, int], steps: Mapping[str, float | None]
+) -> tuple[list[dict[str, str]], list[float]]:
+    """Return the axes of OME-NGFF, and the step along each."""
+    kinds = {
+        "t": ("time", "second", steps.get("frame_time_s")),
+        "c": ("channel", "", None),
+        "z": ("space", "micrometer", steps.get("z_step_um")),
+        "y": ("space", "micrometer", steps.get("pixel_size_um")),
+        "x": ("space", "micrometer", steps.get("pixel_size_um")),
+    }
+    described, scale = [], []
+    for axis in axes:
+        kind, unit, step = kinds[axis]
+        described.append({"name": axis, "type": kind} | ({"unit": unit} if step else {}))
+        scale.append(float(step or 1.0))
+    return described, scale

@@ -1,0 +1,146 @@
+"""The network in NumPy: what a trained model computes, with nothing but NumPy installed.
+
+The same network in JAX, with its gradient, is in :mod:`seq2seqlite.models.jax_forward`; tests hold both
+equal.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seq2seqlite.models.architecture import Architecture, Parameters
+from seq2seqlite.models.quantisation import ActivationFormats, Format, quantise
+
+__all__ = ["Observer", "predict_sfd"]
+
+Array = NDArray[np.floating]
+# Called at every step with the layer ("encoder/0"), the tensor ("gate", "candidate", "product", "update": the
+# new state before it is written back, "state") and its values.
+Observer = Callable[[str, str, Array], None]
+
+
+def predict_sfd(
+    architecture: Architecture,
+    parameters: Parameters,
+    inputs: ArrayLike,
+    /,
+    *,
+    formats: ActivationFormats | None = None,
+    observe: Observer | None = None,
+) -> Array:
+    """Return the SFD of normalised TPSFs.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers and cell.
+    parameters : dict of ndarray
+        Arrays as named by ``architecture.parameter_shapes``.
+    inputs : array_like of floating point, shape (n, n_gates)
+        Normalised TPSFs, 0 to 1. All is computed in their type, if the parameters' is no wider.
+    formats : ActivationFormats, optional
+        Fixed-point formats of the activations; the architecture's cell must be ``lite``.
+    observe : callable, optional
+        Sees the tensors inside of every step.
+
+    Returns
+    -------
+    ndarray of floating point, shape (n, 3, n_gates)
+        Channels total, short, long.
+    """
+    values = np.asarray(inputs)
+    sequence = np.ascontiguousarray(values.T)[..., None]
+    if formats is not None:
+        sequence = quantise(sequence, formats.input)
+    n_gates, n = sequence.shape[:2]
+    states = []
+    for index, units in enumerate(architecture.layers):
+        layer = _Layer(architecture, parameters, f"encoder/{index}", formats, observe)
+        sequence = layer.run(sequence, np.zeros((n, units), values.dtype))
+        states.append(sequence[-1])
+    sequence = np.empty((n_gates, n, 0), values.dtype)  # the decoder has no input
+    for index, state in enumerate(states):
+        layer = _Layer(architecture, parameters, f"decoder/{index}", formats, observe)
+        sequence = layer.run(sequence, state)
+    sfd = sequence.reshape(-1, sequence.shape[-1]) @ parameters["head/kernel"] + parameters["head/bias"]
+    if observe is not None:
+        observe("head", "output", sfd)
+    if formats is not None:
+        sfd = quantise(sfd, formats.output)
+    return np.ascontiguousarray(sfd.reshape(n_gates, n, 3).transpose(1, 2, 0))
+
+
+class _Layer:
+    def __init__(
+        self,
+        architecture: Architecture,
+        parameters: Parameters,
+        name: str,
+        formats: ActivationFormats | None,
+        observe: Observer | None,
+        /,
+    ) -> None:
+        standard = architecture.cell == "standard"
+        bias = parameters[f"{name}/bias"]
+        self.name, self.formats, self.observe = name, formats, observe
+        self.kernel = parameters[f"{name}/kernel"]
+        self.recurrent = parameters[f"{name}/recurrent_kernel"]
+        self.input_bias = bias[0] if standard else bias
+        self.recurrent_bias = bias[1] if standard else np.zeros_like(bias)
+        self.gates = self._standard_gates if standard else self._lite_gates
+
+    def run(self, sequence: Array, state: Array, /) -> Array:
+        """Return the states, shape (n_gates, n, units), after each step over (n_gates, n, n_inputs)."""
+        states = np.empty((len(sequence), *state.shape), state.dtype)
+        kernel = self.kernel[: sequence.shape[-1]]
+        residue = np.zeros_like(state)
+        for t, inputs in enumerate(sequence):
+            update, candidate = self.gates(state, inputs @ kernel + self.input_bias)
+            state, residue = self._written_back(state, residue, update, candidate)
+            states[t] = state
+        return states
+
+    def _standard_gates(self, h: Array, projected: Array) -> tuple[Array, Array]:
+        units = h.shape[-1]
+        inner = h @ self.recurrent + self.recurrent_bias
+        gates = _sigmoid(projected[:, : 2 * units] + inner[:, : 2 * units])
+        z, r = gates[:, :units], gates[:, units:]
+        return z, np.tanh(projected[:, 2 * units :] + r * inner[:, 2 * units :])
+
+    def _lite_gates(self, h: Array, projected: Array) -> tuple[Array, Array]:
+        units = h.shape[-1]
+        pre = projected[:, : 2 * units] + h @ self.recurrent[:, : 2 * units]
+        gates = self._seen("gate", np.clip(0.5 * pre + 0.5, 0, 1))
+        z, r = gates[:, :units], gates[:, units:]
+        product = self._seen("product", r * h)
+        candidate = projected[:, 2 * units :] + product @ self.recurrent[:, 2 * units :]
+        return z, self._seen("candidate", np.clip(candidate, -1, 1))
+
+    def _written_back(self, h: Array, residue: Array, z: Array, candidate: Array) -> tuple[Array, Array]:
+        """Return the new state, and what is kept of its rounding."""
+        if self.formats is None:
+            return self._seen("state", candidate + z * (h - candidate)), residue
+        fed_back = self.formats.write_back == "error-feedback"
+        inner = h - candidate if fed_back else h + residue - candidate
+        wide = candidate + z * inner + (residue if fed_back else 0)
+        if self.observe is not None:
+            self.observe(self.name, "update", wide - h)
+        state = self._seen("state", wide)
+        if self.formats.residual_bits:
+            step = wide.dtype.type(self.formats.residue_step)
+            residue = np.floor((wide - state) / step) * step
+        return state, residue
+
+    def _seen(self, tensor: str, values: Array) -> Array:
+        if self.observe is not None:
+            self.observe(self.name, tensor, values)
+        if self.formats is None:
+            return values
+        fmt: Format = getattr(self.formats, tensor)
+        return quantise(values, fmt)
+
+
+def _sigmoid(x: Array) -> Array:
+    # By tanh: never overflows, and NumPy vectorises it.
+    return np.asarray(np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5))

@@ -1,0 +1,37 @@
+"""Instruments, the simulator of their decays, and stored decay sets."""
+
+from seq2seqlite.simulation.camera import simulated_frames
+from seq2seqlite.simulation.decay_set import (
+    REFERENCE_SEED,
+    DecaySet,
+    read_decay_set,
+    reference_set,
+    simulated_set,
+    write_decay_set,
+)
+from seq2seqlite.simulation.instrument import (
+    DecayRanges,
+    Instrument,
+    IrfRanges,
+    instrument_names,
+    load_instrument,
+)
+from seq2seqlite.simulation.simulator import SPLITS, Decays, Simulator
+
+__all__ = [
+    "REFERENCE_SEED",
+    "SPLITS",
+    "DecayRanges",
+    "DecaySet",
+    "Decays",
+    "Instrument",
+    "IrfRanges",
+    "Simulator",
+    "instrument_names",
+    "load_instrument",
+    "read_decay_set",
+    "reference_set",
+    "simulated_frames",
+    "simulated_set",
+    "write_decay_set",
+]

@@ -1,0 +1,233 @@
+"""The simulator: decays of an instrument in any number, vectorised, reproducible from a seed."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from seq2seqlite.decay import (
+    BASELINE_GATES,
+    ForwardModel,
+    Irf,
+    harmonics_needed,
+    rising_edge_ns,
+    sfd_from_lifetimes,
+)
+from seq2seqlite.errors import InputError
+from seq2seqlite.simulation.instrument import Instrument
+
+__all__ = ["SPLITS", "Decays", "Simulator"]
+
+# Each split has its own IRF bank and its own random streams: nothing that is evaluated was seen in training.
+SPLITS = {"train": 0, "validation": 1, "reference": 2}
+CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Decays:
+    """Simulated measurements with their truth.
+
+    Parameters
+    ----------
+    tpsf : ndarray of int, shape (n, n_gates)
+        Measured counts.
+    tau_short_ns, tau_long_ns, amplitude_fraction : ndarray of float64, shape (n,)
+        Lifetimes (ns) and the share of the short component in the amplitude.
+    photons, background : ndarray of float64, shape (n,)
+        Expected photons in the window, background included, and the share of background in them.
+    irf_index : ndarray of int, shape (n,)
+        Which IRF of the bank.
+    """
+
+    tpsf: NDArray[np.integer]
+    tau_short_ns: NDArray[np.float64]
+    tau_long_ns: NDArray[np.float64]
+    amplitude_fraction: NDArray[np.float64]
+    photons: NDArray[np.float64]
+    background: NDArray[np.float64]
+    irf_index: NDArray[np.integer]
+
+    def __len__(self) -> int:
+        return len(self.tpsf)
+
+    def __getitem__(self, index: slice) -> "Decays":
+        return Decays(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    @property
+    def tau_mean_ns(self) -> NDArray[np.float64]:
+        """Amplitude-weighted mean lifetime, in ns, shape (n,)."""
+        return self.amplitude_fraction * self.tau_short_ns + (1 - self.amplitude_fraction) * self.tau_long_ns
+
+    @staticmethod
+    def joined(parts: "list[Decays]", /) -> "Decays":
+        """Return several sets as one."""
+        return Decays(
+            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Decays))
+        )
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """Simulated decays of one instrument.
+
+    Parameters
+    ----------
+    instrument : Instrument
+        Axis, IRFs, decays, detector.
+    seed : int
+        Seed of everything random.
+    split : str
+        ``train``, ``validation`` or ``reference``: disjoint IRF banks and random streams.
+
+    Notes
+    -----
+    Chunk ``i`` of a split has a random stream of its own, so that the decays depend neither on the number of
+    threads nor on where reading starts.
+
+    Examples
+    --------
+    >>> from seq2seqlite.simulation import load_instrument
+    >>> Simulator(load_instrument("swissspad3"), seed=1, split="train").decays(3).tpsf.shape
+    (3, 135)
+    """
+
+    instrument: Instrument
+    seed: int
+    split: str
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise InputError(f"split={self.split!r} is unknown; choose one of {', '.join(SPLITS)}")
+        if self.seed < 0:
+            raise InputError(f"seed={self.seed} must be >= 0")
+
+    def decays(
+        self, n: int, /, *, n_threads: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Decays:
+        """Return the first ``n`` decays of the split.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        n_threads : int, optional
+            Threads; default: one a core. Does not change the result.
+        progress : callable, optional
+            Called with the decays made and their number.
+        """
+        if n < 1:
+            raise InputError(f"n={n} decays must be >= 1")
+        chunks = []
+        with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool, threadpool_limits(1, user_api="blas"):
+            self.chunk(0, n=1)  # makes what the threads then share
+            for chunk in pool.map(self.chunk, range(-(-n // CHUNK))):
+                chunks.append(chunk)
+                if progress is not None:
+                    progress(min(n, len(chunks) * CHUNK), n)
+        return Decays.joined(chunks)[:n]
+
+    def stream(self, *, batch: int, start: int = 0) -> Iterator[Decays]:
+        """Yield batches without end, from batch number ``start``; batch ``i`` is always the same one.
+
+        Parameters
+        ----------
+        batch : int
+            Decays in a batch.
+        start : int
+            Number of the first batch.
+        """
+        for index in count(start):
+            yield self.chunk(index, n=batch)
+
+    def chunk(self, index: int, /, *, n: int = CHUNK) -> Decays:
+        """Return chunk ``index`` of the split, with ``n`` decays."""
+        rng = self._rng(1, index, n)
+        decays = self.instrument.decays
+        tau = np.sort(rng.uniform(*decays.tau_ns, size=(n, 2)), axis=1)
+        fraction = rng.uniform(*decays.amplitude_fraction, size=n)
+        mono = rng.random(n) < decays.mono_exponential
+        tau[mono, 0] = tau[mono, 1] = rng.uniform(*decays.tau_ns, size=int(mono.sum()))
+        fraction[mono] = 0.5
+        photons = np.exp(rng.uniform(np.log(decays.photons[0]), np.log(decays.photons[1]), size=n))
+        background = rng.uniform(*decays.background, size=n)
+        irf_index = rng.integers(len(self.irf_coefficients), size=n)
+        expected = self.expected(fraction, tau, irf_index, photons=photons, background=background)
+        tpsf = self.instrument.detector.sample(expected, rng)
+        return Decays(tpsf.astype(np.int32), tau[:, 0], tau[:, 1], fraction, photons, background, irf_index)
+
+    def expected(
+        self,
+        fraction: NDArray[np.float64],
+        tau_ns: NDArray[np.float64],
+        irf_index: NDArray[np.integer],
+        /,
+        *,
+        photons: NDArray[np.float64],
+        background: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Return expected counts, before any detector, shape (n, n_gates).
+
+        Parameters
+        ----------
+        fraction : ndarray, shape (n,)
+            Share of the short component in the amplitude.
+        tau_ns : ndarray, shape (n, 2)
+            Short and long lifetime, in ns.
+        irf_index : ndarray of int, shape (n,)
+            Which IRF of the bank.
+        photons, background : ndarray, shape (n,)
+            Photons in the window, background included, and the share of background in them.
+        """
+        amplitudes = np.stack([fraction, 1 - fraction], axis=1)
+        signal = self._forward.tpsf(amplitudes, tau_ns, self.irf_coefficients[irf_index])
+        signal *= (photons * (1 - background) / signal.sum(axis=1))[:, None]
+        return np.asarray(signal + (photons * background / self.instrument.axis.n_gates)[:, None])
+
+    def sfd(self, decays: Decays, /) -> NDArray[np.float32]:
+        """Return the true decays without IRF, shape (n, 3, n_gates)."""
+        sfd = sfd_from_lifetimes(
+            decays.amplitude_fraction, decays.tau_short_ns, decays.tau_long_ns, axis=self.instrument.axis
+        )
+        return sfd.astype(np.float32)
+
+    @cached_property
+    def irf_coefficients(self) -> NDArray[np.complex128]:
+        """Fourier coefficients of the IRF bank, shape (n_irfs, n_harmonics + 1)."""
+        period_ns, n_harmonics = self.instrument.axis.period_ns, self._forward.n_harmonics
+        return np.stack([irf.coefficients(n_harmonics, period_ns=period_ns) for irf in self.irfs])
+
+    @property
+    def n_baseline(self) -> int:
+        """Leading gates of which the baseline is taken: the paper's 10, fewer if the rising edge is early."""
+        return max(
+            1, min(BASELINE_GATES, int(0.7 * self.rising_edge_ns / self.instrument.axis.gate_width_ns))
+        )
+
+    @cached_property
+    def rising_edge_ns(self) -> float:
+        """Where the sum of the instrument's decays rises through half of its height, from the first gate."""
+        rng = self._rng(2)
+        tau = rng.uniform(*self.instrument.decays.tau_ns, size=(len(self.irfs), 1))
+        tpsf = self._forward.tpsf(np.ones_like(tau), tau, self.irf_coefficients)
+        return rising_edge_ns(1e6 * tpsf.mean(axis=0), bin_width_ns=self.instrument.axis.gate_width_ns)
+
+    @cached_property
+    def irfs(self) -> list[Irf]:
+        """The IRF bank of the split."""
+        rng = self._rng(0)
+        return [self.instrument.draw_irf(rng) for _ in range(self.instrument.irf.n_irfs)]
+
+    @cached_property
+    def _forward(self) -> ForwardModel:
+        sigma_ns = min(irf.narrowest_sigma_ns for irf in self.irfs)
+        period_ns = self.instrument.axis.period_ns
+        return ForwardModel(self.instrument.axis, harmonics_needed(sigma_ns, period_ns=period_ns))
+
+    def _rng(self, *key: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(SPLITS[self.split], *key)))

@@ -1,0 +1,247 @@
+"""What is done with what arrives: whole frames, or gates, become maps."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import xarray as xr
+
+from seq2seqlite.decay import rising_edge_ns
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.lifetime_map import FrameAnalysis, TooDarkError, check_settings
+from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.io.signal import survey
+from seq2seqlite.maps import LIFETIME_MAPS, map_dataset
+from seq2seqlite.protocols import GateSequentialPredictor, Predictor
+from seq2seqlite.streaming.sources import Frame, Gate, Spoilt
+
+__all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one delivery.
+
+    Parameters
+    ----------
+    maps : xarray.Dataset, optional
+        Maps, where a frame is finished with it.
+    rejected : tuple of str
+        For each frame that is given up, why.
+    remarks : tuple of str
+        What else there is to say.
+    """
+
+    maps: xr.Dataset | None = None
+    rejected: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+Delivered_contra = TypeVar("Delivered_contra", contravariant=True)
+
+
+class Stage(Protocol[Delivered_contra]):
+    """Makes maps of what arrives."""
+
+    def process(self, item: Delivered_contra, /, *, gap: bool) -> Outcome:
+        """Take the next delivery.
+
+        Parameters
+        ----------
+        item
+            What has arrived.
+        gap : bool
+            Whether something was dropped, and counted, just before it.
+
+        Raises
+        ------
+        InputError
+            If the stream cannot be analysed at all; a frame that is not valid is only rejected.
+        """
+        ...
+
+    def end(self) -> Outcome:
+        """Take the end of the source."""
+        ...
+
+
+class FrameStage:
+    """Whole frames: planned with the first valid one, then analysed all alike.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Model.
+    **options
+        As of :class:`seq2seqlite.imaging.FrameAnalysis`.
+    """
+
+    def __init__(self, predictor: Predictor, /, **options: Any) -> None:
+        self.predictor, self.options = predictor, options
+        self.analysis: FrameAnalysis | None = None
+
+    def process(self, item: Frame | Spoilt, /, *, gap: bool) -> Outcome:
+        del gap  # a frame is whole in itself
+        if isinstance(item, Spoilt):
+            return Outcome(rejected=(item.why,))
+        try:
+            found = survey(item.data, may_be_dark=self.analysis is not None)
+        except InputError as error:
+            return Outcome(rejected=(_named(item.frame, error),))
+        try:
+            if self.analysis is None:
+                self.analysis = FrameAnalysis(item.data, self.predictor, found=found, **self.options)
+        except TooDarkError as error:
+            return Outcome(rejected=(_named(item.frame, error),))
+        try:
+            return Outcome(self.analysis.maps(item.data, found=found))
+        except InputError as error:
+            return Outcome(rejected=(_named(item.frame, error),))
+
+    def end(self) -> Outcome:
+        return Outcome()
+
+
+class GateStage:
+    """Gates one after another: the predictor advances with each, and the map is ready soon after the last.
+
+    Parameters
+    ----------
+    predictor : GateSequentialPredictor
+        Model; its gates have to be the camera's, as nothing can be re-binned before the last gate is there.
+    min_photons : float
+        Pixels with fewer counts are NaN.
+    name : str
+        Name of the source, for messages and attributes.
+
+    Raises
+    ------
+    InputError
+        If the threshold is not positive.
+    """
+
+    def __init__(
+        self,
+        predictor: GateSequentialPredictor,
+        /,
+        *,
+        min_photons: float = MIN_PHOTONS,
+        name: str = "gates",
+    ) -> None:
+        check_settings(min_photons)
+        self.predictor, self.min_photons, self.name = predictor, min_photons, name
+        self._shape: tuple[int, ...] | None = None
+        self._frame: int | None = None
+        self._next: int | None = None  # gate that has to come; None: the frame is given up or finished
+        self._edge_checked = False
+
+    def process(self, item: Gate | Spoilt, /, *, gap: bool) -> Outcome:
+        rejected: list[str] = []
+        if item.frame != self._frame:
+            if self._next is not None and not gap:
+                rejected.append(self._cut_short())
+            self._frame, self._next = item.frame, 0
+        if self._next is None:
+            return Outcome()
+        if isinstance(item, Spoilt):
+            self._next = None
+            return Outcome(rejected=(*rejected, item.why))
+        why = self._unfit(item)
+        if why:
+            self._next = None
+            return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {why}"))
+        try:
+            self._advance(item)
+        except InputError as error:  # counts that this predictor does not take
+            self._next = None
+            return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {error}"))
+        if self._next < self.predictor.n_gates:
+            return Outcome(rejected=tuple(rejected))
+        self._next = None
+        remarks = self._edge_remark()
+        return Outcome(self._maps(), tuple(rejected), remarks)
+
+    def end(self) -> Outcome:
+        if self._next is None:
+            return Outcome()
+        self._next = None
+        return Outcome(rejected=(self._cut_short(),))
+
+    def _cut_short(self) -> str:
+        return (
+            f"{self.name}: frame {self._frame} ended after gate {self._next} of {self.predictor.n_gates}; it "
+            f"is left out"
+        )
+
+    def _unfit(self, gate: Gate) -> str:
+        """Return what is wrong with a gate, if anything."""
+        counts = gate.counts
+        if gate.gate != self._next:
+            return f"gate {gate.gate} came where gate {self._next} was due; the frame is left out"
+        if counts.dtype.kind not in "ui":
+            return f"gate {gate.gate} has counts of type {counts.dtype}; give unsigned integers"
+        if counts.dtype.kind == "i" and counts.min(initial=0) < 0:
+            return f"gate {gate.gate} has counts < 0 (found {counts.min()}); give raw counts"
+        if self._shape is not None and counts.shape != self._shape:
+            return (
+                f"gate {gate.gate} has shape {counts.shape}, the first had {self._shape}; begin a new stream"
+            )
+        return ""
+
+    def _advance(self, gate: Gate) -> None:
+        counts = gate.counts.reshape(-1)
+        if gate.gate == 0:
+            self._shape = self._shape or gate.counts.shape
+            self._photons = np.zeros(counts.size, np.uint32)
+            self._saturated = np.zeros(counts.size, np.bool_)
+            self._decay = np.zeros(self.predictor.n_gates)
+            self.predictor.begin(counts.size)
+        self.predictor.advance(counts)
+        self._photons += counts.astype(np.uint32, copy=False)
+        self._saturated |= counts == np.iinfo(counts.dtype).max
+        self._decay[gate.gate] = counts.sum(dtype=np.uint64)
+        self._next = gate.gate + 1
+
+    def _maps(self) -> xr.Dataset:
+        assert self._shape is not None
+        lifetimes = self.predictor.finish()
+        chosen = ~self._saturated & (self._photons >= self.min_photons)
+        maps = {name: np.where(chosen, getattr(lifetimes, name), np.nan) for name in LIFETIME_MAPS}
+        images = {
+            name: values.reshape(self._shape).astype(np.float32)
+            for name, values in (maps | {"intensity": self._photons}).items()
+        }
+        attrs = {
+            "source": self.name,
+            "format": "gates",
+            "model": self.predictor.name,
+            "predictor": self.predictor.kind,
+            "min_photons": float(self.min_photons),
+            "pixels": chosen.size,
+            "pixels_analysed": int(chosen.sum()),
+            "pixels_saturated": int(self._saturated.sum()),
+        }
+        return map_dataset(images, attrs)
+
+    def _edge_remark(self) -> tuple[str, ...]:
+        """Say once, of the first frame with light, where the edge is not where the model has it."""
+        if self._edge_checked:
+            return ()
+        axis, expected_ns = self.predictor.axis, self.predictor.rising_edge_ns
+        try:
+            found_ns = rising_edge_ns(self._decay, bin_width_ns=axis.gate_width_ns)
+        except InputError:
+            return ()
+        self._edge_checked = True
+        late_ns = (found_ns - expected_ns + axis.window_ns / 2) % axis.window_ns - axis.window_ns / 2
+        if abs(late_ns) < axis.gate_width_ns:  # by so much it moves with the lifetimes
+            return ()
+        remark = (
+            f"{self.name}: the rising edge lies at {found_ns:.3f} ns, model {self.predictor.name} has it at "
+            f"{expected_ns:.3f} ns; delay the camera by {-late_ns:+.3f} ns, or the lifetimes are biased"
+        )
+        return (remark,)
+
+
+def _named(frame: int, error: InputError) -> str:
+    return f"frame {frame}: {error}"

@@ -1,0 +1,1 @@
+"""The study that compares compression techniques, and its runs."""

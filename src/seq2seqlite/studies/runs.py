@@ -1,0 +1,187 @@
+"""Performing the runs of a study: results on disk, resumable at any point, in one process or many."""
+
+import json
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.compression.compress import compress
+from seq2seqlite.compression.cost import cost_figures
+from seq2seqlite.compression.reduction import parameters_saved
+from seq2seqlite.compression.write_back import dead_zone_fraction
+from seq2seqlite.errors import InputError
+from seq2seqlite.evaluation.networks import evaluate_decays
+from seq2seqlite.files import replace_when_done
+from seq2seqlite.json_text import json_text
+from seq2seqlite.models import Network
+from seq2seqlite.parallel import workers_for
+from seq2seqlite.provenance import provenance
+from seq2seqlite.simulation.decay_set import reference_set
+from seq2seqlite.studies.study import PlannedRun, Study
+from seq2seqlite.training.loop import Progress
+
+__all__ = ["RunResult", "evaluated", "perform", "perform_all", "read_result"]
+
+# Decays on which the dead zone is counted: millions of updates.
+DEAD_ZONE_DECAYS = 500
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run gave.
+
+    Parameters
+    ----------
+    id : str
+        Identity of the run.
+    figures : dict or None
+        Metrics and cost figures (:func:`evaluated`); None for a failed run.
+    curve : list of dict
+        Learning curve.
+    summary : dict
+        Steps, decays, seconds; machine and versions.
+    failure : str or None
+        Why it failed.
+    """
+
+    id: str
+    figures: dict[str, Any] | None
+    curve: list[dict[str, float]]
+    summary: dict[str, Any]
+    failure: str | None = None
+
+
+def perform_all(
+    study: Study,
+    folder: Path,
+    /,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Callable[[PlannedRun], Progress] | None = None,
+    finished: Callable[[RunResult], None] | None = None,
+) -> dict[str, RunResult]:
+    """Perform the runs of a study that have no result yet, and return the results of all.
+
+    Parameters
+    ----------
+    study : Study
+        Runs.
+    folder : pathlib.Path
+        Folder of the results, one folder a run, seen by all workers.
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler, whose workers are used instead.
+    progress : callable, optional
+        Gives, for a run, what is called after each of its steps (one process only).
+    finished : callable, optional
+        Called with each result as soon as it is there.
+    """
+    results: dict[str, RunResult] = {}
+    waiting = []
+    for run in study.runs:
+        known = read_result(folder, run)
+        if known is None:
+            waiting.append(run)
+        else:
+            _note(known, results, finished)
+    if workers == 1 and scheduler is None:
+        for run in waiting:
+            _note(perform(study, run, folder, progress=progress and progress(run)), results, finished)
+    else:
+        work = partial(_performed, study=study, folder=folder.resolve())
+        with workers_for(workers, scheduler, own_cores=True) as pool:
+            for group in _in_order_of_need(waiting):
+                for _, outcome in pool.run(work, group):
+                    if outcome.error is not None:
+                        raise outcome.error
+                    assert outcome.result is not None
+                    _note(outcome.result, results, finished)
+    return {run.id: results[run.id] for run in study.runs}
+
+
+def perform(study: Study, run: PlannedRun, folder: Path, /, *, progress: Progress | None = None) -> RunResult:
+    """Perform one run, or go on with it where it was killed, and put its result on disk.
+
+    A run that fails gives a result that says why, and leaves the traceback in ``traceback.txt`` if it is not
+    the input that is wrong; delete its folder to try it again.
+    """
+    place = folder / run.id
+    place.mkdir(parents=True, exist_ok=True)
+    checkpoint = place / "checkpoint.npz"
+    try:
+        made = compress(run.recipe_in(folder), checkpoint=checkpoint, progress=progress)
+        made.model.write(place / "student.npz")
+        figures = evaluated(made.model, study)
+        result = RunResult(run.id, figures, made.curve, {**made.summary, "provenance": provenance()})
+    except InputError as error:
+        result = RunResult(run.id, None, [], {}, str(error))
+    except ImportError:
+        raise  # a package that is missing is missing for every run
+    except Exception as error:  # noqa: BLE001 - a study of hours goes on; the traceback is kept
+        (place / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        result = RunResult(run.id, None, [], {}, f"{reason} (see {place / 'traceback.txt'})")
+    with replace_when_done(place / "result.json") as temporary:
+        temporary.write_text(json_text(vars(result)), encoding="utf-8")
+    checkpoint.unlink(missing_ok=True)
+    return result
+
+
+def evaluated(network: Network, study: Study, /) -> dict[str, Any]:
+    """Return metrics on the study's reference set, cost figures and dead zone: equal for every row.
+
+    Returns
+    -------
+    dict
+        ``total``, ``short``, ``long``, ``lifetime`` as :func:`~seq2seqlite.training.evaluate_decays`;
+        ``cost`` as :func:`~seq2seqlite.compression.cost.cost_figures`, ``parameters_saved`` among them;
+        ``dead_zone`` or None.
+    """
+    data = reference_set(study.instrument, n=study.reference_decays)
+    metrics = evaluate_decays(network, data)
+    dead_zone = None if network.formats is None else dead_zone_fraction(network, data.tpsf[:DEAD_ZONE_DECAYS])
+    cost = {**cost_figures(network), "parameters_saved": round(parameters_saved(network.architecture), 4)}
+    return {
+        **{key: metrics[key] for key in ("n", "total", "short", "long", "lifetime")},
+        "cost": cost,
+        "dead_zone": dead_zone,
+    }
+
+
+def read_result(folder: Path, run: PlannedRun, /) -> RunResult | None:
+    """Return the result of a run that is done."""
+    try:
+        return RunResult(**json.loads((folder / run.id / "result.json").read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{folder / run.id / 'result.json'} cannot be read ({error}); delete it to do the run again"
+        ) from None
+
+
+def _note(
+    result: RunResult, results: dict[str, RunResult], finished: Callable[[RunResult], None] | None
+) -> None:
+    results[result.id] = result
+    if finished is not None:
+        finished(result)
+
+
+def _in_order_of_need(runs: Sequence[PlannedRun]) -> Iterator[list[PlannedRun]]:
+    """Yield groups of runs; each run comes after the groups with the runs that it needs."""
+    waiting = list(runs)
+    while waiting:
+        pending = {run.id for run in waiting}
+        ready = [run for run in waiting if pending.isdisjoint(run.needs)]
+        yield ready
+        waiting = [run for run in waiting if run not in ready]
+
+
+def _performed(run: PlannedRun, *, study: Study, folder: Path) -> RunResult:
+    return perform(study, run, folder)

@@ -1,0 +1,258 @@
+"""A study: a grid of compression recipes, from TOML to runs that have an identity."""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.compression.recipe import CompressionRecipe
+from seq2seqlite.compression.reduction import reduced
+from seq2seqlite.config import check_keys, check_name, from_table, load_named_toml, toml_names
+from seq2seqlite.errors import InputError
+from seq2seqlite.models import load_model
+from seq2seqlite.resources import configs_folder
+from seq2seqlite.simulation.instrument import load_instrument
+
+__all__ = ["PlannedRun", "Study", "load_study", "study_names"]
+
+# Changes when the meaning of a recipe does, so that old results are not taken for new ones.
+MEANING = 1
+RUN = "run:"
+# Tables of a compression recipe.
+TABLES = {"training", "distillation", "sparsity", "quantisation"}
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a study.
+
+    Parameters
+    ----------
+    id : str
+        Ten hex digits of the SHA-256 of everything that decides the result: recipe, instrument, and the
+        weights of the models that it starts from or learns from.
+    group, label : str
+        Table and row in which its result stands; runs that differ by their seed alone share them.
+    recipe : CompressionRecipe
+        What it does; models made by other runs stand in it as ``run:ID``.
+    needs : tuple of str
+        Identities of the runs whose models it uses.
+    """
+
+    id: str
+    group: str
+    label: str
+    recipe: CompressionRecipe
+    needs: tuple[str, ...]
+
+    def recipe_in(self, folder: Path, /) -> CompressionRecipe:
+        """Return the recipe with the models of other runs as files under a folder."""
+        return _with_models(self.recipe, lambda name: _model_file(folder, name))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    name: str
+    instrument: str
+    teacher: str
+    reference_decays: int = 20_000
+    models: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if self.reference_decays < 1:
+            raise InputError(f"reference_decays={self.reference_decays} must be >= 1")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of runs, and what they are compared with.
+
+    Parameters
+    ----------
+    name : str
+        Name of the study.
+    instrument : str
+        Shipped instrument or path of a TOML file: its reference set is what all are evaluated on.
+    teacher : str
+        Model to whose error all are compared.
+    reference_decays : int
+        Decays of the reference set.
+    models : tuple of str
+        Trained models that are evaluated as they are.
+    examples : tuple of str
+        Labels of the runs and names of the models of which the report shows example decays.
+    runs : tuple of PlannedRun
+        Runs, each after those that it needs.
+    """
+
+    name: str
+    instrument: str
+    teacher: str
+    reference_decays: int
+    models: tuple[str, ...]
+    examples: tuple[str, ...]
+    runs: tuple[PlannedRun, ...]
+
+
+def study_names() -> list[str]:
+    """Return the names of the shipped studies."""
+    return toml_names(configs_folder() / "studies")
+
+
+def load_study(name_or_path: str | Path, /) -> Study:
+    """Return a shipped study by its name, or one in a TOML file.
+
+    The file has the settings of :class:`Study`, a table ``[defaults]`` of a compression recipe, and a table
+    ``[[run]]`` for each line of the grid: ``group``, ``label``, ``seeds`` (default ``[1]``), ``vary`` (dotted
+    keys with lists of values: all combinations are run, and ``{key}`` in the label stands for the value),
+    ``reduction = true`` (all sizes of :mod:`seq2seqlite.compression.reduction`; ``{layers}`` in the label),
+    and the tables of a compression recipe, which override the defaults. ``start_from`` and ``teachers`` may
+    name an earlier run as ``run:LABEL``, with the same seed if there is one.
+
+    Raises
+    ------
+    InputError
+        If there is no such study, or anything in it is not valid.
+    """
+    return load_named_toml(name_or_path, _study, folder=configs_folder() / "studies", what="study")
+
+
+def _study(table: Mapping[str, Any], folder: Path) -> Study:
+    keys = {field.name for field in dataclasses.fields(_Settings)}
+    required = {"name", "instrument", "teacher", "run"}
+    check_keys(table, known={*keys, "defaults", "run"}, required=required, name="the study")
+    settings = from_table(_Settings, {key: table[key] for key in keys if key in table}, name="the study")
+    if Path(settings.instrument).suffix == ".toml":
+        settings = dataclasses.replace(settings, instrument=str(folder / settings.instrument))
+    defaults = {"training": {}, **table.get("defaults", {})}
+    check_keys(defaults, known=TABLES, required=set(), name="[defaults]")
+    _check_tables(defaults, TABLES, where="defaults.")
+    defaults["training"] = {"instrument": table["instrument"], **defaults["training"]}
+    runs: list[PlannedRun] = []
+    if not isinstance(table["run"], list) or not table["run"]:
+        raise InputError(f"run={table['run']!r} must be one or more tables [[run]]")
+    for entry in table["run"]:
+        _check_entry(entry)
+        for group, label, recipe in _recipes(entry, defaults, folder):
+            runs.append(_planned(group, label, recipe, runs))
+    for name in (settings.teacher, *settings.models):
+        load_model(name)
+    for label in settings.examples:
+        if label not in {run.label for run in runs} | {*settings.models, settings.teacher}:
+            raise InputError(f"examples has {label!r}, which is no run's label and no model of the study")
+    if len({run.id for run in runs}) < len(runs):
+        twice = next(run for i, run in enumerate(runs) if run.id in {other.id for other in runs[:i]})
+        raise InputError(f"run {twice.label!r} of group {twice.group!r} is there twice")
+    return Study(**{key: getattr(settings, key) for key in keys}, runs=tuple(runs))
+
+
+def _check_entry(entry: Any) -> None:
+    if not isinstance(entry, Mapping):
+        raise InputError(f"run={entry!r} must be a table [[run]]")
+    own = {"group", "label", "seeds", "vary", "reduction"}
+    check_keys(entry, known=own | TABLES, required={"group", "label"}, name="[[run]]")
+    _check_tables(entry, {*TABLES, "vary"}, where="run.")
+    for key in ("group", "label"):
+        if not isinstance(entry[key], str):
+            raise InputError(f"run.{key}={entry[key]!r} must be a text")
+    lists = {"run.seeds": entry.get("seeds", [1])}
+    lists.update({f"run.vary.{key}": value for key, value in entry.get("vary", {}).items()})
+    for key, value in lists.items():
+        if not isinstance(value, list) or not value:
+            raise InputError(f"{key}={value!r} must be a list of values")
+
+
+def _check_tables(table: Mapping[str, Any], names: set[str], /, *, where: str) -> None:
+    for name in names & set(table):
+        if not isinstance(table[name], Mapping):
+            raise InputError(f"{where}{name}={table[name]!r} must be a table")
+
+
+def _recipes(
+    entry: Mapping[str, Any], defaults: Mapping[str, Any], folder: Path
+) -> list[tuple[str, str, CompressionRecipe]]:
+    vary = entry.get("vary", {})
+    result = []
+    for values in itertools.product(*vary.values()):
+        merged = _merged(defaults, {key: entry[key] for key in TABLES if key in entry})
+        chosen = dict(zip(vary, values, strict=True))
+        for key, value in chosen.items():
+            table, _, name = key.partition(".")
+            merged = _merged(merged, {table: {name: value}})
+        label = entry["label"]
+        for key, value in chosen.items():
+            label = label.replace(f"{{{key.rpartition('.')[2]}}}", _text(value))
+        for seed in entry.get("seeds", [1]):
+            named = _merged(merged, {"training": {"seed": seed, "name": "student"}})
+            recipe = CompressionRecipe.from_dict(named).beside(folder)
+            for one in reduced(recipe) if entry.get("reduction") else [recipe]:
+                size = _text(list(one.training.layers))
+                result.append((entry["group"], label.replace("{layers}", size), one))
+    return result
+
+
+def _text(value: Any) -> str:
+    return "x".join(str(item) for item in value) if isinstance(value, list) else str(value)
+
+
+def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = {key: dict(value) for key, value in under.items()}
+    for key, value in over.items():
+        merged[key] = {**merged.get(key, {}), **value}
+    return merged
+
+
+def _planned(group: str, label: str, recipe: CompressionRecipe, before: list[PlannedRun]) -> PlannedRun:
+    needs: list[str] = []
+
+    def resolved(name: str) -> str:
+        if not name.startswith(RUN):
+            return name
+        wanted = [run for run in before if run.label == name[len(RUN) :]]
+        if not wanted:
+            raise InputError(f"run {label!r} names {name!r}, but no earlier run has this label")
+        same_seed = [run for run in wanted if run.recipe.training.seed == recipe.training.seed]
+        needs.append((same_seed or wanted)[0].id)
+        return f"{RUN}{needs[-1]}"
+
+    recipe = _with_models(recipe, resolved)
+    return PlannedRun(_identity(recipe), group, label, recipe, tuple(needs))
+
+
+def _with_models(recipe: CompressionRecipe, rename: Any) -> CompressionRecipe:
+    training, distillation = recipe.training, recipe.distillation
+    if training.start_from is not None:
+        training = dataclasses.replace(training, start_from=rename(training.start_from))
+    if distillation is not None:
+        teachers = tuple(rename(name) for name in distillation.teachers)
+        distillation = dataclasses.replace(distillation, teachers=teachers)
+    return dataclasses.replace(recipe, training=training, distillation=distillation)
+
+
+def _model_file(folder: Path, name: str) -> str:
+    return str(folder / name[len(RUN) :] / "student.npz") if name.startswith(RUN) else name
+
+
+def _identity(recipe: CompressionRecipe) -> str:
+    instrument = load_instrument(recipe.training.instrument).to_dict()
+    content = _with_models(recipe, _content).to_dict()
+    content["training"]["instrument"] = instrument
+    text = json.dumps([MEANING, content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _content(name: str) -> str:
+    """Return what identifies a model: the run that makes it, or its weights."""
+    if name.startswith(RUN):
+        return name
+    digest = hashlib.sha256()
+    for key, value in sorted(load_model(name).content.parameters.items()):
+        digest.update(key.encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,148 @@
+"""The engine against the interpreter and the float networks."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from seq2seqlite.cpu import counts
+from seq2seqlite.cpu.isa import ISAS, VARIABLE, chosen_isa
+from seq2seqlite.cpu.packing import runs_network, unfit_program
+from seq2seqlite.cpu.predictors import NetworkEngine, ProgramEngine
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.sampling import analysed_tpsfs
+from seq2seqlite.integer import ProgramPredictor, load_program, run, whole_counts
+from seq2seqlite.io.read import read
+from seq2seqlite.models import load_model, model_names
+from seq2seqlite.predictors import load_predictor
+from seq2seqlite.simulation.decay_set import reference_set
+
+INTEGER = [name for name in model_names() if name.rsplit("-", 1)[1] in {"int8", "narrow", "tiny"}]
+
+
+def random_counts(n, n_gates, *, seed=0):
+    """Noise of every level, decays, pixels without light, and the ends of what 16 bits hold."""
+    rng = np.random.default_rng(seed)
+    level = np.exp2(rng.uniform(0, 16, (n, 1)))
+    found = rng.integers(0, level, (n, n_gates)).astype(np.uint16)
+    half = n // 2
+    tau = rng.uniform(0.01, 0.4, (half, 1)) * n_gates
+    found[:half] = rng.poisson(level[:half] / 4 * np.exp(-np.arange(n_gates) / tau)).clip(0, 65535)
+    found[:3] = [[0] * n_gates, [65535] * n_gates, [65535] + [0] * (n_gates - 1)]
+    found[3, -1] = 65535
+    return found
+
+
+@pytest.fixture(scope="module")
+def real_counts(hazelnut_ptu, shared_data):
+    """All pixels with photons of a hazelnut, and some of yeast."""
+    predictor = ProgramPredictor(load_program("seq2seqlite-tcspc-80mhz-int8"))
+    images = read(hazelnut_ptu), read(shared_data / "nadh-yeast/SDT_c01.sdt", block=1)
+    tpsfs = [analysed_tpsfs(data, predictor, n=60_000, min_photons=1) for data in images]
+    return whole_counts(np.concatenate(tpsfs))[:60_000]
+
+
+def assert_same(found, expected):
+    for name in ("sfd", "photons", "dark"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    for name, codes in vars(expected.lifetimes).items():
+        np.testing.assert_array_equal(getattr(found.lifetimes, name), codes, err_msg=name)
+
+
+@pytest.mark.parametrize("name", INTEGER)
+def test_shipped_programs_are_exact(name, real_counts):
+    program = load_program(name)
+    engine = ProgramEngine(program)
+    pixels = np.concatenate([random_counts(10_000, program.n_gates), real_counts])
+    assert len(pixels) == 70_000
+    for start in range(0, len(pixels), 10_000):
+        part = pixels[start : start + 10_000]
+        assert_same(engine.run(part, min_photons=300), run(program, part, min_photons=300))
+
+
+def test_the_law_is_in_integers(tiny):
+    pixels = random_counts(500, tiny.n_gates, seed=1)
+    assert_same(ProgramEngine(tiny).run(pixels), run(tiny, pixels, arithmetic="int64"))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_odd_programs_are_exact(odd_program, seed):
+    program = odd_program(seed, units=3 + seed)
+    pixels = random_counts(300, program.n_gates, seed=seed)
+    if unfit_program(program):
+        with pytest.raises(InputError, match="only the interpreter runs it"):
+            ProgramEngine(program)
+    else:
+        assert_same(ProgramEngine(program).run(pixels), run(program, pixels))
+
+
+def test_most_odd_programs_fit(odd_program):
+    assert sum(not unfit_program(odd_program(seed, units=3 + seed)) for seed in range(12)) >= 6
+
+
+@pytest.mark.parametrize("isa", [name for name in ISAS if name != chosen_isa().name])
+def test_every_set_of_instructions_computes_the_same(tiny, isa, tmp_path):
+    """In a process of its own: the kernels of this one are compiled for the best set."""
+    try:
+        chosen_isa(isa)
+    except InputError:
+        return  # a CPU without it cannot show it
+    pixels = random_counts(200, tiny.n_gates, seed=2)
+    np.save(tmp_path / "counts.npy", pixels)
+    script = (
+        "import numpy, sys; from seq2seqlite.cpu import ProgramEngine; "
+        "from seq2seqlite.integer import load_program; "
+        f"engine = ProgramEngine(load_program({tiny.name!r}), threads=1); "
+        "numpy.save('sfd.npy', engine.run(numpy.load('counts.npy')).sfd)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=os.environ | {VARIABLE: isa}, check=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "sfd.npy"), run(tiny, pixels).sfd)
+
+
+def test_an_unknown_set_of_instructions_is_named():
+    with pytest.raises(
+        InputError, match=f"{VARIABLE}=sse9 is unknown; choose one of avx512vnni, avx512, avx2, "
+    ):
+        chosen_isa("sse9")
+
+
+@pytest.mark.parametrize("name", [name for name in model_names() if runs_network(load_model(name))])
+def test_float_students_agree_with_their_networks(name):
+    network, engine = load_model(name), load_predictor(name)
+    assert isinstance(engine, NetworkEngine)
+    tpsf = reference_set(network.content.instrument, n=300).tpsf
+    found, expected = engine.lifetimes(tpsf), network.lifetimes(tpsf)
+    np.testing.assert_allclose(found.tau_mean_ns, expected.tau_mean_ns, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(engine.sfd(tpsf), network.sfd(tpsf), atol=2e-5)
+
+
+@given(
+    arrays(np.float64, (3, 5), elements=st.floats(0, 1e9))
+    | arrays(np.float32, (3, 5), elements=st.floats(0, 2.0**17, width=32))
+    | arrays(np.int64, (3, 5), elements=st.integers(0, 2**40))
+)
+def test_counts_are_rounded_as_the_interpreter_does(tpsf):
+    np.testing.assert_array_equal(counts.whole_counts(tpsf), whole_counts(tpsf))
+
+
+@pytest.mark.parametrize(
+    "tpsf", [np.full((2, 135), -1), np.full((2, 135), np.nan), np.full((2, 135), np.inf, np.float32)]
+)
+def test_invalid_counts_are_not_rounded(tpsf):
+    with pytest.raises(InputError, match="counts must be finite and >= 0"):
+        counts.whole_counts(tpsf)
+
+
+def test_threads_are_checked(tiny):
+    with pytest.raises(InputError, match="threads=0 must be >= 1"):
+        ProgramEngine(tiny, threads=0)
+
+
+def test_other_networks_are_refused():
+    with pytest.raises(InputError, match="is not a float network of one layer with 'lite' cells"):
+        NetworkEngine(load_model("seq2seq-tcspc-80mhz-float"))

@@ -1,0 +1,202 @@
+"""Studies: the grid, runs that fail, and tables that are the same however often a study was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from seq2seqlite.cli.app import main
+from seq2seqlite.errors import InputError
+from seq2seqlite.studies.study import load_study, study_names
+
+# The order of XLA's float32 sums depends on the cores that a process has, and rounding to bits amplifies it.
+SUMS_ON_OTHER_CORES = 1e-3
+
+TINY = """
+name = "tiny"
+instrument = "swissspad3"
+teacher = "seq2seqlite-swissspad3-float"
+reference_decays = 300
+examples = ["float 6", "8 bits", "seq2seqlite-swissspad3-float"]
+
+[defaults.training]
+layers = [6]
+cell = "lite"
+steps = 8
+batch = 32
+warmup_steps = 2
+validation_decays = 64
+validation_every = 4
+
+[[run]]
+group = "kd"
+label = "float {layers}"
+seeds = [1, 2]
+[run.vary]
+"training.layers" = [[6], [4, 4]]
+
+[[run]]
+group = "ptq"
+label = "{weight_bits} bits"
+[run.vary]
+"quantisation.weight_bits" = [8, 4]
+[run.training]
+start_from = "run:float 6"
+steps = 0
+[run.quantisation]
+method = "ptq"
+
+[[run]]
+group = "qat"
+label = "too narrow"
+[run.quantisation]
+weight_bits = 4
+weight_integer_bits = -6
+
+[[run]]
+group = "qat"
+label = "diverges"
+[run.training]
+learning_rate = 1e30
+clip_norm = 1e30
+warmup_steps = 0
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _pytest_itself_is_not_restarted():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQ2SEQLITE_LARGE_PAGES", "as they are")
+        yield
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("study") / "tiny.toml"
+    path.write_text(TINY)
+    return path
+
+
+def table(folder):
+    whole = json.loads((folder / "study.json").read_text())
+    about = whole.pop("about")
+    assert about["provenance"]["versions"]["da4ml"]
+    return whole
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed")
+    assert main(["study", "--config", str(config), "--out", str(out)]) == 0
+    return out
+
+
+def test_study_records_every_run_and_marks_the_failed_ones(undisturbed):
+    whole = table(undisturbed)
+    rows = {(row["group"], row["label"], row["seed"]): row for row in whole["rows"]}
+    assert len(rows) == 1 + 4 + 2 + 2
+    assert rows["models", "seq2seqlite-swissspad3-float", None]["ratio"] == 1.0
+    assert rows["kd", "float 4x4", 2]["figures"]["cost"]["parameters"] == 375
+    assert rows["ptq", "4 bits", 1]["figures"]["cost"]["mean_weight_bits"] < 4
+    assert "weight_integer_bits=-6 holds weights up to" in rows["qat", "too narrow", 1]["failure"]
+    assert rows["qat", "diverges", 1]["failure"].startswith("the training diverged at step 4")
+    summary = next(one for one in whole["summaries"] if one["label"] == "float 6")
+    errors = [rows["kd", "float 6", seed]["figures"]["total"]["rmse"] for seed in (1, 2)]
+    assert summary["rmse"] == pytest.approx(sum(errors) / 2)
+    assert summary["spread"] == pytest.approx(abs(errors[0] - errors[1]) / 2**0.5)
+    assert set(whole["pareto"]["lut_estimate"]) <= {rows["ptq", f"{n} bits", 1]["run"] for n in (4, 8)}
+
+
+def test_report_has_tables_pictures_and_identities(undisturbed):
+    page = (undisturbed / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 3
+    assert "failed: the training diverged" in page
+    text = (undisturbed / "study.md").read_text(encoding="utf-8")
+    for row in table(undisturbed)["rows"]:
+        assert f"`{row['run']}`" in text
+        assert row["run"] in page
+
+
+def test_killed_study_ends_with_the_same_table(config, undisturbed, tmp_path):
+    code = "import sys; from seq2seqlite.cli.app import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "study", "--config", str(config), "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    until = time.monotonic() + 300
+    while process.poll() is None and len(list(tmp_path.glob("runs/*/result.json"))) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (tmp_path / "study.json").exists()
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("runs/*/result.json")}
+    assert main(["study", "--config", str(config), "--out", str(tmp_path)]) == 0
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept  # finished runs were not done again
+    assert table(tmp_path) == table(undisturbed)
+    assert (tmp_path / "study.md").read_bytes() == (undisturbed / "study.md").read_bytes()
+
+
+def test_two_processes_give_the_same_table(config, undisturbed, tmp_path):
+    code = (
+        "import sys; from seq2seqlite.cli.app import main\n"
+        "if __name__ == '__main__': sys.exit(main(sys.argv[1:]))"
+    )
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    command = [sys.executable, str(script), "study", "--config", str(config), "--out", str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    subprocess.run([*command, "--workers", "2"], env=environment, check=True, capture_output=True)
+    rows, expected = (table(folder)["rows"] for folder in (tmp_path / "out", undisturbed))
+    for row, other in zip(rows, expected, strict=True):
+        assert (row["run"], row["failure"]) == (other["run"], other["failure"])
+        for channel in ("total", "short", "long"):
+            if other["failure"] is None:
+                error = other["figures"][channel]["rmse"]
+                assert row["figures"][channel]["rmse"] == pytest.approx(error, rel=SUMS_ON_OTHER_CORES)
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_shipped_studies_are_read(name):
+    study = load_study(name)
+    assert study.name == name
+    assert len({run.id for run in study.runs}) == len(study.runs)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ('name = "tiny"', 'name = "tiny"\nsize = 3', "the study has an unknown key 'size'"),
+        ('label = "too narrow"', 'label = "x"\nlabels = 1', r"\[\[run\]\] has an unknown key 'labels'"),
+        ('"run:float 6"', '"run:float 7"', "names 'run:float 7', but no earlier run has this label"),
+        ("reference_decays = 300", "reference_decays = 0", "reference_decays=0 must be >= 1"),
+        ('"8 bits", ', '"9 bits", ', "examples has '9 bits', which is no run's label"),
+        ('label = "diverges"', 'label = "d"\nseeds = [1, 1]', "run 'd' of group 'qat' is there twice"),
+        ("weight_bits = 4\n", "weight_bit = 4\n", r"\[quantisation\] has an unknown key 'weight_bit'"),
+        ('label = "diverges"', "label = 3", "run.label=3 must be a text"),
+        ('label = "diverges"', 'label = "d"\nseeds = 2', "run.seeds=2 must be a list of values"),
+        ("[[6], [4, 4]]", "4", r"run.vary.training.layers=4 must be a list of values"),
+        ("[defaults.training]", "[defaults.trainin]", r"\[defaults\] has an unknown key 'trainin'"),
+        ('teacher = "seq', 'teacher = "sequ', "model 'sequ2seqlite-swissspad3-float' is unknown"),
+    ],
+)
+def test_bad_study_says_value_and_rule(tmp_path, old, new, text):
+    assert old in TINY
+    (tmp_path / "bad.toml").write_text(TINY.replace(old, new))
+    with pytest.raises(InputError, match=f"bad.toml: .*{text}"):
+        load_study(tmp_path / "bad.toml")
+
+
+def test_changed_result_is_refused(config, tmp_path, capsys):
+    run = load_study(config).runs[0]
+    (tmp_path / "runs" / run.id).mkdir(parents=True)
+    (tmp_path / "runs" / run.id / "result.json").write_text("{")
+    assert main(["study", "--config", str(config), "--out", str(tmp_path)]) == 2
+    assert "result.json cannot be read" in capsys.readouterr().err
+    assert main(["study", "--config", str(config), "--out", str(tmp_path), "--workers", "0"]) == 2
+    assert "--workers 0 must be >= 1" in capsys.readouterr().err

@@ -25,9 +25,9 @@ from seq2seqlite.decay import Irf, MeasuredIrf, TimeAxis
 from seq2seqlite.estimators import ESTIMATORS, Estimate, aligned_irf, estimator_named
 from seq2seqlite.estimators.crlb import cramer_rao_bound
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
-from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.io.irf import read_irf
-from seq2seqlite.io.read import read
+from seq2seqlite.io.measurement import read
 from seq2seqlite.io.signal import signal_from_counts
 
 PHOTONS = (300, 1000, 3000, 10_000)

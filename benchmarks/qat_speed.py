@@ -19,7 +19,7 @@ from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.models import load_model
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Simulator
-from seq2seqlite.training.malloc import restart_with_large_pages
+from seq2seqlite.training.malloc import malloc_hint
 
 
 def per_second(step: Callable[[], object], steps: int, batch: int) -> float:
@@ -38,7 +38,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--batch", type=int, default=128)
     arguments = parser.parse_args()
-    restart_with_large_pages()
+    if (hint := malloc_hint()) is not None:
+        print(hint)
     import jax
     import optax
 

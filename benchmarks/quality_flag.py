@@ -21,7 +21,7 @@ import numpy as np
 from seq2seqlite import load_model
 from seq2seqlite.decay import Irf, ParametricIrf, PileUpDetector, expected_tpsf
 from seq2seqlite.estimators.crlb import cramer_rao_bound
-from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.simulation.decay_set import REFERENCE_SEED

@@ -18,7 +18,7 @@ import numpy as np
 
 from seq2seqlite.models import SEQ2SEQ, SEQ2SEQLITE, Architecture, initial_parameters
 from seq2seqlite.models import jax_forward as differentiable
-from seq2seqlite.training.malloc import SETTINGS
+from seq2seqlite.training.malloc import MALLOC_SETTINGS
 
 NETWORKS = {"Seq2Seq 128 x 128": SEQ2SEQ, "Seq2SeqLite 32": SEQ2SEQLITE}
 GRADIENTS = ("automatic", "hand-written")
@@ -55,7 +55,7 @@ def main() -> None:
         return
     for network in NETWORKS:
         rates = {}
-        for pages, extra in (("default pages", {}), ("large pages", SETTINGS)):
+        for pages, extra in (("default pages", {}), ("large pages", MALLOC_SETTINGS)):
             for gradient in GRADIENTS:
                 run = subprocess.run(
                     [sys.executable, __file__, network, gradient],

@@ -21,7 +21,7 @@ def test_no_source_file_is_too_long():
 
 
 def test_names_of_the_package_are_those_of_their_homes():
-    from seq2seqlite.io.read import read
+    from seq2seqlite.io.measurement import read
     from seq2seqlite.models import load_model
 
     assert seq2seqlite.read is read

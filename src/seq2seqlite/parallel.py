@@ -4,10 +4,11 @@ import logging
 import os
 import re
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -27,7 +28,8 @@ TIMEOUT_S = 15
 JOBS_A_WORKER = 2
 # By default Dask makes its workers return each freed block to the system at once: arrays of a megabyte are
 # then mapped anew at every step of a network, which takes 2.2 times as long.
-DEFAULT_MALLOC = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
+SPAWN = "distributed.nanny.pre-spawn-environ"
+DEFAULT_MALLOC = {f"{SPAWN}.MALLOC_TRIM_THRESHOLD_": None}
 ADDRESS = re.compile(r"(tcp|tls|ws|wss|ucx)://[^\s:/]+:\d+")
 
 
@@ -149,7 +151,14 @@ def attempted(work: Callable[[Job], Result], job: Job, /) -> Outcome[Result]:
 
 
 @contextmanager
-def workers_for(n: int = 1, scheduler: str | None = None, /, *, own_cores: bool = False) -> Iterator[Workers]:
+def workers_for(
+    n: int = 1,
+    scheduler: str | None = None,
+    /,
+    *,
+    own_cores: bool = False,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Workers]:
     """Start workers, or connect to those of a scheduler, for the time of the context.
 
     Parameters
@@ -162,6 +171,9 @@ def workers_for(n: int = 1, scheduler: str | None = None, /, *, own_cores: bool 
     own_cores : bool
         Pin each process of this machine to its own cores; for work that starts a thread pool (JAX), whose
         threads would otherwise compete for the same cores.
+
+    environment : mapping of str to str
+        Environment variables for the processes of this machine.
 
     Yields
     ------
@@ -192,7 +204,7 @@ def workers_for(n: int = 1, scheduler: str | None = None, /, *, own_cores: bool 
         raise InputError(f"scheduler {scheduler!r} is not an address; use the form tcp://host:8786")
     with _quiet():
         if scheduler is None:
-            with _processes(n) as client:
+            with _processes(n, environment) as client:
                 if own_cores:
                     _pin_to_cores(client)
                 yield DaskWorkers(client)
@@ -202,12 +214,12 @@ def workers_for(n: int = 1, scheduler: str | None = None, /, *, own_cores: bool 
 
 
 @contextmanager
-def _processes(n: int) -> Iterator[Any]:
+def _processes(n: int, environment: Mapping[str, str]) -> Iterator[Any]:
     import dask
     from distributed import Client, LocalCluster
 
     with (
-        dask.config.set(DEFAULT_MALLOC),
+        dask.config.set(DEFAULT_MALLOC | {f"{SPAWN}.{name}": value for name, value in environment.items()}),
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=n,
             threads_per_worker=1,

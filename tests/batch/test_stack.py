@@ -15,7 +15,7 @@ from seq2seqlite.batch.jobs import map_files
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.stack import open_stack
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import signal_from_counts

@@ -36,7 +36,6 @@ tau_ns = [0.5, 4.0]
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQ2SEQLITE_LARGE_PAGES", "as they are")
     (tmp_path / "mine.toml").write_text(INSTRUMENT)
     (tmp_path / "recipe.toml").write_text(RECIPE)
     monkeypatch.chdir(tmp_path)

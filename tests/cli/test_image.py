@@ -147,7 +147,7 @@ def test_files_that_fail_are_reported_and_the_others_done(
     arguments = ["image", str(bad), str(npz), "--model", "two", "--out", str(out), "--period-ns", "12.5"]
     assert main([*arguments, "--json", str(result)]) == 2
     printed = capsys.readouterr()
-    assert printed.err.startswith(f"error: {bad}: not a readable npz file")
+    assert printed.err.startswith(f"error: {bad} is not a valid npz file")
     assert printed.err.count("\n") == 1
     assert "20 of 20 pixels analysed" in printed.out
     found = json.loads(result.read_text())

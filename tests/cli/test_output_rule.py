@@ -29,7 +29,6 @@ def measurement(path, tau_ns=2.0):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SEQ2SEQLITE_LARGE_PAGES", "as they are")
     measurement("b.npz")
     Path("hard.npz").hardlink_to("b.npz")
     Path("link.npz").symlink_to("b.npz")

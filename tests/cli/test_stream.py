@@ -109,7 +109,7 @@ def test_a_spool_folder(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     printed = capsys.readouterr()
     assert "3 received: 0 dropped, 1 rejected" in printed.out
     assert printed.err.startswith("rejected: ")
-    assert "f2.npz: not a readable npz file" in printed.err
+    assert "f2.npz is not a valid npz file" in printed.err
 
 
 def test_a_stalled_spool_folder_is_one_line_and_what_was_done_stays(

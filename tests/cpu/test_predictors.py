@@ -17,7 +17,7 @@ from seq2seqlite.cpu.predictors import NetworkEngine, ProgramEngine
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import ProgramPredictor, load_program, run, whole_counts
-from seq2seqlite.io.read import read
+from seq2seqlite.io.measurement import read
 from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.simulation.decay_set import reference_set

@@ -13,7 +13,7 @@ from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import ProgramPredictor, whole_counts
-from seq2seqlite.io.read import read
+from seq2seqlite.io.measurement import read
 
 
 def compiled(program, folder, target="ecp5-85f", **options):

@@ -18,7 +18,7 @@ from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import ProgramPredictor, load_program, whole_counts
-from seq2seqlite.io.read import read
+from seq2seqlite.io.measurement import read
 
 pytestmark = pytest.mark.hardware_full
 

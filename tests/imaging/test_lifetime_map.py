@@ -9,9 +9,9 @@ import pytest
 import xarray as xr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.lifetime_map import FrameAnalysis, lifetime_map
+from seq2seqlite.imaging.frame_analysis import FrameAnalysis, lifetime_map
 from seq2seqlite.imaging.mask import neighbourhood_sum, read_mask
-from seq2seqlite.io.read import load
+from seq2seqlite.io.measurement import load
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.protocols import Predictor
 

@@ -5,7 +5,7 @@ import pytest
 
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import CentreOfMass
-from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.summary import summarise
 from seq2seqlite.io.signal import signal_from_counts

@@ -14,8 +14,8 @@ import xarray as xr
 from PIL import Image
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.lifetime_map import lifetime_map
-from seq2seqlite.imaging.write_maps import write_maps
+from seq2seqlite.imaging.frame_analysis import lifetime_map
+from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.protocols import Predictor
 

@@ -13,8 +13,8 @@ import xarray as xr
 import zarr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.lifetime_map import lifetime_map
-from seq2seqlite.imaging.write_maps import write_maps
+from seq2seqlite.imaging.frame_analysis import lifetime_map
+from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.io.ome import create_ome_zarr
 from seq2seqlite.protocols import Predictor
 

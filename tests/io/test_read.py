@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.read import load, read
+from seq2seqlite.io.measurement import load, read
 
 # path, options, shape, bin width (ns), period (ns), photons, those in the file, format
 MEASURED: list[tuple[str, dict[str, Any], tuple[int, ...], float, float | None, int, int, str]] = [
@@ -134,7 +134,7 @@ def test_foreign_and_empty_files(tmp_path: Path, suffix: str) -> None:
     file.write_bytes(b"no photons here, only prose " * 50)
     refused(
         file,
-        rf"foreign\.{suffix}.*(not a readable|is not a) {name} file",
+        rf"foreign\.{suffix}.*(not a readable|is not a valid) {name} file",
     )
     file.write_bytes(b"")
     refused(file, rf"foreign\.{suffix} is empty \(0 bytes\); copy it again")

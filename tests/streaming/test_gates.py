@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.predictors import CollectedGates
 from seq2seqlite.protocols import GateSequentialPredictor
 from seq2seqlite.streaming.replay import ReplayedGates

@@ -12,7 +12,7 @@ import tifffile
 import xarray as xr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.protocols import Predictor
 from seq2seqlite.streaming.replay import ReplayedFrames
 from seq2seqlite.streaming.run import StreamError, run_stream

@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.read import SUFFIXES, read
+from seq2seqlite.io.measurement import SUFFIXES, read
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.streaming.growing_ptu import GrowingPtu
 from seq2seqlite.streaming.photon_frames import FramesOfPhotons

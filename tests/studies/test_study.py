@@ -68,13 +68,6 @@ warmup_steps = 0
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _pytest_itself_is_not_restarted():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SEQ2SEQLITE_LARGE_PAGES", "as they are")
-        yield
-
-
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     path = tmp_path_factory.mktemp("study") / "tiny.toml"

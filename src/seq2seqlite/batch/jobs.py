@@ -14,10 +14,10 @@ from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.files import replace_when_done
-from seq2seqlite.imaging.lifetime_map import check_settings, lifetime_map
+from seq2seqlite.imaging.frame_analysis import check_settings, lifetime_map
 from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder
-from seq2seqlite.imaging.write_maps import check_format, write_maps
-from seq2seqlite.io.read import load
+from seq2seqlite.imaging.map_writer import check_format, write_maps
+from seq2seqlite.io.measurement import load
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers

@@ -28,9 +28,15 @@ from seq2seqlite.batch.tiles import (
 )
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
-from seq2seqlite.imaging.lifetime_map import Analysis, all_saturated, check_binning, check_settings, too_dark
+from seq2seqlite.imaging.frame_analysis import (
+    Analysis,
+    all_saturated,
+    check_binning,
+    check_settings,
+    too_dark,
+)
 from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
-from seq2seqlite.imaging.write_maps import DISPLAYED, opened
+from seq2seqlite.imaging.map_writer import DISPLAYED, opened
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import LIFETIME_MAPS

@@ -30,7 +30,7 @@ class JobOptions:
     pulses : float, optional
         Laser pulses in a pixel's exposure, for the comparison.
     file_format : str, optional
-        One of :data:`~seq2seqlite.imaging.write_maps.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
+        One of :data:`~seq2seqlite.imaging.map_writer.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
     """
 
     read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen

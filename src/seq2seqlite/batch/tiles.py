@@ -15,7 +15,7 @@ from seq2seqlite.batch.histogram import Spread
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.stack import Stack, Tile
 from seq2seqlite.files import replace_when_done, writing
-from seq2seqlite.imaging.lifetime_map import Analysis, bright_enough, photons_of, plan_analysis
+from seq2seqlite.imaging.frame_analysis import Analysis, bright_enough, photons_of, plan_analysis
 from seq2seqlite.imaging.mask import read_mask
 from seq2seqlite.io.ome import LEVEL, open_maps
 from seq2seqlite.io.signal import Survey, survey

@@ -20,7 +20,7 @@ COMMANDS = {
     "stream": "Make lifetime maps while the camera records.",
     "simulate": "Simulate decays of an instrument, with their truth and a manifest.",
     "train": "Train a network by a recipe, evaluate it on its reference set, and write model and card.",
-    "compress": "Make a student: reduced, pruned, distilled, quantised, as a recipe says.",
+    "compress": "Make a student by a recipe: reduced, pruned, distilled, quantised.",
     "lower": "Write the integer program of a quantised student.",
     "hardware": "Make, simulate, synthesise and place FPGA designs of a student.",
     "study": "Compare compression techniques on one instrument, and write the report.",

@@ -50,8 +50,8 @@ def benchmark(
     amplitude-mean lifetime, over the Cramér-Rao bound of the known IRF, and decays a second.
     """
     del what  # there is one so far, and Typer has checked it
+    from seq2seqlite.evaluation.accuracy import answered_shares, component_rows, measure, mono_rows
     from seq2seqlite.evaluation.conditions import PHOTONS, Conditions
-    from seq2seqlite.evaluation.predictors import answered_shares, component_rows, measure, mono_rows
     from seq2seqlite.predictors import predictors_for
     from seq2seqlite.reports.accuracy_report import (
         accuracy_tables,

@@ -5,11 +5,10 @@ from typing import Annotated
 
 import typer
 
-from seq2seqlite.cli.output import JsonOption
+from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.cli.trained import check_model_files, checkpoint_file, write_model
+from seq2seqlite.cli.trained import begin_training, print_card
 from seq2seqlite.compression import load_compression_recipe
-from seq2seqlite.training.malloc import restart_with_large_pages
 
 __all__ = ["compress"]
 
@@ -21,17 +20,15 @@ def compress(
     ],
     json_file: JsonOption = None,
 ) -> None:
-    """Make a student: reduced, pruned, distilled, quantised, as a recipe says.
+    """Make a student by a recipe: reduced, pruned, distilled, quantised.
 
-    The training is saved every minute beside the student; started again, it goes on, bit for bit.
+    The training is saved every minute beside the student; an interrupted training resumes, bit for bit.
     """
     described = load_compression_recipe(recipe)
-    table = described.by_name().to_dict()
-    check_model_files(out, described.training, table=table, json_file=json_file)
-    restart_with_large_pages()
-    from seq2seqlite.compression.compress import compress as run_compression
+    begin_training(out, described.training.name, json_file)
+    from seq2seqlite.compression.model_folder import compress_model
 
-    training = described.training
-    with progress_bar(training.name) as progress:
-        result = run_compression(described, checkpoint=checkpoint_file(out, training), progress=progress)
-    write_model(out, training, result, table=table, json_file=json_file)
+    with progress_bar(described.training.name) as progress:
+        card = compress_model(described, out, progress=progress)
+    print_card(out, card)
+    write_json(json_file, card)

@@ -15,8 +15,8 @@ from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOptio
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.map_writer import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.imaging.write_maps import FORMATS
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.parallel import workers_for

@@ -17,7 +17,7 @@ from seq2seqlite.cli.output import COMMAND, JsonOption, check_json_file, write_j
 from seq2seqlite.cli.progress import live_line, progress_bar
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.io.read import SUFFIXES, load, read
+from seq2seqlite.io.measurement import SUFFIXES, load, read
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors import CollectedGates, load_predictor

@@ -8,7 +8,7 @@ import typer
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import study_progress
 from seq2seqlite.errors import InputError
-from seq2seqlite.training.malloc import restart_with_large_pages
+from seq2seqlite.training.malloc import malloc_hint
 
 __all__ = ["study"]
 
@@ -35,7 +35,9 @@ def study(
     from seq2seqlite.studies.study import load_study
 
     described = load_study(config)
-    restart_with_large_pages()
+    hint = malloc_hint()
+    if hint is not None and workers == 1:  # processes that it starts have the settings
+        typer.echo(hint, err=True)
     from seq2seqlite.reports.study_report import check_study_folder, write_study_report
     from seq2seqlite.studies.runs import perform_all
 

@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from seq2seqlite.cli.output import JsonOption
+from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.cli.trained import check_model_files, checkpoint_file, write_model
-from seq2seqlite.training.malloc import restart_with_large_pages
+from seq2seqlite.cli.trained import begin_training, print_card
 from seq2seqlite.training.recipe import load_recipe
 
 __all__ = ["train"]
@@ -23,14 +22,13 @@ def train(
 ) -> None:
     """Train a network by a recipe, evaluate it on its reference set, and write model and card.
 
-    The training is saved every minute beside the model; started again, it goes on where it was, bit for bit.
+    The training is saved every minute beside the model; an interrupted training resumes, bit for bit.
     """
     described = load_recipe(recipe)
-    table = described.by_name().to_dict()
-    check_model_files(out, described, table=table, json_file=json_file)
-    restart_with_large_pages()
-    from seq2seqlite.training.loop import train as run_training
+    begin_training(out, described.name, json_file)
+    from seq2seqlite.compression.model_folder import train_model
 
     with progress_bar(described.name) as progress:
-        result = run_training(described, checkpoint=checkpoint_file(out, described), progress=progress)
-    write_model(out, described, result, table=table, json_file=json_file)
+        card = train_model(described, out, progress=progress)
+    print_card(out, card)
+    write_json(json_file, card)

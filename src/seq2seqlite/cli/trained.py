@@ -1,99 +1,34 @@
-"""What ``train`` and ``compress`` leave in their folder: model, card, and while they run a checkpoint."""
+"""What ``train`` and ``compress`` print."""
 
-import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
-from seq2seqlite.cli.output import write_json
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_when_done
-from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import same_file
-from seq2seqlite.training.recipe import Recipe
+from seq2seqlite.training.malloc import malloc_hint
 
-if TYPE_CHECKING:
-    from seq2seqlite.training.loop import TrainingResult
-
-__all__ = ["check_model_files", "checkpoint_file", "write_model"]
+__all__ = ["begin_training", "print_card"]
 
 
-def checkpoint_file(folder: Path, recipe: Recipe, /) -> Path:
-    """Return the file from which an interrupted training goes on."""
-    return folder / f".{recipe.name}.checkpoint.npz"
-
-
-def check_model_files(
-    folder: Path, recipe: Recipe, /, *, table: Mapping[str, Any], json_file: Path | None
-) -> None:
-    """Refuse to replace a model that was not made by the same recipe, before the training begins.
-
-    Parameters
-    ----------
-    folder, recipe, table, json_file
-        As of :func:`write_model`.
-
-    Raises
-    ------
-    InputError
-        If there is a model or card of this name that another recipe made, or that is something else, or if
-        ``json_file`` is one of the two.
-    """
-    card, model = (folder / f"{recipe.name}{suffix}" for suffix in (".json", ".npz"))
-    for path in (card, model):
-        if json_file is not None and same_file(json_file, path):
+def begin_training(folder: Path, name: str, json_file: Path | None, /) -> None:
+    """Refuse ``--json`` over model or card, and print how to train faster."""
+    for suffix in (".json", ".npz"):
+        if json_file is not None and same_file(json_file, folder / f"{name}{suffix}"):
             raise InputError(f"--json {json_file} is the name of a result; choose another name")
-    if not card.exists() and not model.exists():
-        return
-    try:
-        made_by = json.loads(card.read_text(encoding="utf-8"))["recipe"]
-    except (OSError, ValueError, LookupError, TypeError):
-        made_by = None
-    if made_by != json.loads(json_text(table)):
-        raise InputError(
-            f"{model} was not made by this recipe; move it with its card, or choose another name or "
-            f"--out folder"
-        )
+    hint = malloc_hint()
+    if hint is not None:
+        print(hint, file=sys.stderr)
 
 
-def write_model(
-    folder: Path,
-    recipe: Recipe,
-    result: "TrainingResult",
-    /,
-    *,
-    table: Mapping[str, Any],
-    json_file: Path | None,
-) -> None:
-    """Write a trained model and its card, and say what it can do.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Folder of both.
-    recipe : Recipe
-        Recipe of the training.
-    result : TrainingResult
-        What came out.
-    table : mapping
-        The whole recipe, for the card.
-    json_file : pathlib.Path or None
-        Second place for the card.
-    """
-    from seq2seqlite.compression.cost import cost_figures
-    from seq2seqlite.training.card import model_card_of
-
-    card = model_card_of(recipe, result, described=table, cost=cost_figures(result.model))
-    with replace_when_done(folder / f"{recipe.name}.json") as temporary:
-        temporary.write_text(json_text(card), encoding="utf-8")
-    result.model.write(folder / f"{recipe.name}.npz")
-    checkpoint_file(folder, recipe).unlink(missing_ok=True)
+def print_card(folder: Path, card: Mapping[str, Any], /) -> None:
+    """Print the most important figures of a card."""
     total, cost = card["reference"]["metrics"]["total"]["rmse"], card["cost"]
     typer.echo(
-        f"{folder / recipe.name}.npz: total RMSE {total} on the reference set, "
+        f"{folder / card['name']}.npz: total RMSE {total} on the reference set, "
         f"{cost['parameters']} parameters of {cost['mean_weight_bits']:.3g} bits on average, "
-        f"{result.summary['decays']} decays seen"
+        f"{card['training']['decays']} decays seen"
     )
-    write_json(json_file, card)

@@ -1,28 +1,14 @@
-"""How good predictors are on the same decays: bias, spread and error beside the Cramér-Rao bound.
+"""How good networks and predictors are on decays whose truth is known.
 
-The bound needs JAX (the extra ``train``).
+- :mod:`~seq2seqlite.evaluation.networks`: metrics of a model on a set of decays
+- :mod:`~seq2seqlite.evaluation.metrics`: the metrics of the paper, and lifetime errors by photon count
+- :mod:`~seq2seqlite.evaluation.accuracy`: bias, spread and error of predictors beside the Cramér-Rao bound
+- :mod:`~seq2seqlite.evaluation.conditions`: the decays on which these are measured
+
+The last two need JAX (the extra ``train``) and are imported by their own names.
 """
 
-from seq2seqlite.evaluation.conditions import PHOTONS, Conditions, Decay, SimulatedDecays, simulated_decays
-from seq2seqlite.evaluation.predictors import (
-    ROW_KEYS,
-    PredictorOf,
-    answered_shares,
-    component_rows,
-    measure,
-    mono_rows,
-)
+from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
+from seq2seqlite.evaluation.networks import evaluate_decays, evaluate_reference
 
-__all__ = [
-    "PHOTONS",
-    "ROW_KEYS",
-    "Conditions",
-    "Decay",
-    "PredictorOf",
-    "SimulatedDecays",
-    "answered_shares",
-    "component_rows",
-    "measure",
-    "mono_rows",
-    "simulated_decays",
-]
+__all__ = ["evaluate_decays", "evaluate_reference", "lifetime_metrics", "sfd_metrics"]

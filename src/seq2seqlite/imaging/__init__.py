@@ -1,12 +1,12 @@
 """Lifetime maps: which pixels, what they are, how good they are, and how they are written."""
 
-from seq2seqlite.imaging.lifetime_map import FrameAnalysis, lifetime_map
+from seq2seqlite.imaging.frame_analysis import FrameAnalysis, lifetime_map
+from seq2seqlite.imaging.map_writer import FORMATS, write_maps
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.picture import lifetime_picture
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.imaging.summary import summarise
-from seq2seqlite.imaging.write_maps import FORMATS, write_maps
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS
 
 __all__ = [

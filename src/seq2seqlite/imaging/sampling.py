@@ -7,7 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis
-from seq2seqlite.imaging.lifetime_map import lifetime_map
+from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.protocols import Predictor
 

@@ -1,7 +1,7 @@
 """Readers of measurements and IRFs: one module for each family of formats."""
 
 from seq2seqlite.io.irf import read_irf
-from seq2seqlite.io.read import SUFFIXES, load, read
+from seq2seqlite.io.measurement import SUFFIXES, load, read
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import sha256_of, signal_from_counts
 

@@ -8,8 +8,8 @@ import numpy as np
 from seq2seqlite.decay import MeasuredIrf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.arrays import read_text
+from seq2seqlite.io.measurement import READERS, existing
 from seq2seqlite.io.photon_counting import read_sdt
-from seq2seqlite.io.read import READERS, existing
 from seq2seqlite.io.read_options import MissingWidthError, ReadOptions
 
 __all__ = ["read_irf"]
@@ -24,7 +24,7 @@ def read_irf(
     ----------
     path : path-like
         ``.sdt``, text such as ``.txt``, ``.csv``, ``.dat`` (counts, or time in ns or channel, and counts), or
-        another format of :func:`seq2seqlite.io.read`. An unknown suffix is read as text.
+        another format of :func:`seq2seqlite.io.measurement`. An unknown suffix is read as text.
     bin_width_ns : float, optional
         Bin width, needed where the file does not store it, in ns.
     block : int, optional
@@ -41,7 +41,7 @@ def read_irf(
 
     See Also
     --------
-    seq2seqlite.io.read : Reads measurements; both accept and refuse the same files.
+    seq2seqlite.io.measurement : Reads measurements; both accept and refuse the same files.
     """
     file = existing(Path(path))
     suffix = file.suffix.lower()

@@ -14,7 +14,7 @@ class MissingWidthError(InputError):
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """Choices and missing metadata; see :func:`seq2seqlite.io.read`."""
+    """Choices and missing metadata; see :func:`seq2seqlite.io.measurement`."""
 
     channel: int | None = None
     block: int | None = None

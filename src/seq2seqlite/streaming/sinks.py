@@ -32,7 +32,7 @@ class FrameMaps:
     latency_s : float
         How much later its maps were, in s.
     maps : xarray.Dataset
-        As :func:`seq2seqlite.imaging.lifetime_map` gives them.
+        As :func:`seq2seqlite.imaging.frame_analysis` gives them.
     """
 
     frame: int

@@ -23,7 +23,7 @@ class Frame:
     arrived_s : float
         When it was complete, by the source's :class:`Clock`, in s.
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Counts, as :func:`seq2seqlite.io.read` gives them.
+        Counts, as :func:`seq2seqlite.io.measurement` gives them.
     """
 
     frame: int

@@ -27,7 +27,7 @@ class SpoolFolder:
     folder : pathlib.Path
         Where a camera's program writes one file a frame; what lies there already comes first.
     read : callable
-        Reads a file, e.g. :func:`seq2seqlite.io.read`.
+        Reads a file, e.g. :func:`seq2seqlite.io.measurement`.
     suffixes : tuple of str
         Files of other suffixes are no frames.
     poll_s : float

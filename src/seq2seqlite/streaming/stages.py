@@ -8,7 +8,7 @@ import xarray as xr
 
 from seq2seqlite.decay import rising_edge_ns
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.lifetime_map import FrameAnalysis, TooDarkError, check_settings
+from seq2seqlite.imaging.frame_analysis import FrameAnalysis, TooDarkError, check_settings
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.io.signal import survey
 from seq2seqlite.maps import LIFETIME_MAPS, map_dataset

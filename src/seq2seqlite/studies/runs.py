@@ -22,6 +22,7 @@ from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.decay_set import reference_set
 from seq2seqlite.studies.study import PlannedRun, Study
 from seq2seqlite.training.loop import Progress
+from seq2seqlite.training.malloc import MALLOC_SETTINGS
 
 __all__ = ["RunResult", "evaluated", "perform", "perform_all", "read_result"]
 
@@ -94,7 +95,7 @@ def perform_all(
             _note(perform(study, run, folder, progress=progress and progress(run)), results, finished)
     else:
         work = partial(_performed, study=study, folder=folder.resolve())
-        with workers_for(workers, scheduler, own_cores=True) as pool:
+        with workers_for(workers, scheduler, own_cores=True, environment=MALLOC_SETTINGS) as pool:
             for group in _in_order_of_need(waiting):
                 for _, outcome in pool.run(work, group):
                     if outcome.error is not None:

@@ -1,21 +1,9 @@
-"""Training: one loop, its recipes, and the metrics of the paper.
+"""Training: recipes, the training loop and the cards of trained models.
 
-``seq2seqlite.training.loop`` needs the extra ``train`` (JAX) and is imported where it is used.
+:mod:`seq2seqlite.training.loop` needs JAX (the extra ``train``) and is imported by its own name.
 """
 
-from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
-from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays, evaluate_reference
 from seq2seqlite.training.curve import last_fifth_improvement
 from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
 
-__all__ = [
-    "REFERENCE_DECAYS",
-    "Recipe",
-    "evaluate_decays",
-    "evaluate_reference",
-    "last_fifth_improvement",
-    "lifetime_metrics",
-    "load_recipe",
-    "recipe_names",
-    "sfd_metrics",
-]
+__all__ = ["Recipe", "last_fifth_improvement", "load_recipe", "recipe_names"]

@@ -1,30 +1,32 @@
-"""Starting Python so that training is fast on a CPU."""
+"""Settings of glibc's allocator that make training on a CPU faster."""
 
 import os
 import sys
 
-__all__ = ["restart_with_large_pages"]
+__all__ = ["MALLOC_SETTINGS", "malloc_hint"]
 
-# A step of the teacher allocates and frees hundreds of megabytes. By default glibc gives them back to the
-# kernel each time and takes them again page by page; keeping them, on huge pages, makes training 1.5 to 1.6
-# times faster (benchmarks/training_speed.py).
-SETTINGS = {
+# A step of the teacher allocates and frees hundreds of megabytes. By default glibc returns them to the
+# kernel each time and requests them again page by page; keeping them, on huge pages, makes training 1.5 to
+# 1.6 times faster (benchmarks/training_speed.py).
+MALLOC_SETTINGS = {
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
     "MALLOC_MMAP_THRESHOLD_": str(2**34),
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
     "MALLOC_TOP_PAD_": str(2**28),
 }
-MARK = "SEQ2SEQLITE_LARGE_PAGES"
+"""Environment variables for processes that train. glibc reads them when a process starts."""
 
 
-def restart_with_large_pages() -> None:
-    """Replace this process by itself with glibc's allocator set for training; once, on Linux only.
+def malloc_hint() -> str | None:
+    """Return how to start training faster, or None if the settings are in place or do not apply.
 
-    glibc reads these settings at the start of a process, so they cannot be made later. Set
-    ``SEQ2SEQLITE_LARGE_PAGES`` to anything to keep the process as it is.
+    Examples
+    --------
+    >>> hint = malloc_hint()
+    >>> hint is None or "GLIBC_TUNABLES" in hint
+    True
     """
-    if sys.platform != "linux" or MARK in os.environ:
-        return
-    os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
-    os.environ[MARK] = "1"
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - our own command line again
+    if sys.platform != "linux" or all(name in os.environ for name in MALLOC_SETTINGS):
+        return None
+    settings = " ".join(f"{name}={value}" for name, value in MALLOC_SETTINGS.items())
+    return f"training is about 1.5 times faster when started with: env {settings}"

@@ -24,7 +24,7 @@ from seq2seqlite.hardware.cosim.stream import check_pauses
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import Program, ProgramPredictor, whole_counts
-from seq2seqlite.io.read import load
+from seq2seqlite.io.measurement import load
 from seq2seqlite.provenance import provenance
 
 __all__ = ["simulate"]

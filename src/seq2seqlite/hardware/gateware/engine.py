@@ -86,7 +86,7 @@ class Engine(Component):
             rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
             rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
         ]
-        infos = self._remember(m, buffer)
+        infos = self._status_fifo(m, buffer)
         paused = shape.output == "lifetimes"
         m.submodules.output = output = (AlternatingSlice if paused else RegisterSlice)(shape.payload_bits)
         connect_sink = self._sums if shape.output == "lifetimes" else self._sfd
@@ -96,7 +96,7 @@ class Engine(Component):
             self.o.payload.eq(output.o.payload),
             output.o.ready.eq(self.o.ready),
         ]
-        self._promise(m, buffer, delivered)
+        self._reserve(m, buffer, delivered)
         return m
 
     def _reserve(self, m: Module, buffer: PixelBuffer, delivered: Value) -> None:

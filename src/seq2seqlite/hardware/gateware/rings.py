@@ -65,8 +65,8 @@ class Rings(Component):
         # The initial state is zero for the encoder, and the final encoder state for the decoder.
         m.d.comb += [
             encoding.start.eq(self.start),
-            encoder_state.eq(self._begun(m, encoding, 0, encoded, "encoder")),
-            decoder_state.eq(self._begun(m, decoding, encoded, decoded, "decoder")),
+            encoder_state.eq(self._state(m, encoding, 0, encoded, "encoder")),
+            decoder_state.eq(self._state(m, decoding, encoded, decoded, "decoder")),
         ]
         clock = {"i_clk": ClockSignal()}
         m.submodules.encoder = Instance(
@@ -81,7 +81,7 @@ class Rings(Component):
         # The first new state leaves the decoder after one turn of the ring, then passes through the head.
         latency = shape.slots + shape.head_latency + 2
         m.d.comb += self.sink_start.eq(delayed(m, decoding.start, latency, name="decoded", reset_less=False))
-        self._hand_on_pixels(m)
+        self._track_pixels(m)
         return m
 
     def _state(self, m: Module, sequencer: Sequencer, initial: Value | int, state: Value, name: str) -> Value:

@@ -52,8 +52,10 @@ class Target:
 
 STYLES = {
     "xc7": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
-    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=3),
-    "large ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=8, loads=2, near_users=2),
+    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, max_duplicates=3),
+    "large ecp5": KernelStyle(
+        multipliers="shift-add", levels_per_stage=1.3, max_duplicates=8, max_fanout=2, direct_fanout=2
+    ),
 }
 LARGE = 50_000
 """Look-up tables of an ECP5 above which wires across it need a clock, and registers for that are there."""

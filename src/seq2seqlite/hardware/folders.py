@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def check_folder(folder: Path, /, *, paper: str, kind: str) -> None:
+def check_folder(folder: Path, /, *, manifest: str, kind: str) -> None:
     """Check that a project may be written to a folder: it is new, empty, or holds a project of this kind.
 
     Parameters
     ----------
     folder : pathlib.Path
         Folder to write to.
-    paper : str
+    manifest : str
         Name of the manifest that identifies a project of this kind.
     kind : str
         Name of the kind of project in the error message.
@@ -29,14 +29,14 @@ def check_folder(folder: Path, /, *, paper: str, kind: str) -> None:
     InputError
         If the folder contains other files, or is a file.
     """
-    if folder.exists() and not _is_own(folder / paper) and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not _is_own(folder / manifest) and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not empty and not a {kind}; choose a new or empty folder")
 
 
-def _is_own(paper: Path) -> bool:
+def _is_own(manifest: Path) -> bool:
     """Return whether a manifest was written by seq2seqlite. A damaged manifest may be overwritten."""
     try:
-        found = json.loads(paper.read_text(encoding="utf-8"))
+        found = json.loads(manifest.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         return True
     except OSError:

@@ -1,4 +1,4 @@
-"""External tools, one door each: what a tool is called, wants and says is known by one module only.
+"""Adapters of external tools: each module wraps one tool, with its command line and its output formats.
 
-Nothing here is imported by the package before a tool is used.
+The package imports a module of this sub-package only when the tool is used.
 """

@@ -258,7 +258,7 @@ class HardwarePredictor:
 
     def __init__(self, simulator: Simulator, /) -> None:
         if simulator.project.options.output != "lifetimes":
-            raise InputError("output='sfd' of the design must be 'lifetimes'; build it again with that option")
+            raise InputError("output='sfd' of the design must be 'lifetimes'; build it with that option")
         self.simulator = simulator
 
     @property

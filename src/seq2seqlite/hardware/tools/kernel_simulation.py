@@ -40,7 +40,8 @@ class KernelSimulator:
         Parameters
         ----------
         words : array_like of uint32, shape (n, n_words(in_bits))
-            Input words, one per clock cycle, as packed by :func:`~seq2seqlite.hardware.tools.bits.pack_codes`.
+            Input words, one per clock cycle, in the form of
+            :func:`~seq2seqlite.hardware.tools.bits.pack_codes`.
         time_limit_s : float
             Time limit in seconds.
 

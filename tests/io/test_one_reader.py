@@ -10,9 +10,8 @@ import pytest
 
 from seq2seqlite.decay import MeasuredIrf
 from seq2seqlite.errors import InputError
-from seq2seqlite.io import read
 from seq2seqlite.io import photon_counting as pc
-from seq2seqlite.io import read_irf
+from seq2seqlite.io import read, read_irf
 from seq2seqlite.io.reader_errors import reading
 
 DECAY = [3, 90, 40, 20, 10, 5]

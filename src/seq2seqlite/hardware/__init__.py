@@ -1,1 +1,1 @@
-"""FPGA designs of an integer program: kernels, what surrounds them, and the tools that measure them."""
+"""FPGA designs of an integer program: kernels, gateware, projects, simulation and EDA tools."""

@@ -15,7 +15,7 @@ __all__ = ["MAX_ENGINES", "VERILOG_FILES", "Design", "DesignOptions", "make_desi
 
 MAX_ENGINES = 64
 VERILOG_FILES = ("encoder_step.v", "decoder_step.v", "head.v", "engine.v", "top.v")
-"""Names of a design's Verilog files."""
+"""Names of the Verilog files of a design."""
 
 
 @dataclass(frozen=True)
@@ -25,15 +25,15 @@ class DesignOptions:
     Parameters
     ----------
     engines : int
-        Engines side by side behind one stream.
+        Number of parallel engines behind one stream.
     lanes : int
-        Counts a beat of the input; 0 chooses the fewest that keep all engines busy.
+        Counts per input beat; 0 selects the smallest number that keeps all engines busy.
     result_width : int
-        Width of a beat of the output.
+        Width of an output beat in bits.
     output : str
-        ``"lifetimes"``, reduced on the chip, or the raw ``"sfd"``.
+        ``"lifetimes"``, computed on the FPGA, or the raw ``"sfd"``.
     levels_per_stage : float
-        Adder levels in a pipeline stage of the kernels; 0 takes what suits the target.
+        Adder levels per pipeline stage of the kernels; 0 selects the default of the target.
     """
 
     engines: int = 1
@@ -47,7 +47,7 @@ class DesignOptions:
             raise InputError(f"engines={self.engines} must be between 1 and {MAX_ENGINES}")
         if self.lanes not in (0, *LANES):
             raise InputError(
-                f"lanes={self.lanes} must be one of {', '.join(map(str, LANES))}: counts of 16 bits in a beat"
+                f"lanes={self.lanes} must be one of {', '.join(map(str, LANES))}, or 0 for the default"
             )
         if self.result_width not in RESULT_WIDTHS:
             raise InputError(
@@ -58,13 +58,13 @@ class DesignOptions:
 
     @property
     def input_lanes(self) -> int:
-        """Counts a beat: as many as the engines take in a clock, where nothing else is asked for."""
+        """Counts per input beat; by default the counts that all engines process per clock cycle."""
         return self.lanes or next((lanes for lanes in LANES if lanes >= self.engines), LANES[-1])
 
 
 @dataclass(frozen=True)
 class Design:
-    """A design, not yet on disk. No attribute starts a tool: :meth:`plan` prepares the Verilog.
+    """FPGA design in memory. No attribute starts a tool; :meth:`plan` prepares the Verilog.
 
     Parameters
     ----------
@@ -73,11 +73,11 @@ class Design:
     target : Target
         FPGA.
     options : DesignOptions
-        Choices.
+        Options of the design.
     kernels : Kernels
         Step kernels.
     shape : Shape
-        Widths and lengths of the gateware.
+        Parameters of the gateware.
     """
 
     program: Program
@@ -111,34 +111,34 @@ class Design:
 
     @property
     def clock_mhz(self) -> float:
-        """Clock that is stated for it: the target's, slower in proportion where a stage is longer."""
-        usual = self.target.style.levels_per_stage
-        return self.target.clock_mhz * min(1.0, usual / (self.options.levels_per_stage or usual))
+        """Nominal clock frequency: that of the target, reduced in proportion to the length of a stage."""
+        default = self.target.style.levels_per_stage
+        return self.target.clock_mhz * min(1.0, default / (self.options.levels_per_stage or default))
 
     @property
     def clocks_per_pixel(self) -> float:
-        """Clocks for a pixel in the long run: the slowest of engines, input and output."""
+        """Clock cycles per pixel in the steady state, limited by the engines, the input or the output."""
         shape, options = self.shape, self.options
         bits = shape.sfd_word_bits if shape.output == "sfd" else RECORD_BITS
         beats = shape.payloads * max(bits, options.result_width) / options.result_width
-        # Lifetimes leave a clock between each other.
+        # Lifetime records have an idle clock cycle between them.
         pause = 0 if shape.output == "sfd" else 1
         return max(shape.n_gates / options.engines, shape.words, beats + pause, float(PACKET_CLOCKS))
 
     @property
     def latency_clocks(self) -> int:
-        """Clocks from the start of a batch to its first result."""
+        """Latency from the start of a batch to its first result, in clock cycles."""
         from seq2seqlite.hardware.gateware.engine import Engine
 
         return Engine.latency(self.shape)
 
     def frames_per_second(self, *, frame_pixels: int, clock_mhz: float | None = None) -> float:
-        """Return the frames a second at a clock, the stated one by default."""
+        """Return the frame rate in frames per second; ``clock_mhz`` defaults to the nominal frequency."""
         return (clock_mhz or self.clock_mhz) * 1e6 / (self.clocks_per_pixel * frame_pixels)
 
 
 def make_design(program: Program, target: Target, options: DesignOptions, /) -> Design:
-    """Return a design: kernels by da4ml, what surrounds them by Amaranth.
+    """Build a design: compile the kernels, and derive the parameters of the gateware.
 
     Parameters
     ----------
@@ -152,18 +152,18 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     Returns
     -------
     Design
-        The same for the same program, target and options, byte for byte.
+        Byte-identical for the same program, target and options.
 
     Raises
     ------
     InputError
-        If the program has no such design.
+        If the kernels do not support the program.
     """
-    usual = target.style
+    default = target.style
     style = replace(
-        usual,
+        default,
         raw_sfd=options.output == "sfd",
-        levels_per_stage=options.levels_per_stage or usual.levels_per_stage,
+        levels_per_stage=options.levels_per_stage or default.levels_per_stage,
     )
     kernels = build_kernels(program, style)
     shape = Shape(program, kernels.encoder.latency, kernels.head.latency, options.input_lanes, options.output)

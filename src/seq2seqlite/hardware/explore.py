@@ -1,4 +1,4 @@
-"""Which designs reach a frame rate on a target: a sweep by estimates, whose best synthesis can check."""
+"""Design-space exploration: designs that reach a frame rate on a target, by resource estimates."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,12 +14,12 @@ from seq2seqlite.integer import Program
 __all__ = ["Candidate", "Demand", "best_candidate", "explore"]
 
 STRETCHES = (1.0, 1.5, 2.0)
-"""Lengths of a pipeline stage that are tried, in those of the target's usual one."""
+"""Pipeline stage lengths to explore, relative to the default of the target."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What is asked for.
+    """Requirements of the exploration.
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class Demand:
     frame_pixels : int
         Pixels of a frame.
     frames_per_second : float
-        Frames a second.
+        Required frame rate.
     max_share : float
-        Largest share of any resource that a design may take.
+        Maximum utilisation of any resource, as a fraction.
     """
 
     target: Target
@@ -41,8 +41,8 @@ class Demand:
     def __post_init__(self) -> None:
         if self.frame_pixels < 1 or not self.frames_per_second > 0:
             raise InputError(
-                f"a frame of {self.frame_pixels} pixels, {self.frames_per_second} times a second, "
-                "is nothing to do; both must be > 0"
+                f"frame_pixels={self.frame_pixels} and frames_per_second={self.frames_per_second} "
+                "must both be > 0"
             )
         if not 0 < self.max_share <= 1:
             raise InputError(f"max_share={self.max_share} must be above 0 and at most 1")
@@ -50,22 +50,22 @@ class Demand:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A design of the sweep.
+    """Candidate design of the exploration.
 
     Parameters
     ----------
     design : Design
         Design.
     estimate : Estimate
-        What it is expected to take.
+        Estimated resources.
     share : dict of float
-        That as a share of the device.
+        Estimated utilisation of each resource, as a fraction.
     frames_per_second : float
-        At its stated clock.
+        Frame rate at the nominal clock frequency.
     rmse : float or None
-        Total RMSE of the student on its reference set, where its card is known.
+        Total RMSE of the student on its reference set; None if the student has no card.
     fulfils : bool
-        Whether it reaches the frame rate within the share.
+        Whether the design meets the requirements.
     """
 
     design: Design
@@ -76,7 +76,7 @@ class Candidate:
     fulfils: bool
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the row for JSON."""
+        """Return the candidate as a JSON-compatible dictionary."""
         design = self.design
         return {
             "model": design.program.name,
@@ -102,29 +102,31 @@ def explore(
     rmse: Mapping[str, float | None],
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Candidate]:
-    """Return designs of every student, schedule and number of engines up to what is needed or fits.
+    """Estimate designs for all students, pipeline stage lengths and numbers of engines.
+
+    The number of engines is increased until the design meets the requirements or exceeds the FPGA.
 
     Parameters
     ----------
     programs : sequence of Program
         Students.
     demand : Demand
-        What is asked for.
+        Requirements.
     rmse : mapping
-        Error of each student by name, None where it is not known.
+        RMSE of each student by name; None if unknown.
     progress : callable, optional
-        Called with kernels built and to build.
+        Called with the number of finished kernel builds and their total.
 
     Returns
     -------
     list of Candidate
-        Those within the share of the device, student by student; of each schedule, the last may fulfil the
-        demand.
+        Designs within the maximum utilisation, ordered by student. Only the last design of each stage length
+        can meet the requirements.
 
     Raises
     ------
     InputError
-        If a student has no design.
+        If the kernels do not support a student.
     """
     found: list[Candidate] = []
     tasks = [(program, stretch) for program in programs for stretch in STRETCHES]
@@ -144,12 +146,12 @@ def explore(
 
 
 def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candidate:
-    """Return the most accurate student's smallest design that fulfils a demand.
+    """Return the smallest design of the most accurate student that meets the requirements.
 
     Raises
     ------
     InputError
-        If there is none; it says how far the fastest gets.
+        If no design meets the requirements. The message contains the fastest design.
     """
     enough = [candidate for candidate in candidates if candidate.fulfils]
     if enough:
@@ -157,14 +159,14 @@ def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candid
     if not candidates:
         raise InputError(
             f"no engine of any student fits {demand.max_share:.0%} of {demand.target.name}; "
-            "take a larger target"
+            "use a larger target"
         )
     fastest = max(candidates, key=lambda one: one.frames_per_second)
     raise InputError(
-        f"no design reaches {demand.frames_per_second:g} frames a second within {demand.max_share:.0%} of "
+        f"no design reaches {demand.frames_per_second:g} frames per second within {demand.max_share:.0%} of "
         f"{demand.target.name}; the fastest, {fastest.design.options.engines} engines of "
         f"{fastest.design.program.name}, reaches {fastest.frames_per_second:.1f}: "
-        "ask for fewer, or take a larger target"
+        "reduce frames_per_second or use a larger target"
     )
 
 

@@ -1,4 +1,4 @@
-"""A project's resources and clock, as the tools measure them."""
+"""Implementation flow: synthesis with Yosys, and place and route with nextpnr, of a project."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,32 +17,32 @@ from seq2seqlite.hardware.targets import Target
 
 __all__ = ["Placed", "Synthesised", "device_share", "place_and_route_project", "synthesize_project"]
 
-# Nothing uses what a memory gives that is read where it is written (test_designs.py shows it), so that no
-# logic for that case has to stand behind the slow output of a block memory.
+# The gateware never uses the data of a memory that is read and written at the same address in the same
+# clock cycle (checked by test_designs.py). The slow block memories therefore need no bypass logic.
 SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "ecp5": ("-no-rw-check",)}
 
-PACKAGE = "CABGA756"  # the one with pins for both streams and the registers
-# On a chip this full the static placer leaves no wire behind that is far longer than the others.
+PACKAGE = "CABGA756"  # the package with enough pins for both streams and the CSRs
+# At high utilisation, the static placer avoids single nets that are far longer than the others.
 PLACER_OPTIONS = ("--placer", "static")
 
 
 @dataclass(frozen=True)
 class Synthesised:
-    """A synthesised project.
+    """Synthesis report of a project.
 
     Parameters
     ----------
     target : Target
         FPGA.
     result : SynthesisResult
-        What Yosys gave.
+        Result of Yosys.
     """
 
     target: Target
     result: SynthesisResult
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON: of the design, and of one engine in it."""
+        """Return the utilisation of the design and of one engine, as a JSON-compatible dictionary."""
         resources = self.result.resources
         return {
             **asdict(resources),
@@ -57,16 +57,16 @@ class Synthesised:
 
 @dataclass(frozen=True)
 class Placed:
-    """A placed and routed project.
+    """Place-and-route report of a project.
 
     Parameters
     ----------
     speed : int
         Speed grade.
     result : PlaceAndRouteResult
-        What nextpnr gave.
+        Result of nextpnr.
     bitstream : pathlib.Path or None
-        Configuration of the FPGA; None where not every net was routed.
+        Bitstream; None if a net could not be routed.
     """
 
     speed: int
@@ -74,7 +74,7 @@ class Placed:
     bitstream: Path | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON."""
+        """Return the report as a JSON-compatible dictionary."""
         result = self.result
         return {
             "clock_mhz": result.clock_mhz,
@@ -91,14 +91,14 @@ class Placed:
 
 
 def device_share(resources: Resources | Estimate, target: Target, /) -> dict[str, float]:
-    """Return the share of a device's LUTs, flip-flops, DSP blocks and block memory that is taken."""
+    """Return the utilisation of LUTs, flip-flops, DSP blocks and block memory, as fractions."""
     return {name: getattr(resources, name) / getattr(target, name) for name in ("lut", "ff", "dsp", "bram36")}
 
 
 def synthesize_project(
     project: Project, /, *, time_limit_s: float = 7200, heartbeat: Heartbeat | None = None
 ) -> Synthesised:
-    """Synthesise a project with Yosys into its folder ``synthesis``.
+    """Synthesise a project with Yosys; the results are written to its folder ``synthesis``.
 
     Raises
     ------
@@ -127,33 +127,35 @@ def place_and_route_project(
     time_limit_s: float = 7200,
     heartbeat: Heartbeat | None = None,
 ) -> Placed:
-    """Place and route a project with nextpnr into its folder ``place-and-route``; synthesise it before.
+    """Synthesise a project, then place and route it with nextpnr.
+
+    The results are written to the folder ``place-and-route`` of the project.
 
     Parameters
     ----------
     project : Project
-        For an ECP5.
+        Project with an ECP5 target.
     speed : int
         Speed grade: 6, 7 or 8.
     freq_mhz : float, optional
-        Frequency to work towards; that of the target by default.
+        Target frequency of the timing optimisation; that of the target FPGA by default.
     seed : int
         Seed of the placement.
     time_limit_s : float
-        Limit for each tool, in seconds.
+        Time limit for each tool, in seconds.
     heartbeat : callable, optional
         Called every second.
 
     Raises
     ------
     InputError
-        If there is no place and route for the target, the design is too large for it, or frequency, speed
-        grade or seed do not exist.
+        If the target is not supported, the design does not fit it, or the frequency, speed grade or seed is
+        invalid.
     """
     if project.target.family != "ecp5":
         raise InputError(
-            f"target {project.target.name} has no place and route here; take an ECP5, "
-            "or run vivado.tcl of the project with Vivado"
+            f"place and route does not support target {project.target.name}; build the project for an ECP5, "
+            "or run its vivado.tcl with Vivado"
         )
     device = project.target.name
     wanted_mhz = project.target.clock_mhz if freq_mhz is None else freq_mhz
@@ -164,7 +166,7 @@ def place_and_route_project(
         if value > 1:
             raise InputError(
                 f"the design needs {value:.0%} of the {name} of {project.target.name}; "
-                "take fewer engines, a smaller student or a larger target"
+                "use fewer engines, a smaller student or a larger target"
             )
     out_dir = project.folder / "place-and-route"
     out_dir.mkdir(exist_ok=True)

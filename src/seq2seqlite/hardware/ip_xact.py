@@ -1,4 +1,4 @@
-"""The ports of a design as IP-XACT (IEEE 1685-2014), for the catalogues of Vivado, LiteX and others."""
+"""IP-XACT description (IEEE 1685-2014) of the ports of a design, for IP catalogues such as Vivado's."""
 
 import xml.etree.ElementTree as ET
 
@@ -12,7 +12,7 @@ STREAM, LITE = ("axi4stream", "1.0", "interface"), ("aximm", "1.0", "interface")
 
 
 def component_xml(design: Design, /) -> str:
-    """Return the component's description: its buses, clock, reset, and every port with its width."""
+    """Return the IP-XACT component: bus interfaces, clock, reset, and all ports with their widths."""
     from seq2seqlite.hardware.gateware.top import TOP, top_ports
 
     ports = top_ports(design.shape, design.options.result_width)

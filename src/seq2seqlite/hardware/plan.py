@@ -1,4 +1,4 @@
-"""The Verilog of a design before Yosys has run: the input files of the conversion, and the explicit call."""
+"""Build plan of a design: the input files of the conversion to Verilog, and the explicit call of Yosys."""
 
 import hashlib
 import json

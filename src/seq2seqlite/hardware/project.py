@@ -1,4 +1,4 @@
-"""A design as a folder: Verilog, constraints, descriptions, and the program that it computes."""
+"""Project folder of a design: Verilog, constraints, scripts, manifest and integer program."""
 
 import hashlib
 import json
@@ -35,29 +35,29 @@ NUMBERS: Mapping[str, Any] = {
     "clocks_per_pixel": int | float,
     "clock_mhz_stated": int | float,
 }
-"""Facts that are numbers above 0."""
+"""Entries of the manifest that must be numbers above 0."""
 FRAME_PIXELS = 250_000
-"""The frame of 500 x 500 pixels that frames a second are stated for."""
+"""Frame size for which frame rates are stated: 500 x 500 pixels."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """A design on disk.
+    """Project of a design on disk.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where it is.
+        Folder of the project.
     program : Program
-        What it computes.
+        Program that the design computes.
     target : Target
         FPGA.
     options : DesignOptions
-        Choices.
+        Options of the design.
     shape : Shape
-        Widths and lengths of the gateware.
+        Parameters of the gateware.
     facts : mapping
-        What ``design.json`` says.
+        Content of the manifest ``design.json``.
     """
 
     folder: Path
@@ -69,21 +69,21 @@ class Project:
 
     @property
     def sha256(self) -> str:
-        """Digest of the Verilog: what is measured is measured of this."""
+        """SHA-256 of the Verilog, which identifies the design in recorded results."""
         return _digest(json.dumps(self.facts["sha256"], sort_keys=True))
 
     def record(self, name: str, result: Mapping[str, Any], /) -> None:
-        """Keep what a tool measured of the project, for its report."""
+        """Store the result of a tool in the project folder, for the report."""
         with replace_when_done(self.folder / f"{name}.json") as temporary:
             temporary.write_text(json_text({**result, "design_sha256": self.sha256}), encoding="utf-8")
 
     def recorded(self, name: str, /) -> dict[str, Any] | None:
-        """Return what :meth:`record` kept; None where there is nothing, or it is of an earlier build.
+        """Return the result stored by :meth:`record`; None if missing or from an earlier build.
 
         Raises
         ------
         InputError
-            If it cannot be read.
+            If the file cannot be read.
         """
         path = self.folder / f"{name}.json"
         if not path.is_file():
@@ -91,92 +91,97 @@ class Project:
         remedy = "run the command that writes it again"
         found = read_facts(path, remedy=remedy)
         if "design_sha256" not in found:
-            raise InputError(f"{path} is damaged (it does not say of which design it is); {remedy}")
+            raise InputError(f"{path} is damaged (design_sha256 is missing); {remedy}")
         return found if found["design_sha256"] == self.sha256 else None
 
     @property
     def verilog(self) -> list[Path]:
-        """Verilog files."""
+        """Paths of the Verilog files."""
         return [self.folder / name for name in self.facts["sha256"]]
 
 
 def write_project(design: Design, folder: Path, /, *, heartbeat: Heartbeat | None = None) -> Project:
-    """Write a design to a folder, all of it or nothing. Runs Yosys once, for the Verilog.
+    """Write the project of a design. Yosys runs once, to generate the Verilog.
+
+    The folder is written completely or not at all.
 
     Parameters
     ----------
     design : Design
-        Design.
+        Design to write.
     folder : pathlib.Path
-        Folder; created, or replaced if it holds a project already: files of that one which are not in the
-        new one are removed.
+        Folder. It is created, or replaced if it contains a project; files of that project which the new one
+        does not have are removed.
     heartbeat : callable, optional
         Called every second.
 
     Raises
     ------
     InputError
-        If the folder holds something else, or cannot be written.
+        If the folder contains other files, or cannot be written.
     ToolError
         If Yosys is not installed or fails.
     """
-    check_folder(folder, paper=PAPER, kind="hardware project")
+    check_folder(folder, manifest=PAPER, kind="hardware project")
     outputs = OutputSet(folder, {PAPER: ("format", "sha256")})
     with replace_folder_when_done(folder, prepare=outputs.remove_stale) as temporary:
         verilog = design.plan().execute(heartbeat=heartbeat)
-        for name, text in (verilog | _papers(design, verilog)).items():
+        for name, text in (verilog | _project_files(design, verilog)).items():
             (temporary / name).write_text(text, encoding="utf-8")
         write_program(temporary / PROGRAM_FILE, design.program)
     return read_project(folder)
 
 
 def read_project(folder: Path, /) -> Project:
-    """Read a project.
+    """Read the project in a folder.
 
     Raises
     ------
     InputError
-        If there is none, or a file of it was altered.
+        If the folder does not contain a project, or a file was modified.
     """
-    paper = folder / PAPER
-    if not paper.is_file():
-        raise InputError(f"{folder} is no hardware project; make one with seq2seqlite hardware build")
-    facts = read_facts(paper, remedy=REMEDY)
+    manifest = folder / PAPER
+    if not manifest.is_file():
+        raise InputError(
+            f"{folder} is not a hardware project ({PAPER} is missing); "
+            "create one with write_project or seq2seqlite hardware build"
+        )
+    facts = read_facts(manifest, remedy=REMEDY)
     if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
-        raise InputError(f"{paper} is of another version; {REMEDY}")
+        raise InputError(f"{manifest} was written by an incompatible version; {REMEDY}")
     try:
         options, target = DesignOptions(**facts["options"]), find_target(facts["target"])
         _check_facts(facts)
     except InputError as error:
-        raise InputError(f"{paper} is damaged ({error}); {REMEDY}") from None
+        raise InputError(f"{manifest} is damaged ({error}); {REMEDY}") from None
     except (KeyError, TypeError) as error:
-        raise InputError(f"{paper} is damaged ({error!r}); {REMEDY}") from None
+        raise InputError(f"{manifest} is damaged ({error!r}); {REMEDY}") from None
     program = read_program(folder / PROGRAM_FILE)
     if program.sha256 != facts["program_sha256"]:
-        raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; build it again")
+        raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; {REMEDY}")
     for name, digest in facts["sha256"].items():
         file = folder / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
-            raise InputError(f"{file} is missing or was altered; {REMEDY}")
+            raise InputError(f"{file} is missing or was modified; {REMEDY}")
     shape = Shape(program, facts["slots"], facts["head_latency"], options.input_lanes, options.output)
     return Project(folder, program, target, options, shape, facts)
 
 
 def _check_facts(facts: Mapping[str, Any]) -> None:
-    """Raise InputError unless the facts have what is read of them, KeyError where one is not there."""
+    """Check the entries of a manifest; raise `InputError` if invalid, `KeyError` if missing."""
     for name, kind in NUMBERS.items():
         value = facts[name]
         if not isinstance(value, kind) or not 0 < value < math.inf:
             what = "whole number" if kind is int else "number"
             raise InputError(f"{name}={value!r} must be a {what} above 0")
     if not isinstance(facts["sha256"], dict) or set(facts["sha256"]) != set(VERILOG_FILES):
-        raise InputError(f"sha256={facts['sha256']!r} must name {', '.join(VERILOG_FILES)} alone")
+        raise InputError(f"sha256={facts['sha256']!r} must contain exactly {', '.join(VERILOG_FILES)}")
     if not isinstance(facts["program_sha256"], str):
         raise InputError(f"program_sha256={facts['program_sha256']!r} must be text")
 
 
-def _papers(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
-    """Return everything that is written beside the Verilog."""
+def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
+    """Return the text of all files besides the Verilog and the program, by name."""
     from seq2seqlite.hardware.gateware.top import TOP
 
     target, options = design.target, design.options
@@ -204,10 +209,10 @@ def _papers(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
     else:
         files |= {"constraints.lpf": "constraints.lpf.j2"}
     environment = templates("seq2seqlite.hardware")
-    papers = {name: environment.get_template(file).render(values) for name, file in files.items()}
-    papers["component.xml"] = component_xml(design)
-    names = sorted([*verilog, *papers, PROGRAM_FILE, PAPER])
-    return papers | {PAPER: json_text({**_facts(design, verilog), "files": names})}
+    texts = {name: environment.get_template(file).render(values) for name, file in files.items()}
+    texts["component.xml"] = component_xml(design)
+    names = sorted([*verilog, *texts, PROGRAM_FILE, PAPER])
+    return texts | {PAPER: json_text({**_facts(design, verilog), "files": names})}
 
 
 def _facts(design: Design, verilog: Mapping[str, str]) -> dict[str, Any]:

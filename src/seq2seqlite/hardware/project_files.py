@@ -1,4 +1,4 @@
-"""Folders that hold a design or its C++: how their files are made, kept apart from others, and read."""
+"""Project folders: checks before writing, reading of manifests, and Jinja templates."""
 
 import json
 from pathlib import Path
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-def check_folder(folder: Path, /, *, paper: str, kind: str) -> None:
-    """Check that a folder may be written to.
+def check_folder(folder: Path, /, *, manifest: str, kind: str) -> None:
+    """Check that a project may be written to a folder: it is new, empty, or holds a project of this kind.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Folder.
-    paper : str
-        File that tells a project of this kind: such a folder may be written to again.
+        Folder to write to.
+    manifest : str
+        Name of the manifest that identifies a project of this kind.
     kind : str
-        What the error calls the project.
+        Name of the kind of project in the error message.
 
     Raises
     ------
     InputError
-        If there is something else under its name.
+        If the folder contains other files, or is a file.
     """
-    if folder.exists() and not _is_own(folder / paper) and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty and no {kind}; name a new folder")
+    if folder.exists() and not _is_own(folder / manifest) and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not empty and not a {kind}; choose a new or empty folder")
 
 
-def _is_own(paper: Path) -> bool:
-    """Return whether a description is of a project of seq2seqlite; a damaged one may be written again."""
+def _is_own(manifest: Path) -> bool:
+    """Return whether a manifest was written by seq2seqlite. A damaged manifest may be overwritten."""
     try:
-        found = json.loads(paper.read_text(encoding="utf-8"))
+        found = json.loads(manifest.read_text(encoding="utf-8"))
     except (ValueError, RecursionError):
         return True
     except OSError:
@@ -45,14 +45,14 @@ def _is_own(paper: Path) -> bool:
 
 
 def read_facts(path: Path, /, *, remedy: str) -> dict[str, Any]:
-    """Read a JSON object.
+    """Read a JSON object from a file.
 
     Parameters
     ----------
     path : pathlib.Path
-        File.
+        JSON file.
     remedy : str
-        What the error tells its user to do.
+        Last part of the error message: how to repair the file.
 
     Returns
     -------
@@ -61,19 +61,19 @@ def read_facts(path: Path, /, *, remedy: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If it cannot be read, or is something else than an object.
+        If the file cannot be read, or does not contain a JSON object.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged ({error!r}); {remedy}") from None
     if not isinstance(found, dict):
-        raise InputError(f"{path} is damaged (it holds no object of JSON); {remedy}")
+        raise InputError(f"{path} is damaged (it does not contain a JSON object); {remedy}")
     return found
 
 
 def templates(package: str, /) -> "Environment":
-    """Return the templates of a package's folder ``templates``; a name that one does not know is an error."""
+    """Return the Jinja environment of the folder ``templates`` of a package. Undefined names are errors."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader(package)

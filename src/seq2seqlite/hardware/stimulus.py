@@ -1,4 +1,4 @@
-"""Decays to simulate a design with, where no measurement is at hand."""
+"""Synthetic counts for the simulation of a design without a measurement."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +12,22 @@ FWHM_NS = 0.2
 
 
 def made_up_counts(program: Program, n: int, /, *, seed: int = 0) -> NDArray[np.int64]:
-    """Return Poisson counts of bi-exponential decays for a program's axis, and of some odd pixels.
+    """Return synthetic Poisson counts of bi-exponential decays, including exceptional pixels.
 
     Parameters
     ----------
     program : Program
-        Axis and rising edge.
+        Program whose time axis and rising edge are used.
     n : int
-        Pixels.
+        Number of pixels.
     seed : int
-        Seed.
+        Seed of the random generator.
 
     Returns
     -------
     ndarray of int64, shape (n, n_gates)
-        30 to 100,000 photons and up to 5 % background. Every 16th pixel is what detectors also give: nothing,
-        all gates full, one gate alone, or noise.
+        Pixels with 30 to 100,000 photons and up to 5 % background. Every 16th pixel is exceptional: empty,
+        saturated in all gates, with counts in a single gate, or noise.
     """
     rng, axis = np.random.default_rng(seed), program.axis
     irf = ParametricIrf(program.rising_edge_ns, FWHM_NS)

@@ -1,4 +1,4 @@
-"""The FPGAs that designs are made for: what they have, and how kernels are best built on them."""
+"""Target FPGAs: their resources, and the kernel compiler options for each."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,14 +9,14 @@ from seq2seqlite.hardware.kernels import KernelStyle
 __all__ = ["LANES", "RESULT_WIDTHS", "TARGETS", "Target", "find_target"]
 
 LANES = (1, 2, 4, 8, 16)
-"""Counts a beat of the input that a design can be built for."""
+"""Supported numbers of counts per input beat."""
 RESULT_WIDTHS = (32, 64, 128)
-"""Widths of a beat of the output that a design can be built for."""
+"""Supported widths of an output beat, in bits."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """An FPGA.
+    """Target FPGA.
 
     Parameters
     ----------
@@ -25,14 +25,14 @@ class Target:
     family : str
         ``"xc7"`` (Xilinx 7 series) or ``"ecp5"`` (Lattice ECP5).
     part : str
-        What its maker's tools call it.
+        Part number in the vendor tools.
     lut, ff, dsp : int
-        Look-up tables (of six inputs on xc7, four on ECP5), flip-flops, multiplier blocks.
+        Available LUTs (of six inputs on xc7, four on ECP5), flip-flops, and DSP blocks.
     bram36 : float
-        Block memory in units of 36 kbit; an ECP5 block has half of that.
+        Available block memory in units of 36 kbit; an ECP5 block counts as half a unit.
     clock_mhz : float
-        Clock that frames a second are stated for. On ECP5 place and route measures what a design reaches; for
-        xc7 there is no such tool here, and the clock is an assumption.
+        Nominal clock frequency, for which frame rates are stated. For ECP5, place and route measures the
+        frequency that a design reaches. For xc7 no such tool is included, and the frequency is an assumption.
     """
 
     name: str
@@ -46,27 +46,29 @@ class Target:
 
     @property
     def style(self) -> KernelStyle:
-        """How kernels are built for it."""
+        """Kernel compiler options for this FPGA."""
         return STYLES["large ecp5" if self.family == "ecp5" and self.lut > LARGE else self.family]
 
 
 STYLES = {
     "xc7": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
-    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=3),
-    "large ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, copies=8, loads=2, near_users=2),
+    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, max_duplicates=3),
+    "large ecp5": KernelStyle(
+        multipliers="shift-add", levels_per_stage=1.3, max_duplicates=8, max_fanout=2, direct_fanout=2
+    ),
 }
 LARGE = 50_000
-"""Look-up tables of an ECP5 above which wires across it need a clock, and registers for that are there."""
+"""Number of LUTs of an ECP5 above which long wires get a routing stage."""
 
 TARGETS = {
     target.name: target
     for target in (
-        # DS180 and DS182 of AMD.
+        # AMD data sheets DS180 and DS182.
         Target("xc7k410t", "xc7", "xc7k410tffg900-1", 254_200, 508_400, 1540, 795, 200.0),
         Target("xc7k325t", "xc7", "xc7k325tffg900-1", 203_800, 407_600, 840, 445, 200.0),
         Target("xc7a200t", "xc7", "xc7a200tfbg676-1", 134_600, 269_200, 740, 365, 150.0),
         Target("xc7a100t", "xc7", "xc7a100tcsg324-1", 63_400, 126_800, 240, 135, 150.0),
-        # FPGA-DS-02012 of Lattice.
+        # Lattice data sheet FPGA-DS-02012.
         Target("ecp5-85f", "ecp5", "LFE5U-85F-6BG381C", 83_640, 83_640, 156, 104, 120.0),
         Target("ecp5-45f", "ecp5", "LFE5U-45F-6BG381C", 43_848, 43_848, 72, 54, 120.0),
         Target("ecp5-25f", "ecp5", "LFE5U-25F-6BG381C", 24_288, 24_288, 28, 28, 120.0),
@@ -75,12 +77,12 @@ TARGETS = {
 
 
 def find_target(name: str, /) -> Target:
-    """Return a target by its name.
+    """Return the target with a given name.
 
     Raises
     ------
     InputError
-        If there is none of that name.
+        If the name is unknown.
 
     Examples
     --------

@@ -119,9 +119,9 @@ def test_graphs_of_odd_formats_compute_what_the_program_does(tiny, seed, multipl
     ("seed", "style"),
     [
         (None, KernelStyle()),
-        (0, KernelStyle("dsp", levels_per_stage=1.0, copies=1, raw_sfd=True)),
-        (1, KernelStyle("shift-add", levels_per_stage=3.0, copies=2)),
-        (1, KernelStyle("shift-add", levels_per_stage=1.3, copies=8, loads=2, near_users=2)),
+        (0, KernelStyle("dsp", levels_per_stage=1.0, max_duplicates=1, raw_sfd=True)),
+        (1, KernelStyle("shift-add", levels_per_stage=3.0, max_duplicates=2)),
+        (1, KernelStyle("shift-add", levels_per_stage=1.3, max_duplicates=8, max_fanout=2, direct_fanout=2)),
     ],
 )
 def test_verilog_computes_what_the_program_does(tiny, seed, style, tmp_path):
@@ -158,10 +158,10 @@ def test_unknown_styles_are_refused():
         KernelStyle("lut")
     with pytest.raises(InputError, match="levels_per_stage=0.5 must be 1 to 64"):
         KernelStyle(levels_per_stage=0.5)
-    with pytest.raises(InputError, match="loads=0 must be 1 or more"):
-        KernelStyle(loads=0)
-    with pytest.raises(InputError, match="near_users=-1 must be 0 or more"):
-        KernelStyle(near_users=-1)
+    with pytest.raises(InputError, match="max_fanout=0 must be 1 or more"):
+        KernelStyle(max_fanout=0)
+    with pytest.raises(InputError, match="direct_fanout=-1 must be 0 or more"):
+        KernelStyle(direct_fanout=-1)
 
 
 def test_an_operation_is_there_once():
@@ -181,6 +181,6 @@ def test_an_operation_of_da4ml_that_is_unknown_is_named(monkeypatch):
 
     monkeypatch.setattr(cmvm, "solve", of_a_later_release)
     graph = Graph()
-    message = r"^da4ml 0\.\S+ solves a constant matrix with opcode=9; only 0 \(addition\), 1 \(sub"
+    message = r"^opcode=9 of da4ml 0\.\S+ must be 0 \(addition\), 1 \(sub.*; install"
     with pytest.raises(RuntimeError, match=message):
         matrix_product(graph, [graph.input(0, 7)], np.array([[3]]))

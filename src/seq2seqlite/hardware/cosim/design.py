@@ -1,4 +1,4 @@
-"""A project's Verilog, simulated through its buses, against the program."""
+"""Simulation of a project through its buses, and comparison with its program."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,28 +28,29 @@ __all__ = ["MIN_BATCHES", "HardwarePredictor", "Simulation", "Simulator", "compi
 
 FLUSH_CLOCKS = 4096
 MIN_BATCHES = 4
-"""Batches that a steady state is measured over: the first fills the rings, the last may be short."""
+"""Minimum number of batches to measure the steady state: the first fills the rings, the last is excluded."""
 
 
 @dataclass(frozen=True)
 class Simulation:
-    """What a simulation showed.
+    """Result of a simulation.
 
     Parameters
     ----------
     pixels : int
-        Pixels sent.
+        Number of pixels sent.
     mismatches : int
-        Pixels whose result is not the program's, missing and surplus ones included.
+        Number of pixels whose result differs from the program, including missing and surplus pixels, and
+        violations of the handshake.
     clocks_per_pixel : float or None
-        Clocks between results in the steady state: over whole batches, without gaps and stalls; None where
-        there were some, or fewer than four batches.
+        Clock cycles per pixel in the steady state, over complete batches. None with source or sink
+        throttling, or with fewer than ``MIN_BATCHES`` batches.
     first_result_clocks : int
-        Clocks from the first beat that was taken to the first that was delivered; -1 where none was.
+        Clock cycles from the first accepted beat to the first delivered beat; -1 without a delivered beat.
     clocks : int
-        Clocks in all.
+        Total clock cycles.
     seconds : float
-        Time that it took.
+        Run time in seconds.
     """
 
     pixels: int
@@ -62,14 +63,14 @@ class Simulation:
 
 @dataclass(frozen=True)
 class Simulator:
-    """A compiled project.
+    """Compiled simulation of a project.
 
     Parameters
     ----------
     project : Project
-        Project.
+        Project that is simulated.
     stream : StreamSimulator
-        Its simulation.
+        Simulator of its top-level module.
     """
 
     project: Project
@@ -77,7 +78,7 @@ class Simulator:
 
     @property
     def batch(self) -> int:
-        """Pixels of a batch of all engines."""
+        """Number of pixels in a batch of all engines."""
         return self.project.shape.slots * self.project.options.engines
 
     def words(
@@ -91,22 +92,21 @@ class Simulator:
         min_photons: int = 0,
         heartbeat: Heartbeat | None = None,
     ) -> tuple[NDArray[np.uint32], StreamRun]:
-        """Return the words of the results of counts, and the run that gave them.
+        """Simulate counts, and return the words of the results and the run.
 
         Parameters are those of :meth:`check`.
 
         Returns
         -------
         words : ndarray of uint32, shape (n words_per_pixel, m)
-            As :func:`~seq2seqlite.hardware.wire.results.words_from_beats` gives them.
+            Results, in the form of :func:`~seq2seqlite.hardware.wire.results.words_from_beats`.
         run : StreamRun
-            Beats and clocks.
+            Beats and their clock cycles.
 
         Raises
         ------
         InputError
-            If the counts do not fit 16 bits, a probability is not in 0..1 (1 excluded), or the simulation
-            fails.
+            If the counts do not fit 16 bits, a probability is not in [0, 1), or the simulation fails.
         """
         project = self.project
         n = len(np.asarray(counts))
@@ -136,18 +136,19 @@ class Simulator:
         min_photons: int = 0,
         heartbeat: Heartbeat | None = None,
     ) -> Simulation:
-        """Compare a design's results with the program's.
+        """Simulate counts and compare the results with those of the program.
 
         Parameters
         ----------
         counts : array_like of int, shape (n, n_gates)
             Raw counts, 0 to 65535.
         gaps, stalls : float
-            Probabilities that nothing is offered, or taken, in a clock.
+            Source and sink throttling: probability per cycle that the source deasserts TVALID, and that the
+            sink deasserts TREADY.
         seed : int
-            Seed of these.
+            Seed of the throttling.
         min_photons : int
-            Darker pixels are dark.
+            Pixels with fewer counts are flagged as below threshold.
         heartbeat : callable, optional
             Called every second.
 
@@ -158,20 +159,19 @@ class Simulator:
         Raises
         ------
         InputError
-            If the counts do not fit the program, a probability is not in 0..1 (1 excluded), or the simulation
-            fails.
+            If the counts do not fit the program, a probability is not in [0, 1), or the simulation fails.
         """
         project = self.project
         result = run(project.program, counts, min_photons=min_photons)
-        got, took = self.words(
+        received, took = self.words(
             counts, gaps=gaps, stalls=stalls, seed=seed, min_photons=min_photons, heartbeat=heartbeat
         )
         expected = self._expected(result)
         n, per_pixel = len(result.dark), self._words_per_pixel
         same = np.zeros(len(expected), np.bool_)
-        both = min(len(got), len(expected))
-        same[:both] = (got[:both] == expected[:both]).all(axis=1)
-        wrong = int((~same.reshape(n, per_pixel).all(axis=1)).sum()) + max(len(got) - len(expected), 0)
+        n_common = min(len(received), len(expected))
+        same[:n_common] = (received[:n_common] == expected[:n_common]).all(axis=1)
+        wrong = int((~same.reshape(n, per_pixel).all(axis=1)).sum()) + max(len(received) - len(expected), 0)
         return Simulation(
             n,
             wrong + took.unstable,
@@ -196,7 +196,7 @@ class Simulator:
         return words_from_records(records_from_result(result))
 
     def _steady(self, took: StreamRun) -> float | None:
-        """Clocks a pixel over whole batches, from the second on, the last left out."""
+        """Return the clock cycles per pixel over complete batches, without the first and the last."""
         per_pixel = self._words_per_pixel * max(1, self._word_bits // self.project.options.result_width)
         ends = took.out_clock[per_pixel - 1 :: per_pixel]
         batches = len(ends) // self.batch
@@ -207,14 +207,14 @@ class Simulator:
 
 
 def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat | None = None) -> Simulator:
-    """Compile a project's Verilog.
+    """Compile the Verilog of a project with Verilator.
 
     Parameters
     ----------
     project : Project
-        Project.
+        Project to simulate.
     out_dir : pathlib.Path
-        Folder for what is compiled.
+        Build folder.
     heartbeat : callable, optional
         Called every second.
 
@@ -241,7 +241,7 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
 
 
 class HardwarePredictor:
-    """A simulated design as a predictor of :mod:`seq2seqlite.imaging`.
+    """Predictor for :mod:`seq2seqlite.imaging` that runs the simulation of a design.
 
     Parameters
     ----------
@@ -251,14 +251,14 @@ class HardwarePredictor:
     Raises
     ------
     InputError
-        If it delivers raw SFDs.
+        If the project delivers raw SFDs.
     """
 
     kind = "simulated hardware"
 
     def __init__(self, simulator: Simulator, /) -> None:
         if simulator.project.options.output != "lifetimes":
-            raise InputError("this design delivers raw SFDs; build one that delivers lifetimes")
+            raise InputError("output='sfd' of the design must be 'lifetimes'; build it with that option")
         self.simulator = simulator
 
     @property
@@ -268,7 +268,7 @@ class HardwarePredictor:
 
     @property
     def axis(self) -> TimeAxis:
-        """Gates that it takes."""
+        """Time axis of the counts."""
         return self.simulator.project.program.axis
 
     @property
@@ -283,13 +283,13 @@ class HardwarePredictor:
 
     @property
     def rising_edge_ns(self) -> float:
-        """Where the rising edge has to be, in ns."""
+        """Required position of the rising edge, in ns."""
         return self.simulator.project.program.rising_edge_ns
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
         counts = whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
-        if not len(counts):  # a run ends with its last result
+        if not len(counts):  # a simulation needs at least one result to end
             return ProgramPredictor(self.simulator.project.program).lifetimes(counts)
         words, _ = self.simulator.words(counts)
         return lifetimes_from_codes(self.simulator.project.program, records_from_words(words).reduced)

@@ -1,4 +1,4 @@
-"""Running the Verilog of one kernel, ``module k (input clk, input [N-1:0] d, output [M-1:0] q)``."""
+"""Simulation of one kernel with Verilator: ``module k (input clk, input [N-1:0] d, output [M-1:0] q)``."""
 
 import tempfile
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ HARNESS = Path(__file__).with_name("kernel_harness.cpp")
 
 @dataclass(frozen=True)
 class KernelSimulator:
-    """A compiled kernel.
+    """Compiled simulation of a kernel.
 
     Parameters
     ----------
     program : pathlib.Path
-        What :func:`compile_kernel` made.
+        Executable that :func:`compile_kernel` built.
     in_bits, out_bits : int
         Widths of ``d`` and ``q``.
     """
@@ -35,14 +35,15 @@ class KernelSimulator:
     out_bits: int
 
     def run(self, words: ArrayLike, /, *, time_limit_s: float = 600) -> NDArray[np.uint32]:
-        """Return what the kernel makes of words.
+        """Simulate the kernel and return its output words.
 
         Parameters
         ----------
         words : array_like of uint32, shape (n, n_words(in_bits))
-            One word a clock, as :func:`~seq2seqlite.hardware.wire.bitpack.pack_codes` gives them.
+            Input words, one per clock cycle, in the form of
+            :func:`~seq2seqlite.hardware.wire.bitpack.pack_codes`.
         time_limit_s : float
-            Limit in seconds.
+            Time limit in seconds.
 
         Returns
         -------
@@ -57,7 +58,7 @@ class KernelSimulator:
         if rows.ndim != 2 or rows.shape[1] != n_words(self.in_bits):
             raise InputError(
                 f"words of shape {rows.shape} do not fit d of {self.in_bits} bits, "
-                f"which takes (n, {n_words(self.in_bits)})"
+                f"which has shape (n, {n_words(self.in_bits)})"
             )
         with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
             folder = Path(name)
@@ -85,20 +86,20 @@ def compile_kernel(
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> KernelSimulator:
-    """Compile a kernel.
+    """Compile the simulation of a kernel.
 
     Parameters
     ----------
     files : sequence of pathlib.Path
-        Verilog.
+        Verilog files.
     module : str
-        The kernel's name; its ports are ``clk`` (may be missing where the latency is 0), ``d`` and ``q``.
+        Name of the kernel. Its ports are ``clk`` (optional if the latency is 0), ``d`` and ``q``.
     latency : int
-        Clocks by which ``q`` follows ``d``; 0: no register.
+        Latency from ``d`` to ``q`` in clock cycles; 0: combinational.
     in_bits, out_bits : int
         Widths of ``d`` and ``q``.
     out_dir : pathlib.Path
-        Folder for what is compiled; the other parameters, too, are those of
+        Build folder. This and the other parameters are those of
         :func:`~seq2seqlite.hardware.eda.verilator.compile_model`.
 
     Returns
@@ -108,7 +109,7 @@ def compile_kernel(
     Raises
     ------
     ToolError
-        If a tool is missing, fails, or the time is up.
+        If a tool is missing, fails, or exceeds the time limit.
     """
     program = compile_model(
         files,
@@ -134,7 +135,7 @@ def run_kernel(
     out_bits: int,
     out_dir: Path,
 ) -> NDArray[np.uint32]:
-    """Compile a kernel and return what it makes of words: :func:`compile_kernel` and its ``run`` in one."""
+    """Compile a kernel and simulate words; :func:`compile_kernel` followed by its ``run``."""
     kernel = compile_kernel(
         files, module=module, latency=latency, in_bits=in_bits, out_bits=out_bits, out_dir=out_dir
     )

@@ -1,4 +1,5 @@
-// Drives a module (clk, d, q): a word a clock in, a word a clock out. Words are rows of 32-bit words, lowest first.
+// Drives a module (clk, d, q) with one input and one output word per clock cycle. A word is a row of 32-bit
+// words, lowest first.
 // usage: simulate IN OUT N_VECTORS
 #include "Vtop.h"
 #include "verilated.h"
@@ -11,7 +12,7 @@
 constexpr int IN_WORDS = (IN_BITS + 31) / 32;
 constexpr int OUT_WORDS = (OUT_BITS + 31) / 32;
 
-// Verilator's type of a port depends on its width: an integer up to 64 bits, an array of 32-bit words above.
+// Verilator represents a port of up to 64 bits as an integer, and a wider one as an array of 32-bit words.
 template <typename Port> void put(Port& port, const uint32_t* words) {
     if constexpr (IN_BITS <= 64) {
         uint64_t value = words[0];
@@ -33,7 +34,7 @@ template <typename Port> void get(const Port& port, uint32_t* words) {
 }
 
 template <typename Top> void clock(Top& top, int level) {
-    if constexpr (requires { top.clk; }) top.clk = level;  // a kernel of latency 0 may have none
+    if constexpr (requires { top.clk; }) top.clk = level;  // a kernel of latency 0 may have no clock
     top.eval();
 }
 
@@ -46,7 +47,7 @@ int main(int argc, char** argv) {
     std::fclose(file);
 
     VerilatedContext context;
-    context.randReset(2);  // what a kernel holds before the first word must not matter
+    context.randReset(2);  // the initial values of the registers must not matter
     context.randSeed(1);
     Vtop top{&context};
     for (size_t i = 0; i < n + LATENCY; ++i) {

@@ -1,4 +1,4 @@
-"""Running a whole design in Verilator through its real buses: AXI4-Stream in and out, AXI4-Lite."""
+"""Co-simulation of a design with Verilator through its AXI4-Stream and AXI4-Lite ports."""
 
 import struct
 import tempfile
@@ -29,14 +29,14 @@ ANSWERS = ("okay", "exokay", "slverr", "decerr")
 
 
 class Access(NamedTuple):
-    """Access to a register over AXI4-Lite: a write, or a read where there is nothing to write.
+    """CSR access over AXI4-Lite: a write, or a read if ``write`` is None.
 
     Parameters
     ----------
     address : int
-        Address in bytes.
+        Byte address.
     write : int, optional
-        32 bits to write.
+        Value to write, 32 bits.
     """
 
     address: int
@@ -45,29 +45,29 @@ class Access(NamedTuple):
 
 @dataclass(frozen=True)
 class StreamRun:
-    """What a simulation saw; clocks are counted from its start, the reset included.
+    """Result of a co-simulation. Clock cycles are numbered from its start, including the reset.
 
     Parameters
     ----------
     out : Beats
-        Beats that the design delivered.
+        Output beats.
     out_clock : ndarray of int64, shape (n_out,)
-        Clock in which each was taken.
+        Clock cycle in which each output beat was accepted.
     in_clock : ndarray of int64, shape (n_in,)
-        Clock in which each beat in was taken; shorter than the stimulus where the run did not get through.
+        Clock cycle in which each input beat was accepted. Shorter than the stimulus if the run was aborted.
     clocks : int
-        Clocks in all.
+        Total clock cycles.
     end : str
-        ``"done"``; ``"stalled"``: nothing moved for ``idle_limit`` clocks; ``"out of clocks"``; ``"registers
-        hang"``: an access to a register had no answer.
+        ``"done"``; ``"stalled"``: no beat was accepted for ``idle_limit`` clock cycles; ``"out of clocks"``:
+        ``clock_limit`` was reached; ``"registers hang"``: a CSR access got no response.
     unstable : int
-        Clocks in which a beat that was offered and not taken had changed or gone. 0 in a correct design.
+        Clock cycles in which TVALID, TDATA or TLAST changed before TREADY. 0 in a correct design.
     registers : tuple of int
-        Answers to the accesses in their order: what was read, or for a write what was written.
+        Value that each access read or wrote, in order.
     responses : tuple of str
-        AXI's response to each: ``"okay"``, ``"slverr"``, …
+        AXI response to each access: ``"okay"``, ``"slverr"``, …
     seconds : float
-        Time that the simulation took.
+        Run time in seconds.
     """
 
     out: Beats
@@ -83,12 +83,12 @@ class StreamRun:
 
 @dataclass(frozen=True)
 class StreamSimulator:
-    """A compiled design.
+    """Compiled co-simulation of a design.
 
     Parameters
     ----------
     program : pathlib.Path
-        What :func:`compile_stream` made.
+        Executable that :func:`compile_stream` built.
     in_bits, out_bits : int
         Widths of ``s_axis_tdata`` and ``m_axis_tdata``.
     """
@@ -115,45 +115,44 @@ class StreamSimulator:
         time_limit_s: float = 3600,
         heartbeat: Heartbeat | None = None,
     ) -> StreamRun:
-        """Send beats and take what comes.
+        """Send beats and record the output.
 
         Parameters
         ----------
         beats : Beats
-            What is sent.
+            Input beats.
         n_expected : int
-            Beats out that are awaited; those that come within the drain are recorded, too.
+            Number of output beats to wait for. Further beats during the drain time are recorded as well.
         before, after : sequence of Access
-            Accesses to registers before the first beat and after the last.
+            CSR accesses before the first beat and after the last.
         gaps : float
-            Probability that nothing is offered in a clock although there is a beat to send.
+            Source throttling: probability per cycle that the source deasserts TVALID.
         stalls : float
-            Probability that nothing is taken in a clock.
+            Sink throttling: probability per cycle that the sink deasserts TREADY.
         seed : int
-            Seed of gaps, stalls and the registers that the reset leaves alone.
+            Seed of the throttling and of the initial values of registers without reset.
         reset_clocks : int
-            Clocks of reset at the start.
+            Duration of the initial reset in clock cycles.
         drain_clocks : int
-            The stream ends so many clocks after the last beat in or out.
+            Clock cycles to simulate after the last input or output beat.
         idle_limit : int
-            The design is stalled if nothing moves for so many clocks.
+            Clock cycles without a transfer after which the design is considered stalled.
         clock_limit : int
-            Most clocks in all.
+            Maximum total clock cycles.
         time_limit_s : float
-            Limit for the simulation, in seconds.
+            Time limit for the simulation, in seconds.
         heartbeat : callable, optional
             Called every second.
 
         Returns
         -------
         StreamRun
-            Also of a design that hangs: see its ``end``.
+            Result, also of a design that hangs; see its ``end``.
 
         Raises
         ------
         InputError
-            If the beats do not fit the design, a probability is not in 0..1 (1 excluded), or the simulation
-            fails.
+            If the beats do not fit the design, a probability is not in [0, 1), or the simulation fails.
         """
         _check_stimulus(self, beats, gaps, stalls)
         settings = (
@@ -191,13 +190,13 @@ def compile_stream(
     Parameters
     ----------
     files : sequence of pathlib.Path
-        Verilog.
+        Verilog files.
     top : str
-        Name of the design's module.
+        Name of the top module.
     in_bits, out_bits : int
         Widths of ``s_axis_tdata`` and ``m_axis_tdata``.
     out_dir : pathlib.Path
-        Folder for what is compiled; the other parameters, too, are those of
+        Build folder. This and the other parameters are those of
         :func:`~seq2seqlite.hardware.eda.verilator.compile_model`.
 
     Returns
@@ -207,7 +206,7 @@ def compile_stream(
     Raises
     ------
     ToolError
-        If a tool is missing, fails, or the time is up.
+        If a tool is missing, fails, or exceeds the time limit.
     """
     program = compile_model(
         files,
@@ -223,18 +222,18 @@ def compile_stream(
 
 
 def check_pauses(*, gaps: float, stalls: float) -> None:
-    """Raise InputError unless the probabilities of pauses are from 0 to below 1."""
+    """Check that the throttling probabilities are in [0, 1); raise `InputError` otherwise."""
     for name, value in (("gaps", gaps), ("stalls", stalls)):
         if not 0 <= value < 1:
-            raise InputError(f"{name}={value} must be a probability from 0 to below 1")
+            raise InputError(f"{name}={value} must be a probability, at least 0 and below 1")
 
 
 def _check_stimulus(simulator: StreamSimulator, beats: Beats, gaps: float, stalls: float) -> None:
-    wide = n_words(simulator.in_bits)
-    if beats.words.shape[1] != wide:
+    in_words = n_words(simulator.in_bits)
+    if beats.words.shape[1] != in_words:
         raise InputError(
             f"beats of {beats.words.shape[1]} words do not fit s_axis_tdata of {simulator.in_bits} bits, "
-            f"which takes {wide}"
+            f"which has {in_words} words of 32 bits"
         )
     check_pauses(gaps=gaps, stalls=stalls)
 

@@ -1,6 +1,6 @@
-// Drives a design through its buses, as docs/spec/hardware.md names them: AXI4-Stream in and out with random gaps
-// and random back-pressure, AXI4-Lite before and after the stream.
-// usage: simulate STIMULUS RECORD   (both little-endian; stream_simulation.py is the other side of both files)
+// Drives a design through the ports of docs/spec/hardware.md: AXI4-Stream in and out with random source and sink
+// throttling, AXI4-Lite before and after the stream.
+// usage: simulate STIMULUS RECORD   (little-endian files, written and read by stream_simulation.py)
 #include "Vtop.h"
 #include "verilated.h"
 
@@ -14,17 +14,17 @@ constexpr int OUT_WORDS = (OUT_BITS + 31) / 32;
 
 enum End : uint64_t { DONE = 0, STALLED = 1, OUT_OF_CLOCKS = 2, REGISTERS_HANG = 3 };
 
-struct Settings {  // the head of STIMULUS
-    uint64_t n_beats, n_expected, n_first, n_last;  // beats in, beats out awaited, register accesses before, after
+struct Settings {  // header of STIMULUS
+    uint64_t n_beats, n_expected, n_first, n_last;  // input beats, output beats, CSR accesses before and after
     uint64_t gap, stall;                            // probabilities in 1/2**32
     uint64_t seed, reset_clocks, drain_clocks, idle_limit, clock_limit;
 };
 
-struct Access {  // to a register
+struct Access {  // CSR access
     uint32_t write, address, data;
 };
 
-// Verilator's type of a port depends on its width: an integer up to 64 bits, an array of 32-bit words above.
+// Verilator represents a port of up to 64 bits as an integer, and a wider one as an array of 32-bit words.
 template <int BITS, typename Port> void put(Port& port, const uint32_t* words) {
     constexpr int WORDS = (BITS + 31) / 32;
     if constexpr (BITS <= 64) {
@@ -70,7 +70,7 @@ public:
             && std::fread(data.data(), 4, data.size(), file) == data.size()
             && std::fread(last.data(), 1, last.size(), file) == last.size();
         in_clock.reserve(s.n_beats);
-        context.randReset(2);  // what a register without a reset holds at the start must not matter
+        context.randReset(2);  // the initial values of registers without reset must not matter
         context.randSeed(int(s.seed & 0x7fffffff));
         top = std::make_unique<Vtop>(&context);
     }
@@ -133,7 +133,7 @@ private:
         ++clocks;
     }
 
-    // A clock in which nothing is asked of the streams. Results are refused, but watched.
+    // One clock cycle without transfers. Offered results are not accepted, but checked for stability.
     void edge() {
         top->m_axis_tready = 0;
         settle();
@@ -141,7 +141,7 @@ private:
         rise();
     }
 
-    // What is offered and not taken must stay as it is.
+    // A beat that is offered must not change before it is accepted.
     void watch(bool taken) {
         const bool valid = top->m_axis_tvalid;
         uint32_t now[OUT_WORDS];
@@ -218,7 +218,7 @@ private:
             top->s_axil_wvalid = word;
             settle();
             const bool took_address = top->s_axil_awready, took_word = top->s_axil_wready;
-            // An answer counts only after both were taken: one that comes in the same clock is not AXI.
+            // A response is valid only after address and data were accepted; AXI forbids it in the same cycle.
             if (!address && !word && top->s_axil_bvalid) {
                 answers.insert(answers.end(), {top->s_axil_bresp, what.data});
                 response = false;

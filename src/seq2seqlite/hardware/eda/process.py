@@ -1,4 +1,4 @@
-"""Running a tool: with a log, a time limit, a heartbeat, and errors of one line."""
+"""Execution of external tools with a log file, a time limit, a heartbeat, and one-line error messages."""
 
 import os
 import re
@@ -22,27 +22,28 @@ Heartbeat = Callable[[str, float, str], None]
 
 POLL_S = 0.02
 HEARTBEAT_S = 1.0
-TAIL_BYTES = 1 << 20  # of a log: where the reason of a failure is looked for
-# «error» as a word before a colon, as compilers, Verilator, Yosys and nextpnr write it; not a signal's name.
+TAIL_BYTES = 1 << 20  # last part of a log that is searched for the cause of a failure
+# The word "error" followed by a colon, as compilers, Verilator, Yosys and nextpnr write it, but not as a part
+# of a signal name.
 ERROR_LINE = re.compile(r"(?:^|[\s%])(?:fatal )?error(?:-\w+)?:\s", re.IGNORECASE)
 
 
 class ToolError(InputError):
-    """A tool that is missing, failed or ran out of time; its text is one line."""
+    """Error of an external tool that is missing, failed or exceeded its time limit, as a single line."""
 
 
 @dataclass(frozen=True)
 class ToolRun:
-    """What a run of a tool took.
+    """Resources used by a run of a tool.
 
     Parameters
     ----------
     seconds : float
-        Time by the clock.
+        Wall-clock time.
     peak_memory_bytes : int
-        Most memory that one of its processes held.
+        Largest peak memory of its processes.
     log : pathlib.Path
-        All that it said.
+        Log of its output.
     """
 
     seconds: float
@@ -95,24 +96,24 @@ def run_tools(
     environment: Mapping[str, str] | None = None,
     heartbeat: Heartbeat | None = None,
 ) -> ToolRun:
-    """Run commands of a tool, several at a time, and wait for all.
+    """Run commands of a tool in parallel, and wait for all of them.
 
     Parameters
     ----------
     name : str
-        What an error calls the tool.
+        Name of the tool in error messages.
     commands : sequence of command lines
-        What to run; no shell is used.
+        Commands to run, without a shell.
     log : pathlib.Path
-        File that takes all that they say; written anew.
+        Log file for the output of all commands; overwritten.
     time_limit_s : float
-        Limit for all together, in seconds.
+        Time limit for all commands together, in seconds.
     jobs : int
-        How many run at a time.
+        Maximum number of commands to run at a time.
     cwd : pathlib.Path, optional
-        Folder that they run in.
+        Working directory.
     environment : mapping of str, optional
-        Variables besides those of this process.
+        Environment variables to set in addition to those of this process.
     heartbeat : callable, optional
         Called every second.
 
@@ -123,9 +124,9 @@ def run_tools(
     Raises
     ------
     InputError
-        If the limit is not above 0.
+        If the time limit is not above 0.
     ToolError
-        If a command is missing, fails, or the time is up. All its processes have ended then, as they have
+        If a command is missing, fails, or exceeds the time limit. All processes are terminated first, also
         after Ctrl-C.
     """
     if not time_limit_s > 0:
@@ -163,7 +164,7 @@ def run_tools(
 
 
 class _Running:
-    """Processes that run, each the head of a group of its own, so that what they start ends with them."""
+    """Running processes, each in its own process group, so that its children are terminated with it."""
 
     def __init__(self) -> None:
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -196,7 +197,7 @@ class _Running:
         self.processes.append(process)
 
     def ended(self) -> list[tuple[subprocess.Popen[bytes], int]]:
-        """Return the processes that have ended since the last call, with the bytes that each held."""
+        """Return the processes that ended since the last call, with their peak memory in bytes."""
         found = []
         for process in list(self.processes):
             pid, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -216,12 +217,12 @@ class _Running:
 
 @contextmanager
 def _interrupts_deferred() -> Generator[None]:
-    """Deliver SIGINT and SIGTERM at the end of the block.
+    """Defer SIGINT and SIGTERM to the end of the block.
 
-    An exception between the start of a process and the note of its number would leave the process alive; one
-    between its end and the note of that would have another process killed that took over the number.
+    An exception between the start of a process and the registration of its PID would leave the process
+    running. An exception between its end and its removal could kill another process that reuses the PID.
     """
-    if threading.current_thread() is not threading.main_thread():  # handlers run in the main thread alone
+    if threading.current_thread() is not threading.main_thread():  # only the main thread runs handlers
         yield
         return
     received: list[signal.Signals] = []
@@ -244,14 +245,14 @@ def _interrupts_deferred() -> Generator[None]:
 
 @contextmanager
 def _interrupted_by_sigterm() -> Generator[None]:
-    """Make SIGTERM end this process by an exception, so that a tool of hours does not stay behind."""
+    """Convert SIGTERM to an exception, so that running tools are terminated with this process."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + signal.SIGTERM)
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not the main thread, which alone may set handlers
+    except ValueError:  # only the main thread may set handlers
         yield
         return
     try:
@@ -262,16 +263,16 @@ def _interrupted_by_sigterm() -> Generator[None]:
 
 def _failure(name: str, code: int, log: Path) -> str:
     line = _reason(log)
-    said = f": {line}" if line else ""
+    detail = f": {line}" if line else ""
     if code == -signal.SIGKILL:
-        return f"{name} was killed, as the system does when memory runs out; free memory{said} (log: {log})"
+        return f"{name} was killed, probably because it ran out of memory; free memory{detail} (log: {log})"
     if code < 0:
-        return f"{name} crashed with {signal.Signals(-code).name}{said} (log: {log})"
-    return f"{name} failed with exit code {code}{said} (log: {log})"
+        return f"{name} crashed with {signal.Signals(-code).name}{detail} (log: {log})"
+    return f"{name} failed with exit code {code}{detail} (log: {log})"
 
 
 def _reason(log: Path) -> str:
-    """Return the first line of a log that says error, or else its last."""
+    """Return the first line of a log that contains an error, or its last line."""
     lines = _tail(log)
     return next((line for line in lines if ERROR_LINE.search(line)), lines[-1] if lines else "")
 

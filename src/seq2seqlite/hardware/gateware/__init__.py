@@ -1,1 +1,1 @@
-"""Gateware around the kernels, in Amaranth; docs/spec/hardware.md is its specification."""
+"""Gateware around the step kernels, in Amaranth; docs/spec/hardware.md is the normative specification."""

@@ -1,4 +1,4 @@
-"""The back of a design: results of the engines in turn, numbered, framed, cut to the width of the bus."""
+"""Output stage of a design: collects, numbers, frames and serialises the results of all engines."""
 
 from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import stream
@@ -14,16 +14,30 @@ __all__ = ["Collector"]
 
 
 class Collector(Component):
-    """Takes a pixel of each engine in turn, which is the order of the packets.
+    """Round-robin arbiter of the engines' results, which restores the order of the packets.
 
     Parameters
     ----------
     shape : Shape
-        Widths and lengths.
+        Parameters of an engine.
     engines : int
         Number of engines.
     result_width : int
-        Width of a beat of the output.
+        Width of an output beat.
+
+    Attributes
+    ----------
+    valid : Signal(engines), in
+        TVALID of each engine.
+    ready : Signal(engines), out
+        TREADY of each engine; high for at most the selected engine.
+    payloads : Signal(engines * payload_bits), in
+        Payload of each engine, engine 0 in the lowest bits.
+    frame_pixels : Signal(32), in
+        Pixels of a frame; 0 disables TLAST.
+    o : Signature(result_beat(result_width)), out
+        Output beats, least significant part of a result first. A result is offered one clock cycle after it
+        was accepted.
     """
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
@@ -39,31 +53,31 @@ class Collector(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the turn-taking, and the cutting of what was taken."""
+        """Build the arbiter and the serialiser behind it."""
         m = Module()
         shape = self.shape_
         engine, part = Signal(range(max(self.engines, 2))), Signal(range(max(shape.payloads, 2)))
-        full, payload, ends_pixel = Signal(), Signal(shape.payload_bits, reset_less=True), Signal()
-        takes, sent = Signal(), Signal()
-        # Lifetimes leave a clock between each other; words of an SFD follow each other without a pause.
+        full, payload, is_last_part = Signal(), Signal(shape.payload_bits, reset_less=True), Signal()
+        accept, sent = Signal(), Signal()
+        # Lifetime records have an idle clock cycle between them; SFD words are delivered back to back.
         free = ~full if shape.output == "lifetimes" else ~full | sent
         m.d.comb += [
-            takes.eq(self.valid.bit_select(engine, 1) & free),
+            accept.eq(self.valid.bit_select(engine, 1) & free),
             self.ready.bit_select(engine, 1).eq(free),
         ]
         with m.If(free):
             m.d.sync += [
                 payload.eq(self.payloads.word_select(engine, shape.payload_bits)),
-                ends_pixel.eq(part == shape.payloads - 1),
+                is_last_part.eq(part == shape.payloads - 1),
             ]
-        with m.If(takes):
+        with m.If(accept):
             m.d.sync += [full.eq(1), part.eq(next_in_turn(part, shape.payloads))]
             with m.If(part == shape.payloads - 1):
                 m.d.sync += engine.eq(next_in_turn(engine, self.engines))
         with m.Elif(sent):
             m.d.sync += full.eq(0)
         m.submodules.frame = frame = FrameCounter()
-        m.d.comb += [frame.frame_pixels.eq(self.frame_pixels), frame.next.eq(sent & ends_pixel)]
+        m.d.comb += [frame.frame_pixels.eq(self.frame_pixels), frame.next.eq(sent & is_last_part)]
         beats = -(-self._item_bits // self.result_width)
         beat, final = Signal(range(max(beats, 2))), Signal(init=int(beats == 1))
         with m.If(full & self.o.ready):
@@ -73,8 +87,8 @@ class Collector(Component):
             sent.eq(full & self.o.ready & final),
             self.o.valid.eq(full),
             self.o.payload.data.eq(item.word_select(beat, self.result_width)),
-            self.o.payload.last.eq(frame.last & ends_pixel & final),
-            self.o.payload.ends.eq(ends_pixel & final),
+            self.o.payload.last.eq(frame.last & is_last_part & final),
+            self.o.payload.last_of_pixel.eq(is_last_part & final),
         ]
         return m
 

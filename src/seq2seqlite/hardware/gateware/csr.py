@@ -1,4 +1,4 @@
-"""The AXI4-Lite registers of a design."""
+"""CSRs (control and status registers) of a design, accessed over AXI4-Lite."""
 
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out
@@ -12,11 +12,12 @@ __all__ = ["COUNTERS", "REGISTERS", "Registers", "axi_lite"]
 ID = 0x53325351
 VERSION = 1
 RESET_CLOCKS = 24
+"""Clock cycles of the reset sequence."""
 SETTLING_CLOCKS = 4
-"""Clocks between the end of the engines' reset and the first beat that is taken again."""
+"""Clock cycles between the end of the engine reset and the first beat that is accepted."""
 DEFAULT_FLUSH_CLOCKS = 65536
 GROUP = 4
-"""Registers that a read chooses among in a clock."""
+"""Number of CSRs that a read selects among in one pipeline stage."""
 REGISTERS = {
     "ID": 0x00,
     "VERSION": 0x04,
@@ -36,13 +37,13 @@ REGISTERS = {
     "STALLED_OUT": 0x3C,
     "FRAMES_OUT": 0x40,
 }
-"""Addresses, as docs/spec/hardware.md has them."""
+"""Byte addresses of the CSRs, as specified in docs/spec/hardware.md."""
 COUNTERS = tuple(name for name, address in REGISTERS.items() if address >= REGISTERS["PIXELS_IN"])
-"""Registers that count events."""
+"""CSRs that count events."""
 
 
 def axi_lite() -> dict[str, Member]:
-    """Return the members of an AXI4-Lite subordinate, as ports without prefix."""
+    """Return the ports of an AXI4-Lite subordinate, without prefix."""
     return {
         "awaddr": In(8),
         "awvalid": In(1),
@@ -67,15 +68,33 @@ def axi_lite() -> dict[str, Member]:
 class Registers(Component):
     """CSRs, and the reset sequence of the engines and counters (domain ``work``).
 
-    A write to ``CONTROL`` and ``aresetn`` start the same sequence: resets travel down an engine in registers,
-    which takes longer than the two clock cycles that ``aresetn`` may be low.
+    A write to ``CONTROL`` and ``aresetn`` start the same sequence: the reset passes through an engine in a
+    chain of registers, which takes longer than the two clock cycles that ``aresetn`` may be low.
 
     Parameters
     ----------
     program : Program
-        Whose hash and shape it tells.
+        Program whose hash and dimensions are readable over AXI4-Lite.
     engines : int
         Number of engines.
+
+    Attributes
+    ----------
+    aw*, w*, b*, ar*, r* : in, out
+        AXI4-Lite subordinate. One access is in progress at a time; a read or write takes a few clock cycles.
+    events : Signal(len(COUNTERS)), in
+        One strobe per counter, in the order of ``COUNTERS``. Counted two clock cycles later; counters
+        saturate.
+    reset : Signal(1), out
+        Reset of the engines and counters.
+    quiet : Signal(1), out
+        High from the start of the reset sequence to its end: no beat is accepted or delivered.
+    frame_pixels : Signal(32), out
+        Pixels of a frame. A new value takes effect with the next soft reset.
+    min_photons : Signal(32), out
+        Pixels with fewer counts are flagged as below threshold.
+    flush_clocks : Signal(32), out
+        Idle clock cycles after which an incomplete batch is started; 0: never.
     """
 
     def __init__(self, program: Program, engines: int) -> None:
@@ -85,7 +104,7 @@ class Registers(Component):
                 **axi_lite(),
                 "events": In(len(COUNTERS)),
                 "reset": Out(1, init=1),
-                "quiet": Out(1, init=1),  # nothing is taken: from before the reset until after it
+                "quiet": Out(1, init=1),
                 "frame_pixels": Out(32),
                 "min_photons": Out(32),
                 "flush_clocks": Out(32, init=DEFAULT_FLUSH_CLOCKS),
@@ -93,25 +112,25 @@ class Registers(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the registers behind the bus."""
+        """Build the CSRs, the event counters and the bus interface."""
         m = Module()
-        resetting, asks_reset = Signal(range(RESET_CLOCKS + 1), init=RESET_CLOCKS), Signal()
+        resetting, reset_request = Signal(range(RESET_CLOCKS + 1), init=RESET_CLOCKS), Signal()
         frame_pixels = Signal(32)
         writable = {
             "FRAME_PIXELS": frame_pixels,
             "MIN_PHOTONS": self.min_photons,
             "FLUSH_CLOCKS": self.flush_clocks,
         }
-        self._write(m, writable, asks_reset)
-        with m.If(asks_reset):
+        self._write(m, writable, reset_request)
+        with m.If(reset_request):
             m.d.sync += [resetting.eq(RESET_CLOCKS), self.frame_pixels.eq(frame_pixels)]
         with m.Elif(resetting != 0):
             m.d.sync += resetting.eq(resetting - 1)
         m.d.sync += [
             self.reset.eq(resetting > SETTLING_CLOCKS),
-            self.quiet.eq(asks_reset | (resetting != 0)),
+            self.quiet.eq(reset_request | (resetting != 0)),
         ]
-        # One bit more says that a counter is full: no long AND in front of the carry chain.
+        # An extra bit marks a saturated counter, which avoids a wide AND in front of the carry chain.
         counters = {name: Signal(33, name=name.lower()) for name in COUNTERS}
         events = delayed(m, self.events, 1, name="events")
         for index, counter in enumerate(counters.values()):
@@ -129,64 +148,64 @@ class Registers(Component):
         self._read(m, {name: Const(value, 32) for name, value in constants.items()} | writable | counters)
         return m
 
-    def _write(self, m: Module, writable: dict[str, Signal], asks_reset: Signal) -> None:
-        """Take address and data together, find the register, write, answer: a clock each."""
-        m.submodules.aw, m.submodules.w = at, words = RegisterSlice(6), RegisterSlice(36)
+    def _write(self, m: Module, writable: dict[str, Signal], reset_request: Signal) -> None:
+        """Build the write channels: accept address and data, decode, write, respond; one clock cycle each."""
+        m.submodules.aw, m.submodules.w = address, words = RegisterSlice(6), RegisterSlice(36)
         m.d.comb += [
-            at.i.valid.eq(self.awvalid),
-            at.i.payload.eq(self.awaddr[2:]),
-            self.awready.eq(at.i.ready),
+            address.i.valid.eq(self.awvalid),
+            address.i.payload.eq(self.awaddr[2:]),
+            self.awready.eq(address.i.ready),
             words.i.valid.eq(self.wvalid),
             words.i.payload.eq(Cat(self.wdata, self.wstrb)),
             self.wready.eq(words.i.ready),
         ]
-        finds, writes, answers = Signal(), Signal(), Signal()
+        decode, write, respond = Signal(), Signal(), Signal()
         m.d.comb += [
-            finds.eq(at.o.valid & words.o.valid & ~writes & ~answers & ~self.bvalid),
-            at.o.ready.eq(writes),
-            words.o.ready.eq(writes),
+            decode.eq(address.o.valid & words.o.valid & ~write & ~respond & ~self.bvalid),
+            address.o.ready.eq(write),
+            words.o.ready.eq(write),
         ]
-        m.d.sync += [writes.eq(finds), answers.eq(writes)]
+        m.d.sync += [write.eq(decode), respond.eq(write)]
         data, strobes = words.o.payload[:32], words.o.payload[32:]
         mask = Cat(*(strobe.replicate(8) for strobe in strobes))
         for name, register in writable.items():
-            found = Signal(name=f"writes_{name.lower()}")
-            m.d.sync += found.eq(finds & (at.o.payload == REGISTERS[name] >> 2))
-            with m.If(found):
+            decoded = Signal(name=f"writes_{name.lower()}")
+            m.d.sync += decoded.eq(decode & (address.o.payload == REGISTERS[name] >> 2))
+            with m.If(decoded):
                 m.d.sync += register.eq((data & mask) | (register & ~mask))
-        control = finds & (at.o.payload == REGISTERS["CONTROL"] >> 2)
-        m.d.sync += asks_reset.eq(control & data[0] & strobes[0])
-        with m.If(answers):
+        control = decode & (address.o.payload == REGISTERS["CONTROL"] >> 2)
+        m.d.sync += reset_request.eq(control & data[0] & strobes[0])
+        with m.If(respond):
             m.d.sync += self.bvalid.eq(1)
         with m.Elif(self.bready):
             m.d.sync += self.bvalid.eq(0)
 
     def _read(self, m: Module, readable: dict[str, Value]) -> None:
-        """Look up by the low part of the address, then by the rest, and answer: a clock each."""
-        m.submodules.ar = at = RegisterSlice(6)
-        seeks, found = Signal(), Signal()
+        """Build the read channels: decode the low address bits, then the others; one clock cycle each."""
+        m.submodules.ar = address = RegisterSlice(6)
+        decode, decoded = Signal(), Signal()
         m.d.comb += [
-            at.i.valid.eq(self.arvalid),
-            at.i.payload.eq(self.araddr[2:]),
-            self.arready.eq(at.i.ready),
-            seeks.eq(at.o.valid & ~found & ~self.rvalid),
-            at.o.ready.eq(found),
+            address.i.valid.eq(self.arvalid),
+            address.i.payload.eq(self.araddr[2:]),
+            self.arready.eq(address.i.ready),
+            decode.eq(address.o.valid & ~decoded & ~self.rvalid),
+            address.o.ready.eq(decoded),
         ]
-        rest = Signal(range(2 ** len(at.o.payload) // GROUP))
-        m.d.sync += [found.eq(seeks), rest.eq(at.o.payload // GROUP)]
+        group_index = Signal(range(2 ** len(address.o.payload) // GROUP))
+        m.d.sync += [decoded.eq(decode), group_index.eq(address.o.payload // GROUP)]
         values = {REGISTERS[name] >> 2: value for name, value in readable.items()}
         groups = []
         for group in range(max(values) // GROUP + 1):
             chosen = Signal(33, name=f"group_{group}", reset_less=True)
             members = Array(values.get(group * GROUP + index, Const(0, 32)) for index in range(GROUP))
-            m.d.sync += chosen.eq(members[at.o.payload % GROUP])
+            m.d.sync += chosen.eq(members[address.o.payload % GROUP])
             groups.append(chosen)
-        with m.If(found):
+        with m.If(decoded):
             m.d.sync += [self.rvalid.eq(1), self.rdata.eq(0)]
-            with m.Switch(rest):
+            with m.Switch(group_index):
                 for group, chosen in enumerate(groups):
                     with m.Case(group):
-                        # A counter that is full shows all ones.
+                        # A saturated counter reads as all ones.
                         m.d.sync += self.rdata.eq(chosen[:32] | chosen[32].replicate(32))
         with m.Elif(self.rready):
             m.d.sync += self.rvalid.eq(0)

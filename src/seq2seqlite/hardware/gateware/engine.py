@@ -1,4 +1,4 @@
-"""One engine: a pixel every ``n_gates`` clocks, from packets' beats to results."""
+"""Engine: computes the lifetimes of one pixel every ``n_gates`` clock cycles."""
 
 from typing import Any
 
@@ -29,12 +29,20 @@ __all__ = ["Engine"]
 
 
 class Engine(Component):
-    """Buffer, normaliser, rings, reduction.
+    """Engine: pixel buffer, normaliser, rings, and lifetime units or SFD buffer.
 
     Parameters
     ----------
     shape : Shape
-        Widths and lengths.
+        Parameters of the engine.
+
+    Attributes
+    ----------
+    room, allocate, write, data, word, done, facts, flush : in, out
+        Packet ports; see :func:`~seq2seqlite.hardware.gateware.pixel_buffer.packet_ports`.
+    o : Signature(payload_bits), out
+        Results in the order of the packets. A batch starts only if its results fit the buffers, so that
+        back-pressure never stalls the rings.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -48,12 +56,12 @@ class Engine(Component):
 
     @staticmethod
     def latency(shape: Shape) -> int:
-        """Return the clocks from a batch's start to its first pixel's result."""
+        """Return the latency from the start of a batch to its first result, in clock cycles."""
         front = PixelBuffer.LATENCY + Normaliser.latency(shape)
         return front + 2 * shape.n_gates * shape.slots + shape.head_latency + Reducer.clocks(shape)
 
     def elaborate(self, platform: object) -> Module:
-        """Return the parts in the order of the data."""
+        """Connect the components in the order of the data flow."""
         m = Module()
         shape = self.shape_
         self._reset_before: Value = ResetSignal()
@@ -61,7 +69,7 @@ class Engine(Component):
         m.submodules.buffer = self._with_own_reset(m, buffer, "buffer")
         m.submodules.normaliser = normaliser = Normaliser(shape)
         m.submodules.rings = self._with_own_reset(m, rings, "rings")
-        # Parts that lie apart speak from register to register: a clock for the way alone.
+        # Blocks placed far apart are connected register to register, so routing gets a full clock cycle.
         for name in ("allocate", "write", "data", "word", "done", "facts", "flush"):
             is_data = name in {"data", "word", "facts"}
             arrived = delayed(m, getattr(self, name), 1, name=name, reset_less=is_data)
@@ -78,40 +86,40 @@ class Engine(Component):
             rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
             rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
         ]
-        infos = self._remember(m, buffer)
+        infos = self._status_fifo(m, buffer)
         paused = shape.output == "lifetimes"
         m.submodules.output = output = (AlternatingSlice if paused else RegisterSlice)(shape.payload_bits)
-        connect = self._sums if shape.output == "lifetimes" else self._sfd
-        leaves = connect(m, rings, infos, output.i)
+        connect_sink = self._sums if shape.output == "lifetimes" else self._sfd
+        delivered = connect_sink(m, rings, infos, output.i)
         m.d.comb += [
             self.o.valid.eq(output.o.valid),
             self.o.payload.eq(output.o.payload),
             output.o.ready.eq(self.o.ready),
         ]
-        self._promise(m, buffer, leaves)
+        self._reserve(m, buffer, delivered)
         return m
 
-    def _promise(self, m: Module, buffer: PixelBuffer, leaves: Value) -> None:
-        """Let a batch start only if its results will have room: the rings cannot wait.
+    def _reserve(self, m: Module, buffer: PixelBuffer, delivered: Value) -> None:
+        """Drive the credit that starts a batch only if its results will fit, because the rings cannot stall.
 
-        What starts and what leaves is counted some clocks late: a batch is far longer, and who leaves late
-        only takes room for longer.
+        The counts of started and delivered pixels lag by a few clock cycles. This is safe: a batch takes far
+        longer, and a late delivery only keeps its space reserved for longer.
         """
         shape = self.shape_
-        promised, change = Signal(range(shape.capacity + 1)), Signal(range(-1, shape.slots + 1))
-        starting, left = Signal(range(shape.slots + 1)), Signal()
+        reserved, change = Signal(range(shape.capacity + 1)), Signal(range(-1, shape.slots + 1))
+        n_started, n_delivered = Signal(range(shape.slots + 1)), Signal()
         m.d.sync += [
-            starting.eq(Mux(buffer.start, buffer.pixels, 0)),
-            left.eq(leaves),
-            change.eq(starting - left),
-            promised.eq(promised + change),
-            buffer.credit.eq(promised <= shape.capacity - shape.slots),
+            n_started.eq(Mux(buffer.start, buffer.pixels, 0)),
+            n_delivered.eq(delivered),
+            change.eq(n_started - n_delivered),
+            reserved.eq(reserved + change),
+            buffer.credit.eq(reserved <= shape.capacity - shape.slots),
         ]
 
     def _with_own_reset(self, m: Module, part: Component, name: str) -> Elaboratable:
-        """Return a part with a register for its reset: one for a whole engine has too far to go.
+        """Return a component with its own reset register, to limit fan-out and wire length of the reset.
 
-        Each is a clock behind that of the part before, as equal registers would be merged.
+        Each reset lags one clock cycle behind the previous one, because synthesis merges equal registers.
         """
         reset = Signal(name=f"reset_{name}", init=1, reset_less=True)
         domain = ClockDomain(f"{name}_domain", local=True)
@@ -121,10 +129,10 @@ class Engine(Component):
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
         return DomainRenamer(domain.name)(part)
 
-    def _remember(self, m: Module, buffer: PixelBuffer) -> RegisteredFifo:
-        """Return what is known of the pixels between the packets and their results, in order."""
+    def _status_fifo(self, m: Module, buffer: PixelBuffer) -> RegisteredFifo:
+        """Return a FIFO of the status of the pixels in progress, in order."""
         layout = info_layout()
-        # Those in the buffer and those whose results are promised.
+        # Pixels in the packet buffer, and pixels with reserved results.
         depth = 2 * self.shape_.slots + self.shape_.capacity
         m.submodules.infos = infos = RegisteredFifo(layout, depth, paused=self.shape_.output != "sfd")
         info = Signal(layout, reset_less=True)
@@ -140,53 +148,57 @@ class Engine(Component):
         return infos
 
     def _sums(self, m: Module, rings: Rings, infos: RegisteredFifo, output: Any) -> Signal:
-        """Reduce to lifetimes, by as many reducers in turn as keep up with the rings."""
+        """Connect enough lifetime units, in round-robin order, to keep up with the rings."""
         shape = self.shape_
         sink = SumSink(shape)
         m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
         n_reducers = -(-Reducer.clocks(shape) // shape.n_gates)
         reducers = [Reducer(shape) for _ in range(n_reducers)]
-        to, of = Signal(range(max(n_reducers, 2))), Signal(range(max(n_reducers, 2)))
-        leaves, taken = Signal(), Signal()
+        write_index, read_index = Signal(range(max(n_reducers, 2))), Signal(range(max(n_reducers, 2)))
+        delivered, accepted = Signal(), Signal()
         for index, reducer in enumerate(reducers):
             m.submodules[f"reducer_{index}"] = self._with_own_reset(m, reducer, f"reducer_{index}")
             m.d.comb += [
-                reducer.i.valid.eq(sink.o.valid & infos.o.valid & (to == index)),
+                reducer.i.valid.eq(sink.o.valid & infos.o.valid & (write_index == index)),
                 reducer.i.payload.sums.eq(sink.o.payload),
                 reducer.i.payload.info.eq(infos.o.payload),
             ]
-            with m.If(to == index):
-                m.d.comb += leaves.eq(reducer.i.valid & reducer.i.ready)
-            with m.If(of == index):
+            with m.If(write_index == index):
+                m.d.comb += delivered.eq(reducer.i.valid & reducer.i.ready)
+            with m.If(read_index == index):
                 m.d.comb += [
                     output.valid.eq(reducer.o.valid),
                     output.payload.eq(reducer.o.payload),
                     reducer.o.ready.eq(output.ready),
                 ]
-        m.d.comb += [sink.o.ready.eq(leaves), infos.o.ready.eq(leaves), taken.eq(output.valid & output.ready)]
-        with m.If(leaves):
-            m.d.sync += to.eq(next_in_turn(to, n_reducers))
-        with m.If(taken):
-            m.d.sync += of.eq(next_in_turn(of, n_reducers))
-        return leaves
+        m.d.comb += [
+            sink.o.ready.eq(delivered),
+            infos.o.ready.eq(delivered),
+            accepted.eq(output.valid & output.ready),
+        ]
+        with m.If(delivered):
+            m.d.sync += write_index.eq(next_in_turn(write_index, n_reducers))
+        with m.If(accepted):
+            m.d.sync += read_index.eq(next_in_turn(read_index, n_reducers))
+        return delivered
 
     def _sfd(self, m: Module, rings: Rings, infos: RegisteredFifo, output: Any) -> Signal:
-        """Give the SFD itself."""
+        """Connect the buffer of raw SFDs."""
         sink = SfdSink(self.shape_)
         m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
-        leaves = Signal()
+        delivered = Signal()
         m.d.comb += [
             sink.info.valid.eq(infos.o.valid),
             sink.info.payload.eq(infos.o.payload),
             infos.o.ready.eq(sink.info.ready),
-            leaves.eq(sink.info.ready),
+            delivered.eq(sink.info.ready),
             output.valid.eq(sink.o.valid),
             output.payload.eq(sink.o.payload),
             sink.o.ready.eq(output.ready),
         ]
-        return leaves
+        return delivered
 
     def _connect_sink(self, m: Module, rings: Rings, sink: SumSink | SfdSink) -> None:
         m.d.comb += [

@@ -1,4 +1,4 @@
-"""Where a stream stands in its frame."""
+"""Counter of the pixels of a frame."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
@@ -10,9 +10,20 @@ __all__ = ["FrameCounter"]
 
 
 class FrameCounter(Component):
-    """Numbers pixels, and knows beforehand which is the last of a frame.
+    """Pixel counter that marks the last pixel of each frame.
 
-    ``next`` ends a pixel; in the clock after it ``ready`` is low while ``last`` is found out.
+    Attributes
+    ----------
+    frame_pixels : Signal(32), in
+        Pixels of a frame; 0 disables framing.
+    next : Signal(1), in
+        Strobe at the end of a pixel.
+    ready : Signal(1), out
+        Whether ``last`` is valid: low in the clock cycle after ``next``, while the comparator settles.
+    pixel : Signal(32), out
+        Number of the current pixel in its frame.
+    last : Signal(1), out
+        Whether the current pixel is the last of its frame.
     """
 
     def __init__(self) -> None:
@@ -27,12 +38,12 @@ class FrameCounter(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the counter; comparing 32 bits has a clock of its own."""
+        """Build the counter. The 32-bit comparison has its own pipeline stage."""
         m = Module()
-        following, reached, known = Signal(NUMBER_BITS, init=1), Signal(), Signal()
+        following, is_last, settled = Signal(NUMBER_BITS, init=1), Signal(), Signal()
         frame_pixels = delayed(m, self.frame_pixels, 1, name="frame_pixels")
-        m.d.sync += [reached.eq(following == frame_pixels), known.eq(~self.next)]
-        m.d.comb += [self.ready.eq(known), self.last.eq(reached)]
+        m.d.sync += [is_last.eq(following == frame_pixels), settled.eq(~self.next)]
+        m.d.comb += [self.ready.eq(settled), self.last.eq(is_last)]
         with m.If(self.next):
             with m.If(self.last):
                 m.d.sync += [self.pixel.eq(0), following.eq(1)]

@@ -1,4 +1,4 @@
-"""Areas and first samples to lifetimes: the program's reduction, one pixel at a time."""
+"""Lifetime unit: computes lifetimes from areas and first samples, one pixel at a time."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
@@ -17,7 +17,7 @@ SHORT, LONG, FRACTION = range(3)
 
 
 def sums_layout(shape: Shape, /) -> data.StructLayout:
-    """Return what the sink adds up for a pixel."""
+    """Return the layout of the trapezoidal sums of a pixel: twice the areas, and the first samples."""
     area = signed(shape.area_bits) if shape.program.formats.output.signed else shape.area_bits
     return data.StructLayout(
         {
@@ -30,17 +30,24 @@ def sums_layout(shape: Shape, /) -> data.StructLayout:
 
 
 def info_layout() -> data.StructLayout:
-    """Return what is known of a pixel beside its decay."""
+    """Return the layout of the pixel status that is delivered with the lifetimes."""
     return data.StructLayout({"photons": PHOTON_BITS, "dark": 1, "malformed": 1})
 
 
 class Reducer(Component):
-    """Three divisions, two look-ups and the mean of a pixel, one after another.
+    """Lifetime unit: three divisions, two table look-ups and the mean of a pixel, in sequence.
 
     Parameters
     ----------
     shape : Shape
-        Widths.
+        Parameters of the engine.
+
+    Attributes
+    ----------
+    i : Signature({sums, info}), in
+        Sums and status of a pixel. ``i.ready`` is high one clock cycle after the payload was sampled.
+    o : Signature(payload_bits), out
+        Result record without its pixel number, at most :meth:`clocks` clock cycles after ``i.valid``.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -49,18 +56,18 @@ class Reducer(Component):
         self._divider = SerialDivider(numerator_bits, shape.first_bits + 1, shape.quotient_bits)
         self._multiplier = SerialMultiplier(TAU_BITS + 1, FRACTION_BITS + 1)
         codes = [int(code) for code in shape.program.reduction.tau_codes]
-        # One more: the knot behind the last.
+        # One extra entry: the interpolation reads the knot after the last.
         self._table = Memory(shape=TAU_BITS, depth=len(codes) + 1, init=[*codes, codes[-1]])
         pixel = data.StructLayout({"sums": sums_layout(shape), "info": info_layout()})
         super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(shape.payload_bits))})
 
     @staticmethod
     def clocks(shape: Shape) -> int:
-        """Return the clocks that a pixel takes at the most, its delivery included."""
+        """Return the maximum number of clock cycles per pixel, including its delivery."""
         return 3 * (shape.quotient_bits + 3) + FRACTION_BITS + 11
 
     def elaborate(self, platform: object) -> Module:
-        """Return the two machines: one divides, the other makes lifetimes of ratios."""
+        """Build the two state machines: division, and look-up of lifetimes."""
         m = Module()
         m.submodules.divider, m.submodules.multiplier = self._divider, self._multiplier
         m.submodules.table = self._table
@@ -69,16 +76,16 @@ class Reducer(Component):
         division_starts, mean_starts = Signal(), Signal()
         m.d.comb += self._divider.start.eq(division_starts)
         m.d.sync += [division_starts.eq(0), mean_starts.eq(0)]
-        both = Signal(self.shape_.first_bits + 1, reset_less=True)
-        m.d.sync += both.eq(pixel.sums.first_short + pixel.sums.first_long)
-        self._operands(m, pixel.sums, both, task)
+        first_sum = Signal(self.shape_.first_bits + 1, reset_less=True)
+        m.d.sync += first_sum.eq(pixel.sums.first_short + pixel.sums.first_long)
+        self._operands(m, pixel.sums, first_sum, task)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [pixel.eq(self.i.payload), task.eq(SHORT)]
                 with m.If(self.i.valid):
                     m.next = "ADD"
             with m.State("ADD"):
-                m.d.comb += self.i.ready.eq(1)  # it has been taken a clock ago
+                m.d.comb += self.i.ready.eq(1)  # the payload was sampled in the previous clock cycle
                 m.next = "CHOOSE"
             with m.State("CHOOSE"):
                 m.d.sync += division_starts.eq(1)
@@ -91,7 +98,7 @@ class Reducer(Component):
                 with m.If(task == FRACTION):
                     m.d.sync += fraction.eq(self._divider.quotient)
                     m.next = "AVERAGE"
-            # Look-ups are shorter than divisions: both lifetimes are there.
+            # A look-up is shorter than a division, so that both lifetimes are valid here.
             with m.State("AVERAGE"):
                 m.d.sync += mean_starts.eq(1)
                 m.next = "DIFFER"
@@ -107,13 +114,13 @@ class Reducer(Component):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
                     m.next = "IDLE"
-        has = self._components(m, pixel, both)
-        tau = self._look_up(m, task, has, mean_starts, fraction)
-        self._deliver(m, pixel.info, fraction, tau, has)
+        has_component = self._components(m, pixel, first_sum)
+        tau = self._look_up(m, task, has_component, mean_starts, fraction)
+        self._deliver(m, pixel.info, fraction, tau, has_component)
         return m
 
-    def _operands(self, m: Module, sums: Value, both: Value, task: Value) -> None:
-        """Choose what is divided, a clock before the division starts."""
+    def _operands(self, m: Module, sums: Value, first_sum: Value, task: Value) -> None:
+        """Select the operands of the division, one clock cycle before it starts."""
         shape = self.shape_
         first = Mux(task == SHORT, sums.first_short, sums.first_long)
         area = Mux(task == SHORT, sums.area_short, sums.area_long)
@@ -122,39 +129,39 @@ class Reducer(Component):
         with m.If(task == FRACTION):
             m.d.sync += [
                 self._divider.numerator.eq(sums.first_short << FRACTION_BITS),
-                self._divider.divisor.eq(both),
+                self._divider.divisor.eq(first_sum),
             ]
         with m.Else():
-            # Twice the area over twice the first sample.
+            # The ratio of twice the area and twice the first sample.
             m.d.sync += [
                 self._divider.numerator.eq(area << (RATIO_BITS - 1)),
                 self._divider.divisor.eq(first),
             ]
 
-    def _components(self, m: Module, pixel: Value, both: Value) -> Signal:
-        """Return which components are there, short lowest; long before they are needed."""
-        sums, has, lit = pixel.sums, Signal(2), Signal()
-        m.d.sync += lit.eq(~(pixel.info.dark | pixel.info.malformed))
+    def _components(self, m: Module, pixel: Value, first_sum: Value) -> Signal:
+        """Return which components are present, the short one in the lowest bit."""
+        sums, has_component, usable = pixel.sums, Signal(2), Signal()
+        m.d.sync += usable.eq(~(pixel.info.dark | pixel.info.malformed))
         for index, first in enumerate((sums.first_short, sums.first_long)):
-            # 50 = 32 + 18: an adder a clock.
+            # 50 = 32 + 18, with one adder per pipeline stage.
             part, scaled = (Signal(self.shape_.first_bits + 6, reset_less=True) for _ in range(2))
             low = SHARE & ~(1 << (SHARE.bit_length() - 1))
             m.d.sync += [
                 part.eq(times_constant(first, low)),
                 scaled.eq(part + (first << (SHARE.bit_length() - 1))),
-                has[index].eq((scaled > both) & lit),
+                has_component[index].eq((scaled > first_sum) & usable),
             ]
-        return has
+        return has_component
 
     def _look_up(
-        self, m: Module, task: Value, has: Signal, mean_starts: Value, fraction: Value
+        self, m: Module, task: Value, has_component: Signal, mean_starts: Value, fraction: Value
     ) -> tuple[Signal, Signal]:
-        """Return the lifetimes of both components, each a while after its division."""
+        """Build the table look-up with linear interpolation, and return the lifetimes of both components."""
         divider, multiplier, last = self._divider, self._multiplier, self.shape_.last_knot
         table = self._table.read_port()
         knot, part = Signal(range(last + 2)), Signal(PART_BITS, reset_less=True)
-        here, there = (Signal(TAU_BITS, reset_less=True) for _ in range(2))
-        nearest, which = Signal(TAU_BITS, reset_less=True), Signal()
+        tau_low, tau_high = (Signal(TAU_BITS, reset_less=True) for _ in range(2))
+        interpolated, is_long = Signal(TAU_BITS, reset_less=True), Signal()
         difference = Signal(signed(TAU_BITS + 1), reset_less=True)
         tau = Signal(TAU_BITS, name="tau_short"), Signal(TAU_BITS, name="tau_long")
         ratio_knot = divider.quotient[PART_BITS:]
@@ -163,7 +170,7 @@ class Reducer(Component):
         m.d.comb += [
             table.addr.eq(knot),
             multiplier.start.eq(starts | mean_starts),
-            multiplier.a.eq(there - here),
+            multiplier.a.eq(tau_high - tau_low),
             multiplier.b.eq(part),
             multiplier.b_used.eq(PART_BITS),
         ]
@@ -172,7 +179,7 @@ class Reducer(Component):
                 m.d.sync += [
                     knot.eq(Mux(divider.overflow | (ratio_knot >= last), last, ratio_knot)),
                     part.eq(divider.quotient[:PART_BITS]),
-                    which.eq(task == LONG),
+                    is_long.eq(task == LONG),
                 ]
                 m.next = "HERE"
             with m.State("HERE"):
@@ -181,21 +188,21 @@ class Reducer(Component):
             with m.State("THERE"):
                 m.next = "TAKE"
             with m.State("TAKE"):
-                m.d.sync += here.eq(looked_up)
+                m.d.sync += tau_low.eq(looked_up)
                 m.next = "BETWEEN"
             with m.State("BETWEEN"):
-                m.d.sync += [there.eq(looked_up), starts.eq(1)]
+                m.d.sync += [tau_high.eq(looked_up), starts.eq(1)]
                 m.next = "START"
             with m.State("START"):
                 m.next = "MULTIPLY"
             with m.State("MULTIPLY"), m.If(multiplier.done):
-                m.d.sync += nearest.eq(multiplier.high + multiplier.low[-1])
+                m.d.sync += interpolated.eq(multiplier.high + multiplier.low[-1])
                 m.next = "SUM"
             with m.State("SUM"):
-                found = here + nearest
+                component_tau = tau_low + interpolated
                 for index, component in enumerate(tau):
-                    with m.If(which == index):
-                        m.d.sync += component.eq(Mux(has[index], found, 0))
+                    with m.If(is_long == index):
+                        m.d.sync += component.eq(Mux(has_component[index], component_tau, 0))
                 m.next = "IDLE"
         m.d.sync += difference.eq(tau[SHORT] - tau[LONG])
         # fraction short + (1 - fraction) long = long + fraction (short - long)
@@ -208,25 +215,25 @@ class Reducer(Component):
         return tau
 
     def _deliver(
-        self, m: Module, info: Value, fraction: Value, tau: tuple[Signal, Signal], has: Signal
+        self, m: Module, info: Value, fraction: Value, tau: tuple[Signal, Signal], has_component: Signal
     ) -> None:
-        """Round the mean's product, add it, and show everything: a clock each."""
+        """Round and add the product of the mean, then drive the output; one clock cycle each."""
         multiplier = self._multiplier
         product = Cat(multiplier.low[FRACTION_BITS:], multiplier.high).as_signed()
         rounded, mean = Signal(TAU_BITS, reset_less=True), Signal(TAU_BITS, reset_less=True)
-        lit = Signal()
+        usable = Signal()
         m.d.sync += [
             rounded.eq(product + multiplier.low[FRACTION_BITS - 1]),
             mean.eq(tau[LONG] + rounded),
-            lit.eq(has.any()),
+            usable.eq(has_component.any()),
         ]
         m.d.comb += self.o.payload.eq(
             Cat(
-                Mux(lit, mean, 0),
+                Mux(usable, mean, 0),
                 tau[SHORT],
                 tau[LONG],
-                Mux(lit, fraction, 0),
+                Mux(usable, fraction, 0),
                 info.photons,
-                Cat(lit, has, info.dark, info.malformed),
+                Cat(usable, has_component, info.dark, info.malformed),
             )
         )

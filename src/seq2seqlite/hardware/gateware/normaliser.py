@@ -1,4 +1,4 @@
-"""Counts to input codes, one a clock: baseline off, cut at zero, divided by the peak."""
+"""Normalisation of counts to input codes: subtract the baseline, clip at zero, divide by the peak."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
@@ -11,14 +11,25 @@ __all__ = ["Normaliser"]
 
 
 class Normaliser(Component):
-    """``floor((signal top + divisor / 2) / divisor)``, rounded as the program rounds.
+    """Normaliser of counts with a throughput of one count per clock cycle.
 
-    The divisor is the peak of the pixel's signals, or 1 where it has none.
+    The code is ``floor((signal top + divisor / 2) / divisor)``, rounded as in the program.
 
     Parameters
     ----------
     shape : Shape
-        Widths.
+        Parameters of the engine.
+
+    Attributes
+    ----------
+    count : Signal(16), in
+        Count of one gate.
+    baseline : Signal(signal_bits), in
+        Baseline sum of the pixel, in the same clock cycle as ``count``.
+    divisor : Signal(signal_bits), in
+        Peak of the pixel's signals, or 1 if the pixel has no signal. In the same clock cycle as ``count``.
+    code : Signal(input_bits), out
+        Input code, :meth:`latency` clock cycles after ``count``.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -36,11 +47,11 @@ class Normaliser(Component):
 
     @staticmethod
     def latency(shape: Shape) -> int:
-        """Return the clocks from count to code."""
+        """Return the latency from ``count`` to ``code``, in clock cycles."""
         return 4 + shape.input_bits
 
     def elaborate(self, platform: object) -> Module:
-        """Return the stages."""
+        """Build the pipeline stages."""
         m = Module()
         shape = self.shape_
         m.submodules.divider = divider = self._divider
@@ -51,7 +62,7 @@ class Normaliser(Component):
         signal = Signal(shape.signal_bits, reset_less=True)
         m.d.sync += signal.eq(Mux(difference[-1], 0, difference[: shape.signal_bits]))
         divisor = delayed(m, self.divisor, 2, name="divisor")
-        # 2**bits signal + (divisor / 2 - signal): an adder a clock.
+        # 2**bits signal + (divisor / 2 - signal), with one adder per pipeline stage.
         rest = Signal(signed(shape.signal_bits + 1), reset_less=True)
         numerator = Signal(len(divider.numerator), reset_less=True)
         m.d.sync += [
@@ -60,7 +71,7 @@ class Normaliser(Component):
         ]
         m.d.comb += [
             divider.numerator.eq(numerator),
-            divider.divisor.eq(delayed(m, divisor, 2, name="divisor_again")),
+            divider.divisor.eq(delayed(m, divisor, 2, name="divisor_delayed")),
             self.code.eq(divider.quotient),
         ]
         return m

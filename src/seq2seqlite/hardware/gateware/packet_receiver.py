@@ -1,4 +1,4 @@
-"""The front of a design: packets of raw counts in, beats and facts of whole pixels out."""
+"""Packet receiver: distributes packets of raw counts to the engines and measures each pixel."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, ResetSignal, Signal, Value, signed
 from amaranth.lib import data, stream
@@ -14,11 +14,14 @@ from seq2seqlite.integer import COUNT_BITS
 __all__ = ["Receiver", "facts_layout"]
 
 SETTLED = 24
-"""Clocks after which the facts of the last packet have certainly reached its engine, and a flush as well."""
+"""Clock cycles after which the status of the last packet, and a flush, have certainly reached the engine."""
 
 
 def facts_layout(shape: Shape, /) -> data.StructLayout:
-    """Return what is known of a pixel when its packet has ended."""
+    """Return the layout of the pixel status, which is complete after the last beat of a packet.
+
+    ``dark`` flags a pixel below threshold, ``malformed`` a packet of the wrong length.
+    """
     return data.StructLayout(
         {
             "baseline": shape.signal_bits,
@@ -31,20 +34,50 @@ def facts_layout(shape: Shape, /) -> data.StructLayout:
 
 
 class Receiver(Component):
-    """Takes packets, gives each to the next engine in turn, and measures it on the way.
+    """Packet receiver: distributes packets to the engines round robin, and measures each pixel.
 
-    A packet is taken only when its engine has room for it. At a frame's end, and after a pause, a flush tells
-    all engines to start with what they have.
+    A packet is accepted only if its engine has room for it. At the end of a frame, and after an idle time, a
+    flush starts the incomplete batches of all engines.
 
-    A reset of the domain ``sync`` forgets all pixels. What comes during it is dropped, and the rest of the
-    packet under way then: where packets end is kept in the domain ``bus``.
+    A reset of the domain ``sync`` discards all pixels. Beats that arrive during the reset are dropped, and so
+    is the rest of a packet that is then in progress. The packet boundary is tracked in the domain ``bus``,
+    which is not reset.
 
     Parameters
     ----------
     shape : Shape
-        Widths and lengths.
+        Parameters of an engine.
     engines : int
         Number of engines.
+
+    Attributes
+    ----------
+    i : Signature(beat(beat_bits)), in
+        Input beats.
+    frame_pixels : Signal(32), in
+        Pixels of a frame; 0 disables framing.
+    min_photons : Signal(32), in
+        Pixels with fewer counts are flagged as below threshold.
+    flush_clocks : Signal(32), in
+        Idle clock cycles before a flush; 0: never.
+    room : Signal(engines), in
+        Whether each engine can accept a packet.
+    allocate : Signal(engines), out
+        Strobe of one engine with the first beat of a packet, one clock cycle after the beat was accepted.
+    write : Signal(engines), out
+        Write strobe of one engine for ``data`` at ``word``.
+    data : Signal(beat_bits), out
+        Beat, shared by all engines.
+    word : Signal(range(words)), out
+        Index of the beat in its packet.
+    done : Signal(engines), out
+        Strobe of one engine when ``facts`` are valid, a fixed number of clock cycles after the last beat.
+    facts : Signal(facts_layout(shape)), out
+        Status of the pixel, shared by all engines.
+    flush : Signal(1), out
+        Strobe that starts incomplete batches, after ``facts`` of the last pixel have arrived.
+    short, long : Signal(1), out
+        Strobe when a packet ended early, or was longer than ``n_gates`` counts.
     """
 
     def __init__(self, shape: Shape, engines: int) -> None:
@@ -69,44 +102,46 @@ class Receiver(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the packet's state machine and the measuring pipeline behind it."""
+        """Build the packet state machine and the measuring pipeline behind it."""
         m = Module()
         shape = self.shape_
         word, final = Signal(range(shape.words)), Signal(init=int(shape.words == 1))
         engine = Signal(range(max(self.engines, 2)))
-        inside, surplus, settled = Signal(), Signal(), Signal()
-        taken, first, accepted = Signal(), Signal(), Signal()
+        in_packet, dropping, settled = Signal(), Signal(), Signal()
+        stored, first, accepted = Signal(), Signal(), Signal()
         ends, malformed = Signal(), Signal()
         m.submodules.frame = frame = FrameCounter()
         has_ended = delayed(m, ends, 1, name="ends", reset_less=False)
-        # Packets end three clocks apart: one until the frame's counter is told, two until it knows. Those of
-        # few beats wait for that.
+        # Packets end at least three clock cycles apart: one until the frame counter is incremented, and two
+        # until its output is valid. Packets of fewer beats wait for that.
         has_just_ended = delayed(m, ends | has_ended, 1, name="just_ended", reset_less=False)
-        begins = self._may_begin(m, engine, first, ends) & settled  # long after the frame's counter is ready
+        may_start = self._may_start(m, engine, first, ends) & settled
         m.d.comb += [
-            self.i.ready.eq(surplus | (inside | begins) & ~(has_just_ended & (self.i.payload.last | final))),
+            self.i.ready.eq(
+                dropping | (in_packet | may_start) & ~(has_just_ended & (self.i.payload.last | final))
+            ),
             accepted.eq(self.i.valid & self.i.ready),
-            taken.eq(accepted & ~surplus),
-            first.eq(taken & ~inside),
-            ends.eq(taken & (self.i.payload.last | final)),
+            stored.eq(accepted & ~dropping),
+            first.eq(stored & ~in_packet),
+            ends.eq(stored & (self.i.payload.last | final)),
             malformed.eq(self.i.payload.last ^ final),
             frame.frame_pixels.eq(self.frame_pixels),
             frame.next.eq(has_ended),
         ]
         with m.If(ends):
-            m.d.sync += [inside.eq(0), word.eq(0), final.eq(shape.words == 1)]
+            m.d.sync += [in_packet.eq(0), word.eq(0), final.eq(shape.words == 1)]
             m.d.sync += engine.eq(next_in_turn(engine, self.engines))
-        with m.Elif(taken):
-            m.d.sync += [inside.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
-        self._drop(m, accepted, ends, surplus)
-        self._flush(m, inside | first, ends & frame.last, settled)
+        with m.Elif(stored):
+            m.d.sync += [in_packet.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
+        self._drop(m, accepted, ends, dropping)
+        self._flush(m, in_packet | first, ends & frame.last, settled)
         selected = Signal(self.engines)
         m.d.comb += selected.eq(Const(1, self.engines) << engine)
         is_last = delayed(m, self.i.payload.last, 1, name="is_last")
         is_final = delayed(m, final, 1, name="is_final")
         m.d.sync += [
             self.allocate.eq(Mux(first, selected, 0)),
-            self.write.eq(Mux(taken, selected, 0)),
+            self.write.eq(Mux(stored, selected, 0)),
             self.short.eq(has_ended & is_last & ~is_final),
             self.long.eq(has_ended & ~is_last & is_final),
         ]
@@ -114,66 +149,66 @@ class Receiver(Component):
             self.data.eq(delayed(m, self.i.payload.data, 1, name="data")),
             self.word.eq(delayed(m, word, 1, name="word")),
         ]
-        self._measure(m, taken, word, first, ends, malformed, selected)
+        self._measure(m, stored, word, first, ends, malformed, selected)
         return m
 
-    def _drop(self, m: Module, accepted: Value, ends: Value, surplus: Signal) -> None:
-        """Drop what is behind the end of a packet, what comes in a reset, and the rest of the packet then."""
-        under_way, was_reset = Signal(), Signal()  # a packet, whether it is dropped or not
+    def _drop(self, m: Module, accepted: Value, ends: Value, dropping: Signal) -> None:
+        """Drop beats after the last gate of a packet, during a reset, and of a packet interrupted by it."""
+        mid_packet, was_reset = Signal(), Signal()  # mid_packet includes packets that are being dropped
         m.d.bus += was_reset.eq(ResetSignal())
         with m.If(accepted):
-            m.d.bus += under_way.eq(~self.i.payload.last)
+            m.d.bus += mid_packet.eq(~self.i.payload.last)
         with m.If(ResetSignal()):
-            m.d.bus += surplus.eq(1)
+            m.d.bus += dropping.eq(1)
         with m.Elif(accepted & self.i.payload.last):
-            m.d.bus += surplus.eq(0)
+            m.d.bus += dropping.eq(0)
         with m.Elif(was_reset & ~accepted):
-            m.d.bus += surplus.eq(under_way)
+            m.d.bus += dropping.eq(mid_packet)
         with m.Elif(ends):
-            m.d.bus += surplus.eq(1)
+            m.d.bus += dropping.eq(1)
 
-    def _may_begin(self, m: Module, engine: Value, first: Value, ends: Value) -> Signal:
-        """Return whether the next packet's engine has room, found out in the clock before.
+    def _may_start(self, m: Module, engine: Value, first: Value, ends: Value) -> Signal:
+        """Return whether the engine of the next packet has room, registered.
 
-        An engine counts a packet some clocks after its first beat; only then it is asked again.
+        ``room`` includes a packet only several clock cycles after its first beat, and is ignored until then.
         """
         may = Signal()
-        now = self.room.bit_select(engine, 1)
+        sums_valid = self.room.bit_select(engine, 1)
         after = self.room.bit_select(next_in_turn(engine, self.engines), 1)
-        uncounted = recent = first
+        outdated = recent = first
         for clock in range(1, PACKET_CLOCKS - 1):
             recent = delayed(m, recent, 1, name=f"first_{clock}", reset_less=False)
-            uncounted |= recent
-        m.d.sync += may.eq(Mux(ends, after, now) & ~uncounted)
+            outdated |= recent
+        m.d.sync += may.eq(Mux(ends, after, sums_valid) & ~outdated)
         return may
 
     def _flush(self, m: Module, busy: Value, frame_ends: Value, settled: Signal) -> None:
-        """Give a flush when the facts of a frame's last pixel, or of the last before a pause, are there."""
-        settling, pause = Signal(range(SETTLED + 1)), Signal(32)
-        waiting, long_enough, paused, closing = Signal(), Signal(), Signal(), Signal()
+        """Build the flush: after the status of the last pixel of a frame, or before an idle time, arrived."""
+        settling, idle_clocks = Signal(range(SETTLED + 1)), Signal(32)
+        unflushed, timed_out, idle, closing = Signal(), Signal(), Signal(), Signal()
         was_busy = delayed(m, busy, 1, name="busy", reset_less=False)
         flush_clocks = delayed(m, self.flush_clocks, 1, name="flush_clocks")
-        flushes = delayed(m, flush_clocks != 0, 1, name="flushes")
+        flush_enabled = delayed(m, flush_clocks != 0, 1, name="flush_enabled")
         m.d.sync += [
-            # In the wait's last clocks the engines close their banks, and say what room they have.
+            # During the remaining clock cycles the engines close their banks and update their room.
             self.flush.eq(settling == PACKET_CLOCKS + 1),
-            settled.eq((settling <= 1) & ~frame_ends & ~paused & ~closing),
-            long_enough.eq(flushes & (pause >= flush_clocks) & ~was_busy & ~closing),
-            paused.eq(waiting & long_enough & ~paused & ~closing & ~busy),
-            closing.eq(frame_ends | (paused & ~busy)),
-            pause.eq(Mux(was_busy | closing, 0, pause + 1)),
+            settled.eq((settling <= 1) & ~frame_ends & ~idle & ~closing),
+            timed_out.eq(flush_enabled & (idle_clocks >= flush_clocks) & ~was_busy & ~closing),
+            idle.eq(unflushed & timed_out & ~idle & ~closing & ~busy),
+            closing.eq(frame_ends | (idle & ~busy)),
+            idle_clocks.eq(Mux(was_busy | closing, 0, idle_clocks + 1)),
         ]
         with m.If(closing):
-            m.d.sync += [settling.eq(SETTLED), waiting.eq(0)]
+            m.d.sync += [settling.eq(SETTLED), unflushed.eq(0)]
         with m.Elif(settling != 0):
             m.d.sync += settling.eq(settling - 1)
         with m.Elif(was_busy):
-            m.d.sync += waiting.eq(1)
+            m.d.sync += unflushed.eq(1)
 
     def _measure(
         self,
         m: Module,
-        taken: Value,
+        stored: Value,
         word: Signal,
         first: Value,
         ends: Value,
@@ -181,38 +216,41 @@ class Receiver(Component):
         selected: Value,
     ) -> None:
         shape = self.shape_
-        control = Signal(3 + self.engines)  # taken, first, malformed, whose packet ends
-        m.d.sync += control.eq(Cat(taken, first, malformed, Mux(ends, selected, 0)))
+        control = Signal(3 + self.engines)  # taken, first, malformed, engine whose packet ends
+        m.d.sync += control.eq(Cat(stored, first, malformed, Mux(ends, selected, 0)))
         counts = delayed(m, self.i.payload.data, 1, name="counts")
         lanes = [counts.word_select(lane, COUNT_BITS) for lane in range(shape.lanes)]
         photons = [self._masked(m, value, word, lane, shape.n_gates) for lane, value in enumerate(lanes)]
         baseline = [
             self._masked(m, value, word, lane, shape.program.n_baseline) for lane, value in enumerate(lanes)
         ]
-        before, level = control, 0
-        most = list(photons)
+        stage_control, level = control, 0
+        maxima = list(photons)
         while len(photons) > 1:
             photons = _halved(m, photons, lambda a, b: a + b, f"photons_{level}")
             baseline = _halved(m, baseline, lambda a, b: a + b, f"baseline_{level}")
-            most = _halved(m, most, lambda a, b: Mux(a > b, a, b), f"most_{level}")
-            before, level = delayed(m, before, 1, name=f"control_{level}", reset_less=False), level + 1
+            maxima = _halved(m, maxima, lambda a, b: Mux(a > b, a, b), f"most_{level}")
+            stage_control, level = (
+                delayed(m, stage_control, 1, name=f"control_{level}", reset_less=False),
+                level + 1,
+            )
         total, base = Signal(PHOTON_BITS + 8, reset_less=True), Signal(shape.signal_bits, reset_less=True)
         top = Signal(COUNT_BITS, reset_less=True)
-        # Each sum has its own register for taken and first: they may lie apart.
-        of_total, of_base, of_top = (
-            copied(m, before[:2], name=f"counts_{name}") for name in ("photons", "baseline", "most")
+        # The control bits are duplicated for each sum, to limit fan-out and wire length.
+        total_control, base_control, top_control = (
+            copied(m, stage_control[:2], name=f"counts_{name}") for name in ("photons", "baseline", "maxima")
         )
-        with m.If(of_total[0]):
-            m.d.sync += total.eq(Mux(of_total[1], 0, total) + photons[0])
-        with m.If(of_base[0]):
-            m.d.sync += base.eq(Mux(of_base[1], 0, base) + baseline[0])
-        with m.If(of_top[0]):
-            m.d.sync += top.eq(Mux(~of_top[1] & (top > most[0]), top, most[0]))
-        now = delayed(m, before, 2, name="summed", reset_less=False)
-        self._conclude(m, now, total, base, top)
+        with m.If(total_control[0]):
+            m.d.sync += total.eq(Mux(total_control[1], 0, total) + photons[0])
+        with m.If(base_control[0]):
+            m.d.sync += base.eq(Mux(base_control[1], 0, base) + baseline[0])
+        with m.If(top_control[0]):
+            m.d.sync += top.eq(Mux(~top_control[1] & (top > maxima[0]), top, maxima[0]))
+        sums_valid = delayed(m, stage_control, 2, name="summed", reset_less=False)
+        self._conclude(m, sums_valid, total, base, top)
 
-    def _conclude(self, m: Module, now: Value, total: Signal, base: Signal, top: Signal) -> None:
-        """Give the facts: an adder or a comparison a clock."""
+    def _conclude(self, m: Module, sums_valid: Value, total: Signal, base: Signal, top: Signal) -> None:
+        """Compute the pixel status, with one adder or comparison per pipeline stage."""
         shape = self.shape_
         scaled = Signal(shape.signal_bits, reset_less=True)
         peak = Signal(signed(shape.signal_bits + 1), reset_less=True)
@@ -220,48 +258,48 @@ class Receiver(Component):
             scaled.eq(times_constant(top, shape.program.n_baseline)),
             peak.eq(scaled - delayed(m, base, 1, name="base")),
         ]
-        late, base = delayed(m, total, 2, name="total"), delayed(m, base, 2, name="base_again")
-        empty, few, beyond = (Signal(reset_less=True) for _ in range(3))
+        total_delayed, base = delayed(m, total, 2, name="total"), delayed(m, base, 2, name="base_again")
+        empty, too_few, overflows = (Signal(reset_less=True) for _ in range(3))
         m.d.sync += [
             empty.eq(peak <= 0),
-            few.eq(late < delayed(m, self.min_photons, 1, name="min_photons")),
-            beyond.eq(late[PHOTON_BITS:].any()),
+            too_few.eq(total_delayed < delayed(m, self.min_photons, 1, name="min_photons")),
+            overflows.eq(total_delayed[PHOTON_BITS:].any()),
         ]
-        late, base, peak = (
+        total_delayed, base, peak = (
             delayed(m, value, 1, name=name)
-            for value, name in ((late, "total_again"), (base, "base_last"), (peak, "peak"))
+            for value, name in ((total_delayed, "total_again"), (base, "base_last"), (peak, "peak"))
         )
-        now = delayed(m, now, 3, name="concluding", reset_less=False)
+        sums_valid = delayed(m, sums_valid, 3, name="concluding", reset_less=False)
         facts = Signal(facts_layout(shape), reset_less=True)
         m.d.sync += [
-            self.done.eq(now[3:]),
+            self.done.eq(sums_valid[3:]),
             facts.baseline.eq(base),
-            # Without a signal all numerators are 0: the divisor only has to be something else.
+            # Without a signal all numerators are 0, and any non-zero divisor is valid.
             facts.divisor.eq(Mux(empty, 1, peak[: shape.signal_bits])),
-            facts.photons.eq(Mux(beyond, 2**PHOTON_BITS - 1, late[:PHOTON_BITS])),
-            facts.dark.eq(empty | few),
-            facts.malformed.eq(now[2]),
+            facts.photons.eq(Mux(overflows, 2**PHOTON_BITS - 1, total_delayed[:PHOTON_BITS])),
+            facts.dark.eq(empty | too_few),
+            facts.malformed.eq(sums_valid[2]),
         ]
         m.d.comb += self.facts.eq(facts)
 
     def _masked(self, m: Module, value: Value, word: Signal, lane: int, n: int) -> Signal:
-        """Return a lane's count where its gate is one of the first ``n``, else 0; a clock later.
+        """Return the count of a lane if its gate is one of the first ``n``, otherwise 0; one cycle later.
 
-        ``word`` is a clock ahead of ``value``: what is compared comes from a register.
+        ``word`` is one clock cycle ahead of ``value``, so that the comparison is registered.
         """
         shape = self.shape_
         masked = Signal(COUNT_BITS, reset_less=True)
-        words = -(-(n - lane) // shape.lanes)  # beats in which this lane counts
+        words = -(-(n - lane) // shape.lanes)  # beats in which this lane is used
         if words >= shape.words:
             m.d.sync += masked.eq(value)
         else:
-            beyond = Signal(reset_less=True)
-            m.d.sync += [beyond.eq(word >= max(words, 0)), masked.eq(Mux(beyond, 0, value))]
+            overflows = Signal(reset_less=True)
+            m.d.sync += [overflows.eq(word >= max(words, 0)), masked.eq(Mux(overflows, 0, value))]
         return masked
 
 
 def _halved(m: Module, values: list[Value], join: object, name: str) -> list[Value]:
-    """Return pairs of values joined, a clock later."""
+    """Return one level of a reduction tree: adjacent values combined, one clock cycle later."""
     assert callable(join)
     joined = []
     for index in range(0, len(values) - 1, 2):

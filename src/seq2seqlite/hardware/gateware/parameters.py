@@ -1,4 +1,4 @@
-"""The numbers that a design's gateware is made of, all derived from the program and a few choices."""
+"""Parameters of an engine: widths, depths and latencies derived from the program and the design options."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,23 +9,23 @@ from seq2seqlite.integer import COUNT_BITS, FRACTION_BITS, KNOT_BITS, RATIO_BITS
 __all__ = ["PACKET_CLOCKS", "Shape"]
 
 PACKET_CLOCKS = 5
-"""Clocks between the first beats of two packets, at the least: until an engine's room counts the former."""
+"""Minimum clock cycles between the first beats of two packets, after which ``room`` includes the first."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Widths and lengths of an engine and what surrounds it.
+    """Parameters of an engine and of the blocks around it.
 
     Parameters
     ----------
     program : Program
-        What it computes.
+        Program that the engine runs.
     slots : int
-        Pixels that circulate in a ring: the latency of the step kernels.
+        Number of pixels that circulate in a ring, equal to the latency of the step kernels in clock cycles.
     head_latency : int
-        Clocks of the head kernel.
+        Latency of the head kernel in clock cycles.
     lanes : int
-        Counts a beat of the input.
+        Counts per input beat.
     output : str
         ``"lifetimes"`` or ``"sfd"``.
     """
@@ -38,31 +38,31 @@ class Shape:
 
     @property
     def n_gates(self) -> int:
-        """Gates of a pixel: clocks that an engine takes for one."""
+        """Gates of a pixel; also the clock cycles that an engine needs per pixel."""
         return self.program.n_gates
 
     @property
     def words(self) -> int:
-        """Beats of a packet."""
+        """Beats per packet."""
         return -(-self.n_gates // self.lanes)
 
     @property
     def buffer_words(self) -> int:
-        """Depth of the memory of two banks of packets.
+        """Depth of the packet memory with its two banks.
 
-        A power of two: blocks then lie side by side, a bit or two each, without a choice behind their slow
-        outputs.
+        It is a power of two, so that synthesis splits the memory by width rather than by depth. No
+        multiplexer is then needed behind the slow outputs of the block memories.
         """
         return 1 << (2 * self.slots * self.words - 1).bit_length()
 
     @property
     def beat_bits(self) -> int:
-        """Width of a beat of the input."""
+        """Width of an input beat."""
         return COUNT_BITS * self.lanes
 
     @property
     def signal_bits(self) -> int:
-        """Width of a baseline sum and of a signal: counts times the gates of the baseline."""
+        """Width of a baseline sum and of a signal, which are counts times the number of baseline gates."""
         return (self.program.n_baseline * ((1 << COUNT_BITS) - 1)).bit_length()
 
     @property
@@ -72,51 +72,51 @@ class Shape:
 
     @property
     def state_bits(self) -> int:
-        """Width of all units' state, with what is kept of its rounding."""
+        """Width of the state of all units, including the stored rounding residue."""
         return self.program.units * self.program.formats.state_bits
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """Outputs of the head that the design needs."""
+        """Head outputs that the design uses: 0 total, 1 short, 2 long."""
         return (0, 1, 2) if self.output == "sfd" else (1, 2)
 
     @property
     def first_bits(self) -> int:
-        """Width of a first sample, which is not negative."""
+        """Width of the first sample of an SFD, clipped at 0."""
         return self.program.formats.output.high_code.bit_length()
 
     @property
     def area_bits(self) -> int:
-        """Width of twice an area: signed where outputs are."""
+        """Width of twice an area; signed if the outputs are signed."""
         fmt = self.program.formats.output
         return (2 * self.n_gates * fmt.high_code).bit_length() + int(fmt.signed)
 
     @property
     def quotient_bits(self) -> int:
-        """Width of a ratio's code, or of a fraction's where that is more."""
+        """Width of a ratio code or a fraction code, whichever is wider."""
         return max(self.n_gates.bit_length() + RATIO_BITS, FRACTION_BITS + 1)
 
     @property
     def last_knot(self) -> int:
-        """Index of the table's last lifetime."""
+        """Index of the last entry of the lifetime table."""
         return self.n_gates << KNOT_BITS
 
     @property
     def capacity(self) -> int:
-        """Results that an engine can hold: two batches in the rings, one that leaves, one to spare."""
+        """Results that an engine can store: two batches in the rings, one being delivered, one spare."""
         return 1 << (4 * self.slots - 1).bit_length()
 
     @property
     def sfd_word_bits(self) -> int:
-        """Width of a raw SFD's word: the three codes in a power of two."""
+        """Width of a raw SFD word: three codes, padded to a power of two."""
         return sfd_word_bits(self.program)
 
     @property
     def payload_bits(self) -> int:
-        """Width of what an engine delivers at a time."""
+        """Width of the payload that an engine delivers: a gate of an SFD or the lifetimes of a pixel."""
         return self.sfd_word_bits if self.output == "sfd" else 4 * TAU_BITS + PHOTON_BITS + FLAG_BITS
 
     @property
     def payloads(self) -> int:
-        """How many of these make a pixel."""
+        """Payloads per pixel."""
         return self.n_gates if self.output == "sfd" else 1

@@ -1,4 +1,4 @@
-"""Streams between the parts, a register slice that cuts every path across one, and a queue."""
+"""Stream payloads, register slices and a FIFO in block memory."""
 
 from typing import Any
 
@@ -11,25 +11,35 @@ __all__ = ["AlternatingSlice", "RegisterSlice", "RegisteredFifo", "beat", "resul
 
 
 def beat(bits: int, /) -> data.StructLayout:
-    """Return the payload of a beat in: data and last."""
+    """Return the layout of an input beat: ``data`` and ``last`` (TLAST)."""
     return data.StructLayout({"data": bits, "last": 1})
 
 
 def result_beat(bits: int, /) -> data.StructLayout:
-    """Return the payload of a beat out: data, last of a frame, last of a pixel."""
-    return data.StructLayout({"data": bits, "last": 1, "ends": 1})
+    """Return the layout of an output beat: ``data``, ``last`` of the frame, ``last_of_pixel``."""
+    return data.StructLayout({"data": bits, "last": 1, "last_of_pixel": 1})
 
 
 class RegisterSlice(Component):
-    """Two registers for beats: no path from either side to the other, and a beat a clock.
+    """Fully registered slice (skid buffer) with a throughput of one beat per clock cycle.
 
-    ``forget`` drops what waits behind the beat that is offered. In a reset nothing is taken: ``ready`` is
-    low, as a reset inside the design ends some clocks after the one of the bus.
+    There is no combinational path between the two sides.
 
     Parameters
     ----------
     payload : shape
-        What a beat is.
+        Shape of the payload.
+
+    Attributes
+    ----------
+    i : Signature(payload), in
+        Source. ``i.ready`` is low during a reset, because a reset inside the design ends some clock cycles
+        after the reset of the bus.
+    o : Signature(payload), out
+        Sink. ``o.valid`` rises one clock cycle after an accepted ``i.valid``. Once asserted it stays high,
+        with an unchanged payload, until ``o.ready`` (AXI4-Stream, section 2.2.1).
+    forget : Signal(1), in
+        Discards the beat that waits behind the one offered at ``o``.
     """
 
     def __init__(self, payload: Any) -> None:
@@ -39,35 +49,44 @@ class RegisterSlice(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the slice."""
+        """Build the output register and the skid register."""
         m = Module()
-        spare, waits = Signal(self.payload, reset_less=True), Signal()
+        skid, skid_full = Signal(self.payload, reset_less=True), Signal()
         held, full = Signal(self.payload, reset_less=True), Signal()
-        ready = Signal()  # not while a beat waits, nor in a reset
-        takes, kept = self.i.valid & ready, waits & ~self.forget
+        ready = Signal()  # low while the skid register is full, and during a reset
+        accept, pending = self.i.valid & ready, skid_full & ~self.forget
         m.d.comb += [self.i.ready.eq(ready), self.o.valid.eq(full), self.o.payload.eq(held)]
-        with m.If(ready):  # whatever comes: no gate in front of many flip-flops
-            m.d.sync += spare.eq(self.i.payload)
+        with m.If(ready):  # loaded regardless of valid, to keep the clock enable free of logic
+            m.d.sync += skid.eq(self.i.payload)
         with m.If(self.o.ready | ~full):
-            m.d.sync += [full.eq(takes | kept), waits.eq(0), ready.eq(1)]
-            with m.If(waits):
-                m.d.sync += held.eq(spare)
+            m.d.sync += [full.eq(accept | pending), skid_full.eq(0), ready.eq(1)]
+            with m.If(skid_full):
+                m.d.sync += held.eq(skid)
             with m.Else():
                 m.d.sync += held.eq(self.i.payload)
-        with m.Elif(takes):
-            m.d.sync += [waits.eq(1), ready.eq(0)]
-        with m.Elif(self.forget | ~waits):
-            m.d.sync += [waits.eq(0), ready.eq(1)]
+        with m.Elif(accept):
+            m.d.sync += [skid_full.eq(1), ready.eq(0)]
+        with m.Elif(self.forget | ~skid_full):
+            m.d.sync += [skid_full.eq(0), ready.eq(1)]
         return m
 
 
 class AlternatingSlice(Component):
-    """One register for beats: no path from either side to the other, and a beat every other clock.
+    """Half-rate register slice (half buffer): one beat every second clock cycle.
+
+    There is no combinational path between the two sides, and only one register.
 
     Parameters
     ----------
     payload : shape
-        What a beat is.
+        Shape of the payload.
+
+    Attributes
+    ----------
+    i : Signature(payload), in
+        Source. ``i.ready`` is high while the register is empty.
+    o : Signature(payload), out
+        Sink. ``o.valid`` rises one clock cycle after an accepted ``i.valid``.
     """
 
     def __init__(self, payload: Any) -> None:
@@ -75,7 +94,7 @@ class AlternatingSlice(Component):
         super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
 
     def elaborate(self, platform: object) -> Module:
-        """Return the register, which is loaded when it is empty."""
+        """Build the register, which is loaded while it is empty."""
         m = Module()
         full, held = Signal(), Signal(self.payload, reset_less=True)
         m.d.comb += [self.i.ready.eq(~full), self.o.valid.eq(full), self.o.payload.eq(held)]
@@ -87,18 +106,27 @@ class AlternatingSlice(Component):
 
 
 class RegisteredFifo(Component):
-    """A queue in a block memory whose output is a register: such memories are slow.
+    """FIFO in block memory with a register slice at its output, because block memories are slow.
 
-    Whoever writes knows that there is room.
+    The FIFO has no full flag: the writer must know that an entry is free.
 
     Parameters
     ----------
     payload : shape
-        What an entry is.
+        Shape of an entry.
     depth : int
-        Entries that fit.
+        Number of entries.
     paused : bool
-        Whether a clock lies between two entries that leave.
+        Whether the output delivers at most one entry every second clock cycle, which saves a register.
+
+    Attributes
+    ----------
+    write : Signal(1), in
+        Write strobe. The entry is lost if the FIFO is full.
+    i : Signal(payload), in
+        Entry to write, sampled with ``write``.
+    o : Signature(payload), out
+        Entries in order.
     """
 
     def __init__(self, payload: Any, depth: int, *, paused: bool = True) -> None:
@@ -106,19 +134,19 @@ class RegisteredFifo(Component):
         super().__init__({"write": In(1), "i": In(payload), "o": Out(stream.Signature(payload))})
 
     def elaborate(self, platform: object) -> Module:
-        """Return the memory and what stands behind it."""
+        """Build the FIFO and its output slice."""
         m = Module()
         width = Value.cast(self.i).shape().width
         m.submodules.queue = queue = SyncFIFOBuffered(width=width, depth=self.depth)
-        m.submodules.behind = behind = AlternatingSlice(width) if self.paused else RegisterSlice(width)
+        m.submodules.behind = output_slice = AlternatingSlice(width) if self.paused else RegisterSlice(width)
         m.d.comb += [
             queue.w_en.eq(self.write),
             queue.w_data.eq(self.i),
-            behind.i.valid.eq(queue.r_rdy),
-            behind.i.payload.eq(queue.r_data),
-            queue.r_en.eq(behind.i.ready),
-            self.o.valid.eq(behind.o.valid),
-            Value.cast(self.o.payload).eq(behind.o.payload),
-            behind.o.ready.eq(self.o.ready),
+            output_slice.i.valid.eq(queue.r_rdy),
+            output_slice.i.payload.eq(queue.r_data),
+            queue.r_en.eq(output_slice.i.ready),
+            self.o.valid.eq(output_slice.o.valid),
+            Value.cast(self.o.payload).eq(output_slice.o.payload),
+            output_slice.o.ready.eq(self.o.ready),
         ]
         return m

@@ -1,4 +1,4 @@
-"""The two rings: every pixel state of a batch circulates through the pipeline of a step kernel."""
+"""Encoder and decoder ring, in which the pixel states of a batch circulate through a step kernel."""
 
 from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, Value
 from amaranth.lib.fifo import SyncFIFO
@@ -12,25 +12,42 @@ __all__ = ["Rings"]
 
 
 class Rings(Component):
-    """Encoder ring, decoder ring, head.
+    """Encoder ring, decoder ring and head.
 
-    The encoder's ring hands the last states of a batch to the decoder's while the next batch enters it: both
-    work at any time. Neither ever stops in a batch.
+    The encoder ring passes the final states of a batch to the decoder ring while the next batch enters, so
+    that both rings are busy. A ring cannot stall within a batch.
 
     Parameters
     ----------
     shape : Shape
-        Widths and lengths; a ring is as long as its kernel.
+        Parameters of the engine. The number of slots equals the latency of the step kernels.
+
+    Attributes
+    ----------
+    start : Signal(1), in
+        Starts a batch; asserted three clock cycles before the first input code.
+    pixels : Signal(range(slots + 1)), in
+        Number of pixels of the batch, valid with ``start``.
+    code : Signal(input_bits), in
+        Input code of one slot and gate, a new slot in each clock cycle.
+    sink_start : Signal(1), out
+        Asserted in the clock cycle before the first ``outputs`` of a batch.
+    sink_pixels : Signal(range(slots + 1)), out
+        Number of pixels of the batch at ``outputs``.
+    sink_ends : Signal(1), in
+        Asserted by the sink in the last clock cycle of its batch.
+    outputs : Signal(channels * output bits), out
+        Outputs of the head for one slot and gate.
     """
 
     def __init__(self, shape: Shape) -> None:
         self.shape_ = shape
         super().__init__(
             {
-                "start": In(1),  # three clocks before the first input code
+                "start": In(1),
                 "pixels": In(range(shape.slots + 1)),
                 "code": In(shape.input_bits),
-                "sink_start": Out(1),  # the clock before the first output
+                "sink_start": Out(1),
                 "sink_pixels": Out(range(shape.slots + 1)),
                 "sink_ends": In(1),
                 "outputs": Out(len(shape.channels) * shape.program.formats.output.bits),
@@ -38,18 +55,18 @@ class Rings(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the rings, with the kernels as instances."""
+        """Build the rings, with the kernels as instances."""
         m = Module()
         shape = self.shape_
         m.submodules.encoding = encoding = Sequencer(shape.slots, shape.n_gates)
         m.submodules.decoding = decoding = Sequencer(shape.slots, shape.n_gates)
         encoded, decoded = Signal(shape.state_bits), Signal(shape.state_bits)
         encoder_state, decoder_state = Signal(shape.state_bits), Signal(shape.state_bits)
-        # The encoder begins with zeros, the decoder with what the encoder ended with.
+        # The initial state is zero for the encoder, and the final encoder state for the decoder.
         m.d.comb += [
             encoding.start.eq(self.start),
-            encoder_state.eq(self._begun(m, encoding, 0, encoded, "encoder")),
-            decoder_state.eq(self._begun(m, decoding, encoded, decoded, "decoder")),
+            encoder_state.eq(self._state(m, encoding, 0, encoded, "encoder")),
+            decoder_state.eq(self._state(m, decoding, encoded, decoded, "decoder")),
         ]
         clock = {"i_clk": ClockSignal()}
         m.submodules.encoder = Instance(
@@ -61,28 +78,29 @@ class Rings(Component):
         m.d.comb += decoding.start.eq(
             delayed(m, begins_last, shape.slots - 1, name="handed_over", reset_less=False)
         )
-        # The first new state leaves the decoder a ring later, its outputs another head later.
-        later = shape.slots + shape.head_latency + 2
-        m.d.comb += self.sink_start.eq(delayed(m, decoding.start, later, name="decoded", reset_less=False))
-        self._hand_on_pixels(m)
+        # The first new state leaves the decoder after one turn of the ring, then passes through the head.
+        latency = shape.slots + shape.head_latency + 2
+        m.d.comb += self.sink_start.eq(delayed(m, decoding.start, latency, name="decoded", reset_less=False))
+        self._track_pixels(m)
         return m
 
-    def _begun(self, m: Module, sequencer: Sequencer, begin: Value | int, state: Value, name: str) -> Value:
-        """Return the state of each unit, ``begin`` at the first gate, by a register of its own for each.
+    def _state(self, m: Module, sequencer: Sequencer, initial: Value | int, state: Value, name: str) -> Value:
+        """Return the state of each unit, replaced by ``initial`` at the first gate.
 
-        One register for all would have too far to go; the sequencers run two clocks ahead for these.
+        The select signal has a duplicated register for each unit, to limit fan-out and wire length. The
+        sequencers therefore run two clock cycles ahead.
         """
-        begins = delayed(m, sequencer.first, 1, name=f"{name}_opens")
+        is_first = delayed(m, sequencer.first, 1, name=f"{name}_opens")
         units = self.shape_.program.units
-        bits, chosen = len(state) // units, []
+        bits, states = len(state) // units, []
         for unit in range(units):
-            first = copied(m, begins, name=f"{name}_begins_{unit}")
-            zero = begin if isinstance(begin, int) else begin.word_select(unit, bits)
-            chosen.append(Mux(first, zero, state.word_select(unit, bits)))
-        return Cat(*(value[:bits] for value in chosen))
+            first = copied(m, is_first, name=f"{name}_begins_{unit}")
+            unit_initial = initial if isinstance(initial, int) else initial.word_select(unit, bits)
+            states.append(Mux(first, unit_initial, state.word_select(unit, bits)))
+        return Cat(*(value[:bits] for value in states))
 
-    def _hand_on_pixels(self, m: Module) -> None:
-        """Keep how many pixels each batch under way has, for the sink."""
+    def _track_pixels(self, m: Module) -> None:
+        """Queue the number of pixels of each batch in progress, for the sink."""
         m.submodules.batches = batches = SyncFIFO(width=len(self.pixels), depth=4)
         m.d.comb += [
             batches.w_en.eq(self.start),

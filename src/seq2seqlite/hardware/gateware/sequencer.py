@@ -1,4 +1,4 @@
-"""Where a ring stands: which slot, which gate."""
+"""Counter of the slots and gates of a batch."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
@@ -7,12 +7,32 @@ __all__ = ["Sequencer"]
 
 
 class Sequencer(Component):
-    """Counts the slots and gates of one batch, from the clock after ``start`` on.
+    """Slot and gate counter of a ring.
+
+    A batch takes ``slots * n_gates`` clock cycles, beginning one clock cycle after ``start``. All outputs are
+    registered; ``slot``, ``gate``, ``first``, ``last`` and ``wraps`` are valid while ``run`` is high.
 
     Parameters
     ----------
     slots, n_gates : int
-        Lengths, 2 or more.
+        Slots of the ring and gates of a pixel, 2 or more.
+
+    Attributes
+    ----------
+    start : Signal(1), in
+        Starts a batch. Allowed when ``run`` is low, and together with ``ends``.
+    run : Signal(1), out
+        High during a batch.
+    slot : Signal(range(slots)), out
+        Slot of this clock cycle; the fast index.
+    gate : Signal(range(n_gates)), out
+        Gate of this clock cycle.
+    first, last : Signal(1), out
+        High during the first and the last gate.
+    wraps : Signal(1), out
+        High in the last slot of a gate.
+    ends : Signal(1), out
+        High in the last clock cycle of the batch.
     """
 
     def __init__(self, slots: int, n_gates: int) -> None:
@@ -22,18 +42,17 @@ class Sequencer(Component):
             {
                 "start": In(1),
                 "run": Out(1),
-                # These say something only in a run.
                 "slot": Out(range(slots)),
                 "gate": Out(range(n_gates)),
-                "first": Out(1),  # gate
-                "last": Out(1),  # gate
-                "wraps": Out(1),  # the slot is the last
-                "ends": Out(1),  # the last clock
+                "first": Out(1),
+                "last": Out(1),
+                "wraps": Out(1),
+                "ends": Out(1),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the counters; everything that they say comes from a register."""
+        """Build the counters. All outputs are registered."""
         m = Module()
         slot, gate = (Signal(range(n), reset_less=True) for n in (self.slots, self.n_gates))
         first, last, wraps = (Signal(reset_less=True) for _ in range(3))

@@ -1,4 +1,4 @@
-"""Arithmetic in fixed point: division and multiplication, all at once or a bit a clock; delay, turns."""
+"""Fixed-point dividers and multipliers (pipelined or bit-serial), and helpers for pipelines."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import Component, In, Out
@@ -15,21 +15,21 @@ __all__ = [
 
 
 def delayed(m: Module, value: Value, clocks: int, /, *, name: str, reset_less: bool = True) -> Value:
-    """Return ``value`` as it was some clocks ago.
+    """Return ``value`` delayed by a number of clock cycles.
 
-    Control signals have to be reset (``reset_less=False``); data need not be, and may become shift registers.
+    Control signals need a reset (``reset_less=False``). Data does not, and may become shift registers.
     """
-    for clock in range(clocks):
-        later = Signal(Value.cast(value).shape(), name=f"{name}_{clock + 1}", reset_less=reset_less)
-        m.d.sync += later.eq(value)
-        value = later
+    for cycle in range(clocks):
+        delayed_value = Signal(Value.cast(value).shape(), name=f"{name}_{cycle + 1}", reset_less=reset_less)
+        m.d.sync += delayed_value.eq(value)
+        value = delayed_value
     return value
 
 
 def copied(m: Module, value: Value, /, *, name: str) -> Signal:
-    """Return ``value`` as it was a clock ago, in a register that is not shared with others of the same value.
+    """Return ``value`` delayed by one clock cycle in a duplicated register that synthesis must not merge.
 
-    Its users may lie far from theirs.
+    The duplicate can be placed near its users.
     """
     copy = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
     m.d.sync += copy.eq(value)
@@ -37,12 +37,12 @@ def copied(m: Module, value: Value, /, *, name: str) -> Signal:
 
 
 def next_in_turn(value: Value, count: int, /) -> Value:
-    """Return the number after ``value`` of 0 to ``count - 1``, and 0 after the last."""
+    """Return ``(value + 1) % count``, the round-robin successor of ``value``."""
     return Mux(value == count - 1, 0, value + 1)
 
 
 def times_constant(value: Value, constant: int, /) -> Value:
-    """Return the product of an unsigned value and a positive constant, as shifts and sums."""
+    """Return the product of an unsigned value and a positive constant, as shifts and adders."""
     terms = [value << bit for bit in range(constant.bit_length()) if constant >> bit & 1]
     total = terms[0]
     for term in terms[1:]:
@@ -51,17 +51,25 @@ def times_constant(value: Value, constant: int, /) -> Value:
 
 
 class Divider(Component):
-    """Whole quotient of two unsigned numbers, one bit a clock, a division started every clock.
+    """Pipelined divider of unsigned integers with a throughput of one division per clock cycle.
+
+    Restoring division, one quotient bit per pipeline stage.
 
     Parameters
     ----------
     numerator_bits, divisor_bits, quotient_bits : int
-        Widths. Where the quotient needs more bits than it has, ``overflow`` says so.
+        Widths of the ports.
 
-    Notes
-    -----
-    Restoring division; the quotient comes ``quotient_bits`` clocks after its operands. The divisor must not
-    be 0 where the result matters.
+    Attributes
+    ----------
+    numerator : Signal(numerator_bits), in
+        Numerator.
+    divisor : Signal(divisor_bits), in
+        Divisor. The result is undefined if it is 0.
+    quotient : Signal(quotient_bits), out
+        Quotient, rounded down. Valid ``quotient_bits`` clock cycles after its operands.
+    overflow : Signal(1), out
+        Whether the quotient does not fit ``quotient_bits``. Valid with ``quotient``.
     """
 
     def __init__(self, numerator_bits: int, divisor_bits: int, quotient_bits: int) -> None:
@@ -76,7 +84,7 @@ class Divider(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the stages."""
+        """Build the pipeline stages."""
         m = Module()
         bits, width = self.quotient_bits, len(self.divisor)
         high: Value = self.numerator[bits:] if len(self.numerator) > bits else Const(0, 1)
@@ -95,7 +103,7 @@ class Divider(Component):
             digits = Signal(stage + 1, name=f"quotient_{stage}", reset_less=True)
             m.d.sync += digits.eq(Cat(fits, quotient))
             divisor = delayed(m, divisor, 1, name=f"divisor_{stage}")
-            if stage < bits - 1:  # a delay of no bits would be a wire [-1:0] in Verilog
+            if stage < bits - 1:  # a register of 0 bits would be a wire [-1:0] in Verilog
                 rest = low[: bits - 1 - stage]
                 low = Cat(delayed(m, rest, 1, name=f"rest_{stage}"), Const(0, stage + 1))
             overflow = delayed(m, overflow, 1, name=f"overflow_{stage}")
@@ -105,17 +113,27 @@ class Divider(Component):
 
 
 class SerialDivider(Component):
-    """Whole quotient of two unsigned numbers in as many clocks as it has bits.
+    """Bit-serial divider of unsigned integers: one quotient bit per clock cycle.
 
     Parameters
     ----------
     numerator_bits, divisor_bits, quotient_bits : int
-        Widths.
+        Widths of the ports.
 
-    Notes
-    -----
-    ``start`` takes the operands; ``done`` is high for one clock, in which ``quotient`` is there, or
-    ``overflow`` says that it needs more bits.
+    Attributes
+    ----------
+    start : Signal(1), in
+        Samples the operands and starts a division.
+    numerator : Signal(numerator_bits), in
+        Numerator.
+    divisor : Signal(divisor_bits), in
+        Divisor. The result is undefined if it is 0.
+    done : Signal(1), out
+        High for one clock cycle, ``quotient_bits + 1`` clock cycles after ``start``.
+    quotient : Signal(quotient_bits), out
+        Quotient, rounded down. Valid with ``done``.
+    overflow : Signal(1), out
+        Whether the quotient does not fit ``quotient_bits``. Valid with ``done``.
     """
 
     def __init__(self, numerator_bits: int, divisor_bits: int, quotient_bits: int) -> None:
@@ -132,23 +150,23 @@ class SerialDivider(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the registers and the one stage between them."""
+        """Build the registers and the shift-and-subtract stage."""
         m = Module()
         bits, width = self.quotient_bits, len(self.divisor)
-        remainder, divisor, left = Signal(width), Signal(width), Signal(range(bits + 1))
+        remainder, divisor, remaining = Signal(width), Signal(width), Signal(range(bits + 1))
         busy = Signal()  # left != 0
         high = self.numerator[bits:] if len(self.numerator) > bits else Const(0, 1)
         shifted = Cat(self.quotient[-1], remainder)
         difference = Signal(signed(width + 2))
         m.d.comb += difference.eq(shifted - divisor)
-        m.d.sync += self.done.eq(left == 1)
+        m.d.sync += self.done.eq(remaining == 1)
         with m.If(self.start):
             m.d.sync += [
                 remainder.eq(high),
                 divisor.eq(self.divisor),
                 self.quotient.eq(self.numerator[:bits]),
                 self.overflow.eq(high >= self.divisor),
-                left.eq(bits),
+                remaining.eq(bits),
                 busy.eq(1),
             ]
         with m.Elif(busy):
@@ -156,14 +174,16 @@ class SerialDivider(Component):
             m.d.sync += [
                 remainder.eq(Mux(fits, difference, shifted)),
                 self.quotient.eq(Cat(fits, self.quotient)),
-                left.eq(left - 1),
-                busy.eq(left != 1),
+                remaining.eq(remaining - 1),
+                busy.eq(remaining != 1),
             ]
         return m
 
 
 class SerialMultiplier(Component):
-    """Product of a signed and an unsigned number, a bit of the latter a clock.
+    """Bit-serial multiplier of a signed and an unsigned integer: one bit of the latter per clock cycle.
+
+    The product is ``high * 2**b_used`` plus the ``b_used`` highest bits of ``low``.
 
     Parameters
     ----------
@@ -172,10 +192,22 @@ class SerialMultiplier(Component):
     b_bits : int
         Width of the unsigned factor.
 
-    Notes
-    -----
-    ``start`` takes the factors, and of ``b`` as many bits as ``b_used`` says; ``done`` is high for one clock.
-    The product is then ``high * 2**b_used`` and what stands in the ``b_used`` highest bits of ``low``.
+    Attributes
+    ----------
+    start : Signal(1), in
+        Samples the factors and starts a multiplication.
+    a : Signal(signed(a_bits)), in
+        Signed factor.
+    b : Signal(b_bits), in
+        Unsigned factor.
+    b_used : Signal(range(b_bits + 1)), in
+        Number of low bits of ``b`` to use; 0 is not allowed.
+    done : Signal(1), out
+        High for one clock cycle, ``b_used + 1`` clock cycles after ``start``.
+    high : Signal(signed(a_bits)), out
+        High part of the product. Valid from ``done`` until the next ``start``.
+    low : Signal(b_bits), out
+        Low part of the product, left-aligned. Valid with ``high``.
     """
 
     def __init__(self, a_bits: int, b_bits: int) -> None:
@@ -193,16 +225,16 @@ class SerialMultiplier(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Return the registers and the one adder between them."""
+        """Build the registers and the shift-and-add stage."""
         m = Module()
-        a, left, busy = Signal(self.a.shape()), Signal(range(self.b_bits + 1)), Signal()
+        a, remaining, busy = Signal(self.a.shape()), Signal(range(self.b_bits + 1)), Signal()
         total = Signal(signed(len(self.a) + 1))
         m.d.comb += total.eq(self.high + Mux(self.low[0], a, 0))
-        m.d.sync += self.done.eq(left == 1)
+        m.d.sync += self.done.eq(remaining == 1)
         with m.If(self.start):
-            m.d.sync += [a.eq(self.a), self.low.eq(self.b), self.high.eq(0), left.eq(self.b_used)]
+            m.d.sync += [a.eq(self.a), self.low.eq(self.b), self.high.eq(0), remaining.eq(self.b_used)]
             m.d.sync += busy.eq(self.b_used != 0)
         with m.Elif(busy):
-            m.d.sync += [Cat(self.low, self.high).eq(Cat(self.low[1:], total)), left.eq(left - 1)]
-            m.d.sync += busy.eq(left != 1)
+            m.d.sync += [Cat(self.low, self.high).eq(Cat(self.low[1:], total)), remaining.eq(remaining - 1)]
+            m.d.sync += busy.eq(remaining != 1)
         return m

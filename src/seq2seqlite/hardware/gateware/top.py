@@ -1,4 +1,7 @@
-"""A whole design: registers, receiver, engines, collector, and the ports of docs/spec/hardware.md."""
+"""Top level of a design: CSRs, packet receiver, engines and collector, with the ports of the specification.
+
+``docs/spec/hardware.md`` is normative.
+"""
 
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out, connect
@@ -16,7 +19,7 @@ ENGINE = "engine"
 
 
 def top_ports(shape: Shape, result_width: int, /) -> dict[str, Member]:
-    """Return the ports of a design by name."""
+    """Return the ports of a design by name: clock, reset, AXI4-Stream in and out, AXI4-Lite."""
     return {
         "aclk": In(1),
         "aresetn": In(1),
@@ -33,16 +36,31 @@ def top_ports(shape: Shape, result_width: int, /) -> dict[str, Member]:
 
 
 class Top(Component):
-    """Connects ``engines`` instances of one engine module to one stream.
+    """Top-level module: ``engines`` instances of one engine module behind one stream.
 
     Parameters
     ----------
     shape : Shape
-        Widths and lengths.
+        Parameters of an engine.
     engines : int
         Number of engines.
     result_width : int
-        Width of a beat of the output.
+        Width of an output beat.
+
+    Attributes
+    ----------
+    aclk, aresetn : Signal(1), in
+        Clock, and synchronous active-low reset (low for at least two clock cycles).
+    s_axis_tdata : Signal(beat_bits), in
+        Counts of 16 bits, the first gate in the lowest bits.
+    s_axis_tvalid, s_axis_tready, s_axis_tlast : Signal(1), in, out, in
+        AXI4-Stream handshake of the packets; TLAST on the last beat of a pixel.
+    m_axis_tdata : Signal(result_width), out
+        Results.
+    m_axis_tvalid, m_axis_tready, m_axis_tlast : Signal(1), out, in, out
+        AXI4-Stream handshake of the results; TLAST on the last beat of a frame.
+    s_axil_* : in, out
+        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.csr.axi_lite`.
     """
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
@@ -50,10 +68,10 @@ class Top(Component):
         super().__init__(top_ports(shape, result_width))
 
     def elaborate(self, platform: object) -> Module:
-        """Return the parts in the order of the data."""
+        """Connect the components in the order of the data flow."""
         m = Module()
         m.domains.sync = domain = ClockDomain()
-        # Resets come from registers, not from a pin or a gate in front of hundreds of flip-flops.
+        # The reset is registered, to limit the fan-out of the pin.
         reset_bus = Signal(init=1, reset_less=True)
         m.d.sync += reset_bus.eq(~self.aresetn)
         m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(reset_bus)]
@@ -62,16 +80,17 @@ class Top(Component):
         for name, member_of in axi_lite().items():
             port, member = getattr(self, f"s_axil_{name}"), getattr(registers, name)
             m.d.comb += port.eq(member) if member_of.flow is Out else member.eq(port)
-        # One slice is at the pins, one at who uses it. What is offered outlives a soft reset.
+        # Two register slices per stream: one near the pins, one near the logic. The output slice keeps the
+        # beat that it offers during a soft reset, because TVALID must not fall before TREADY.
         m.submodules.input_pins = input_pins = RegisterSlice(beat(shape.beat_bits))
-        m.submodules.input = arriving = RegisterSlice(beat(shape.beat_bits))
+        m.submodules.input = input_slice = RegisterSlice(beat(shape.beat_bits))
         m.submodules.output_pins = leaving = RegisterSlice(result_beat(self.result_width))
         output = RegisterSlice(result_beat(self.result_width))
         receiver = Receiver(shape, self.engines)
         collector = Collector(shape, self.engines, self.result_width)
         quiet, closed = Signal(init=1), Signal(init=1)
         m.d.sync += quiet.eq(registers.quiet)
-        # The input's pins, while the receiver drops what the slices still hold.
+        # Closes the input pins while the receiver discards the beats that the slices still hold.
         m.d.sync += closed.eq(registers.quiet | quiet)
         reset_work = self._domain(m, "work", registers.reset)
         self._domain(m, "receiving", quiet)
@@ -79,8 +98,8 @@ class Top(Component):
         m.submodules.collector = DomainRenamer("work")(collector)
         m.submodules.output = DomainRenamer("work")(output)
         self._ports(m, input_pins, leaving, closed)
-        connect(m, input_pins.o, arriving.i)
-        connect(m, arriving.o, receiver.i)
+        connect(m, input_pins.o, input_slice.i)
+        connect(m, input_slice.o, receiver.i)
         connect(m, collector.o, output.i)
         m.d.comb += [
             receiver.frame_pixels.eq(registers.frame_pixels),
@@ -97,19 +116,19 @@ class Top(Component):
         return m
 
     def _domain(self, m: Module, name: str, reset: Value) -> Signal:
-        """Add a domain that a soft reset resets as well, by a register, and return that."""
+        """Add a clock domain with a registered reset that includes the soft reset; return that register."""
         domain, later = ClockDomain(name, local=True), Signal(name=f"reset_{name}", init=1)
         m.domains += domain
         m.d.sync += later.eq(reset)
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(later)]
         return later
 
-    def _ports(self, m: Module, arriving: RegisterSlice, leaving: RegisterSlice, closed: Signal) -> None:
+    def _ports(self, m: Module, input_slice: RegisterSlice, leaving: RegisterSlice, closed: Signal) -> None:
         m.d.comb += [
-            arriving.i.valid.eq(self.s_axis_tvalid & ~closed),
-            arriving.i.payload.data.eq(self.s_axis_tdata),
-            arriving.i.payload.last.eq(self.s_axis_tlast),
-            self.s_axis_tready.eq(arriving.i.ready & ~closed),
+            input_slice.i.valid.eq(self.s_axis_tvalid & ~closed),
+            input_slice.i.payload.data.eq(self.s_axis_tdata),
+            input_slice.i.payload.last.eq(self.s_axis_tlast),
+            self.s_axis_tready.eq(input_slice.i.ready & ~closed),
             self.m_axis_tvalid.eq(leaving.o.valid),
             self.m_axis_tdata.eq(leaving.o.payload.data),
             self.m_axis_tlast.eq(leaving.o.payload.last),
@@ -117,10 +136,10 @@ class Top(Component):
         ]
 
     def _engines(self, m: Module, reset_work: Signal, receiver: Receiver, collector: Collector) -> None:
-        """Instances, not submodules: identical engines are one module, synthesised once."""
+        """Instantiate the engines. They are instances of one module, so that it is synthesised once."""
         size = self.shape_.payload_bits
         for index in range(self.engines):
-            # A clock behind that of the other parts: equal registers would be merged.
+            # One clock cycle after the reset of the other blocks: synthesis would merge equal registers.
             reset = Signal(name=f"reset_{index}", init=1)
             m.d.sync += reset.eq(reset_work)
             inputs = {f"i_{name}": getattr(receiver, name) for name in ("data", "word", "facts", "flush")}
@@ -140,11 +159,11 @@ class Top(Component):
     def _events(
         self, m: Module, registers: Registers, receiver: Receiver, leaving: RegisterSlice, quiet: Signal
     ) -> None:
-        """Events in the order of the counters' addresses."""
+        """Drive the events in the order of the counter addresses."""
         done, dark = receiver.done.any(), receiver.facts.dark & ~receiver.facts.malformed
         stalled_in = self.s_axis_tvalid & ~self.s_axis_tready
         stalled_out = self.m_axis_tvalid & ~self.m_axis_tready
-        # A beat offered through a soft reset may be taken after the counters were cleared: it is not counted.
+        # A beat offered during a soft reset may be accepted after the counters were cleared. Not counted.
         stale = Signal()
         with m.If(leaving.o.ready | ~leaving.o.valid):
             m.d.sync += stale.eq(0)
@@ -153,7 +172,7 @@ class Top(Component):
         delivered = leaving.o.valid & leaving.o.ready & ~stale & ~quiet
         events = Cat(
             done,
-            delivered & leaving.o.payload.ends,
+            delivered & leaving.o.payload.last_of_pixel,
             receiver.short,
             receiver.long,
             done & dark,

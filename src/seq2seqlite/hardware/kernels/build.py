@@ -1,4 +1,4 @@
-"""The three kernels of a program, for one style of FPGA."""
+"""Compilation of the three kernels of a program for an FPGA family."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,29 +16,30 @@ __all__ = ["Kernel", "KernelStyle", "Kernels", "build_kernels"]
 
 @dataclass(frozen=True)
 class KernelStyle:
-    """What suits an FPGA.
+    """Compiler options that suit an FPGA family.
 
     Parameters
     ----------
     multipliers : str
-        ``"dsp"``: a DSP block each; ``"shift-add"``: AND gates and adders.
+        ``"dsp"``: one DSP block per multiplication; ``"shift-add"``: AND gates and adders.
     levels_per_stage : float
-        What a clock has time for, in delays of an adder with the way to it.
-    copies : int
-        Most registers that share the loads of a value in a stage.
-    loads : int
-        Users of a register in a stage before there is a copy.
-    near_users : int
-        Users of a shared sum that need no clock for the way to them; 0: however many.
+        Logic levels per pipeline stage, in delays of one adder with its routing.
+    max_duplicates : int
+        Maximum number of registers that hold the same value in a stage.
+    max_fanout : int
+        Fan-out at which a register is duplicated.
+    direct_fanout : int
+        Fan-out above which a shared sum gets a pipeline stage for routing; 0: never.
     raw_sfd : bool
-        Whether the head gives the total beside short and long: lifetimes do not need it.
+        Whether the head outputs the total in addition to the short and the long component. Lifetimes do not
+        need it.
     """
 
     multipliers: Multipliers = "dsp"
     levels_per_stage: float = 2.0
-    copies: int = 2
-    loads: int = 4
-    near_users: int = 0
+    max_duplicates: int = 2
+    max_fanout: int = 4
+    direct_fanout: int = 0
     raw_sfd: bool = False
 
     def __post_init__(self) -> None:
@@ -46,14 +47,16 @@ class KernelStyle:
             raise InputError(f"multipliers={self.multipliers!r} is unknown; choose dsp or shift-add")
         if not 1 <= self.levels_per_stage <= 64:
             raise InputError(
-                f"levels_per_stage={self.levels_per_stage} must be 1 to 64: a stage has at least an adder"
+                f"levels_per_stage={self.levels_per_stage} must be 1 to 64; 1 is one adder per stage"
             )
-        if not 1 <= self.copies <= 64:
-            raise InputError(f"copies={self.copies} must be 1 to 64")
-        if self.loads < 1:
-            raise InputError(f"loads={self.loads} must be 1 or more")
-        if self.near_users < 0:
-            raise InputError(f"near_users={self.near_users} must be 0 or more")
+        if not 1 <= self.max_duplicates <= 64:
+            raise InputError(
+                f"max_duplicates={self.max_duplicates} must be 1 to 64; 1 disables register duplication"
+            )
+        if self.max_fanout < 1:
+            raise InputError(f"max_fanout={self.max_fanout} must be 1 or more")
+        if self.direct_fanout < 0:
+            raise InputError(f"direct_fanout={self.direct_fanout} must be 0 or more; 0 is unlimited")
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -63,24 +66,24 @@ class KernelStyle:
 
 @dataclass(frozen=True)
 class Kernel:
-    """One module.
+    """Compiled kernel: one Verilog module.
 
     Parameters
     ----------
     name : str
-        Its name.
+        Name of the module.
     verilog : str
-        Its text.
+        Verilog source.
     latency : int
-        Clocks from ``d`` to ``q``, all registers counted.
+        Latency from ``d`` to ``q`` in clock cycles, including input and output registers.
     input_bits, output_bits : int
         Widths of ``d`` and ``q``.
     register_bits : int
-        Flip-flops, copies included.
+        Number of flip-flops, including duplicated registers.
     adder_bits : int
-        Bits of all adders: about the look-up tables of a part with carry chains.
+        Total width of all adders, close to the number of LUTs on an FPGA with carry chains.
     multipliers : int
-        Products in DSP blocks.
+        Number of multiplications in DSP blocks.
     """
 
     name: str
@@ -95,12 +98,12 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Kernels:
-    """The modules of a program.
+    """Compiled kernels of a program.
 
     Parameters
     ----------
     encoder, decoder : Kernel
-        ``encoder_step`` and ``decoder_step``, of one latency.
+        ``encoder_step`` and ``decoder_step``, which have the same latency.
     head : Kernel
         ``head``.
     """
@@ -111,24 +114,24 @@ class Kernels:
 
 
 def build_kernels(program: Program, style: KernelStyle, /) -> Kernels:
-    """Return the kernels of a program.
+    """Compile the kernels of a program.
 
     Parameters
     ----------
     program : Program
-        Program.
+        Program to compile.
     style : KernelStyle
-        What suits the FPGA.
+        Compiler options.
 
     Returns
     -------
     Kernels
-        The same for the same program and style, byte for byte.
+        Byte-identical for the same program and style.
 
     Raises
     ------
     InputError
-        If the program's write-back is not ``round``.
+        If the write-back of the program is not ``round``.
 
     Examples
     --------
@@ -143,12 +146,13 @@ def build_kernels(program: Program, style: KernelStyle, /) -> Kernels:
     encoder = step_graph(program, "encoder", style.multipliers)
     decoder = step_graph(program, "decoder", style.multipliers)
     head = head_graph(program, style.channels)
-    # One ring length for both: the shorter one's spare stages go where they cost the fewest registers.
-    pace = style.levels_per_stage, style.near_users
-    stages = max(fewest_stages(graph, *pace) for graph in (encoder, decoder))
+    # Both rings have the same length. The scheduler places the spare stages of the shorter kernel where they
+    # need the fewest register bits.
+    timing = style.levels_per_stage, style.direct_fanout
+    stages = max(fewest_stages(graph, *timing) for graph in (encoder, decoder))
     bits = formats.state.bits
     state = [bits] * units
-    shortest = fewest_stages(head, *pace)
+    shortest = fewest_stages(head, *timing)
     return Kernels(
         _kernel("encoder_step", encoder, style, stages, ([*state, formats.input.bits], bits)),
         _kernel("decoder_step", decoder, style, stages, (state, bits)),
@@ -160,8 +164,8 @@ def _kernel(
     name: str, graph: Graph, style: KernelStyle, stages: int, widths: tuple[Sequence[int], int]
 ) -> Kernel:
     input_bits, output_bits = widths
-    placed = schedule(graph, style.levels_per_stage, stages, style.near_users)
-    copies = registers_shared_out(graph, placed, style.copies, style.loads)
+    placed = schedule(graph, style.levels_per_stage, stages, style.direct_fanout)
+    copies = registers_shared_out(graph, placed, style.max_duplicates, style.max_fanout)
     text = verilog(name, graph, placed, input_bits=input_bits, output_bits=output_bits, copies=copies)
     adders = [node for node in graph.nodes if node.kind is Kind.ADD]
     return Kernel(

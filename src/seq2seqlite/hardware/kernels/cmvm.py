@@ -1,4 +1,7 @@
-"""Constant matrices as adder graphs: the one place of the hardware that knows da4ml."""
+"""CMVM (constant matrix-vector multiplication) as adder graphs, solved by da4ml.
+
+This is the only module of the Verilog kernels that uses da4ml.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,26 +18,26 @@ __all__ = ["Term", "matrix_product"]
 Codes = NDArray[np.int64]
 
 ADDITION, SUBTRACTION, COPY = 0, 1, -1
-"""Operations of da4ml that a solution has."""
+"""Opcodes of da4ml in a CMVM solution."""
 
 SOLVERS: tuple[dict[str, Any], ...] = ({"method0": "wmc"}, {"method0": "mc"})
-"""Searches of which the cheaper result is taken. A limit on the depth (``hard_dc``) costs 3 to 6 % more."""
+"""Solver options; the cheapest solution is used. A depth limit (``hard_dc``) would cost 3 to 6 % more."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A number that a graph has up to a power of two and a sign: ``sign * (node << shift)``.
+    """Signed and shifted value of a node: ``sign * (node << shift)``.
 
     Parameters
     ----------
     node : int or None
-        Number of the node; None for zero.
+        Index of the node; None for zero.
     shift : int
-        Power of two; below zero only inside a sum.
+        Shift amount; negative only inside a sum.
     weights : ndarray of float64
-        The same as a sum of inputs, which tells its exact range.
+        Weight of each input in the value, from which its exact range follows.
     negative : bool
-        Whether the sign is minus.
+        Whether the sign is negative.
     """
 
     node: int | None
@@ -44,26 +47,26 @@ class Term:
 
 
 def matrix_product(graph: Graph, operands: Sequence[int], matrix: Codes, /) -> list[Term]:
-    """Add a product of nodes and a constant matrix to a graph.
+    """Add the product of a vector of nodes and a constant matrix to a graph.
 
     Parameters
     ----------
     graph : Graph
-        Graph that gets the adders.
+        Graph to extend.
     operands : sequence of int, length n
-        Nodes.
+        Indices of the nodes.
     matrix : ndarray of int64, shape (n, m)
         Weights.
 
     Returns
     -------
     list of Term, length m
-        Sums; their signs are what was cheapest.
+        Elements of the product. The signs are those of the cheapest solution.
 
     Raises
     ------
     RuntimeError
-        If da4ml uses an operation that is unknown here, as no release that the requirements allow does.
+        If da4ml returns an unsupported opcode. No release allowed by the requirements does.
     """
     from da4ml.cmvm import solve
     from da4ml.types import QInterval
@@ -84,13 +87,13 @@ def matrix_product(graph: Graph, operands: Sequence[int], matrix: Codes, /) -> l
     for solution in pipeline.solutions:
         terms = _solution(graph, solution, terms, reach)
     for column, term in zip(matrix.T, terms, strict=True):
-        np.testing.assert_array_equal(term.weights, column)  # da4ml gave what was asked for
+        np.testing.assert_array_equal(term.weights, column)  # the solution equals the matrix
     return terms
 
 
 @dataclass(frozen=True)
 class _Reach:
-    """Ranges of the operands of a sum."""
+    """Ranges of the operands, and the range of a weighted sum of them."""
 
     low: Codes
     high: Codes
@@ -110,10 +113,10 @@ def _solution(graph: Graph, solution: Any, given: Sequence[Term], reach: _Reach)
             second = _negated(second) if op.opcode == SUBTRACTION else second
             buffer.append(_sum(graph, buffer[op.id0], second, reach))
         else:
-            # Not of a user's doing: a release of da4ml that the requirements do not allow.
+            # Not an input error: caused by a release of da4ml that the requirements do not allow.
             raise RuntimeError(
-                f"da4ml {version('da4ml')} solves a constant matrix with opcode={op.opcode}; only {ADDITION} "
-                f"(addition), {SUBTRACTION} (subtraction) and {COPY} (copy) are known here"
+                f"opcode={op.opcode} of da4ml {version('da4ml')} must be {ADDITION} (addition), "
+                f"{SUBTRACTION} (subtraction) or {COPY} (copy); install the da4ml release of pyproject.toml"
             )
     zero = Term(None, 0, given[0].weights * 0)
     outputs = []
@@ -132,7 +135,7 @@ def _negated(term: Term) -> Term:
 
 
 def _sum(graph: Graph, a: Term, b: Term, reach: _Reach) -> Term:
-    """Add two terms; of a difference, that sign is kept which lets low bits pass without an adder."""
+    """Add two terms. The sign of a difference is chosen so that low bits need no adder."""
     first, second = (a, b) if a.shift <= b.shift else (b, a)
     if first.node is None or second.node is None:
         return second if first.node is None else first

@@ -1,7 +1,7 @@
-"""Which registers are there more than once, so that none has many loads far apart.
+"""Register duplication, to limit fan-out and wire length.
 
-Placed and routed, the longest ways of a ring are those of state and product from a register to the sums of
-all units. Several registers of the same value, each for a part of its users, can lie where these are.
+After placement and routing, the longest nets of a ring are those of states and products, from a register to
+the adders of all units. Duplicated registers, each for some of these adders, can be placed next to them.
 """
 
 import re
@@ -18,42 +18,42 @@ __all__ = ["Copies", "registers_shared_out"]
 
 @dataclass(frozen=True)
 class Copies:
-    """Registers that hold the same.
+    """Assignment of users to duplicated registers.
 
     Parameters
     ----------
     of_user : mapping of (int, int) to int
-        Operand and user to the number of the operand's register that the user takes; 0 where it has one only.
+        Index of the register that a user reads, by (operand, user). Operands with one register are omitted.
     count : mapping of (int, int) to int
-        Node and stage to its number of registers, where it has several.
+        Number of registers, by (node, stage). Nodes with one register are omitted.
     """
 
     of_user: Mapping[tuple[int, int], int]
     count: Mapping[tuple[int, int], int]
 
     def bits(self, graph: Graph) -> int:
-        """Return the bits of all registers but the first of each value."""
+        """Return the number of bits that duplication adds."""
         return sum((n - 1) * graph.nodes[i].width for (i, _), n in self.count.items())
 
 
-def registers_shared_out(graph: Graph, schedule: Schedule, most: int, loads: int, /) -> Copies:
-    """Return which users share a register.
+def registers_shared_out(graph: Graph, schedule: Schedule, max_duplicates: int, max_fanout: int, /) -> Copies:
+    """Decide which registers are duplicated, and which users share a register.
 
     Parameters
     ----------
     graph : Graph
-        Graph.
+        Graph of the kernel.
     schedule : Schedule
-        When it is computed.
-    most : int
-        Most registers of a value.
-    loads : int
-        Users of a value in a stage that a register has before there is a second.
+        Schedule of the graph.
+    max_duplicates : int
+        Maximum number of registers per value and stage.
+    max_fanout : int
+        Fan-out at which a register is duplicated.
 
     Returns
     -------
     Copies
-        Users that work for neighbouring units take the same register, of whatever value.
+        Users that belong to neighbouring units share a register.
     """
     place = _places(graph)
     users: dict[tuple[int, int], list[int]] = {}
@@ -63,25 +63,25 @@ def registers_shared_out(graph: Graph, schedule: Schedule, most: int, loads: int
                 users.setdefault((operand, schedule.stage[user]), []).append(user)
     of_user: dict[tuple[int, int], int] = {}
     count: dict[tuple[int, int], int] = {}
-    for (operand, stage), those in sorted(users.items()):
-        n = min(most, -(-len(those) // loads))
+    for (operand, stage), consumers in sorted(users.items()):
+        n = min(max_duplicates, -(-len(consumers) // max_fanout))
         if n > 1:
             count[operand, stage] = n
-            for rank, user in enumerate(sorted(those, key=lambda user: (place[user], user))):
-                of_user[operand, user] = rank * n // len(those)
+            for rank, user in enumerate(sorted(consumers, key=lambda user: (place[user], user))):
+                of_user[operand, user] = rank * n // len(consumers)
     return Copies(of_user, count)
 
 
 def _is_registered(graph: Graph, schedule: Schedule, operand: int, user: int) -> bool:
     kind = graph.nodes[operand].kind
-    # The registers behind a product are those of a DSP block, which has one of each.
+    # The registers of a product are inside a DSP block and cannot be duplicated.
     if kind in {Kind.CONSTANT, Kind.MULTIPLY}:
         return False
     return kind is Kind.INPUT or schedule.stage[operand] < schedule.stage[user]
 
 
 def _places(graph: Graph) -> list[float]:
-    """Return the unit that each node works for: the mean of those of its users."""
+    """Return the unit that each node belongs to, averaged over its users."""
     users: list[list[int]] = [[] for _ in graph.nodes]
     for i, node in enumerate(graph.nodes):
         for operand in node.operands:

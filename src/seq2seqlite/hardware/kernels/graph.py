@@ -1,7 +1,7 @@
-"""What a kernel computes, as a graph of integer operations that an FPGA has: no time, no text.
+"""Intermediate representation of a kernel: a graph of integer operations, before scheduling.
 
-A node is an integer with a proven range. Binary points do not exist here: whoever builds the graph keeps
-them.
+A node is an integer with a proven range. The graph does not represent binary points; the lowering keeps track
+of them.
 """
 
 from collections.abc import Sequence
@@ -17,48 +17,48 @@ Codes = NDArray[np.int64]
 
 
 class Kind(Enum):
-    """What a node does with its operands."""
+    """Operation of a node."""
 
     INPUT = "input"
-    """A code at the module's port."""
+    """Code at the input port of the module."""
     CONSTANT = "constant"
-    """A number."""
+    """Constant."""
     ADD = "add"
     """``(a << shifts[0]) ± (b << shifts[1])``; a third operand, a bit, is added at :attr:`Node.overlap`."""
     BITS = "bits"
-    """Bits from ``shifts[0]`` upwards: a division by a power of two, rounded down, or a part of the bits."""
+    """Bits from ``shifts[0]`` upwards: a division by a power of two, rounded down, or a bit field."""
     ANY = "any"
-    """1 if any of the bits from ``shifts[0]`` upwards, the sign not counted, is 1."""
+    """1 if any bit from ``shifts[0]`` upwards, except the sign, is 1."""
     ABOVE = "above"
     """1 if a signed value is more than ``2**shifts[0] - 1``."""
     BELOW = "below"
     """1 if a signed value is less than ``1 - 2**shifts[0]``."""
     CLIP = "clip"
-    """Operands low bits, flags above and below, sign: the bits, or an end of the range if a flag is set."""
+    """Saturation. Operands: low bits, flags above and below, sign. A flag selects an end of the range."""
     MASK = "mask"
     """The first operand where the second, a bit, is 1; otherwise 0."""
     MULTIPLY = "multiply"
-    """``a * b + (c << shifts[0])``: the sum is behind the multiplier, as in a DSP block."""
+    """``a * b + (c << shifts[0])``, with the adder after the multiplier, as in a DSP block."""
     JOIN = "join"
-    """``(a << shifts[0]) + b``, whose bits do not meet: wires."""
+    """``(a << shifts[0]) + b`` of operands whose bits do not overlap: wires only."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """An integer operation.
+    """Integer operation.
 
     Parameters
     ----------
     kind : Kind
         Operation.
     operands : tuple of int
-        Numbers of the nodes that it takes; each is smaller than the node's own.
+        Indices of the operand nodes, all smaller than the index of the node itself.
     low, high : int
         Range of the value.
     shifts : tuple of int
-        See :class:`Kind`.
+        Shift amounts; see :class:`Kind`.
     subtract : bool
-        ``ADD``: the second operand is subtracted.
+        Whether an ``ADD`` subtracts the second operand.
     """
 
     kind: Kind
@@ -75,7 +75,7 @@ class Node:
 
     @property
     def width(self) -> int:
-        """Bits of the value, at least 1.
+        """Width of the value in bits, at least 1.
 
         Examples
         --------
@@ -89,15 +89,15 @@ class Node:
 
     @property
     def overlap(self) -> int:
-        """``ADD``: where the bits of both operands begin to overlap; below are the first operand's alone."""
+        """Lowest bit at which the operands of an ``ADD`` overlap; bits below it need no adder."""
         first, second = self.shifts
-        # Below the end of what is subtracted nothing passes: the borrow starts at its lowest bit.
+        # The borrow starts at the lowest bit of the subtrahend, so that bits below it pass unchanged.
         return second if self.subtract else max(first, second)
 
 
 @dataclass
 class Graph:
-    """Nodes in an order in which they can be computed; the same operation is never there twice.
+    """Integer operations in topological order, without duplicates.
 
     Examples
     --------
@@ -114,13 +114,13 @@ class Graph:
     _known: dict[Node, int] = field(default_factory=dict, repr=False)
 
     def input(self, low: int, high: int, /) -> int:
-        """Return the number of a new input."""
+        """Add an input and return its index."""
         self.nodes.append(Node(Kind.INPUT, (), low, high))
         self.inputs.append(len(self.nodes) - 1)
         return self.inputs[-1]
 
     def constant(self, value: int, /) -> int:
-        """Return the number of a constant."""
+        """Add a constant and return its index."""
         return self._added(Node(Kind.CONSTANT, (), value, value))
 
     def add(
@@ -134,7 +134,7 @@ class Graph:
         carry: int | None = None,
         reach: tuple[int, int] | None = None,
     ) -> int:
-        """Return a sum or a difference; ``reach`` is its range where the caller knows it better."""
+        """Add a sum or difference; ``reach`` is its range if the caller knows a tighter one."""
         joined = self._joined(a, b, shifts)
         if joined is not None and not subtract and carry is None:
             return joined
@@ -152,7 +152,7 @@ class Graph:
         return self._added(Node(Kind.ADD, operands, low, high, shifts, subtract))
 
     def bits(self, a: int, start: int, /, *, keep: int | None = None) -> int:
-        """Return a value without its lowest bits; with ``keep``, that many bits of it, without a sign."""
+        """Add a right shift by ``start``; with ``keep``, an unsigned bit field of ``keep`` bits."""
         node = self.nodes[a]
         if keep is None:
             low, high = node.low >> start, node.high >> start
@@ -165,12 +165,12 @@ class Graph:
         return self._added(Node(Kind.BITS, (a,), low, high, (start,)))
 
     def mask(self, a: int, bit: int, /) -> int:
-        """Return a value where a bit is 1, otherwise 0."""
+        """Add a mask: the value if ``bit`` is 1, otherwise 0."""
         node = self.nodes[a]
         return self._added(Node(Kind.MASK, (a, bit), min(node.low, 0), max(node.high, 0)))
 
     def multiply(self, a: int, b: int, c: int, shift: int, /, *, reach: tuple[int, int] | None = None) -> int:
-        """Return ``a * b + (c << shift)``; ``reach`` is its range where the caller knows it better."""
+        """Add ``a * b + (c << shift)``; ``reach`` is its range if the caller knows a tighter one."""
         first, second, third = self.nodes[a], self.nodes[b], self.nodes[c]
         ends = [x * y for x in (first.low, first.high) for y in (second.low, second.high)]
         low, high = min(ends) + (third.low << shift), max(ends) + (third.high << shift)
@@ -179,9 +179,10 @@ class Graph:
         return self._added(Node(Kind.MULTIPLY, (a, b, c), low, high, (shift,)))
 
     def clip(self, a: int, bits: int, /, *, signed: bool) -> int:
-        """Return a value cut off at ``2**bits - 1`` and, if signed, minus that, otherwise 0.
+        """Add a saturation to ``2**bits - 1`` and, if signed, to minus that, otherwise to 0.
 
-        Bit tests and gates: comparisons would be adders. What the range excludes costs nothing.
+        It consists of bit tests and logic gates, because comparators need carry chains. Tests that the range
+        of the value makes superfluous are omitted.
         """
         node, top = self.nodes[a], (1 << bits) - 1
         bottom = -top if signed else 0
@@ -202,7 +203,7 @@ class Graph:
         return self._added(Node(Kind.CLIP, operands, low, high, (bits,)))
 
     def without_dead(self) -> "Graph":
-        """Return the graph without the nodes that no output needs; inputs stay."""
+        """Return the graph without dead nodes, which no output depends on. Inputs are kept."""
         live = set(self.outputs) | set(self.inputs)
         for i in reversed(range(len(self.nodes))):
             if i in live:
@@ -222,7 +223,7 @@ class Graph:
         )
 
     def _joined(self, a: int, b: int, shifts: tuple[int, int]) -> int | None:
-        """Return a sum that needs no adder, as the bits of one operand are all below those of the other."""
+        """Return a sum as wires if the bits of the operands do not overlap, otherwise None."""
         upper, lower = (a, b) if shifts[0] >= shifts[1] else (b, a)
         above, below = self.nodes[upper], self.nodes[lower]
         shift = abs(shifts[0] - shifts[1])
@@ -240,31 +241,33 @@ class Graph:
 
 
 def evaluate(graph: Graph, inputs: Sequence[Codes], /) -> list[Codes]:
-    """Return the outputs for arrays of input codes: a check of the graph without a simulator.
+    """Evaluate a graph for arrays of input codes, to check it without a simulator.
 
     Parameters
     ----------
     graph : Graph
-        Graph.
+        Graph to evaluate.
     inputs : sequence of ndarray of int64, each of shape (n,)
         Codes in the order of the inputs.
 
     Returns
     -------
     list of ndarray of int64, each of shape (n,)
-        In the order of the outputs.
+        Codes in the order of the outputs.
 
     Raises
     ------
     ArithmeticError
-        If a value leaves the range that its node claims.
+        If a value is outside the range of its node.
     """
     values: list[Codes] = []
     given = dict(zip(graph.inputs, inputs, strict=True))
     for i, node in enumerate(graph.nodes):
         value = given[i] if i in given else _value(node, [values[o] for o in node.operands], graph)
         if value.size and (value.min() < node.low or value.max() > node.high):
-            raise ArithmeticError(f"node {i} {node} has values from {value.min()} to {value.max()}")
+            raise ArithmeticError(
+                f"values from {value.min()} to {value.max()} are outside the range of node {i}, {node}"
+            )
         values.append(value)
     n = len(inputs[0])
     return [np.broadcast_to(values[i], n) for i in graph.outputs]

@@ -1,4 +1,7 @@
-"""A program's three kernels as graphs: exactly the arithmetic of :mod:`seq2seqlite.integer.interpreter`."""
+"""Lowering of a program to the graphs of its three kernels.
+
+The graphs are bit-exact with :mod:`seq2seqlite.integer.interpreter`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,16 +21,16 @@ __all__ = ["Multipliers", "head_graph", "step_graph"]
 Codes = NDArray[np.int64]
 
 Multipliers = Literal["dsp", "shift-add"]
-"""How two variables are multiplied: in a DSP block, or by a row of AND gates a bit and adders."""
+"""Implementation of a product of two variables: a DSP block, or AND gates and adders."""
 
 
 def step_graph(program: Program, part: Literal["encoder", "decoder"], multipliers: Multipliers, /) -> Graph:
-    """Return the graph of one step.
+    """Lower a GRU step of the encoder or decoder.
 
     Parameters
     ----------
     program : Program
-        Program.
+        Program to lower.
     part : str
         ``"encoder"`` or ``"decoder"``.
     multipliers : str
@@ -36,7 +39,7 @@ def step_graph(program: Program, part: Literal["encoder", "decoder"], multiplier
     Returns
     -------
     Graph
-        Inputs: state codes, then the encoder's input code. Outputs: new state codes.
+        Inputs: state codes, then the input code in the encoder. Outputs: new state codes.
     """
     formats, units = program.formats, program.units
     gru, graph = getattr(program, part), Graph()
@@ -48,7 +51,7 @@ def step_graph(program: Program, part: Literal["encoder", "decoder"], multiplier
         (state, _scaled(gru.recurrent, fg - formats.state.fraction_bits)[:, gates]),
         (x, _scaled(gru.kernel, fg - formats.input.fraction_bits)[:, gates]),
     ]
-    # The hard sigmoid, clip(x / 2 + 1 / 2), is a constant more and another binary point.
+    # The hard sigmoid, clip(x / 2 + 1 / 2), only adds a constant and moves the binary point.
     bias = _scaled(gru.bias, fg)[0, gates] + (1 << fg)
     gate = _activations(graph, rows, bias, fg + 1 - formats.gate.fraction_bits, formats.gate)
     update, reset = gate[:units], gate[units:]
@@ -68,14 +71,14 @@ def step_graph(program: Program, part: Literal["encoder", "decoder"], multiplier
 
 
 def head_graph(program: Program, channels: Sequence[int], /) -> Graph:
-    """Return the graph of the head.
+    """Lower the head.
 
     Parameters
     ----------
     program : Program
-        Program.
+        Program to lower.
     channels : sequence of int
-        Outputs wanted, in this order: 0 total, 1 short, 2 long.
+        Requested outputs in this order: 0 total, 1 short, 2 long.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def _activations(
     """Return ``saturated(shifted(sum + bias, below), fmt)`` of each column."""
     operands = [node for nodes, _ in rows for node in nodes]
     matrix = np.concatenate([matrix for _, matrix in rows])
-    # What the ranges show to be a number is a part of the bias.
+    # Operands with a range of one value are constants, and are added to the bias.
     known = np.array([graph.nodes[i].low == graph.nodes[i].high for i in operands])
     bias = bias + np.array([graph.nodes[i].low for i in operands])[known] @ matrix[known]
     terms = matrix_product(
@@ -132,7 +135,7 @@ def _floored(graph: Graph, term: Term, constant: int, below: int) -> int:
         return _floored(graph, replace(term, shift=term.shift - below), constant << -below, 0)
     if term.node is None:
         return graph.constant(constant >> below)
-    # Where the term has zeros, the constant's bits meet nothing that they could carry into.
+    # Bits of the constant below the lowest bit of the term cannot produce a carry and are dropped.
     free = min(term.shift, below)
     shift, below, constant = term.shift - free, below - free, constant >> free
     added = graph.constant(constant)
@@ -146,7 +149,7 @@ def _floored(graph: Graph, term: Term, constant: int, below: int) -> int:
 
 
 def _rounded(graph: Graph, node: int, below: int) -> int:
-    """Return a value divided by ``2**below``, to the nearest, ties upwards: the bit below is the carry."""
+    """Return a value divided by ``2**below``, rounded half up; the highest dropped bit is the carry-in."""
     if below <= 0:
         return graph.add(node, graph.constant(0), (-below, 0)) if below else node
     carry = graph.bits(node, below - 1, keep=1)
@@ -157,7 +160,7 @@ def _rounded(graph: Graph, node: int, below: int) -> int:
 def _reset(
     graph: Graph, formats: ActivationFormats, values: tuple[int, int], multipliers: Multipliers
 ) -> int:
-    """Return reset gate times state on the product's grid, of the values h and r."""
+    """Return the product of reset gate and state in the format ``product``, for values (h, r)."""
     h, r = values
     below = formats.gate.fraction_bits + formats.state.fraction_bits - formats.product.fraction_bits
     bits = formats.product.fraction_bits
@@ -171,7 +174,7 @@ def _reset(
 
 
 def _product(graph: Graph, a: int, factor: int, multipliers: Multipliers) -> int:
-    """Return a value times an unsigned one."""
+    """Return the product of a value and an unsigned factor."""
     if multipliers == "dsp":
         return graph.multiply(a, factor, graph.constant(0), 0)
     return _shift_add(graph, a, factor, half=0)
@@ -179,7 +182,7 @@ def _product(graph: Graph, a: int, factor: int, multipliers: Multipliers) -> int
 
 @dataclass(frozen=True)
 class _Row:
-    """A part of a product: ``node << shift``, of factors up to ``most``, and the half if it has it."""
+    """Partial product ``node << shift`` of factors up to ``most``, including the rounding constant."""
 
     node: int
     shift: int
@@ -188,10 +191,10 @@ class _Row:
 
 
 def _shift_add(graph: Graph, a: int, factor: int, *, half: int) -> int:
-    """Return a value times an unsigned one, plus ``2**half`` where ``half`` is one of its upper bits.
+    """Return the product of a value and an unsigned factor, plus the rounding constant ``2**half``.
 
-    The value, or nothing, for each bit, and a tree of adders. One of them has its lowest bit at the half,
-    which is a carry there.
+    An adder tree sums the partial products, which are the value masked by each bit of the factor. The
+    rounding constant is the carry-in of the adder whose lowest bit is ``half``.
     """
     low, high = min(graph.nodes[a].low, 0), max(graph.nodes[a].high, 0)
     rows = [
@@ -220,19 +223,19 @@ def _shift_add(graph: Graph, a: int, factor: int, *, half: int) -> int:
 def _written_back(
     graph: Graph, formats: ActivationFormats, values: tuple[int, int, int], multipliers: Multipliers
 ) -> int:
-    """Return the new state, ``c + z (h - c)`` on the state's grid, of the values h, z and c."""
+    """Return the new state ``c + z (h - c)`` in the format ``state``, for values (h, z, c)."""
     h, z, c = values
     fraction, fmt = update_sum(formats), formats.state
     grid = fraction - formats.gate.fraction_bits
     below = fraction - fmt.fraction_bits
     to_h, to_c = grid - fmt.fraction_bits, grid - formats.candidate.fraction_bits
     change = graph.add(h, c, (to_h, to_c), subtract=True)
-    base = to_c + formats.gate.fraction_bits  # of the candidate in the product's grid
-    # Between candidate and old state, and so in their format: sums of ranges would not show it.
+    base = to_c + formats.gate.fraction_bits  # shift of the candidate in the grid of the product
+    # The new state lies between candidate and old state. Interval arithmetic would give a wider range.
     widest = max(fmt.high_code << to_h, formats.candidate.high_code << to_c) << formats.gate.fraction_bits
     half = 1 << (below - 1)
     if multipliers == "dsp" and base >= below:
-        # The half is a bit below the candidate, and both are added in the DSP block.
+        # The rounding constant is one bit below the candidate, and the DSP block adds both.
         added = graph.add(c, graph.constant(1), (base - below + 1, 0))
         reach = (-widest + half, widest + half)
         new = graph.bits(graph.multiply(change, z, added, below - 1, reach=reach), below)

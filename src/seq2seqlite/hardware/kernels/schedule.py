@@ -1,8 +1,9 @@
-"""When a kernel computes what: each operation in a pipeline stage, with as few register bits as can be.
+"""Pipeline scheduling with the minimum number of register bits.
 
-With the stage of a node and the stage in which it is last needed as variables, precedence, a clock's budget
-and the life of a register are differences of two variables, and register bits are a linear cost. Such a
-linear program has whole-numbered solutions: the minimum is exact (Leiserson and Saxe, Algorithmica 6, 1991).
+The variables are the stage of each node and the stage of its last use. Precedence, the delay budget of a
+stage and the lifetime of a register are constraints on differences of two variables, and the number of
+register bits is a linear cost. Such a linear program has integer solutions, so the minimum is exact
+(retiming; Leiserson and Saxe, Algorithmica 6, 1991).
 """
 
 from collections import Counter
@@ -16,10 +17,10 @@ from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
 __all__ = ["ADDED", "Schedule", "fewest_stages", "schedule"]
 
 MULTIPLIER_REGISTERS = 2
-"""Registers of a product, inside a DSP block: behind its multiplier, and behind the adder after it."""
+"""Registers of a product in a DSP block: one after the multiplier, one after the adder."""
 
 ADDED = 2
-"""Place among a product's operands of what is added behind it, a stage later."""
+"""Index of the addend among the operands of a product. It is needed one stage later than the factors."""
 
 DELAYS = {
     Kind.INPUT: 0.0,
@@ -33,23 +34,26 @@ DELAYS = {
     Kind.CLIP: 0.4,
     Kind.MASK: 0.3,
 }
-"""Delay in levels: an adder of the usual width with the way to it. Products have stages of their own."""
+"""Delay in logic levels: one level is an adder of typical width with its routing.
+
+Products have their own stages.
+"""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Stages of a graph's nodes.
+    """Schedule of a graph.
 
     Parameters
     ----------
     stages : int
-        Number of stages; inputs are there at the beginning of stage 1, outputs in a register after the last.
+        Number of pipeline stages. Inputs are registered before stage 1, outputs after the last stage.
     stage : tuple of int
-        Stage in which each node is computed; 0 for constants, which are there always.
+        Stage in which each node is computed; 0 for constants.
     last : tuple of int
-        Stage in which it is needed last; the number of stages plus 1 for outputs.
+        Stage of the last use of each node; the number of stages plus 1 for outputs.
     register_bits : int
-        Bits of all registers between stages and at the end.
+        Number of bits of the registers between stages and after the last stage.
     """
 
     stages: int
@@ -58,14 +62,14 @@ class Schedule:
     register_bits: int
 
 
-def fewest_stages(graph: Graph, levels_per_stage: float, near_users: int = 0, /) -> int:
-    """Return the number of stages that a graph needs; parameters as those of :func:`schedule`."""
+def fewest_stages(graph: Graph, levels_per_stage: float, direct_fanout: int = 0, /) -> int:
+    """Return the minimum number of stages of a graph; parameters are those of :func:`schedule`."""
     earliest = np.ones(len(graph.nodes), np.int64)
     for (before, after), distance in sorted(
-        _distances(graph, levels_per_stage, near_users).items(), key=lambda d: d[0][1]
+        _distances(graph, levels_per_stage, direct_fanout).items(), key=lambda d: d[0][1]
     ):
         earliest[after] = max(earliest[after], earliest[before] + distance)
-    # Wires may lie behind the last register.
+    # Nodes without delay may follow the last register.
     ends = [
         earliest[i] + (_registers(node) or int(DELAYS.get(node.kind, 1.0) > 0)) - 1
         for i, node in enumerate(graph.nodes)
@@ -73,32 +77,31 @@ def fewest_stages(graph: Graph, levels_per_stage: float, near_users: int = 0, /)
     return int(max([*ends, 1]))
 
 
-def schedule(graph: Graph, levels_per_stage: float, stages: int, near_users: int = 0, /) -> Schedule:
-    """Place the nodes of a graph.
+def schedule(graph: Graph, levels_per_stage: float, stages: int, direct_fanout: int = 0, /) -> Schedule:
+    """Assign the nodes of a graph to pipeline stages.
 
     Parameters
     ----------
     graph : Graph
-        Graph.
+        Graph to schedule.
     levels_per_stage : float
-        What a clock has time for, in delays of an adder.
+        Logic levels per stage, in adder delays.
     stages : int
         Number of stages, at least :func:`fewest_stages`.
-    near_users : int
-        Users that an input or a sum, which the units share, reaches in the clock in which they compute; one
-        that has more of them has a clock for the way alone. 0: all are near.
+    direct_fanout : int
+        Fan-out above which an input or a shared sum gets a pipeline stage for routing; 0: never.
 
     Returns
     -------
     Schedule
-        With the fewest register bits.
+        Schedule with the fewest register bits.
     """
     from scipy.optimize import linprog
     from scipy.sparse import csr_array
 
     n = len(graph.nodes)
-    distances = _distances(graph, levels_per_stage, near_users)
-    # Variables: stage of each node, then the stage in which it is needed last.
+    distances = _distances(graph, levels_per_stage, direct_fanout)
+    # Variables: the stage of each node, then the stage of its last use.
     pairs = [(before, after, distance) for (before, after), distance in distances.items()]
     pairs += [(after, n + before, later) for before, after, later in _edges(graph)]
     pairs += [(i, n + i, 0) for i in range(n)]
@@ -121,7 +124,9 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, near_users: int
         np.r_[-width, width], A_ub=matrix, b_ub=-distance.astype(float), bounds=bounds, method="highs-ds"
     )
     if found.status != 0:
-        raise RuntimeError(f"no schedule of {stages} stages: {found.message}")
+        raise RuntimeError(
+            f"stages={stages} are too few for the graph ({found.message}); use at least fewest_stages()"
+        )
     whole: NDArray[np.int64] = np.rint(found.x).astype(np.int64)
     constant = np.array([node.kind is Kind.CONSTANT for node in graph.nodes])
     stage, last = np.where(constant, 0, whole[:n]), np.where(constant, 0, whole[n:])
@@ -129,7 +134,7 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, near_users: int
 
 
 def _edges(graph: Graph) -> list[tuple[int, int, int]]:
-    """Return operand, user, and by how many stages later than the user's own it is still needed."""
+    """Return (operand, user, stages after that of the user until which the operand is needed)."""
     return [
         (operand, i, int(node.kind is Kind.MULTIPLY and place == ADDED))
         for i, node in enumerate(graph.nodes)
@@ -142,11 +147,11 @@ def _registers(node: Node) -> int:
     return MULTIPLIER_REGISTERS if node.kind is Kind.MULTIPLY else 0
 
 
-def _distances(graph: Graph, levels_per_stage: float, near_users: int) -> dict[tuple[int, int], int]:
-    """Return by how many stages one node is at least behind another."""
+def _distances(graph: Graph, levels_per_stage: float, direct_fanout: int) -> dict[tuple[int, int], int]:
+    """Return the minimum number of stages between pairs of nodes."""
     least: dict[tuple[int, int], int] = {}
-    ways = _ways(graph, near_users)
-    # Of each node, the nodes before it in the same stage: delay from their beginning to its end.
+    routing = _routing_stages(graph, direct_fanout)
+    # For each node: its predecessors in the same stage, with the delay from their start to its end.
     chains: list[dict[int, float]] = []
     for i, node in enumerate(graph.nodes):
         delay = min(DELAYS.get(node.kind, levels_per_stage), levels_per_stage)
@@ -154,7 +159,7 @@ def _distances(graph: Graph, levels_per_stage: float, near_users: int) -> dict[t
         for place, operand in enumerate(node.operands):
             if graph.nodes[operand].kind is Kind.CONSTANT:
                 continue
-            registers = ways[operand] or _registers(graph.nodes[operand])
+            registers = routing[operand] or _registers(graph.nodes[operand])
             least[operand, i] = max(least.get((operand, i), 0), registers)
             if registers or (node.kind is Kind.MULTIPLY and place == ADDED):
                 continue
@@ -168,11 +173,11 @@ def _distances(graph: Graph, levels_per_stage: float, near_users: int) -> dict[t
     return least
 
 
-def _ways(graph: Graph, near_users: int) -> list[int]:
-    """Return how many stages each node's value is at least on its way, where it has a clock for that."""
+def _routing_stages(graph: Graph, direct_fanout: int) -> list[int]:
+    """Return the number of stages after which each value can be used, 0 without a routing stage."""
     users = Counter(operand for node in graph.nodes for operand in set(node.operands))
     own = {Kind.INPUT: 1, Kind.ADD: 2}
     return [
-        own.get(node.kind, 0) if near_users and users[i] > near_users else 0
+        own.get(node.kind, 0) if direct_fanout and users[i] > direct_fanout else 0
         for i, node in enumerate(graph.nodes)
     ]

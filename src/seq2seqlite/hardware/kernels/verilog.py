@@ -1,4 +1,4 @@
-"""A scheduled graph as one flat Verilog module."""
+"""Generation of a flat Verilog module from a scheduled graph."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,33 +19,33 @@ def verilog(
     output_bits: int,
     copies: Copies,
 ) -> str:
-    """Return the text of a kernel.
+    """Return the Verilog source of a kernel.
 
     Parameters
     ----------
     name : str
-        The module's name.
+        Name of the module.
     graph : Graph
-        What it computes.
+        Graph of the kernel.
     schedule : Schedule
-        When.
+        Schedule of the graph.
     input_bits : sequence of int
         Width of each input in ``d``, lowest first.
     output_bits : int
         Width of each output in ``q``.
     copies : Copies
-        Registers that share the loads of a value.
+        Duplicated registers.
 
     Returns
     -------
     str
-        Equal for equal arguments.
+        Identical for identical arguments.
     """
     return "\n".join(_Module(graph, schedule, copies).text(name, input_bits, output_bits)) + "\n"
 
 
 class _Module:
-    """Names of a graph's values in each stage, and the lines that compute them."""
+    """Generator of the lines of a module."""
 
     def __init__(self, graph: Graph, schedule: Schedule, copies: Copies) -> None:
         self.graph, self.schedule, self.copies = graph, schedule, copies
@@ -54,15 +54,15 @@ class _Module:
         graph, schedule = self.graph, self.schedule
         n = len(graph.outputs) * output_bits
         yield f"module {name} (input clk, input [{sum(input_bits) - 1}:0] d, output [{n - 1}:0] q);"
-        yield "  // Sums lose bits where they are rounded, and a code that no weight needs is not looked at."
-        yield "  // Copies share the loads of a register: keep prevents that synthesis makes one of them."
+        yield "  // Rounded sums drop low bits, and an input without a non-zero weight is unused."
+        yield "  // Registers are duplicated to limit fan-out; keep prevents synthesis from merging them."
         yield "  // verilator lint_off UNUSEDSIGNAL"
         yield from self._inputs(input_bits)
         for stage in range(1, schedule.stages + 2):
             yield (
                 f"\n  // stage {stage}"
                 if stage <= schedule.stages
-                else "\n  // wires behind the last register"
+                else "\n  // wires after the last register"
             )
             for i, node in enumerate(graph.nodes):
                 if schedule.stage[i] == stage and node.kind is not Kind.INPUT:
@@ -91,7 +91,7 @@ class _Module:
                 yield from self._register(i, stage + 1, value)
 
     def _register(self, i: int, stage: int, value: str) -> Iterator[str]:
-        """Declare a value's registers at the beginning of a stage."""
+        """Declare the registers that hold a value at the start of a stage."""
         count = self.copies.count.get((i, stage), 1)
         keep = "(* keep *) " if count > 1 else ""
         for copy in range(count):
@@ -100,7 +100,7 @@ class _Module:
             yield f"  {keep}always @(posedge clk) {name} <= {value};"
 
     def _added(self, i: int, node: Node, stage: int) -> str:
-        """Return what is added to a product on the way to its second register."""
+        """Return the addend of a product, in front of the second register of the DSP block."""
         if node.kind is not Kind.MULTIPLY or stage != self.schedule.stage[i] + 1:
             return ""
         operand = node.operands[ADDED]
@@ -130,13 +130,13 @@ class _Module:
 
 
 class _Value:
-    """A node's value in some stage."""
+    """Value of a node in a stage."""
 
     def __init__(self, node: Node, name: str) -> None:
         self.node, self.name = node, name
 
     def bits(self, low: int, high: int) -> str:
-        """Return bits ``low`` to ``high - 1``, all of which the value has."""
+        """Return the Verilog of bits ``low`` to ``high - 1``, which must exist."""
         if self.node.kind is Kind.CONSTANT:
             size = high - low
             return f"{size}'d{(self.node.low >> low) & ((1 << size) - 1)}"
@@ -146,7 +146,7 @@ class _Value:
 
 
 def _span(value: _Value, shift: int, low: int, high: int) -> str:
-    """Return bits ``low`` to ``high - 1`` of ``value << shift``, which goes on with its sign for ever."""
+    """Return the Verilog of bits ``low`` to ``high - 1`` of ``value << shift``, sign-extended as needed."""
     parts = []
     top = shift + value.node.width
     if value.node.kind is Kind.CONSTANT:
@@ -169,7 +169,7 @@ def _addition(head: str, name: str, node: Node, operands: Sequence[_Value]) -> I
     lower = 1 if not node.subtract and node.shifts[0] > node.shifts[1] else 0
     low = f"{{{{}}, {_span(operands[lower], node.shifts[lower], 0, start)}}}" if start else "{}"
     if carry:
-        # The carry at both lowest bits is the carry into the next: synthesis makes no second adder of it.
+        # The carry-in is appended below both operands, so that synthesis does not infer a second adder.
         bit = carry[0].bits(0, 1)
         yield f"  wire [{width - start}:0] {name}_c = {{{first}, {bit}}} + {{{second}, {bit}}};"
         total = f"{name}_c[{width - start}:1]"
@@ -212,7 +212,7 @@ def _expression(node: Node, operands: Sequence[_Value]) -> str:
     sign = a.bits(a.node.width - 1, a.node.width)
     if node.kind is Kind.ABOVE:
         return f"~{sign} & |{upper}"
-    lowest = f"~|{a.bits(0, node.shifts[0])}"  # the code that has no opposite
+    lowest = f"~|{a.bits(0, node.shifts[0])}"  # the code without a positive counterpart
     return f"{sign} & (~&{upper} | {lowest})" if upper else f"{sign} & {lowest}"
 
 

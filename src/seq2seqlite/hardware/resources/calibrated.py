@@ -1,4 +1,4 @@
-"""What a design will take of its FPGA, before any tool has run."""
+"""Resource estimates of a design, without running synthesis."""
 
 import math
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ __all__ = ["Estimate", "check_fit", "estimate"]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Of one family; docs/explanation/hardware.md has the syntheses that it was fitted to.
+    """Calibration of an FPGA family, fitted to the syntheses in docs/explanation/hardware.md.
 
     Parameters
     ----------
     lut_per_adder_bit, ff_per_register_bit : float
-        What synthesis makes of a kernel's adders and registers: shift registers become LUTs on xc7.
+        LUTs per adder bit and flip-flops per register bit of the kernels. On xc7, shift registers are LUTs.
     engine_lut, engine_ff : int
-        Buffer, normaliser, rings' control and reduction.
+        Resources of the pixel buffer, normaliser, ring control and lifetime units of an engine.
     shared_lut, shared_ff : int
-        Registers, receiver and collector.
+        Resources of the CSRs, packet receiver and collector.
     lane_lut : int
-        For each further count of a beat.
+        LUTs for each additional count per beat.
     """
 
     lut_per_adder_bit: float
@@ -41,17 +41,17 @@ CALIBRATIONS: Mapping[str, Calibration] = {
     "ecp5": Calibration(1.34, 0.96, 3300, 2000, 1500, 1060, 150),
 }
 BLOCK = (18, 1024)
-"""Width and depth of half a BRAM36, or of an ECP5 block, in its usual form."""
+"""Width and depth of half a BRAM36, or of an ECP5 block, in its default configuration."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a design is expected to take.
+    """Estimated resources of a design.
 
     Parameters
     ----------
     lut, ff, dsp : int
-        Look-up tables, flip-flops, DSP blocks.
+        LUTs, flip-flops, DSP blocks.
     bram36 : float
         Block memory in units of 36 kbit.
     """
@@ -63,7 +63,7 @@ class Estimate:
 
 
 def estimate(design: Design, /) -> Estimate:
-    """Return what a design is expected to take, from its kernels and a calibration by synthesis."""
+    """Estimate the resources of a design from its kernels and the calibration of the FPGA family."""
     parts = (design.kernels.encoder, design.kernels.decoder, design.kernels.head)
     found, engines = CALIBRATIONS[design.target.family], design.options.engines
     lut = found.lut_per_adder_bit * sum(kernel.adder_bits for kernel in parts) + found.engine_lut
@@ -78,28 +78,28 @@ def estimate(design: Design, /) -> Estimate:
 
 
 def check_fit(design: Design, /) -> Estimate:
-    """Return the estimate of a design; InputError if it does not fit its target, with by how much.
+    """Check that a design fits its target, and return the estimate.
 
     Raises
     ------
     InputError
-        If a resource is exceeded.
+        If a resource is exceeded. The message contains the excess.
     """
     expected, target, engines = estimate(design), design.target, design.options.engines
     for name in ("lut", "ff", "dsp", "bram36"):
-        needed, there = getattr(expected, name), getattr(target, name)
-        if needed > there:
-            fit = int(engines * there / needed)
-            remedy = f"at most {fit} fit" if fit else "take a smaller student or a larger target"
+        needed, available = getattr(expected, name), getattr(target, name)
+        if needed > available:
+            fit = int(engines * available / needed)
+            remedy = f"use at most {fit}" if fit else "use a smaller student or a larger target"
             raise InputError(
                 f"{engines} engines of {design.program.name} need about {needed:,.0f} {name.upper()}, "
-                f"{needed - there:,.0f} more than {target.name} has ({there:,.0f}); {remedy}"
+                f"{needed - available:,.0f} more than {target.name} has ({available:,.0f}); {remedy}"
             )
     return expected
 
 
 def _blocks(shape: Shape) -> int:
-    """Return the half blocks of the memories that are too large for LUTs."""
+    """Return the number of half blocks of the memories that are too large for LUTs."""
     memories = [(shape.beat_bits, shape.buffer_words)]
     if shape.output == "sfd":
         memories.append((3 * shape.program.formats.output.bits, shape.capacity * shape.n_gates))

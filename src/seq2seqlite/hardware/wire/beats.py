@@ -28,8 +28,8 @@ class Beats:
     def __post_init__(self) -> None:
         if self.words.ndim != 2 or self.last.shape != self.words.shape[:1]:
             raise InputError(
-                f"words of shape {self.words.shape} and last of shape {self.last.shape} are no beats; "
-                "give (n, n_words) and (n,)"
+                f"words of shape {self.words.shape} and last of shape {self.last.shape} must have shapes "
+                "(n, n_words) and (n,)"
             )
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Codes in the wide words that modules exchange: rows of 32-bit words, lowest bit first."""
+"""Packing of codes into wide words, stored as rows of 32-bit words with the lowest bits first."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ MAX_CODE_BITS = 63  # codes are int64
 
 
 def n_words(n_bits: int, /) -> int:
-    """Return how many 32-bit words hold so many bits.
+    """Return the number of 32-bit words that hold ``n_bits`` bits.
 
     Examples
     --------
@@ -25,14 +25,14 @@ def n_words(n_bits: int, /) -> int:
 
 
 def pack_codes(codes: ArrayLike, widths: int | Sequence[int], /) -> NDArray[np.uint32]:
-    """Return codes side by side in one wide word a row, the first lowest.
+    """Pack the codes of each row into one wide word, the first code in the lowest bits.
 
     Parameters
     ----------
     codes : array_like of int, shape (n, k)
-        Codes; negative ones in two's complement.
+        Codes. Negative codes are stored in two's complement.
     widths : int or sequence of k int
-        Bits of each.
+        Width of each code in bits.
 
     Returns
     -------
@@ -54,7 +54,9 @@ def pack_codes(codes: ArrayLike, widths: int | Sequence[int], /) -> NDArray[np.u
     start = 0
     for column, width in zip(values.T, each, strict=True):
         if column.size and (column.min() < -(1 << (width - 1)) or column.max() >= 1 << width):
-            raise InputError(f"codes from {column.min()} to {column.max()} do not fit {width} bits")
+            raise InputError(
+                f"codes from {column.min()} to {column.max()} do not fit {width} bits; use larger widths"
+            )
         bits[:, start : start + width] = (column[:, None] >> np.arange(width)) & 1
         start += width
     return np.packbits(bits, axis=-1, bitorder="little").view("<u4").astype(np.uint32, copy=False)
@@ -63,16 +65,16 @@ def pack_codes(codes: ArrayLike, widths: int | Sequence[int], /) -> NDArray[np.u
 def unpack_codes(
     words: ArrayLike, widths: int | Sequence[int], /, *, count: int | None = None, signed: bool = False
 ) -> NDArray[np.int64]:
-    """Return the codes of wide words: the inverse of :func:`pack_codes`.
+    """Unpack the codes of wide words; the inverse of :func:`pack_codes`.
 
     Parameters
     ----------
     words : array_like of uint32, shape (n, n_words)
-        Words, lowest first.
+        Wide words, lowest 32 bits first.
     widths : int or sequence of k int
-        Bits of each code.
+        Width of each code in bits.
     count : int, optional
-        k, where one width is given.
+        Number of codes k, if ``widths`` is a single width.
     signed : bool
         Whether the codes are in two's complement.
 
@@ -83,7 +85,7 @@ def unpack_codes(
     Raises
     ------
     InputError
-        If the words have fewer bits than that.
+        If the words have fewer bits than the codes.
 
     Examples
     --------
@@ -93,7 +95,10 @@ def unpack_codes(
     rows = np.ascontiguousarray(words, dtype="<u4")
     each = _widths(widths, count)
     if sum(each) > rows.shape[-1] * WORD_BITS:
-        raise InputError(f"{sum(each)} bits are asked of words of {rows.shape[-1] * WORD_BITS} bits")
+        raise InputError(
+            f"widths with a sum of {sum(each)} do not fit words of {rows.shape[-1] * WORD_BITS} bits; "
+            "use smaller widths"
+        )
     bits = np.unpackbits(rows.view(np.uint8), axis=-1, bitorder="little")
     codes = np.empty((len(rows), len(each)), np.int64)
     start = 0
@@ -109,7 +114,7 @@ def unpack_codes(
 def _widths(widths: int | Sequence[int], count: int | None) -> list[int]:
     each = [widths] * (count or 0) if isinstance(widths, int) else list(widths)
     if count is not None and len(each) != count:
-        raise InputError(f"{len(each)} widths are given for {count} codes")
+        raise InputError(f"{len(each)} widths do not match count={count}; give one width per code")
     if any(not 1 <= width <= MAX_CODE_BITS for width in each):
         raise InputError(f"widths={each} must lie in 1..{MAX_CODE_BITS}")
     return each

@@ -1,4 +1,4 @@
-"""What goes over a design's streams by ``docs/spec/hardware.md``: packets of counts, records of results."""
+"""Stream formats of ``docs/spec/hardware.md``: packets of counts, and records of results."""
 
 from dataclasses import dataclass
 from enum import IntFlag
@@ -34,7 +34,7 @@ FLAG_BITS = 8
 NUMBER_BITS = 32
 FIELDS = (TAU_BITS, TAU_BITS, TAU_BITS, FRACTION_CODE_BITS, PHOTON_BITS, FLAG_BITS, NUMBER_BITS)
 RECORD_BITS = sum(FIELDS)
-"""Bits of a result."""
+"""Width of a result record."""
 
 
 class Flag(IntFlag):
@@ -49,20 +49,20 @@ class Flag(IntFlag):
 
 @dataclass(frozen=True)
 class Records:
-    """Results of n pixels, all int64 of shape (n,).
+    """Result records of n pixels, as int64 arrays of shape (n,).
 
     Parameters
     ----------
     tau_mean, tau_short, tau_long : ndarray
-        Codes of the lifetimes.
+        Lifetime codes.
     fraction : ndarray
         Amplitude fraction of the short component in steps of ``2**-15``.
     photons : ndarray
         Counts of all gates, at most ``2**24 - 1``.
     flags : ndarray
-        Sums of :class:`Flag`.
+        Combinations of :class:`Flag`.
     number : ndarray
-        Number of the pixel in its frame.
+        Index of the pixel in its frame.
     """
 
     tau_mean: NDArray[np.int64]
@@ -82,7 +82,7 @@ class Records:
 
     @property
     def reduced(self) -> Reduced:
-        """Lifetimes as the program's reduction gives them."""
+        """Lifetime codes in the form that the interpreter returns."""
         return Reduced(
             self.tau_mean,
             self.tau_short,
@@ -94,22 +94,22 @@ class Records:
 
 
 def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int = 0) -> Records:
-    """Return the records that a design has to deliver.
+    """Return the records that a design must deliver for a result of the interpreter.
 
     Parameters
     ----------
     result : Result
-        What the program says about n pixels.
+        Result of the program for n pixels.
     frame_pixels : int
         Pixels of a frame; 0: no frames.
     first : int
-        Pixels that went before since the reset.
+        Pixels delivered since the reset, before these.
 
     Returns
     -------
     Records
     """
-    codes = result.lifetimes  # dark pixels have none and no component
+    codes = result.lifetimes  # pixels below threshold have no component and codes of 0
     components = int(Flag.HAS_SHORT) * codes.has_short + int(Flag.HAS_LONG) * codes.has_long
     flags = components + int(Flag.VALID) * (components != 0) + int(Flag.DARK) * result.dark
     number = np.arange(first, first + len(flags))
@@ -125,7 +125,7 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
 
 
 def words_from_records(records: Records, /) -> NDArray[np.uint32]:
-    """Return records as they are sent, shape (n, 4), lowest word first.
+    """Return records as 32-bit words, shape (n, 4), lowest word first.
 
     Examples
     --------
@@ -143,19 +143,19 @@ def records_from_words(words: ArrayLike, /) -> Records:
 
 
 def sfd_words_from_result(program: Program, result: Result, /) -> NDArray[np.uint32]:
-    """Return what a design for raw SFDs delivers.
+    """Return the words that a design for raw SFDs must deliver.
 
     Parameters
     ----------
     program : Program
-        Program.
+        Program of the design.
     result : Result
-        What it says about n pixels.
+        Result of the program for n pixels.
 
     Returns
     -------
     ndarray of uint32, shape (n n_gates, n_words(sfd_word_bits(program)))
-        A gate's codes of total, short and long, from the lowest bit.
+        Codes of total, short and long of a gate, from the lowest bit.
     """
     codes = np.where(result.dark[:, None, None], 0, result.sfd).transpose(0, 2, 1).reshape(-1, 3)
     words = pack_codes(codes, [program.formats.output.bits] * 3)
@@ -163,24 +163,24 @@ def sfd_words_from_result(program: Program, result: Result, /) -> NDArray[np.uin
 
 
 def sfd_word_bits(program: Program, /) -> int:
-    """Return the width of a gate's word of raw SFD: the smallest power of two that holds three codes."""
+    """Return the width of a raw SFD word: the smallest power of two that holds three codes."""
     return 1 << (3 * program.formats.output.bits - 1).bit_length()
 
 
 def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
-    """Return counts as packets, one a pixel.
+    """Return counts as packets, one packet per pixel.
 
     Parameters
     ----------
     counts : array_like of int, shape (n, n_gates)
         Counts, 0 to 65535.
     lanes : int
-        Counts a beat.
+        Counts per beat.
 
     Returns
     -------
     Beats
-        ``ceil(n_gates / lanes)`` a pixel; ``last`` on the last of each. Unused lanes are 0.
+        ``ceil(n_gates / lanes)`` beats per pixel, with ``last`` on the last of each. Unused lanes are 0.
 
     Raises
     ------
@@ -195,7 +195,10 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
     """
     values = np.asarray(counts)
     if values.size and (values.min() < 0 or values.max() >= 2**COUNT_BITS):
-        raise InputError(f"counts from {values.min()} to {values.max()} do not fit {COUNT_BITS} bits")
+        raise InputError(
+            f"counts from {values.min()} to {values.max()} do not fit {COUNT_BITS} bits; "
+            f"give 0 to {2**COUNT_BITS - 1}"
+        )
     n, n_gates = values.shape
     beats = -(-n_gates // lanes)
     padded = np.zeros((n, beats, 2 * n_words(lanes * COUNT_BITS)), "<u2")
@@ -210,16 +213,16 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
 def beats_from_words(
     words: ArrayLike, /, *, width: int, frame_pixels: int = 0, words_per_pixel: int = 1
 ) -> Beats:
-    """Return results as the beats that carry them.
+    """Return results as output beats.
 
     Parameters
     ----------
     words : array_like of uint32, shape (n words_per_pixel, m)
         Results.
     width : int
-        Bits of a beat: 32, 64 or 128.
+        Width of a beat in bits: 32, 64 or 128.
     frame_pixels : int
-        ``last`` is on the last beat of every so many pixels; 0: on none.
+        Pixels of a frame, whose last beat has ``last`` set; 0: ``last`` is never set.
     words_per_pixel : int
         1, or ``n_gates`` for raw SFDs.
 
@@ -239,7 +242,7 @@ def beats_from_words(
 
 
 def words_from_beats(beats: Beats, /, *, word_bits: int = RECORD_BITS) -> NDArray[np.uint32]:
-    """Return the words that beats carry, shape (n, word_bits / 32); a word that is not whole is left out."""
+    """Return the words in beats, shape (n, word_bits / 32). An incomplete word at the end is dropped."""
     per_row = n_words(word_bits)
     flat = beats.words[:, :per_row].reshape(-1)
     return flat[: len(flat) // per_row * per_row].reshape(-1, per_row)

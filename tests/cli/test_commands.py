@@ -69,7 +69,7 @@ def test_from_an_instrument_to_a_model_and_its_metrics(folder, monkeypatch):
     assert metrics["n"] == 300
     assert metrics["parameters"] == load_model("trained/tiny.npz").architecture.n_parameters
     for channel in ("total", "short", "long"):
-        assert set(metrics[channel]) == {"rmse", "r2", "l2"}
+        assert set(metrics[channel]) == {"rmse", "r2", "r2_per_decay", "l2"}
     assert {"rmse", "median_abs_error"} <= set(metrics["lifetime"]["tau_mean_ns"])
 
 

@@ -4,7 +4,12 @@
 """
 
 from seq2seqlite.training.curve import last_fifth_improvement
-from seq2seqlite.training.evaluation import REFERENCE_DECAYS, evaluate_decays, evaluate_reference
+from seq2seqlite.training.evaluation import (
+    REFERENCE_DECAYS,
+    evaluate_decays,
+    evaluate_reference,
+    same_axis,
+)
 from seq2seqlite.training.metrics import lifetime_metrics, sfd_metrics
 from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
 
@@ -13,6 +18,7 @@ __all__ = [
     "Recipe",
     "evaluate_decays",
     "evaluate_reference",
+    "same_axis",
     "last_fifth_improvement",
     "lifetime_metrics",
     "load_recipe",

@@ -14,8 +14,10 @@ __all__ = [
     "GateSequentialPredictor",
     "Predictor",
     "PredictorSource",
+    "RangedPredictor",
     "SfdPredictor",
     "TrainedPredictor",
+    "tau_range_ns",
 ]
 
 
@@ -68,6 +70,19 @@ class Predictor(_Described, Protocol):
         ------
         InputError
             If the shape or the type of the counts is not supported.
+        """
+        ...
+
+
+@runtime_checkable
+class RangedPredictor(Predictor, Protocol):
+    """A predictor with a known range of lifetimes: all estimators, and all shipped models."""
+
+    @property
+    def tau_range_ns(self) -> tuple[float, float] | None:
+        """Shortest and longest lifetime, in ns; None if they are unknown.
+
+        Of an estimator, those that it can resolve; of a network, those that it was trained for.
         """
         ...
 
@@ -140,3 +155,9 @@ class PredictorSource(Hashable, Protocol):
     def described(self) -> dict[str, Any]:
         """Return names and digests of everything that the predictor depends on, ready for JSON."""
         ...
+
+
+def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[float, float] | None:
+    """Return the range of lifetimes of a predictor, in ns; None if it is unknown."""
+    found: tuple[float, float] | None = getattr(predictor, "tau_range_ns", None)
+    return found

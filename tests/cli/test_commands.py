@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seq2seqlite.cli.app import main
+from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.models import load_model
 
 RECIPE = """
@@ -68,7 +69,7 @@ def test_from_an_instrument_to_a_model_and_its_metrics(folder, monkeypatch):
     assert metrics["n"] == 300
     assert metrics["parameters"] == load_model("trained/tiny.npz").architecture.n_parameters
     for channel in ("total", "short", "long"):
-        assert set(metrics[channel]) == {"rmse", "r2", "l2"}
+        assert set(metrics[channel]) == {"rmse", "r2", "r2_per_decay", "l2"}
     assert {"rmse", "median_abs_error"} <= set(metrics["lifetime"]["tau_mean_ns"])
 
 
@@ -95,6 +96,40 @@ def test_evaluate_without_truth_gives_medians(folder, capsys):
     assert cli(arguments) == 0
     assert "median tau_mean_ns" in capsys.readouterr().out
     assert json.loads((folder / "metrics.json").read_text())["median"].keys() >= {"tau_mean_ns"}
+
+
+@pytest.mark.parametrize(("n_gates", "width_ns"), [(135, 0.09), (243, 0.05)])
+def test_evaluate_rebins_other_time_axes(folder, capsys, n_gates, width_ns):
+    """A period of 12.15 ns, for a model with 12.5 ns."""
+    axis = TimeAxis(n_gates=n_gates, gate_width_ns=width_ns, period_ns=12.15)
+    tau = np.linspace(0.5, 4, 40)
+    irf = ParametricIrf(1.5, 0.2)
+    tpsf = [expected_tpsf([1.0], [one], axis=axis, irf=irf, photons=20_000) for one in tau]
+    truth = {"tau_short_ns": tau, "tau_long_ns": tau, "amplitude_fraction": np.full(40, 0.5)}
+    counts = np.random.default_rng(0).poisson(tpsf)
+    np.savez(folder / "other.npz", tpsf=counts, gate_width_ns=width_ns, period_ns=12.15, **truth)
+    arguments = "evaluate --model seq2seqlite-tcspc-80mhz-int8 --data other.npz --json metrics.json"
+    assert cli(arguments) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "(period 12.15 ns) to 135 x 0.09 ns (period 12.5 ns): no metrics of the SFD" in printed
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert "total" not in metrics
+    assert metrics["rebinning"]["source_period_ns"] == 12.15
+    assert metrics["lifetime"]["tau_mean_ns"]["median_abs_error"] < 0.15
+
+
+def test_empty_range_of_the_irf_is_one_line(folder, capsys):
+    np.savez(folder / "a.npz", tpsf=np.ones((2, 2, 135), np.uint16), gate_width_ns=0.09, period_ns=12.5)
+    np.savetxt(folder / "irf.txt", np.eye(1, 135, 20)[0])
+    arguments = (
+        "image a.npz --model phasor --out out --irf irf.txt --irf-bin-width-ns 0.09 --irf-range-ns 5 1"
+    )
+    assert cli(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert "5" in error
+    assert not (folder / "out").exists()
 
 
 def test_models_lists_the_cards(folder, capsys):

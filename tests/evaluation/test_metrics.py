@@ -7,7 +7,7 @@ from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
 from seq2seqlite.training.curve import last_fifth_improvement
 
 
-def test_rmse_is_pooled_r2_and_l2_are_averaged_over_decays():
+def test_rmse_and_r2_are_pooled_l2_is_averaged_over_decays():
     truth = np.zeros((2, 3, 4))
     truth[:, :] = [[[0.0, 1.0, 2.0, 3.0]]]
     predicted = truth.copy()
@@ -15,16 +15,29 @@ def test_rmse_is_pooled_r2_and_l2_are_averaged_over_decays():
     metrics = sfd_metrics(predicted, truth)
     assert metrics["total"] == {
         "rmse": pytest.approx(np.sqrt(4 / 8), rel=1e-5),
-        "r2": pytest.approx(1 - 0.5 * 4 / 5),
+        "r2": pytest.approx(1 - 4 / 10),
+        "r2_per_decay": pytest.approx(1 - 0.5 * 4 / 5),
         "l2": 1.0,
     }
-    assert metrics["short"] == {"rmse": 0.0, "r2": 1.0, "l2": 0.0}
+    assert metrics["short"] == {"rmse": 0.0, "r2": 1.0, "r2_per_decay": 1.0, "l2": 0.0}
+
+
+def test_faint_component_does_not_determine_the_pooled_r2():
+    truth = np.zeros((2, 3, 4))
+    truth[0, :], truth[1, :] = [0.0, 1.0, 2.0, 3.0], [0.0, 1e-4, 2e-4, 3e-4]
+    metrics = sfd_metrics(truth + 0.01, truth)["short"]
+    assert metrics["r2"] > 0.999
+    assert metrics["r2_per_decay"] < -1000  # published definition: the mean over decays
 
 
 def test_absent_component_has_no_r2_and_is_left_out():
     truth = np.zeros((2, 3, 4))
     truth[0] = [0.0, 1.0, 2.0, 3.0]
-    assert sfd_metrics(truth, truth)["short"]["r2"] == 1.0
+    metrics = sfd_metrics(truth, truth)["short"]
+    assert (metrics["r2"], metrics["r2_per_decay"]) == (1.0, 1.0)
+    predicted = truth.copy()
+    predicted[1] = [5.0, -5.0, 5.0, -5.0]
+    assert sfd_metrics(predicted, truth)["short"]["r2"] == 1.0
 
 
 def test_lifetime_errors_by_photons_leave_out_what_has_no_lifetime():

@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.batch.histogram import Spread
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record
 from seq2seqlite.batch.stack import Stack, Tile, open_stack
@@ -33,8 +33,10 @@ from seq2seqlite.imaging.frame_analysis import (
     all_saturated,
     check_binning,
     check_settings,
+    no_lifetime,
     too_dark,
 )
+from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
 from seq2seqlite.imaging.map_writer import DISPLAYED, opened
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
@@ -84,8 +86,8 @@ def map_stack(
     Raises
     ------
     InputError
-        If counts are invalid, no pixel is bright enough, the axis does not fit the model, or the disk is
-        full. Finished tiles stay finished.
+        If counts are invalid, no pixel is bright enough, the axis does not fit the model, no pixel has a
+        lifetime, or the disk is full. Finished tiles stay finished.
 
     Notes
     -----
@@ -110,6 +112,11 @@ def map_stack(
     done_now = _do_missing(workers, map_tile, work, MapRecord, move)
     maps = [MapRecord.read(MapRecord.path(work.parts, tile)) for tile in stack.tiles]
     spreads = {name: Spread.merged(found.spreads[name] for found in maps) for name in maps[0].spreads}
+    if not spreads["tau_mean_ns"].n:
+        _remove_image(work)
+        raise no_lifetime(
+            str(path), analysis.predictor.name, sum((found.reasons for found in maps), Counter())
+        )
     with writing(work.image):
         for left_over in work.image.rglob("*.partial"):  # of workers that were killed while they wrote
             left_over.unlink()
@@ -208,6 +215,15 @@ def _prepare_image(work: StackWork, analysis: Analysis) -> None:
         ready.touch()
 
 
+def _remove_image(work: StackWork) -> None:
+    """Remove the image and the records of its tiles; those of the survey remain valid."""
+    with writing(work.image):
+        shutil.rmtree(work.image)
+        for record in work.parts.glob("maps-*.npz"):
+            record.unlink()
+        (work.parts / "image-is-made").unlink(missing_ok=True)
+
+
 def _ranges(spread: Spread) -> tuple[float, float, float, float]:
     """Return least value, display range and greatest value."""
     least, most = spread.limits() or (0.0, 1.0)
@@ -250,6 +266,7 @@ def _summary(
     return summary | {
         "pixel_size_um": stack.pixel_size_um,
         "rebinning": analysis.rebinner.done.to_dict(),
+        "warnings": analysis.warnings(spreads["tau_mean_ns"]),
     }
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.batch.histogram import Spread
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.stack import Stack, Tile
 from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.imaging.frame_analysis import Analysis, bright_enough, photons_of, plan_analysis
+from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.mask import read_mask
 from seq2seqlite.io.ome import LEVEL, open_maps
 from seq2seqlite.io.signal import Survey, survey
@@ -110,6 +111,8 @@ class MapRecord:
         Time that it took.
     chunk_bytes : ndarray of int
         Sizes of the files of its chunks, as :func:`chunk_bytes` gives them.
+    reasons : Counter
+        Pixels by the reason of an estimator.
     """
 
     spreads: dict[str, Spread]
@@ -117,6 +120,7 @@ class MapRecord:
     flagged: int
     seconds: float
     chunk_bytes: NDArray[np.int64]
+    reasons: Counter[int] = field(default_factory=Counter)
 
     @staticmethod
     def path(parts: Path, tile: Tile, /) -> Path:
@@ -135,6 +139,7 @@ class MapRecord:
                 int(found["flagged"]),
                 float(found["seconds"]),
                 found["chunk_bytes"] if "chunk_bytes" in found.files else np.empty(0, np.int64),
+                Counter(found["reasons"].tolist() if "reasons" in found.files else ()),
             )
 
 
@@ -175,7 +180,8 @@ def map_tile(work: StackWork, tile: Tile, /) -> None:
     chosen = bright_enough(seen.photons, work.options.min_photons) & seen.usable
     inside = np.zeros_like(chosen)
     inside[seen.inner] = chosen[seen.inner]
-    whole = analysis.maps(seen.data, seen.usable, inside, binning=work.options.binning)
+    reasons: Counter[int] = Counter()
+    whole = analysis.maps(seen.data, seen.usable, inside, binning=work.options.binning, reasons=reasons)
     whole["intensity"] = seen.found.intensity.astype(np.float32)
     maps = {name: image[seen.inner] for name, image in whole.items()}
     _write_maps(work, tile, np.stack(list(maps.values())))
@@ -190,6 +196,7 @@ def map_tile(work: StackWork, tile: Tile, /) -> None:
         flagged=np.int64(np.nansum(maps["flagged"]) if "flagged" in maps else 0),
         seconds=np.float64(time.perf_counter() - began),
         chunk_bytes=chunk_bytes(work, tile),
+        reasons=np.array(list(reasons.elements()), np.uint8),
     )
 
 

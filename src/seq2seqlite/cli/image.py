@@ -173,6 +173,8 @@ def _show(file: Path, summary: dict[str, Any]) -> None:
     Console().print(_table(summary))
     for remark in _remarks(summary):
         print(remark)
+    for warning in summary.get("warnings", ()):
+        print(f"warning: {warning}", file=sys.stderr)
     for path in summary["files"]:
         print(path)
 

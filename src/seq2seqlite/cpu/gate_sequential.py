@@ -89,6 +89,11 @@ class GateSequential:
         return self.engine.rising_edge_ns
 
     @property
+    def tau_range_ns(self) -> tuple[float, float] | None:
+        """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
+        return self.engine.tau_range_ns
+
+    @property
     def n_gates(self) -> int:
         """Gates of a frame."""
         return self.program.n_gates

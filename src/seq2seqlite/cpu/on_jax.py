@@ -124,6 +124,11 @@ class JaxNetwork:
         return self.network.instrument
 
     @property
+    def tau_range_ns(self) -> tuple[float, float] | None:
+        """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
+        return self.network.tau_range_ns
+
+    @property
     def n_parameters(self) -> int:
         """Number of weights."""
         return self.network.n_parameters

@@ -36,6 +36,23 @@ class Reason(IntEnum):
     AT_LIMIT = 7
     """A lifetime ran to the end of its range; its value is that end."""
 
+    @property
+    def meaning(self) -> str:
+        """The reason in words, for messages."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Reason.OK: "the estimate is valid",
+    Reason.INVALID_COUNTS: "a count is negative, NaN or infinite",
+    Reason.NO_PHOTONS: "there are no photons",
+    Reason.ONE_BIN: "all photons are in one bin",
+    Reason.NO_SIGNAL: "nothing above the background after the rising edge of the IRF",
+    Reason.NO_DECAY: "no decay, or one that is too fast, too slow or too noisy for the method",
+    Reason.NOT_CONVERGED: "the fit did not converge",
+    Reason.AT_LIMIT: "a lifetime is at the end of its range",
+}
+
 
 @dataclass(frozen=True)
 class Estimate(Lifetimes):

@@ -1,4 +1,4 @@
-"""Metrics as the authors of the paper publish them, and lifetime errors by photon count."""
+"""Metrics of decays without IRF, pooled and as the paper defines them, and lifetime errors by photons."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -18,7 +18,7 @@ SIGNIFICANT_DIGITS = 6
 
 
 def sfd_metrics(predicted: ArrayLike, truth: ArrayLike, /) -> dict[str, dict[str, float]]:
-    """Return RMSE, R2 and L2 for each channel.
+    """Return RMSE, both definitions of R2, and L2 for each channel.
 
     Parameters
     ----------
@@ -28,17 +28,21 @@ def sfd_metrics(predicted: ArrayLike, truth: ArrayLike, /) -> dict[str, dict[str
     Returns
     -------
     dict
-        For each channel ``rmse`` (pooled over decays and gates), ``r2`` and ``l2`` (of each decay, then
-        averaged).
+        For each channel ``rmse`` and ``r2`` (pooled over decays and gates), ``r2_per_decay`` and ``l2``
+        (computed for each decay, then averaged).
 
     Notes
     -----
-    A decay whose true channel is constant (a component that is absent) has no R2 and is left out of its mean.
+    ``r2`` is one minus the ratio of two sums over the decays: the squared errors, and the squared deviations
+    of the true samples from the mean of their decay. ``r2_per_decay`` is the published definition, the mean
+    of the R2 of the decays. A component with an amplitude near zero divides by a deviation near zero there,
+    so that a few such decays determine the mean. Decays whose true channel is constant (an absent component)
+    have no R2; both definitions leave them out.
 
     Examples
     --------
     >>> sfd_metrics([[[0.0, 1.0]] * 3], [[[0.0, 2.0]] * 3])["total"]
-    {'rmse': 0.707107, 'r2': 0.5, 'l2': 1.0}
+    {'rmse': 0.707107, 'r2': 0.5, 'r2_per_decay': 0.5, 'l2': 1.0}
     """
     result = {}
     for index, channel in enumerate(CHANNELS):
@@ -47,9 +51,11 @@ def sfd_metrics(predicted: ArrayLike, truth: ArrayLike, /) -> dict[str, dict[str
         per_decay = squared.sum(axis=-1)
         spread = ((true - true.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
         varies = spread > 0
+        errors, spreads = per_decay[varies], spread[varies]
         result[channel] = {
             "rmse": _rounded(np.sqrt(squared.mean())),
-            "r2": _rounded(np.mean(1 - per_decay[varies] / spread[varies])) if varies.any() else float("nan"),
+            "r2": _rounded(1 - errors.sum() / spreads.sum()) if varies.any() else float("nan"),
+            "r2_per_decay": _rounded(np.mean(1 - errors / spreads)) if varies.any() else float("nan"),
             "l2": _rounded(np.sqrt(per_decay).mean()),
         }
     return result

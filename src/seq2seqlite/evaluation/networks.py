@@ -12,7 +12,7 @@ from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
 from seq2seqlite.protocols import Predictor, SfdPredictor
 from seq2seqlite.simulation.decay_set import DecaySet, reference_set
 
-__all__ = ["REFERENCE_DECAYS", "evaluate_decays", "evaluate_reference"]
+__all__ = ["REFERENCE_DECAYS", "evaluate_decays", "evaluate_reference", "same_axis"]
 
 REFERENCE_DECAYS = 20_000
 
@@ -37,7 +37,7 @@ def evaluate_reference(model: Predictor, instrument: str, /, *, n: int = REFEREN
     return evaluate_decays(model, reference_set(instrument, n=n))
 
 
-def evaluate_decays(model: Predictor, data: DecaySet, /) -> dict[str, Any]:
+def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = True) -> dict[str, Any]:
     """Return a model's metrics on a set of decays.
 
     Parameters
@@ -46,6 +46,9 @@ def evaluate_decays(model: Predictor, data: DecaySet, /) -> dict[str, Any]:
         Model or estimator.
     data : DecaySet
         Measured or simulated TPSFs; metrics are given for what is known of their truth.
+    sfd_truth : bool
+        Whether to compare SFDs. Not for re-binned decays: their lifetimes are known, but their SFDs only
+        approximately.
 
     Returns
     -------
@@ -59,11 +62,11 @@ def evaluate_decays(model: Predictor, data: DecaySet, /) -> dict[str, Any]:
     InputError
         If the axis of the data is not the model's.
     """
-    if not _same_axis(model.axis, data.axis):
+    if not same_axis(model.axis, data.axis):
         raise InputError(
             f"data {data.name} have {data.axis}, model {model.name} takes {model.axis}; re-bin the data"
         )
-    sfd = model.sfd(data.tpsf) if isinstance(model, SfdPredictor) else None
+    sfd = model.sfd(data.tpsf) if sfd_truth and isinstance(model, SfdPredictor) else None
     found = model.lifetimes(data.tpsf) if sfd is None else lifetimes_from_sfd(sfd, axis=model.axis)
     predicted = {field.name: getattr(found, field.name) for field in fields(Lifetimes)}
     result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
@@ -86,7 +89,8 @@ def _median(values: NDArray[np.floating]) -> float:
     return float(np.median(finite)) if finite.size else float("nan")
 
 
-def _same_axis(first: TimeAxis, second: TimeAxis) -> bool:
+def same_axis(first: TimeAxis, second: TimeAxis, /) -> bool:
+    """Return whether two time axes are equal, apart from rounding in files."""
     return first.n_gates == second.n_gates and bool(
         np.isclose(first.gate_width_ns, second.gate_width_ns, rtol=1e-6)
         and np.isclose(first.period_ns, second.period_ns, rtol=1e-3)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +12,14 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.estimators import Estimate, Reason
+from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.quality import Quality, QualityCheck
+from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, strips, survey
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS, map_dataset
-from seq2seqlite.protocols import Predictor
+from seq2seqlite.protocols import Predictor, tau_range_ns
 from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
 
 __all__ = [
@@ -27,6 +31,7 @@ __all__ = [
     "check_binning",
     "check_settings",
     "lifetime_map",
+    "no_lifetime",
     "photons_of",
     "plan_analysis",
     "too_dark",
@@ -79,7 +84,8 @@ def lifetime_map(
         float32 maps (Y, X): ``tau_mean_ns`` (amplitude-weighted), ``tau_short_ns``, ``tau_long_ns``,
         ``amplitude_fraction`` (of the short component), NaN where not analysed, and ``intensity`` (counts of
         each pixel, unbinned). Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
-        :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``.
+        :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``,
+        and ``warnings``: lines that say if the lifetimes lie outside of the range of the predictor.
         With ``quality`` also the maps ``chi_square`` (reduced), ``deviation`` (by how many standard errors
         the counts would have the lifetimes longer) and ``flagged`` (1: not to be believed), and the attribute
         ``quality``.
@@ -87,8 +93,8 @@ def lifetime_map(
     Raises
     ------
     InputError
-        If counts are invalid, all pixels are saturated or below the threshold, or the axis does not fit the
-        model.
+        If counts are invalid, all pixels are saturated or below the threshold, the axis does not fit the
+        model, or no pixel has a lifetime.
     """
     began = time.perf_counter()
     frames = FrameAnalysis(
@@ -102,6 +108,8 @@ def lifetime_map(
         block_pixels=block_pixels,
     )
     maps = frames.maps(data, found=frames.found, progress=progress)
+    if not np.isfinite(maps["tau_mean_ns"].values).any():
+        raise no_lifetime(str(data.attrs.get("source", "data")), predictor.name, frames.reasons)
     maps.attrs["seconds"] = time.perf_counter() - began
     return maps
 
@@ -135,6 +143,8 @@ class FrameAnalysis:
         What was planned.
     found : Survey
         What the first frame's counts showed.
+    reasons : Counter
+        Pixels of the last frame by the reason of an estimator (:class:`~seq2seqlite.estimators.Reason`).
     """
 
     def __init__(
@@ -159,6 +169,7 @@ class FrameAnalysis:
         usable = self._mask & ~self.found.saturated
         if not self._chosen(usable, self.found).any():
             raise _nothing_chosen(usable, self.found, binning, min_photons, first)
+        self.reasons: Counter[int] = Counter()
         self._shape, self._starts_ns = first.shape, np.asarray(first.coords["H"], np.float64)
         self.analysis = plan_analysis(
             first, self.found.decay, predictor, extrapolate=extrapolate, quality=quality
@@ -199,8 +210,15 @@ class FrameAnalysis:
             found = survey(frame, block_pixels=self.block_pixels, may_be_dark=True)
         usable = self._mask & ~found.saturated
         chosen = self._chosen(usable, found)
+        self.reasons.clear()
         maps = self.analysis.maps(
-            frame, usable, chosen, binning=self.binning, block_pixels=self.block_pixels, progress=progress
+            frame,
+            usable,
+            chosen,
+            binning=self.binning,
+            block_pixels=self.block_pixels,
+            reasons=self.reasons,
+            progress=progress,
         )
         maps["intensity"] = found.intensity.astype(np.float32)
         done_how = self.analysis.described() | {
@@ -211,6 +229,7 @@ class FrameAnalysis:
             "pixels_analysed": int(chosen.sum()),
             "pixels_saturated": int(found.saturated.sum()),
             "seconds": time.perf_counter() - began,
+            "warnings": self.analysis.warnings(Spread.of(maps["tau_mean_ns"])),
         }
         return map_dataset(maps, dict(frame.attrs) | done_how)
 
@@ -245,11 +264,14 @@ class Analysis:
         From the axis of the measurement to the model's.
     check : QualityCheck, optional
         Comparison of predictions with counts.
+    decay_warnings : tuple of str
+        Warnings of the summed decay.
     """
 
     predictor: Predictor
     rebinner: Rebinner
     check: QualityCheck | None = None
+    decay_warnings: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -261,6 +283,11 @@ class Analysis:
         done = {"model": self.predictor.name, "predictor": self.predictor.kind}
         return done if self.check is None else done | {"quality": self.check.described()}
 
+    def warnings(self, lifetimes: Spread, /) -> list[str]:
+        """Return the warnings of the summed decay, and those of the mean lifetimes of all pixels."""
+        check = RangeCheck(self.predictor.name, tau_range_ns(self.predictor))
+        return [*self.decay_warnings, *check.of_lifetimes(lifetimes)]
+
     def maps(
         self,
         data: xr.DataArray,
@@ -270,6 +297,7 @@ class Analysis:
         *,
         binning: int = 0,
         block_pixels: int = 16384,
+        reasons: Counter[int] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, NDArray[np.float32]]:
         """Return the maps of a measurement or of some rows of it.
@@ -284,6 +312,8 @@ class Analysis:
             Pixels to predict; the others are NaN.
         binning, block_pixels, progress
             As of :func:`lifetime_map`.
+        reasons : Counter, optional
+            The pixels are added to it by the reason of the estimator.
 
         Returns
         -------
@@ -296,6 +326,8 @@ class Analysis:
         for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
             lifetimes = self.predictor.lifetimes(tpsf)
             values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
+            if reasons is not None and isinstance(lifetimes, Estimate):
+                reasons.update(lifetimes.reason.tolist())
             if self.check is not None:
                 values |= self.check.maps(lifetimes, tpsf)
             for name, image in maps.items():
@@ -339,10 +371,12 @@ def plan_analysis(
         model=predictor.name,
         extrapolate=extrapolate,
     )
-    check = None
-    if quality is not None:
-        check = QualityCheck(quality, rebinner.apply(decay[None])[0], axis=predictor.axis)
-    return Analysis(predictor, rebinner, check)
+    gates = rebinner.apply(decay[None])[0]
+    check = None if quality is None else QualityCheck(quality, gates, axis=predictor.axis)
+    warnings = RangeCheck(predictor.name, tau_range_ns(predictor)).of_decay(
+        gates, axis=predictor.axis, edge_ns=predictor.rising_edge_ns
+    )
+    return Analysis(predictor, rebinner, check, tuple(warnings))
 
 
 def photons_of(
@@ -391,6 +425,31 @@ def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> Too
         f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
         f"binning={binning}); "
         "lower --min-photons or raise --binning"
+    )
+
+
+def no_lifetime(name: str, model: str, reasons: Counter[int], /) -> InputError:
+    """Return the error of a measurement in which no analysed pixel has a lifetime.
+
+    Parameters
+    ----------
+    name : str
+        Name of the measurement.
+    model : str
+        Name of the predictor.
+    reasons : Counter
+        Pixels by the reason of the estimator; empty for a network.
+    """
+    if not reasons:
+        return InputError(
+            f"{name}: model {model} found no lifetime in any pixel: no signal above the baseline before the "
+            f"rising edge; raise --binning, or check the counts and the laser period"
+        )
+    ((reason, n),) = reasons.most_common(1)
+    return InputError(
+        f"{name}: {model} found no lifetime in any pixel; {n / reasons.total():.0%} of them: "
+        f"{Reason(reason).meaning} ({Reason(reason).name}); raise --binning, check --irf and --period-ns, or "
+        f"choose another model"
     )
 
 

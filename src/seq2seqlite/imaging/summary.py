@@ -24,8 +24,8 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
     dict
         ``photons_in_file``, ``photons``, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, for each map
         its ``median``, ``p5`` and ``p95`` over the analysed pixels (None if there is none), ``model``,
-        ``predictor``, ``pixels_per_second``, ``rebinning``, thresholds, input and provenance; with a quality
-        check ``pixels_flagged``, ``chi_square`` and ``quality``.
+        ``predictor``, ``pixels_per_second``, ``rebinning``, ``warnings``, thresholds, input and
+        provenance; with a quality check ``pixels_flagged``, ``chi_square`` and ``quality``.
     """
     attrs = maps.attrs
     result = {
@@ -47,6 +47,7 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
     result["pixels_per_second"] = round(attrs["pixels_analysed"] / max(attrs["seconds"], 1e-9), 1)
     result["pixel_size_um"] = attrs.get("pixel_size_um")
     result["rebinning"] = attrs["rebinning"].to_dict()
+    result["warnings"] = list(attrs.get("warnings", ()))
     result["provenance"] = provenance()
     return result
 

@@ -9,6 +9,7 @@ from seq2seqlite.integer.interpreter import Result, run
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
 from seq2seqlite.integer.program import COUNT_BITS, Program
 from seq2seqlite.models import FRACTION_OF_A_COUNT
+from seq2seqlite.training_range import training_range_ns
 
 __all__ = ["ProgramPredictor", "lifetimes_from_codes", "whole_counts"]
 
@@ -52,6 +53,11 @@ class ProgramPredictor:
     def instrument(self) -> str:
         """Name of the instrument that the model was trained for."""
         return self.program.instrument
+
+    @property
+    def tau_range_ns(self) -> tuple[float, float] | None:
+        """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
+        return training_range_ns(self.instrument)
 
     @property
     def n_parameters(self) -> int:

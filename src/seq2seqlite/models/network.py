@@ -19,6 +19,7 @@ from seq2seqlite.models.architecture import Architecture, Parameters
 from seq2seqlite.models.model_file import ModelFile, read_model_file, write_model_file
 from seq2seqlite.models.numpy_forward import predict_sfd
 from seq2seqlite.models.quantisation import ActivationFormats
+from seq2seqlite.training_range import training_range_ns
 
 __all__ = ["FRACTION_OF_A_COUNT", "Network", "network_inputs"]
 
@@ -90,6 +91,11 @@ class Network:
     def instrument(self) -> str:
         """Name of the instrument that the model was trained for."""
         return self.content.instrument
+
+    @property
+    def tau_range_ns(self) -> tuple[float, float] | None:
+        """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
+        return training_range_ns(self.instrument)
 
     @property
     def n_parameters(self) -> int:

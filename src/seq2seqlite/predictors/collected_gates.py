@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.protocols import Predictor
+from seq2seqlite.protocols import Predictor, tau_range_ns
 
 __all__ = ["CollectedGates"]
 
@@ -48,6 +48,11 @@ class CollectedGates:
     def rising_edge_ns(self) -> float:
         """Required position of the rising edge, in ns."""
         return self.predictor.rising_edge_ns
+
+    @property
+    def tau_range_ns(self) -> tuple[float, float] | None:
+        """Range of the lifetimes of the predictor, in ns; None if it is unknown."""
+        return tau_range_ns(self.predictor)
 
     @property
     def n_gates(self) -> int:

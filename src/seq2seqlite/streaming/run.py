@@ -193,6 +193,7 @@ class _Run:
             if self.statistics.rejected == REPORTS:
                 self._say("rejected: further frames are only counted")
         for remark in outcome.remarks:
+            self.statistics.warnings.append(remark)
             self._say(remark)
         if outcome.maps is not None and item is not None:
             now_s = self.clock.now()

@@ -8,11 +8,12 @@ import xarray as xr
 
 from seq2seqlite.decay import rising_edge_ns
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.frame_analysis import FrameAnalysis, TooDarkError, check_settings
+from seq2seqlite.imaging.frame_analysis import FrameAnalysis, TooDarkError, check_settings, no_lifetime
 from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import survey
 from seq2seqlite.maps import LIFETIME_MAPS, map_dataset
-from seq2seqlite.protocols import GateSequentialPredictor, Predictor
+from seq2seqlite.protocols import GateSequentialPredictor, Predictor, tau_range_ns
 from seq2seqlite.streaming.sources import Frame, Gate, Spoilt
 
 __all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]
@@ -68,6 +69,8 @@ class Stage(Protocol[Delivered_contra]):
 class FrameStage:
     """Whole frames: planned with the first valid one, then analysed all alike.
 
+    Warnings about the range of lifetimes are remarks of the first frame.
+
     Parameters
     ----------
     predictor : Predictor
@@ -88,15 +91,24 @@ class FrameStage:
             found = survey(item.data, may_be_dark=self.analysis is not None)
         except InputError as error:
             return Outcome(rejected=(_named(item.frame, error),))
+        analysis = self.analysis
         try:
-            if self.analysis is None:
-                self.analysis = FrameAnalysis(item.data, self.predictor, found=found, **self.options)
+            if analysis is None:
+                analysis = FrameAnalysis(item.data, self.predictor, found=found, **self.options)
         except TooDarkError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
-            return Outcome(self.analysis.maps(item.data, found=found))
+            maps = analysis.maps(item.data, found=found)
         except InputError as error:
             return Outcome(rejected=(_named(item.frame, error),))
+        if self.analysis is None and not np.isfinite(maps["tau_mean_ns"].values).any():
+            unanswered = no_lifetime(
+                str(maps.attrs.get("source", "data")), self.predictor.name, analysis.reasons
+            )
+            return Outcome(rejected=(_named(item.frame, unanswered),))
+        new = [text for text in maps.attrs["warnings"] if self.analysis is None]
+        self.analysis = analysis
+        return Outcome(maps, remarks=tuple(f"frame {item.frame}: {text}" for text in new))
 
     def end(self) -> Outcome:
         return Outcome()
@@ -224,7 +236,7 @@ class GateStage:
         return map_dataset(images, attrs)
 
     def _edge_remark(self) -> tuple[str, ...]:
-        """Say once, of the first frame with light, where the edge is not where the model has it."""
+        """Return once, for the first frame with light, what is wrong with its edge and its lifetimes."""
         if self._edge_checked:
             return ()
         axis, expected_ns = self.predictor.axis, self.predictor.rising_edge_ns
@@ -233,14 +245,19 @@ class GateStage:
         except InputError:
             return ()
         self._edge_checked = True
+        warnings = tuple(
+            RangeCheck(self.predictor.name, tau_range_ns(self.predictor)).of_decay(
+                self._decay, axis=axis, edge_ns=found_ns
+            )
+        )
         late_ns = (found_ns - expected_ns + axis.window_ns / 2) % axis.window_ns - axis.window_ns / 2
         if abs(late_ns) < axis.gate_width_ns:  # by so much it moves with the lifetimes
-            return ()
+            return warnings
         remark = (
             f"{self.name}: the rising edge lies at {found_ns:.3f} ns, model {self.predictor.name} has it at "
             f"{expected_ns:.3f} ns; delay the camera by {-late_ns:+.3f} ns, or the lifetimes are biased"
         )
-        return (remark,)
+        return (remark, *warnings)
 
 
 def _named(frame: int, error: InputError) -> str:

@@ -39,6 +39,8 @@ class StreamStatistics:
         Most items (frames, or gates) that waited at a time.
     ended : str
         Why the stream ended.
+    warnings : list of str
+        Remarks of the analysis, e.g. lifetimes outside of the range of the model.
     latencies_s : deque of float
         Time from the arrival of a frame to its maps, in s, of the last 10,000 frames.
     first_s, last_s : float
@@ -56,6 +58,7 @@ class StreamStatistics:
     delivered: int = 0
     queue_depth_max: int = 0
     ended: str = ""
+    warnings: list[str] = field(default_factory=list)
     latencies_s: deque[float] = field(default_factory=lambda: deque(maxlen=LATENCIES))
     first_s: float = 0.0
     last_s: float = 0.0
@@ -94,6 +97,7 @@ class StreamStatistics:
             "latency_p99_s": self.latency_s(99),
             **{name: getattr(self, name) for name in counts},
             "ended": self.ended,
+            "warnings": list(self.warnings),
             "memory": {
                 "start_bytes": self.memory_start_bytes,
                 "end_bytes": self.memory_end_bytes,

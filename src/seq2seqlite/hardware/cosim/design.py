@@ -23,6 +23,7 @@ from seq2seqlite.hardware.wire.results import (
     words_from_records,
 )
 from seq2seqlite.integer import ProgramPredictor, Result, lifetimes_from_codes, run, whole_counts
+from seq2seqlite.training_range import training_range_ns
 
 __all__ = ["MIN_BATCHES", "HardwarePredictor", "Simulation", "Simulator", "compile_project"]
 
@@ -275,6 +276,11 @@ class HardwarePredictor:
     def instrument(self) -> str:
         """Name of the instrument that the model was trained for."""
         return self.simulator.project.program.instrument
+
+    @property
+    def tau_range_ns(self) -> tuple[float, float] | None:
+        """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
+        return training_range_ns(self.instrument)
 
     @property
     def n_parameters(self) -> int:

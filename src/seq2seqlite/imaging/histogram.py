@@ -82,6 +82,19 @@ class Spread:
         low, high = (float(edge) for edge in self._edges(self.keys[index] + np.arange(2)))
         return (low + high) / 2 if np.isfinite(low + high) else low
 
+    def share_below(self, value: float, /) -> float:
+        """Return the share of the values that lie below a value, to 0.2 % of that; NaN if there is none.
+
+        Examples
+        --------
+        >>> Spread.of([1.0, 2.0, 4.0, 8.0]).share_below(3.0)
+        0.5
+        """
+        if self.n == 0:
+            return float("nan")
+        below = np.asarray(self._edges(self.keys + 1), np.float64) <= value
+        return float(self.counts[below].sum() / self.n)
+
     def limits(self) -> tuple[float, float] | None:
         """Return bounds of all values, the nearest edges of bins; None where there is no value."""
         if self.n == 0:

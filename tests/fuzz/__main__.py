@@ -88,7 +88,11 @@ def worker(seed: int, first: int, n_bytewise: int, n_files: int) -> None:
 
     made = samples()
     print(json.dumps({"left_out": [kind for kind in SHARED if kind not in made]}), flush=True)
-    kinds = os.environ["SEQ2SEQLITE_FUZZ_KINDS"].split(",") if "SEQ2SEQLITE_FUZZ_KINDS" in os.environ else list(made)
+    kinds = (
+        os.environ["SEQ2SEQLITE_FUZZ_KINDS"].split(",")
+        if "SEQ2SEQLITE_FUZZ_KINDS" in os.environ
+        else list(made)
+    )
     plant = PLANTED.get(os.environ.get("SEQ2SEQLITE_FUZZ_PLANT", ""), lambda reader: reader)
     originals: dict[str, bytes] = {}
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))

@@ -61,7 +61,10 @@ def samples() -> dict[str, Sample]:
     one("text", "a.csv", lines.encode(), load, text.columns)
     one("irf text", "a.txt", lines.encode(), read_irf, text.columns)
     one("lif", "a.lif", lif.lif_file(), load, lif.mutate)
-    for kind, options in (("tiff", {"metadata": {"axes": "HYX"}}), ("ome-tiff", {"ome": True})):
+    for kind, options in (
+        ("tiff", {"metadata": {"axes": "HYX"}}),
+        ("ome-tiff", {"ome": True, "metadata": {"axes": "TYX"}}),
+    ):
         stream = io.BytesIO()
         tifffile.imwrite(stream, COUNTS, compression="zlib" if kind == "tiff" else None, **options)
         one(kind, "a.tif", stream.getvalue(), lambda path: load(path, gate_width_ns=0.1), tiff.mutate)
@@ -70,9 +73,7 @@ def samples() -> dict[str, Sample]:
         stream = io.BytesIO()
         tifffile.imwrite(stream, COUNTS[index])
         gates[f"G{index:03d}.tif"] = stream.getvalue()
-    made["gate folder"] = Sample(
-        "gates", gates, lambda path: load(path, gate_width_ns=0.1), tiff.mutate
-    )
+    made["gate folder"] = Sample("gates", gates, lambda path: load(path, gate_width_ns=0.1), tiff.mutate)
     made["zarr"] = Sample("a.zarr", _zarr(), load, stores.zarr)
     mask = np.ones((6, 8), np.uint8)
 
@@ -132,7 +133,13 @@ def _checkpoint() -> tuple[bytes, Callable[[Path], Any]]:
     from seq2seqlite.training.loop import _restored, _save, _State
 
     weights = {"kernel": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.float32)}
-    row = {"step": 7, "decays": 70, "training_loss": 1.0, "validation_loss": 1.5, "validation_total_rmse": 0.5}
+    row = {
+        "step": 7,
+        "decays": 70,
+        "training_loss": 1.0,
+        "validation_loss": 1.5,
+        "validation_total_rmse": 0.5,
+    }
     state = _State(7, weights, [np.zeros(3, np.float32)], weights, best_loss=1.5, seconds=2.0, curve=[row])
     objective: Any = SimpleNamespace(described=lambda: {"name": "a", "learning_rate": 0.001})
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"c-{os.getpid()}.npz"

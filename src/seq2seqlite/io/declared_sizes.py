@@ -7,9 +7,9 @@ import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from seq2seqlite.limits import require_memory
+from seq2seqlite.limits import BoundedFile, require_memory
 
-__all__ = ["Bounded", "check_lif_blocks", "check_ptu_dimensions", "check_sdt_sizes"]
+__all__ = ["check_lif_blocks", "check_ptu_dimensions", "check_ptu_tags", "check_sdt_sizes"]
 
 SDT_HEADER = struct.Struct("<hihiHihIihhHIHH")
 SDT_BLOCK = struct.Struct("<BBIIHhII")  # revision 15 and later
@@ -20,21 +20,10 @@ SDT_COMPRESSED = 0x1000
 SDT_MAX_BLOCKS = 2**15
 # A period of 1 us in bins of 1 ps; records store at most 32,768 of them.
 PTU_MAX_BINS = 2**20
+# Markers are bits of a record; ptufile raises 2 to their power.
+PTU_MAX_MARKER = 16
 # Above 1 GiB, an image needs at least one photon record for this number of pixels, to be plausible.
 PIXELS_PER_RECORD = 64
-
-
-class Bounded(io.BufferedReader):
-    """Binary file that allocates no more than what is left of the file, whatever length is requested."""
-
-    def __init__(self, path: Path, /) -> None:
-        super().__init__(io.FileIO(path))
-        self._size = path.stat().st_size
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Return at most ``size`` bytes."""
-        left = max(0, self._size - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def check_sdt_sizes(path: Path, /) -> None:
@@ -48,7 +37,7 @@ def check_sdt_sizes(path: Path, /) -> None:
         If the blocks need more memory than is available.
     """
     size = path.stat().st_size
-    with Bounded(path) as stream:
+    with BoundedFile(path) as stream:
         header = SDT_HEADER.unpack(_exactly(stream, 0, SDT_HEADER.size))
         revision, offset, n_blocks = header[0] & 0xF, header[5], header[6]
         if n_blocks == 0x7FFF:
@@ -101,16 +90,26 @@ def check_ptu_dimensions(path: Path, ptu: Any, /) -> None:
 
     The bins of a period are checked before the histogram of the channels is allocated, which needs them.
     """
+    check_ptu_tags(ptu)
     n_bins = ptu.number_bins_in_period
-    if n_bins > PTU_MAX_BINS:
-        raise ValueError(f"{n_bins:,} bins in a period exceed the limit of {PTU_MAX_BINS:,}")
     if not ptu.is_image:
         return
     pixels = math.prod(max(1, int(ptu.tags.get(f"ImgHdr_Pix{axis}", 1))) for axis in "XY")
     n_bytes = 4 * pixels * n_bins
     if n_bytes > 2**30 and pixels > PIXELS_PER_RECORD * ptu.number_records:
         raise ValueError(f"{pixels:,} declared pixels and {ptu.number_records:,} photon records")
-    require_memory(2 * n_bytes, what=f"{path}: image of {pixels:,} pixels", remedy="copy the file again")
+    require_memory(n_bytes, what=f"{path}: image of {pixels:,} pixels", remedy="copy the file again")
+
+
+def check_ptu_tags(ptu: Any, /) -> None:
+    """Raise ValueError for bins or markers in a PTU header beyond those of any record type."""
+    n_bins = ptu.number_bins_in_period
+    if n_bins > PTU_MAX_BINS:
+        raise ValueError(f"{n_bins:,} bins in a period exceed the limit of {PTU_MAX_BINS:,}")
+    for name in ("LineStart", "LineStop", "Frame"):
+        marker = ptu.tags.get(f"ImgHdr_{name}")
+        if marker is not None and not (isinstance(marker, int) and 0 <= marker <= PTU_MAX_MARKER):
+            raise ValueError(f"ImgHdr_{name}={marker!r} must be an integer from 0 to {PTU_MAX_MARKER}")
 
 
 def check_lif_blocks(path: Path, lif: Any, /) -> None:

@@ -14,11 +14,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.declared_sizes import Bounded, check_lif_blocks, check_ptu_dimensions, check_sdt_sizes
+from seq2seqlite.io.declared_sizes import check_lif_blocks, check_ptu_dimensions, check_sdt_sizes
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
-from seq2seqlite.limits import require_memory
+from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt", "signal_from_ptu"]
 
@@ -30,7 +30,7 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return a PicoQuant T3 image, its frames summed, in the bins of one laser period."""
     import ptufile
 
-    with reading(path, "PTU"), Bounded(path) as stream, ptufile.PtuFile(stream) as ptu:
+    with reading(path, "PTU"), BoundedFile(path) as stream, ptufile.PtuFile(stream) as ptu:
         stored = (path.stat().st_size - ptu.record_offset) // 4
         if stored < ptu.number_records:
             raise InputError(
@@ -123,7 +123,7 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return a TCSPC histogram of a Leica LIF file, as far as liffile decodes it."""
     import liffile
 
-    with reading(path, "LIF"), Bounded(path) as stream, liffile.LifFile(stream) as lif:
+    with reading(path, "LIF"), BoundedFile(path) as stream, liffile.LifFile(stream) as lif:
         check_lif_blocks(path, lif)
         images: list[Any] = [image for image in lif.images if "H" in image.dims]
         if not images:
@@ -171,11 +171,13 @@ def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
             f"{path} has no time axis (shape {counts.shape}, labels {labels}); give an ICS file of decays"
         )
     axis = labels.index("t")
+    with reading(path, "ICS"):
+        stored_width = _ics_width_ns(history, fields, axis)
     return signal_from_counts(
         np.moveaxis(counts, counts.ndim - 1 - axis, -1),  # ICS names its fastest axis first
         source=path,
         file_format="ICS",
-        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, _ics_width_ns(history, fields, axis)),
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, stored_width),
         period_ns=options.period_ns,
     )
 

@@ -16,14 +16,35 @@ LOCAL = {"version": (4, 2), "flags": (6, 2), "method": (8, 2), "crc": (14, 4), "
 CENTRAL = {"version": (6, 2), "flags": (8, 2), "method": (10, 2), "crc": (16, 4), "compressed": (20, 4), "size": (24, 4),
            "name length": (28, 2), "extra length": (30, 2), "comment": (32, 2), "disk": (34, 2), "offset": (42, 4),
            "name": (46, 1)}  # fmt: skip
-END = {"disk": (4, 2), "entries here": (8, 2), "entries": (10, 2), "size": (12, 4), "offset": (16, 4), "comment": (20, 2)}
+END = {
+    "disk": (4, 2),
+    "entries here": (8, 2),
+    "entries": (10, 2),
+    "size": (12, 4),
+    "offset": (16, 4),
+    "comment": (20, 2),
+}
 METHODS = (0, 1, 8, 9, 12, 14, 93, 99)
-DESCRS = ("'<f8'", "'<U4'", "'|O'", "'<c16'", "'>u2'", "'|b1'", "'<m8[ns]'", "[('a', '<u2')]", "'<U999999999'", "'|V9'", "1")
+DESCRS = (
+    "'<f8'",
+    "'<U4'",
+    "'|O'",
+    "'<c16'",
+    "'>u2'",
+    "'|b1'",
+    "'<m8[ns]'",
+    "[('a', '<u2')]",
+    "'<U999999999'",
+    "'|V9'",
+    "1",
+)
 
 
 def zip_fields(content: bytes, rng: Rng) -> Mutated:
     """Change a field of a local header, central header or end record."""
-    signature, fields = pick(rng, ((b"PK\3\4", LOCAL), (b"PK\1\2", CENTRAL), (b"PK\1\2", CENTRAL), (b"PK\5\6", END)))
+    signature, fields = pick(
+        rng, ((b"PK\3\4", LOCAL), (b"PK\1\2", CENTRAL), (b"PK\1\2", CENTRAL), (b"PK\5\6", END))
+    )
     places = [index for index in range(len(content) - 21) if content.startswith(signature, index)]
     name = pick(rng, list(fields))
     offset, size = fields[name]
@@ -60,7 +81,9 @@ def npy(content: bytes, rng: Rng) -> Mutated:
             lengths = list(table["shape"]) or [1]
             lengths[int(rng.integers(len(lengths)))] = pick(rng, INTEGERS)
             shape = repr(tuple(lengths))
-    header = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}".ljust(max(size - 1, 0)) + "\n"
+    header = (
+        f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}".ljust(max(size - 1, 0)) + "\n"
+    )
     return b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header.encode() + data, True
 
 
@@ -98,7 +121,8 @@ def archive(content: bytes, rng: Rng) -> Mutated:
         name.removesuffix(".npy"): np.load(io.BytesIO(data)) for name, data in members.items()
     }
     arrays.pop("sha256")
-    text = str(arrays.pop("header"))
+    header = next(name for name, array in arrays.items() if array.dtype.kind == "U" and not array.ndim)
+    text = str(arrays.pop(header))
     others = sorted(arrays)
     if rng.random() < 0.7 or not others:
         text = json.dumps(mutate_json(json.loads(text), rng), sort_keys=True)
@@ -107,7 +131,7 @@ def archive(content: bytes, rng: Rng) -> Mutated:
     sealed = rng.random() < 0.7
     digest = archive_digest(text, arrays) if sealed else str(np.load(io.BytesIO(members["sha256.npy"])))
     stream = io.BytesIO()
-    np.savez(stream, header=np.array(text), sha256=np.array(digest), **arrays)
+    np.savez(stream, **{header: np.array(text), "sha256": np.array(digest)}, **arrays)
     return stream.getvalue(), sealed
 
 
@@ -119,7 +143,9 @@ def _change_array(arrays: dict[str, Any], name: str, rng: Rng) -> None:
         case 1:
             arrays[name] = array.astype(pick(rng, ("f8", "i1", "u8", "U8", "b1", "f2")))
         case 2:
-            arrays[name] = pick(rng, (array.reshape(-1), array[None], array.T, array[..., :0] if array.ndim else array))
+            arrays[name] = pick(
+                rng, (array.reshape(-1), array[None], array.T, array[..., :0] if array.ndim else array)
+            )
         case 3:
             arrays["x"] = array
         case _:

@@ -17,7 +17,17 @@ TYPES = (
     0xFFFF0008, 0x00000008, 0x10000008, 0x11000008, 0x12000008, 0x20000008, 0x21000008, 0x2001FFFF, 0x4001FFFF,
     0x4002FFFF, 0xFFFFFFFF, 1,
 )  # fmt: skip
-RECORD_TYPES = (0x00010203, 0x00010303, 0x00010204, 0x00010304, 0x01010204, 0x01010304, 0x00010207, 0x00010307, 7)
+RECORD_TYPES = (
+    0x00010203,
+    0x00010303,
+    0x00010204,
+    0x00010304,
+    0x01010204,
+    0x01010304,
+    0x00010207,
+    0x00010307,
+    7,
+)
 
 
 def ptu(content: bytes, rng: Rng) -> Mutated:
@@ -59,7 +69,11 @@ def sdt(content: bytes, rng: Rng) -> Mutated:
     start, dtype = places[chosen]
     names = [name for name in dtype.names or () if dtype[name].kind in "iuf"]
     if chosen == "measurement":
-        names = [name for name in names if name in ("adc_re", "scan_x", "scan_y", "image_x", "image_y", "tac_r", "tac_g")]
+        names = [
+            name
+            for name in names
+            if name in ("adc_re", "scan_x", "scan_y", "image_x", "image_y", "tac_r", "tac_g")
+        ]
         names = names or ["adc_re"]
     name = pick(rng, names)
     field, offset = dtype[name], dtype.fields[name][1]

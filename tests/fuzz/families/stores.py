@@ -6,7 +6,19 @@ import zlib
 
 from tests.fuzz.families.values import INTEGERS, JSON, Mutated, Rng, mutate_json, pick
 
-TYPES = ("float64", "int8", "uint64", "complex128", "bool", "string", "r16", "float16", "datetime64", "<u2", "uint16")
+TYPES = (
+    "float64",
+    "int8",
+    "uint64",
+    "complex128",
+    "bool",
+    "string",
+    "r16",
+    "float16",
+    "datetime64",
+    "<u2",
+    "uint16",
+)
 CODECS = (
     [], [{"name": "bytes"}], [{"name": "gzip", "configuration": {"level": 99}}], [{"name": "x"}], ["zstd"],
     [{"name": "bytes", "configuration": {"endian": "big"}}],
@@ -51,7 +63,10 @@ def png(content: bytes, rng: Rng) -> Mutated:
         case 0:
             declared[index] = pick(rng, INTEGERS) % 2**32
         case 1:
-            chunks[index] = (pick(rng, (b"PLTE", b"tRNS", b"iTXt", b"zTXt", b"acTL", b"xxxx")), chunks[index][1])
+            chunks[index] = (
+                pick(rng, (b"PLTE", b"tRNS", b"iTXt", b"zTXt", b"acTL", b"xxxx")),
+                chunks[index][1],
+            )
         case 2:
             chunks.insert(index, chunks[index])
         case 3:

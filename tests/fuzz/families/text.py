@@ -39,7 +39,13 @@ def columns(content: bytes, rng: Rng) -> Mutated:
         case 3:
             del lines[row]
         case 4:
-            heads = (b"# time calibration: 1e400 ns/ch", b"time calibration: -1 ps/ch", b"\xff\xfe", b"1 2 3", b"a,b")
+            heads = (
+                b"# time calibration: 1e400 ns/ch",
+                b"time calibration: -1 ps/ch",
+                b"\xff\xfe",
+                b"1 2 3",
+                b"a,b",
+            )
             lines.insert(0, pick(rng, heads))
         case 5:
             lines = [b",".join((line, line)) for line in lines]
@@ -54,7 +60,14 @@ def ics(content: bytes, rng: Rng) -> Mutated:
     """Change a field of an ICS header, which no checksum covers."""
     end = content.index(b"\nend")
     lines = content[:end].split(b"\n")
-    fields = (b"layout", b"representation", b"ics_version", b"history\tlabels", b"history\tdimensions", b"history\textents")
+    fields = (
+        b"layout",
+        b"representation",
+        b"ics_version",
+        b"history\tlabels",
+        b"history\tdimensions",
+        b"history\textents",
+    )
     row = pick(rng, [index for index, line in enumerate(lines) if line.startswith(fields)])
     words = lines[row].split(b"\t")
     match int(rng.integers(5)):
@@ -65,7 +78,18 @@ def ics(content: bytes, rng: Rng) -> Mutated:
         case 2:
             lines.insert(row, b"source\tfile\t" + pick(rng, (b"/etc/passwd", b"a.ics", b"")))
         case _:
-            kinds = ("float", "complex", "signed", "uncompressed", "compress", "x y t", "t", "1.0", "2 1", "1 2 3 4")
+            kinds = (
+                "float",
+                "complex",
+                "signed",
+                "uncompressed",
+                "compress",
+                "x y t",
+                "t",
+                "1.0",
+                "2 1",
+                "1 2 3 4",
+            )
             words[int(rng.integers(1, len(words)))] = pick(rng, (*WORDS, *kinds)).encode()
             lines[row] = b"\t".join(words)
     return b"\n".join(lines) + content[end:], True

@@ -8,7 +8,25 @@ import numpy as np
 Rng = np.random.Generator
 Mutated = tuple[bytes, bool]
 
-INTEGERS = (0, 1, -1, 2, 3, 7, 255, 256, 32767, 65535, 2**20, 2**31 - 1, 2**31, 2**32 - 1, 2**40, 10**12, 2**63 - 1)
+INTEGERS = (
+    0,
+    1,
+    -1,
+    2,
+    3,
+    7,
+    255,
+    256,
+    32767,
+    65535,
+    2**20,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+    2**40,
+    10**12,
+    2**63 - 1,
+)
 FLOATS = (0.0, -1.0, 1e-300, 1e300, math.nan, math.inf, -math.inf, 1e-14, 1e9)
 JSON: tuple[Any, ...] = (
     None, True, False, "", "x", "../evil", "x" * 5000, [], {}, [[[1]]], {"a": {"b": 1}}, [1, 2], [None], [-1, 3],
@@ -53,7 +71,9 @@ def mutate_json(table: Any, rng: Rng) -> Any:
         case 2 if isinstance(node, list):
             node.insert(key, node[key])
         case 3 if isinstance(node[key], int | float):
-            node[key] = pick(rng, (-node[key], node[key] + 1, node[key] * 1000, float(node[key]), str(node[key])))
+            node[key] = pick(
+                rng, (-node[key], node[key] + 1, node[key] * 1000, float(node[key]), str(node[key]))
+            )
         case 4:
             deep: Any = node[key]
             for _ in range(int(pick(rng, (1, 50, 900)))):

@@ -84,9 +84,9 @@ def worker(seed: int, first: int, n_bytewise: int, n_files: int) -> None:
     """Read mutated files from number ``first`` on; print one JSON line before and one after each."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
     from tests.fuzz.planted import PLANTED
-    from tests.fuzz.samples import SHARED, bytewise, samples
+    from tests.fuzz.samples import SHARED, bytewise, npz_sample, samples
 
-    made = samples()
+    made = {"npz": npz_sample()} if os.environ.get("SEQ2SEQLITE_FUZZ_KINDS") == "npz" else samples()
     print(json.dumps({"left_out": [kind for kind in SHARED if kind not in made]}), flush=True)
     kinds = (
         os.environ["SEQ2SEQLITE_FUZZ_KINDS"].split(",")

@@ -7,10 +7,10 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from tests.fuzz.families.lif import lif_file
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.io import declared_sizes, photon_counting, read
-from tests.fuzz.families.lif import lif_file
 
 GIGABYTES = 2**32 - 2**20
 

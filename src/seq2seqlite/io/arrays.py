@@ -135,7 +135,8 @@ def _check_zarr_size(path: Path, stored: Any) -> None:
     n_chunks = math.prod(-(-length // max(1, size)) for length, size in pieces)
     if n_chunks > MISSING_CHUNKS + 4 * len(sizes):
         raise InputError(
-            f"{path} declares {n_chunks:,} chunks and holds {len(sizes):,} files; chunks are missing: copy it again"
+            f"{path} declares {n_chunks:,} chunks and holds {len(sizes):,} files; chunks are missing: "
+            "copy it again"
         )
     if total > max(2**30, MAX_COMPRESSION * on_disk):
         raise InputError(

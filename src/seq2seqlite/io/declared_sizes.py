@@ -60,7 +60,8 @@ def check_sdt_sizes(path: Path, /) -> None:
                 _check_compressed(stream, number, begin, following, length)
             elif not 0 <= begin <= size - length:
                 raise ValueError(
-                    f"data block {number} declares {length:,} bytes at offset {begin:,}; the file has {size:,}"
+                    f"data block {number} declares {length:,} bytes at offset {begin:,}; "
+                    f"the file has {size:,}"
                 )
             offset = following
 

@@ -73,14 +73,14 @@ class _ReaderLog(logging.Filter):
 
     def _starter(self) -> int | None:
         """Return the reading thread that has the current thread in a pool, or None."""
-        worker, frames = threading.current_thread(), sys._current_frames()
+        worker, frames = threading.current_thread(), sys._current_frames()  # noqa: SLF001
         for ident in self._active:
             frame = frames.get(ident)
             while frame is not None:
                 for value in list(frame.f_locals.values()):
                     # A pool lists a thread only after it was started, when it may have logged already.
                     if value is worker or (
-                        isinstance(value, ThreadPoolExecutor) and worker in list(value._threads)
+                        isinstance(value, ThreadPoolExecutor) and worker in list(value._threads)  # noqa: SLF001
                     ):
                         return ident
                 frame = frame.f_back

@@ -1,4 +1,4 @@
-"""Zip archives of arrays: fields of zip and .npy headers, and header and arrays of models, programs and sets."""
+"""Zip archives of arrays: zip and .npy headers; header and arrays of models, programs, sets, checkpoints."""
 
 import io
 import json
@@ -7,7 +7,6 @@ import zipfile
 from typing import Any
 
 import numpy as np
-
 from tests.fuzz.families.values import FLOATS, INTEGERS, Mutated, Rng, integer, mutate_json, pick, put
 
 # Offset and size of the fields behind the signature.

@@ -9,7 +9,7 @@ from tests.fuzz.families.values import INTEGERS, Mutated, Rng, pick
 XML = (
     '<LMSDataContainerHeader Version="2"><Element Name="a" UniqueID="1"><Children><Element Name="flim" UniqueID="2">'
     '<Data><SingleMoleculeDetection IsImage="true"><Dataset><RawData><LaserPulseFrequency>80000000'
-    "</LaserPulseFrequency><ClockPeriod>9.7e-11</ClockPeriod><VoxelSizeX>1e-6</VoxelSizeX><VoxelSizeY>1e-6</VoxelSizeY>"
+    "</LaserPulseFrequency><Format>x</Format><ClockPeriod>9.7e-11</ClockPeriod><VoxelSizeX>1e-6</VoxelSizeX><VoxelSizeY>1e-6</VoxelSizeY>"
     "<Dimensions><Dimension><DimensionIdentifier>X</DimensionIdentifier><Size>8</Size></Dimension>"
     "<Dimension><DimensionIdentifier>Y</DimensionIdentifier><Size>6</Size></Dimension></Dimensions></RawData></Dataset>"
     '</SingleMoleculeDetection></Data><Memory Size="64" MemoryBlockID="MemBlock_1"/></Element></Children></Element>'

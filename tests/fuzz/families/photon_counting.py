@@ -3,7 +3,6 @@
 import struct
 
 import numpy as np
-
 from tests.fuzz.families.values import FLOATS, Mutated, Rng, integer, pick, put
 
 TAGS = (

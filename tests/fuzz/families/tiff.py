@@ -6,13 +6,13 @@ from tests.fuzz.families.text import digits
 from tests.fuzz.families.values import Mutated, Rng, integer, pick, put
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 12: 8, 16: 8}
-# Width, length, bits, compression, photometric, description, strip offsets, samples, rows, strip byte counts, planar
-# configuration, predictor, extra samples, sample format.
+# Width, length, bits, compression, photometric, description, strip offsets, samples, rows, strip byte counts,
+# planar configuration, predictor, extra samples, sample format.
 TAGS = (256, 257, 258, 259, 262, 270, 273, 277, 278, 279, 284, 317, 338, 339)
 
 
 def mutate(content: bytes, rng: Rng) -> Mutated:
-    """Change tag, type, count or value of an IFD entry, the link to the next IFD, or a number of the description."""
+    """Change tag, type, count or value of an IFD entry, a link to an IFD, or a number of the description."""
     entries, links = [], []
     offset = int.from_bytes(content[4:8], "little")
     links.append(4)

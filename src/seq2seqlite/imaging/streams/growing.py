@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.streams.source import Clock, Frame, Spoilt
+from seq2seqlite.io.declared_sizes import check_ptu_tags
 from seq2seqlite.io.photon_counting import signal_from_ptu
 from seq2seqlite.io.read_options import ReadOptions
-from seq2seqlite.io.declared_sizes import check_ptu_tags
 from seq2seqlite.io.reader_errors import reading
 
 __all__ = ["GrowingPtu"]

@@ -1,4 +1,4 @@
-"""A fixed part of the fuzz test, and that it reports planted defects; the whole is ``python -m tests.fuzz``."""
+"""A fixed part of the fuzz test, and planted defects; the whole is ``python -m tests.fuzz``."""
 
 import json
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.fuzz.__main__ import run
 from tests.fuzz.planted import PLANTED
 from tests.fuzz.samples import SHARED
@@ -73,8 +72,9 @@ def test_planted_defect_is_reported(monkeypatch: pytest.MonkeyPatch, plant: str,
 
 def test_samples_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Unchanged samples are accepted, so that what is refused is refused for its mutation."""
-    from seq2seqlite.errors import InputError
     from tests.fuzz.samples import samples
+
+    from seq2seqlite.errors import InputError
 
     monkeypatch.setenv("SEQ2SEQLITE_FUZZ", str(tmp_path))
     for kind, sample in samples().items():

@@ -176,7 +176,10 @@ def number_of(path: Path, fields: dict[str, Any], name: str, /) -> float | None:
         return None
     value = np.asarray(fields[name])
     if value.size != 1 or value.dtype.kind not in "uif":
-        raise InputError(f"{path}: {name}={value} must be one number")
+        text = " ".join(str(value).split())
+        raise InputError(
+            f"{path}: {name}={text if len(text) <= 60 else f'{text[:57]}...'} must be one number"
+        )
     return float(value.reshape(()))
 
 

@@ -10,10 +10,10 @@ import numpy as np
 from tests.fuzz.families.values import FLOATS, INTEGERS, Mutated, Rng, integer, mutate_json, pick, put
 
 # Offset and size of the fields behind the signature.
-LOCAL = {"version": (4, 2), "flags": (6, 2), "method": (8, 2), "crc": (14, 4), "compressed": (18, 4), "size": (22, 4),
+LOCAL = {"version": (4, 2), "flags": (6, 2), "method": (8, 2), "crc": (14, 4), "compressed": (18, 4), "size": (22, 4),  # noqa: E501
          "name length": (26, 2), "extra length": (28, 2), "name": (30, 1)}  # fmt: skip
-CENTRAL = {"version": (6, 2), "flags": (8, 2), "method": (10, 2), "crc": (16, 4), "compressed": (20, 4), "size": (24, 4),
-           "name length": (28, 2), "extra length": (30, 2), "comment": (32, 2), "disk": (34, 2), "offset": (42, 4),
+CENTRAL = {"version": (6, 2), "flags": (8, 2), "method": (10, 2), "crc": (16, 4), "compressed": (20, 4), "size": (24, 4),  # noqa: E501
+           "name length": (28, 2), "extra length": (30, 2), "comment": (32, 2), "disk": (34, 2), "offset": (42, 4),  # noqa: E501
            "name": (46, 1)}  # fmt: skip
 END = {
     "disk": (4, 2),
@@ -74,7 +74,7 @@ def npy(content: bytes, rng: Rng) -> Mutated:
         case 3:
             return put(content, 8, integer(rng, 2)), True
         case 4:
-            lengths = list(table["shape"])[::-1] + [pick(rng, (1, 0, 2))]
+            lengths = [*reversed(table["shape"]), pick(rng, (1, 0, 2))]
             shape = repr(tuple(lengths))
         case _:
             lengths = list(table["shape"]) or [1]
@@ -130,7 +130,8 @@ def archive(content: bytes, rng: Rng) -> Mutated:
     sealed = rng.random() < 0.7
     digest = archive_digest(text, arrays) if sealed else str(np.load(io.BytesIO(members["sha256.npy"])))
     stream = io.BytesIO()
-    np.savez(stream, **{header: np.array(text), "sha256": np.array(digest)}, **arrays)
+    arrays |= {header: np.array(text), "sha256": np.array(digest)}
+    np.savez(stream, **arrays)
     return stream.getvalue(), sealed
 
 

@@ -7,12 +7,12 @@ from tests.fuzz.families.text import numbers
 from tests.fuzz.families.values import INTEGERS, Mutated, Rng, pick
 
 XML = (
-    '<LMSDataContainerHeader Version="2"><Element Name="a" UniqueID="1"><Children><Element Name="flim" UniqueID="2">'
+    '<LMSDataContainerHeader Version="2"><Element Name="a" UniqueID="1"><Children><Element Name="flim" UniqueID="2">'  # noqa: E501
     '<Data><SingleMoleculeDetection IsImage="true"><Dataset><RawData><LaserPulseFrequency>80000000'
     "</LaserPulseFrequency><Format>x</Format><ClockPeriod>9.7e-11</ClockPeriod><VoxelSizeX>1e-6</VoxelSizeX><VoxelSizeY>1e-6</VoxelSizeY>"
     "<Dimensions><Dimension><DimensionIdentifier>X</DimensionIdentifier><Size>8</Size></Dimension>"
     "<Dimension><DimensionIdentifier>Y</DimensionIdentifier><Size>6</Size></Dimension></Dimensions></RawData></Dataset>"
-    '</SingleMoleculeDetection></Data><Memory Size="64" MemoryBlockID="MemBlock_1"/></Element></Children></Element>'
+    '</SingleMoleculeDetection></Data><Memory Size="64" MemoryBlockID="MemBlock_1"/></Element></Children></Element>'  # noqa: E501
     "</LMSDataContainerHeader>"
 )
 
@@ -47,7 +47,7 @@ def mutate(_: bytes, rng: Rng) -> Mutated:
         case 2:
             return lif_file(block_size=pick(rng, INTEGERS) % 2**64), False
         case 3:
-            return lif_file(marks=tuple(rng.choice([0x70, 0x2A, 0], 3))), False  # type: ignore[arg-type]
+            return lif_file(marks=tuple(rng.choice([0x70, 0x2A, 0], 3))), False
         case 4:
             tag = pick(rng, list(re.finditer(r"<(\w+)[^>]*>", XML)))
             return lif_file(XML.replace(tag.group(0), pick(rng, ("", "<x>", tag.group(0) * 2)), 1)), False

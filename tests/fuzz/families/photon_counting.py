@@ -9,11 +9,11 @@ TAGS = (
     b"TTResult_NumberOfRecords", b"ImgHdr_Dimensions", b"ImgHdr_PixX", b"ImgHdr_PixY", b"ImgHdr_PixResol",
     b"ImgHdr_LineStart", b"ImgHdr_LineStop", b"ImgHdr_Frame", b"ImgHdr_BiDirect", b"ImgHdr_SinCorrection",
     b"MeasDesc_Resolution", b"MeasDesc_GlobalResolution", b"TTResult_SyncRate", b"TTResultFormat_TTTRRecType",
-    b"TTResultFormat_BitsPerRecord", b"Measurement_Mode", b"Measurement_SubMode", b"HW_Type", b"HW_BaseResolution",
+    b"TTResultFormat_BitsPerRecord", b"Measurement_Mode", b"Measurement_SubMode", b"HW_Type", b"HW_BaseResolution",  # noqa: E501
     b"HW_InpChannels", b"File_GUID", b"Header_End",
 )  # fmt: skip
 TYPES = (
-    0xFFFF0008, 0x00000008, 0x10000008, 0x11000008, 0x12000008, 0x20000008, 0x21000008, 0x2001FFFF, 0x4001FFFF,
+    0xFFFF0008, 0x00000008, 0x10000008, 0x11000008, 0x12000008, 0x20000008, 0x21000008, 0x2001FFFF, 0x4001FFFF,  # noqa: E501
     0x4002FFFF, 0xFFFFFFFF, 1,
 )  # fmt: skip
 RECORD_TYPES = (
@@ -75,6 +75,6 @@ def sdt(content: bytes, rng: Rng) -> Mutated:
         ]
         names = names or ["adc_re"]
     name = pick(rng, names)
-    field, offset = dtype[name], dtype.fields[name][1]
+    field, offset = dtype[name], (dtype.fields or {})[name][1]
     value = struct.pack("<f", pick(rng, (0.0, -1.0, np.nan, np.inf, 1e-30))) if field.kind == "f" else None
     return put(content, start + offset, value or integer(rng, field.itemsize)), False

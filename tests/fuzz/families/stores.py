@@ -3,6 +3,7 @@
 import json
 import struct
 import zlib
+from typing import Any
 
 from tests.fuzz.families.values import INTEGERS, JSON, Mutated, Rng, mutate_json, pick
 
@@ -19,11 +20,11 @@ TYPES = (
     "<u2",
     "uint16",
 )
-CODECS = (
+CODECS: tuple[list[Any], ...] = (
     [], [{"name": "bytes"}], [{"name": "gzip", "configuration": {"level": 99}}], [{"name": "x"}], ["zstd"],
     [{"name": "bytes", "configuration": {"endian": "big"}}],
     [{"name": "transpose", "configuration": {"order": [2, 1, 0]}}, {"name": "bytes"}],
-    [{"name": "sharding_indexed", "configuration": {"chunk_shape": [1, 1, 1], "codecs": [{"name": "bytes"}]}}],
+    [{"name": "sharding_indexed", "configuration": {"chunk_shape": [1, 1, 1], "codecs": [{"name": "bytes"}]}}],  # noqa: E501
     [{"name": "crc32c"}, {"name": "bytes"}],
 )  # fmt: skip
 

@@ -23,9 +23,18 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
+from seq2seqlite.limits import BoundedFile
 from seq2seqlite.outputs import check_archive
 
-__all__ = ["Header", "archive_digest", "header_text", "read_archive", "read_arrays", "write_archive"]
+__all__ = [
+    "Header",
+    "archive_digest",
+    "header_text",
+    "npy_header",
+    "read_archive",
+    "read_arrays",
+    "write_archive",
+]
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -216,7 +225,7 @@ def read_arrays(
     if not file.is_file():
         raise InputError(f"{file} is not a regular file; name an .npz file")
     try:
-        with zipfile.ZipFile(file) as archive:
+        with BoundedFile(file) as stream, zipfile.ZipFile(stream) as archive:
             return _arrays(archive, names, max_bytes)
     except MemoryError:
         raise InputError(f"{file} needs more memory than there is; it is damaged or too large") from None
@@ -309,7 +318,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
         raise ValueError(f"member {_short(member.filename)} is encrypted")
     with archive.open(member) as stream:
         content = stream.read()  # checks the CRC; never more than the declared size
-    begin, header = _npy_header(content)
+    begin, header = npy_header(content)
     match = NPY.fullmatch(header)
     if match is None:
         raise ValueError(f"member {_short(member.filename)} is not an array of numbers or texts")
@@ -326,8 +335,14 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
     return array.reshape(shape, order=order).copy()
 
 
-def _npy_header(content: bytes) -> tuple[int, str]:
-    """Return where the data of an array begin and the text in front of them."""
+def npy_header(content: bytes, /) -> tuple[int, str]:
+    """Return where the data of a ``.npy`` file begin and the text of its header.
+
+    Raises
+    ------
+    ValueError
+        If the version is unknown or the header exceeds 64 KiB.
+    """
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     width = 2 if version == (1, 0) else 4

@@ -89,7 +89,7 @@ def _read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
         raise InputError(f"{what} file {path} does not exist") from None
     except OSError as error:
         raise InputError(f"{what} file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also an integer of thousands of digits
         raise InputError(f"{what} file {path} is not valid TOML: {error}") from None
 
 

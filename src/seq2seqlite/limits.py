@@ -1,16 +1,30 @@
 """What this machine can hold: checked before anything large is allocated."""
 
+import io
 import os
 import shutil
 from pathlib import Path
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["available_memory", "require_disk", "require_memory"]
+__all__ = ["BoundedFile", "available_memory", "require_disk", "require_memory"]
 
 MEMINFO = Path("/proc/meminfo")
 UNKNOWN = 2**33
 """Assumed where the system does not tell: 8 GiB."""
+
+
+class BoundedFile(io.BufferedReader):
+    """Binary file that allocates no more than what is left of the file, whatever length is requested."""
+
+    def __init__(self, path: Path, /) -> None:
+        super().__init__(io.FileIO(path))
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return at most ``size`` bytes."""
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def available_memory() -> int:

@@ -1,21 +1,53 @@
 """Valid samples of each format, made here or taken from the shared data, with their readers."""
 
 import io
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
+from tests.fuzz.families import archive, lif, photon_counting, stores, text, tiff
+from tests.fuzz.families.values import Mutated
 
-Sample = tuple[str, dict[str, bytes], Callable[[Path], Any]]
+Mutate = Callable[[bytes, np.random.Generator], Mutated]
+
+
+class Sample(NamedTuple):
+    """A valid file or folder."""
+
+    name: str
+    files: dict[str, bytes]
+    """Content by relative name; one file has the name ``""``."""
+    reader: Callable[[Path], Any]
+    mutate: Mutate
+
+
 COUNTS = np.random.default_rng(0).integers(1, 200, (6, 8, 16)).astype(np.uint16)
 
 
+# Samples of the shared data.
+SHARED: dict[str, tuple[str, Mutate]] = {
+    "ptu": ("ptu-tiny/ptu_example.ptu", photon_counting.ptu),
+    "sdt": ("irfs/IRF_inhouse_PMT.sdt", photon_counting.sdt),
+    "irf sdt": ("irfs/IRF_inhouse_PMT.sdt", photon_counting.sdt),
+    "ics": ("ics/Csarseven.ics", text.ics),
+}
+
+
+def npz_sample() -> Sample:
+    """Return the sample that is made the fastest, for planted defects."""
+    from seq2seqlite.io import load
+
+    stream = io.BytesIO()
+    np.savez(stream, tpsf=COUNTS, gate_width_ns=0.1, period_ns=12.5)
+    return Sample("a.npz", {"": stream.getvalue()}, load, archive.npz)
+
+
 def samples() -> dict[str, Sample]:
-    """Return for each format: name of the file or folder, its files by relative name, reader."""
+    """Return the samples by format; those of ``SHARED`` only where the shared data are."""
     from seq2seqlite.compression.recipe import load_compression_recipe
     from seq2seqlite.errors import InputError
     from seq2seqlite.imaging.mask import read_mask
@@ -28,44 +60,50 @@ def samples() -> dict[str, Sample]:
 
     made: dict[str, Sample] = {}
 
-    def one(kind: str, name: str, content: bytes, reader: Callable[[Path], Any]) -> None:
-        made[kind] = (name, {"": content}, reader)
+    def one(kind: str, name: str, content: bytes, reader: Callable[[Path], Any], mutate: Mutate) -> None:
+        made[kind] = Sample(name, {"": content}, reader, mutate)
 
-    stream = io.BytesIO()
-    np.savez(stream, tpsf=COUNTS, gate_width_ns=0.1, period_ns=12.5)
-    one("npz", "a.npz", stream.getvalue(), load)
-    text = "".join(f"{0.1 * i:.1f},{c}\n" for i, c in enumerate(COUNTS[0, 0]))
-    one("text", "a.csv", text.encode(), load)
-    one("irf text", "a.txt", text.encode(), read_irf)
-    for kind, options in (("tiff", {"metadata": {"axes": "HYX"}}), ("ome-tiff", {"ome": True})):
+    made["npz"] = npz_sample()
+    lines = "".join(f"{0.1 * i:.1f},{c}\n" for i, c in enumerate(COUNTS[0, 0]))
+    one("text", "a.csv", lines.encode(), load, text.columns)
+    one("irf text", "a.txt", lines.encode(), read_irf, text.columns)
+    one("lif", "a.lif", lif.lif_file(), load, lif.mutate)
+    for kind, options in (
+        ("tiff", {"metadata": {"axes": "HYX"}}),
+        ("ome-tiff", {"ome": True, "metadata": {"axes": "TYX"}}),
+    ):
         stream = io.BytesIO()
         tifffile.imwrite(stream, COUNTS, compression="zlib" if kind == "tiff" else None, **options)
-        one(kind, "a.tif", stream.getvalue(), lambda path: load(path, gate_width_ns=0.1))
+        one(kind, "a.tif", stream.getvalue(), lambda path: load(path, gate_width_ns=0.1), tiff.mutate)
     gates = {}
     for index in range(4):
         stream = io.BytesIO()
         tifffile.imwrite(stream, COUNTS[index])
         gates[f"G{index:03d}.tif"] = stream.getvalue()
-    made["gate folder"] = ("gates", gates, lambda path: load(path, gate_width_ns=0.1))
-    made["zarr"] = ("a.zarr", _zarr(), load)
+    made["gate folder"] = Sample("gates", gates, lambda path: load(path, gate_width_ns=0.1), tiff.mutate)
+    made["zarr"] = Sample("a.zarr", _zarr(), load, stores.zarr)
     mask = np.ones((6, 8), np.uint8)
+
+    def mask_reader(path: Path) -> Any:
+        return read_mask(path, shape=(6, 8))
+
     stream = io.BytesIO()
     np.save(stream, mask)
-    one("mask npy", "m.npy", stream.getvalue(), lambda path: read_mask(path, shape=(6, 8)))
+    one("mask npy", "m.npy", stream.getvalue(), mask_reader, archive.npy)
     stream = io.BytesIO()
     tifffile.imwrite(stream, mask)
-    one("mask tif", "m.tif", stream.getvalue(), lambda path: read_mask(path, shape=(6, 8)))
+    one("mask tif", "m.tif", stream.getvalue(), mask_reader, tiff.mutate)
     from PIL import Image
 
     stream = io.BytesIO()
     Image.fromarray(mask).save(stream, "png")
-    one("mask png", "m.png", stream.getvalue(), lambda path: read_mask(path, shape=(6, 8)))
+    one("mask png", "m.png", stream.getvalue(), mask_reader, stores.png)
 
     root = Path(__file__).parents[2] / "src" / "seq2seqlite"
     pretrained = root / "pretrained"
     model = next(iter(sorted(pretrained.glob("*-int8.npz"))))
-    one("model", "m.npz", model.read_bytes(), load_model)
-    one("program of model", "m.npz", model.read_bytes(), load_program)
+    one("model", "m.npz", model.read_bytes(), load_model, archive.archive)
+    one("program of model", "m.npz", model.read_bytes(), load_program, archive.archive)
     configs = root.parents[1] / "configs"
     for path in sorted(configs.rglob("*.toml")):
         for kind, toml_reader in (
@@ -77,26 +115,48 @@ def samples() -> dict[str, Sample]:
                 toml_reader(path)
             except InputError:
                 continue
-            one(kind, "a.toml", path.read_bytes(), toml_reader)
+            one(kind, "a.toml", path.read_bytes(), toml_reader, text.toml)
     from seq2seqlite.integer import write_program
 
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"p-{os.getpid()}.program"
     write_program(target, load_program(model))
-    one("program", "p.program", target.read_bytes(), load_program)
+    one("program", "p.program", target.read_bytes(), load_program, archive.archive)
     data = simulated_set(load_instrument("swissspad3"), 20, seed=1, split="train")
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"set-{os.getpid()}.npz"
     write_decay_set(target, data)
-    one("decay set", "d.npz", target.read_bytes(), read_decay_set)
+    one("decay set", "d.npz", target.read_bytes(), read_decay_set, archive.archive)
+    checkpoint, checkpoint_reader = _checkpoint()
+    one("checkpoint", "c.npz", checkpoint, checkpoint_reader, archive.archive)
     shared = Path(os.environ.get("SEQ2SEQLITE_DATA", "../shared/data"))
-    for kind, name, reader in (
-        ("ptu", "ptu-tiny/ptu_example.ptu", load),
-        ("sdt", "irfs/IRF_inhouse_PMT.sdt", load),
-        ("irf sdt", "irfs/IRF_inhouse_PMT.sdt", read_irf),
-        ("ics", "ics/Csarseven.ics", load),
-    ):
+    for kind, (name, mutate) in SHARED.items():
         if (shared / name).exists():
-            one(kind, Path(name).name, (shared / name).read_bytes(), reader)
+            reader = read_irf if kind == "irf sdt" else load
+            one(kind, Path(name).name, (shared / name).read_bytes(), reader, mutate)
     return made
+
+
+def _checkpoint() -> tuple[bytes, Callable[[Path], Any]]:
+    """Return a checkpoint of a training and the function that resumes from it."""
+    from seq2seqlite.training.loop import _restored, _save, _State
+
+    weights = {"kernel": np.ones((2, 3), np.float32), "bias": np.zeros(3, np.float32)}
+    row = {
+        "step": 7,
+        "decays": 70,
+        "training_loss": 1.0,
+        "validation_loss": 1.5,
+        "validation_total_rmse": 0.5,
+    }
+    state = _State(7, weights, [np.zeros(3, np.float32)], weights, best_loss=1.5, seconds=2.0, curve=[row])
+    objective: Any = SimpleNamespace(described=lambda: {"name": "a", "learning_rate": 0.001})
+    target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"c-{os.getpid()}.npz"
+    _save(state, target, objective)
+
+    def reader(path: Path) -> Any:
+        found = _restored(state, path, objective)
+        return found, found.step + found.validations_without_gain, found.seconds + found.best_loss
+
+    return target.read_bytes(), reader
 
 
 def _zarr() -> dict[str, bytes]:
@@ -106,31 +166,6 @@ def _zarr() -> dict[str, bytes]:
     attributes: dict[str, Any] = {"gate_width_ns": 0.1, "period_ns": 12.5}
     zarr.create_array(str(folder), data=COUNTS, attributes=attributes, overwrite=True)
     return {str(f.relative_to(folder)): f.read_bytes() for f in folder.rglob("*") if f.is_file()}
-
-
-def structured(content: bytes, rng: np.random.Generator) -> bytes:
-    """Change a number of a header: of a JSON text, a .npy header, a TOML line, or binary fields."""
-    giant = [0, -1, 1, 2**31, 2**40, 10**12, 65535, 2**16, 7]
-    value = giant[int(rng.integers(len(giant)))]
-    try:
-        table = json.loads(content)
-        keys = list(table)
-        table[keys[int(rng.integers(len(keys)))]] = [value, None, [], [value] * 3, "x", {}][
-            int(rng.integers(6))
-        ]
-        return json.dumps(table).encode()
-    except (ValueError, TypeError):
-        pass
-    changed = bytearray(content)
-    if (place := content.find(b"'shape': (")) >= 0 and rng.random() < 0.5:
-        end = content.index(b"}", place)
-        header = f"'shape': ({value}, {value}), ".encode()[: end - place]
-        changed[place:end] = header.ljust(end - place)
-        return bytes(changed)
-    width = int(rng.choice([2, 4, 8]))
-    place = int(rng.integers(0, max(1, min(len(changed), 4096) - width)))
-    changed[place : place + width] = (value % 2 ** (8 * width)).to_bytes(width, "little")
-    return bytes(changed)
 
 
 def bytewise(content: bytes, rng: np.random.Generator) -> bytes:

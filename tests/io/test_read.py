@@ -300,6 +300,7 @@ class FakeLif:
 
     def __init__(self, image: Any) -> None:
         self.images = [image]
+        self.memory_blocks: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -352,7 +353,7 @@ def test_text_without_a_number_or_of_another_encoding(tmp_path: Path) -> None:
 def test_sdt_without_its_last_byte(shared_data: Path, tmp_path: Path) -> None:
     file = tmp_path / "cut.sdt"
     file.write_bytes((shared_data / "irfs" / "IRF_inhouse_PMT.sdt").read_bytes()[:-1])
-    refused(file, r"not a readable SDT file \(failed to reshape data .*\); it is cut short")
+    refused(file, r"not a readable SDT file \(data block 0 declares 512 bytes .*\); it is cut short")
 
 
 def test_stack_that_lost_its_last_pages(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seq2seqlite.archive import npy_header
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.limits import BoundedFile
 
 __all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
 
@@ -102,15 +104,16 @@ def _from_file(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
     if not path.is_file():
         raise InputError(f"{path} is not a regular file; name a mask file")
     suffix = path.suffix.lower()
-    with reading(path, "mask"):
+    with reading(path, "mask"), BoundedFile(path) as stream:
         if suffix in (".tif", ".tiff"):
             import tifffile
 
-            with tifffile.TiffFile(path) as tif:
+            with tifffile.TiffFile(stream) as tif:
                 series = tif.series[0]
                 _check_size(path, series.shape, shape)
                 return np.squeeze(np.asarray(series.asarray()))
         if suffix == ".npy":
+            npy_header(stream.read(2**17))  # refuses a header of gigabytes
             stored = np.load(path, mmap_mode="r", allow_pickle=False)
             _check_size(path, stored.shape, shape)
             return np.array(stored)
@@ -119,7 +122,7 @@ def _from_file(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
 
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its shape is checked here
-                with Image.open(path) as image:
+                with Image.open(stream) as image:
                     _check_size(path, (image.height, image.width), shape)
                     return np.asarray(image)
     raise InputError(f"{path}: suffix {suffix!r} is no mask; give a .tif, .png or .npy of the image's shape")

@@ -21,6 +21,10 @@ __all__ = ["number_of", "read_npz", "read_text", "read_zarr", "zarr_fields"]
 MAX_BINS = 2**17
 # Counts are not compressed further than this: more is a store without its chunks.
 MAX_COMPRESSION = 5000
+# Chunks that hold only the fill value may be missing; more than these, and than four a file, are lost.
+MISSING_CHUNKS = 1000
+# Smaller arrays are read at once: each block of a lazy array has a cost.
+EAGER_BYTES = 2**26
 CALIBRATION = re.compile(r"time calibration:\s*([-+.\deE]+?)\s*(ns|ps)/ch", re.IGNORECASE)
 
 
@@ -125,7 +129,15 @@ def _check_zarr_size(path: Path, stored: Any) -> None:
     require_memory(
         64 * math.prod(shape[:-1]), what=f"{path}: the maps of shape {shape[:-1]}", remedy="store parts"
     )
-    on_disk = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
+    on_disk = sum(sizes)
+    pieces = zip(shape, stored.shards or stored.chunks, strict=True)
+    n_chunks = math.prod(-(-length // max(1, size)) for length, size in pieces)
+    if n_chunks > MISSING_CHUNKS + 4 * len(sizes):
+        raise InputError(
+            f"{path} declares {n_chunks:,} chunks and holds {len(sizes):,} files; chunks are missing: "
+            "copy it again"
+        )
     if total > max(2**30, MAX_COMPRESSION * on_disk):
         raise InputError(
             f"{path} declares {total / 2**30:.3g} GiB and holds {on_disk:,} bytes; chunks are missing: "
@@ -134,6 +146,8 @@ def _check_zarr_size(path: Path, stored: Any) -> None:
 
 
 def _lazy(stored: Any) -> Any:
+    if stored.nbytes <= EAGER_BYTES:
+        return stored[:]
     try:
         import dask.array
     except ImportError:  # an extra: without it the array is read into memory
@@ -162,7 +176,10 @@ def number_of(path: Path, fields: dict[str, Any], name: str, /) -> float | None:
         return None
     value = np.asarray(fields[name])
     if value.size != 1 or value.dtype.kind not in "uif":
-        raise InputError(f"{path}: {name}={value} must be one number")
+        text = " ".join(str(value).split())
+        raise InputError(
+            f"{path}: {name}={text if len(text) <= 60 else f'{text[:57]}...'} must be one number"
+        )
     return float(value.reshape(()))
 
 

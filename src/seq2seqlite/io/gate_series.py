@@ -15,7 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
-from seq2seqlite.limits import require_memory
+from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["gate_files", "read_gates"]
 
@@ -63,7 +63,7 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
     recorded = _davis(folder)
     images: list[NDArray[Any]] = []
     for file in series:
-        with reading(file, "TIFF"), tifffile.TiffFile(file) as tif:
+        with reading(file, "TIFF"), BoundedFile(file) as stream, tifffile.TiffFile(stream) as tif:
             stack = tif.series[0]
             require_memory(
                 stack.nbytes * (2 * len(series) - len(images)),

@@ -14,10 +14,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.declared_sizes import check_lif_blocks, check_ptu_dimensions, check_sdt_sizes
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
-from seq2seqlite.limits import require_memory
+from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt", "signal_from_ptu"]
 
@@ -29,7 +30,7 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return a PicoQuant T3 image, its frames summed, in the bins of one laser period."""
     import ptufile
 
-    with reading(path, "PTU"), ptufile.PtuFile(path) as ptu:
+    with reading(path, "PTU"), BoundedFile(path) as stream, ptufile.PtuFile(stream) as ptu:
         stored = (path.stat().st_size - ptu.record_offset) // 4
         if stored < ptu.number_records:
             raise InputError(
@@ -59,6 +60,7 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
     """
     if not ptu.is_t3:
         raise InputError(f"{path} is a T2 measurement without times after the laser pulse; record in T3 mode")
+    check_ptu_dimensions(path, ptu)
     by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
     index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
     if ptu.is_image and not -1 <= options.frame < ptu.shape[0]:
@@ -96,6 +98,8 @@ def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> 
     """
     import sdtfile
 
+    with reading(path, "SDT"):
+        check_sdt_sizes(path)
     with reading(path, "SDT"), path.open("rb") as stream, sdtfile.SdtFile(stream) as sdt:
         blocks = list(sdt.data)
         index = _block_index(path, options.block, blocks, dominant=dominant)
@@ -119,7 +123,8 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Return a TCSPC histogram of a Leica LIF file, as far as liffile decodes it."""
     import liffile
 
-    with reading(path, "LIF"), path.open("rb") as stream, liffile.LifFile(stream) as lif:
+    with reading(path, "LIF"), BoundedFile(path) as stream, liffile.LifFile(stream) as lif:
+        check_lif_blocks(path, lif)
         images: list[Any] = [image for image in lif.images if "H" in image.dims]
         if not images:
             raise InputError(
@@ -166,21 +171,33 @@ def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
             f"{path} has no time axis (shape {counts.shape}, labels {labels}); give an ICS file of decays"
         )
     axis = labels.index("t")
+    with reading(path, "ICS"):
+        stored_width = _ics_width_ns(history, fields, axis)
     return signal_from_counts(
         np.moveaxis(counts, counts.ndim - 1 - axis, -1),  # ICS names its fastest axis first
         source=path,
         file_format="ICS",
-        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, _ics_width_ns(history, fields, axis)),
+        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, stored_width),
         period_ns=options.period_ns,
     )
 
 
 def _check_ics_data(path: Path, /) -> None:
-    """Raise InputError unless the counts of an ICS 2 file are whole; diplib ignores checksum and length."""
-    with path.open("rb") as stream:
-        fields = _ics_fields(stream)
-        if fields is None:
-            return
+    """Raise ValueError unless the counts of an ICS file are whole; diplib ignores checksum and length."""
+    with path.open("rb") as header:
+        fields = _ics_fields(header)
+        begin = header.tell()
+    data = path
+    if fields.get("ics_version", ["2.0"])[0].startswith("1"):
+        data, begin = path.with_suffix(".ids"), 0
+        if not data.is_file():
+            raise ValueError(f"version 1 without its counts in {data.name}")
+    elif "source" in fields:
+        raise ValueError("its counts are stored in another file")
+    elif "end" not in fields:
+        raise ValueError("its header has no end")
+    with data.open("rb") as stream:
+        stream.seek(begin)
         bits, *sizes = (int(word) for word in fields["sizes"])
         if bits <= 0 or min(sizes) <= 0:
             raise ValueError(f"sizes {fields['sizes']} are not positive")
@@ -190,7 +207,7 @@ def _check_ics_data(path: Path, /) -> None:
         if compression == "gzip":
             found = _inflated_size(stream, expected)
         elif compression == "uncompressed":
-            found = path.stat().st_size - stream.tell()
+            found = data.stat().st_size - begin
         else:
             raise ValueError(f"compression {compression!r}; only gzip and uncompressed are supported")
         if found != expected:
@@ -212,14 +229,18 @@ def _inflated_size(stream: BinaryIO, limit: int, /) -> int:
     return found
 
 
-def _ics_fields(stream: BinaryIO, /) -> dict[str, list[str]] | None:
-    """Return layout and representation of an ICS 2 header; None for version 1, without data behind it."""
+def _ics_fields(stream: BinaryIO, /) -> dict[str, list[str]]:
+    """Return version, layout and representation of an ICS header, ``source`` and ``end`` if there are any."""
     fields: dict[str, list[str]] = {}
-    while (line := stream.readline(1 << 16)) and line.strip() != b"end":
+    while line := stream.readline(1 << 16):
         words = line.decode("latin-1").split()
         if words[:1] in (["layout"], ["representation"]) and len(words) > 2:
             fields[words[1]] = words[2:]
-    return fields if line else None
+        elif words[:1] in (["ics_version"], ["source"], ["end"]):
+            fields[words[0]] = words[1:]
+            if words == ["end"]:
+                break
+    return fields
 
 
 @contextmanager

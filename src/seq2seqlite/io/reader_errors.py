@@ -2,8 +2,10 @@
 
 import logging
 import re
+import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,8 +49,10 @@ def reading(path: Path, file_format: str, /) -> Iterator[None]:
 class _ReaderLog(logging.Filter):
     """Collects warnings of the readers while a file is read, separately for each thread.
 
-    Installed once and for ever, so that overlapping readers have no state to restore. A record of a thread
-    that reads no file itself (a reader's own pool) goes to every file that is being read.
+    Installed once and for ever, so that overlapping readers have no state to restore. A record of a worker
+    thread belongs to the file whose reading thread waits for the worker's pool. Only where no such thread is
+    found, it is attributed to every file that is being read: a refused healthy file is better than an
+    accepted damaged one.
     """
 
     def __init__(self) -> None:
@@ -60,12 +64,27 @@ class _ReaderLog(logging.Filter):
         if getattr(record, "seq2seqlite_passed_on", False):
             return True
         with self._lock:
-            own = self._active.get(threading.get_ident())
+            own = self._active.get(threading.get_ident()) or self._active.get(self._starter() or 0)
             collecting = [own[-1]] if own else [stack[-1] for stack in self._active.values()]
             if record.levelno >= logging.WARNING:
                 for records in collecting:
                     records.append(record)
         return not collecting
+
+    def _starter(self) -> int | None:
+        """Return the reading thread that has the current thread in a pool, or None."""
+        worker, frames = threading.current_thread(), sys._current_frames()  # noqa: SLF001
+        for ident in self._active:
+            frame = frames.get(ident)
+            while frame is not None:
+                for value in list(frame.f_locals.values()):
+                    # A pool lists a thread only after it was started, when it may have logged already.
+                    if value is worker or (
+                        isinstance(value, ThreadPoolExecutor) and worker in list(value._threads)  # noqa: SLF001
+                    ):
+                        return ident
+                frame = frame.f_back
+        return None
 
     @contextmanager
     def collecting(self) -> Iterator[list[logging.LogRecord]]:

@@ -13,7 +13,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
-from seq2seqlite.limits import require_memory
+from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["read_tiff"]
 
@@ -27,7 +27,7 @@ def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
     The time axis is the OME lifetime axis (``ModuloAlong`` of type ``lifetime``), an axis ``H``, or
     ImSpector's; where the file marks none, the user's gate width says that its one stack axis is time.
     """
-    with reading(path, "TIFF"), tifffile.TiffFile(path) as tif:
+    with reading(path, "TIFF"), BoundedFile(path) as stream, tifffile.TiffFile(stream) as tif:
         if tif.pages.first.tags.valueof(271, "") == "ImSpector":
             return _imspector(path, options)
         series = tif.series[0]

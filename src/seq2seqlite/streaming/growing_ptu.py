@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.declared_sizes import check_ptu_tags
 from seq2seqlite.io.photon_counting import signal_from_ptu
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.reader_errors import reading
@@ -147,7 +148,9 @@ class _Markers:
     """Where frames end and lines begin, by the header's word."""
 
     def __init__(self, path: Path, header: bytes) -> None:
-        self.ptu = _ptu(header)
+        with reading(path, "PTU"):
+            self.ptu = _ptu(header)
+            check_ptu_tags(self.ptu)
         if not (self.ptu.is_t3 and self.ptu.is_image and self.ptu.frame_change_mask):
             raise InputError(
                 f"{path} is no T3 image with frame markers; map the finished file with seq2seqlite image"

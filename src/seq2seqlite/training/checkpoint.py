@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from seq2seqlite.archive import read_archive, write_archive
+from seq2seqlite.archive import Header, read_archive, write_archive
 from seq2seqlite.errors import InputError
 
 __all__ = ["read_checkpoint", "write_checkpoint"]
@@ -32,8 +32,8 @@ def write_checkpoint(
 
 def read_checkpoint(
     path: Path, /, *, like: dict[str, Any], recipe: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read what :func:`write_checkpoint` wrote, into trees of the structure of ``like``.
+) -> tuple[dict[str, Any], Header]:
+    """Read trees of the structure of ``like`` and the plain values of a checkpoint, checked when taken.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def read_checkpoint(
         leaves = jax.tree.leaves(tree)
         found = [arrays.get(f"{name}/{index}") for index in range(len(leaves))]
         for index, (stored, leaf) in enumerate(zip(found, leaves, strict=True)):
-            if stored is None or stored.shape != np.shape(leaf):
-                header.refuse(f"array {name}/{index} is missing or has another shape")
+            if stored is None or stored.shape != np.shape(leaf) or stored.dtype != np.asarray(leaf).dtype:
+                header.refuse(f"array {name}/{index} is missing or has another shape or type")
         trees[name] = jax.tree.unflatten(jax.tree.structure(tree), [jax.device_put(one) for one in found])
-    return trees, dict(header.table("values"))
+    return trees, Header(header.table("values"), where=header.where, remedy=header.remedy)

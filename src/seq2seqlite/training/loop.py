@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from seq2seqlite.archive import Header
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ModelFile, Network
 from seq2seqlite.simulation.instrument import load_instrument
@@ -47,6 +48,10 @@ class TrainingResult:
     model: Network
     curve: list[dict[str, float]]
     summary: dict[str, Any]
+
+
+CURVE = ("step", "decays", "training_loss", "validation_loss", "validation_total_rmse")
+"""Columns of the learning curve."""
 
 
 @dataclass
@@ -242,5 +247,24 @@ def _save(state: _State, path: Path, objective: Objective) -> None:
 def _restored(fresh: _State, path: Path, objective: Objective) -> _State:
     trees = {"parameters": fresh.parameters, "optimiser": fresh.optimiser, "best": fresh.best}
     trees, values = read_checkpoint(path, like=trees, recipe=objective.described())
-    best = values.pop("best_loss")
-    return _State(**trees, **values, best_loss=math.inf if best is None else best)
+    best = values.optional_number("best_loss", -1e30, 1e30)
+    return _State(
+        **trees,
+        step=values.integer("step", 0, 2**53),
+        best_loss=math.inf if best is None else best,
+        seconds=values.number("seconds", 0, 1e12),
+        curve=_curve(values),
+    )
+
+
+def _curve(values: Header) -> list[dict[str, float]]:
+    rows = values["curve"]
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and set(row) == set(CURVE) for row in rows
+    ):
+        values.refuse(f"curve must be a list of objects with {', '.join(CURVE)}")
+    for row in rows:
+        checked = Header(row, where=values.where, remedy=values.remedy)
+        for key in CURVE:
+            checked.number(key, -1e30, 1e30)
+    return list(rows)

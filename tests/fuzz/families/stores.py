@@ -1,0 +1,86 @@
+"""Zarr: fields of zarr.json. PNG: fields of IHDR and chunk lengths, with a valid CRC."""
+
+import json
+import struct
+import zlib
+from typing import Any
+
+from tests.fuzz.families.values import INTEGERS, JSON, Mutated, Rng, mutate_json, pick
+
+TYPES = (
+    "float64",
+    "int8",
+    "uint64",
+    "complex128",
+    "bool",
+    "string",
+    "r16",
+    "float16",
+    "datetime64",
+    "<u2",
+    "uint16",
+)
+CODECS: tuple[list[Any], ...] = (
+    [], [{"name": "bytes"}], [{"name": "gzip", "configuration": {"level": 99}}], [{"name": "x"}], ["zstd"],
+    [{"name": "bytes", "configuration": {"endian": "big"}}],
+    [{"name": "transpose", "configuration": {"order": [2, 1, 0]}}, {"name": "bytes"}],
+    [{"name": "sharding_indexed", "configuration": {"chunk_shape": [1, 1, 1], "codecs": [{"name": "bytes"}]}}],  # noqa: E501
+    [{"name": "crc32c"}, {"name": "bytes"}],
+)  # fmt: skip
+
+
+def zarr(content: bytes, rng: Rng) -> Mutated:
+    """Change shape, chunks, codecs, data type, fill value, or any other field."""
+    table = json.loads(content)
+    match int(rng.integers(7)):
+        case 0:
+            table["shape"][int(rng.integers(len(table["shape"])))] = pick(rng, INTEGERS)
+        case 1:
+            chunks = table["chunk_grid"]["configuration"]["chunk_shape"]
+            chunks[int(rng.integers(len(chunks)))] = pick(rng, INTEGERS)
+        case 2:
+            table["codecs"] = pick(rng, CODECS)
+        case 3:
+            table["data_type"] = pick(rng, TYPES)
+        case 4:
+            table["fill_value"] = pick(rng, JSON)
+        case 5:
+            table["attributes"] = mutate_json(table["attributes"], rng)
+        case _:
+            table = mutate_json(table, rng)
+    return json.dumps(table).encode(), False
+
+
+def png(content: bytes, rng: Rng) -> Mutated:
+    """Change a field of IHDR, or the length, name or order of a chunk; CRCs are valid."""
+    chunks, place = [], 8
+    while place < len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        chunks.append((content[place + 4 : place + 8], content[place + 8 : place + 8 + length]))
+        place += 12 + length
+    declared: dict[int, int] = {}
+    index = int(rng.integers(len(chunks)))
+    match int(rng.integers(7)):
+        case 0:
+            declared[index] = pick(rng, INTEGERS) % 2**32
+        case 1:
+            chunks[index] = (
+                pick(rng, (b"PLTE", b"tRNS", b"iTXt", b"zTXt", b"acTL", b"xxxx")),
+                chunks[index][1],
+            )
+        case 2:
+            chunks.insert(index, chunks[index])
+        case 3:
+            del chunks[index]
+        case _:
+            fields = list(struct.unpack(">IIBBBBB", chunks[0][1]))
+            which = int(rng.integers(7))
+            fields[which] = pick(rng, INTEGERS) % (2**32 if which < 2 else 256)
+            if which >= 2:
+                fields[which] = pick(rng, (0, 1, 2, 3, 4, 6, 8, 16, 255))
+            chunks[0] = (b"IHDR", struct.pack(">IIBBBBB", *fields))
+    written = content[:8]
+    for number, (name, body) in enumerate(chunks):
+        length = declared.get(number, len(body))
+        written += struct.pack(">I", length) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    return written, False

@@ -49,7 +49,7 @@ def explore(
     """Find designs that reach a frame rate on a target by estimates, and synthesise the best."""
     if out is not None:
         check_front(out / "front.png")
-        check_folder(out / "best", manifest=PAPER, kind="hardware project")
+        check_folder(out / "best", manifest=PAPER, kind="a hardware project")
     demand = Demand(find_target(target), _pixels(frame), fps, max_share)
     students, shipped = model or _integer_students(), set(model_names())
     programs = [load_program(name) for name in students]

@@ -100,7 +100,7 @@ def write_hls(
         )
     if not 2 <= pixels_in_flight <= MAX_PIXELS_IN_FLIGHT:
         raise InputError(f"pixels_in_flight={pixels_in_flight} must be 2 to {MAX_PIXELS_IN_FLIGHT}")
-    check_folder(folder, manifest=PAPER, kind="HLS project")
+    check_folder(folder, manifest=PAPER, kind="an HLS project")
     files = _files(program, target, pixels_in_flight)
     with replace_folder_when_done(folder) as temporary:
         for name, text in files.items():

@@ -41,19 +41,19 @@ def test_lower_writes_the_program(tmp_path, capsys):
             "more than ecp5-25f has",
         ),
         (["hardware", "build", "--model", TINY, "--target", "z", "--out", "new"], "target 'z' is unknown"),
-        (["hardware", "simulate"], "name either a project, which hardware build writes, or a model"),
-        (["hardware", "synthesize", "nowhere"], "nowhere is no hardware project"),
+        (["hardware", "simulate"], "give either a PROJECT folder (written by hardware build) or --model"),
+        (["hardware", "synthesize", "nowhere"], "nowhere is not a hardware project"),
         (
             ["hardware", "place-and-route", "--model", TINY, "--target", "xc7k410t"],
-            "has no place and route here",
+            "place and route does not support target xc7k410t; build the project for an ECP5",
         ),
         (
             ["hardware", "explore", "--frame", "big", "--fps", "30", "--target", "xc7k410t"],
-            "frame='big' must be two whole numbers, such as 500x500",
+            "frame='big' must be width x height in pixels; use e.g. --frame 500x500",
         ),
         (
             ["hardware", "simulate", "--model", TINY, "--gaps", "1"],
-            "gaps=1.0 must be a probability from 0 to below 1",
+            "gaps=1.0 must be a probability, at least 0 and below 1",
         ),
         (
             ["hardware", "simulate", "--model", TINY, "--seed", "-1"],
@@ -67,7 +67,7 @@ def test_lower_writes_the_program(tmp_path, capsys):
             ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
             "time_limit_s=nan must be > 0, in seconds (e.g. 7200)",
         ),
-        (["hardware", "report", "nowhere", "--out", "new"], "nowhere is no hardware project"),
+        (["hardware", "report", "nowhere", "--out", "new"], "nowhere is not a hardware project"),
         (["hardware", "fly"], "No such command 'fly'"),
     ],
 )

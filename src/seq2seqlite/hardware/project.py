@@ -122,7 +122,7 @@ def write_project(design: Design, folder: Path, /, *, heartbeat: Heartbeat | Non
     ToolError
         If Yosys is not installed or fails.
     """
-    check_folder(folder, manifest=PAPER, kind="hardware project")
+    check_folder(folder, manifest=PAPER, kind="a hardware project")
     outputs = OutputSet(folder, {PAPER: ("format", "sha256")})
     with replace_folder_when_done(folder, prepare=outputs.remove_stale) as temporary:
         verilog = design.plan().execute(heartbeat=heartbeat)

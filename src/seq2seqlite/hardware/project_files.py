@@ -22,7 +22,7 @@ def check_folder(folder: Path, /, *, manifest: str, kind: str) -> None:
     manifest : str
         Name of the manifest that identifies a project of this kind.
     kind : str
-        Name of the kind of project in the error message.
+        Kind of project in the error message, with its article.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def check_folder(folder: Path, /, *, manifest: str, kind: str) -> None:
         If the folder contains other files, or is a file.
     """
     if folder.exists() and not _is_own(folder / manifest) and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty and not a {kind}; choose a new or empty folder")
+        raise InputError(f"{folder} is not empty and not {kind}; choose a new or empty folder")
 
 
 def _is_own(manifest: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The picture of a sweep over designs."""
+"""Plot of a design-space exploration."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,22 +11,22 @@ from seq2seqlite.files import replace_when_done
 
 __all__ = ["check_front", "write_front"]
 
-# Text chunk by which a picture of this module is recognised.
+# PNG text chunk that identifies plots of this module.
 SOFTWARE = "seq2seqlite hardware explore"
 MAX_TEXT_BYTES = 1024
 
 
 def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, path: Path, /) -> Path:
-    """Write a picture of frame rate against LUTs for every student and schedule, and return its path.
+    """Plot frame rate against LUTs for all students and stage lengths; return the path of the plot.
 
     Parameters
     ----------
     rows : sequence of mapping
         Designs of :func:`seq2seqlite.hardware.explore.explore`.
     frames_per_second : float
-        What was asked for.
+        Required frame rate, drawn as a line.
     path : pathlib.Path
-        PNG to write.
+        PNG file to write.
     """
     check_front(path)
     figure = Figure(figsize=(8, 5), layout="constrained")
@@ -44,7 +44,7 @@ def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, pat
                 marker=".",
                 color=f"C{index}",
                 linewidth=1,
-                label=f"{model}, {levels:g} levels a stage",
+                label=f"{model}, {levels:g} levels per stage",
             )
     best = [row for row in rows if row.get("best")]
     axes.plot(
@@ -55,7 +55,7 @@ def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, pat
         markersize=12,
     )
     axes.axhline(frames_per_second, color="0.6", linewidth=0.8)
-    axes.set(xlabel="look-up tables (estimate)", ylabel="frames a second (at the stated clock)")
+    axes.set(xlabel="LUTs (estimate)", ylabel="frames per second (at the nominal clock frequency)")
     axes.legend(fontsize=7)
     with replace_when_done(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110, metadata={"Software": SOFTWARE})
@@ -63,12 +63,12 @@ def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, pat
 
 
 def check_front(path: Path, /) -> None:
-    """Refuse to replace a file that is not a picture of :func:`write_front`.
+    """Check that a file may be overwritten: it does not exist, or was written by :func:`write_front`.
 
     Raises
     ------
     InputError
-        If the file exists and is something else.
+        If the file exists and was not written by :func:`write_front`.
     """
     if not path.is_file():
         return

@@ -1,4 +1,4 @@
-"""The report of hardware projects: ``report.html`` beside ``hardware.json``."""
+"""Report of hardware projects: ``report.html`` and ``hardware.json``."""
 
 import math
 import sys
@@ -22,23 +22,23 @@ NUMBERS = {
         f"{of}{name}" for of in ("", "device_share.", "engine.") for name in ("lut", "ff", "dsp", "bram36")
     ),
 } | {f"place-and-route-{speed}": ("clock_mhz", "speed") for speed in (6, 7, 8)}
-"""What of each recorded result is shown; a dot leads into a group."""
+"""Numbers of each recorded result that the report contains; a dot separates nested keys."""
 
 
 def write_hardware_report(projects: Sequence[Project], folder: Path, /) -> dict[str, Any]:
-    """Write the report of projects, and return what is in its JSON file.
+    """Write the report of projects, and return the content of its JSON file.
 
     Parameters
     ----------
     projects : sequence of Project
-        Projects that the commands simulate, synthesize and place-and-route left their results in.
+        Projects with the results of the commands simulate, synthesize and place-and-route.
     folder : pathlib.Path
         Folder of the report.
 
     Returns
     -------
     dict
-        ``designs``: for each what the tools ``measured``, by tool, and what is ``estimated``, apart.
+        ``designs``: for each design, the ``measured`` results by tool, and the ``estimated`` ones separately.
 
     Raises
     ------
@@ -57,10 +57,10 @@ def write_hardware_report(projects: Sequence[Project], folder: Path, /) -> dict[
 
 
 def hardware_results(project: Project, /) -> dict[str, Any]:
-    """Return what is known of one project.
+    """Return the measured and estimated results of one project.
 
-    A frame rate is measured where its clocks a pixel were simulated and its clock was routed; otherwise it
-    is an estimate.
+    A frame rate is measured if the clock cycles per pixel were simulated and the clock frequency was routed.
+    Otherwise it is an estimate.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def hardware_results(project: Project, /) -> dict[str, Any]:
 
 
 def _check(path: Path, found: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Raise InputError unless a recorded result has its numbers; clocks, which are divided by, above 0."""
+    """Check the numbers of a recorded result. Clock frequencies and cycles are divisors and must be > 0."""
     for name in names:
         value: Any = found
         for part in name.split("."):

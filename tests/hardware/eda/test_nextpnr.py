@@ -71,5 +71,5 @@ def test_pins_that_the_package_has_not(netlist, tmp_path):
 def test_what_is_no_device(netlist, tmp_path):
     with pytest.raises(InputError, match=r"device='ecp5-99f' is unknown; choose one of ecp5-12f, ecp5-25f"):
         place_and_route(netlist.netlist_json, device="ecp5-99f", speed=6, freq_mhz=100, out_dir=tmp_path)
-    with pytest.raises(InputError, match=r"speed=5 is no speed grade of an ECP5; choose 6, 7 or 8"):
+    with pytest.raises(InputError, match=r"speed=5 is not a speed grade of an ECP5; choose 6, 7 or 8"):
         place_and_route(netlist.netlist_json, device="ecp5-25f", speed=5, freq_mhz=100, out_dir=tmp_path)

@@ -42,6 +42,6 @@ def test_pins_are_neighbours(netlist):
 
 def test_a_package_that_is_too_small(netlist):
     with pytest.raises(
-        ToolError, match="package CABGA381 of ecp5-85f has 205 pins, not 300; take a larger one"
+        ToolError, match="package CABGA381 of ecp5-85f has 205 pins, but the design needs 300; use a larger"
     ):
         example_pins(netlist(clk=1, a=300), "top", device="ecp5-85f", package="CABGA381", clock="clk")

@@ -161,9 +161,9 @@ def test_a_netlist_adds_as_its_source_does(tmp_path, family):
 
 
 def test_a_netlist_with_block_ram_cannot_be_simulated(parts):
-    with pytest.raises(InputError, match=r"no model of RAMB36E1 for a simulation; synthesise with block_ram"):
+    with pytest.raises(InputError, match=r"no simulation model of RAMB36E1; synthesise with block_ram"):
         simulation_files(parts["xc7"])
-    with pytest.raises(InputError, match=r"no model of DP16KD, MULT18X18D for"):
+    with pytest.raises(InputError, match=r"no simulation model of DP16KD, MULT18X18D;"):
         simulation_files(parts["ecp5"])
     assert simulation_files(parts["without"])[0].is_file()
 

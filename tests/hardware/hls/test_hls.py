@@ -124,29 +124,29 @@ def test_the_same_program_gives_the_same_files_and_replaces_what_was_there(tiny,
 
 
 def test_bad_choices_are_refused(tiny, tmp_path):
-    with pytest.raises(InputError, match=r"^target ecp5-25f is not made by AMD, whose HLS this is for"):
+    with pytest.raises(InputError, match=r"^target ecp5-25f is not an AMD FPGA, .*; choose one of"):
         write_hls(tiny, tmp_path / "project", target=find_target("ecp5-25f"))
     for pixels in (1, 1025):
         with pytest.raises(InputError, match=rf"^pixels_in_flight={pixels} must be 2 to 1024$"):
             write_hls(tiny, tmp_path / "project", pixels_in_flight=pixels)
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(InputError, match="is not empty and no HLS project; name a new folder"):
+    with pytest.raises(InputError, match="is not empty and not an HLS project; choose a new or empty folder"):
         write_hls(tiny, tmp_path)
 
 
 def test_what_is_no_project_is_refused(tiny, tmp_path):
-    with pytest.raises(InputError, match="is no HLS project; make one with seq2seqlite hardware hls"):
+    with pytest.raises(InputError, match=r"is not an HLS project .*; create one with .*seq2seqlite hardware hls"):
         read_hls(tmp_path)
     write_hls(tiny, tmp_path)
     write_program(tmp_path / "integer.program", dataclasses.replace(tiny, name="other"))
-    with pytest.raises(InputError, match="is not the program of this project; write it again"):
+    with pytest.raises(InputError, match="is not the program of this project; write the project again"):
         read_hls(tmp_path)
     for text in ('{"format": "seq2seqlite', "[]"):
         (tmp_path / "hls.json").write_text(text)
         with pytest.raises(InputError, match=r"hls.json is damaged \(.*\); write the project again"):
             read_hls(tmp_path)
     (tmp_path / "hls.json").write_text('{"format": "seq2seqlite hls project", "format_version": 0}')
-    with pytest.raises(InputError, match="is of another version; write the project again"):
+    with pytest.raises(InputError, match="was written by an incompatible version; write the project again"):
         read_hls(tmp_path)
 
 

@@ -18,38 +18,38 @@ __all__ = ["build"]
 
 
 def build(
-    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file, quantised throughout")],
+    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file; must be fully quantised")],
     target: Annotated[str, typer.Option(help=f"FPGA: {', '.join(TARGETS)}")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project")],
     *,
-    engines: Annotated[int, typer.Option(help="Engines side by side behind one stream")] = 1,
+    engines: Annotated[int, typer.Option(help="Number of parallel engines behind one stream")] = 1,
     lanes: Annotated[
-        int, typer.Option(help="Counts a beat of the input: 1, 2, 4, 8, 16; 0: as many as the engines take")
+        int, typer.Option(help="Counts per input beat: 1, 2, 4, 8, 16; 0: enough to keep all engines busy")
     ] = 0,
-    result_width: Annotated[int, typer.Option(help="Bits of a beat of the output: 32, 64, 128")] = 32,
+    result_width: Annotated[int, typer.Option(help="Width of an output beat in bits: 32, 64, 128")] = 32,
     output: Annotated[
-        Literal["lifetimes", "sfd"], typer.Option(help="Lifetimes, or the raw decays without IRF")
+        Literal["lifetimes", "sfd"], typer.Option(help="Lifetimes, or raw SFDs (decays without IRF)")
     ] = "lifetimes",
     json_file: JsonOption = None,
 ) -> None:
-    """Write the project of a design: Verilog, constraints, scripts, descriptions."""
+    """Write the project of a design: Verilog, constraints, scripts and manifest."""
     options = DesignOptions(engines, lanes, result_width, output)
     found = find_target(target)
     program = load_program(model)
-    with status(f"tracing {program.name}"):
+    with status(f"compiling {program.name}"):
         design = make_design(program, found, options)
         expected = check_fit(design)
         project = write_project(design, out)
     frames = design.frames_per_second(frame_pixels=FRAME_PIXELS)
     print(f"{out}: {engines} engines of {program.name} for {found.name}, hash {program.sha256[:16]}")
     print(
-        f"{design.clocks_per_pixel:.2f} clocks a pixel, {design.shape.slots} pixels in a ring, "
-        f"{design.latency_clocks} clocks to the first result of a batch"
+        f"{design.clocks_per_pixel:.2f} clock cycles per pixel, {design.shape.slots} pixels in a ring, "
+        f"latency {design.latency_clocks} clock cycles from the start of a batch to its first result"
     )
     print(
         f"estimate: {expected.lut:,} LUT ({expected.lut / found.lut:.0%}), {expected.ff:,} FF, "
         f"{expected.dsp:g} DSP, {expected.bram36:g} BRAM36; {frames:.1f} frames of {FRAME_PIXELS:,} pixels "
-        f"a second if it runs at {design.clock_mhz:g} MHz"
+        f"per second at {design.clock_mhz:g} MHz (nominal)"
     )
     write_json(
         json_file,

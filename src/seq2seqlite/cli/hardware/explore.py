@@ -29,8 +29,8 @@ __all__ = ["explore"]
 def explore(
     *,
     frame: Annotated[str, typer.Option(metavar="WxH", help="Pixels of a frame, e.g. 500x500")],
-    fps: Annotated[float, typer.Option(help="Frames a second")],
-    target: Annotated[str, typer.Option(help="FPGA")],
+    fps: Annotated[float, typer.Option(help="Required frame rate in frames per second")],
+    target: Annotated[str, typer.Option(help="FPGA target")],
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -38,18 +38,18 @@ def explore(
             "all shipped integer students by default"
         ),
     ] = None,
-    max_share: Annotated[float, typer.Option(help="Largest share of a resource that may be taken")] = 0.8,
+    max_share: Annotated[float, typer.Option(help="Maximum utilisation of a resource, as a fraction")] = 0.8,
     check: Annotated[bool, typer.Option(help="Synthesise the best design")] = True,
     out: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="Folder for the front as a picture and the best project"),
+        typer.Option(file_okay=False, help="Folder for the plot of the Pareto front and the best project"),
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Find the designs that reach a frame rate on a target by estimates; the best is synthesised."""
+    """Find designs that reach a frame rate on a target by estimates, and synthesise the best."""
     if out is not None:
         check_front(out / "front.png")
-        check_folder(out / "best", manifest=PAPER, kind="hardware project")
+        check_folder(out / "best", manifest=PAPER, kind="a hardware project")
     demand = Demand(find_target(target), _pixels(frame), fps, max_share)
     students, shipped = model or _integer_students(), set(model_names())
     programs = [load_program(name) for name in students]
@@ -72,7 +72,7 @@ def explore(
 def _pixels(frame: str) -> int:
     match = re.fullmatch(r"(\d+)x(\d+)", frame)
     if match is None:
-        raise InputError(f"frame={frame!r} must be two whole numbers, such as 500x500")
+        raise InputError(f"frame={frame!r} must be width x height in pixels; use e.g. --frame 500x500")
     return int(match[1]) * int(match[2])
 
 
@@ -111,7 +111,7 @@ def _words(best: Candidate, row: dict[str, Any]) -> str:
     design = best.design
     text = (
         f"{design.options.engines} engines of {design.program.name}: "
-        f"{best.frames_per_second:.1f} frames a second at {design.clock_mhz:g} MHz, "
+        f"{best.frames_per_second:.1f} frames per second at {design.clock_mhz:g} MHz, "
         f"{best.estimate.lut:,} LUT (both estimates)"
     )
     if "synthesis" in row:

@@ -19,20 +19,20 @@ __all__ = ["hls"]
 
 
 def hls(
-    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file, quantised throughout")],
+    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file; must be fully quantised")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project")],
     *,
-    target: Annotated[str, typer.Option(help="FPGA of AMD that the script names")] = "xc7k410t",
-    n: Annotated[int, typer.Option(help="Made-up pixels to simulate; 0: only write", min=0)] = 256,
+    target: Annotated[str, typer.Option(help="AMD FPGA for the Vitis HLS script")] = "xc7k410t",
+    n: Annotated[int, typer.Option(help="Synthetic pixels to simulate; 0: no simulation", min=0)] = 256,
     seed: Annotated[int, typer.Option(help="Seed of the pixels", min=0, max=MAX_SEED)] = 0,
     json_file: JsonOption = None,
 ) -> None:
-    """Write and check the step kernels as C++ for high-level synthesis."""
+    """Write the step kernels as C++ for high-level synthesis, and run a C simulation."""
     if n:
-        cpp_compiler()  # a missing one is an error before anything is written
+        cpp_compiler()  # report a missing compiler before writing files
     found = find_target(target)
     program = load_program(model)
-    with status(f"tracing {program.name}"):
+    with status(f"compiling {program.name}"):
         project = write_hls(program, out, target=found)
     print(f"{out}: {program.name} for {found.part}, hash {program.sha256[:16]}")
     result = {**project.facts, "project": out, "seed": seed, "pixels": 0, "mismatches": None}

@@ -1,4 +1,4 @@
-"""What the commands of ``seq2seqlite hardware`` have in common."""
+"""Common options of the ``seq2seqlite hardware`` commands."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,34 +17,34 @@ from seq2seqlite.predictors import load_program
 __all__ = ["MAX_SEED", "EnginesOption", "ModelOption", "ProjectArgument", "TargetOption", "opened_project"]
 
 MAX_SEED = 2**32 - 1
-"""What both NumPy and the simulations take."""
+"""Largest seed that NumPy and the simulations accept."""
 
 ProjectArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[PROJECT]", help="Folder that hardware build wrote; or give --model and --target"
+        metavar="[PROJECT]", help="Project folder of hardware build; alternatively use --model and --target"
     ),
 ]
 ModelOption = Annotated[
-    str | None, typer.Option(help="Shipped model, .npz or .program file, where there is no PROJECT")
+    str | None, typer.Option(help="Shipped model, .npz or .program file (only without PROJECT)")
 ]
-TargetOption = Annotated[str, typer.Option(help="FPGA, where there is no PROJECT")]
-EnginesOption = Annotated[int, typer.Option(help="Engines side by side, where there is no PROJECT")]
+TargetOption = Annotated[str, typer.Option(help="FPGA target (only without PROJECT)")]
+EnginesOption = Annotated[int, typer.Option(help="Number of parallel engines (only without PROJECT)")]
 
 
 @contextmanager
 def opened_project(
     project: Path | None, model: str | None, *, target: str, engines: int
 ) -> Iterator[Project]:
-    """Give a project of the user's, or one that is made for the occasion.
+    """Open the given project, or a temporary project of the given model.
 
     Raises
     ------
     InputError
-        If neither or both are named.
+        If neither or both are given.
     """
     if (project is None) == (model is None):
-        raise InputError("name either a project, which hardware build writes, or a model with --model")
+        raise InputError("give either a PROJECT folder (written by hardware build) or --model, not both")
     if project is not None:
         yield read_project(project)
         return

@@ -27,10 +27,10 @@ def place_and_route(
     engines: EnginesOption = 1,
     speed: Annotated[int, typer.Option(help="Speed grade: 6 (slowest), 7 or 8")] = 6,
     freq_mhz: Annotated[
-        float | None, typer.Option(help="Frequency to work towards; that of the target by default")
+        float | None, typer.Option(help="Target frequency in MHz; by default the nominal one of the FPGA")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the placement")] = 1,
-    time_limit_s: Annotated[float, typer.Option(help="Limit for each tool, in seconds")] = 7200,
+    time_limit_s: Annotated[float, typer.Option(help="Time limit for each tool, in seconds")] = 7200,
     json_file: JsonOption = None,
 ) -> None:
     """Place and route a project for an ECP5 with nextpnr, and write its bitstream."""
@@ -53,7 +53,7 @@ def place_and_route(
             **found,
             "provenance": provenance(),
         }
-        if project is None:  # the files go with the folder that was made for the occasion
+        if project is None:  # the files are deleted with the temporary folder
             result |= {"bitstream": None, "log": None}
         else:
             opened.record(f"place-and-route-{speed}", result)

@@ -15,13 +15,15 @@ __all__ = ["report"]
 
 
 def report(
-    projects: Annotated[list[Path], typer.Argument(metavar="PROJECT...", help="Folders of hardware build")],
-    out: Annotated[Path, typer.Option(file_okay=False, help="Folder of report.html and hardware.json")],
+    projects: Annotated[
+        list[Path], typer.Argument(metavar="PROJECT...", help="Project folders of hardware build")
+    ],
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for report.html and hardware.json")],
     json_file: JsonOption = None,
 ) -> None:
-    """Collect what the tools measured of projects, apart from what is estimated."""
+    """Write a report of the measured and the estimated results of projects."""
     found = write_hardware_report([read_project(folder) for folder in projects], out)
-    table = Table("design", "target", "mismatches", "clocks/pixel", "LUT", "MHz routed", "frames/s")
+    table = Table("design", "target", "mismatches", "cycles/pixel", "LUT", "MHz routed", "frames/s")
     for design in found["designs"]:
         measured = design["measured"]
         simulation, synthesis = measured.get("simulation"), measured.get("synthesis")

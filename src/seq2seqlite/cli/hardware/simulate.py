@@ -37,18 +37,23 @@ def simulate(
     target: TargetOption = "xc7k410t",
     engines: EnginesOption = 1,
     pixels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Measurement to take pixels of; else made-up decays")
+        Path | None,
+        typer.Option(metavar="FILE", help="Measurement to take pixels from; default: synthetic decays"),
     ] = None,
-    n: Annotated[int, typer.Option(help="Pixels to simulate", min=1)] = 500,
-    min_photons: Annotated[float, typer.Option(help="Fewest counts of a pixel that is taken")] = 100,
-    gaps: Annotated[float, typer.Option(help="Probability of no beat in a clock, at the input")] = 0.0,
-    stalls: Annotated[float, typer.Option(help="Probability of no taking in a clock, at the output")] = 0.0,
+    n: Annotated[int, typer.Option(help="Number of pixels to simulate", min=1)] = 500,
+    min_photons: Annotated[float, typer.Option(help="Minimum counts of a pixel of the measurement")] = 100,
+    gaps: Annotated[
+        float, typer.Option(help="Source throttling: probability per cycle that the source deasserts TVALID")
+    ] = 0.0,
+    stalls: Annotated[
+        float, typer.Option(help="Sink throttling: probability per cycle that the sink deasserts TREADY")
+    ] = 0.0,
     seed: Annotated[
-        int, typer.Option(help="Seed of gaps, stalls and made-up decays", min=0, max=MAX_SEED)
+        int, typer.Option(help="Seed of the throttling and of synthetic decays", min=0, max=MAX_SEED)
     ] = 0,
     json_file: JsonOption = None,
 ) -> None:
-    """Simulate a project through its buses, and compare it with its program.
+    """Simulate a project through its buses, and compare the results with its program.
 
     The exit code is 2 if a pixel differs.
     """
@@ -75,8 +80,8 @@ def simulate(
         if project is not None:
             opened.record("simulation", result)
     print(f"{found.pixels:,} pixels, {found.mismatches:,} mismatches with the program")
-    print(f"{steady:.3f} clocks a pixel in the steady state")
-    print(f"first result {found.first_result_clocks:,} clocks after the first beat")
+    print(f"{steady:.3f} clock cycles per pixel in the steady state")
+    print(f"first result {found.first_result_clocks:,} clock cycles after the first beat")
     write_json(json_file, result)
     if found.mismatches:
         raise typer.Exit(2)
@@ -92,7 +97,7 @@ def _counts(
 
 
 def _steady(simulator: Simulator, counts: NDArray[np.int64]) -> float:
-    """Return the clocks a pixel without gaps and stalls, over batches enough."""
+    """Simulate enough batches without throttling, and return the clock cycles per pixel."""
     n = (MIN_BATCHES + 1) * simulator.batch
     steady = simulator.check(np.resize(counts, (n, counts.shape[1]))).clocks_per_pixel
     assert steady is not None

@@ -27,10 +27,10 @@ def synthesize(
     model: ModelOption = None,
     target: TargetOption = "xc7k410t",
     engines: EnginesOption = 1,
-    time_limit_s: Annotated[float, typer.Option(help="Limit for Yosys, in seconds")] = 7200,
+    time_limit_s: Annotated[float, typer.Option(help="Time limit for Yosys, in seconds")] = 7200,
     json_file: JsonOption = None,
 ) -> None:
-    """Count what a project takes of its FPGA, with Yosys."""
+    """Synthesise a project with Yosys, and report its utilisation."""
     with opened_project(project, model, target=target, engines=engines) as opened:
         with tool_status() as heartbeat:
             found = synthesize_project(opened, time_limit_s=time_limit_s, heartbeat=heartbeat).to_dict()
@@ -45,7 +45,7 @@ def synthesize(
         }
         if project is not None:
             opened.record("synthesis", result)
-    table = Table("", "design", "of the device", "one engine")
+    table = Table("", "design", "utilisation", "one engine")
     for name in ("lut", "ff", "dsp", "bram36"):
         share = found["device_share"][name]
         table.add_row(name, f"{found[name]:,}", f"{share:.1%}", f"{found['engine'][name]:,}")

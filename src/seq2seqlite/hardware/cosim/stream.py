@@ -19,10 +19,10 @@ from seq2seqlite.hardware.wire.bitpack import n_words
 __all__ = ["Access", "StreamRun", "StreamSimulator", "check_pauses", "compile_stream"]
 
 HARNESS = Path(__file__).with_name("stream_harness.cpp")
-ENDS: tuple[Literal["done", "stalled", "out of clocks", "registers hang"], ...] = (
+ENDS: tuple[Literal["done", "stalled", "clock limit", "registers hang"], ...] = (
     "done",
     "stalled",
-    "out of clocks",
+    "clock limit",
     "registers hang",
 )
 ANSWERS = ("okay", "exokay", "slverr", "decerr")
@@ -58,7 +58,7 @@ class StreamRun:
     clocks : int
         Total clock cycles.
     end : str
-        ``"done"``; ``"stalled"``: no beat was accepted for ``idle_limit`` clock cycles; ``"out of clocks"``:
+        ``"done"``; ``"stalled"``: no beat was accepted for ``idle_limit`` clock cycles; ``"clock limit"``:
         ``clock_limit`` was reached; ``"registers hang"``: a CSR access got no response.
     unstable : int
         Clock cycles in which TVALID, TDATA or TLAST changed before TREADY. 0 in a correct design.
@@ -74,7 +74,7 @@ class StreamRun:
     out_clock: NDArray[np.int64]
     in_clock: NDArray[np.int64]
     clocks: int
-    end: Literal["done", "stalled", "out of clocks", "registers hang"]
+    end: Literal["done", "stalled", "clock limit", "registers hang"]
     unstable: int
     registers: tuple[int, ...]
     responses: tuple[str, ...]

@@ -12,7 +12,7 @@
 constexpr int IN_WORDS = (IN_BITS + 31) / 32;
 constexpr int OUT_WORDS = (OUT_BITS + 31) / 32;
 
-enum End : uint64_t { DONE = 0, STALLED = 1, OUT_OF_CLOCKS = 2, REGISTERS_HANG = 3 };
+enum End : uint64_t { DONE = 0, STALLED = 1, CLOCK_LIMIT = 2, REGISTERS_HANG = 3 };
 
 struct Settings {  // header of STIMULUS
     uint64_t n_beats, n_expected, n_first, n_last;  // input beats, output beats, CSR accesses before and after
@@ -168,7 +168,7 @@ private:
             const bool all = next == settings.n_beats && out_clock.size() >= settings.n_expected;
             if (all && clocks - moved >= settings.drain_clocks) return true;
             if (clocks - moved > settings.idle_limit) return stop(STALLED);
-            if (clocks >= settings.clock_limit) return stop(OUT_OF_CLOCKS);
+            if (clocks >= settings.clock_limit) return stop(CLOCK_LIMIT);
             beat();
         }
     }

@@ -271,7 +271,7 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _critical_path(report: dict[str, Any]) -> tuple[Segment, ...]:
-    """Return the critical path of the slowest clock, excluding paths between clocks."""
+    """Return the critical path of the slowest clock, excluding paths between clock domains."""
     clocks = [path for path in report["critical_paths"] if path["from"] == path["to"] != "<async>"]
     paths = [path["path"] for path in clocks]
     empty: list[dict[str, Any]] = []

@@ -47,7 +47,7 @@ class Reducer(Component):
     i : Signature({sums, info}), in
         Sums and status of a pixel. ``i.ready`` is high one clock cycle after the payload was sampled.
     o : Signature(payload_bits), out
-        Result record without its pixel number, at most :meth:`clocks` clock cycles after ``i.valid``.
+        Result record without its pixel number. The next pixel is accepted after its delivery.
     """
 
     def __init__(self, shape: Shape) -> None:

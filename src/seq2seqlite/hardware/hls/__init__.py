@@ -1,4 +1,4 @@
-"""A student as C++ for AMD's high-level synthesis, and its C simulation against the program."""
+"""High-level synthesis: a student as C++ for AMD Vitis HLS, and its C simulation."""
 
 from seq2seqlite.hardware.hls.emulation import HlsCheck, HlsEmulator, compile_hls, simulate_hls
 from seq2seqlite.hardware.hls.project import HlsProject, read_hls, write_hls

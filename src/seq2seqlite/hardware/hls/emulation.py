@@ -1,4 +1,4 @@
-"""The C simulation: a project compiled with da4ml's types by the C++ compiler here, against its program."""
+"""C simulation of an HLS project with the local C++ compiler, and comparison with its program."""
 
 import os
 import tempfile
@@ -19,23 +19,23 @@ from seq2seqlite.integer.interpreter import checked_counts
 __all__ = ["HlsCheck", "HlsEmulator", "compile_hls", "simulate_hls"]
 
 HEADERS = Path(__file__).with_name("headers")
-# Without inlining a pixel of 32 units takes half a second; a higher level doubles the time to compile.
+# Without inlining (-O0), a pixel of 32 units takes half a second. Higher levels double the compile time.
 OPTIONS = ("-O1", "-fno-exceptions", "-std=c++14")
 CHANNELS = 3
 
 
 @dataclass(frozen=True)
 class HlsCheck:
-    """What a C simulation showed.
+    """Result of a C simulation.
 
     Parameters
     ----------
     pixels : int
-        Pixels.
+        Number of pixels.
     mismatches : int
-        Pixels with a code that is not the program's.
+        Number of pixels that differ from the program in any code.
     compile_seconds, run_seconds : float
-        Times that compilation and simulation took.
+        Duration of the compilation and of the simulation.
     """
 
     pixels: int
@@ -46,16 +46,16 @@ class HlsCheck:
 
 @dataclass(frozen=True)
 class HlsEmulator:
-    """A compiled project.
+    """Compiled C simulation of an HLS project.
 
     Parameters
     ----------
     program : Program
-        What it has to compute.
+        Program that the C++ computes.
     executable : pathlib.Path
-        What :func:`compile_hls` made.
+        Executable that :func:`compile_hls` built.
     compile_seconds : float
-        Time that it took.
+        Duration of the compilation.
     """
 
     program: Program
@@ -65,21 +65,21 @@ class HlsEmulator:
     def sfd(
         self, counts: ArrayLike, /, *, time_limit_s: float = 3600, heartbeat: Heartbeat | None = None
     ) -> NDArray[np.int64]:
-        """Return the SFD codes, shape (n, 3, n_gates), that the C++ makes of raw counts.
+        """Simulate raw counts, and return the SFD codes, shape (n, 3, n_gates).
 
         Parameters
         ----------
         counts : array_like of int, shape (n, n_gates)
-            Counts, 0 to 65535; the program normalises them.
+            Raw counts, 0 to 65535. They are normalised as in the program.
         time_limit_s : float
-            Limit in seconds.
+            Time limit in seconds.
         heartbeat : callable, optional
             Called every second.
 
         Raises
         ------
         InputError
-            If the counts do not fit the program, the simulation fails, or the time is up.
+            If the counts do not fit the program, or the simulation fails or exceeds the time limit.
         """
         codes = normalise(self.program, checked_counts(self.program, counts))
         with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
@@ -95,23 +95,25 @@ class HlsEmulator:
             words = np.array((folder / "out").read_text().split(), np.int64)
         shape = (len(codes), self.program.n_gates, CHANNELS)
         if words.size != np.prod(shape):
-            raise ToolError(f"the C simulation gave {words.size} codes of {np.prod(shape)}")
+            raise ToolError(
+                f"the C simulation wrote {words.size} codes instead of {np.prod(shape)}; write it again"
+            )
         return words.reshape(shape).transpose(0, 2, 1)
 
     def check(
         self, counts: ArrayLike, /, *, time_limit_s: float = 3600, heartbeat: Heartbeat | None = None
     ) -> HlsCheck:
-        """Compare the C++ with the program on raw counts; parameters as of :meth:`sfd`.
+        """Simulate raw counts and compare the SFD codes with the program; parameters as of :meth:`sfd`.
 
         Raises
         ------
         InputError
-            As :meth:`sfd`.
+            If the counts do not fit the program, or the simulation fails or exceeds the time limit.
         """
         expected = run(self.program, counts).sfd
         started = time.monotonic()
-        got = self.sfd(counts, time_limit_s=time_limit_s, heartbeat=heartbeat)
-        wrong = int((got != expected).any(axis=(1, 2)).sum())
+        received = self.sfd(counts, time_limit_s=time_limit_s, heartbeat=heartbeat)
+        wrong = int((received != expected).any(axis=(1, 2)).sum())
         return HlsCheck(len(expected), wrong, self.compile_seconds, time.monotonic() - started)
 
 
@@ -123,27 +125,27 @@ def compile_hls(
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> HlsEmulator:
-    """Compile a project's C++ and its test.
+    """Compile the C++ of a project and its test bench.
 
     Parameters
     ----------
     project : HlsProject
-        Project.
+        Project to compile.
     out_dir : pathlib.Path
-        Folder for objects, log and program.
+        Folder for objects, log and executable.
     time_limit_s : float
-        Limit in seconds.
+        Time limit in seconds.
     heartbeat : callable, optional
         Called every second.
 
     Raises
     ------
     ToolError
-        If the compiler is missing, fails, or the time is up.
+        If the compiler is missing, fails, or exceeds the time limit.
     """
     compiler, started = cpp_compiler(), time.monotonic()
     out_dir.mkdir(parents=True, exist_ok=True)
-    # Types as system headers: their warnings are not ours.
+    # The da4ml types are system headers, which suppresses their warnings.
     flags: list[str | Path] = [*OPTIONS, "-isystem", HEADERS, "-isystem", ap_types_folder()]
     sources = [*project.sources, project.folder / "testbench.cc"]
     objects = [out_dir / f"{source.stem}.o" for source in sources]
@@ -172,16 +174,16 @@ def simulate_hls(
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> HlsCheck:
-    """Compile a project of :func:`~seq2seqlite.hardware.hls.write_hls` and compare it with its program.
+    """Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
 
     Parameters
     ----------
     folder : path-like
-        Project.
+        Folder written by :func:`~seq2seqlite.hardware.hls.write_hls`.
     counts : array_like of int, shape (n, n_gates)
         Raw counts, 0 to 65535.
     time_limit_s : float
-        Limit of compilation and of simulation, in seconds.
+        Time limit for the compilation and for the simulation, in seconds.
     heartbeat : callable, optional
         Called every second.
 
@@ -192,8 +194,8 @@ def simulate_hls(
     Raises
     ------
     InputError
-        If the folder holds no project, the counts do not fit its program, or the C++ compiler is missing,
-        fails, or is out of time.
+        If the folder does not contain an HLS project, the counts do not fit its program, or the C++ compiler
+        is missing, fails, or exceeds the time limit.
     """
     project = read_hls(Path(folder))
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:

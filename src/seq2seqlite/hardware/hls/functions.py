@@ -1,4 +1,7 @@
-"""A program's three kernels as C++ functions that da4ml writes: the one place of HLS that knows da4ml."""
+"""Generation of the three kernels of a program as C++ functions with da4ml.
+
+This is the only HLS module that uses da4ml.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,21 +22,21 @@ FUNCTIONS = ("encoder_step", "decoder_step", "head")
 
 @dataclass(frozen=True)
 class Function:
-    """One C++ function.
+    """Generated C++ function.
 
     Parameters
     ----------
     name : str
-        Its name.
+        Name of the function.
     code : str
-        ``template <typename inp_t, typename out_t> void name(inp_t model_inp[], out_t model_out[])``: values
-        in, values out. It is exact if the types hold the values.
+        ``template <typename inp_t, typename out_t> void name(inp_t model_inp[], out_t model_out[])``. The
+        function is exact if the types can represent all values.
     n_inputs, n_outputs : int
-        Lengths of the arrays. A step takes the state and then, in the encoder, the input.
+        Lengths of the arrays. The inputs of a step are the state and, in the encoder, the input code.
     operations : int
-        Operations that da4ml traced.
+        Number of operations in the da4ml trace.
     lut_estimate : float
-        What they would cost in look-up tables, as da4ml estimates, with multipliers of logic.
+        LUT estimate of da4ml, with multipliers implemented in LUTs.
     """
 
     name: str
@@ -45,17 +48,17 @@ class Function:
 
 
 def trace_functions(program: Program, /) -> tuple[Function, ...]:
-    """Return the functions of a program, in the order of :data:`FUNCTIONS`.
+    """Generate the functions of a program, in the order of :data:`FUNCTIONS`.
 
     Parameters
     ----------
     program : Program
-        Program; its write-back must be ``round``.
+        Program with the write-back ``round``.
 
     Returns
     -------
     tuple of Function
-        Exactly the arithmetic of :mod:`seq2seqlite.integer.interpreter`.
+        Functions that are bit-exact with :mod:`seq2seqlite.integer.interpreter`.
 
     Examples
     --------
@@ -71,12 +74,12 @@ def trace_functions(program: Program, /) -> tuple[Function, ...]:
 
 
 def bit_shift_header() -> str:
-    """Return da4ml's header of the ``bit_shift`` that its functions call."""
+    """Return the da4ml header with ``bit_shift``, which the generated functions call."""
     return (_sources() / "vitis_bitshift.hh").read_text(encoding="utf-8")
 
 
 def ap_types_folder() -> Path:
-    """Return the folder of the arbitrary-precision types (ap_fixed.h) that come with da4ml."""
+    """Return the folder of the arbitrary-precision types (ap_fixed.h) included in da4ml."""
     return _sources() / "ap_types" / "include"
 
 
@@ -113,7 +116,7 @@ def _step(program: Program, gru: GruStep, variables: Any) -> Any:
     wide = new + update * (state - new)
     if formats.candidate.fraction_bits > formats.state.fraction_bits:
         return _quantised(wide, formats.state)
-    # Between candidate and state, whose ends the format has: it cannot leave it, and wraps for free.
+    # The new state lies between candidate and old state and cannot overflow, so wrapping is safe and free.
     return wide.quantize(*_kif(formats.state), overflow_mode="WRAP", round_mode="RND")
 
 

@@ -1,4 +1,4 @@
-"""A student's C++ as a folder: functions, top, test, script, and the program that it computes."""
+"""HLS project folder: C++ functions, top level, test bench, script and integer program."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,22 +29,25 @@ PAPER = "hls.json"
 PROGRAM_FILE = "integer.program"
 TOP = "seq2seqlite_top"
 PIXELS_IN_FLIGHT = 64
-"""Pixels that are interleaved: more than the clocks of a step of 32 units, and the depth of a LUT memory."""
+"""Default number of interleaved pixels.
+
+It exceeds the latency of a step of 32 units, and is the depth of a LUT memory.
+"""
 MAX_PIXELS_IN_FLIGHT = 1024
 
 
 @dataclass(frozen=True)
 class HlsProject:
-    """C++ on disk.
+    """HLS project on disk.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where it is.
+        Folder of the project.
     program : Program
-        What it computes.
+        Program that the C++ computes.
     facts : mapping
-        What ``hls.json`` says.
+        Content of the manifest ``hls.json``.
     """
 
     folder: Path
@@ -53,7 +56,7 @@ class HlsProject:
 
     @property
     def sources(self) -> list[Path]:
-        """C++ files but the test, the longest to compile first."""
+        """C++ files except the test bench, ordered by decreasing compile time."""
         return [self.folder / name for name in _sources()]
 
 
@@ -65,18 +68,19 @@ def write_hls(
     target: Target | None = None,
     pixels_in_flight: int = PIXELS_IN_FLIGHT,
 ) -> HlsProject:
-    """Write a program as a Vitis HLS project to a folder, all of it or nothing.
+    """Write a program as a Vitis HLS project. The folder is written completely or not at all.
 
     Parameters
     ----------
     program : Program
-        Program; its write-back must be ``round``.
+        Program with the write-back ``round``.
     folder : pathlib.Path
-        Folder; made, or replaced where it holds such a project already.
+        Folder. It is created, or replaced if it contains an HLS project.
     target : Target, optional
-        FPGA of AMD whose part and clock the script names; by default xc7k410t.
+        AMD FPGA whose part number and clock frequency the script uses; xc7k410t by default.
     pixels_in_flight : int
-        Pixels that are interleaved, 2 to 1024. A step starts every clock if it takes no more clocks.
+        Number of interleaved pixels, 2 to 1024. A step starts in every clock cycle if its latency in clock
+        cycles does not exceed this number.
 
     Returns
     -------
@@ -85,18 +89,18 @@ def write_hls(
     Raises
     ------
     InputError
-        If the program's write-back is another, the target is not AMD's, the number of pixels is out of its
-        range, or the folder holds something else or cannot be written.
+        If the write-back is not supported, the target is not an AMD FPGA, ``pixels_in_flight`` is out of
+        range, or the folder contains other files or cannot be written.
     """
     target = target or find_target("xc7k410t")
     if target.family != "xc7":
         names = ", ".join(name for name, other in TARGETS.items() if other.family == "xc7")
         raise InputError(
-            f"target {target.name} is not made by AMD, whose HLS this is for; choose one of {names}"
+            f"target {target.name} is not an AMD FPGA, which Vitis HLS requires; choose one of {names}"
         )
     if not 2 <= pixels_in_flight <= MAX_PIXELS_IN_FLIGHT:
         raise InputError(f"pixels_in_flight={pixels_in_flight} must be 2 to {MAX_PIXELS_IN_FLIGHT}")
-    check_folder(folder, manifest=PAPER, kind="HLS project")
+    check_folder(folder, manifest=PAPER, kind="an HLS project")
     files = _files(program, target, pixels_in_flight)
     with replace_folder_when_done(folder) as temporary:
         for name, text in files.items():
@@ -106,32 +110,37 @@ def write_hls(
 
 
 def read_hls(folder: Path, /) -> HlsProject:
-    """Read an HLS project.
+    """Read the HLS project in a folder.
 
     Raises
     ------
     InputError
-        If there is none, or its program was altered.
+        If the folder does not contain an HLS project, or its program was modified.
     """
-    paper = folder / PAPER
-    if not paper.is_file():
-        raise InputError(f"{folder} is no HLS project; make one with seq2seqlite hardware hls")
-    facts = read_facts(paper, remedy="write the project again")
+    manifest = folder / PAPER
+    if not manifest.is_file():
+        raise InputError(
+            f"{folder} is not an HLS project ({PAPER} is missing); "
+            "create one with write_hls or seq2seqlite hardware hls"
+        )
+    facts = read_facts(manifest, remedy="write the project again")
     if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
-        raise InputError(f"{paper} is of another version; write the project again")
+        raise InputError(f"{manifest} was written by an incompatible version; write the project again")
     program = read_program(folder / PROGRAM_FILE)
     if program.sha256 != facts.get("program_sha256"):
-        raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; write it again")
+        raise InputError(
+            f"{folder / PROGRAM_FILE} is not the program of this project; write the project again"
+        )
     return HlsProject(folder, program, facts)
 
 
 def codes_text(codes: NDArray[np.int64], /) -> str:
-    """Return input codes (n, n_gates) as the test reads them: a line a pixel."""
+    """Return input codes (n, n_gates) in the text format of the test bench: one line per pixel."""
     return "".join(" ".join(map(str, row)) + "\n" for row in codes.tolist())
 
 
 def sfd_text(sfd: NDArray[np.int64], /) -> str:
-    """Return SFD codes (n, 3, n_gates) as the test reads them: a line a pixel, gate after gate."""
+    """Return SFD codes (n, 3, n_gates) in the text format of the test bench: one line per pixel, by gate."""
     return codes_text(sfd.transpose(0, 2, 1).reshape(len(sfd), -1))
 
 
@@ -140,7 +149,7 @@ def _sources() -> list[str]:
 
 
 def _files(program: Program, target: Target, pixels: int) -> dict[str, str]:
-    """Return the texts of all files but the program's."""
+    """Return the text of all files except the program, by name."""
     environment = templates("seq2seqlite.hardware.hls")
     values = _values(program, target, pixels)
 
@@ -169,7 +178,7 @@ def _files(program: Program, target: Target, pixels: int) -> dict[str, str]:
 def _values(program: Program, target: Target, pixels: int) -> dict[str, Any]:
     formats = program.formats
     state, x = formats.state, formats.input
-    both = Format(
+    operand = Format(
         signed=True,
         integer_bits=max(state.integer_bits, x.integer_bits),
         fraction_bits=max(state.fraction_bits, x.fraction_bits),
@@ -185,7 +194,7 @@ def _values(program: Program, target: Target, pixels: int) -> dict[str, Any]:
         "types": {
             "input": _type(x),
             "state": _type(state),
-            "operand": _type(both),
+            "operand": _type(operand),
             "output": _type(formats.output),
         },
         "bits": {

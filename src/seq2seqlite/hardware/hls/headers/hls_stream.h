@@ -1,4 +1,4 @@
-// What seq2seqlite_top uses of the hls_stream.h that Vitis HLS has, for compilers that have none.
+// The part of hls_stream.h from Vitis HLS that seq2seqlite_top uses, for compilers without that header.
 #pragma once
 #include <queue>
 

@@ -1,4 +1,4 @@
-"""Instruments and their simulated data."""
+"""Instrument descriptions, the decay simulator and sets of decays with known lifetimes."""
 
 from seq2seqlite.datasets.decay_set import (
     REFERENCE_SEED,

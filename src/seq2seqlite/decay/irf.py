@@ -162,9 +162,7 @@ class MeasuredIrf(Irf):
         background = np.median(np.sort(histogram)[: max(1, histogram.size // 2)])
         signal = np.clip(histogram - background, 0, None)
         if signal.sum() <= 0:
-            raise InputError(
-                "the IRF is flat: no bin exceeds its background; check the file and the channel"
-            )
+            raise InputError("the IRF is flat: no bin exceeds its background; check the file and the channel")
         self.weights: NDArray[np.float64] = signal / signal.sum()
         self.bin_width_ns = bin_width_ns
         self.shift_ns = 0.0

@@ -161,7 +161,9 @@ def required_irf(irf: Irf | None, name: str, /) -> Irf:
         If the IRF is None.
     """
     if irf is None:
-        raise InputError(f"{name} requires the instrument's IRF; pass a measured IRF, or fit one with fit_irf")
+        raise InputError(
+            f"{name} requires the instrument's IRF; pass a measured IRF, or fit one with fit_irf"
+        )
     return irf
 
 

@@ -56,10 +56,10 @@ class _Decay:
             scale = 1 / np.sqrt(expected)
             shares = nnls(design * scale[:, None], self.counts * scale)[0]
             expected = np.maximum(design @ shares, 1e-3)
-        surprise = np.where(
+        log_ratio = np.where(
             self.counts > 0, self.counts * np.log(np.maximum(self.counts, 1e-300) / expected), 0
         )
-        return float(2 * (surprise - self.counts + expected).sum())
+        return float(2 * (log_ratio - self.counts + expected).sum())
 
 
 def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
@@ -101,7 +101,7 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
     def deviance(shift_ns: float, rounds: int = REWEIGHTINGS) -> float:
         return measured.deviance(coefficients * np.exp(-1j * omega * shift_ns), rounds)
 
-    with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+    with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
         step = max(STEP_SIGMAS * irf.narrowest_sigma_ns, axis.period_ns / MOST_STEPS)
         shifts = _shifts(irf, counts, axis, step)
         best = shifts[np.argmin([deviance(shift, 1) for shift in shifts])]
@@ -192,7 +192,9 @@ def _searched(
 def _checked(decay: ArrayLike, axis: TimeAxis) -> NDArray[np.float64]:
     counts = np.asarray(decay, np.float64)
     if counts.shape != (axis.n_gates,):
-        raise InputError(f"decay has shape {counts.shape}, but the axis requires ({axis.n_gates},); re-bin it")
+        raise InputError(
+            f"decay has shape {counts.shape}, but the axis requires ({axis.n_gates},); re-bin it"
+        )
     if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any()):
         raise InputError(
             "the summed decay has no photons, or has negative or non-finite counts; check the data"

@@ -1,4 +1,4 @@
-"""Sets of decays for evaluation: seeded reference sets, stored sets and ``.npz`` files of other simulators."""
+"""Sets of decays for evaluation: seeded reference sets, stored sets, ``.npz`` files of other simulators."""
 
 import hashlib
 import json

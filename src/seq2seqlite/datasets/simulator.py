@@ -204,14 +204,14 @@ class Simulator:
 
     @property
     def n_baseline(self) -> int:
-        """Number of leading gates averaged as baseline: 10 as in the paper, fewer if the rising edge is early."""
+        """Number of leading gates averaged as baseline: 10 as in the paper, fewer for an early edge."""
         return max(
             1, min(BASELINE_GATES, int(0.7 * self.rising_edge_ns / self.instrument.axis.gate_width_ns))
         )
 
     @cached_property
     def rising_edge_ns(self) -> float:
-        """Rising edge of the sum of the instrument's decays (half height), relative to the first gate, in ns."""
+        """Rising edge (half height) of the instrument's summed decays, relative to the first gate, in ns."""
         rng = self._rng(2)
         tau = rng.uniform(*self.instrument.decays.tau_ns, size=(len(self.irfs), 1))
         tpsf = self._forward.tpsf(np.ones_like(tau), tau, self.irf_coefficients)

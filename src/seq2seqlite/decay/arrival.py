@@ -69,7 +69,7 @@ def rising_edge_ns(tpsf: ArrayLike, /, *, bin_width_ns: float) -> float:
     height = counts[peak] - base
     if height <= EDGE_SIGMAS * np.sqrt(max(base, 1.0)):
         raise InputError(
-            "no rising edge: the decay is flat within its noise; check the channel, the period and the exposure"
+            "no rising edge: the decay is flat within its noise; check channel, period and exposure"
         )
     before = np.roll(counts, -peak - 1)[::-1] - base  # from the peak backwards in time, circular
     step = int(np.argmax(before < height / 2))

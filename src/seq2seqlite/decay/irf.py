@@ -170,7 +170,7 @@ class MeasuredIrf(Irf):
         self._as_measured = lru_cache(maxsize=4)(self._coefficients_as_measured)
 
     def changed(self, *, mean_ns: float | None = None, extra_fwhm_ns: float = 0.0) -> "MeasuredIrf":
-        """Return this IRF shifted to a mean of ``mean_ns`` and convolved with a Gaussian of ``extra_fwhm_ns``.
+        """Return this IRF shifted to a mean of ``mean_ns`` and broadened by a Gaussian of ``extra_fwhm_ns``.
 
         Examples
         --------
@@ -235,8 +235,8 @@ class MeasuredIrf(Irf):
         support_ns = (occupied[-1] - occupied[0] + 1) * self.bin_width_ns
         if support_ns > period_ns * (1 + 1e-6):
             raise InputError(
-                f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns; "
-                "check bin_width_ns and period_ns"
+                f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns;"
+                " check bin_width_ns and period_ns"
             )
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
         used = self.weights > 0

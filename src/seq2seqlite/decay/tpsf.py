@@ -83,7 +83,8 @@ class ForwardModel:
         Returns
         -------
         ndarray, shape (..., n_gates)
-            Expected share of the photons in each gate; the sum is 1 if the gates cover the period exactly once.
+            Expected share of the photons in each gate; the sum is 1 if the gates cover the period exactly
+            once.
 
         Raises
         ------

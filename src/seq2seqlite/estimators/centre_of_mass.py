@@ -21,7 +21,8 @@ __all__ = ["CentreOfMass", "baseline_gates", "longest_rise"]
 TABLE_POINTS, MIN_POINTS = 400, 10
 # The table covers lifetimes from a tenth of a gate to two laser periods.
 SHORTEST_GATES, LONGEST_PERIODS = 0.1, 2.0
-# Distance between baseline gates and rising edge: a share of the edge's time, limited to a share of the period.
+# Distance between baseline gates and rising edge: a share of the edge's time, limited to a share of the
+# period.
 SHARE_BEFORE_EDGE, SHARE_OF_PERIOD = 0.3, 0.05
 # For a rising edge between these shares of the period, gates keep their order. Otherwise they are rotated to
 # start a tenth of the period before the edge, so that the decay is contiguous.
@@ -48,8 +49,8 @@ class CentreOfMass:
     because photons after the end of the window are lost, and because the baseline of the next period contains
     the tail of the decay. Both effects are known. The mean arrival time expected from the forward model, with
     the same window, baseline and earlier pulses, is therefore tabulated over the lifetime, and the table is
-    inverted [1]_. For a decay with several lifetimes the result is close to the intensity-weighted mean, which
-    is longer than the amplitude-weighted mean.
+    inverted [1]_. For a decay with several lifetimes the result is close to the intensity-weighted mean,
+    which is longer than the amplitude-weighted mean.
 
     References
     ----------
@@ -144,8 +145,8 @@ class CentreOfMass:
         if last - first < MIN_POINTS:
             raise InputError(
                 f"{self.name}: the mean arrival time does not increase with the lifetime in a window of "
-                f"{self.axis.window_ns:.2f} ns with the rising edge at {self.rising_edge_ns:.2f} ns; use phasor "
-                "or mle-mono, or measure the whole period"
+                f"{self.axis.window_ns:.2f} ns with the rising edge at {self.rising_edge_ns:.2f} ns; use "
+                "phasor or mle-mono, or measure the whole period"
             )
         return means[first:last], taus[first:last]
 
@@ -167,9 +168,9 @@ def longest_rise(values: NDArray[np.float64], /) -> tuple[int, int]:
 def baseline_gates(axis: TimeAxis, irf: Irf, /) -> slice:
     """Return the gates whose mean is subtracted as background: at most ten, before the rising edge.
 
-    If the edge is at the start of the window, the last gates of the window are returned; they precede the next
-    edge. These gates also contain the tail of the decay, which the caller has to correct with the forward
-    model.
+    If the edge is at the start of the window, the last gates of the window are returned; they precede the
+    next edge. These gates also contain the tail of the decay, which the caller has to correct with the
+    forward model.
 
     Examples
     --------

@@ -113,8 +113,8 @@ def cramer_rao_bound(
     n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
     if n_harmonics >= MAX_HARMONICS:
         raise InputError(
-            f"an IRF with a standard deviation of {irf.narrowest_sigma_ns:g} ns is too narrow for a period of "
-            f"{axis.period_ns:g} ns: its Fourier series would be truncated; use a wider IRF"
+            f"an IRF with a standard deviation of {irf.narrowest_sigma_ns:g} ns is too narrow for a period "
+            f"of {axis.period_ns:g} ns: its Fourier series would be truncated; use a wider IRF"
         )
     forward = ForwardModel(axis, n_harmonics)
     shapes = fourier_shapes(forward, irf.coefficients(n_harmonics, period_ns=axis.period_ns))

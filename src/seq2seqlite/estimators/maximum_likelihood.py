@@ -34,8 +34,8 @@ SIZES = (16, 256, CHUNK)
 # Nearly all pixels converge within the first steps; the others are collected and fitted with more steps.
 FIRST_STEPS = 3
 LAST_STEPS = 40
-# If both lifetimes of a pixel are equal, steps along their difference remain long without improving the fit. A
-# pixel whose deviance fell by less than this in the last steps has therefore converged too.
+# If both lifetimes of a pixel are equal, steps along their difference remain long without improving the fit.
+# A pixel whose deviance fell by less than this in the last steps has therefore converged too.
 LEAST_FALL = 0.05
 # XLA computes the sums, most of the work of a chunk, in one thread, so chunks run in parallel threads.
 MOST_THREADS = 8
@@ -90,8 +90,8 @@ class MaximumLikelihood:
     -----
     The fit minimises the Poisson deviance by Fisher scoring with Levenberg-Marquardt damping [1]_. It starts
     from the best point of a grid of lifetimes, fractions and backgrounds, so no starting values are needed.
-    Photons and background are constrained to be non-negative. A pixel has converged when the remaining step is
-    about 1 % of every standard error. The forward model is that of :mod:`seq2seqlite.decay`: periodic
+    Photons and background are constrained to be non-negative. A pixel has converged when the remaining step
+    is about 1 % of every standard error. The forward model is that of :mod:`seq2seqlite.decay`: periodic
     excitation, exact gates, and an IRF of any bin width.
 
     References

@@ -59,8 +59,8 @@ def rld_from_gates(
 
     Notes
     -----
-    For two gates the lifetime is ``width / ln(D1 / D2)`` [1]_. For more gates a straight line is fitted to the
-    logarithms, weighted by the inverse of their variances.
+    For two gates the lifetime is ``width / ln(D1 / D2)`` [1]_. For more gates a straight line is fitted to
+    the logarithms, weighted by the inverse of their variances.
 
     References
     ----------
@@ -153,14 +153,15 @@ class RapidLifetime:
     Notes
     -----
     The leading gates contain the tail of earlier periods in addition to the background, and the wide gates
-    contain a remainder of the IRF. The result of the formula for noise-free decays is therefore tabulated over
-    the lifetime with the forward model, and the table is inverted. This makes the median of noisy lifetimes
-    unbiased. Their mean is too long, by about the square of the relative standard error, because the formula
-    is not linear.
+    contain a remainder of the IRF. The result of the formula for noise-free decays is therefore tabulated
+    over the lifetime with the forward model, and the table is inverted. This makes the median of noisy
+    lifetimes unbiased. Their mean is too long, by about the square of the relative standard error, because
+    the formula is not linear.
 
-    A decay has no value (``Reason.NO_DECAY``) if its second wide gate, or a difference of three gates, is less
-    than three standard deviations, or if the standard error exceeds 42 % of the lifetime. Wide gates contain
-    hardly any photons of a lifetime far below their width, and resolve long lifetimes only with many photons.
+    A decay has no value (``Reason.NO_DECAY``) if its second wide gate, or a difference of three gates, is
+    less than three standard deviations, or if the standard error exceeds 42 % of the lifetime. Wide gates
+    contain hardly any photons of a lifetime far below their width, and resolve long lifetimes only with many
+    photons.
 
     Examples
     --------

@@ -23,8 +23,8 @@ Shapes = FourierShapes | ChebyshevShapes
 # An expected share of a gate below this value is a rounding error of the series.
 SMALLEST_SHARE = 1e-9
 # A pixel is finished after a step shorter than 10 % of every standard error: the error after a Newton step is
-# about the square of the step, here 1 %. The limit for bright pixels is 1 %, because models rarely fit them to
-# within their noise and their steps shrink more slowly. Both limits are squared.
+# about the square of the step, here 1 %. The limit for bright pixels is 1 %, because models rarely fit them
+# to within their noise and their steps shrink more slowly. Both limits are squared.
 DONE = {jnp.float32.dtype: 1e-2, jnp.float64.dtype: 1e-4}
 # If no damping lowers the deviance of a pixel, the fit has reached the limit of the arithmetic.
 MOST_DAMPING = 1e7

@@ -71,9 +71,9 @@ def fit_shared_lifetimes(
     Notes
     -----
     The information matrix of all pixels has arrowhead form: one block for the shared lifetimes and one block
-    for the parameters of each pixel. After elimination of the pixel blocks, a step needs only sums over pixels,
-    so memory and time are linear in the number of pixels [1]_. The fit starts from the lifetimes of the summed
-    decay.
+    for the parameters of each pixel. After elimination of the pixel blocks, a step needs only sums over
+    pixels, so memory and time are linear in the number of pixels [1]_. The fit starts from the lifetimes of
+    the summed decay.
 
     References
     ----------

@@ -79,7 +79,7 @@ class Architecture:
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
 
     def macs_per_decay(self, n_gates: int, /) -> int:
-        """Return the multiply-accumulate operations per decay of ``n_gates`` gates, without the unused kernel."""
+        """Return the multiply-accumulates per decay of ``n_gates`` gates; the unused kernel has none."""
         kernels = sum(math.prod(shape) for name, shape in self.parameter_shapes.items() if "kernel" in name)
         return n_gates * (kernels - math.prod(self.parameter_shapes["decoder/0/kernel"]))
 

@@ -85,7 +85,7 @@ def states_and_sfd_jax(
 
 
 def quantise_jax(values: Array, fmt: Format | None, /) -> Array:
-    """Return values rounded to a format, like :func:`seq2seqlite.models.quantise`; unchanged if it is None."""
+    """Return values rounded to a format, like :func:`seq2seqlite.models.quantise`; unchanged for None."""
     if fmt is None:
         return values
     scale = 2.0**fmt.fraction_bits

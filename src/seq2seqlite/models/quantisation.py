@@ -149,13 +149,13 @@ class ActivationFormats:
             fmt = getattr(self, name)
             if fmt.signed or fmt.integer_bits != 0:
                 raise InputError(
-                    f"{name}={getattr(self, name)} must be unsigned and have integer_bits=0 (values from 0 to 1)"
+                    f"{name}={getattr(self, name)} must be unsigned with integer_bits=0 (range 0 to 1)"
                 )
         for name in ("state", "candidate", "product"):
             fmt = getattr(self, name)
             if not fmt.signed or fmt.integer_bits != 0:
                 raise InputError(
-                    f"{name}={getattr(self, name)} must be signed and have integer_bits=0 (values from -1 to 1)"
+                    f"{name}={getattr(self, name)} must be signed with integer_bits=0 (range -1 to 1)"
                 )
         if self.write_back not in WRITE_BACKS:
             raise InputError(

@@ -1,6 +1,6 @@
-"""Training: one loop, its recipes, and the metrics of the paper.
+"""Training of networks: training loop, recipes, and the metrics of the paper.
 
-``seq2seqlite.training.loop`` needs the extra ``train`` (JAX) and is imported where it is used.
+:mod:`seq2seqlite.training.loop` needs the extra ``train`` (JAX), so this package does not import it.
 """
 
 from seq2seqlite.training.curve import last_fifth_improvement

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training, so that it resumes bit for bit."""
+"""Checkpoints: the complete state of a training run, from which it resumes bit for bit."""
 
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ __all__ = ["read_checkpoint", "write_checkpoint"]
 
 FORMAT = "seq2seqlite checkpoint"
 FORMAT_VERSION = 1
-# Weights, both moments of the optimiser and the best weights of a teacher are 5 MB.
+# The weights, both moments of the optimiser and the best weights of a teacher take 5 MB.
 MAX_BYTES = 2**32
 
 
 def write_checkpoint(
     path: Path, /, *, trees: dict[str, Any], values: dict[str, Any], recipe: dict[str, Any]
 ) -> None:
-    """Write trees of arrays, plain values and the recipe to one file."""
+    """Write trees of arrays, plain values and the recipe to a checkpoint file."""
     arrays = {
         f"{name}/{index}": np.asarray(leaf)
         for name, tree in trees.items()
@@ -33,24 +33,24 @@ def write_checkpoint(
 def read_checkpoint(
     path: Path, /, *, like: dict[str, Any], recipe: dict[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read what :func:`write_checkpoint` wrote, into trees of the structure of ``like``.
+    """Read a checkpoint file into trees with the structure of ``like``.
 
     Raises
     ------
     InputError
-        If the file cannot be read or belongs to another recipe.
+        If the file cannot be read or belongs to a different recipe.
     """
     header, arrays = read_archive(
         path,
         what="checkpoint",
         form=FORMAT,
         versions={"format_version": FORMAT_VERSION},
-        remedy="delete it to start again",
+        remedy="delete it to restart the training",
         max_bytes=MAX_BYTES,
     )
     if header["recipe"] != recipe:
         raise InputError(
-            f"checkpoint {path} is of another recipe; name another file, or delete it to start again"
+            f"checkpoint {path} belongs to a different recipe; use another file, or delete it to restart"
         )
     trees = {}
     for name, tree in like.items():

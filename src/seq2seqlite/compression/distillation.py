@@ -72,8 +72,8 @@ def load_teachers(
         if network.axis != axis:
             raise InputError(
                 f"teacher {network.name} was trained for {network.axis.n_gates} gates of "
-                f"{network.axis.gate_width_ns:g} ns, but the student's instrument has {axis.n_gates} gates of "
-                f"{axis.gate_width_ns:g} ns; choose a teacher of this instrument"
+                f"{network.axis.gate_width_ns:g} ns, but the student's instrument has {axis.n_gates} gates "
+                f"of {axis.gate_width_ns:g} ns; choose a teacher of this instrument"
             )
         if network.content.quantisation is not None:
             raise InputError(f"teacher {network.name} is quantised; choose a float model")

@@ -71,8 +71,8 @@ def _weight_format(name: str, values: NDArray[Any], plan: QuantisationPlan) -> F
     if largest > fmt.high + fmt.step / 2:
         raise InputError(
             f"quantisation.weight_integer_bits={plan.weight_integer_bits} with {bits} bits limits weights to "
-            f"{fmt.high:.4g}, but array {name} has {largest:.4g}; set it to {_integer_bits(largest)} or remove "
-            "it"
+            f"{fmt.high:.4g}, but array {name} has {largest:.4g}; set it to {_integer_bits(largest)} or "
+            "remove it"
         )
     return fmt
 

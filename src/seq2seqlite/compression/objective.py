@@ -121,7 +121,7 @@ class CompressionObjective(Objective):
         return self._states_and_sfd(self._network(parameters, step), inputs)[1]
 
     def loss(self, parameters: Any, batch: Batch, step: Any, /) -> jax.Array:
-        """Return the loss: distances to the true SFD and to the teacher, plus the penalty for bit operations."""
+        """Return the loss: distances to true SFD and teacher, plus the penalty for bit operations."""
         network = self._network(parameters, step)
         states, predicted = self._states_and_sfd(network, batch.inputs)
         loss = self.distance(predicted, batch.targets)

@@ -36,8 +36,8 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
     formats = None if plan.weights_only else activation_formats(plan)
     if formats is not None and network.architecture.cell != "lite":
         raise InputError(
-            f"model {network.name} has cell={network.architecture.cell!r}, which does not support fixed-point "
-            "activations; set weights_only = true"
+            f"model {network.name} has cell={network.architecture.cell!r}, which does not support "
+            "fixed-point activations; set weights_only = true"
         )
     parameters: dict[str, Any] = without_idle_kernel(content.parameters)
     if formats is not None:

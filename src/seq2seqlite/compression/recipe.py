@@ -188,8 +188,8 @@ class CompressionRecipe:
         plan = self.quantisation
         if self.training.steps == 0 and (self.sparsity or (plan is not None and plan.method == "qat")):
             raise InputError(
-                "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or remove "
-                "the techniques"
+                "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "
+                "remove the techniques"
             )
         if plan is not None and not plan.weights_only and self.training.cell != "lite":
             raise InputError(

@@ -1,4 +1,4 @@
-"""How good predictors are on the same decays: bias, spread and error beside the Cramér-Rao bound.
+"""Accuracy of predictors on the same decays: bias, spread and error, compared with the Cramér-Rao bound.
 
 The bound needs JAX (the extra ``train``).
 """

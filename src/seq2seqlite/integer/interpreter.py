@@ -37,7 +37,9 @@ __all__ = [
 Arithmetic = Literal["int64", "float32", "float64"]
 """Type that represents the integers: ``int64``, or a floating-point type for which BLAS is fast."""
 
-Codes = Any  # arrays of NumPy, or of a library with the same interface, in the type that represents the integers
+Codes = (
+    Any  # arrays of NumPy, or of a library with the same interface, in the type that represents the integers
+)
 BATCH = 1024  # the states of a batch of this size fit into the cache
 
 
@@ -77,8 +79,8 @@ def run(
     min_photons : int
         Pixels with fewer counts are flagged as below threshold.
     arithmetic : str, optional
-        ``"int64"`` is normative; ``"float32"`` and ``"float64"`` represent the same integers and are faster. By
-        default the fastest type that is exact for the ranges of the program is used.
+        ``"int64"`` is normative; ``"float32"`` and ``"float64"`` represent the same integers and are faster.
+        By default the fastest type that is exact for the ranges of the program is used.
 
     Returns
     -------

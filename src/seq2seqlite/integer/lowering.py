@@ -54,7 +54,9 @@ def lower(network: Network, /) -> Program:
         n_baseline=network.content.n_baseline,
         formats=formats,
         encoder=_step(network, quantisation, "encoder/0", 1),
-        decoder=_step(network, quantisation, "decoder/0", 0),  # the decoder has no input, so its kernel is not used
+        decoder=_step(
+            network, quantisation, "decoder/0", 0
+        ),  # the decoder has no input, so its kernel is not used
         head_kernel=_affine(network, quantisation, "head/kernel"),
         head_bias=_affine(network, quantisation, "head/bias"),
         reduction=Reduction.of_axis(network.axis),

@@ -79,8 +79,8 @@ class ProgramPredictor:
 def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
     """Return counts as 16-bit integers, the input of a program.
 
-    Integer counts are unchanged. Other counts, as in re-binned data, are multiplied by 64 and rounded. A decay
-    that exceeds 16 bits is divided by a power of two; the normalisation cancels all these factors.
+    Integer counts are unchanged. Other counts, as in re-binned data, are multiplied by 64 and rounded. A
+    decay that exceeds 16 bits is divided by a power of two; the normalisation cancels all these factors.
 
     Parameters
     ----------

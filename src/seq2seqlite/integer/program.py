@@ -134,8 +134,8 @@ class Program:
         units = self.units
         if self.formats.write_back != "round":
             raise InputError(
-                f"write_back={self.formats.write_back!r} must be 'round' for an integer program; compress the "
-                "model with write_back = 'round'"
+                f"write_back={self.formats.write_back!r} must be 'round' for an integer program; compress "
+                "the model with write_back = 'round'"
             )
         if not 1 <= units <= MAX_UNITS:
             raise InputError(f"units={units} of a program must be between 1 and {MAX_UNITS}")

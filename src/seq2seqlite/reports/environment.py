@@ -1,4 +1,4 @@
-"""Where the templates of reports come from."""
+"""Jinja environment of the report templates."""
 
 import jinja2
 
@@ -6,7 +6,7 @@ __all__ = ["environment"]
 
 
 def environment() -> jinja2.Environment:
-    """Return the templates' environment: names must exist, HTML is escaped."""
+    """Return the Jinja environment of the templates, with strict undefined names and HTML escaping."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("seq2seqlite.reports"),
         autoescape=jinja2.select_autoescape(["html.j2"]),

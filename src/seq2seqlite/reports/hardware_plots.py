@@ -1,4 +1,4 @@
-"""The picture of a sweep over designs."""
+"""Plot of a design space exploration."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,22 +11,22 @@ from seq2seqlite.files import replace_when_done
 
 __all__ = ["check_front", "write_front"]
 
-# Text chunk by which a picture of this module is recognised.
+# PNG text chunk that identifies a plot written by this module.
 SOFTWARE = "seq2seqlite hardware explore"
 MAX_TEXT_BYTES = 1024
 
 
 def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, path: Path, /) -> Path:
-    """Write a picture of frame rate against LUTs for every student and schedule, and return its path.
+    """Write a plot of frame rate against LUTs for every student and schedule, and return its path.
 
     Parameters
     ----------
     rows : sequence of mapping
         Designs of :func:`seq2seqlite.hardware.explore.explore`.
     frames_per_second : float
-        What was asked for.
+        Required frame rate.
     path : pathlib.Path
-        PNG to write.
+        PNG file to write.
     """
     check_front(path)
     figure = Figure(figsize=(8, 5), layout="constrained")
@@ -63,7 +63,7 @@ def write_front(rows: Sequence[Mapping[str, Any]], frames_per_second: float, pat
 
 
 def check_front(path: Path, /) -> None:
-    """Refuse to replace a file that is not a picture of :func:`write_front`.
+    """Raise InputError if a file exists and was not written by :func:`write_front`.
 
     Raises
     ------

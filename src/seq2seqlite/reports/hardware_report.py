@@ -1,4 +1,4 @@
-"""The report of hardware projects: ``report.html`` beside ``hardware.json``."""
+"""Report of hardware projects, as ``report.html`` and ``hardware.json``."""
 
 import math
 import sys
@@ -22,23 +22,23 @@ NUMBERS = {
         f"{of}{name}" for of in ("", "device_share.", "engine.") for name in ("lut", "ff", "dsp", "bram36")
     ),
 } | {f"place-and-route-{speed}": ("clock_mhz", "speed") for speed in (6, 7, 8)}
-"""What of each recorded result is shown; a dot leads into a group."""
+"""Values of each recorded result in the report; a dot separates group and key."""
 
 
 def write_hardware_report(projects: Sequence[Project], folder: Path, /) -> dict[str, Any]:
-    """Write the report of projects, and return what is in its JSON file.
+    """Write the report of hardware projects, and return the content of its JSON file.
 
     Parameters
     ----------
     projects : sequence of Project
-        Projects that the commands simulate, synthesize and place-and-route left their results in.
+        Projects with results of the commands simulate, synthesize and place-and-route.
     folder : pathlib.Path
         Folder of the report.
 
     Returns
     -------
     dict
-        ``designs``: for each what the tools ``measured``, by tool, and what is ``estimated``, apart.
+        Key ``designs``: the ``measured`` values by tool and the ``estimated`` values of each design.
 
     Raises
     ------
@@ -57,10 +57,10 @@ def write_hardware_report(projects: Sequence[Project], folder: Path, /) -> dict[
 
 
 def hardware_results(project: Project, /) -> dict[str, Any]:
-    """Return what is known of one project.
+    """Return measured and estimated values of one project.
 
-    A frame rate is measured where its clocks a pixel were simulated and its clock was routed; otherwise it
-    is an estimate.
+    The frame rate counts as measured if the clock cycles per pixel were simulated and the clock frequency was
+    determined by place and route. Otherwise it is an estimate.
 
     Raises
     ------
@@ -96,11 +96,11 @@ def hardware_results(project: Project, /) -> dict[str, Any]:
 
 
 def _check(path: Path, found: Mapping[str, Any], names: Sequence[str]) -> None:
-    """Raise InputError unless a recorded result has its numbers; clocks, which are divided by, above 0."""
+    """Raise InputError unless a recorded result has its numbers, and clock cycles (a divisor) are > 0."""
     for name in names:
         value: Any = found
         for part in name.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         least = 0.0 if not name.startswith("clock") else sys.float_info.min
         if not isinstance(value, int | float) or not least <= value < math.inf:
-            raise InputError(f"{path} is damaged ({name}={value!r}); run the command that writes it again")
+            raise InputError(f"{path} is damaged ({name}={value!r}); repeat the command that writes it")

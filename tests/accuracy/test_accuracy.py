@@ -92,7 +92,7 @@ def test_a_program_file_is_a_predictor(tmp_path):
     instrument, file = load_instrument("tcspc-80mhz"), tmp_path / "tiny.program"
     write_program(file, load_program("seq2seqlite-tcspc-80mhz-tiny"))
     predictor = predictors_for(instrument, [str(file)])[str(file)](None)
-    assert predictor.kind == "integer program, CPU engine"
+    assert predictor.kind == "integer program, CPU back end"
 
 
 def test_model_of_another_axis():

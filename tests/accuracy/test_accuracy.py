@@ -77,7 +77,7 @@ def test_command_writes_a_list_of_rows(tmp_path, capsys):
     ("more", "text"),
     [
         (["--predictor", "fit"], "model 'fit' is unknown; choose one of centre-of-mass"),
-        (["--repeats", "4"], "repeats=4 must be at least the number of IRFs, 8"),
+        (["--repeats", "4"], "repeats=4 must be >= n_irfs=8"),
         (["--photons", "0"], "photons must be > 0"),
     ],
 )

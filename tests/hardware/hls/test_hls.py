@@ -152,9 +152,9 @@ def test_what_is_no_project_is_refused(tiny, tmp_path):
 
 def test_counts_that_do_not_fit_are_refused(tiny, project, tmp_path):
     emulator = HlsEmulator(tiny, tmp_path / "testbench", 0.0)
-    with pytest.raises(InputError, match=r"counts of shape \(1, 3\) do not fit program"):
+    with pytest.raises(InputError, match=r"counts have shape \(1, 3\), but program"):
         emulator.check(np.zeros((1, 3), np.int64))
-    with pytest.raises(InputError, match=r"counts of shape \(1, 3\) do not fit program"):
+    with pytest.raises(InputError, match=r"counts have shape \(1, 3\), but program"):
         emulator.sfd(np.zeros((1, 3), np.int64))
 
 

@@ -163,7 +163,7 @@ def test_bad_value_says_key_value_and_rule(values, text):
 
 def test_unknown_instrument_lists_the_known():
     with pytest.raises(
-        InputError, match="instrument 'swisspad' is unknown; choose one of swissspad3, tcspc-80mhz or name"
+        InputError, match="instrument 'swisspad' is unknown; choose one of swissspad3, tcspc-80mhz or pass the path"
     ):
         load_instrument("swisspad")
 

@@ -71,6 +71,11 @@ def measure(
         Functions that create predictors, by name.
     progress : callable, optional
         Called with the number of finished predictions and the number of all predictions.
+
+    See Also
+    --------
+    mono_rows : Table rows of decays with one lifetime.
+    component_rows : Table rows of decays with two lifetimes.
     """
     found: dict[str, list[Lifetimes]] = {name: [] for name in predictors}
     seconds: dict[str, list[float]] = {name: [] for name in predictors}
@@ -106,6 +111,10 @@ def mono_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> li
         Conditions of the comparison.
     measured : mapping of str to Measured
         Result of :func:`measure`.
+
+    See Also
+    --------
+    component_rows : Table rows of decays with two lifetimes.
     """
     rows = []
     for name, result in measured.items():
@@ -159,6 +168,10 @@ def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) 
         ``amplitude_fraction``, ``quantity``, ``bias``, ``std``, ``rmse``, ``rmse_over_crlb``, and
         ``predicted``, the share of decays with a value. Predictors of one lifetime only have rows of the
         mean.
+
+    See Also
+    --------
+    mono_rows : Table rows of decays with one lifetime.
     """
     rows = []
     for name, result in measured.items():

@@ -241,7 +241,12 @@ class CompressionRecipe:
 
 
 def compression_recipe_names() -> list[str]:
-    """Return the names of the shipped compression recipes."""
+    """Return the names of the shipped compression recipes.
+
+    See Also
+    --------
+    load_compression_recipe : Load a recipe by name.
+    """
     return toml_names(configs_folder() / "compression")
 
 
@@ -252,6 +257,10 @@ def load_compression_recipe(name_or_path: str | Path, /) -> CompressionRecipe:
     ------
     InputError
         If the recipe does not exist or is invalid.
+
+    See Also
+    --------
+    compression_recipe_names : Names of the shipped recipes.
     """
     return load_named_toml(
         name_or_path,

@@ -69,7 +69,12 @@ class DecaySet:
 
 
 def reference_set(instrument: str | Path, /, *, n: int) -> DecaySet:
-    """Return ``n`` decays of an instrument's seeded reference set, whose IRFs are not used in training."""
+    """Return ``n`` decays of an instrument's seeded reference set, whose IRFs are not used in training.
+
+    See Also
+    --------
+    simulated_set : Simulated decays of any split.
+    """
     return simulated_set(load_instrument(instrument), n, seed=REFERENCE_SEED, split="reference")
 
 
@@ -82,7 +87,13 @@ def simulated_set(
     split: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> DecaySet:
-    """Return ``n`` simulated decays with true lifetimes and manifest (see :meth:`Simulator.decays`)."""
+    """Return ``n`` simulated decays with true lifetimes and manifest (see :meth:`Simulator.decays`).
+
+    See Also
+    --------
+    Simulator : Simulator of the decays.
+    write_decay_set : Store a set.
+    """
     require_memory(
         3 * n * (8 * instrument.axis.n_gates + 64), what=f"a set of n={n:,} decays", remedy="simulate fewer"
     )
@@ -104,7 +115,12 @@ def check_decay_set_file(path: str | Path, /) -> None:
 
 
 def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
-    """Write a set as compressed ``.npz``, with its manifest as JSON and a SHA-256 digest of the content."""
+    """Write a set as compressed ``.npz``, with its manifest as JSON and a SHA-256 digest of the content.
+
+    See Also
+    --------
+    read_decay_set : Read a stored set.
+    """
     arrays: dict[str, NDArray[Any]] = {
         "tpsf": data.tpsf,
         "gate_width_ns": np.array(data.axis.gate_width_ns),
@@ -131,6 +147,10 @@ def read_decay_set(path: str | Path, /) -> DecaySet:
     InputError
         If the file cannot be read, a key is missing, counts are negative or not finite, shapes do not match,
         or the SHA-256 digest is wrong.
+
+    See Also
+    --------
+    write_decay_set : Write a set.
     """
     file = Path(path)
     arrays = read_arrays(file, what="data", max_bytes=available_memory() // 3)

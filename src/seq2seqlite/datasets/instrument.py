@@ -208,7 +208,12 @@ class Instrument:
 
 
 def instrument_names() -> list[str]:
-    """Return the names of the instruments shipped with the package."""
+    """Return the names of the instruments shipped with the package.
+
+    See Also
+    --------
+    load_instrument : Load an instrument by name.
+    """
     return toml_names(configs_folder() / "instruments")
 
 
@@ -219,6 +224,10 @@ def load_instrument(name_or_path: str | Path, /) -> Instrument:
     ------
     InputError
         If there is no such instrument or file, or the file is not valid.
+
+    See Also
+    --------
+    instrument_names : Names of the shipped instruments.
 
     Examples
     --------

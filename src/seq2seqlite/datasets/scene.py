@@ -57,6 +57,10 @@ def simulated_frames(
     InputError
         If shape, number or photons are not positive.
 
+    See Also
+    --------
+    Simulator : Simulated decays without spatial structure.
+
     Examples
     --------
     >>> from seq2seqlite.datasets import load_instrument

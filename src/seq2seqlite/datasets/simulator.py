@@ -85,6 +85,10 @@ class Simulator:
     split : str
         ``train``, ``validation`` or ``reference``. Splits have disjoint IRF banks and random streams.
 
+    See Also
+    --------
+    simulated_set : Simulated decays as a set with manifest.
+
     Notes
     -----
     Chunk ``i`` of a split has its own random stream, so the decays depend neither on the number of threads

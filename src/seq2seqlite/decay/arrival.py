@@ -26,6 +26,10 @@ def mean_arrival_ns(tpsf: ArrayLike, /, *, axis_ns: ArrayLike) -> NDArray[np.flo
     ndarray, shape (...)
         Time in ns; NaN for a decay without photons.
 
+    See Also
+    --------
+    seq2seqlite.estimators.CentreOfMass : Lifetime from the mean arrival time.
+
     Examples
     --------
     >>> mean_arrival_ns([1.0, 1.0], axis_ns=[0.0, 2.0]).item()
@@ -57,6 +61,10 @@ def rising_edge_ns(tpsf: ArrayLike, /, *, bin_width_ns: float) -> float:
     ------
     InputError
         If no rising edge exceeds the noise of the background.
+
+    See Also
+    --------
+    seq2seqlite.estimators.aligned_irf : Align an IRF with a decay.
 
     Examples
     --------

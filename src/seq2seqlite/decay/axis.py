@@ -32,6 +32,10 @@ class TimeAxis:
     InputError
         If a value is not positive or the window is longer than the period.
 
+    See Also
+    --------
+    ForwardModel : Expected TPSFs on a time axis.
+
     Examples
     --------
     >>> axis = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)

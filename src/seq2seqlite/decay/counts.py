@@ -33,6 +33,10 @@ def counts_for(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]
     InputError
         If the shape does not match the axis, or the counts are neither integers nor floats.
 
+    See Also
+    --------
+    without_invalid : Set invalid decays to zero.
+
     Examples
     --------
     >>> counts_for([[1, 2], [3, -4]], axis=TimeAxis(2, 1.0, 4.0), name="example").tolist()

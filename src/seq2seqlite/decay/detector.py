@@ -86,6 +86,10 @@ class PileUpDetector:
         these pulses.
     dark_counts_per_gate : float
         Mean number of dark counts per gate over the exposure.
+
+    See Also
+    --------
+    first_photon_histogram : Expected histogram with pile-up.
     """
 
     n_pulses: int
@@ -155,6 +159,10 @@ def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: float) -> NDArra
     Returns
     -------
     ndarray, shape (..., n_gates)
+
+    See Also
+    --------
+    PileUpDetector : Detector model with pile-up and noise.
 
     Notes
     -----

@@ -85,6 +85,11 @@ class ParametricIrf(Irf):
     tail_ns : float
         Time constant of the tail, in ns.
 
+    See Also
+    --------
+    MeasuredIrf : IRF from a measured histogram.
+    seq2seqlite.estimators.fit_irf : Fit a parametric IRF to a decay.
+
     Examples
     --------
     >>> round(ParametricIrf(center_ns=1.0, fwhm_ns=0.2, tail_fraction=0.5, tail_ns=0.3).mean_ns, 6)
@@ -142,6 +147,11 @@ class MeasuredIrf(Irf):
     ------
     InputError
         If counts are negative, not finite, empty or flat.
+
+    See Also
+    --------
+    ParametricIrf : IRF with few parameters.
+    seq2seqlite.estimators.aligned_irf : Align an IRF with a decay.
 
     Examples
     --------

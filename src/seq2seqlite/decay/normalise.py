@@ -25,6 +25,10 @@ def normalise_tpsf(tpsf: ArrayLike, /, *, n_baseline: int = BASELINE_GATES) -> N
     ndarray of float32, shape (..., n_gates)
         ``max(tpsf - baseline, 0)`` divided by its peak; zeros for a decay without counts above the baseline.
 
+    See Also
+    --------
+    normalise_to_codes : The same normalisation in integer arithmetic.
+
     Examples
     --------
     >>> normalise_tpsf([1, 1, 5, 3], n_baseline=2).tolist()
@@ -61,6 +65,10 @@ def normalise_to_codes(
     ------
     InputError
         If the counts are not integers or a value is out of range.
+
+    See Also
+    --------
+    normalise_tpsf : The same normalisation in floating point.
 
     Examples
     --------

@@ -80,6 +80,10 @@ def intensity_fraction_from_amplitude(
     -------
     ndarray, shape (...)
 
+    See Also
+    --------
+    amplitude_fraction_from_intensity : Inverse function.
+
     Examples
     --------
     >>> round(intensity_fraction_from_amplitude(0.5, tau_short_ns=1.0, tau_long_ns=3.0).item(), 6)
@@ -94,6 +98,10 @@ def amplitude_fraction_from_intensity(
     intensity_fraction: ArrayLike, /, *, tau_short_ns: ArrayLike, tau_long_ns: ArrayLike
 ) -> NDArray[np.float64]:
     """Return the short component's share of the amplitude from its share of the photons.
+
+    See Also
+    --------
+    intensity_fraction_from_amplitude : Inverse function.
 
     Examples
     --------
@@ -121,6 +129,10 @@ def sfd_from_lifetimes(
     -------
     ndarray, shape (..., 3, n_gates)
         Channels total, short, long (:data:`CHANNELS`).
+
+    See Also
+    --------
+    lifetimes_from_sfd : Inverse function.
 
     Examples
     --------
@@ -150,6 +162,11 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
     -------
     Lifetimes
         Arrays of shape (...).
+
+    See Also
+    --------
+    sfd_from_lifetimes : Inverse function.
+    lifetimes_from_areas : Lifetimes from first samples and areas.
 
     Notes
     -----
@@ -194,6 +211,10 @@ def lifetimes_from_areas(first: ArrayLike, area: ArrayLike, /, *, axis: TimeAxis
     -------
     Lifetimes
         Arrays of shape (...).
+
+    See Also
+    --------
+    lifetimes_from_sfd : Lifetimes from complete SFDs.
     """
     first = np.clip(np.asarray(first, np.float64), 0, None)
     amplitude = first.sum(axis=-1)
@@ -223,6 +244,10 @@ def tau_from_area_ratio(ratio: ArrayLike, /, *, axis: TimeAxis) -> NDArray[np.fl
     -------
     ndarray, shape (...)
         Lifetime in ns, between a sixteenth of a gate and eight windows; NaN for a ratio of NaN.
+
+    See Also
+    --------
+    lifetimes_from_areas : Lifetimes of both components.
 
     Examples
     --------

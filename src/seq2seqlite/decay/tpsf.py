@@ -23,6 +23,10 @@ BLOCK = 64
 def harmonics_needed(sigma_ns: float, /, *, period_ns: float) -> int:
     """Return the number of harmonics that resolve a feature of standard deviation ``sigma_ns``.
 
+    See Also
+    --------
+    ForwardModel : Forward model that uses these harmonics.
+
     Examples
     --------
     >>> harmonics_needed(0.1, period_ns=12.5)
@@ -41,6 +45,11 @@ class ForwardModel:
         Gates and laser period.
     n_harmonics : int
         Highest harmonic used (see :func:`harmonics_needed`).
+
+    See Also
+    --------
+    expected_tpsf : Expected TPSF in one call.
+    harmonics_needed : Number of harmonics for an IRF.
 
     Notes
     -----
@@ -162,6 +171,10 @@ def expected_tpsf(
     -------
     ndarray, shape (..., n_gates)
         Expected counts.
+
+    See Also
+    --------
+    ForwardModel : Forward model for repeated use.
 
     Examples
     --------

@@ -47,6 +47,10 @@ def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None) -> Any:
     InputError
         If the name is unknown or the IRF is missing.
 
+    See Also
+    --------
+    seq2seqlite.load_predictor : Load networks and estimators by name.
+
     Examples
     --------
     >>> from seq2seqlite.decay import ParametricIrf

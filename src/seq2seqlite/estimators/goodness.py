@@ -80,6 +80,10 @@ def goodness_of(
     InputError
         If shapes do not match, or ``pulses`` does not exceed the photons of every pixel.
 
+    See Also
+    --------
+    aligned_irf : Align an IRF with the counts.
+
     Notes
     -----
     The predicted decay is reconvolved with the IRF. Photons, background and the stretch, a common factor of

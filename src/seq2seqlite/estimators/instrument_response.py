@@ -84,6 +84,10 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
     InputError
         If the decay has no photons or does not match the axis.
 
+    See Also
+    --------
+    fit_irf : Fit an unknown IRF.
+
     Examples
     --------
     >>> from seq2seqlite.decay import expected_tpsf
@@ -131,6 +135,10 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
     ------
     InputError
         If the decay has no photons or no rising edge, or does not match the axis.
+
+    See Also
+    --------
+    aligned_irf : Align a known IRF.
 
     Notes
     -----

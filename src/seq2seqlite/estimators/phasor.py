@@ -47,6 +47,11 @@ def phasor_from_tpsf(
     real, imag : ndarray, shape (...)
         Phasor coordinates; the time of a gate is its centre.
 
+    See Also
+    --------
+    apparent_lifetimes : Lifetimes from calibrated phasors.
+    Phasor : Calibrated estimator.
+
     Examples
     --------
     >>> real, imag = phasor_from_tpsf([1.0, 1.0, 0.0, 0.0])
@@ -73,6 +78,10 @@ def apparent_lifetimes(
         Calibrated phasor coordinates.
     window_ns : float
         Period of the harmonic, in ns.
+
+    See Also
+    --------
+    phasor_from_tpsf : Phasor of decays.
 
     Examples
     --------
@@ -110,6 +119,10 @@ class Phasor:
     ------
     InputError
         If an option is out of range, or ``n_baseline`` is given without an IRF.
+
+    See Also
+    --------
+    phasor_from_tpsf : Phasor without calibration.
 
     Notes
     -----

@@ -57,6 +57,10 @@ def rld_from_gates(
     std_ns : ndarray, shape (...)
         Standard error of the lifetime, in ns.
 
+    See Also
+    --------
+    RapidLifetime : Estimator with corrections for IRF and window.
+
     Notes
     -----
     For two gates the lifetime is ``width / ln(D1 / D2)`` [1]_. For more gates a straight line is fitted to
@@ -113,6 +117,10 @@ def rld_from_three_gates(
     background : ndarray, shape (...)
         Background, in counts per gate.
 
+    See Also
+    --------
+    RapidLifetime : Estimator with corrections for IRF and window.
+
     Examples
     --------
     >>> tau, _, background = rld_from_three_gates([22.0, 12.0, 7.0], width_ns=1.0)
@@ -149,6 +157,11 @@ class RapidLifetime:
     first_gate, last_gate : int, optional
         Range of gates (``last_gate`` is exclusive) that is divided into wide gates. Default: from the end of
         the IRF to the end of the window.
+
+    See Also
+    --------
+    rld_from_gates : Formula for two or more gates.
+    rld_from_three_gates : Formula for three gates.
 
     Notes
     -----

@@ -91,6 +91,10 @@ def run(
     ------
     InputError
         If the counts are not 16-bit integers of the program's number of gates, or the arithmetic is inexact.
+
+    See Also
+    --------
+    ProgramPredictor : Lifetimes in ns from a program.
     """
     counts = checked_counts(program, tpsf)
     dtype = _dtype(program, arithmetic)

@@ -28,6 +28,11 @@ def lower(network: Network, /) -> Program:
     InputError
         If the network is not fully quantised, or has more than one layer.
 
+    See Also
+    --------
+    run : Run a program.
+    write_program : Write a program to a file.
+
     Examples
     --------
     >>> from seq2seqlite.models import load_model

@@ -96,6 +96,10 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
     InputError
         If a count is negative or not finite.
 
+    See Also
+    --------
+    ProgramPredictor.counts : Counts as input of a program.
+
     Examples
     --------
     >>> whole_counts([[0.5, 1.0], [0.0, 65536.0]]).tolist()

@@ -34,6 +34,10 @@ def write_program(path: str | Path, program: Program, /) -> None:
 
     The header includes the required width of each accumulator, as a proof that no accumulator overflows.
     :func:`read_program` verifies it.
+
+    See Also
+    --------
+    read_program : Read a program file.
     """
     write_archive(path, _header(program), _arrays(program))
 
@@ -64,6 +68,10 @@ def load_program(name_or_path: str | Path, /) -> Program:
     ------
     InputError
         If the program or model does not exist or is invalid, or the model is not fully quantised.
+
+    See Also
+    --------
+    read_program : Read a program file only.
     """
     if Path(name_or_path).suffix == SUFFIX:
         return read_program(name_or_path)
@@ -77,6 +85,10 @@ def read_program(path: str | Path, /) -> Program:
     ------
     InputError
         If the file is missing, damaged or altered, or has an unsupported format or version.
+
+    See Also
+    --------
+    write_program : Write a program file.
     """
     header, arrays = read_archive(
         path,

@@ -99,6 +99,10 @@ def initial_parameters(architecture: Architecture, /, *, seed: int) -> Parameter
         Layers and cell.
     seed : int
         Seed of the random numbers.
+
+    See Also
+    --------
+    Architecture.parameter_shapes : Names and shapes of the parameters.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(17,)))
     parameters: Parameters = {}

@@ -48,6 +48,10 @@ def predict_sfd(
     -------
     ndarray of floating point, shape (n, 3, n_gates)
         Channels total, short, long.
+
+    See Also
+    --------
+    Network.sfd : SFD from counts.
     """
     values = np.asarray(inputs)
     sequence = np.ascontiguousarray(values.T)[..., None]

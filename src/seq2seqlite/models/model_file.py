@@ -78,7 +78,12 @@ def write_model_file(path: str | Path, model: ModelFile, /) -> None:
 
 
 def model_digest(model: ModelFile, /) -> str:
-    """Return the SHA-256 digest of a model, computed from the whole content of its file."""
+    """Return the SHA-256 digest of a model, computed from the whole content of its file.
+
+    See Also
+    --------
+    parameters_digest : Digest of the weights only.
+    """
     return archive_digest(header_text(_header(model)), _arrays(model))
 
 
@@ -214,7 +219,12 @@ def read_axis(header: Header, /) -> TimeAxis:
 
 
 def parameters_digest(parameters: Parameters, /) -> str:
-    """Return the SHA-256 digest of a model's weights."""
+    """Return the SHA-256 digest of a model's weights.
+
+    See Also
+    --------
+    model_digest : Digest of the whole model.
+    """
     digest = hashlib.sha256()
     for name in sorted(parameters):
         digest.update(name.encode())

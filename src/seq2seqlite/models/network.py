@@ -175,6 +175,10 @@ def network_inputs(
         For float networks, the result of :func:`~seq2seqlite.decay.normalise_tpsf`. For fixed-point networks,
         the result of :func:`~seq2seqlite.decay.normalise_to_codes` times the step of the input format, so
         that the peak is the highest code. Non-integer counts (re-binned data) are first rounded to 1/64.
+
+    See Also
+    --------
+    Network.inputs : Inputs of one network.
     """
     if formats is None:
         return normalise_tpsf(tpsf, n_baseline=n_baseline)

@@ -96,6 +96,10 @@ def quantise(values: ArrayLike, fmt: Format, /) -> NDArray[Any]:
     ndarray
         Rounded values, in the floating-point type of ``values``.
 
+    See Also
+    --------
+    Format : Fixed-point format.
+
     Examples
     --------
     >>> quantise([0.3, 0.375, -9.0], Format(True, 0, 2)).tolist()

@@ -12,7 +12,12 @@ __all__ = ["load_model", "model_card", "model_names"]
 
 
 def model_names() -> list[str]:
-    """Return the names of the shipped models, ``<family>-<instrument>-<precision>``."""
+    """Return the names of the shipped models, ``<family>-<instrument>-<precision>``.
+
+    See Also
+    --------
+    load_model : Load a model by name.
+    """
     return sorted(path.stem for path in pretrained_folder().glob("*.npz"))
 
 
@@ -23,6 +28,11 @@ def load_model(name_or_path: str | Path, /) -> Network:
     ------
     InputError
         If the model does not exist or its file is invalid.
+
+    See Also
+    --------
+    model_names : Names of the shipped models.
+    model_card : Origin and metrics of a shipped model.
 
     Examples
     --------
@@ -42,7 +52,12 @@ def load_model(name_or_path: str | Path, /) -> Network:
 
 
 def model_card(name: str, /) -> dict[str, Any]:
-    """Return a shipped model's card: instrument, recipe, seed, learning curve, test metrics and licence."""
+    """Return a shipped model's card: instrument, recipe, seed, learning curve, test metrics and licence.
+
+    See Also
+    --------
+    load_model : Load the model.
+    """
     path = pretrained_folder() / f"{name}.json"
     if not path.is_file():
         raise InputError(f"model {name!r} has no card; choose one of {', '.join(model_names())}")

@@ -133,7 +133,12 @@ class Recipe:
 
 
 def recipe_names() -> list[str]:
-    """Return the names of the recipes of the shipped models."""
+    """Return the names of the recipes of the shipped models.
+
+    See Also
+    --------
+    load_recipe : Load a recipe by name.
+    """
     return toml_names(configs_folder() / "recipes")
 
 
@@ -144,6 +149,10 @@ def load_recipe(name_or_path: str | Path, /) -> Recipe:
     ------
     InputError
         If the recipe does not exist or is invalid.
+
+    See Also
+    --------
+    recipe_names : Names of the shipped recipes.
     """
     return load_named_toml(
         name_or_path,

@@ -129,9 +129,7 @@ def test_teachers_that_do_not_fit_are_refused(tmp_path):
     def run(teacher):
         compress(CompressionRecipe(TINY, Distillation((teacher,))))
 
-    expected = (
-        r"teacher other was trained for 135 gates of 0.08 ns, but the student's instrument has"
-    )
+    expected = r"teacher other was trained for 135 gates of 0.08 ns, but the student's instrument has"
     with pytest.raises(InputError, match=expected):
         run(str(of_another_axis(tmp_path)))
     compress(everything()).model.write(tmp_path / "quantised.npz")

@@ -75,8 +75,14 @@ def test_plain_file_with_and_without_truth(tmp_path):
         ({"tpsf": np.full((4, 135), np.nan)}, "tpsf has negative or NaN counts"),
         ({"gate_width_ns": 0.2}, "n_gates=135 x gate_width_ns=0.2 = 27 ns is longer than period_ns=12.5"),
         ({"gate_width_ns": np.ones(3)}, r"gate_width_ns must be one number, not an array of shape \(3,\)"),
-        ({"tau_long_ns": None}, "the true lifetimes require the arrays tau_short_ns, tau_long_ns, amplitude_fraction"),
-        ({"tau_long_ns": np.ones(3)}, r"tau_long_ns must be 4 finite numbers of shape \(4,\), not shape \(3,\) and type float64"),
+        (
+            {"tau_long_ns": None},
+            "the true lifetimes require the arrays tau_short_ns, tau_long_ns, amplitude_fraction",
+        ),
+        (
+            {"tau_long_ns": np.ones(3)},
+            r"tau_long_ns must be 4 finite numbers of shape \(4,\), not shape \(3,\) and type float64",
+        ),
         ({"tpsf": np.ones((4, 135), bool)}, "tpsf has negative or NaN counts, or is not numeric"),
         ({"tpsf": np.full((4, 135), 1e300)}, r"tpsf has counts up to 1e\+300; they must be <= 2\^53"),
         (

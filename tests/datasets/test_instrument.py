@@ -133,7 +133,7 @@ def test_any_other_value_is_taken_or_refused_in_one_line(value, key):
     [
         (
             {"axis__n_gatse": 5},
-            "axis has an unknown key 'n_gatse'; known keys are gate_length_ns, gate_width_ns, n_gates, period_ns",
+            "axis has an unknown key 'n_gatse'; known keys are gate_length_ns, gate_width_ns",
         ),
         ({"axis": {"n_gates": 5}}, "axis lacks the required key 'gate_width_ns'"),
         ({"axis__n_gates": 13.5}, "axis.n_gates=13.5 must be an integer"),
@@ -163,7 +163,8 @@ def test_bad_value_says_key_value_and_rule(values, text):
 
 def test_unknown_instrument_lists_the_known():
     with pytest.raises(
-        InputError, match="instrument 'swisspad' is unknown; choose one of swissspad3, tcspc-80mhz or pass the path"
+        InputError,
+        match="instrument 'swisspad' is unknown; choose one of swissspad3, tcspc-80mhz or pass the path",
     ):
         load_instrument("swisspad")
 

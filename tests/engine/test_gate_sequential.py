@@ -87,7 +87,7 @@ def test_bad_gates(tiny, frame):
     for gate, text in (
         (frame[:7, 0], r"counts of a gate must have shape \(1000,\), not \(7,\)"),
         (frame[:, 0] * 1.0, "counts of a gate must be integers, not float64; round them"),
-        (frame[:, 0].astype(int) - 70000, "must be between 0 and 65535 \(16 bits\); scale them down"),
+        (frame[:, 0].astype(int) - 70000, r"must be between 0 and 65535 \(16 bits\); scale them down"),
     ):
         with pytest.raises(InputError, match=text):
             camera.advance(gate)

@@ -99,7 +99,10 @@ def test_phasor_projection_turns_photons_into_amplitude(expected, axis, irf):
             lambda axis, irf: RapidLifetime(axis, irf, first_gate=134),
             "gates 134 to 135 of 135 are too few for n_gates=2; use fewer wide gates",
         ),
-        (lambda axis, irf: rld_from_gates([1.0], width_ns=1.0), r"sums has shape \(1,\); its last axis must have two or more gates"),
+        (
+            lambda axis, irf: rld_from_gates([1.0], width_ns=1.0),
+            r"sums has shape \(1,\); its last axis must have two or more gates",
+        ),
         (
             lambda axis, irf: rld_from_three_gates([1.0, 2.0], width_ns=1.0),
             r"sums has shape \(2,\); its last axis must have three gates",

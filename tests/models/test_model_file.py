@@ -83,7 +83,10 @@ def test_batches_do_not_change_the_prediction(model):
         ({"quantisation": {"weights": {}}}, "its quantisation is not valid"),
         ({"quantisation": {"weights": 7, "activations": None}}, "its quantisation is not valid"),
         ({"bits/head/bias": np.ones(3, np.uint8)}, "it has bit widths of weights .* but no quantisation"),
-        ({"head/bias": np.full(3, np.nan, np.float32)}, "array head/bias must have type float32 and finite values"),
+        (
+            {"head/bias": np.full(3, np.nan, np.float32)},
+            "array head/bias must have type float32 and finite values",
+        ),
         ({"head/bias": np.ones(3)}, "array head/bias must have type float32 and finite values"),
     ],
 )
@@ -132,13 +135,12 @@ def test_file_cut_short_foreign_or_missing(model, tmp_path):
 
 def test_unknown_model_lists_the_known():
     with pytest.raises(
-        InputError, match=r"model 'best' is unknown; choose one of seq2seq.*-float.* or pass the path of an .npz file"
+        InputError,
+        match=r"model 'best' is unknown; choose one of seq2seq.*-float.* or pass the path of an .npz file",
     ):
         load_model("best")
 
 
 def test_other_number_of_gates_is_refused(model):
-    with pytest.raises(
-        InputError, match=r"TPSFs have shape \(2, 31\), but model tiny requires \(n, 30\)"
-    ):
+    with pytest.raises(InputError, match=r"TPSFs have shape \(2, 31\), but model tiny requires \(n, 30\)"):
         model.sfd(np.ones((2, 31)))

@@ -89,7 +89,10 @@ def test_gradient_equals_jaxs_own(architecture, monkeypatch):
     [
         (lambda: Architecture((32,), "gru"), "cell='gru' is unknown; choose one of standard, lite"),
         (lambda: Architecture((), "lite"), r"layers=\[\] must have one or more numbers of units > 0"),
-        (lambda: Architecture((32, 0), "lite"), r"layers=\[32, 0\] must have one or more numbers of units > 0"),
+        (
+            lambda: Architecture((32, 0), "lite"),
+            r"layers=\[32, 0\] must have one or more numbers of units > 0",
+        ),
     ],
 )
 def test_bad_architecture_says_value_and_rule(call, text):

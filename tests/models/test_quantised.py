@@ -219,8 +219,14 @@ def test_weight_off_its_grid_is_refused(tmp_path):
     [
         (lambda: Format(True, 0, 0), "integer_bits=0 plus fraction_bits=0 must be between 1 and 23"),
         (lambda: Format(False, 9, 16), "must be between 1 and 24"),
-        (lambda: dataclasses.replace(formats(), gate=Format(True, 0, 7)), r"gate=.* must be unsigned with integer_bits=0 \(range 0 to 1\)"),
-        (lambda: dataclasses.replace(formats(), state=Format(True, 1, 7)), r"state=.* must be signed with integer_bits=0 \(range -1 to 1\)"),
+        (
+            lambda: dataclasses.replace(formats(), gate=Format(True, 0, 7)),
+            r"gate=.* must be unsigned with integer_bits=0 \(range 0 to 1\)",
+        ),
+        (
+            lambda: dataclasses.replace(formats(), state=Format(True, 1, 7)),
+            r"state=.* must be signed with integer_bits=0 \(range -1 to 1\)",
+        ),
         (lambda: formats(write_back="stochastic"), "write_back='stochastic' is unknown; choose one of round"),
         (lambda: formats(residual_bits=2), "residual_bits=2 must be 0 with write_back='round'"),
     ],

@@ -67,7 +67,8 @@ def test_checkpoint_of_another_recipe_or_broken_is_refused(tmp_path):
         train(TINY, checkpoint=checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
     with pytest.raises(
-        InputError, match="checkpoint.npz is not a seq2seqlite checkpoint .*; delete it to restart the training"
+        InputError,
+        match="checkpoint.npz is not a seq2seqlite checkpoint .*; delete it to restart the training",
     ):
         train(TINY, checkpoint=checkpoint)
 

@@ -86,7 +86,7 @@ def test_file_under_a_file_is_refused(tmp_path):
 def test_folder_with_the_name_of_a_file_is_refused(tmp_path):
     final = tmp_path / "maps"
     final.write_text("mine")
-    text = f"{final} is a file; name a folder to write to"
+    text = f"{final} is a file; choose a folder"
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"), replace_folder_when_done(final):
         pytest.fail("the folder cannot be written")
     assert final.read_text() == "mine"
@@ -95,7 +95,7 @@ def test_folder_with_the_name_of_a_file_is_refused(tmp_path):
 def test_device_is_not_replaced_by_a_file(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    text = f"{pipe} is a folder or device; name a file to write to"
+    text = f"{pipe} is a folder or device; choose the name of a file"
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"), replace_when_done(pipe):
         pytest.fail("the pipe cannot be replaced")
     assert stat.S_ISFIFO(pipe.stat().st_mode)
@@ -105,7 +105,7 @@ def test_device_is_not_replaced_by_a_file(tmp_path):
 def test_folder_in_the_place_of_a_result_stays_and_nothing_is_moved(tmp_path):
     final = tmp_path / "maps"
     (final / "b.tif").mkdir(parents=True)
-    text = f"{final / 'b.tif'} is a folder; move it or name another folder"
+    text = f"{final / 'b.tif'} is a folder; move it or choose another folder"
     with (
         pytest.raises(InputError, match=f"^{re.escape(text)}$"),
         replace_folder_when_done(final) as temporary,
@@ -123,7 +123,7 @@ def test_folder_of_a_folder_is_replaced_whole(tmp_path):
             (temporary / "a.zarr" / name).write_text(name)
     assert [item.name for item in (tmp_path / "maps" / "a.zarr").iterdir()] == ["new"]
     with (
-        pytest.raises(InputError, match=r"a\.zarr is a folder; move it or name another folder"),
+        pytest.raises(InputError, match=r"a\.zarr is a folder; move it or choose another folder"),
         replace_folder_when_done(tmp_path / "maps") as temporary,
     ):
         (temporary / "a.zarr").write_text("")

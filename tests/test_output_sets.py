@@ -91,7 +91,7 @@ def test_links_and_case_name_the_same_file(tmp_path):
 @pytest.mark.parametrize("writer", [replace_when_done, replace_folder_when_done])
 def test_empty_path_is_not_the_working_folder(writer, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="an output path is empty"), writer(""):
+    with pytest.raises(InputError, match="the output path is empty"), writer(""):
         pytest.fail("nothing can be written")
     assert not list(tmp_path.iterdir())
 

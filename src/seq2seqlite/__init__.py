@@ -1,4 +1,4 @@
-"""Fluorescence lifetime maps with small recurrent networks that are made for hardware."""
+"""Fluorescence lifetime imaging with small recurrent networks designed for hardware."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

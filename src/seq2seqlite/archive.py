@@ -1,11 +1,11 @@
-"""Archives of arrays and a JSON header: models, programs, checkpoints and decay sets. Nothing in them runs.
+"""Archives of arrays and a JSON header, without executable content (models, programs, checkpoints).
 
 An archive is an ``.npz`` file, that is, a zip archive whose members are NumPy arrays: the arrays of the
 content, ``header`` (a text: one JSON object) and ``sha256`` (a text: the digest of all of the others). The
 recipe of the digest and the format of the members are stated in ``docs/spec/integer.md``, section File.
 
-Whatever a file holds, reading it gives arrays or raises one :class:`~seq2seqlite.errors.InputError`; sizes
-are checked against limits before anything is allocated.
+For any content of a file, reading either returns arrays or raises :class:`~seq2seqlite.errors.InputError`.
+Sizes are checked against limits before memory is allocated.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ MAX_BYTES = 2**28
 """Default limit for the content of an archive: 256 MiB, fifty times the largest shipped model."""
 MAX_MEMBERS = 10_000
 MAX_HEADER_BYTES = 2**20
-# What NumPy writes in front of an array; no other literal is accepted.
+# Header that NumPy writes before an array; no other literal is accepted.
 NPY = re.compile(
     r"\{'descr': '([<>|=]?[biufU]\d{1,9})', 'fortran_order': (False|True), "
     r"'shape': \(((?:\d{1,19}, ?)*\d{0,19})\), ?\}\s*"
@@ -70,7 +70,7 @@ def archive_digest(text: str, arrays: Mapping[str, NDArray[Any]], /) -> str:
     text : str
         Header as it is stored.
     arrays : mapping of ndarray
-        All other arrays but the digest itself.
+        All other arrays, without the digest itself.
 
     Examples
     --------
@@ -96,12 +96,12 @@ def write_archive(
     header_name: str = HEADER,
     compressed: bool = False,
 ) -> None:
-    """Write an archive; equal content gives equal bytes.
+    """Write an archive; equal content gives identical files.
 
     Parameters
     ----------
     path : path-like
-        File to write; replaced when all is written.
+        File to write; replaced after the new file is complete.
     header : mapping
         Plain values for JSON.
     arrays : mapping of ndarray
@@ -114,7 +114,7 @@ def write_archive(
     Raises
     ------
     InputError
-        If the file cannot be written, or is there already and is not an archive of the same kind.
+        If the file cannot be written, or exists and is not an archive of the same kind.
     """
     kind = header.get("format")
     check_archive(
@@ -157,7 +157,7 @@ def read_archive(
     versions : mapping of str to int
         Required values of version keys of the header.
     remedy : str
-        What to do about a file that is not valid.
+        Remedy for an invalid file, for error messages.
     max_bytes : int
         Limit for the size of the content.
 
@@ -208,11 +208,11 @@ def read_arrays(
     what : str
         Kind of file, for error messages.
     names : frozenset of str, optional
-        Arrays to read; the others are not looked at. By default all.
+        Arrays to read; all others are ignored. By default all arrays are read.
     max_bytes : int
         Limit for the total size of the arrays.
     remedy : str
-        What to do about a damaged file.
+        Remedy for a damaged file, for error messages.
 
     Raises
     ------
@@ -223,12 +223,12 @@ def read_arrays(
     if not file.exists():
         raise InputError(f"{what.removeprefix('seq2seqlite ')} file {file} does not exist")
     if not file.is_file():
-        raise InputError(f"{file} is not a regular file; name an .npz file")
+        raise InputError(f"{file} is not a regular file; choose an .npz file")
     try:
         with BoundedFile(file) as stream, zipfile.ZipFile(stream) as archive:
             return _arrays(archive, names, max_bytes)
     except MemoryError:
-        raise InputError(f"{file} needs more memory than there is; it is damaged or too large") from None
+        raise InputError(f"out of memory while reading {file}; it is damaged or too large") from None
     except Exception as error:  # noqa: BLE001 - zipfile and zlib raise anything on a damaged archive
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
@@ -237,7 +237,7 @@ def read_arrays(
 
 
 class Header:
-    """Header of an archive, whose values are checked as they are taken.
+    """Header of an archive; its methods return checked values.
 
     Parameters
     ----------
@@ -246,7 +246,7 @@ class Header:
     where : str
         Name of the file, for error messages.
     remedy : str
-        What to do about a value that is not valid.
+        Remedy for an invalid value, for error messages.
     """
 
     def __init__(self, values: Mapping[str, Any], /, *, where: str, remedy: str) -> None:
@@ -263,10 +263,10 @@ class Header:
         return self.values[key]
 
     def text(self, key: str, /) -> str:
-        """Return a text of at most 1,000 characters."""
+        """Return a string of at most 1,000 characters."""
         value = self[key]
         if not isinstance(value, str) or len(value) > 1000:
-            self.refuse(f"{key}={_short(value)} must be a text")
+            self.refuse(f"{key}={_short(value)} must be a string")
         return value
 
     def integer(self, key: str, low: int, high: int, /) -> int:
@@ -355,7 +355,7 @@ def npy_header(content: bytes, /) -> tuple[int, str]:
 
 
 def _text(file: Path, arrays: Arrays, name: str, what: str) -> str:
-    """Take a text out of the arrays."""
+    """Remove a string from the arrays and return it."""
     array = arrays.pop(name, None)
     if array is None or array.dtype.kind != "U" or array.shape != () or array.nbytes > 4 * MAX_HEADER_BYTES:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Configuration: frozen dataclasses from TOML, every key and value checked."""
+"""Configuration: frozen dataclasses read from TOML, with checks of all keys and values."""
 
 import dataclasses
 import math
@@ -22,36 +22,37 @@ __all__ = [
 
 Range = tuple[float, float]
 Config = TypeVar("Config")
-# Names become parts of file names on every system.
+# Names are used in file names on all operating systems.
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 MAX_NAME_SHOWN = 80
 
 
 def toml_names(folder: Path, /) -> list[str]:
-    """Return the names of the TOML files of a folder."""
+    """Return the names of the TOML files in a folder."""
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
 def load_named_toml(
     name_or_path: str | Path, build: Callable[[dict[str, Any], Path], Config], /, *, folder: Path, what: str
 ) -> Config:
-    """Return what a shipped TOML file, by its name, or any other, by its path, describes.
+    """Return the object described by a TOML file: a shipped file by name, or any file by path.
 
     Parameters
     ----------
     name_or_path : str or path-like
         Name of a file in ``folder``, or a path that ends in ``.toml``.
     build : callable
-        Makes it of the parsed file and the folder that the file lies in.
+        Creates the object from the parsed file and the folder of the file.
     folder : pathlib.Path
         Folder of the shipped files.
     what : str
-        What it describes, for the error's text.
+        Kind of object, for error messages.
 
     Raises
     ------
     InputError
-        If there is no such name or file, it is not TOML, or ``build`` refuses it: with the path in front.
+        If the name or file does not exist, the file is not TOML, or ``build`` raises InputError; the message
+        starts with the path.
     """
     path = Path(name_or_path)
     if path.suffix != ".toml":
@@ -59,7 +60,7 @@ def load_named_toml(
         if not path.is_file():
             raise InputError(
                 f"{what} {str(name_or_path)!r} is unknown; "
-                f"choose one of {', '.join(toml_names(folder))} or name a .toml file"
+                f"choose one of {', '.join(toml_names(folder))} or pass the path of a .toml file"
             )
     table = _read_toml(path, what=what)
     try:
@@ -76,7 +77,7 @@ def _read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
     path : pathlib.Path
         File.
     what : str
-        What it describes, for the error's text.
+        Kind of object, for error messages.
 
     Raises
     ------
@@ -94,22 +95,22 @@ def _read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
 
 
 def from_table(cls: type[Config], table: Mapping[str, Any], /, *, name: str, prefix: str = "") -> Config:
-    """Return a dataclass from a table of the same keys.
+    """Return a dataclass from a table with the same keys.
 
     Parameters
     ----------
     cls : type
         Dataclass whose fields are bool, int or str (or None), float, a :data:`Range` or a tuple of numbers or
-        texts.
+        strings.
     table : mapping
-        Values; a number stands for a range from itself to itself.
+        Values; a single number stands for a range of zero width.
     name, prefix : str
-        What the table is, and what precedes its keys in the text of errors.
+        Name of the table, and prefix of its keys in error messages.
 
     Raises
     ------
     InputError
-        If a key is unknown or missing, or a value is of the wrong kind. Rules are the dataclass's to check.
+        If a key is unknown or missing, or a value has the wrong type. The dataclass itself checks ranges.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     required = {
@@ -122,17 +123,17 @@ def from_table(cls: type[Config], table: Mapping[str, Any], /, *, name: str, pre
 
 
 def check_keys(table: Mapping[str, Any], /, *, known: set[str], required: set[str], name: str) -> None:
-    """Refuse a table with an unknown key, or without a required one."""
+    """Raise InputError if a table has an unknown key or lacks a required one."""
     for key in table:
         if key not in known:
-            raise InputError(f"{name} has an unknown key {key!r}; known are {', '.join(sorted(known))}")
+            raise InputError(f"{name} has an unknown key {key!r}; known keys are {', '.join(sorted(known))}")
     for key in sorted(required):
         if key not in table:
-            raise InputError(f"{name} lacks the key {key!r}")
+            raise InputError(f"{name} lacks the required key {key!r}; add it")
 
 
 def check_name(name: object, /, *, key: str = "name") -> None:
-    """Refuse a name that cannot be part of a file name.
+    """Raise InputError for a name that cannot be part of a file name.
 
     Examples
     --------
@@ -150,7 +151,7 @@ def check_name(name: object, /, *, key: str = "name") -> None:
 
 
 def plain_table(config: Any, /) -> dict[str, Any]:
-    """Return a dataclass as a table for TOML or JSON: tuples as lists, without what is None."""
+    """Return a dataclass as a table for TOML or JSON, with tuples as lists and without values of None."""
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     return {
         key: list(value) if isinstance(value, tuple) else value
@@ -170,14 +171,14 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
             texts = get_args(kind)[0] is str
-            raise InputError(f"{key}={value!r} must be a list of {'texts' if texts else 'numbers'}")
+            raise InputError(f"{key}={value!r} must be a list of {'strings' if texts else 'numbers'}")
         return tuple(_converted(key, item, get_args(kind)[0]) for item in value)
     if kind in (str, str | None):
-        return _required(value, isinstance(value, str), f"{key}={value!r} must be a text")
+        return _required(value, isinstance(value, str), f"{key}={value!r} must be a string")
     if kind is bool:
         return _required(value, isinstance(value, bool), f"{key}={value!r} must be true or false")
     if kind in (int, int | None):
-        return _required(value, number and isinstance(value, int), f"{key}={value!r} must be a whole number")
+        return _required(value, number and isinstance(value, int), f"{key}={value!r} must be an integer")
     return float(_required(value, number and math.isfinite(value), f"{key}={value!r} must be a number"))
 
 

@@ -1,14 +1,14 @@
-"""The exceptions for what a user can mend."""
+"""Exceptions caused by user input."""
 
 __all__ = ["HaltError", "InputError"]
 
 
 class InputError(ValueError):
-    """Input that cannot be used: says the value, the rule and the remedy in one line.
+    """Invalid input. The message is one line with the value, the rule and the remedy.
 
-    The command line prints its text and exits with code 2; every other exception keeps its traceback.
+    The command line prints the message and exits with code 2; all other exceptions keep their traceback.
     """
 
 
 class HaltError(InputError):
-    """What every further job of a batch would meet too: a full disk, workers that are lost."""
+    """Error that would affect all further jobs of a batch, such as a full disk or lost workers."""

@@ -1,4 +1,4 @@
-"""Writing files so that nothing half-written is ever found under its final name."""
+"""Atomic writing of files and folders: incomplete files never appear under their final names."""
 
 import errno
 import os
@@ -15,22 +15,22 @@ __all__ = ["cannot_write", "check_path", "replace_when_done", "replace_folder_wh
 
 @contextmanager
 def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` and rename it to ``path`` when the block ends well.
+    """Yield a temporary path beside ``path``, and rename it to ``path`` after a successful block.
 
     Parameters
     ----------
     path : path-like
-        Final name of the file; its folder is made if it is missing.
+        Final name of the file; its folder is created if missing.
 
     Yields
     ------
     pathlib.Path
-        Temporary name, with the suffix of ``path``, to write to.
+        Temporary path to write to, with the suffix of ``path``.
 
     Raises
     ------
     InputError
-        If the file cannot be written (no space, no permission); nothing is left behind.
+        If the file cannot be written (no space, no permission); the temporary file is removed.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
     temporary: Path | None = None
     try:
         if final.exists() and not final.is_file():  # a rename would replace a device such as /dev/null
-            raise InputError(f"{final} is a folder or device; name a file to write to")
+            raise InputError(f"{final} is a folder or device; choose the name of a file")
         final.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".writing-", suffix=final.suffix, dir=final.parent)
         os.close(handle)
@@ -68,19 +68,19 @@ def replace_folder_when_done(
     prepare: Callable[[Collection[str]], None] | None = None,
     first: str | None = None,
 ) -> Iterator[Path]:
-    """Give a temporary folder beside ``path``; move its files into ``path`` when the block ends well.
+    """Yield a temporary folder beside ``path``, and move its files to ``path`` after a successful block.
 
-    Files already in ``path`` under other names stay. Raises as :func:`replace_when_done`.
+    Other files in ``path`` are kept. Errors are those of :func:`replace_when_done`.
 
     Parameters
     ----------
     path : path-like
-        Final folder; made if it is missing.
+        Final folder; created if missing.
     prepare : callable, optional
-        Called with the names of all files when the block ends well, before the first is moved, e.g.
-        :meth:`~seq2seqlite.outputs.OutputSet.prepare`. What it raises leaves ``path`` as it was.
+        Called with the names of all files before the first file is moved, e.g.
+        :meth:`~seq2seqlite.outputs.OutputSet.prepare`. If it raises, ``path`` is unchanged.
     first : str, optional
-        File that is moved first, e.g. the record of the others.
+        File to move first, e.g. the record of the other files.
 
     Yields
     ------
@@ -92,7 +92,7 @@ def replace_folder_when_done(
     temporary: Path | None = None
     try:
         if final.exists() and not final.is_dir():
-            raise InputError(f"{final} is a file; name a folder to write to")
+            raise InputError(f"{final} is a file; choose a folder")
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=final.parent))
         yield temporary
@@ -100,11 +100,11 @@ def replace_folder_when_done(
         for item in temporary.iterdir():
             if (final / item.name).exists() and (final / item.name).is_dir() != item.is_dir():
                 kind = "file" if item.is_dir() else "folder"
-                raise InputError(f"{final / item.name} is a {kind}; move it or name another folder")
+                raise InputError(f"{final / item.name} is a {kind}; move it or choose another folder")
         if prepare is not None:
             prepare({item.name for item in temporary.iterdir()})
         for item in sorted(temporary.iterdir(), key=lambda item: (item.name != first, item.name)):
-            if item.is_dir():  # a rename replaces no folder that holds something
+            if item.is_dir():  # a rename cannot replace a non-empty folder
                 shutil.rmtree(final / item.name, ignore_errors=True)
             item.replace(final / item.name)
     except OSError as error:
@@ -116,7 +116,7 @@ def replace_folder_when_done(
 
 @contextmanager
 def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
-    """Turn whatever keeps the block from writing ``path`` into one InputError line.
+    """Convert errors of the operating system while writing ``path`` into an InputError.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
 
 
 def check_path(path: str | os.PathLike[str], /) -> None:
-    """Refuse an empty path, which would name the working folder.
+    """Raise InputError for an empty path, which would denote the working folder.
 
     Examples
     --------
@@ -141,11 +141,11 @@ def check_path(path: str | os.PathLike[str], /) -> None:
     seq2seqlite.errors.InputError: an output path is empty; name a file or folder ('.' for the working folder)
     """
     if not os.fspath(path):
-        raise InputError("an output path is empty; name a file or folder ('.' for the working folder)")
+        raise InputError("the output path is empty; choose a file or folder ('.' for the working folder)")
 
 
 def cannot_write(path: Path, error: OSError, /) -> InputError:
-    """Return what to tell a user whose file could not be written."""
+    """Return the exception for a file that could not be written."""
     reason = error.strerror or str(error)
     kind = HaltError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InputError
     return kind(f"cannot write {path}: {reason}; free space or choose another folder")

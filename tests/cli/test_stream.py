@@ -95,7 +95,7 @@ def test_a_program_takes_gates_one_by_one(tmp_path: Path, normalisation: str | N
     told = json.loads(result.read_text())
     assert (told["frames"], told["normalisation"]) == (2, normalisation or "after-edge")
     how = "gates collected" if normalisation == "whole" else "gate after gate"
-    assert told["predictor"] == f"integer program, CPU engine, {how}"
+    assert told["predictor"] == f"integer program, CPU back end, {how}"
 
 
 def test_a_spool_folder(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

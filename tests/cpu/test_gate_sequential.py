@@ -78,22 +78,22 @@ def test_a_camera_may_use_its_memory_again(tiny, frame):
 
 def test_bad_gates(tiny, frame):
     camera = GateSequential(tiny)
-    with pytest.raises(InputError, match="no frame is open for a gate"):
+    with pytest.raises(InputError, match="no frame is open, or it already has all"):
         camera.advance(frame[:, 0])
-    with pytest.raises(InputError, match="the frame ends after 0 of 135 gates; it has no lifetimes"):
+    with pytest.raises(InputError, match="the frame has only 0 of 135 gates"):
         camera.finish()
     with pytest.raises(InputError, match="n_pixels=0 must be >= 1"):
         camera.begin(0)
     camera.begin(1000)
     for gate, text in (
-        (frame[:7, 0], r"a gate of shape \(7,\) does not fit a frame of 1000 pixels"),
-        (frame[:, 0] * 1.0, "a gate has whole counts, not float64; round them"),
-        (frame[:, 0].astype(int) - 70000, "do not fit 16 bits; scale them down"),
+        (frame[:7, 0], r"counts of a gate must have shape \(1000,\), not \(7,\)"),
+        (frame[:, 0] * 1.0, "counts of a gate must be integers, not float64; round them"),
+        (frame[:, 0].astype(int) - 70000, r"must be between 0 and 65535 \(16 bits\); scale them down"),
     ):
         with pytest.raises(InputError, match=text):
             camera.advance(gate)
     camera.advance(frame[:, 0])
-    with pytest.raises(InputError, match="the frame ends after 1 of 135 gates"):
+    with pytest.raises(InputError, match="the frame has only 1 of 135 gates"):
         camera.finish()
     with pytest.raises(
         InputError, match="normalisation='none' is unknown; choose one of after-edge, previous-fra"

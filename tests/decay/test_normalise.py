@@ -38,7 +38,10 @@ def test_flat_decay_is_all_zero():
             lambda: normalise_tpsf(np.ones(10)),
             r"a TPSF of shape \(10,\) must have more than n_baseline=10 gates",
         ),
-        (lambda: normalise_to_codes(np.ones(20), bits=8), "integer codes need integer counts, not float64"),
+        (
+            lambda: normalise_to_codes(np.ones(20), bits=8),
+            "counts must be integers to compute integer codes, not float64",
+        ),
         (lambda: normalise_to_codes(np.ones(20, int), bits=0), "bits=0 must be between 1 and 16"),
         (lambda: normalise_tpsf(np.ones(20), n_baseline=0), "n_baseline=0 must be >= 1"),
     ],

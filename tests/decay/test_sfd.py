@@ -46,7 +46,7 @@ def test_empty_decay_has_no_lifetime():
 
 
 def test_sfd_of_another_axis_is_refused():
-    with pytest.raises(InputError, match=r"sfd of shape \(3, 100\) must end in \(3, 135\)"):
+    with pytest.raises(InputError, match=r"sfd has shape \(3, 100\); its last axes must be \(3, 135\)"):
         lifetimes_from_sfd(np.zeros((3, 100)), axis=AXIS)
 
 

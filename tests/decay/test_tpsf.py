@@ -121,7 +121,7 @@ def test_many_decays_equal_one_at_a_time():
         (lambda: TimeAxis(1, 0.09, 12.5), "n_gates=1 must be >= 2"),
         (lambda: TimeAxis(135, float("nan"), 12.5), "gate_width_ns=nan must be finite and > 0"),
         (lambda: ParametricIrf(1.0, 0.0), "fwhm_ns=0.0 must be finite and > 0"),
-        (lambda: MeasuredIrf([1, -1, 3], bin_width_ns=0.1), "the IRF has negative or NaN counts"),
+        (lambda: MeasuredIrf([1, -1, 3], bin_width_ns=0.1), "the IRF has negative or non-finite counts"),
         (lambda: MeasuredIrf([3, 3, 3], bin_width_ns=0.1), "the IRF is flat"),
         (
             lambda: expected_tpsf(
@@ -147,5 +147,5 @@ def test_bad_input_says_value_and_rule(call, text):
 @pytest.mark.parametrize(("first_ns", "last_ns"), [(5.0, 1.0), (1.0, 1.0), (float("nan"), 1.0)])
 def test_empty_range_of_an_irf_is_refused(first_ns, last_ns):
     irf = MeasuredIrf([0, 0, 0, 0, 5, 5, 0, 1], bin_width_ns=0.1)
-    with pytest.raises(InputError, match=r"the IRF's range from .* is empty; its start must be < its end"):
+    with pytest.raises(InputError, match=r"the IRF range from .* is empty; first_ns must be < last_ns"):
         irf.within(first_ns, last_ns)

@@ -46,7 +46,7 @@ def test_bad_pixels_have_a_reason(expected, axis, irf, name):
 
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_no_irf_is_one_line(axis, name):
-    with pytest.raises(InputError, match=f"{name} needs the instrument's IRF"):
+    with pytest.raises(InputError, match=f"{name} requires the instrument's IRF"):
         estimator_named(name, axis=axis, irf=None)
 
 
@@ -97,12 +97,15 @@ def test_phasor_projection_turns_photons_into_amplitude(expected, axis, irf):
         (lambda axis, irf: RapidLifetime(axis, irf, n_gates=1), "n_gates=1 must be between 2 and 64"),
         (
             lambda axis, irf: RapidLifetime(axis, irf, first_gate=134),
-            "gates 134 to 135 of 135 hold no 2 wide gates; the IRF ends too late",
+            "gates 134 to 135 of 135 are too few for n_gates=2; use fewer wide gates",
         ),
-        (lambda axis, irf: rld_from_gates([1.0], width_ns=1.0), r"sums of shape \(1,\) must be of two gates"),
+        (
+            lambda axis, irf: rld_from_gates([1.0], width_ns=1.0),
+            r"sums has shape \(1,\); its last axis must have two or more gates",
+        ),
         (
             lambda axis, irf: rld_from_three_gates([1.0, 2.0], width_ns=1.0),
-            r"sums of shape \(2,\) must be of three gates",
+            r"sums has shape \(2,\); its last axis must have three gates",
         ),
         (
             lambda axis, irf: Phasor(axis, irf, components_ns=(2.0, 1.0)),
@@ -110,7 +113,7 @@ def test_phasor_projection_turns_photons_into_amplitude(expected, axis, irf):
         ),
         (
             lambda axis, irf: Phasor(axis, reference=np.ones(135)),
-            "reference_tau_ns=None must be the reference's lifetime in ns",
+            "reference_tau_ns=None must be the lifetime of the reference, > 0 ns",
         ),
     ],
 )

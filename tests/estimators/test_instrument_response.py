@@ -34,9 +34,9 @@ def test_unknown_irf_is_fitted(axis):
 
 
 def test_decays_that_say_nothing(axis, irf):
-    with pytest.raises(InputError, match=r"a decay of shape \(9,\) must have the axis's 135 gates"):
+    with pytest.raises(InputError, match=r"decay has shape \(9,\), but the axis requires \(135,\)"):
         aligned_irf(irf, np.ones(9), axis=axis)
     with pytest.raises(
-        InputError, match="the summed decay has no photons, or counts that are negative or NaN"
+        InputError, match="the summed decay has no photons, or has negative or non-finite counts"
     ):
         fit_irf(np.zeros(135), axis=axis)

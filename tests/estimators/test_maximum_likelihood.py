@@ -152,14 +152,12 @@ def test_options_out_of_range(axis, irf, options, text):
 
 def test_whole_calls_that_are_impossible(axis, irf):
     with pytest.raises(
-        InputError, match="mle-mono needs the instrument's IRF; give a measured one, or fit one"
+        InputError, match="mle-mono requires the instrument's IRF; pass a measured IRF, or fit one"
     ):
         MaximumLikelihood(axis, None)
-    with pytest.raises(
-        InputError, match=r"TPSFs of shape \(2, 9\) do not fit mle-mono, which takes \(n, 135\)"
-    ):
+    with pytest.raises(InputError, match=r"TPSFs have shape \(2, 9\), but mle-mono requires \(n, 135\)"):
         MaximumLikelihood(axis, irf).lifetimes(np.ones((2, 9)))
-    with pytest.raises(InputError, match="needs free lifetimes and max_shift_ns=0; align the IRF first"):
+    with pytest.raises(InputError, match="requires fixed_tau_ns=None and max_shift_ns=0; align the IRF"):
         fit_shared_lifetimes(MaximumLikelihood(axis, irf, max_shift_ns=0.1), np.ones((1, 135)))
     with pytest.raises(InputError, match="no pixel has photons in more than one bin; check the data"):
         fit_shared_lifetimes(MaximumLikelihood(axis, irf), np.zeros((1, 135)))
@@ -181,7 +179,9 @@ def test_bound_grows_with_what_is_unknown(axis, irf):
     two = cramer_rao_bound(0.5, tau_long_ns=2.5, axis=axis, irf=irf, photons=1000)
     assert two.tau_mean_ns.shape == ()
     assert np.isfinite([two.tau_short_ns, two.tau_long_ns, two.amplitude_fraction, two.photons]).all()
-    with pytest.raises(InputError, match="too narrow for a period of 12.5 ns: its series would be cut off"):
+    with pytest.raises(
+        InputError, match="too narrow for a period of 12.5 ns: its Fourier series would be truncated"
+    ):
         cramer_rao_bound(2.0, axis=axis, irf=ParametricIrf(1.5, 0.001), photons=1000)
-    with pytest.raises(InputError, match="lifetimes and photons of a bound must be > 0"):
+    with pytest.raises(InputError, match="tau_ns, tau_long_ns and photons must be > 0"):
         cramer_rao_bound(0.0, axis=axis, irf=irf, photons=1000)

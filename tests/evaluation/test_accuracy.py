@@ -70,7 +70,7 @@ def test_command_writes_a_list_of_rows(tmp_path, capsys):
     ("more", "text"),
     [
         (["--predictor", "fit"], "model 'fit' is unknown; choose one of centre-of-mass"),
-        (["--repeats", "4"], "repeats=4 must be at least the number of IRFs, 8"),
+        (["--repeats", "4"], "repeats=4 must be >= n_irfs=8"),
         (["--photons", "0"], "photons must be > 0"),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_program_file_is_a_predictor(tmp_path):
     instrument, file = load_instrument("tcspc-80mhz"), tmp_path / "tiny.program"
     write_program(file, load_program("seq2seqlite-tcspc-80mhz-tiny"))
     predictor = predictors_for(instrument, [str(file)])[str(file)](None)
-    assert predictor.kind == "integer program, CPU engine"
+    assert predictor.kind == "integer program, CPU back end"
 
 
 def test_model_of_another_axis():

@@ -169,10 +169,10 @@ def test_dark_pixels_have_no_lifetimes(tiny):
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        (np.zeros((2, 9), int), r"counts of shape \(2, 9\) do not fit program .*, which takes \(n, 135\)"),
-        (np.zeros((2, 135)), "a program takes whole counts, not float64; round them"),
-        (np.full((1, 135), 65536), "counts from 65536 to 65536 do not fit 16 bits"),
-        (np.full((1, 135), -1), "counts from -1 to -1 do not fit 16 bits"),
+        (np.zeros((2, 9), int), r"counts have shape \(2, 9\), but program .* requires \(n, 135\)"),
+        (np.zeros((2, 135)), "counts must be integers, not float64; round them"),
+        (np.full((1, 135), 65536), "counts from 65536 to 65536 must be between 0 and 65535"),
+        (np.full((1, 135), -1), "counts from -1 to -1 must be between 0 and 65535"),
     ],
 )
 def test_counts_that_a_program_cannot_take(tiny, counts, message):
@@ -193,5 +193,5 @@ def test_encode_and_decode_are_the_two_halves_of_run(tiny):
 
 def test_a_write_back_that_keeps_the_rounding_error_is_refused(tiny):
     formats = dataclasses.replace(tiny.formats, write_back="error-feedback", residual_bits=4)
-    with pytest.raises(InputError, match="a program writes its state back by rounding, not by 'error-feedba"):
+    with pytest.raises(InputError, match="write_back='error-feedback' must be 'round'"):
         dataclasses.replace(tiny, formats=formats)

@@ -85,7 +85,7 @@ def _too_wide(header, arrays):
     ("change", "message"),
     [
         (_one_weight, "its content does not have the recorded SHA-256: it was altered"),
-        (_more_widths, "its accumulator widths are not those of its weights"),
+        (_more_widths, "its accumulator widths do not match its weights"),
         (_other_version, "spec_version=9 is not the one supported"),
         (_float_array, "array head/bias must be int32, not float32"),
         (_no_axis, "its header lacks 'n_gates'"),
@@ -134,7 +134,7 @@ def test_a_file_that_is_missing_or_cut_short(tiny, tmp_path):
     [
         (
             "seq2seqlite-tcspc-80mhz-kd",
-            "is a float network: only one that is quantised throughout is integers",
+            "is a float network, but an integer program requires a fully quantised model",
         ),
         ("seq2seq-tcspc-80mhz-float", "is a float network"),
     ],

@@ -63,10 +63,10 @@ def test_batches_do_not_change_the_prediction(model):
         ({"format_version": 2}, r"format 'seq2seqlite model', format_version=2 is not the one supported"),
         ({"format_version": True}, r"format_version=True is not the one supported"),
         ({"format": "other"}, "format 'other', format_version=3 is not the one supported"),
-        ({"layers": [5]}, r"its arrays do not fit layers \[5\] of cell 'lite'"),
+        ({"layers": [5]}, r"its arrays do not match layers=\[5\] with cell='lite'"),
         ({"layers": 4}, "layers=4 must be a list"),
-        ({"layers": [4.0]}, r"layers=\[4\.0\] must be numbers of units from 1 to 4096"),
-        ({"layers": [4] * 17}, "must be a list of 1 to 16 numbers of units"),
+        ({"layers": [4.0]}, r"layers=\[4\.0\] must be integers from 1 to 4096"),
+        ({"layers": [4] * 17}, "must be a list of 1 to 16 integers"),
         ({"cell": "lstm"}, "cell='lstm' is unknown"),
         ({"axis": 1, "n_gates": ABSENT}, "its header lacks 'n_gates'"),
         ({"n_gates": 1e300}, r"n_gates=1e\+300 must be an integer from 2 to 65536"),
@@ -78,13 +78,16 @@ def test_batches_do_not_change_the_prediction(model):
         ({"n_baseline": 30}, "n_baseline=30 must be an integer from 1 to 29"),
         ({"rising_edge_ns": -1}, "rising_edge_ns=-1 must be a number from 0 to 12.5"),
         ({"name": "../evil"}, "name='../evil' must be 1 to 64 letters"),
-        ({"instrument": 3}, "instrument=3 must be a text"),
+        ({"instrument": 3}, "instrument=3 must be a string"),
         ({"quantisation": []}, r"quantisation=\[\] must be an object"),
         ({"quantisation": {"weights": {}}}, "its quantisation is not valid"),
         ({"quantisation": {"weights": 7, "activations": None}}, "its quantisation is not valid"),
-        ({"bits/head/bias": np.ones(3, np.uint8)}, "it has widths of weights .* but no quantisation"),
-        ({"head/bias": np.full(3, np.nan, np.float32)}, "array head/bias must be finite float32"),
-        ({"head/bias": np.ones(3)}, "array head/bias must be finite float32"),
+        ({"bits/head/bias": np.ones(3, np.uint8)}, "it has bit widths of weights .* but no quantisation"),
+        (
+            {"head/bias": np.full(3, np.nan, np.float32)},
+            "array head/bias must have type float32 and finite values",
+        ),
+        ({"head/bias": np.ones(3)}, "array head/bias must have type float32 and finite values"),
     ],
 )
 def test_bad_content_says_what(model, tmp_path, changes, text):
@@ -132,13 +135,12 @@ def test_file_cut_short_foreign_or_missing(model, tmp_path):
 
 def test_unknown_model_lists_the_known():
     with pytest.raises(
-        InputError, match=r"model 'best' is unknown; choose one of seq2seq.*-float.* or name a .npz file"
+        InputError,
+        match=r"model 'best' is unknown; choose one of seq2seq.*-float.* or pass the path of an .npz file",
     ):
         load_model("best")
 
 
 def test_other_number_of_gates_is_refused(model):
-    with pytest.raises(
-        InputError, match=r"TPSFs of shape \(2, 31\) do not fit model tiny, which takes \(n, 30\)"
-    ):
+    with pytest.raises(InputError, match=r"TPSFs have shape \(2, 31\), but model tiny requires \(n, 30\)"):
         model.sfd(np.ones((2, 31)))

@@ -82,8 +82,11 @@ def test_gradient_equals_jaxs_own(architecture, monkeypatch):
     ("call", "text"),
     [
         (lambda: Architecture((32,), "gru"), "cell='gru' is unknown; choose one of standard, lite"),
-        (lambda: Architecture((), "lite"), r"layers=\[\] must be one or more positive numbers of units"),
-        (lambda: Architecture((32, 0), "lite"), r"layers=\[32, 0\] must be one or more positive"),
+        (lambda: Architecture((), "lite"), r"layers=\[\] must have one or more numbers of units > 0"),
+        (
+            lambda: Architecture((32, 0), "lite"),
+            r"layers=\[32, 0\] must have one or more numbers of units > 0",
+        ),
     ],
 )
 def test_bad_architecture_says_value_and_rule(call, text):

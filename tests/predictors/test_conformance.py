@@ -196,8 +196,8 @@ def test_no_decay(case: Case) -> None:
 @pytest.mark.parametrize(
     ("tpsf", "text"),
     [
-        (np.ones((2, 134), np.uint16), r"TPSFs of shape \(2, 134\) do not fit"),
-        (np.ones(135, np.uint16), r"TPSFs of shape \(135,\) do not fit"),
+        (np.ones((2, 134), np.uint16), r"TPSFs have shape \(2, 134\), but"),
+        (np.ones(135, np.uint16), r"TPSFs have shape \(135,\), but"),
         (np.ones((2, 135), np.complex128), "complex128"),
         (np.full((2, 135), "1"), "<U1"),
     ],

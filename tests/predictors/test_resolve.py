@@ -44,11 +44,11 @@ def own_model(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("name", "backend", "kind"),
     [
-        (TINY, "auto", "integer program, CPU engine"),
+        (TINY, "auto", "integer program, CPU back end"),
         (TINY, "numpy", "integer program"),
-        (TINY, "cpu", "integer program, CPU engine"),
+        (TINY, "cpu", "integer program, CPU back end"),
         (TINY, "jax", "integer program, JAX on cpu"),
-        (FLOAT, "auto", "float network, CPU engine"),
+        (FLOAT, "auto", "float network, CPU back end"),
         (FLOAT, "numpy", "float network"),
         (FLOAT, "jax", "float network, JAX on cpu"),
         (TEACHER, "auto", "float network"),
@@ -62,7 +62,7 @@ def test_back_ends(name: str, backend: str, kind: str) -> None:
 def test_all_kinds_of_names(own_model: Path, tmp_path: Path, tiny: Program) -> None:
     write_program(tmp_path / "a.program", tiny)
     assert load_predictor(own_model).name == "mine"
-    assert load_predictor(str(tmp_path / "a.program")).kind == "integer program, CPU engine"
+    assert load_predictor(str(tmp_path / "a.program")).kind == "integer program, CPU back end"
     assert load_predictor("phasor", axis=AXIS, irf=ParametricIrf(1.5, 0.2)).name == "phasor"
     assert {load_predictor(name).name for name in model_names()} == set(model_names())
 

@@ -46,7 +46,7 @@ def test_changed_set_is_refused(tmp_path):
     changes = {"tpsf": arrays["tpsf"] + 1, "gate_width_ns": 0.08, "tau_long_ns": np.full(5, 3.0)}
     for key, value in changes.items():
         np.savez(path, **(arrays | {key: value}))
-        with pytest.raises(InputError, match="its content does not have the SHA-256 of its manifest"):
+        with pytest.raises(InputError, match="its content does not match the SHA-256 in its manifest"):
             read_decay_set(path)
 
 
@@ -62,23 +62,29 @@ def test_plain_file_with_and_without_truth(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"tpsf": None}, "key 'tpsf' is missing; it holds amplitude_fraction, gate_width_ns"),
-        ({"period_ns": None}, "key 'period_ns' is missing"),
+        ({"tpsf": None}, "array 'tpsf' is missing; the file contains amplitude_fraction, gate_width_ns"),
+        ({"period_ns": None}, "array 'period_ns' is missing"),
         ({"tpsf": np.ones(135)}, r"tpsf of shape \(135,\) must be \(n, n_gates\)"),
         ({"tpsf": np.ones((0, 135))}, r"tpsf of shape \(0, 135\) must be \(n, n_gates\), with n >= 1"),
         ({"tpsf": np.full((4, 135), -1)}, "tpsf has negative or NaN counts"),
         ({"tpsf": np.full((4, 135), np.nan)}, "tpsf has negative or NaN counts"),
         ({"gate_width_ns": 0.2}, "n_gates=135 x gate_width_ns=0.2 = 27 ns is longer than period_ns=12.5"),
         ({"gate_width_ns": np.ones(3)}, r"gate_width_ns must be one number, not an array of shape \(3,\)"),
-        ({"tau_long_ns": None}, "a known truth needs all of tau_short_ns, tau_long_ns, amplitude_fraction"),
-        ({"tau_long_ns": np.ones(3)}, r"tau_long_ns of shape \(3,\) and type float64 must be \(4,\)"),
+        (
+            {"tau_long_ns": None},
+            "the true lifetimes require the arrays tau_short_ns, tau_long_ns, amplitude_fraction",
+        ),
+        (
+            {"tau_long_ns": np.ones(3)},
+            r"tau_long_ns must be 4 finite numbers of shape \(4,\), not shape \(3,\) and type float64",
+        ),
         ({"tpsf": np.ones((4, 135), bool)}, "tpsf has negative or NaN counts, or is not numeric"),
         ({"tpsf": np.full((4, 135), 1e300)}, r"tpsf has counts up to 1e\+300; they must be <= 2\^53"),
         (
             {"tau_long_ns": np.full(4, "2")},
-            r"tau_long_ns of shape \(4,\) and type <U1 must be \(4,\) finite numbers",
+            r"tau_long_ns must be 4 finite numbers of shape \(4,\), not shape \(4,\) and type <U1",
         ),
-        ({"tau_long_ns": np.full(4, 0.5)}, "the truth must have 0 < tau_short_ns <= tau_long_ns"),
+        ({"tau_long_ns": np.full(4, 0.5)}, "the true lifetimes must satisfy 0 < tau_short_ns <= tau_long_ns"),
     ],
 )
 def test_bad_file_says_what(tmp_path, changes, text):

@@ -108,7 +108,7 @@ def test_baseline_gates_end_before_an_early_edge():
             "split='test' is unknown; choose one of train, validation, reference",
         ),
         (lambda i: Simulator(i, seed=-1, split="train"), "seed=-1 must be >= 0"),
-        (lambda i: Simulator(i, seed=1, split="train").decays(0), "n=0 decays must be >= 1"),
+        (lambda i: Simulator(i, seed=1, split="train").decays(0), "n=0 must be >= 1"),
     ],
 )
 def test_bad_input_says_value_and_rule(call, text):

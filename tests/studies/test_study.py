@@ -96,7 +96,7 @@ def test_study_records_every_run_and_marks_the_failed_ones(undisturbed):
     assert rows["models", "seq2seqlite-swissspad3-float", None]["ratio"] == 1.0
     assert rows["kd", "float 4x4", 2]["figures"]["cost"]["parameters"] == 375
     assert rows["ptq", "4 bits", 1]["figures"]["cost"]["mean_weight_bits"] < 4
-    assert "weight_integer_bits=-6 holds weights up to" in rows["qat", "too narrow", 1]["failure"]
+    assert "weight_integer_bits=-6 with" in rows["qat", "too narrow", 1]["failure"]
     assert rows["qat", "diverges", 1]["failure"].startswith("the training diverged at step 4")
     summary = next(one for one in whole["summaries"] if one["label"] == "float 6")
     errors = [rows["kd", "float 6", seed]["figures"]["total"]["rmse"] for seed in (1, 2)]
@@ -168,10 +168,10 @@ def test_shipped_studies_are_read(name):
         ('label = "too narrow"', 'label = "x"\nlabels = 1', r"\[\[run\]\] has an unknown key 'labels'"),
         ('"run:float 6"', '"run:float 7"', "names 'run:float 7', but no earlier run has this label"),
         ("reference_decays = 300", "reference_decays = 0", "reference_decays=0 must be >= 1"),
-        ('"8 bits", ', '"9 bits", ', "examples has '9 bits', which is no run's label"),
-        ('label = "diverges"', 'label = "d"\nseeds = [1, 1]', "run 'd' of group 'qat' is there twice"),
+        ('"8 bits", ', '"9 bits", ', "examples has '9 bits', which is neither the label of a run"),
+        ('label = "diverges"', 'label = "d"\nseeds = [1, 1]', "run 'd' of group 'qat' occurs twice"),
         ("weight_bits = 4\n", "weight_bit = 4\n", r"\[quantisation\] has an unknown key 'weight_bit'"),
-        ('label = "diverges"', "label = 3", "run.label=3 must be a text"),
+        ('label = "diverges"', "label = 3", "run.label=3 must be a string"),
         ('label = "diverges"', 'label = "d"\nseeds = 2', "run.seeds=2 must be a list of values"),
         ("[[6], [4, 4]]", "4", r"run.vary.training.layers=4 must be a list of values"),
         ("[defaults.training]", "[defaults.trainin]", r"\[defaults\] has an unknown key 'trainin'"),

@@ -64,12 +64,13 @@ def test_checkpoint_of_another_recipe_or_broken_is_refused(tmp_path):
     checkpoint = tmp_path / "checkpoint.npz"
     train(dataclasses.replace(TINY, steps=4), checkpoint=checkpoint)
     with pytest.raises(
-        InputError, match="checkpoint.npz is of another recipe; name another file, or delete it"
+        InputError, match="checkpoint.npz belongs to a different recipe; use another file, or delete it"
     ):
         train(TINY, checkpoint=checkpoint)
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
     with pytest.raises(
-        InputError, match="checkpoint.npz is not a seq2seqlite checkpoint .*; delete it to start again"
+        InputError,
+        match="checkpoint.npz is not a seq2seqlite checkpoint .*; delete it to restart the training",
     ):
         train(TINY, checkpoint=checkpoint)
 
@@ -89,7 +90,7 @@ def test_start_from_a_model_keeps_its_weights_and_patience_ends_early(tmp_path):
     assert result.summary["steps"] < 200
     for name, value in first.content.parameters.items():
         np.testing.assert_allclose(result.model.content.parameters[name], value, atol=1e-8)
-    with pytest.raises(InputError, match=r"they must be equal"):
+    with pytest.raises(InputError, match=r"use the same layers and cell"):
         train(dataclasses.replace(recipe, layers=(7,)))
 
 
@@ -119,13 +120,13 @@ def test_every_shipped_recipe_is_valid():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layres = [3]", "the recipe has an unknown key 'layres'; known are amplitude_weight, batch"),
-        ("steps = 1.5", "steps=1.5 must be a whole number"),
+        ("layres = [3]", "the recipe has an unknown key 'layres'; known keys are amplitude_weight, batch"),
+        ("steps = 1.5", "steps=1.5 must be an integer"),
         ("learning_rate = 'fast'", "learning_rate='fast' must be a number"),
         ("learning_rate = 0", "learning_rate=0.0 must be > 0"),
         ("amplitude_weight = -1.0", "amplitude_weight=-1.0 must be >= 0"),
-        ("channel_weights = [1, 2]", r"channel_weights=\[1.0, 2.0\] must be three weights"),
-        ("start_from = 3", "start_from=3 must be a text"),
+        ("channel_weights = [1, 2]", r"channel_weights=\[1.0, 2.0\] must be three numbers >= 0"),
+        ("start_from = 3", "start_from=3 must be a string"),
         ("warmup_steps = 5000", "warmup_steps=5000 must be >= 0 and < steps=4000"),
         ("steps = ", "is not valid TOML"),
     ],

@@ -1,7 +1,7 @@
-"""Compression: reduction, sparsity, distillation, quantisation, and the study that compares them.
+"""Model compression: weight reduction, pruning, knowledge distillation, quantisation, and studies of them.
 
-Each technique is a module; a recipe composes them. :mod:`seq2seqlite.compression.compress` needs the extra
-``train``.
+Each technique has its own module, and a recipe combines techniques.
+:mod:`seq2seqlite.compression.compress` needs the extra ``train``.
 """
 
 from seq2seqlite.compression.recipe import (

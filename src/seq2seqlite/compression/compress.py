@@ -1,4 +1,4 @@
-"""One student by one recipe."""
+"""Training of one student from a compression recipe."""
 
 import dataclasses
 from pathlib import Path
@@ -22,24 +22,24 @@ def compress(
     checkpoint: str | Path | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
-    """Make one student.
+    """Train, prune and quantise one student as specified by a recipe.
 
     Parameters
     ----------
     recipe : CompressionRecipe
-        Everything that decides the result.
+        All settings that determine the result.
     checkpoint, progress
-        As of :func:`seq2seqlite.training.loop.train`.
+        See :func:`seq2seqlite.training.loop.train`.
 
     Returns
     -------
     TrainingResult
-        The student, its learning curve and a summary.
+        Student, learning curve and summary.
 
     Raises
     ------
     InputError
-        If the recipe, its instrument and its models do not fit each other, or the training diverged.
+        If the recipe does not match its instrument or its models, or the training diverges.
     """
     if recipe.training.steps:
         objective = CompressionObjective(recipe)
@@ -58,7 +58,7 @@ def _taken_as_it_is(recipe: CompressionRecipe) -> Network:
     instrument = load_instrument(training.instrument)
     if model.axis != instrument.axis:
         raise InputError(
-            f"start_from={training.start_from!r} was made for {model.axis}, instrument {instrument.name} has "
-            f"{instrument.axis}; train it (steps > 0) or start from another model"
+            f"start_from={training.start_from!r} was trained for {model.axis}, but instrument "
+            f"{instrument.name} has {instrument.axis}; train it (steps > 0) or start from another model"
         )
     return Network(dataclasses.replace(model.content, name=training.name))

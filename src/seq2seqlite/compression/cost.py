@@ -1,4 +1,4 @@
-"""What a network costs: parameters, bits, multiply-accumulates, look-up tables."""
+"""Cost figures of a network: parameters, bits, multiply-accumulate operations, look-up tables."""
 
 from typing import Any
 
@@ -23,10 +23,10 @@ def cost_figures(network: Network, /) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``parameters``; ``nonzero_weights`` of them; ``weight_memory_bits``, the sum of the widths of all that
-        are not zero; ``mean_weight_bits``, that over the number of parameters; ``state_bits`` of a unit;
-        ``macs_per_pixel``; ``lut_estimate`` (encoder step, decoder step and head together) and
-        ``lut_estimate_parts``, null for networks that compute in floating point.
+        ``parameters``; ``nonzero_weights``; ``weight_memory_bits``, the sum of the widths of all non-zero
+        weights; ``mean_weight_bits``, this sum divided by the number of parameters; ``state_bits`` per unit;
+        ``macs_per_pixel``; ``lut_estimate`` (sum of encoder step, decoder step and head) and
+        ``lut_estimate_parts``, both null for floating-point networks.
     """
     content = network.content
     parameters, quantisation = content.parameters, content.quantisation

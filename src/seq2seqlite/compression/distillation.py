@@ -1,4 +1,4 @@
-"""Knowledge distillation: teachers, live or cached, and what a student learns from them."""
+"""Knowledge distillation: teachers, live or cached, and the distillation losses."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,19 +16,20 @@ from seq2seqlite.training.objective import Batch
 
 __all__ = ["Teachers", "cached_batches", "load_teachers", "trajectory_distance", "trajectory_map"]
 
-# Decays that teachers are run on together.
+# Batch size of the teachers.
 BATCH = 512
 
 
 class Teachers:
-    """One or more trained networks whose mean output a student learns.
+    """One or more trained networks whose mean output is the soft target of a student.
 
     Parameters
     ----------
     networks : list of Network
-        Float networks of one axis.
+        Float networks with equal time axes.
     formats : ActivationFormats, optional
-        Of the student: its inputs, whose peak is a code just below 1, are scaled back for the teachers.
+        Formats of the student. The peak of its input is the highest code, just below 1; the input is scaled
+        to a peak of 1 for the teachers.
     """
 
     def __init__(self, networks: list[Network], /, *, formats: ActivationFormats | None = None) -> None:
@@ -38,11 +39,11 @@ class Teachers:
 
     @property
     def n_state_units(self) -> int:
-        """Units of the first teacher's last layer."""
+        """Number of units of the first teacher's last layer."""
         return self.networks[0].architecture.layers[-1]
 
     def sfd(self, inputs: jax.Array, /) -> jax.Array:
-        """Return the mean SFD, shape (n_gates, n, 3), without a gradient."""
+        """Return the mean SFD of the teachers, shape (n_gates, n, 3), without gradient."""
         outputs = [
             predict_sfd_jax(network.architecture, parameters, inputs * self.input_scale)
             for network, parameters in zip(self.networks, self.parameters, strict=True)
@@ -50,7 +51,7 @@ class Teachers:
         return jax.lax.stop_gradient(sum(outputs[1:], start=outputs[0]) / len(outputs))
 
     def states_and_sfd(self, inputs: jax.Array, /) -> tuple[jax.Array, jax.Array]:
-        """Return the first teacher's decoder states, shape (n_gates, n, units), and SFD."""
+        """Return decoder states, shape (n_gates, n, units), and SFD of the first teacher."""
         return jax.lax.stop_gradient(
             states_and_sfd_jax(self.networks[0].architecture, self.parameters[0], inputs * self.input_scale)
         )
@@ -64,40 +65,40 @@ def load_teachers(
     Raises
     ------
     InputError
-        If a teacher is missing, quantised, or made for another axis.
+        If a teacher is missing or quantised, or was trained for another time axis.
     """
     networks = [load_model(name) for name in distillation.teachers]
     for network in networks:
         if network.axis != axis:
             raise InputError(
-                f"teacher {network.name} was made for another axis ({network.axis.n_gates} gates of "
-                f"{network.axis.gate_width_ns:g} ns) than the student's instrument ({axis.n_gates} gates of "
-                f"{axis.gate_width_ns:g} ns); name a teacher of this instrument"
+                f"teacher {network.name} was trained for {network.axis.n_gates} gates of "
+                f"{network.axis.gate_width_ns:g} ns, but the student's instrument has {axis.n_gates} gates "
+                f"of {axis.gate_width_ns:g} ns; choose a teacher of this instrument"
             )
         if network.content.quantisation is not None:
-            raise InputError(f"teacher {network.name} is quantised; name a float model")
+            raise InputError(f"teacher {network.name} is quantised; choose a float model")
     return Teachers(networks, formats=formats)
 
 
 def cached_batches(
     teachers: Teachers, fresh: Iterator[Batch], /, *, decays: int, batch: int, start: int, seed: int
 ) -> Iterator[Batch]:
-    """Yield batches of a fixed set of decays with the teachers' output, in a new order each time round.
+    """Yield batches of a fixed set of decays with the teachers' output, in a new order in each epoch.
 
     Parameters
     ----------
     teachers : Teachers
-        Run once on every decay.
+        Teachers, evaluated once for every decay.
     fresh : iterator of Batch
-        Simulated decays, from the first step on.
+        Simulated decays, starting with the first step.
     decays : int
         Size of the set, rounded up to whole batches.
     batch : int
-        Decays in a batch.
+        Number of decays in a batch.
     start : int
         Step of the first batch.
     seed : int
-        Seed of the order.
+        Seed of the order of the decays.
     """
     n = -(-decays // batch)
     whole = [next(fresh) for _ in range(n)]
@@ -118,14 +119,14 @@ def cached_batches(
 
 
 def trajectory_map(student_units: int, teacher_units: int, /, *, seed: int) -> Any:
-    """Return the start of the linear map from a student's states to a teacher's, with a bias row."""
+    """Return initial weights of the linear map, with bias row, from student states to teacher states."""
     rng = np.random.default_rng((seed, 29))
     kernel = rng.normal(size=(student_units, teacher_units)) / np.sqrt(student_units)
     return np.concatenate([kernel, np.zeros((1, teacher_units))]).astype(np.float32)
 
 
 def trajectory_distance(states: jax.Array, mapping: jax.Array, teacher_states: jax.Array, /) -> jax.Array:
-    """Return the mean squared distance of mapped states to a teacher's, over gates, decays and units."""
+    """Return the mean squared distance of mapped student states to teacher states."""
     flat = states.reshape(-1, states.shape[-1])
     mapped = flat @ mapping[:-1] + mapping[-1]
     return jnp.mean((mapped - teacher_states.reshape(mapped.shape)) ** 2)

@@ -1,4 +1,4 @@
-"""Choosing fixed-point formats: given widths, where the binary point goes."""
+"""Choice of fixed-point formats: position of the binary point for given bit widths."""
 
 import math
 from typing import Any
@@ -12,15 +12,15 @@ from seq2seqlite.models import ActivationFormats, Format, Parameters, quantise
 
 __all__ = ["activation_formats", "best_format", "with_input_step", "weight_formats"]
 
-# Fewer integer bits than the largest weight needs are tried as well: cutting off a few large weights may cost
-# less than a coarser step for all others.
+# Formats with fewer integer bits than the largest weight needs are also tried: clipping a few large weights
+# may cause less error than a coarser step for all weights.
 TRIED_BELOW = 4
 
 
 def activation_formats(plan: QuantisationPlan, /) -> ActivationFormats:
-    """Return the formats of all that is bounded by the cell itself: nothing is left to calibrate.
+    """Return the formats of the activations, which need no calibration because the cell bounds their range.
 
-    The SFD lies between 0 and 1, relative to the total's first sample.
+    The SFD is between 0 and 1, relative to the first sample of the total.
     """
     return ActivationFormats(
         input=_unsigned(plan.input_bits),
@@ -43,19 +43,19 @@ def _signed(bits: int, integer_bits: int = 0) -> Format:
 
 
 def weight_formats(parameters: Parameters, plan: QuantisationPlan, /) -> dict[str, Format]:
-    """Return a format for each array of weights.
+    """Return a format for each weight array.
 
     Parameters
     ----------
     parameters : dict of ndarray
-        Weights, in floating point.
+        Floating-point weights.
     plan : QuantisationPlan
-        Widths.
+        Bit widths.
 
     Raises
     ------
     InputError
-        If the plan sets integer bits that cannot hold a kernel.
+        If a weight exceeds the range given by the integer bits of the plan.
     """
     return {name: _weight_format(name, value, plan) for name, value in parameters.items()}
 
@@ -70,15 +70,15 @@ def _weight_format(name: str, values: NDArray[Any], plan: QuantisationPlan) -> F
     largest = float(np.abs(values).max(initial=0.0))
     if largest > fmt.high + fmt.step / 2:
         raise InputError(
-            f"a width of {bits} bits with quantisation.weight_integer_bits={plan.weight_integer_bits} holds "
-            f"weights up to {fmt.high:.4g}, but {name} has {largest:.4g}; give it "
-            f"{_integer_bits(largest)} integer bits or leave the key out"
+            f"quantisation.weight_integer_bits={plan.weight_integer_bits} with {bits} bits limits weights to "
+            f"{fmt.high:.4g}, but array {name} has {largest:.4g}; set it to {_integer_bits(largest)} or "
+            "remove it"
         )
     return fmt
 
 
 def best_format(values: NDArray[Any], bits: int, /) -> Format:
-    """Return the signed format of a width whose rounding has the smallest squared error.
+    """Return the signed format of a given width with the smallest squared rounding error.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def best_format(values: NDArray[Any], bits: int, /) -> Format:
 
 
 def with_input_step(parameters: dict[str, Any], formats: ActivationFormats, /) -> dict[str, Any]:
-    """Return float parameters for an input whose peak is its format's highest code instead of 1."""
+    """Return float parameters rescaled for inputs whose peak is the highest code instead of 1."""
     kernel = parameters["encoder/0/kernel"]
     return {**parameters, "encoder/0/kernel": kernel / np.float32(formats.input.high)}
 

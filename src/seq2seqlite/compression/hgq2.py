@@ -1,7 +1,7 @@
-"""A quantised student as layers of HGQ2, for those who go on with its tools.
+"""Conversion of a quantised student to HGQ2 layers.
 
-The one place that knows HGQ2 (extra ``hgq``). Both compute the same to the last bit (tested): HGQ2 is the
-independent witness of what our quantised network means.
+This is the only module that imports HGQ2 (extra ``hgq``). Tests check that both networks compute
+bit-identical results, so HGQ2 is an independent verification of the quantised forward pass.
 """
 
 import os
@@ -19,23 +19,26 @@ def hgq2_model(network: Network, /) -> Any:
     Parameters
     ----------
     network : Network
-        One layer, fixed-point activations, plain rounding of the state.
+        Network with one layer, fixed-point activations and a state rounded without residual bits.
 
     Returns
     -------
     keras.Model
-        From normalised TPSFs, shape (n, n_gates, 1), to the SFD, shape (n, n_gates, 3). Trainable.
+        Trainable model that maps normalised TPSFs, shape (n, n_gates, 1), to SFDs, shape (n, n_gates, 3).
 
     Raises
     ------
     InputError
-        If HGQ2 has no such network: float, more than one layer, or a state with residual bits.
+        If HGQ2 does not support the network: floating point, more than one layer, or residual bits.
     """
     formats, quantisation = network.formats, network.content.quantisation
     if formats is None or quantisation is None:
-        raise InputError(f"model {network.name} computes in floating point; HGQ2 takes a quantised one")
+        raise InputError(f"model {network.name} has floating-point activations; pass a fully quantised model")
     if len(network.architecture.layers) > 1 or formats.residual_bits:
-        raise InputError(f"model {network.name} has several layers or residual bits; HGQ2's QGRU has neither")
+        raise InputError(
+            f"model {network.name} has several layers or residual bits, which HGQ2's QGRU does not support; "
+            "compress it to one layer with write_back = 'round'"
+        )
     os.environ.setdefault("KERAS_BACKEND", "jax")
     import keras
     from hgq.layers import QDense
@@ -69,7 +72,7 @@ def _gru(part: str, network: Network, formats: ActivationFormats, quantisation: 
     weights = {
         name: quantisation.weights[f"{part}/0/{name}"] for name in ("kernel", "recurrent_kernel", "bias")
     }
-    # HGQ2 rounds a gate between -1 and 1 and then halves it: the same grid with one bit less, and a sign.
+    # HGQ2 rounds a gate in the range -1 to 1 and then halves it: the same grid with a sign and one bit less.
     gate = Format(signed=True, integer_bits=0, fraction_bits=formats.gate.bits - 1)
     return QGRU(
         network.architecture.layers[0],
@@ -100,6 +103,6 @@ def _config(place: str, fmt: Format, /, *, overflow_mode: str = "SAT_SYM", **mor
         f0=fmt.fraction_bits,
         round_mode="RND",
         overflow_mode=overflow_mode,
-        heterogeneous_axis=(),  # one format a tensor
+        heterogeneous_axis=(),  # one format per tensor
         **more,
     )

@@ -1,4 +1,4 @@
-"""What a compression minimises: all techniques of a recipe at once, as one objective of the training loop."""
+"""Training objective of a compression recipe, which combines all its techniques."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,19 +39,19 @@ TRAJECTORY = "distillation/trajectory"
 
 @dataclass(frozen=True)
 class _Network:
-    """What the trained parameters make of the network at a step."""
+    """Effective network at a step: pruned and quantised parameters."""
 
     parameters: dict[str, Any]
     fraction_bits: dict[str, Any]
 
 
 class CompressionObjective(Objective):
-    """A student that is pruned, distilled and quantised while it trains.
+    """Objective of a student that is pruned, distilled and quantised during training.
 
     Parameters
     ----------
     recipe : CompressionRecipe
-        Techniques.
+        Network, data, schedule and compression techniques.
     """
 
     def __init__(self, recipe: CompressionRecipe, /) -> None:
@@ -63,10 +63,10 @@ class CompressionObjective(Objective):
         if recipe.sparsity is not None:
             self.eligible_from = int(np.ceil(recipe.sparsity.end * recipe.training.steps))
         if self.plan is not None and self.plan.learned:
-            self.eligible_from = recipe.training.steps  # widths fall to the end
+            self.eligible_from = recipe.training.steps  # learned widths decrease until the last step
 
     def described(self) -> dict[str, Any]:
-        """Return the whole compression recipe."""
+        """Return the complete compression recipe."""
         return self.compression.to_dict()
 
     @cached_property
@@ -80,7 +80,7 @@ class CompressionObjective(Objective):
 
     @cached_property
     def weight_formats(self) -> dict[str, Format]:
-        """Format of each array, chosen on the weights that the training starts with."""
+        """Format of each weight array, chosen for the starting weights of the training."""
         assert self.plan is not None
         return weight_formats(self._start_weights, self.plan)
 
@@ -90,7 +90,7 @@ class CompressionObjective(Objective):
         return weights if self.formats is None else with_input_step(weights, self.formats)
 
     def start(self) -> dict[str, Any]:
-        """Return weights, and what else is learned: widths, and the map between states."""
+        """Return the weights and the other trained parameters: bit widths, and the map between states."""
         parameters = dict(self._start_weights)
         if self.plan is not None and self.plan.learned:
             shapes = {name: np.shape(value) for name, value in parameters.items()}
@@ -103,7 +103,7 @@ class CompressionObjective(Objective):
         return parameters
 
     def batches(self, simulator: Simulator, /, *, start: int) -> Iterator[Batch]:
-        """Yield fresh decays, or with a cached teacher the same ones again and again."""
+        """Yield batches of new decays, or with a cached teacher repeated epochs of a fixed set."""
         distillation = self.compression.distillation
         if distillation is None or not distillation.cached_decays:
             return super().batches(simulator, start=start)
@@ -118,11 +118,11 @@ class CompressionObjective(Objective):
         )
 
     def predict(self, parameters: Any, inputs: jax.Array, step: Any, /) -> jax.Array:
-        """Return the SFD by the pruned and quantised network of a step."""
+        """Return the SFD predicted by the pruned and quantised network at a step."""
         return self._states_and_sfd(self._network(parameters, step), inputs)[1]
 
     def loss(self, parameters: Any, batch: Batch, step: Any, /) -> jax.Array:
-        """Return the distance to truth and teacher, and the price of the bits."""
+        """Return the loss: distances to true SFD and teacher, plus the penalty for bit operations."""
         network = self._network(parameters, step)
         states, predicted = self._states_and_sfd(network, batch.inputs)
         loss = self.distance(predicted, batch.targets)
@@ -143,7 +143,7 @@ class CompressionObjective(Objective):
         return loss
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
-        """Return the network, smaller if units were pruned, with its formats if it is quantised."""
+        """Return the trained network without pruned units, and its formats if it is quantised."""
         network = self._network(parameters, self.recipe.steps)
         arrays = {name: np.asarray(value) for name, value in network.parameters.items()}
         bits = self._weight_bits(network)
@@ -195,7 +195,7 @@ class CompressionObjective(Objective):
         return relative
 
     def _weight_bits(self, network: _Network) -> dict[str, Any]:
-        """Width of each weight whose width was learned: its magnitude on its grid, and a sign."""
+        """Return the bit width of each weight with learned width: its magnitude on its grid, plus a sign."""
         bits = {}
         for name, fraction in network.fraction_bits.items():
             rounded = np.minimum(np.round(fraction), self.weight_formats[name].fraction_bits)

@@ -1,4 +1,4 @@
-"""Post-training quantisation: weights alone, as in the paper, or everything."""
+"""Post-training quantisation of weights only, as in the paper, or of weights and activations."""
 
 import dataclasses
 from typing import Any
@@ -14,26 +14,31 @@ __all__ = ["quantise_network", "without_idle_kernel"]
 
 
 def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
-    """Return a float network with its weights, and unless the plan says otherwise everything else, quantised.
+    """Return a float network after post-training quantisation.
+
+    The weights are quantised, and the activations too unless the plan has ``weights_only``.
 
     Parameters
     ----------
     network : Network
-        Trained, in floating point.
+        Trained floating-point network.
     plan : QuantisationPlan
-        Widths.
+        Bit widths.
 
     Raises
     ------
     InputError
-        If the network is already quantised, or has a cell without fixed-point activations.
+        If the network is already quantised, or its cell does not support fixed-point activations.
     """
     content = network.content
     if content.quantisation is not None:
         raise InputError(f"model {network.name} is already quantised; start from a float model")
     formats = None if plan.weights_only else activation_formats(plan)
     if formats is not None and network.architecture.cell != "lite":
-        raise InputError(f"model {network.name} has a cell without fixed-point activations; use weights_only")
+        raise InputError(
+            f"model {network.name} has cell={network.architecture.cell!r}, which does not support "
+            "fixed-point activations; set weights_only = true"
+        )
     parameters: dict[str, Any] = without_idle_kernel(content.parameters)
     if formats is not None:
         parameters = with_input_step(parameters, formats)
@@ -48,6 +53,6 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
 
 
 def without_idle_kernel(parameters: dict[str, Any], /) -> dict[str, Any]:
-    """Return the parameters with zeros in the decoder's input kernel, which never acts."""
+    """Return the parameters with zeros in the decoder's input kernel, which has no effect."""
     name = "decoder/0/kernel"
     return {**parameters, name: np.zeros_like(parameters[name])}

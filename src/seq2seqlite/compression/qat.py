@@ -1,6 +1,6 @@
-"""Quantisation-aware training: weights on their grids in the forward pass, gradients straight through.
+"""Quantisation-aware training: quantised weights in the forward pass, straight-through gradients.
 
-The activations' quantisers are part of the network itself (:mod:`seq2seqlite.models.jax_forward`).
+The quantisers of the activations are part of the network (:mod:`seq2seqlite.models.jax_forward`).
 """
 
 from collections.abc import Mapping
@@ -26,32 +26,33 @@ __all__ = [
 
 
 def straight_through(values: jax.Array, fmt: Format, /) -> jax.Array:
-    """Return values in a format; the gradient is that of the clipping alone."""
+    """Return values rounded to a format; the gradient ignores the rounding (straight-through estimator)."""
     clipped = jnp.clip(values, fmt.low, fmt.high)
     return clipped + jax.lax.stop_gradient(quantise_jax(values, fmt) - clipped)
 
 
-# Adam moves every parameter by about the learning rate, which suits weights of 0.1; bits are larger.
+# Adam changes each parameter by about the learning rate per step. This suits weights of about 0.1, but bit
+# widths are larger and are scaled by this factor.
 BITS_PER_UNIT = 16.0
 
 
 def width_name(name: str, /) -> str:
-    """Return the name, among the trained parameters, of the widths of an array's weights."""
+    """Return the name of the trained parameter that holds the bit widths of a weight array."""
     return f"width/{name}"
 
 
 def fraction_bits(parameters: Mapping[str, Any], name: str, /) -> Any:
-    """Return the fraction bits, not yet rounded, of an array's weights."""
+    """Return the unrounded fraction bits of the weights of an array."""
     return BITS_PER_UNIT * parameters[width_name(name)]
 
 
 def has_learned_width(name: str, /) -> bool:
-    """Return whether an array's widths are learned: those of kernels that act, the head's apart."""
+    """Return whether the bit widths of an array are learned: all kernels in use except the head's."""
     return name.endswith("kernel") and name not in ("decoder/0/kernel", "head/kernel")
 
 
 def starting_widths(formats: Mapping[str, Format], /, *, shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the widths that the weights start with: their format's, the widest allowed."""
+    """Return the initial bit widths of the weights: those of their formats, which are the maximum."""
     return {
         width_name(name): np.full(shapes[name], formats[name].fraction_bits / BITS_PER_UNIT, np.float32)
         for name in formats
@@ -60,27 +61,27 @@ def starting_widths(formats: Mapping[str, Format], /, *, shapes: Mapping[str, An
 
 
 def learned_weights(values: jax.Array, bits: jax.Array, fmt: Format, /) -> jax.Array:
-    """Return weights rounded to a number of fraction bits each, with gradients for both.
+    """Return weights rounded to individual numbers of fraction bits, with gradients for both.
 
     Parameters
     ----------
     values : array
         Weights.
     bits : array, same shape
-        Fraction bits, learned; rounded, and no more than the format's.
+        Learned fraction bits; rounded, and limited to those of the format.
     fmt : Format
-        Range, and finest step.
+        Format that gives the range and the finest step.
 
     Notes
     -----
-    After Sun et al. (HGQ, arXiv:2405.00645): rounding's error falls by half with each bit, so its derivative
-    by the number of bits is taken as ln 2 times the error.
+    The gradient follows Sun et al. (HGQ, arXiv:2405.00645): the rounding error halves with each bit, so its
+    derivative with respect to the number of bits is approximated by ln 2 times the error.
     """
     whole = jnp.clip(jnp.round(bits), -fmt.integer_bits, fmt.fraction_bits)
     clipped = jnp.clip(values, fmt.low, fmt.high)
     scale = jnp.exp2(whole)
     rounded = jnp.where(whole > -fmt.integer_bits, jnp.floor(clipped * scale + 0.5) / scale, 0.0)
-    # Rounding up to the next power of two, out of the format's range, must not happen at any width.
+    # Rounding up to the next power of two would exceed the range of the format; prevent it at every width.
     highest = jnp.maximum(2.0**fmt.integer_bits - 1 / scale, 0.0)
     rounded = jnp.clip(rounded, -highest, highest)
     error = jax.lax.stop_gradient(clipped - rounded)
@@ -89,7 +90,7 @@ def learned_weights(values: jax.Array, bits: jax.Array, fmt: Format, /) -> jax.A
 
 
 def magnitude_bits(values: Any, bits: Any, /) -> jax.Array:
-    """Return the width of each weight's magnitude on its grid of ``bits`` fraction bits, 0 for a zero."""
+    """Return the bit width of each weight's magnitude on a grid of ``bits`` fraction bits; 0 for zero."""
     leading = jnp.floor(jnp.log2(jnp.maximum(jnp.abs(values), 2.0**-30))) + 1
     return jnp.where(values == 0, 0.0, jnp.maximum(leading + bits, 0.0))
 
@@ -97,17 +98,18 @@ def magnitude_bits(values: Any, bits: Any, /) -> jax.Array:
 def effective_bit_operations(
     weights: Mapping[str, Any], widths: Mapping[str, Any], formats: ActivationFormats, /
 ) -> jax.Array:
-    """Return the effective bit operations (EBOPs) of a step: sum of weight bits times operand bits.
+    """Return the effective bit operations (EBOPs) of a step: the sum of weight bits times operand bits.
 
     Parameters
     ----------
     weights : mapping of array
-        Kernels, quantised.
+        Quantised kernels.
     widths : mapping of array
-        Fraction bits of each of their weights; the gradient goes to these.
+        Fraction bits of each weight; the result is differentiable with respect to these.
     formats : ActivationFormats
-        Width of the operands: the input for an encoder's first kernel, the state for all others, although a
-        candidate's recurrent kernel multiplies the product.
+        Widths of the operands: that of the input for the first kernel of the encoder, and that of the state
+        for all other kernels. This is an approximation for the candidate's recurrent kernel, whose operand is
+        the product of reset gate and state.
     """
     total = jnp.zeros(())
     for name, value in weights.items():

@@ -1,4 +1,4 @@
-"""A compression recipe: how one student is made, read from TOML."""
+"""Compression recipe: all settings that determine a student, read from TOML."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -24,20 +24,20 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Distillation:
-    """Knowledge distillation: the student learns a teacher's output beside the truth.
+    """Settings of knowledge distillation: the student learns the teachers' output and the true SFD.
 
     Parameters
     ----------
     teachers : tuple of str
-        Models (names or paths); of several, the student learns the mean output.
+        Models (names or paths); the student learns the mean output of several teachers.
     weight : float
-        Weight of the teachers' output in the loss, 0 to 1; the truth has the rest.
+        Weight of the teachers' output in the loss, 0 to 1; the true SFD has the weight ``1 - weight``.
     cached_decays : int
-        The teachers are run once, on this many decays, which the training then repeats; 0 runs them on every
-        new batch.
+        Number of decays on which the teachers are evaluated once, and which training then repeats; 0
+        evaluates the teachers on new decays in every batch.
     trajectory_weight : float
-        Weight of the squared distance between a learned linear map of the student's decoder states and those
-        of the (one) teacher, in every step; needs ``cached_decays = 0``.
+        Weight of the squared distance, over all steps, between the decoder states of the teacher and a
+        learned linear map of the student's decoder states; requires one teacher and ``cached_decays = 0``.
     """
 
     teachers: tuple[str, ...]
@@ -47,7 +47,7 @@ class Distillation:
 
     def __post_init__(self) -> None:
         if not self.teachers:
-            raise InputError("distillation.teachers=[] must name at least one model")
+            raise InputError("distillation.teachers=[] must have at least one model")
         if not 0 <= self.weight <= 1:
             raise InputError(f"distillation.weight={self.weight} must be between 0 and 1")
         if self.cached_decays < 0 or not self.trajectory_weight >= 0:
@@ -57,24 +57,24 @@ class Distillation:
             )
         if self.trajectory_weight > 0 and (self.cached_decays or len(self.teachers) > 1):
             raise InputError(
-                "distillation.trajectory_weight > 0 needs the states of one live teacher: "
-                "set cached_decays = 0 and name one"
+                f"distillation.trajectory_weight={self.trajectory_weight} > 0 requires cached_decays = 0 and "
+                "exactly one teacher"
             )
 
 
 @dataclass(frozen=True)
 class Sparsity:
-    """Magnitude pruning while training.
+    """Settings of magnitude pruning during training.
 
     Parameters
     ----------
     weights : float
-        Share of the kernels' weights that are zero in the end (of the units that stay).
+        Final share of zeros among the kernel weights of the remaining units.
     units : float
-        Share of each layer's units that go, which gives a smaller network.
+        Share of the units removed from each layer, which makes the network smaller.
     begin, end : float
-        Share of the steps at which pruning begins and has reached its shares; between, they rise
-        as 1 - (1 - t)^3 (Zhu & Gupta, arXiv:1710.01878).
+        Start and end of pruning, as shares of the steps. In between, the pruned share rises as
+        1 - (1 - t)^3 (Zhu & Gupta, arXiv:1710.01878).
     """
 
     weights: float = 0.0
@@ -92,28 +92,28 @@ class Sparsity:
 
 @dataclass(frozen=True)
 class QuantisationPlan:
-    """Widths of a quantised student.
+    """Settings of quantisation: method and bit widths.
 
     Parameters
     ----------
     method : str
-        ``qat``: the training sees the quantisers. ``ptq``: quantised after the training.
+        ``qat``: quantisation-aware training. ``ptq``: post-training quantisation.
     weight_bits, bias_bits, head_bits : int
-        Width of kernels, biases, and the head's kernel; 0 for ``weight_bits``.
+        Bit widths of kernels, biases, and the kernel of the head; 0 stands for ``weight_bits``.
     weight_integer_bits : int, optional
-        Integer bits of the kernels; without, those with the smallest squared error are taken, tensor by
+        Integer bits of the kernels. By default the number with the smallest squared error is chosen for each
         tensor.
     weights_only : bool
-        Whether everything else stays in floating point (only with ``ptq``).
+        Whether the activations remain in floating point (only with ``ptq``).
     input_bits, state_bits, gate_bits, candidate_bits, product_bits, output_bits : int
-        Width of everything else.
+        Bit widths of the activations.
     write_back, residual_bits : str, int
         See :class:`~seq2seqlite.models.ActivationFormats`.
     learned : bool
-        Whether each kernel weight's width, up to ``weight_bits``, is learned under a penalty.
+        Whether the bit width of each kernel weight, up to ``weight_bits``, is learned.
     penalty : float
-        With ``learned``, loss for effective bit operations (EBOPs), relative to all weights having their full
-        width.
+        With ``learned``, weight of the effective bit operations (EBOPs) in the loss, relative to the EBOPs at
+        full width.
     """
 
     method: str = "qat"
@@ -143,9 +143,9 @@ class QuantisationPlan:
                 f"choose one of {', '.join(WRITE_BACKS)}"
             )
         if self.weights_only and self.method != "ptq":
-            raise InputError("quantisation.weights_only=true needs method = 'ptq'")
+            raise InputError("quantisation.weights_only=true requires method = 'ptq'")
         if self.learned and self.method != "qat":
-            raise InputError("quantisation.learned=true needs method = 'qat'")
+            raise InputError("quantisation.learned=true requires method = 'qat'")
         if not self.penalty >= 0:
             raise InputError(f"quantisation.penalty={self.penalty} must be >= 0")
 
@@ -153,7 +153,7 @@ class QuantisationPlan:
         for name in ("weight_bits", "state_bits", "candidate_bits", "product_bits"):
             if not 2 <= getattr(self, name) <= 16:
                 raise InputError(
-                    f"quantisation.{name}={getattr(self, name)} must be 2 to 16: one bit is the sign"
+                    f"quantisation.{name}={getattr(self, name)} must be 2 to 16, including the sign"
                 )
         for name in ("input_bits", "gate_bits", "output_bits"):
             if not 1 <= getattr(self, name) <= 16:
@@ -165,18 +165,18 @@ class QuantisationPlan:
 
 @dataclass(frozen=True)
 class CompressionRecipe:
-    """How one student is made; the techniques compose.
+    """Settings of one student; all compression techniques can be combined.
 
     Parameters
     ----------
     training : Recipe
-        Network, data and schedule; ``steps = 0`` takes the start as it is.
+        Network, data and schedule; ``steps = 0`` uses the starting weights without training.
     distillation : Distillation, optional
-        Teachers.
+        Knowledge distillation.
     sparsity : Sparsity, optional
         Pruning.
     quantisation : QuantisationPlan, optional
-        Widths.
+        Quantisation.
     """
 
     training: Recipe
@@ -187,15 +187,18 @@ class CompressionRecipe:
     def __post_init__(self) -> None:
         plan = self.quantisation
         if self.training.steps == 0 and (self.sparsity or (plan is not None and plan.method == "qat")):
-            raise InputError("training.steps=0 leaves no time for pruning or quantisation-aware training")
+            raise InputError(
+                "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "
+                "remove the techniques"
+            )
         if plan is not None and not plan.weights_only and self.training.cell != "lite":
             raise InputError(
-                f"training.cell={self.training.cell!r} has no fixed-point activations; use cell = 'lite', or "
-                "quantisation.weights_only = true with method = 'ptq'"
+                f"training.cell={self.training.cell!r} does not support fixed-point activations; use "
+                "cell = 'lite', or quantisation.weights_only = true with method = 'ptq'"
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as it stands in TOML or JSON, with every default filled in."""
+        """Return the recipe in the form of its TOML file, with all defaults filled in."""
         tables = {"training": self.training.to_dict()}
         for name in ("distillation", "sparsity", "quantisation"):
             if getattr(self, name) is not None:
@@ -204,7 +207,7 @@ class CompressionRecipe:
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any], /) -> "CompressionRecipe":
-        """Return the recipe of a parsed TOML file; every unknown or missing key is an InputError."""
+        """Return the recipe of a parsed TOML file; raise InputError for unknown or missing keys."""
         kinds = {"distillation": Distillation, "sparsity": Sparsity, "quantisation": QuantisationPlan}
         check_keys(table, known={"training", *kinds}, required={"training"}, name="the compression recipe")
         for name, value in table.items():
@@ -218,7 +221,7 @@ class CompressionRecipe:
         return cls(Recipe.from_dict(dict(table["training"])), **parts)
 
     def beside(self, folder: Path, /) -> "CompressionRecipe":
-        """Return the recipe with its paths, which are relative to its file, made whole."""
+        """Return the recipe with paths resolved relative to the folder of its file."""
         distillation = self.distillation
         if distillation is not None:
             teachers = tuple(
@@ -229,7 +232,7 @@ class CompressionRecipe:
         return dataclasses.replace(self, training=self.training.beside(folder), distillation=distillation)
 
     def by_name(self) -> "CompressionRecipe":
-        """Return the recipe with instrument and models by name, not by where their files are."""
+        """Return the recipe with names instead of paths of instrument and models."""
         distillation = self.distillation
         if distillation is not None:
             teachers = tuple(load_model(teacher).name for teacher in distillation.teachers)
@@ -238,17 +241,26 @@ class CompressionRecipe:
 
 
 def compression_recipe_names() -> list[str]:
-    """Return the names of the shipped compression recipes."""
+    """Return the names of the shipped compression recipes.
+
+    See Also
+    --------
+    load_compression_recipe : Load a recipe by name.
+    """
     return toml_names(configs_folder() / "compression")
 
 
 def load_compression_recipe(name_or_path: str | Path, /) -> CompressionRecipe:
-    """Return a shipped compression recipe by its name, or one in a TOML file.
+    """Return a shipped compression recipe by name, or the recipe in a TOML file.
 
     Raises
     ------
     InputError
-        If there is no such recipe, or it is not valid.
+        If the recipe does not exist or is invalid.
+
+    See Also
+    --------
+    compression_recipe_names : Names of the shipped recipes.
     """
     return load_named_toml(
         name_or_path,

@@ -1,4 +1,4 @@
-"""Weight reduction: a recipe for each size of the paper's table, and for smaller ones."""
+"""Weight reduction: recipes with the layer sizes of the paper's table and with smaller ones."""
 
 import dataclasses
 
@@ -7,14 +7,14 @@ from seq2seqlite.models import SEQ2SEQ, Architecture
 
 __all__ = ["REDUCED_LAYERS", "parameters_saved", "reduced"]
 
-# Two layers as in the table of Erbas et al., and one layer, of which 32 units are Seq2SeqLite.
+# Two layers as in the table of Erbas et al., and one layer; Seq2SeqLite has one layer of 32 units.
 REDUCED_LAYERS = (
     (64, 64), (64, 16), (45, 45), (32, 32), (16, 16), (64,), (48,), (32,), (24,), (16,),
 )  # fmt: skip
 
 
 def reduced(recipe: CompressionRecipe, /) -> list[CompressionRecipe]:
-    """Return the recipe with each list of layers, everything else equal."""
+    """Return copies of a recipe, one for each list of layers."""
     return [
         dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, layers=layers))
         for layers in REDUCED_LAYERS
@@ -22,7 +22,7 @@ def reduced(recipe: CompressionRecipe, /) -> list[CompressionRecipe]:
 
 
 def parameters_saved(architecture: Architecture, /) -> float:
-    """Return the share of the teacher's parameters that an architecture does without.
+    """Return the share of the teacher's parameters that an architecture saves.
 
     Examples
     --------

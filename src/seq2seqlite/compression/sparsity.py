@@ -1,4 +1,4 @@
-"""Magnitude pruning: single weights, or whole units."""
+"""Magnitude pruning of single weights or whole units."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,22 +15,21 @@ __all__ = ["only_units", "progress_at", "prune_units", "prune_weights", "survivi
 
 
 def progress_at(sparsity: Sparsity, step: Any, steps: int, /) -> jax.Array:
-    """Return how much of its pruning is done at a step, 0 to 1: a cubic rise from ``begin`` to ``end``."""
+    """Return the progress of pruning at a step, 0 to 1: a cubic rise from ``begin`` to ``end``."""
     begin, end = sparsity.begin * steps, sparsity.end * steps
     t = jnp.clip((step - begin) / (end - begin), 0, 1)
     return 1 - (1 - t) ** 3
 
 
 def prune_weights(parameters: Mapping[str, Any], fraction: Any, /) -> dict[str, Any]:
-    """Return the parameters with the smallest weights of all kernels together set to zero.
+    """Return the parameters with the smallest weights, across all kernels, set to zero.
 
     Parameters
     ----------
     parameters : mapping of array
-        Weights. Biases stay.
+        Weights; biases are not pruned.
     fraction : float
-        Share of zeros among the weights that are not zero already. The decoder's idle input kernel is not
-        counted.
+        Share of the non-zero weights to set to zero, without the decoder's unused input kernel.
     """
     kernels = [name for name in parameters if name.endswith("kernel") and name != "decoder/0/kernel"]
     magnitudes = jnp.sort(jnp.concatenate([jnp.abs(parameters[name]).ravel() for name in kernels]))
@@ -48,8 +47,8 @@ def prune_units(
 ) -> dict[str, Any]:
     """Return the parameters with all weights of the least important units set to zero.
 
-    The importance of a unit is the sum of the squares of all weights that it reads or is read by, in encoder
-    and decoder, which hand its state on. A unit without weights stays at zero for ever.
+    The importance of a unit is the sum of the squares of its incoming and outgoing weights in encoder and
+    decoder, because the decoder starts from the encoder's state. A unit without weights remains zero.
 
     Parameters
     ----------
@@ -58,7 +57,7 @@ def prune_units(
     parameters : mapping of array
         Weights.
     fraction : float
-        Share of the units of each layer, rounded down; one unit stays.
+        Share of the units of each layer, rounded down; at least one unit is kept.
     """
     kept = []
     for index, units in enumerate(architecture.layers):
@@ -70,7 +69,7 @@ def prune_units(
 
 
 def surviving_units(architecture: Architecture, parameters: Mapping[str, Any], /) -> list[NDArray[np.intp]]:
-    """Return, for each layer, the units that any weight reads or writes; at least one."""
+    """Return the units of each layer that have non-zero weights; at least one per layer."""
     kept = []
     for index in range(len(architecture.layers)):
         alive = np.flatnonzero(np.asarray(_importance(architecture, parameters, index)) > 0)
@@ -81,7 +80,7 @@ def surviving_units(architecture: Architecture, parameters: Mapping[str, Any], /
 def only_units(
     architecture: Architecture, arrays: Mapping[str, Any], kept: list[NDArray[np.intp]], /
 ) -> dict[str, NDArray[Any]]:
-    """Return arrays with the shapes of an architecture (some or all of its) for the units that are kept."""
+    """Return arrays of an architecture restricted to the kept units of each layer."""
     taken = _on_units(architecture, arrays, lambda value, index, axis: np.take(value, kept[index], axis=axis))
     return {name: np.asarray(value) for name, value in taken.items()}
 
@@ -106,7 +105,7 @@ def _gates(kernel: Any, units: int) -> Any:
 
 
 def _on_units(architecture: Architecture, parameters: Mapping[str, Any], act: Any) -> dict[str, Any]:
-    """Apply ``act(array, layer, axis)`` to every axis of every array that runs over the units of a layer."""
+    """Apply ``act(array, layer, axis)`` to every array axis that corresponds to the units of a layer."""
     result = dict(parameters)
     last = len(architecture.layers) - 1
     for name in parameters:

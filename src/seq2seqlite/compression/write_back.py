@@ -1,4 +1,4 @@
-"""How much of a narrow state's updates is lost when it is written back."""
+"""Dead zone of a fixed-point state: the share of state updates lost by rounding."""
 
 from typing import Any
 
@@ -14,30 +14,32 @@ __all__ = ["dead_zone_fraction"]
 def dead_zone_fraction(network: Network, tpsf: ArrayLike, /) -> dict[str, float]:
     """Return the share of state updates that are too small to change the state.
 
-    An update of less than half a step of the state's format rounds to nothing: a state that moves slowly
-    freezes, unless the write-back keeps what was lost.
+    An update of less than half a step of the state's format is rounded to zero, so a slowly changing state
+    does not change at all, unless the write-back retains the rounding error.
 
     Parameters
     ----------
     network : Network
-        With fixed-point activations.
+        Network with fixed-point activations.
     tpsf : array_like, shape (n, n_gates)
         Counts.
 
     Returns
     -------
     dict
-        ``encoder`` and ``decoder``: share of all non-zero updates, over units, steps and decays, that are
-        below half a step; what the write-back adds of earlier roundings is part of an update.
+        Keys ``encoder`` and ``decoder``: share of the non-zero updates, over all units, steps and decays,
+        that are below half a step. An update includes the rounding errors that the write-back adds.
 
     Raises
     ------
     InputError
-        If the network's state is in floating point.
+        If the state of the network is in floating point.
     """
     formats = network.formats
     if formats is None:
-        raise InputError(f"model {network.name} has a floating-point state, which has no dead zone")
+        raise InputError(
+            f"model {network.name} has a floating-point state, which has no dead zone; pass a quantised model"
+        )
     half = formats.state.step / 2
     lost = {"encoder": 0, "decoder": 0}
     moved = {"encoder": 0, "decoder": 0}

@@ -1,7 +1,7 @@
-"""Programs and float students compiled for CPUs: many pixels in a register, on all cores.
+"""CPU back end: integer programs and float students compiled with Numba for vector units and all cores.
 
-A program's engine equals the interpreter of :mod:`seq2seqlite.integer` bit for bit;
-:mod:`~seq2seqlite.cpu.packing` proves from the program's ranges that it can, or refuses.
+For integer programs the results equal those of the interpreter of :mod:`seq2seqlite.integer` bit for bit.
+:mod:`~seq2seqlite.cpu.packing` checks the ranges of a program, and rejects programs that could overflow.
 """
 
 from seq2seqlite.cpu.gate_sequential import NORMALISATIONS, GateSequential

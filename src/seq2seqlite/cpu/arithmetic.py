@@ -1,8 +1,8 @@
-"""What a step does to numbers, in each of the three arithmetics that the kernels are compiled for.
+"""Operations of a step in the three arithmetics for which the kernels are compiled.
 
-``Float32`` holds real numbers. ``Pairs`` holds codes of up to 16 bits, two units to a lane as operands of the
-matrix products, ``Bytes`` codes of 8 bits, four units to a lane. Numba compiles the kernels once for each;
-which operation a name below stands for follows from the type of its first argument.
+``Float32`` uses floating-point numbers. ``Pairs`` uses codes of up to 16 bits, with the operands of the
+matrix products packed two units to a lane. ``Bytes`` uses codes of 8 bits, packed four units to a lane. Numba
+compiles the kernels once for each arithmetic, and selects an operation by the type of its first argument.
 """
 
 from collections.abc import Callable
@@ -58,13 +58,13 @@ __all__ = [
 Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
 BYTES_OF_ZERO = -0x7F7F7F80
-"""0x80808080 as int32: four state codes of 0, each plus 128."""
+"""0x80808080 as int32: four state codes of 0, each with an offset of 128."""
 
 
 class Codes(NamedTuple):
-    """Constants of a program: shifts, what is added before them, and the ends of each format.
+    """Constants of a program: shifts, rounding offsets, and the limits of each format.
 
-    Halves and the one of the hard sigmoid are in the biases of the sums.
+    The biases of the sums include the rounding offsets of the sums and the constant of the hard sigmoid.
     """
 
     gate_shift: int
@@ -87,19 +87,19 @@ class Codes(NamedTuple):
 
 
 class Float32(NamedTuple):
-    """Real numbers; the half of the hard sigmoid's slope is in the weights of the gates."""
+    """Floating-point arithmetic; the gate weights include the factor 1/2 of the hard sigmoid."""
 
     one: float
 
 
 class Pairs(NamedTuple):
-    """Codes of up to 16 bits."""
+    """Arithmetic of codes of up to 16 bits."""
 
     codes: Codes
 
 
 class Bytes(NamedTuple):
-    """Codes of up to 8 bits; operands are 128 more than their codes, and the bias makes up for it."""
+    """Arithmetic of codes of up to 8 bits; operands have an offset of 128, which the bias compensates."""
 
     codes: Codes
 
@@ -108,10 +108,10 @@ Arithmetic = Float32 | Pairs | Bytes
 
 
 class Scratch(NamedTuple):
-    """What a group of pixels needs between two steps, in the cache; all one-dimensional.
+    """Working memory of a group of pixels, small enough for the cache, as one-dimensional arrays.
 
-    Each holds a group of pixels a unit; ``operands`` and ``products`` have the input after the units, and
-    hold them as the matrix products take them.
+    Each array has one group of pixels per unit. ``operands`` and ``products`` are in the packed form of the
+    matrix products, with the input after the units.
     """
 
     inputs: Any
@@ -125,20 +125,20 @@ class Scratch(NamedTuple):
 
 
 def _arithmetic(kind: Any) -> type:
-    """Return the class of a Numba type: what an operation is chosen by."""
+    """Return the class of a Numba type, by which operations are selected."""
     assert isinstance(kind, types.NamedTuple | types.NamedUniTuple)
     chosen: type = kind.instance_class
     return chosen
 
 
 def _operation(name: Callable[..., Any]) -> Callable[[Implementation], Implementation]:
-    """Register an implementation; not strict about annotations, which a lambda cannot have."""
+    """Register an implementation, without strict annotations because lambdas have none."""
     registered: Callable[[Implementation], Implementation] = overload(name, inline="always", strict=False)
     return registered
 
 
 def _chosen(a: Any, of_floats: Any, of_pairs: Any, of_bytes: Any) -> Any:
-    """Return the implementation for an arithmetic."""
+    """Return the implementation for the arithmetic of ``a``."""
     return {Float32: of_floats, Pairs: of_pairs, Bytes: of_bytes}[_arithmetic(a)]
 
 
@@ -155,27 +155,27 @@ def as_gate(a: Any, block: Any) -> Any:
 
 
 def as_candidate(a: Any, block: Any) -> Any:
-    """Return sums between -1 and 1."""
+    """Return sums clipped to the range -1 to 1."""
 
 
 def as_output(a: Any, block: Any) -> Any:
-    """Return the head's sums as samples of the SFD."""
+    """Return samples of the SFD from the head's sums."""
 
 
 def clear(a: Any, s: Any, units: Any) -> Any:
-    """Make the state zero."""
+    """Set the state to zero."""
 
 
 def multiply_by_reset(a: Any, s: Any, units: Any) -> Any:
-    """Make the products of reset gate and state."""
+    """Compute the products of reset gate and state."""
 
 
 def update(a: Any, s: Any, units: Any) -> Any:
-    """Make the new state of update gate, candidate and state."""
+    """Compute the new state from update gate, candidate and state."""
 
 
 def unpack(a: Any, s: Any, units: Any) -> Any:
-    """Make the state of what it is as an operand."""
+    """Unpack the state from its packed operand form."""
 
 
 @_operation(accumulated)

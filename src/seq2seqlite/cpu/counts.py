@@ -1,4 +1,4 @@
-"""Counts of a measurement as the kernels read them."""
+"""Conversion of measured counts to the input of the kernels."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ __all__ = ["whole_counts"]
 
 
 def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
-    """Return what :func:`seq2seqlite.integer.whole_counts` returns, as uint16 and in one pass.
+    """Return the result of :func:`seq2seqlite.integer.whole_counts` as uint16, computed in one pass.
 
     Parameters
     ----------
     tpsf : ndarray, shape (n, n_gates)
-        Counts, not negative.
+        Counts, >= 0.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
 
 @compiled
 def _rounded(tpsf: NDArray[Any], scale: int, result: NDArray[np.uint16]) -> bool:  # pragma: no cover
-    """Write whole counts; return whether all were finite and not negative."""
+    """Write integer counts; return whether all counts were finite and not negative."""
     top = 2**COUNT_BITS - 1
     for i in range(tpsf.shape[0]):
         peak, good = 0.0, 1

@@ -1,4 +1,4 @@
-"""A time-gated camera delivers gate after gate: the encoder keeps up, and the map is one decoding away."""
+"""Gate-sequential prediction: the encoder processes each time gate as a time-gated camera delivers it."""
 
 from collections import deque
 from typing import Any
@@ -17,42 +17,42 @@ from seq2seqlite.integer import COUNT_BITS, Program, lifetimes_from_codes
 __all__ = ["NORMALISATIONS", "GateSequential"]
 
 NORMALISATIONS = ("after-edge", "previous-frame", "running")
-"""Where the peak comes from that counts are divided by, before all gates are known."""
+"""Methods to estimate the peak used for the normalisation before all gates are known."""
 
 EDGE_MARGIN_NS = 1.0
-"""``after-edge`` takes the peak of the gates up to this time after the rising edge, in ns."""
+"""``after-edge`` uses the peak of the gates up to this time after the rising edge, in ns."""
 CATCH_UP = 4
-"""Gates that the encoder takes at most when one arrives, until it has caught up."""
+"""Maximum number of gates that the encoder processes per new gate while it catches up."""
 TASK = 256  # groups
 
 
 class GateSequential:
-    """An integer program that is given one gate of all pixels after the other.
+    """Integer program that accepts a frame gate by gate.
 
     Parameters
     ----------
     program : Program
-        Program; the engine must run it.
+        Program; the CPU back end must support it.
     normalisation : str
-        Counts are divided by a peak that is not known before the last gate. ``"after-edge"``: the peak of the
-        gates up to 1 ns after the rising edge; the encoder starts late and catches up.
-        ``"previous-frame"``: the pixel's peak in the frame before; the first frame is encoded at its end.
-        ``"running"``: the peak so far. Counts above it are cut off.
+        Estimate of the peak, which is not known before the last gate. ``"after-edge"``: the peak of the gates
+        up to 1 ns after the rising edge; the encoder starts late and catches up. ``"previous-frame"``: the
+        peak of the pixel in the previous frame; the first frame is encoded after its last gate.
+        ``"running"``: the maximum of the gates received so far. Counts above the peak are clipped.
     threads : int, optional
-        Threads; by default all cores that this process may use.
+        Number of threads; by default one per core available to this process.
 
     Raises
     ------
     InputError
-        If the normalisation is unknown, or the program does not fit the engine.
+        If the normalisation is unknown, or the CPU back end does not support the program.
 
     Notes
     -----
-    Between two gates a pixel is its state, one code a unit (32 bytes of an 8-bit student of 32 units), and
-    for ``after-edge`` the gates that wait.
+    Between two gates only the state of each pixel is stored, one code per unit (32 bytes for an 8-bit student
+    with 32 units), and for ``after-edge`` also the gates not yet encoded.
     """
 
-    kind = "integer program, CPU engine, gate after gate"
+    kind = "integer program, CPU back end, gate after gate"
 
     def __init__(
         self, program: Program, /, *, normalisation: str = "after-edge", threads: int | None = None
@@ -70,7 +70,7 @@ class GateSequential:
 
     @property
     def program(self) -> Program:
-        """The program."""
+        """Integer program."""
         return self.engine.program
 
     @property
@@ -80,12 +80,12 @@ class GateSequential:
 
     @property
     def axis(self) -> TimeAxis:
-        """Gates that it takes."""
+        """Time axis of the frames."""
         return self.engine.axis
 
     @property
     def rising_edge_ns(self) -> float:
-        """Where the rising edge has to be, in ns."""
+        """Required position of the rising edge, in ns."""
         return self.engine.rising_edge_ns
 
     @property
@@ -95,12 +95,12 @@ class GateSequential:
 
     @property
     def n_gates(self) -> int:
-        """Gates of a frame."""
+        """Number of gates of a frame."""
         return self.program.n_gates
 
     @property
     def first_gates(self) -> int:
-        """Gates that have to be there before the encoder starts."""
+        """Number of gates required before the encoder can start."""
         n_baseline = self.program.n_baseline
         if self.normalisation != "after-edge":
             return n_baseline
@@ -108,12 +108,12 @@ class GateSequential:
         return min(max(int(np.ceil(edge)), n_baseline + 1), self.n_gates)
 
     def begin(self, n_pixels: int, /) -> None:
-        """Begin a frame; one that is not finished is given up.
+        """Begin a frame; an unfinished frame is discarded.
 
         Raises
         ------
         InputError
-            If there is no pixel.
+            If ``n_pixels`` is less than 1.
         """
         if n_pixels < 1:
             raise InputError(f"n_pixels={n_pixels} must be >= 1")
@@ -131,7 +131,7 @@ class GateSequential:
         self._received = 0
 
     def advance(self, counts: NDArray[Any], /) -> None:
-        """Take the next gate.
+        """Accept the next gate.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class GateSequential:
         Raises
         ------
         InputError
-            If no frame has begun, all its gates are there, or the counts are not as said.
+            If no frame has begun, the frame is complete, or the counts have a wrong shape, type or range.
         """
         gate = self._checked(counts)
         if self._received < self.program.n_baseline:
@@ -165,7 +165,8 @@ class GateSequential:
         """
         if self._received != self.n_gates:
             raise InputError(
-                f"the frame ends after {max(self._received, 0)} of {self.n_gates} gates; it has no lifetimes"
+                f"the frame has only {max(self._received, 0)} of {self.n_gates} gates; pass all of "
+                "them to advance before finish"
             )
         while self._waiting:
             self._encode(self._waiting.popleft())
@@ -194,17 +195,20 @@ class GateSequential:
 
     def _checked(self, counts: NDArray[Any]) -> NDArray[np.uint16]:
         if not 0 <= self._received < self.n_gates:
-            raise InputError(f"no frame is open for a gate: begin one; a frame has {self.n_gates} gates")
+            raise InputError(
+                f"no frame is open, or it already has all {self.n_gates} gates; call begin for a new frame"
+            )
         gate = np.asarray(counts)
         if gate.shape != (self._n_pixels,):
-            raise InputError(f"a gate of shape {gate.shape} does not fit a frame of {self._n_pixels} pixels")
+            raise InputError(f"counts of a gate must have shape ({self._n_pixels},), not {gate.shape}")
         if not np.issubdtype(gate.dtype, np.integer):
-            raise InputError(f"a gate has whole counts, not {gate.dtype}; round them")
+            raise InputError(f"counts of a gate must be integers, not {gate.dtype}; round them")
         if gate.dtype != np.uint16 and (gate.min() < 0 or gate.max() >= 2**COUNT_BITS):
             raise InputError(
-                f"counts from {gate.min()} to {gate.max()} do not fit {COUNT_BITS} bits; scale them down"
+                f"counts from {gate.min()} to {gate.max()} must be between 0 and {2**COUNT_BITS - 1} "
+                f"({COUNT_BITS} bits); scale them down"
             )
-        return gate.astype(np.uint16)  # a copy: a camera may use its memory again
+        return gate.astype(np.uint16)  # a copy, because a camera may reuse its buffer
 
     def _scale_is_known(self) -> bool:
         if self.normalisation == "previous-frame" and self._previous is None:
@@ -212,11 +216,11 @@ class GateSequential:
         return self._received >= self.first_gates
 
     def _peak(self) -> NDArray[np.int64]:
-        """Return the peak so far above the baseline, in ``n_baseline``-ths of a count."""
+        """Return the current peak above the baseline, multiplied by ``n_baseline``."""
         return self.program.n_baseline * self._highest - self._baseline
 
     def _scale(self) -> NDArray[np.int64]:
-        """Return the peak that counts are divided by."""
+        """Return the peak used for the normalisation."""
         if self.normalisation == "after-edge":
             return self._early
         return self._peak() if self._previous is None or self.normalisation == "running" else self._previous
@@ -254,7 +258,7 @@ def _codes(
     high: int,
     inputs: NDArray[np.int32],
 ) -> None:  # pragma: no cover - compiled
-    """Write the input codes of one gate, as normalised by a peak that may be exceeded."""
+    """Write the input codes of one gate; counts above the estimated peak are clipped."""
     for pixel in range(gate.size):
         signal = n_baseline * np.int64(gate[pixel]) - baseline[pixel]
         inputs[pixel] = input_code(signal, peak[pixel], high) if peak[pixel] > 0 else 0

@@ -1,4 +1,4 @@
-"""Which vector instructions the kernels use on this CPU."""
+"""Selection of the vector instruction set of the kernels for this CPU."""
 
 import os
 import platform
@@ -11,28 +11,29 @@ from seq2seqlite.errors import InputError
 __all__ = ["ISA", "ISAS", "VARIABLE", "Isa", "chosen_isa"]
 
 VARIABLE = "SEQ2SEQLITE_ISA"
-"""Environment variable that names one of :data:`ISAS`; read once, when the engine is imported."""
+"""Environment variable that selects one of :data:`ISAS`; read once, when this package is imported."""
 
 
 @dataclass(frozen=True)
 class Isa:
-    """A set of vector instructions.
+    """Vector instruction set.
 
     Parameters
     ----------
     name : str
         Name.
     features : tuple of str
-        What the CPU must have, as LLVM names it.
+        Required CPU features, by their LLVM names.
     lanes : int
-        32-bit numbers in a register: pixels that one instruction works on.
+        Number of 32-bit lanes of a register, which is the number of pixels per instruction.
     rows : int
-        Outputs of a matrix product that are summed at the same time: as many as the registers hold.
+        Number of outputs of a matrix product that are accumulated in registers at the same time.
     dot_pairs, add_pairs : str
-        LLVM's name of the instruction that multiplies pairs of 16-bit integers, adds both products, and adds
-        that to a sum (``dot_pairs``) or does not (``add_pairs``); empty where there is none.
+        LLVM name of the instruction that multiplies pairs of 16-bit integers and adds both products, with
+        accumulation (``dot_pairs``) or without (``add_pairs``); empty if the set does not have it.
     dot_bytes : str
-        The same for four unsigned times four signed bytes, added to a sum.
+        LLVM name of the instruction that multiplies four unsigned by four signed bytes and accumulates the
+        products; empty if the set does not have it.
     """
 
     name: str
@@ -61,21 +62,21 @@ ISAS = {
         Isa("generic", (), lanes=4, rows=4),
     )
 }
-"""Sets of instructions, best first; the last runs everywhere."""
+"""Instruction sets, fastest first; the last one is supported by every CPU."""
 
 
 def chosen_isa(wanted: str = "", /) -> Isa:
-    """Return the best set that this CPU has, or the wanted one.
+    """Return the fastest instruction set of this CPU, or the requested one.
 
     Parameters
     ----------
     wanted : str
-        Name of a set; the best if empty.
+        Name of an instruction set; empty for the fastest one.
 
     Raises
     ------
     InputError
-        If the name is unknown, or the CPU does not have the set.
+        If the name is unknown, or the CPU does not support the set.
 
     Examples
     --------
@@ -90,9 +91,11 @@ def chosen_isa(wanted: str = "", /) -> Isa:
     if wanted not in ISAS:
         raise InputError(f"{VARIABLE}={wanted} is unknown; choose one of {', '.join(ISAS)}")
     if wanted not in having:
-        raise InputError(f"{VARIABLE}={wanted}: this CPU has only {', '.join(having)}; choose one of these")
+        raise InputError(
+            f"{VARIABLE}={wanted}: this CPU supports only {', '.join(having)}; choose one of these"
+        )
     return having[wanted]
 
 
 ISA = chosen_isa(os.environ.get(VARIABLE, ""))
-"""The set that the kernels of this process are compiled for."""
+"""Instruction set for which the kernels of this process are compiled."""

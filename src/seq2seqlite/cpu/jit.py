@@ -1,4 +1,4 @@
-"""Numba's compiler; what it makes is kept on disk where there is a place for it."""
+"""Compilation with Numba, with a cache on disk if a folder is writable."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +9,10 @@ __all__ = ["compiled"]
 
 
 def compiled(function: Callable[..., Any], /) -> Any:
-    """Return a function compiled on its first call, without the interpreter's lock.
+    """Return a function that is compiled on its first call and releases the interpreter's lock.
 
-    Without a folder that can be written, beside the package or the user's own, each process compiles anew.
+    Compiled code is cached beside the package or in the user's cache folder. If neither folder is writable,
+    each process compiles the function again.
     """
     try:
         return njit(nogil=True, cache=True)(function)

@@ -1,7 +1,7 @@
-"""The compiled loops: a group of pixels at a time, from counts to the sums that lifetimes are made of.
+"""Compiled loops that compute, for one group of pixels at a time, the sums for the lifetimes from counts.
 
-Everything that a group needs stays in the first-level cache; nothing is allocated. The functions release the
-interpreter's lock, so that threads run them side by side.
+The data of a group fit into the first-level cache, and no memory is allocated. The functions release the
+interpreter's lock, so that threads run them in parallel.
 """
 
 import hashlib
@@ -59,9 +59,9 @@ CACHE_LINE = 64
 
 @njit(nogil=True, inline="always")
 def input_code(signal: int, peak: int, high: int) -> Any:
-    """Return ``signal / peak`` of ``high``, rounded; between 0 and ``high``.
+    """Return ``high * signal / peak``, rounded and clipped to the range 0 to ``high``.
 
-    A float64 quotient is nearer to the true one than that is to the next integer above it.
+    The result is exact: the error of the float64 quotient is less than its distance to the next integer.
     """
     whole = 2.0 * np.float64(peak)
     code = (2.0 * np.float64(max(signal, 0)) * high + np.float64(peak)) / whole
@@ -69,9 +69,9 @@ def input_code(signal: int, peak: int, high: int) -> Any:
 
 
 class Layer(NamedTuple):
-    """Weights of one recurrent step, one-dimensional: for each group of operands a row of outputs.
+    """Weights of one recurrent step, as one-dimensional arrays of rows.
 
-    Rows belong to the units, ``packing`` to a row, and the last to the input if there is one.
+    Each row has the weights of ``packing`` units for all outputs. The last row belongs to the input, if any.
     """
 
     arithmetic: Arithmetic
@@ -82,20 +82,20 @@ class Layer(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Weights of the head, as in :class:`Layer`."""
+    """Weights of the head, in the layout of :class:`Layer`."""
 
     kernel: NDArray[Any]
     bias: NDArray[Any]
 
 
 def padded_units(units: int, /) -> int:
-    """Return the units that are computed for so many: whole blocks of outputs, whole groups of operands."""
+    """Return the number of units rounded up to whole blocks of outputs and whole groups of operands."""
     step = max(ROWS, 4)
     return -(-units // step) * step
 
 
 def new_scratch(units: int, n_gates: int, dtype: Any, /) -> Scratch:
-    """Return the memory of a thread, for a padded number of units."""
+    """Return the working memory of a thread for a padded number of units."""
     sizes = Scratch(
         inputs=n_gates, state=units, operands=units + 1, products=units + 1, gates=2 * units,
         candidate=units, outputs=HEAD_ROWS, sums=HEAD_ROWS,
@@ -104,7 +104,7 @@ def new_scratch(units: int, n_gates: int, dtype: Any, /) -> Scratch:
 
 
 def _aligned(size: int, dtype: Any) -> NDArray[Any]:
-    """Return zeros that begin at a cache line: registers then never lie across two."""
+    """Return zeros aligned to a cache line, so that no register spans two cache lines."""
     itemsize = np.dtype(dtype).itemsize
     memory = np.zeros(size + CACHE_LINE // itemsize, dtype)
     begin = -memory.ctypes.data % CACHE_LINE // itemsize
@@ -112,7 +112,7 @@ def _aligned(size: int, dtype: Any) -> NDArray[Any]:
 
 
 def _normalise(a: Any, s: Any, counts: Any, first: Any, size: Any, n_baseline: Any, dark: Any) -> None:
-    """Normalise a group of pixels into ``s.inputs``; lanes beyond ``size`` are dark."""
+    """Write a normalised group of pixels to ``s.inputs``; lanes beyond ``size`` are zero."""
 
 
 def _normalise_floats(a: Any, s: Any, counts: Any, first: Any, size: Any, n_baseline: Any, dark: Any) -> None:
@@ -171,7 +171,7 @@ def _step(layer: Layer, s: Scratch, units: int) -> None:
 
 @njit(nogil=True, inline="always")
 def _set_input(s: Scratch, inputs: Any, first: int, row: int) -> None:
-    """Put the inputs of a group after the state's operands."""
+    """Store the inputs of a group after the operands of the state."""
     for i in range(0, GROUP, LANES):
         value = load(inputs, first + i)
         store(s.operands, row * GROUP + i, value)
@@ -183,7 +183,7 @@ def _decode_group(
     decoder: Layer, head: Head, s: Scratch, units: int, n_gates: int,
     first: int, size: int, firsts: Any, areas: Any, sfd: Any,
 ) -> None:  # fmt: skip
-    """Run the decoder from the state in ``s``; write first samples, twice the areas, and SFDs if asked."""
+    """Run the decoder from the state in ``s``; write first samples, twice the areas, and optionally SFDs."""
     a, rows = decoder.arithmetic, head.kernel.size // HEAD_ROWS
     s.sums[:] = 0
     for t in range(n_gates):
@@ -205,7 +205,7 @@ def _decode_group(
 
 @njit(nogil=True, inline="always")
 def _subtract_ends(s: Scratch, first: int, size: int, t: int, firsts: Any, areas: Any) -> None:
-    """Count the first and the last sample once where all others count twice."""
+    """Subtract the first and the last sample, which have half weight in the trapezoid rule."""
     for lane in range(size):
         for c in range(2):
             value = s.outputs[(c + 1) * GROUP + lane]
@@ -224,7 +224,7 @@ def _keep(s: Scratch, first: int, size: int, t: int, sfd: Any) -> None:
 
 
 def _sources() -> str:
-    """Return a digest of this package: compiled code that Numba keeps on disk is of these sources."""
+    """Return a digest of the sources of this package, which identifies compiled code in Numba's cache."""
     digest = hashlib.sha256(ISA.name.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
@@ -232,7 +232,7 @@ def _sources() -> str:
 
 
 def _compiled(sources: str) -> tuple[Any, Any, Any]:
-    """Return the compiled functions; what their closure holds is part of what Numba keeps them by."""
+    """Return the compiled functions; Numba's cache key includes the values in their closure."""
 
     @compiled
     def predict(

@@ -1,8 +1,8 @@
-"""Vector registers for Numba: a value of 16 (8, 4) pixels, and what is done with it.
+"""Numba types and operations for vector registers with 16, 8 or 4 lanes of one pixel each.
 
-Left alone, LLVM decides by itself what it makes of a loop. These types say it: one register holds one
-quantity of as many pixels as it has 32-bit lanes, and a *block* of registers holds the sums of several
-outputs of a matrix product, so that they stay in registers from the first product to the last.
+Automatic vectorisation by LLVM is not predictable, so these types make it explicit. A register holds one
+quantity of as many pixels as it has 32-bit lanes. A *block* of registers holds the sums of several outputs of
+a matrix product, which therefore remain in registers from the first product to the last.
 """
 
 from collections.abc import Callable
@@ -46,22 +46,22 @@ __all__ = [
 ]
 
 LANES = ISA.lanes
-"""Pixels of a register."""
+"""Number of pixels of a register."""
 REGISTERS = 2
-"""Registers side by side: the latency of one is hidden behind the other."""
+"""Number of independent registers per output, to hide the latency of instructions."""
 GROUP = REGISTERS * LANES
-"""Pixels that the kernels work on together."""
+"""Number of pixels that the kernels process together."""
 ROWS = ISA.rows
-"""Outputs of a block."""
+"""Number of outputs of a block."""
 HEAD_ROWS = 3
-"""Outputs of the head's block: total, short, long."""
+"""Number of outputs of the head's block: total, short, long."""
 
 _I16, _I32, _F32 = ir.IntType(16), ir.IntType(32), ir.FloatType()
-_FAST = ("contract",)  # a product and a sum may become one instruction
+_FAST = ("contract",)  # allow fused multiply-add instructions
 
 
 class _Register(types.Type):
-    """Numba's type of a register of int32 or float32."""
+    """Numba type of a register of int32 or float32 lanes."""
 
     def __init__(self, element: types.Type) -> None:
         self.element = element
@@ -74,7 +74,7 @@ _OF_ELEMENT = {types.int32: _INT, types.float32: _FLOAT}
 
 
 def _emitted(typed: Callable[..., Any]) -> Any:
-    """Make an operation of a function that gives its signature and a function that emits its code."""
+    """Return an operation defined by a function that returns its signature and its code generator."""
     return intrinsic(typed)
 
 
@@ -85,7 +85,7 @@ class _RegisterModel(models.PrimitiveModel):
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, offset: int = 0) -> Any:
-    """Return a pointer to the register that begins at an element of a contiguous array."""
+    """Return a pointer to the register that starts at an element of a contiguous array."""
     data = context.make_array(kind)(context, builder, array).data
     place = builder.gep(data, [builder.add(index, ir.Constant(index.type, offset))])
     return builder.bitcast(place, _VECTOR[_OF_ELEMENT[kind.dtype]].as_pointer())
@@ -109,7 +109,7 @@ def _broadcast(context: Any, builder: Any, kind: Any, array: Any, index: Any, of
 
 @_emitted
 def load(_typing: Any, array: Any, index: Any) -> Any:
-    """Return the register that begins at an element of an array."""
+    """Return the register that starts at an element of an array."""
     register = _OF_ELEMENT[array.dtype]
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -120,7 +120,7 @@ def load(_typing: Any, array: Any, index: Any) -> Any:
 
 @_emitted
 def store(_typing: Any, array: Any, index: Any, register: Any) -> Any:
-    """Write a register to an array, beginning at an element."""
+    """Write a register to an array, starting at an element."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         builder.store(args[2], _pointer(context, builder, signature.args[0], *args[:2]), align=4)
@@ -130,7 +130,7 @@ def store(_typing: Any, array: Any, index: Any, register: Any) -> Any:
 
 
 def _of_two(name: str, text: str, emit: Callable[[Any, Any, Any, Any], Any]) -> Any:
-    """Return an operation on a register and a second one, or on a register and a number."""
+    """Return an operation on two registers, or on a register and a scalar."""
 
     def typed(_typing: Any, left: Any, right: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -164,12 +164,12 @@ shift_left = _of_two("shift_left", "Return x * 2**n.", lambda builder, _, x, n: 
 shift_right = _of_two(
     "shift_right", "Return x / 2**n, rounded down.", lambda builder, _, x, n: builder.ashr(x, n)
 )
-bit_and = _of_two("bit_and", "Return the bits of both.", lambda builder, _, x, y: builder.and_(x, y))
-bit_or = _of_two("bit_or", "Return the bits of either.", lambda builder, _, x, y: builder.or_(x, y))
-bit_xor = _of_two("bit_xor", "Return the bits of one of both.", lambda builder, _, x, y: builder.xor(x, y))
+bit_and = _of_two("bit_and", "Return the bitwise and.", lambda builder, _, x, y: builder.and_(x, y))
+bit_or = _of_two("bit_or", "Return the bitwise or.", lambda builder, _, x, y: builder.or_(x, y))
+bit_xor = _of_two("bit_xor", "Return the bitwise exclusive or.", lambda builder, _, x, y: builder.xor(x, y))
 multiply_pairs = _of_two(
     "multiply_pairs",
-    "Return, of each lane, the sum of the products of both halves, 16-bit numbers.",
+    "Return, for each lane, the sum of the products of its two 16-bit halves.",
     lambda builder, _, x, y: _pair_products(builder, x, y),
 )
 
@@ -210,7 +210,7 @@ def _clipped(builder: Any, kind: Any, value: Any, low: Any, high: Any) -> Any:
 
 
 def _splats(context: Any, builder: Any, signature: Any, args: Any, element: Any) -> list[Any]:
-    """Return the numbers after the first argument as registers."""
+    """Return the scalar arguments after the first argument as registers."""
     return [
         _splat(builder, context.cast(builder, value, kind, element))
         for value, kind in zip(args[1:], signature.args[1:], strict=True)
@@ -219,7 +219,7 @@ def _splats(context: Any, builder: Any, signature: Any, args: Any, element: Any)
 
 @_emitted
 def clip(_typing: Any, register: Any, low: Any, high: Any) -> Any:
-    """Return a register, cut off at two numbers."""
+    """Return a register clipped to two limits."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         limits = _splats(context, builder, signature, args, register.element)
@@ -243,7 +243,10 @@ def _starting(name: str, rows: int) -> Any:
 
         return block(bias, first), code
 
-    typed.__name__, typed.__doc__ = name, "Return a block that holds a bias, from its element ``first`` on."
+    typed.__name__, typed.__doc__ = (
+        name,
+        "Return a block initialised with a bias, starting at its element ``first``.",
+    )
     return _emitted(typed)
 
 
@@ -269,8 +272,8 @@ def _accumulating(name: str, rows: int, accumulated: Callable[[Any, Any, Any, An
 
     typed.__name__ = name
     typed.__doc__ = (
-        "Return a block plus the products of one group of operands, from element ``x`` on, and one row of\n"
-        "    weights, from element ``w`` on."
+        "Return a block plus the products of one group of operands, starting at element ``x``, and one row\n"
+        "    of weights, starting at element ``w``."
     )
     return _emitted(typed)
 
@@ -304,7 +307,7 @@ def block_shift(_typing: Any, block: Any, bits: Any) -> Any:
 
 @_emitted
 def block_clip(_typing: Any, block: Any, low: Any, high: Any) -> Any:
-    """Return a block, cut off at two numbers."""
+    """Return a block clipped to two limits."""
     register = block.dtype
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -318,7 +321,7 @@ def block_clip(_typing: Any, block: Any, low: Any, high: Any) -> Any:
 
 @_emitted
 def block_store(_typing: Any, block: Any, array: Any, index: Any) -> Any:
-    """Write a block to an array, beginning at an element: group after group of pixels."""
+    """Write a block to an array, starting at an element, one group of pixels per output."""
 
     def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         value, memory, begin = args

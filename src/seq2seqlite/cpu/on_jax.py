@@ -1,4 +1,4 @@
-"""Integer programs and float networks on JAX, so that a GPU can run them."""
+"""JAX back end: integer programs and float networks on GPUs or CPUs."""
 
 from functools import partial
 from typing import Any
@@ -27,12 +27,13 @@ NETWORK_BATCH = 1024
 
 
 class JaxPredictor(ProgramPredictor):
-    """An integer program on JAX's default device: equal to :func:`seq2seqlite.integer.run` bit for bit.
+    """Integer program on JAX's default device; equals :func:`seq2seqlite.integer.run` bit for bit.
 
     Parameters
     ----------
     program : Program
-        Program. Its integers are held by float32 where the ranges prove that to be exact, else by int32.
+        Program. Its integers are represented by float32 if the ranges prove that this is exact, else by
+        int32.
 
     Raises
     ------
@@ -57,7 +58,7 @@ class JaxPredictor(ProgramPredictor):
         return type(self), (self.program,)
 
     def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
-        """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""
+        """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors."""
         counts = checked_counts(self.program, tpsf)
         sfd = np.empty((len(counts), 3, self.program.n_gates), np.int64)
         dark = np.empty(len(counts), np.bool_)
@@ -71,12 +72,12 @@ class JaxPredictor(ProgramPredictor):
         return Result(sfd, self.program.reduction.reduce(sfd).darkened(dark), photons, dark)
 
     def counts(self, tpsf: ArrayLike, /) -> NDArray[np.integer]:
-        """Return TPSFs as the 16-bit counts that the program takes."""
+        """Return TPSFs as 16-bit counts, the input of the program."""
         return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
 
 class JaxNetwork:
-    """A float network on JAX's default device; equals :class:`~seq2seqlite.models.Network` up to rounding.
+    """Float network on JAX's default device; equals :class:`~seq2seqlite.models.Network` up to rounding.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class JaxNetwork:
     Raises
     ------
     UnfitError
-        If its activations are quantised.
+        If the activations of the network are quantised.
     """
 
     def __init__(self, network: Network, /) -> None:
@@ -134,16 +135,16 @@ class JaxNetwork:
         return self.network.n_parameters
 
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
-        """Return the decays without IRF; parameters, result and errors as :meth:`Network.sfd`."""
+        """Return decays without IRF; see :meth:`Network.sfd` for parameters, result and errors."""
         return self._predicted(tpsf)[0]
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
+        """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
         sfd, dark = self._predicted(tpsf)
         return lifetimes_from_sfd(sfd, axis=self.axis).without(dark)
 
     def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return the SFDs, and which decays have no counts above the baseline."""
+        """Return the SFDs, and a mask of decays without counts above the baseline."""
         inputs = self.network.inputs(counts_for(tpsf, axis=self.axis, name=self.name))
         sfd = np.empty((len(inputs), 3, self.axis.n_gates), np.float32)
         for start in range(0, len(inputs), NETWORK_BATCH):
@@ -162,7 +163,7 @@ def _padded(rows: NDArray[Any], n: int) -> NDArray[Any]:
 
 
 def _sfd(program: Program, kind: Any, counts: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the SFD's codes, shape (n, 3, n_gates), and which pixels are below threshold."""
+    """Return the codes of the SFD, shape (n, 3, n_gates), and which pixels are below threshold."""
     codes = _normalised(program, counts)
     encoder, decoder = (prepared(program, step, kind) for step in (program.encoder, program.decoder))
     zeros = jnp.zeros((len(counts), program.units), kind)

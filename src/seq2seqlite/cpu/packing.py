@@ -1,4 +1,4 @@
-"""Weights of a program or a float student as the kernels take them."""
+"""Conversion of the weights of a program or a float student to the layout of the kernels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -31,25 +31,25 @@ BYTE, HALF, WORD = 2**7 - 1, 2**15 - 1, 2**31 - 1
 
 
 class UnfitError(InputError):
-    """A back end cannot run this model; another one can."""
+    """Model that the selected back end does not support, although another back end does."""
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """What the kernels are called with.
+    """Arguments of the kernels for one model.
 
     Parameters
     ----------
     encoder, decoder : Layer
-        The steps.
+        Weights of the steps.
     head : Head
         Weights of the head.
     units : int
-        Units, those included that only fill the last block.
+        Number of units, including padding of the last block.
     n_gates : int
-        Gates of a TPSF.
+        Number of gates of a TPSF.
     n_baseline : int
-        Leading gates of which the baseline is taken.
+        Number of leading gates averaged as baseline.
     """
 
     encoder: Layer
@@ -61,31 +61,31 @@ class Compiled:
 
     @property
     def packing(self) -> int:
-        """Units in a lane of an operand."""
+        """Number of units packed in a lane of an operand."""
         return {Float32: 1, Pairs: 2, Bytes: 4}[type(self.encoder.arithmetic)]
 
     @property
     def state_rows(self) -> int:
-        """Operands of a state: 32-bit numbers a pixel."""
+        """Number of packed 32-bit operands of the state, per pixel."""
         return self.units // self.packing
 
     def scratch(self) -> Scratch:
-        """Return memory for one thread."""
+        """Return the working memory of one thread."""
         return new_scratch(self.units, self.n_gates, self.head.bias.dtype)
 
 
 def compiled_network(network: Network, /) -> Compiled:
-    """Return a float student for the kernels.
+    """Return the kernel arguments for a float student.
 
     Parameters
     ----------
     network : Network
-        One layer of the ``lite`` cell, activations not quantised.
+        Network with one layer, the ``lite`` cell and floating-point activations.
 
     Raises
     ------
     UnfitError
-        If it is another.
+        If the network has several layers, another cell or quantised activations.
     """
     if not runs_network(network):
         raise UnfitError(
@@ -104,17 +104,17 @@ def compiled_network(network: Network, /) -> Compiled:
 
 
 def compiled_program(program: Program, /) -> Compiled:
-    """Return a program for the kernels.
+    """Return the kernel arguments for an integer program.
 
     Parameters
     ----------
     program : Program
-        Its ranges decide whether bytes or pairs of 16 bits hold its operands.
+        Program; its ranges determine whether operands are packed as bytes or as pairs of 16-bit numbers.
 
     Raises
     ------
     UnfitError
-        If a number of it does not fit, or its write-back keeps what rounding loses.
+        If a number does not fit the registers, or the write-back retains rounding errors.
     """
     reason = unfit_program(program)
     if reason:
@@ -138,7 +138,7 @@ def compiled_program(program: Program, /) -> Compiled:
 
 
 def runs_network(network: Network, /) -> bool:
-    """Return whether :func:`compiled_network` takes a network."""
+    """Return whether :func:`compiled_network` supports a network."""
     return (
         network.formats is None
         and network.architecture.cell == "lite"
@@ -165,13 +165,13 @@ def unfit_program(program: Program, /) -> str:
         reach[f"{part}.candidate"] <<= grids[1] - candidate_sum(step, f)
     reach["head"] <<= _head_grid(program) - head_sum(program)
     reach["sum of the SFD"] = program.n_gates * f.output.high_code
-    del reach["normaliser"], reach["reduction"]  # in 64 bits
+    del reach["normaliser"], reach["reduction"]  # computed in 64 bits
     widest = max(reach, key=lambda name: reach[name])
     return f"accumulator {widest} does not fit 32 bits" if reach[widest] > WORD else ""
 
 
 def _highest_weight(program: Program) -> int:
-    """Return the largest magnitude of a weight on the grid of its sum."""
+    """Return the largest magnitude of a weight, aligned to the binary point of its sum."""
     rows = [_head_weights(program)[0]]
     for part in PARTS:
         step = _step_weights(program, getattr(program, part))
@@ -180,12 +180,12 @@ def _highest_weight(program: Program) -> int:
 
 
 def _common_grid(formats: ActivationFormats) -> int:
-    """Return the fraction bits on which state and candidate are subtracted."""
+    """Return the common fraction bits of state and candidate in their difference."""
     return max(formats.state.fraction_bits, formats.candidate.fraction_bits)
 
 
 def _grids(program: Program, step: GruStep) -> tuple[int, int]:
-    """Return the fraction bits of the sums before gates and candidate: no coarser than what they become."""
+    """Return the fraction bits of the pre-activation sums: at least those of gates and candidate."""
     f = program.formats
     return max(gate_sum(step, f), f.gate.fraction_bits - 1), max(
         candidate_sum(step, f), f.candidate.fraction_bits
@@ -224,7 +224,7 @@ def _codes(program: Program, step: GruStep) -> Codes:
 
 @dataclass(frozen=True)
 class _StepWeights:
-    """Weights of a step on the grids of their sums: a row an operand, a column an output."""
+    """Weights of a step, aligned to the binary points of their sums; rows are operands, columns outputs."""
 
     gates: Rows
     gates_bias: Rows
@@ -262,7 +262,7 @@ def _head_weights(program: Program) -> tuple[Rows, Rows]:
 
 
 def _half(shift: int) -> int:
-    """Return what makes a shift to the right round to the nearest."""
+    """Return the offset that makes a right shift round to nearest."""
     return (1 << shift) >> 1
 
 
@@ -283,9 +283,9 @@ def _head(kernel: Rows, bias: Rows, packing: int) -> Head:
 def _padded_rows(
     rows: Rows, bias: Rows, units: int, packing: int, *, outputs: tuple[int, int]
 ) -> tuple[Rows, Rows]:
-    """Return rows and bias as the kernels read them.
+    """Return rows and bias in the layout of the kernels.
 
-    ``outputs`` says how many columns of each gate there are, and to how many zeros fill them.
+    ``outputs`` is the number of columns of each gate before and after padding with zeros.
     """
     have, want = outputs
     blocks = rows.reshape(len(rows), -1, have)
@@ -296,10 +296,10 @@ def _padded_rows(
     if packing == 1:
         return np.concatenate([state, columns[units:]]).reshape(-1), offsets
     if packing == 4:
-        offsets = offsets - 128 * state.sum(axis=0)  # operands are codes plus 128
+        offsets = offsets - 128 * state.sum(axis=0)  # compensate the offset of 128 of the operands
     inputs = np.pad(columns[units:], ((0, 0 if len(columns) == units else packing - 1), (0, 0)))
     together = np.concatenate([state, inputs]).reshape(-1, packing, columns.shape[1])
     size = np.dtype(f"<i{4 // packing}")
-    # The numbers of a lane, one behind the other in its 32 bits.
+    # Pack the numbers of a lane into its 32 bits.
     lanes = np.ascontiguousarray(together.transpose(0, 2, 1).astype(size)).view("<i4")
     return lanes.reshape(-1), offsets.astype(np.int32)

@@ -1,4 +1,4 @@
-"""Integer programs and float students, compiled for CPUs, as predictors."""
+"""Predictors of the CPU back end, for integer programs and float students."""
 
 import os
 from collections.abc import Callable
@@ -20,17 +20,17 @@ from seq2seqlite.models import Network
 
 __all__ = ["NetworkEngine", "ProgramEngine", "available_threads", "in_threads"]
 
-# Most pixels of a task: a few milliseconds, so that threads end together.
+# Maximum number of pixels of a task. A task takes a few milliseconds, so that all threads finish together.
 TASK = 64 * GROUP
 
 
 def available_threads(threads: int | None = None, /) -> int:
-    """Return the number of threads asked for, or of CPU cores that this process may use.
+    """Return the requested number of threads, or the number of CPU cores available to this process.
 
     Raises
     ------
     InputError
-        If the number is below 1.
+        If ``threads`` is less than 1.
     """
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -40,7 +40,7 @@ def available_threads(threads: int | None = None, /) -> int:
 
 
 def in_threads(n: int, threads: int, work: Callable[[slice], None], /, *, step: int) -> None:
-    """Call ``work`` with slices of ``range(n)``, ``step`` long, from several threads."""
+    """Call ``work`` with slices of ``range(n)`` of length ``step``, in several threads."""
     parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
     if threads == 1 or len(parts) == 1:
         for part in parts:
@@ -53,7 +53,7 @@ def in_threads(n: int, threads: int, work: Callable[[slice], None], /, *, step: 
 
 @dataclass(frozen=True)
 class _Sums:
-    """What the kernels give for n pixels: see :class:`~seq2seqlite.integer.Result` for ``sfd``, ``dark``."""
+    """Kernel results for n pixels; see :class:`~seq2seqlite.integer.Result` for ``sfd`` and ``dark``."""
 
     firsts: NDArray[Any]
     areas: NDArray[Any]
@@ -86,25 +86,25 @@ def _sums(compiled: Compiled, counts: NDArray[Any], threads: int, *, sfd: bool) 
 
     share = GROUP * max(
         -(-n // (GROUP * threads)), 1
-    )  # few pixels are shared by all threads, in whole groups
+    )  # distribute few pixels over all threads, in whole groups
     in_threads(n, threads, work, step=min(TASK, share))
     return found
 
 
 class ProgramEngine(ProgramPredictor):
-    """An integer program, compiled for this CPU: equal to :func:`seq2seqlite.integer.run` bit for bit.
+    """Integer program compiled for this CPU; equals :func:`seq2seqlite.integer.run` bit for bit.
 
     Parameters
     ----------
     program : Program
         Program.
     threads : int, optional
-        Threads; by default all cores that this process may use.
+        Number of threads; by default one per core available to this process.
 
     Raises
     ------
     UnfitError
-        If the program's numbers do not provably fit the registers: only the interpreter runs it then.
+        If the ranges of the program exceed the registers; use the interpreter instead.
 
     Examples
     --------
@@ -113,7 +113,7 @@ class ProgramEngine(ProgramPredictor):
     'integer program, CPU engine'
     """
 
-    kind = "integer program, CPU engine"
+    kind = "integer program, CPU back end"
 
     def __init__(self, program: Program, /, *, threads: int | None = None) -> None:
         super().__init__(program)
@@ -126,7 +126,7 @@ class ProgramEngine(ProgramPredictor):
         return _restored, (type(self), self.program, self._asked)
 
     def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
-        """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""
+        """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors."""
         counts = checked_counts(self.program, tpsf).astype(np.uint16)
         found = _sums(self.compiled, counts, self.threads, sfd=True)
         photons = counts.sum(axis=1, dtype=np.int64)
@@ -134,12 +134,12 @@ class ProgramEngine(ProgramPredictor):
         return Result(found.sfd.astype(np.int64), self._reduced(found, dark), photons, dark)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), of counts, shape (n, n_gates): as ``ProgramPredictor`` does."""
+        """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
         found = _sums(self.compiled, self.counts(tpsf), self.threads, sfd=False)
         return lifetimes_from_codes(self.program, self._reduced(found, found.dark))
 
     def counts(self, tpsf: ArrayLike, /) -> NDArray[np.uint16]:
-        """Return TPSFs as the 16-bit counts that the program takes."""
+        """Return TPSFs as 16-bit counts, the input of the program."""
         return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
     def _reduced(self, found: _Sums, dark: NDArray[np.bool_]) -> Reduced:
@@ -147,19 +147,19 @@ class ProgramEngine(ProgramPredictor):
 
 
 class NetworkEngine:
-    """A float student, compiled for this CPU; equals its :class:`~seq2seqlite.models.Network` up to rounding.
+    """Float student compiled for this CPU; equals its :class:`~seq2seqlite.models.Network` up to rounding.
 
     Parameters
     ----------
     network : Network
-        One layer of the ``lite`` cell, activations not quantised.
+        Network with one layer, the ``lite`` cell and floating-point activations.
     threads : int, optional
-        Threads; by default all cores that this process may use.
+        Number of threads; by default one per core available to this process.
 
     Raises
     ------
     UnfitError
-        If it is another network.
+        If the network has several layers, another cell or quantised activations.
     """
 
     def __init__(self, network: Network, /, *, threads: int | None = None) -> None:
@@ -179,17 +179,17 @@ class NetworkEngine:
 
     @property
     def kind(self) -> str:
-        """What computes."""
-        return f"{self.network.kind}, CPU engine"
+        """Kind of network and back end."""
+        return f"{self.network.kind}, CPU back end"
 
     @property
     def axis(self) -> TimeAxis:
-        """Gates that it takes."""
+        """Time axis of the TPSFs that the model accepts."""
         return self.network.axis
 
     @property
     def rising_edge_ns(self) -> float:
-        """Where the rising edge has to be, in ns."""
+        """Required position of the rising edge, in ns."""
         return self.network.rising_edge_ns
 
     @property
@@ -208,11 +208,11 @@ class NetworkEngine:
         return self.network.n_parameters
 
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
-        """Return the decays without IRF; parameters, result and errors as :meth:`Network.sfd`."""
+        """Return decays without IRF; see :meth:`Network.sfd` for parameters, result and errors."""
         return self._sums(tpsf, sfd=True).sfd
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
+        """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
         found = self._sums(tpsf, sfd=False)
         return lifetimes_from_areas(found.firsts, found.areas / 2, axis=self.axis).without(found.dark)
 
@@ -222,5 +222,5 @@ class NetworkEngine:
 
 
 def _restored(kind: type[Any], content: Program | Network, threads: int | None) -> Any:
-    """Return a pickled predictor, compiled for the CPU of this process."""
+    """Return an unpickled predictor, compiled for the CPU of this process."""
     return kind(content, threads=threads)

@@ -1,4 +1,4 @@
-"""The physics of fluorescence decays: axis, IRF, forward model, detectors, normalisation, lifetimes."""
+"""Physics of fluorescence decays: time axis, IRF, forward model, detectors, normalisation and lifetimes."""
 
 from seq2seqlite.decay.arrival import mean_arrival_ns, rising_edge_ns
 from seq2seqlite.decay.axis import TimeAxis

@@ -1,4 +1,4 @@
-"""Moments of a measured TPSF that need no model: mean arrival time and rising edge."""
+"""Mean arrival time and rising edge of a measured TPSF, computed without a model."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -7,7 +7,7 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["mean_arrival_ns", "rising_edge_ns"]
 
-# A rising edge has to stand this many standard deviations of the background above it.
+# Minimum height of a rising edge above the background, in standard deviations of the background.
 EDGE_SIGMAS = 5.0
 
 
@@ -24,7 +24,11 @@ def mean_arrival_ns(tpsf: ArrayLike, /, *, axis_ns: ArrayLike) -> NDArray[np.flo
     Returns
     -------
     ndarray, shape (...)
-        Time in ns; NaN where there is no photon.
+        Time in ns; NaN for a decay without photons.
+
+    See Also
+    --------
+    seq2seqlite.estimators.CentreOfMass : Lifetime from the mean arrival time.
 
     Examples
     --------
@@ -38,25 +42,29 @@ def mean_arrival_ns(tpsf: ArrayLike, /, *, axis_ns: ArrayLike) -> NDArray[np.flo
 
 
 def rising_edge_ns(tpsf: ArrayLike, /, *, bin_width_ns: float) -> float:
-    """Return where a TPSF rises through half of its height, on a circular axis.
+    """Return the time at which a TPSF rises through half of its height, on a circular axis.
 
     Parameters
     ----------
     tpsf : array_like, shape (n_bins,)
-        Counts of one decay, best the sum of an image.
+        Counts of one decay, preferably the sum of all pixels of an image.
     bin_width_ns : float
         Width of a bin, in ns.
 
     Returns
     -------
     float
-        Time of the half height before the peak, from the centre of the first bin, in ns, interpolated between
-        bins; in ``[0, n_bins * bin_width_ns)``.
+        Time of the half height before the peak, relative to the centre of the first bin and interpolated
+        between bins, in ns; in the range ``[0, n_bins * bin_width_ns)``.
 
     Raises
     ------
     InputError
-        If nothing stands out of the noise.
+        If no rising edge exceeds the noise of the background.
+
+    See Also
+    --------
+    seq2seqlite.estimators.aligned_irf : Align an IRF with a decay.
 
     Examples
     --------
@@ -74,6 +82,6 @@ def rising_edge_ns(tpsf: ArrayLike, /, *, bin_width_ns: float) -> float:
     before = np.roll(counts, -peak - 1)[::-1] - base  # from the peak backwards in time, circular
     step = int(np.argmax(before < height / 2))
     if step == 0:
-        raise InputError("no rising edge: the decay nowhere falls to half of its peak; check the period")
+        raise InputError("no rising edge: the decay does not fall to half of its peak; check the period")
     part = (before[step - 1] - height / 2) / (before[step - 1] - before[step])
     return float((peak - (step - 1) - part) % counts.size * bin_width_ns)

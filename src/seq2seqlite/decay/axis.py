@@ -1,4 +1,4 @@
-"""The time axis of an instrument: gates, their width and the laser period."""
+"""Time axis of an instrument: time gates, their width and the laser period."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,24 +13,28 @@ __all__ = ["TimeAxis"]
 
 @dataclass(frozen=True)
 class TimeAxis:
-    """Gates of one instrument.
+    """Time gates of one instrument.
 
     Parameters
     ----------
     n_gates : int
-        Number of gates in the window.
+        Number of gates in the measurement window.
     gate_width_ns : float
         Step from the start of one gate to the start of the next, in ns.
     period_ns : float
-        Laser period, in ns; the window may not be longer.
+        Laser period, in ns; at least as long as the window.
     gate_length_ns : float, optional
-        Time over which a gate integrates, in ns, where it differs from the step: wide, overlapping gates of a
-        time-gated camera. Default: ``gate_width_ns``.
+        Integration time of a gate, in ns, if it differs from the step, as for the wide, overlapping gates of
+        a time-gated camera. Default: ``gate_width_ns``.
 
     Raises
     ------
     InputError
         If a value is not positive or the window is longer than the period.
+
+    See Also
+    --------
+    ForwardModel : Expected TPSFs on a time axis.
 
     Examples
     --------
@@ -54,7 +58,7 @@ class TimeAxis:
         if self.window_ns > self.period_ns * (1 + 1e-9):
             raise InputError(
                 f"n_gates={self.n_gates} x gate_width_ns={self.gate_width_ns} = {self.window_ns:g} ns "
-                f"is longer than period_ns={self.period_ns}; use fewer gates or the right laser period"
+                f"is longer than period_ns={self.period_ns}; use fewer gates or correct the laser period"
             )
         if self.gate_length_ns is not None and self.gate_length_ns > self.period_ns:
             raise InputError(f"gate_length_ns={self.gate_length_ns} must be <= period_ns={self.period_ns}")
@@ -66,7 +70,7 @@ class TimeAxis:
 
     @property
     def integration_ns(self) -> float:
-        """Time over which one gate integrates, in ns."""
+        """Integration time of one gate, in ns."""
         return self.gate_width_ns if self.gate_length_ns is None else self.gate_length_ns
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Checks of the counts that a predictor is given."""
+"""Validation of the counts passed to a predictor."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["counts_for", "without_invalid"]
 
 
 def counts_for(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]:
-    """Return the counts of TPSFs as a contiguous, writable array, with invalid decays set to zero.
+    """Return TPSFs as a contiguous, writable array, with invalid decays set to zero.
 
     Parameters
     ----------
@@ -26,24 +26,27 @@ def counts_for(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]
     Returns
     -------
     ndarray, shape (n, n_gates)
-        See :func:`without_invalid`.
+        The counts; see :func:`without_invalid` for invalid decays.
 
     Raises
     ------
     InputError
-        If the shape does not fit the axis, or the counts are neither integers nor floats.
+        If the shape does not match the axis, or the counts are neither integers nor floats.
+
+    See Also
+    --------
+    without_invalid : Set invalid decays to zero.
 
     Examples
     --------
     >>> counts_for([[1, 2], [3, -4]], axis=TimeAxis(2, 1.0, 4.0), name="example").tolist()
     [[1, 2], [0, 0]]
     """
-    # A copy of a read-only array costs less than another compilation of the kernels for its type.
+    # Numba would compile the kernels again for read-only arrays; a copy is cheaper.
     counts = np.require(np.asarray(tpsf), requirements=["C", "W"])
     if counts.ndim != 2 or counts.shape[1] != axis.n_gates:
         raise InputError(
-            f"TPSFs of shape {counts.shape} do not fit model {name}, which takes (n, {axis.n_gates}); "
-            "re-bin them"
+            f"TPSFs have shape {counts.shape}, but model {name} requires (n, {axis.n_gates}); re-bin them"
         )
     if counts.dtype.kind not in "uif":
         raise InputError(f"counts must be integers or floats, not {counts.dtype}")
@@ -51,14 +54,14 @@ def counts_for(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]
 
 
 def without_invalid(counts: NDArray[Any], /) -> NDArray[Any]:
-    """Return counts in which decays with a negative, NaN or infinite count are zero.
+    """Return counts with every decay that has a negative, NaN or infinite count set to zero.
 
-    A predictor gives NaN for a decay of zeros, so that one invalid pixel does not stop the others.
+    Predictors return NaN for a decay of zeros, so an invalid pixel does not affect the other pixels.
 
     Parameters
     ----------
     counts : ndarray, shape (n, n_gates)
-        Counts; not copied if all of them are valid.
+        Counts; returned without a copy if all of them are valid.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Detectors: from expected counts to noisy ones."""
+"""Detector models: noisy counts from expected counts."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,7 +19,7 @@ __all__ = [
 
 
 class Detector(Protocol):
-    """What every detector does."""
+    """Interface of all detector models."""
 
     def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
         """Return one noisy measurement of the ``expected`` photons, shape (..., n_gates)."""
@@ -28,12 +28,12 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class PhotonCountingDetector:
-    """Ideal photon counting: Poisson noise and dark counts.
+    """Ideal photon-counting detector: Poisson noise and dark counts.
 
     Parameters
     ----------
     dark_counts_per_gate : float
-        Mean dark counts in a gate over the whole exposure.
+        Mean number of dark counts per gate over the whole exposure.
     """
 
     dark_counts_per_gate: float = 0.0
@@ -50,14 +50,14 @@ class PhotonCountingDetector:
 
 @dataclass(frozen=True)
 class SpadFrameDetector:
-    """Single-bit SPAD frames: each gate sums ``n_frames`` frames that see at most one photon each.
+    """Single-bit SPAD array: each gate is the sum of ``n_frames`` frames of at most one photon each.
 
     Parameters
     ----------
     n_frames : int
-        Binary frames summed for a gate (255 fill 8 bits).
+        Number of binary frames summed for each gate (255 frames fill 8 bits).
     dark_counts_per_gate : float
-        Mean dark counts in a gate, before saturation.
+        Mean number of dark counts per gate, before saturation.
     """
 
     n_frames: int
@@ -77,14 +77,19 @@ class SpadFrameDetector:
 
 @dataclass(frozen=True)
 class PileUpDetector:
-    """TCSPC electronics that record only the first photon after each laser pulse.
+    """TCSPC electronics that record only the first photon after each excitation pulse.
 
     Parameters
     ----------
     n_pulses : int
-        Laser pulses in the exposure of a pixel; the expected photons are spread over them.
+        Number of excitation pulses during the exposure of a pixel. The expected photons are distributed over
+        these pulses.
     dark_counts_per_gate : float
-        Mean dark counts in a gate over the exposure.
+        Mean number of dark counts per gate over the exposure.
+
+    See Also
+    --------
+    first_photon_histogram : Expected histogram with pile-up.
     """
 
     n_pulses: int
@@ -109,12 +114,12 @@ class PileUpDetector:
 
 @dataclass(frozen=True)
 class IccdDetector:
-    """Intensified camera: Poisson photons, gain, read noise, offset, clipping to the bit depth.
+    """Intensified CCD camera: Poisson noise, gain, read noise, offset and clipping to the bit depth.
 
     Parameters
     ----------
     gain : float
-        Camera counts for a photon.
+        Camera counts per photon.
     read_noise : float
         Standard deviation of the read noise, in camera counts.
     offset : float
@@ -142,22 +147,27 @@ class IccdDetector:
 
 
 def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: float) -> NDArray[np.float64]:
-    """Return the expected histogram when only the first photon after each pulse is recorded: pile-up.
+    """Return the expected histogram with pile-up: only the first photon after each pulse is recorded.
 
     Parameters
     ----------
     expected : array_like, shape (..., n_gates)
-        Photons that reach the detector in all pulses together.
+        Expected photons at the detector, summed over all pulses.
     n_pulses : float
-        Number of laser pulses.
+        Number of excitation pulses.
 
     Returns
     -------
     ndarray, shape (..., n_gates)
 
+    See Also
+    --------
+    PileUpDetector : Detector model with pile-up and noise.
+
     Notes
     -----
-    With r_g photons a pulse in gate g, a gate records ``exp(-sum_{j<g} r_j) (1 - exp(-r_g))`` a pulse [1]_.
+    With r_g expected photons per pulse in gate g, the gate records ``exp(-sum_{j<g} r_j) (1 - exp(-r_g))``
+    photons per pulse [1]_.
 
     References
     ----------

@@ -1,8 +1,8 @@
-"""Instrument response functions (IRFs), held by their Fourier coefficients over the laser period.
+"""Instrument response functions (IRFs), represented by Fourier coefficients over the laser period.
 
-In steady state everything that a pulsed instrument records repeats with the laser period, so a Fourier series
-is exact: the convolution with the decay is a product, a delay is a phase, a gate of any length is a sinc, and
-neither the period nor the bins of a measured IRF have to be multiples of the gate width.
+In steady state the signal of a pulsed instrument repeats with the laser period, so a Fourier series is exact.
+The convolution with a decay is a product, a delay is a phase factor, and a gate of any length is a sinc.
+Neither the period nor the bin width of a measured IRF has to be a multiple of the gate width.
 """
 
 import copy
@@ -19,7 +19,7 @@ from seq2seqlite.errors import InputError
 __all__ = ["Irf", "MeasuredIrf", "ParametricIrf", "angular_frequencies_per_ns"]
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
-# Bins below this share of the highest are taken for noise when the length of a measured IRF is judged.
+# Bins below this share of the highest bin count as noise when the length of a measured IRF is checked.
 SUPPORT_SHARE = 0.01
 
 
@@ -35,7 +35,7 @@ def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDAr
 
 
 class Irf(ABC):
-    """A distribution of instrument delays with unit area."""
+    """Instrument response: a distribution of delays with unit area."""
 
     @abstractmethod
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:
@@ -65,14 +65,14 @@ class Irf(ABC):
     @property
     @abstractmethod
     def narrowest_sigma_ns(self) -> float:
-        """Standard deviation of the sharpest feature, in ns: sets how many harmonics are needed."""
+        """Standard deviation of the sharpest feature, in ns; it determines the number of harmonics."""
 
 
 @dataclass(frozen=True)
 class ParametricIrf(Irf):
-    """Gaussian, of which a fraction of the photons is delayed by an exponential tail.
+    """Gaussian IRF with an optional exponential tail.
 
-    ``tail_fraction=0`` is a Gaussian; ``tail_fraction=1`` an exponentially modified Gaussian.
+    ``tail_fraction=0`` is a Gaussian, and ``tail_fraction=1`` is an exponentially modified Gaussian.
 
     Parameters
     ----------
@@ -84,6 +84,11 @@ class ParametricIrf(Irf):
         Fraction of the photons in the tail, 0 to 1.
     tail_ns : float
         Time constant of the tail, in ns.
+
+    See Also
+    --------
+    MeasuredIrf : IRF from a measured histogram.
+    seq2seqlite.estimators.fit_irf : Fit a parametric IRF to a decay.
 
     Examples
     --------
@@ -129,19 +134,24 @@ class ParametricIrf(Irf):
 
 
 class MeasuredIrf(Irf):
-    """A measured histogram with bins of any width, moved and widened if wanted.
+    """Measured IRF: a histogram with bins of any width, which can be shifted and broadened.
 
     Parameters
     ----------
     counts : array_like, shape (n_bins,)
-        Photon counts. The median of the lowest half of the bins is taken as background and subtracted.
+        Photon counts. The median of the lower half of the bins is subtracted as background.
     bin_width_ns : float
-        Width of a bin, in ns; need not be that of the data.
+        Width of a bin, in ns; may differ from the gate width of the data.
 
     Raises
     ------
     InputError
         If counts are negative, not finite, empty or flat.
+
+    See Also
+    --------
+    ParametricIrf : IRF with few parameters.
+    seq2seqlite.estimators.aligned_irf : Align an IRF with a decay.
 
     Examples
     --------
@@ -156,15 +166,13 @@ class MeasuredIrf(Irf):
                 f"an IRF must be one histogram of >= 2 bins, not an array of shape {histogram.shape}"
             )
         if not np.isfinite(histogram).all() or (histogram < 0).any():
-            raise InputError("the IRF has negative or NaN counts; export it again as photon counts")
+            raise InputError("the IRF has negative or non-finite counts; export it again as photon counts")
         if not (np.isfinite(bin_width_ns) and bin_width_ns > 0):
             raise InputError(f"bin_width_ns={bin_width_ns} of the IRF must be finite and > 0")
         background = np.median(np.sort(histogram)[: max(1, histogram.size // 2)])
         signal = np.clip(histogram - background, 0, None)
         if signal.sum() <= 0:
-            raise InputError(
-                "the IRF is flat: no bin is above its background; check the file and its channel"
-            )
+            raise InputError("the IRF is flat: no bin exceeds its background; check the file and the channel")
         self.weights: NDArray[np.float64] = signal / signal.sum()
         self.bin_width_ns = bin_width_ns
         self.shift_ns = 0.0
@@ -172,7 +180,7 @@ class MeasuredIrf(Irf):
         self._as_measured = lru_cache(maxsize=4)(self._coefficients_as_measured)
 
     def changed(self, *, mean_ns: float | None = None, extra_fwhm_ns: float = 0.0) -> "MeasuredIrf":
-        """Return this IRF with its mean at ``mean_ns``, convolved with a Gaussian of ``extra_fwhm_ns``.
+        """Return this IRF shifted to a mean of ``mean_ns`` and broadened by a Gaussian of ``extra_fwhm_ns``.
 
         Examples
         --------
@@ -193,17 +201,17 @@ class MeasuredIrf(Irf):
         return other
 
     def within(self, first_ns: float, last_ns: float, /) -> "MeasuredIrf":
-        """Return this IRF without the counts outside of a range of its own times: late pulses, dark counts.
+        """Return this IRF cropped to a time range, for example to remove late pulses or dark counts.
 
         Parameters
         ----------
         first_ns, last_ns : float
-            Range on the axis of the counts, in ns.
+            Time range on the axis of the counts, in ns.
 
         Raises
         ------
         InputError
-            If the range is empty, reversed or NaN, or nothing is left.
+            If the range is empty, reversed or NaN, or contains no counts.
 
         Examples
         --------
@@ -212,13 +220,15 @@ class MeasuredIrf(Irf):
         """
         if not first_ns < last_ns:
             raise InputError(
-                f"the IRF's range from {first_ns:g} to {last_ns:g} ns is empty; its start must be < its end"
+                f"the IRF range from {first_ns:g} to {last_ns:g} ns is empty; first_ns must be < last_ns"
             )
         starts_ns = np.arange(self.weights.size) * self.bin_width_ns
         inside = (starts_ns >= first_ns) & (starts_ns < last_ns)
         kept = np.where(inside, self.weights, 0)
         if not kept.any():
-            raise InputError(f"the IRF has no counts between {first_ns:g} and {last_ns:g} ns")
+            raise InputError(
+                f"the IRF has no counts between {first_ns:g} and {last_ns:g} ns; choose a range with its peak"
+            )
         other = MeasuredIrf(kept, bin_width_ns=self.bin_width_ns)
         other.shift_ns, other.extra_sigma_ns = self.shift_ns, self.extra_sigma_ns
         return other
@@ -230,13 +240,13 @@ class MeasuredIrf(Irf):
         return np.asarray(self._as_measured(n_harmonics, period_ns) * change)
 
     def _coefficients_as_measured(self, n_harmonics: int, period_ns: float) -> NDArray[np.complex128]:
-        # Photons are spread evenly over their bin, so the bins contribute exactly, whatever their width.
+        # Photons are assumed to be uniform within a bin; this makes the coefficients exact for any bin width.
         occupied = np.flatnonzero(self.weights > self.weights.max() * SUPPORT_SHARE)
         support_ns = (occupied[-1] - occupied[0] + 1) * self.bin_width_ns
         if support_ns > period_ns * (1 + 1e-6):
             raise InputError(
                 f"the IRF extends over {support_ns:.3g} ns, longer than the laser period of {period_ns:g} ns;"
-                " check its bin_width_ns and the period"
+                " check bin_width_ns and period_ns"
             )
         omega = angular_frequencies_per_ns(n_harmonics, period_ns=period_ns)
         used = self.weights > 0
@@ -252,8 +262,8 @@ class MeasuredIrf(Irf):
     @property
     def narrowest_sigma_ns(self) -> float:
         """Standard deviation of the sharpest feature, in ns."""
-        # Neither its bins nor, in practice, an eighth of its spread are finer than a measured IRF's features.
-        # Dark counts, however many, are spread over the whole window and no part of that.
+        # The features of a measured IRF are not narrower than a bin and, in practice, not narrower than an
+        # eighth of its spread. Dark counts cover the whole window and are excluded from the spread.
         peak = np.where(self.weights > self.weights.max() * SUPPORT_SHARE, self.weights, 0)
         peak /= peak.sum()
         times_ns = np.arange(self.weights.size) * self.bin_width_ns

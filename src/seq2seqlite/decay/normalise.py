@@ -1,4 +1,4 @@
-"""TPSFs as the network sees them: baseline removed, clamped at zero, divided by the peak."""
+"""Normalisation of TPSFs for the networks: subtract the baseline, clamp at zero, divide by the peak."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ BASELINE_GATES = 10
 
 
 def normalise_tpsf(tpsf: ArrayLike, /, *, n_baseline: int = BASELINE_GATES) -> NDArray[np.float32]:
-    """Return TPSFs between 0 and 1, as the network sees them.
+    """Return TPSFs normalised to the range 0 to 1, the input of the networks.
 
     Parameters
     ----------
@@ -23,7 +23,11 @@ def normalise_tpsf(tpsf: ArrayLike, /, *, n_baseline: int = BASELINE_GATES) -> N
     Returns
     -------
     ndarray of float32, shape (..., n_gates)
-        ``max(tpsf - baseline, 0)`` over its peak; zeros where nothing is above the baseline.
+        ``max(tpsf - baseline, 0)`` divided by its peak; zeros for a decay without counts above the baseline.
+
+    See Also
+    --------
+    normalise_to_codes : The same normalisation in integer arithmetic.
 
     Examples
     --------
@@ -40,7 +44,7 @@ def normalise_tpsf(tpsf: ArrayLike, /, *, n_baseline: int = BASELINE_GATES) -> N
 def normalise_to_codes(
     tpsf: ArrayLike, /, *, bits: int, n_baseline: int = BASELINE_GATES
 ) -> NDArray[np.int64]:
-    """Return TPSFs as integer codes 0 to ``2**bits - 1``, computed in integers alone.
+    """Return TPSFs normalised to integer codes from 0 to ``2**bits - 1``, in integer arithmetic only.
 
     Parameters
     ----------
@@ -54,13 +58,17 @@ def normalise_to_codes(
     Returns
     -------
     ndarray of int64, shape (..., n_gates)
-        ``floor(signal (2**bits - 1) / peak + 1/2)``, with the signal scaled by ``n_baseline`` so that the
-        mean of the baseline stays an integer; zeros where nothing is above the baseline.
+        ``floor(signal (2**bits - 1) / peak + 1/2)``. The signal is scaled by ``n_baseline`` so that the mean
+        of the baseline remains an integer. Zeros for a decay without counts above the baseline.
 
     Raises
     ------
     InputError
         If the counts are not integers or a value is out of range.
+
+    See Also
+    --------
+    normalise_tpsf : The same normalisation in floating point.
 
     Examples
     --------
@@ -69,7 +77,7 @@ def normalise_to_codes(
     """
     counts = np.asarray(tpsf)
     if not np.issubdtype(counts.dtype, np.integer):
-        raise InputError(f"integer codes need integer counts, not {counts.dtype}")
+        raise InputError(f"counts must be integers to compute integer codes, not {counts.dtype}; round them")
     if not 1 <= bits <= 16:
         raise InputError(f"bits={bits} must be between 1 and 16")
     _check(counts.shape, n_baseline)

@@ -1,4 +1,4 @@
-"""The decay without IRF (SFD): what the networks predict, and the lifetimes read from it."""
+"""Fluorescence decay without IRF (SFD), the output of the networks, and lifetimes computed from it."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,21 +22,21 @@ __all__ = [
 ]
 
 CHANNELS = ("total", "short", "long")
-# Below this share of the total's first sample a component is absent, and its lifetime is noise.
+# A component whose first sample is below this share of the total's is absent: its lifetime would be noise.
 MIN_COMPONENT_SHARE = 0.02
 TABLE_POINTS = 8192
 
 
 @dataclass(frozen=True)
 class Lifetimes:
-    """Lifetimes of decays, four arrays of one shape.
+    """Lifetimes of decays, as four arrays of equal shape.
 
     Parameters
     ----------
     tau_mean_ns : ndarray
         Amplitude-weighted mean lifetime, in ns.
     tau_short_ns, tau_long_ns : ndarray
-        Lifetimes of the components, in ns; NaN where a component is absent.
+        Lifetimes of the components, in ns; NaN for an absent component.
     amplitude_fraction : ndarray
         Share of the short component in the amplitude at time zero (not in the photons), 0 to 1.
     """
@@ -52,7 +52,7 @@ class Lifetimes:
         Parameters
         ----------
         dark : ndarray of bool
-            Decays without a lifetime, of the shape of the arrays.
+            True for decays below threshold; same shape as the arrays.
         """
         if not dark.any():
             return self
@@ -67,7 +67,7 @@ class Lifetimes:
 def intensity_fraction_from_amplitude(
     amplitude_fraction: ArrayLike, /, *, tau_short_ns: ArrayLike, tau_long_ns: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the share of the photons that the short component emits.
+    """Return the share of the photons emitted by the short component.
 
     Parameters
     ----------
@@ -79,6 +79,10 @@ def intensity_fraction_from_amplitude(
     Returns
     -------
     ndarray, shape (...)
+
+    See Also
+    --------
+    amplitude_fraction_from_intensity : Inverse function.
 
     Examples
     --------
@@ -93,7 +97,11 @@ def intensity_fraction_from_amplitude(
 def amplitude_fraction_from_intensity(
     intensity_fraction: ArrayLike, /, *, tau_short_ns: ArrayLike, tau_long_ns: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the short component's share of the amplitude: undoes :func:`intensity_fraction_from_amplitude`.
+    """Return the short component's share of the amplitude from its share of the photons.
+
+    See Also
+    --------
+    intensity_fraction_from_amplitude : Inverse function.
 
     Examples
     --------
@@ -108,7 +116,7 @@ def amplitude_fraction_from_intensity(
 def sfd_from_lifetimes(
     amplitude_fraction: ArrayLike, tau_short_ns: ArrayLike, tau_long_ns: ArrayLike, /, *, axis: TimeAxis
 ) -> NDArray[np.float64]:
-    """Return the decay after one ideal pulse, with total amplitude 1, sampled at the start of every gate.
+    """Return decays after one ideal excitation pulse, with total amplitude 1, sampled at gate starts.
 
     Parameters
     ----------
@@ -121,6 +129,10 @@ def sfd_from_lifetimes(
     -------
     ndarray, shape (..., 3, n_gates)
         Channels total, short, long (:data:`CHANNELS`).
+
+    See Also
+    --------
+    lifetimes_from_sfd : Inverse function.
 
     Examples
     --------
@@ -151,13 +163,19 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
     Lifetimes
         Arrays of shape (...).
 
+    See Also
+    --------
+    sfd_from_lifetimes : Inverse function.
+    lifetimes_from_areas : Lifetimes from first samples and areas.
+
     Notes
     -----
-    The published estimate of a component's lifetime is its area (trapezoid rule) over its first sample. It is
-    short by the decay beyond the window (13 % at 6 ns in a window of 12.15 ns) and long where a lifetime is
-    near the gate width (25 % at 0.05 ns with gates of 0.09 ns). Here the ratio is inverted exactly for a
-    sampled, truncated exponential. The fraction is the first sample of the short component over that of both;
-    the mean is the fraction-weighted one.
+    The published estimate of a component's lifetime is its area (trapezoid rule) divided by its first sample.
+    It is too short because the decay is truncated at the end of the window (13 % at 6 ns in a window of
+    12.15 ns), and too long for lifetimes near the gate width (25 % at 0.05 ns with gates of 0.09 ns). This
+    function inverts the ratio exactly for a sampled, truncated exponential. The amplitude fraction is the
+    first sample of the short component divided by the sum of both first samples. The mean lifetime is
+    amplitude-weighted.
 
     Examples
     --------
@@ -169,7 +187,8 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
     decay = np.asarray(sfd)
     if decay.ndim < 2 or decay.shape[-2:] != (3, axis.n_gates):
         raise InputError(
-            f"sfd of shape {decay.shape} must end in (3, {axis.n_gates}): total, short, long by gate"
+            f"sfd has shape {decay.shape}; its last axes must be (3, {axis.n_gates}): total, short and long, "
+            "then gates"
         )
     components = decay[..., 1:, :]
     area = components.sum(axis=-1, dtype=np.float64) - 0.5 * (components[..., 0] + components[..., -1])
@@ -177,7 +196,7 @@ def lifetimes_from_sfd(sfd: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
 
 
 def lifetimes_from_areas(first: ArrayLike, area: ArrayLike, /, *, axis: TimeAxis) -> Lifetimes:
-    """Return the lifetimes of decays of which only this is known; see :func:`lifetimes_from_sfd`.
+    """Return lifetimes from the first samples and the areas of both components.
 
     Parameters
     ----------
@@ -192,6 +211,10 @@ def lifetimes_from_areas(first: ArrayLike, area: ArrayLike, /, *, axis: TimeAxis
     -------
     Lifetimes
         Arrays of shape (...).
+
+    See Also
+    --------
+    lifetimes_from_sfd : Lifetimes from complete SFDs.
     """
     first = np.clip(np.asarray(first, np.float64), 0, None)
     amplitude = first.sum(axis=-1)
@@ -208,19 +231,23 @@ def lifetimes_from_areas(first: ArrayLike, area: ArrayLike, /, *, axis: TimeAxis
 
 
 def tau_from_area_ratio(ratio: ArrayLike, /, *, axis: TimeAxis) -> NDArray[np.float64]:
-    """Return the lifetime of a sampled, truncated exponential from its area over its first sample.
+    """Return the lifetime of a sampled, truncated exponential from the ratio of area to first sample.
 
     Parameters
     ----------
     ratio : array_like, shape (...)
-        Area by the trapezoid rule, in gates, over the first sample.
+        Area by the trapezoid rule, in gates, divided by the first sample.
     axis : TimeAxis
         Gates.
 
     Returns
     -------
     ndarray, shape (...)
-        Lifetime in ns, between a sixteenth of a gate and eight windows; NaN stays NaN.
+        Lifetime in ns, between a sixteenth of a gate and eight windows; NaN for a ratio of NaN.
+
+    See Also
+    --------
+    lifetimes_from_areas : Lifetimes of both components.
 
     Examples
     --------
@@ -234,7 +261,7 @@ def tau_from_area_ratio(ratio: ArrayLike, /, *, axis: TimeAxis) -> NDArray[np.fl
 
 @lru_cache(maxsize=16)
 def _area_ratio_table(axis: TimeAxis) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Trapezoid area, in gates, over first sample of exponentials of up to eight windows."""
+    """Return area ratios, in gates, and the lifetimes that produce them, up to eight windows."""
     taus = np.geomspace(axis.gate_width_ns / 16, 8 * axis.window_ns, TABLE_POINTS)
     q = np.exp(-axis.gate_width_ns / taus)
     return taus, (1 - q**axis.n_gates) / (1 - q) - 0.5 * (1 + q ** (axis.n_gates - 1))

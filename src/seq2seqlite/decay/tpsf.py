@@ -1,4 +1,4 @@
-"""The forward model: the expected histogram (TPSF) of a multi-exponential decay on an instrument."""
+"""Forward model: the expected histogram (TPSF) of a multi-exponential decay on an instrument."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,16 +12,20 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["MAX_HARMONICS", "ForwardModel", "expected_tpsf", "harmonics_needed"]
 
-# A Gaussian's coefficients have fallen by exp(-5**2 / 2) = 4e-6 there; gate and decay take another factor of
-# 100 off.
+# At this frequency the coefficients of a Gaussian have fallen to exp(-5**2 / 2) = 4e-6. Gate and decay reduce
+# them by another factor of 100.
 GAUSSIAN_CUT_SIGMAS = 5.0
 MAX_HARMONICS = 4096
-# Decays computed together: their spectra stay in the cache.
+# Decays computed together: the spectra of a batch of this size fit into the cache.
 BLOCK = 64
 
 
 def harmonics_needed(sigma_ns: float, /, *, period_ns: float) -> int:
-    """Return how many harmonics describe features of standard deviation ``sigma_ns`` (both times in ns).
+    """Return the number of harmonics that resolve a feature of standard deviation ``sigma_ns``.
+
+    See Also
+    --------
+    ForwardModel : Forward model that uses these harmonics.
 
     Examples
     --------
@@ -33,7 +37,7 @@ def harmonics_needed(sigma_ns: float, /, *, period_ns: float) -> int:
 
 @dataclass(frozen=True)
 class ForwardModel:
-    """Expected TPSFs of one axis, vectorised over decays.
+    """Forward model of one time axis, vectorised over decays.
 
     Parameters
     ----------
@@ -41,6 +45,11 @@ class ForwardModel:
         Gates and laser period.
     n_harmonics : int
         Highest harmonic used (see :func:`harmonics_needed`).
+
+    See Also
+    --------
+    expected_tpsf : Expected TPSF in one call.
+    harmonics_needed : Number of harmonics for an IRF.
 
     Notes
     -----
@@ -55,12 +64,12 @@ class ForwardModel:
 
     @cached_property
     def angular_frequencies_per_ns(self) -> NDArray[np.float64]:
-        """Angular frequencies of harmonics 1 to ``n_harmonics``, rad/ns."""
+        """Angular frequencies of harmonics 1 to ``n_harmonics``, in rad/ns."""
         return angular_frequencies_per_ns(self.n_harmonics, period_ns=self.axis.period_ns)[1:]
 
     @cached_property
     def synthesis(self) -> NDArray[np.float64]:
-        """Matrix from real and imaginary parts of harmonics 1 to ``n_harmonics``, side by side, to gates."""
+        """Matrix that maps real and imaginary parts of harmonics 1 to ``n_harmonics`` to gates."""
         omega, length = self.angular_frequencies_per_ns, self.axis.integration_ns
         phase = np.outer(omega, self.axis.starts_ns + length / 2)
         gain = 2 * length / self.axis.period_ns * np.sinc(omega * length / (2 * np.pi))[:, None]
@@ -74,7 +83,7 @@ class ForwardModel:
         Parameters
         ----------
         amplitudes : array_like, shape (..., n_components)
-            Amplitudes at time zero, >= 0, in any unit.
+            Amplitudes at time zero, >= 0, in arbitrary units.
         lifetimes_ns : array_like, shape (..., n_components)
             Lifetimes, in ns.
         irf_coefficients : ndarray of complex, shape (..., n_harmonics + 1) or (n_harmonics + 1,)
@@ -83,12 +92,13 @@ class ForwardModel:
         Returns
         -------
         ndarray, shape (..., n_gates)
-            Expected share of the photons in each gate; sums to 1 if the gates tile the period once.
+            Expected share of the photons in each gate; the sum is 1 if the gates cover the period exactly
+            once.
 
         Raises
         ------
         InputError
-            If a lifetime is not positive, or no amplitude is.
+            If a lifetime is not positive, an amplitude is negative, or all amplitudes are zero.
         """
         amplitude, tau = np.broadcast_arrays(
             np.asarray(amplitudes, np.float64), np.asarray(lifetimes_ns, np.float64)
@@ -98,7 +108,7 @@ class ForwardModel:
         photons = amplitude * tau
         total = photons.sum(axis=-1, keepdims=True)
         if not ((amplitude >= 0).all() and (total > 0).all()):
-            raise InputError("amplitudes must be >= 0 and one of them > 0")
+            raise InputError("amplitudes must be >= 0, and at least one must be > 0")
         weights = photons / total
         shape = weights.shape[:-1]
         weights, tau = weights.reshape(-1, weights.shape[-1]), tau.reshape(-1, tau.shape[-1])
@@ -110,13 +120,13 @@ class ForwardModel:
             rows = slice(start, start + BLOCK)
             rate[rows] = self._spectrum(weights[rows], tau[rows], irf[rows, 1:]) @ self.synthesis
         rate += self.axis.integration_ns / self.axis.period_ns
-        # The truncated series may undershoot zero by its rounding; a rate cannot.
+        # The truncated series may be slightly negative; a photon rate cannot.
         return np.clip(rate, 0, None, out=rate).reshape(*shape, self.axis.n_gates)
 
     def _spectrum(
         self, weights: NDArray[np.float64], tau: NDArray[np.float64], irf: NDArray[np.complex128]
     ) -> NDArray[np.float64]:
-        """Return real and imaginary parts, side by side, of decays convolved with their IRFs."""
+        """Return the concatenated real and imaginary parts of decays convolved with their IRFs."""
         omega = self.angular_frequencies_per_ns
         real, imaginary = np.zeros((2, len(tau), omega.size))
         for component in range(tau.shape[-1]):
@@ -142,7 +152,7 @@ def expected_tpsf(
     photons: ArrayLike = 1.0,
     background: ArrayLike = 0.0,
 ) -> NDArray[np.float64]:
-    """Return the expected TPSF of multi-exponential decays seen through one IRF.
+    """Return the expected TPSF of multi-exponential decays convolved with one IRF.
 
     Parameters
     ----------
@@ -153,7 +163,7 @@ def expected_tpsf(
     irf : Irf
         Instrument response.
     photons : array_like, shape (...)
-        Signal photons in one laser period (gates that overlap count a photon more than once).
+        Signal photons in one laser period; overlapping gates count a photon more than once.
     background : array_like, shape (...)
         Counts added to every gate.
 
@@ -161,6 +171,10 @@ def expected_tpsf(
     -------
     ndarray, shape (..., n_gates)
         Expected counts.
+
+    See Also
+    --------
+    ForwardModel : Forward model for repeated use.
 
     Examples
     --------

@@ -1,10 +1,11 @@
-"""What labs use today, and the bound that nothing beats.
+"""Conventional lifetime estimators and the Cramér-Rao bound, for comparison with the networks.
 
-Every estimator has the form of the networks: TPSFs in, lifetimes and fraction out (with their standard
-errors and a reason where there is none), so that each can make maps and stands in the accuracy table.
+Every estimator has the interface of the networks: it takes TPSFs and returns lifetimes and amplitude
+fractions. It also returns standard errors, and a reason for each pixel without a lifetime. All estimators can
+therefore compute lifetime maps, and all appear in the accuracy table.
 
 :mod:`seq2seqlite.estimators.maximum_likelihood`, :mod:`~seq2seqlite.estimators.shared_lifetimes` and
-:mod:`~seq2seqlite.estimators.crlb` need JAX (the extra ``train``) and are imported by their own names.
+:mod:`~seq2seqlite.estimators.crlb` need JAX (the extra ``train``), so this package does not import them.
 """
 
 from seq2seqlite.estimators.centre_of_mass import CentreOfMass

@@ -1,4 +1,4 @@
-"""Mean arrival time, corrected for the IRF, the window's end and the tails of earlier pulses."""
+"""Lifetime from the mean arrival time, corrected for IRF, truncation and the tails of earlier pulses."""
 
 from functools import cached_property
 
@@ -19,36 +19,38 @@ from seq2seqlite.estimators.estimate import (
 __all__ = ["CentreOfMass", "baseline_gates", "longest_rise"]
 
 TABLE_POINTS, MIN_POINTS = 400, 10
-# Lifetimes from a tenth of a gate, in theory, to two periods.
+# The table covers lifetimes from a tenth of a gate to two laser periods.
 SHORTEST_GATES, LONGEST_PERIODS = 0.1, 2.0
-# Distance between baseline and rising edge: a share of the time to the edge, but no more of the period.
+# Distance between baseline gates and rising edge: a share of the edge's time, limited to a share of the
+# period.
 SHARE_BEFORE_EDGE, SHARE_OF_PERIOD = 0.3, 0.05
-# An edge between these shares of the period leaves the order of the gates as it is. Otherwise they are
-# ordered from a tenth of the period before the edge, so that no decay is cut in two.
+# For a rising edge between these shares of the period, gates keep their order. Otherwise they are rotated to
+# start a tenth of the period before the edge, so that the decay is contiguous.
 EARLY_EDGE = (0.02, 0.15)
 START_BEFORE_EDGE = 0.1
 
 
 class CentreOfMass:
-    """Lifetime of the mean arrival time; fulfils the predictor protocol of imaging.
+    """Lifetime from the mean arrival time; implements :class:`~seq2seqlite.protocols.Predictor`.
 
     Parameters
     ----------
     axis : TimeAxis
         Gates and laser period.
     irf : Irf
-        Instrument response, with the delay of the data.
+        Instrument response, aligned with the data.
     n_baseline : int, optional
-        Leading gates whose mean is subtracted as background; 0 takes the counts as they are. Default: the
-        gates of :func:`baseline_gates`.
+        Number of leading gates whose mean is subtracted as background; 0 disables the subtraction. Default:
+        the gates of :func:`baseline_gates`.
 
     Notes
     -----
-    The textbook estimate is the mean arrival time less that of the IRF. It is short by the photons after the
-    window's end, which the next period's baseline also takes away. Both are known: the mean arrival time that
-    the forward model expects is tabulated over the lifetime, with the same window, baseline and earlier
-    pulses, and read backwards [1]_. Of a decay with several lifetimes it gives about the intensity-weighted
-    mean, which is longer than the amplitude-weighted one.
+    The textbook estimate is the mean arrival time minus that of the IRF. It is biased towards short lifetimes
+    because photons after the end of the window are lost, and because the baseline of the next period contains
+    the tail of the decay. Both effects are known. The mean arrival time expected from the forward model, with
+    the same window, baseline and earlier pulses, is therefore tabulated over the lifetime, and the table is
+    inverted [1]_. For a decay with several lifetimes the result is close to the intensity-weighted mean,
+    which is longer than the amplitude-weighted mean.
 
     References
     ----------
@@ -71,12 +73,12 @@ class CentreOfMass:
 
     @cached_property
     def rising_edge_ns(self) -> float:
-        """Where the IRF puts the rising edge, in ns."""
+        """Expected position of the rising edge, in ns."""
         return expected_edge_ns(self.axis, self.irf)
 
     @cached_property
     def tau_range_ns(self) -> tuple[float, float]:
-        """Lifetimes that the mean arrival time can tell, in ns."""
+        """Shortest and longest lifetime that the mean arrival time can resolve, in ns."""
         taus = self._table[1]
         return float(taus[0]), float(taus[-1])
 
@@ -91,7 +93,7 @@ class CentreOfMass:
         Returns
         -------
         Estimate
-            Both components have the one lifetime; with its standard error.
+            Both components have the same lifetime; standard errors are included.
         """
         counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name))
         values = counts.astype(np.float64)
@@ -104,7 +106,7 @@ class CentreOfMass:
             from_mean = self._times_ns - mean[:, None]
             moved_by = from_mean.copy()
             n_baseline = self.baseline.stop - self.baseline.start
-            if n_baseline:  # the photons of its gates move all others
+            if n_baseline:  # photons in the baseline gates shift the signal of all gates
                 moved_by[:, self.baseline] -= from_mean.sum(axis=1, keepdims=True) / n_baseline
             variance = (moved_by**2 * values).sum(axis=1)
             means, taus = self._table
@@ -122,7 +124,7 @@ class CentreOfMass:
 
     @cached_property
     def _times_ns(self) -> NDArray[np.float64]:
-        """Start of each gate, from before the rising edge on, in ns."""
+        """Start of each gate, in ns, counted from before the rising edge."""
         starts, period = self.axis.starts_ns, self.axis.period_ns
         low, high = EARLY_EDGE
         if low * period < self.rising_edge_ns < high * period:
@@ -131,7 +133,7 @@ class CentreOfMass:
 
     @cached_property
     def _table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return mean arrival times, rising, and the lifetimes that have them."""
+        """Return increasing mean arrival times and the corresponding lifetimes."""
         taus = np.geomspace(
             SHORTEST_GATES * self.axis.gate_width_ns, LONGEST_PERIODS * self.axis.period_ns, TABLE_POINTS
         )
@@ -142,15 +144,15 @@ class CentreOfMass:
         first, last = longest_rise(means)
         if last - first < MIN_POINTS:
             raise InputError(
-                f"{self.name}: the mean arrival time does not rise with the lifetime in a window of "
-                f"{self.axis.window_ns:.2f} ns with the edge at {self.rising_edge_ns:.2f} ns; use phasor or "
-                "mle-mono, or measure the whole period"
+                f"{self.name}: the mean arrival time does not increase with the lifetime in a window of "
+                f"{self.axis.window_ns:.2f} ns with the rising edge at {self.rising_edge_ns:.2f} ns; use "
+                "phasor or mle-mono, or measure the whole period"
             )
         return means[first:last], taus[first:last]
 
 
 def longest_rise(values: NDArray[np.float64], /) -> tuple[int, int]:
-    """Return start and end (exclusive) of the longest stretch of rising values.
+    """Return start and end (exclusive) of the longest run of increasing values.
 
     Examples
     --------
@@ -164,11 +166,11 @@ def longest_rise(values: NDArray[np.float64], /) -> tuple[int, int]:
 
 
 def baseline_gates(axis: TimeAxis, irf: Irf, /) -> slice:
-    """Return the gates before the rising edge, at most ten, whose mean is subtracted as background.
+    """Return the gates whose mean is subtracted as background: at most ten, before the rising edge.
 
-    An edge at the start of the window leaves no gate before it; then the last gates of the window are taken,
-    which are before the next edge. The gates hold the tail of the decay as well: whoever subtracts them has
-    to account for it with the forward model.
+    If the edge is at the start of the window, the last gates of the window are returned; they precede the
+    next edge. These gates also contain the tail of the decay, which the caller has to correct with the
+    forward model.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The Cramér-Rao bound: the least standard error that any unbiased estimate of a decay can have."""
+"""Cramér-Rao bound: the smallest standard error of any unbiased estimator of a decay's parameters."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -15,24 +15,24 @@ from seq2seqlite.estimators.model_curves import FourierShapes, fourier_shapes, f
 
 __all__ = ["Bound", "cramer_rao_bound"]
 
-# Expected counts of a gate below this are rounding of the series.
+# Expected counts below this value are rounding errors of the Fourier series.
 SMALLEST_COUNT = 1e-12
 
 
 @dataclass(frozen=True)
 class Bound:
-    """Least standard errors, arrays of one shape.
+    """Smallest possible standard errors, as arrays of equal shape.
 
     Parameters
     ----------
     tau_mean_ns : ndarray
-        Of the amplitude-weighted mean lifetime, in ns.
+        Standard error of the amplitude-weighted mean lifetime, in ns.
     tau_short_ns, tau_long_ns : ndarray
-        Of the lifetimes, in ns; both are the mean's for a decay with one.
+        Standard errors of the lifetimes, in ns; equal to that of the mean for a decay with one lifetime.
     amplitude_fraction : ndarray
-        Of the short component's share of the amplitude; NaN for a decay with one lifetime.
+        Standard error of the short component's share of the amplitude; NaN for a decay with one lifetime.
     photons : ndarray
-        Of the decay's photons.
+        Standard error of the decay's number of photons.
     """
 
     tau_mean_ns: NDArray[np.float64]
@@ -60,21 +60,21 @@ def cramer_rao_bound(
     Parameters
     ----------
     tau_ns : array_like, shape (...)
-        Lifetime; the short one of two, in ns.
+        Lifetime, or the shorter of two lifetimes, in ns.
     axis : TimeAxis
         Gates and laser period.
     irf : Irf
-        Instrument response, taken as known.
+        Instrument response, assumed to be known exactly.
     photons : array_like, shape (...)
         Expected photons of the decay in one laser period, without background.
     tau_long_ns : array_like, shape (...), optional
-        Long lifetime of a decay with two, in ns.
+        Longer lifetime of a decay with two lifetimes, in ns.
     amplitude_fraction : array_like, shape (...)
-        Share of the short component in the amplitude of a decay with two.
+        Share of the short component in the amplitude of a decay with two lifetimes.
     background : array_like, shape (...)
-        Expected background, in counts a gate.
+        Expected background, in counts per gate.
     free_background, free_shift : bool
-        Whether background and delay are estimated as well: each unknown raises the bound of the others.
+        Whether background and delay are estimated too; each unknown parameter raises the other bounds.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def cramer_rao_bound(
     Raises
     ------
     InputError
-        If a lifetime or a number of photons is not positive, or the IRF is too narrow for its series.
+        If a lifetime or a number of photons is not positive, or the IRF is too narrow for its Fourier series.
 
     Notes
     -----
@@ -109,12 +109,12 @@ def cramer_rao_bound(
     values = np.broadcast_arrays(*(np.asarray(value, np.float64) for value in given))
     shape, columns = values[0].shape, np.stack([value.ravel() for value in values], axis=1)
     if not ((columns[:, :2] > 0).all() and (columns[:, 3] > 0).all()):
-        raise InputError("lifetimes and photons of a bound must be > 0")
+        raise InputError("tau_ns, tau_long_ns and photons must be > 0")
     n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
     if n_harmonics >= MAX_HARMONICS:
         raise InputError(
-            f"an IRF of standard deviation {irf.narrowest_sigma_ns:g} ns is too narrow for a period of "
-            f"{axis.period_ns:g} ns: its series would be cut off; take a wider IRF for this bound"
+            f"an IRF with a standard deviation of {irf.narrowest_sigma_ns:g} ns is too narrow for a period "
+            f"of {axis.period_ns:g} ns: its Fourier series would be truncated; use a wider IRF"
         )
     forward = ForwardModel(axis, n_harmonics)
     shapes = fourier_shapes(forward, irf.coefficients(n_harmonics, period_ns=axis.period_ns))
@@ -126,7 +126,7 @@ def cramer_rao_bound(
 
 @partial(jax.jit, static_argnames="free")
 def _covariances(shapes: FourierShapes, columns: jax.Array, *, free: tuple[int, ...]) -> jax.Array:
-    """Return the inverse Fisher information of decays, shape (n, 6, 6); zero where nothing is estimated."""
+    """Return the inverse Fisher information of decays, shape (n, 6, 6); zero for parameters held fixed."""
     index = jnp.array(free)
 
     def one(parameters: jax.Array) -> jax.Array:
@@ -146,7 +146,7 @@ def _covariances(shapes: FourierShapes, columns: jax.Array, *, free: tuple[int, 
 
 
 def _expected(shapes: FourierShapes, parameters: jax.Array, *, two: bool) -> jax.Array:
-    """Return the expected counts by short and long lifetime, fraction, photons, background and delay."""
+    """Return the expected counts for lifetimes, amplitude fraction, photons, background and delay."""
     short, long, fraction, photons, background, shift = parameters
     if not two:
         one: jax.Array = fourier_tpsf(shapes, short[None], shift[None])[:, 0]

@@ -1,4 +1,4 @@
-"""What every estimator gives: lifetimes with their standard errors, and a reason where there are none."""
+"""Result of all estimators: lifetimes with standard errors, and a reason for each missing lifetime."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -12,29 +12,29 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["Estimate", "Reason", "checked_counts", "expected_edge_ns", "required_irf", "screened"]
 
-# A lifetime of this share of the period shows where an IRF puts the rising edge.
+# Lifetime, as a share of the period, of the decay from which the rising edge of an IRF is computed.
 TYPICAL_SHARE_OF_PERIOD = 0.16
 
 
 class Reason(IntEnum):
-    """Why a pixel has no lifetime, or one that is not to be relied on."""
+    """Reason why a pixel has no lifetime or an unreliable one."""
 
     OK = 0
-    """The estimate is what the method gives."""
+    """The estimate is valid."""
     INVALID_COUNTS = 1
     """A count is negative, NaN or infinite."""
     NO_PHOTONS = 2
-    """There is no photon."""
+    """All counts are zero."""
     ONE_BIN = 3
     """All photons are in one bin."""
     NO_SIGNAL = 4
-    """Nothing above the background where the IRF lets a decay begin: a wrong IRF, or a dark pixel."""
+    """No signal above the background after the rising edge: a wrong IRF, or a pixel below threshold."""
     NO_DECAY = 5
-    """The gates do not decay, or too fast or too slowly for the method to resolve the lifetime."""
+    """The counts do not decay, or decay too fast or too slowly for the method to resolve the lifetime."""
     NOT_CONVERGED = 6
-    """The fit did not come to an end."""
+    """The fit did not converge."""
     AT_LIMIT = 7
-    """A lifetime ran to the end of its range; its value is that end."""
+    """A lifetime reached the end of its range; its value is that limit."""
 
     @property
     def meaning(self) -> str:
@@ -56,26 +56,26 @@ _MEANINGS = {
 
 @dataclass(frozen=True)
 class Estimate(Lifetimes):
-    """Lifetimes of decays with what the method knows of their quality; arrays of one shape.
+    """Lifetimes of decays with quality indicators, as arrays of equal shape.
 
     Parameters
     ----------
     reason : ndarray of uint8
         :class:`Reason` of each decay; lifetimes are NaN for reasons 1 to 6.
     tau_mean_std_ns : ndarray, optional
-        Standard error of the mean lifetime that the method expects, in ns.
+        Expected standard error of the mean lifetime, in ns.
     tau_short_std_ns, tau_long_std_ns : ndarray, optional
         Standard errors of the components, in ns.
     photons : ndarray, optional
         Photons of the decay in one laser period.
     background : ndarray, optional
-        Background, in counts a gate.
+        Background, in counts per gate.
     shift_ns : ndarray, optional
-        Delay found, added to the IRF's, in ns.
+        Fitted delay relative to the IRF, in ns.
     chi_square : ndarray, optional
         Reduced chi-square (Pearson's) of the fit.
     converged : ndarray of bool, optional
-        Whether the fit came to an end.
+        Whether the fit converged.
     """
 
     reason: NDArray[np.uint8]
@@ -98,18 +98,18 @@ class Estimate(Lifetimes):
         std_ns: NDArray[np.floating] | None = None,
         **more: Any,
     ) -> "Estimate":
-        """Return an estimate with one lifetime a decay: both components have it, and half the amplitude.
+        """Return the estimate of mono-exponential decays: equal components with half the amplitude each.
 
         Parameters
         ----------
         tau_ns : ndarray, shape (n,)
             Lifetimes, in ns.
         reason : ndarray of uint8, shape (n,)
-            Reasons; lifetimes with a reason 1 to 6 become NaN.
+            Reasons; lifetimes with reasons 1 to 6 become NaN.
         std_ns : ndarray, shape (n,), optional
             Standard errors, in ns.
         **more
-            Further fields.
+            Other fields of the estimate.
         """
         valid = (reason == Reason.OK) | (reason == Reason.AT_LIMIT)
         tau = np.where(valid, tau_ns, np.nan)
@@ -122,36 +122,37 @@ class Estimate(Lifetimes):
 
 
 def checked_counts(tpsf: ArrayLike, /, *, axis: TimeAxis, name: str) -> NDArray[Any]:
-    """Return TPSFs as an array, shape (n, n_gates).
+    """Return TPSFs as an array after checking shape and type.
 
     Raises
     ------
     InputError
-        If their shape does not fit the axis or they are not numbers.
+        If the shape does not match the axis, or the counts are neither integers nor floats.
     """
     counts = np.asarray(tpsf)
     if counts.ndim != 2 or counts.shape[1] != axis.n_gates:
         raise InputError(
-            f"TPSFs of shape {counts.shape} do not fit {name}, which takes (n, {axis.n_gates}); re-bin them"
+            f"TPSFs have shape {counts.shape}, but {name} requires (n, {axis.n_gates}); re-bin them"
         )
     if counts.dtype.kind not in "uif":
-        raise InputError(f"TPSFs of type {counts.dtype} are no counts; give integers or floats")
+        raise InputError(f"counts must be integers or floats, not {counts.dtype}")
     return counts
 
 
 def screened(counts: NDArray[Any], /) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Return counts that can be computed with, and the reasons of those that had to be replaced.
+    """Return counts with invalid decays replaced by ones, and the reasons for the replacements.
 
     Parameters
     ----------
     counts : ndarray, shape (n, n_gates)
-        Counts of any kind.
+        Counts of any numeric type.
 
     Returns
     -------
     counts : ndarray, shape (n, n_gates)
-        The same, with ones in place of decays that are invalid, empty or all in one bin.
+        Counts, with ones in place of decays that are invalid, empty or confined to one bin.
     reason : ndarray of uint8, shape (n,)
+        :class:`Reason` of each decay.
 
     Examples
     --------
@@ -169,20 +170,22 @@ def screened(counts: NDArray[Any], /) -> tuple[NDArray[Any], NDArray[np.uint8]]:
 
 
 def required_irf(irf: Irf | None, name: str, /) -> Irf:
-    """Return the IRF.
+    """Return the IRF after checking that it is not None.
 
     Raises
     ------
     InputError
-        If there is none.
+        If the IRF is None.
     """
     if irf is None:
-        raise InputError(f"{name} needs the instrument's IRF; give a measured one, or fit one (fit_irf)")
+        raise InputError(
+            f"{name} requires the instrument's IRF; pass a measured IRF, or fit one with fit_irf"
+        )
     return irf
 
 
 def expected_edge_ns(axis: TimeAxis, irf: Irf, /) -> float:
-    """Return where an IRF puts the rising edge of a decay, from the first gate, in ns.
+    """Return the position of a decay's rising edge for an IRF, relative to the first gate, in ns.
 
     Examples
     --------

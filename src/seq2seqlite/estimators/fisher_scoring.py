@@ -1,11 +1,11 @@
-"""Fisher scoring of Poisson likelihoods, for many pixels at once (JAX).
+"""Fisher scoring of Poisson likelihoods, vectorised over pixels (JAX).
 
 The parameters of a pixel are, in this order, the logarithms of its lifetimes, the photons of its components,
-the photons of its background, and, where it is free, the delay. Photons are counted in shares of the pixel's
-own, so that all numbers are of the order of one and 32 bits are enough.
+the photons of its background, and the delay if it is fitted. Photons are expressed as shares of the pixel's
+total, so that all numbers are of the order of one and 32 bits are sufficient.
 
-In here the gate is the first axis: a sum over it then runs over pixels side by side, in vector instructions,
-where a sum along the last axis would be one addition after the other.
+In this module the gate is the first axis. A sum over gates then uses vector instructions across pixels; a sum
+along the last axis would be sequential.
 """
 
 from functools import partial
@@ -20,31 +20,31 @@ from seq2seqlite.estimators.model_curves import ChebyshevShapes, FourierShapes, 
 __all__ = ["Evaluation", "Fit", "Shapes", "evaluate", "expected_share", "fit", "held", "inverse", "solve"]
 
 Shapes = FourierShapes | ChebyshevShapes
-# An expected share of a gate below this is rounding of the series.
+# An expected share of a gate below this value is a rounding error of the series.
 SMALLEST_SHARE = 1e-9
-# When the step to come is shorter than 10 % of every standard error it is made, and the pixel is done: a
-# Newton step leaves about the square of its length, 1 %. For bright pixels, which a model seldom explains to
-# their noise and where steps shrink more slowly, 1 %. Both squared.
+# A pixel is finished after a step shorter than 10 % of every standard error: the error after a Newton step is
+# about the square of the step, here 1 %. The limit for bright pixels is 1 %, because models rarely fit them
+# to within their noise and their steps shrink more slowly. Both limits are squared.
 DONE = {jnp.float32.dtype: 1e-2, jnp.float64.dtype: 1e-4}
-# A pixel whose deviance no damping lowers has come as far as its arithmetic reaches.
+# If no damping lowers the deviance of a pixel, the fit has reached the limit of the arithmetic.
 MOST_DAMPING = 1e7
-# Deviances a photon that differ by less are equal: sums of shares of one in that arithmetic.
+# Deviances per photon that differ by less than this are equal within rounding errors.
 ROUNDINGS = 4
 FIRST_DAMPING = 1e-2
 LEAST_DAMPING = 1e-6
 EASING, STIFFENING = 0.2, 5.0
-# At so few photons that the information is far from the curvature, steps shrink slowly; a pixel that ran out
-# of them within 10 % of its standard errors has converged as well.
+# With few photons the expected information differs from the curvature and steps shrink slowly. A pixel whose
+# last allowed step is below 10 % of its standard errors has therefore converged too.
 NEARLY_DONE = 1e-2
 
 
 class Evaluation(NamedTuple):
-    """Deviance of pixels, and its first and second (expected) derivative, all a photon.
+    """Deviance of pixels with its first and expected second derivatives, all per photon.
 
     Parameters
     ----------
     deviance : array, shape (n,)
-        Poisson deviance over the pixel's photons.
+        Poisson deviance divided by the pixel's photons.
     score : array, shape (n, p)
         Derivative of the log-likelihood.
     information : array, shape (n, p, p)
@@ -57,20 +57,20 @@ class Evaluation(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """Where pixels have come to.
+    """State of the fits of n pixels.
 
     Parameters
     ----------
     theta : array, shape (n, p)
         Parameters.
     at : Evaluation
-        Deviance and derivatives there.
+        Deviance and derivatives at these parameters.
     damping : array, shape (n,)
         Levenberg-Marquardt damping.
     done : array of bool, shape (n,)
-        Whether the pixel has converged, or cannot come further.
+        Whether the pixel has converged or cannot be improved further.
     converged : array of bool, shape (n,)
-        Whether it has converged.
+        Whether the pixel has converged.
     """
 
     theta: jax.Array
@@ -83,7 +83,7 @@ class Fit(NamedTuple):
 def evaluate(
     shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components: int, observed: bool = False
 ) -> Evaluation:
-    """Return deviance, score and information.
+    """Return deviance, score and Fisher information of pixels.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ def evaluate(
     y : array, shape (n_gates, n)
         Counts over the pixel's photons.
     theta : array, shape (n, p)
-        Parameters; one more than two for each component and one says that the delay is free.
+        Parameters: two per component, the background, and the delay if it is fitted.
     n_components : int
-        Lifetimes of a pixel.
+        Number of lifetimes of a pixel.
     observed : bool
-        Weight the information by the counts themselves instead of those expected: the curvature that a step
-        needs, where the standard errors need the expectation.
+        Use the observed information (counts) instead of the expected information. Steps use the observed
+        information, and standard errors the expected information.
     """
     expected, columns = _expected(shapes, y, theta, n_components)
     weight = 1 / expected
@@ -122,14 +122,14 @@ def evaluate(
 
 
 def expected_share(shapes: Shapes, y: jax.Array, theta: jax.Array, /, *, n_components: int) -> jax.Array:
-    """Return the expected counts over the pixel's photons, shape (n_gates, n); see :func:`evaluate`."""
+    """Return expected counts divided by the pixel's photons, shape (n_gates, n); see :func:`evaluate`."""
     return _expected(shapes, y, theta, n_components)[0]
 
 
 def _expected(
     shapes: Shapes, y: jax.Array, theta: jax.Array, n_components: int
 ) -> tuple[jax.Array, list[jax.Array]]:
-    """Return the expected shares of the gates, and their derivatives by each parameter."""
+    """Return the expected shares of the gates and their derivatives with respect to each parameter."""
     c, level = n_components, 1 / y.shape[0]
     free_shift = theta.shape[1] > 2 * c + 1
     shift = theta[:, 2 * c + 1] if free_shift else None
@@ -148,7 +148,7 @@ def _expected(
 
 
 def solve(matrix: jax.Array, right: jax.Array, /) -> jax.Array:
-    """Return the solution of small positive definite systems by Cholesky, unrolled over their size.
+    """Return the solutions of small positive definite systems, by unrolled Cholesky decomposition.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def solve(matrix: jax.Array, right: jax.Array, /) -> jax.Array:
 
     Notes
     -----
-    One LAPACK call for each pixel would take longer than the rest of a step.
+    One LAPACK call per pixel would take longer than the rest of a step.
     """
     size = matrix.shape[-1]
     low: dict[tuple[int, int], jax.Array] = {}
@@ -186,14 +186,14 @@ def inverse(matrix: jax.Array, /) -> jax.Array:
 
 
 def held(theta: jax.Array, score: jax.Array, bounds: jax.Array, /) -> jax.Array:
-    """Return which parameters lie at a bound that the likelihood would have them cross, shape (n, p)."""
+    """Return which parameters are at a bound while the score points beyond it, shape (n, p)."""
     below = (theta <= bounds[0]) & (score < 0)
     above = (theta >= bounds[1]) & (score > 0)
     return below | above
 
 
 def step(at: Evaluation, theta: jax.Array, damping: jax.Array, bounds: jax.Array, /) -> jax.Array:
-    """Return the damped step of the parameters that are not held at a bound, shape (n, p)."""
+    """Return the damped step of the parameters that are not fixed at a bound, shape (n, p)."""
     fixed = held(theta, at.score, bounds)
     free = (~fixed[:, :, None]) & (~fixed[:, None, :])
     diagonal = jnp.diagonal(at.information, axis1=1, axis2=2)
@@ -225,23 +225,23 @@ def fit(
     photons : array, shape (n,)
         Photons of each pixel.
     start : array, shape (n, p)
-        First parameters.
+        Starting parameters.
     bounds : array, shape (2, p)
-        Least and greatest parameters.
+        Lower and upper bounds of the parameters.
     n_components, n_steps : int
-        Lifetimes of a pixel; most steps.
+        Number of lifetimes of a pixel; maximum number of steps.
 
     Notes
     -----
-    A step solves ``(I + d diag I) x = score`` for the parameters that are not held at a bound; d falls
-    where the deviance fell and rises where it did not.
+    A step solves ``(I + d diag I) x = score`` for the parameters that are not fixed at a bound. The damping d
+    decreases after a step that lowered the deviance, and increases otherwise.
     """
     first = evaluate(shapes, y, start, n_components=n_components, observed=True)
     nothing = jnp.zeros(y.shape[1], bool)
     rounding = ROUNDINGS * float(np.finfo(y.dtype).eps)
     begun = Fit(start, first, jnp.full_like(photons, FIRST_DAMPING), nothing, nothing)
 
-    def go_on(state: tuple[jax.Array, Fit]) -> jax.Array:
+    def unfinished(state: tuple[jax.Array, Fit]) -> jax.Array:
         return (state[0] < n_steps) & ~state[1].done.all()
 
     def once(state: tuple[jax.Array, Fit]) -> tuple[jax.Array, Fit]:
@@ -261,7 +261,7 @@ def fit(
         theta = _where(small, last, theta)
         return index + 1, Fit(theta, at, damping, now.done | small | stuck, now.converged | small)
 
-    ended = jax.lax.while_loop(go_on, once, (jnp.zeros((), int), begun))[1]
+    ended = jax.lax.while_loop(unfinished, once, (jnp.zeros((), int), begun))[1]
     ahead = step(ended.at, ended.theta, jnp.full_like(photons, FIRST_DAMPING), bounds)
     near = photons * (ahead * ended.at.score).sum(axis=1) < NEARLY_DONE
     return ended._replace(converged=ended.converged | near)

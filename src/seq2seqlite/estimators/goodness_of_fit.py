@@ -1,4 +1,4 @@
-"""Whether predicted lifetimes and the counts that they came from agree: reconvolution without a fit."""
+"""Goodness of fit of predicted lifetimes: comparison of the reconvolved prediction with the counts."""
 
 from dataclasses import dataclass
 
@@ -18,27 +18,27 @@ from seq2seqlite.estimators.estimate import checked_counts, screened
 
 __all__ = ["Goodness", "goodness_of"]
 
-# Step of the finite difference by which all lifetimes of a pixel are stretched.
+# Step of the finite difference: relative increase of all lifetimes of a pixel.
 STRETCH = 0.02
 ITERATIONS = 3
 SMALLEST_COUNT = 1e-6
-# A stretch is trusted to this; beyond, the answer is "far".
+# Limit of the stretch: larger values only indicate a large misfit.
 MOST_STRETCH = 1.0
 BATCH = 1024
 
 
 @dataclass(frozen=True)
 class Goodness:
-    """How predictions and counts agree, arrays of shape (n,); NaN where there is no prediction.
+    """Agreement of predictions with counts, as arrays of shape (n,); NaN for a pixel without prediction.
 
     Parameters
     ----------
     chi_square : ndarray
         Reduced chi-square (Pearson's) of the reconvolved prediction, with photons and background fitted.
     stretch : ndarray
-        By which share the counts would have all lifetimes of the pixel longer.
+        Relative increase of all lifetimes of the pixel that would fit the counts best.
     stretch_std : ndarray
-        Its standard error by photon noise.
+        Standard error of the stretch due to photon noise.
     """
 
     chi_square: NDArray[np.float64]
@@ -55,21 +55,21 @@ def goodness_of(
     irf: Irf,
     pulses: float | None = None,
 ) -> Goodness:
-    """Return how predicted lifetimes and counts agree.
+    """Return the agreement of predicted lifetimes with the counts that they were computed from.
 
     Parameters
     ----------
     lifetimes : Lifetimes
-        Predictions, arrays of shape (n,). A component that is NaN is absent.
+        Predictions, arrays of shape (n,). A component with a lifetime of NaN is absent.
     tpsf : array_like, shape (n, n_gates)
-        Counts that they were made from.
+        Counts from which the lifetimes were predicted.
     axis : TimeAxis
         Gates and laser period.
     irf : Irf
-        Instrument response, with the delay of the counts.
+        Instrument response, aligned with the counts.
     pulses : float, optional
-        Laser pulses in the exposure of a pixel, where each records one photon at most: the reconvolved decay
-        is then piled up like the counts.
+        Number of excitation pulses during the exposure of a pixel, if at most one photon is recorded per
+        pulse. The reconvolved decay then includes the same pile-up as the counts.
 
     Returns
     -------
@@ -78,15 +78,18 @@ def goodness_of(
     Raises
     ------
     InputError
-        If shapes do not fit or ``pulses`` is fewer than the photons of a pixel.
+        If shapes do not match, or ``pulses`` does not exceed the photons of every pixel.
+
+    See Also
+    --------
+    aligned_irf : Align an IRF with the counts.
 
     Notes
     -----
-    The predicted decay is reconvolved with the IRF. Photons and background are fitted by weighted least
-    squares, which at the weights of its own result is maximum likelihood, and together with them one number:
-    the stretch of the time axis that the counts ask for. The chi-square sees every misfit, but an error of
-    three standard errors hides among the noise of a hundred gates; the stretch is that one direction in
-    which a mean lifetime errs, and sees it.
+    The predicted decay is reconvolved with the IRF. Photons, background and the stretch, a common factor of
+    all lifetimes, are fitted by iteratively reweighted least squares, which converges to the maximum of the
+    likelihood. The chi-square responds to every misfit, but an error of three standard errors in the lifetime
+    is small compared with the noise of a hundred gates. The stretch is sensitive to exactly this error.
 
     Examples
     --------
@@ -101,8 +104,8 @@ def goodness_of(
     counts, reason = screened(checked_counts(tpsf, axis=axis, name="the comparison"))
     if pulses is not None and not pulses > counts.sum(axis=1).max():
         raise InputError(
-            f"pulses={pulses:g} must exceed the photons of every pixel ({counts.sum(axis=1).max():g}): the "
-            "laser pulses in the exposure of one pixel, binning included"
+            f"pulses={pulses:g} must exceed the photons of every pixel (up to {counts.sum(axis=1).max():g}); "
+            "pass the number of excitation pulses per pixel, binning included"
         )
     n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
     model = _Model(
@@ -120,26 +123,26 @@ def goodness_of(
 
 @dataclass(frozen=True)
 class _Model:
-    """What the detector records of a decay."""
+    """Model of the counts that a detector records."""
 
     forward: ForwardModel
     coefficients: NDArray[np.complex128]
     pulses: float | None
 
     def shape(self, amplitudes: NDArray[np.float64], taus: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the shares of the photons that arrive in each gate, shape (n, n_gates)."""
+        """Return the share of the photons in each gate, shape (n, n_gates)."""
         return self.forward.tpsf(amplitudes, taus, self.coefficients)
 
     def recorded(
         self, photons: NDArray[np.float64], level: NDArray[np.float64], shape: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the counts expected of so many photons and such a background."""
+        """Return the expected counts for given photons and background."""
         arriving = photons[:, None] * shape + level[:, None]
         return arriving if self.pulses is None else first_photon_histogram(arriving, n_pulses=self.pulses)
 
 
 def _components(lifetimes: Lifetimes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return amplitudes, zero where a component is absent, and lifetimes, shape (n, 2)."""
+    """Return amplitudes, zero for an absent component, and lifetimes, both of shape (n, 2)."""
     taus = np.stack([lifetimes.tau_short_ns, lifetimes.tau_long_ns], axis=1).astype(np.float64)
     fraction = np.asarray(lifetimes.amplitude_fraction, np.float64)
     amplitudes = np.stack([fraction, 1 - fraction], axis=1)
@@ -168,7 +171,7 @@ def _compared(
         weight = 1 / np.maximum(here, SMALLEST_COUNT)
         information = np.einsum("png,qng,ng->npq", columns, columns, weight)
         score = np.einsum("png,ng->np", columns, weight * (counts - here))
-        # Photons and background alone, for the chi-square; then with the stretch.
+        # First photons and background only, for the chi-square; then with the stretch.
         two = np.linalg.solve(information[:, :2, :2], score[:, :2, None])[..., 0]
         three = np.linalg.solve(information, score[..., None])[..., 0]
         stretch = three[:, 2]

@@ -1,4 +1,4 @@
-"""The IRF of a measurement from its summed decay: a known one moved into place, or one fitted."""
+"""IRF of a measurement, from its summed decay: alignment of a known IRF, or a fit of an unknown one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from seq2seqlite.estimators.estimate import expected_edge_ns
 
 __all__ = ["aligned_irf", "fit_irf"]
 
-# A sum of exponentials with these lifetimes, in shares of the period, follows any decay to below its noise.
+# A sum of exponentials with these lifetimes (shares of the period) fits any decay to within its noise.
 LIFETIMES_OF_PERIOD = np.geomspace(0.006, 0.8, 14)
-# Steps of the first search of the delay, in widths of the sharpest feature of the IRF.
+# Step of the initial search for the delay, in units of the width of the IRF's sharpest feature.
 STEP_SIGMAS = 1.0
 MOST_STEPS = 400
-# The half height of a decay and that of its IRF are apart by less than this share of the period.
+# Maximum distance between the half heights of a decay and of its IRF, as a share of the period.
 NEAR_EDGE = 0.06
-# Weighted least squares with the weights of its own result is maximum likelihood.
+# Iteratively reweighted least squares converges to the maximum of the likelihood.
 REWEIGHTINGS = 3
 NARROWEST_GATES = 0.35
-# A tail of the IRF and a lifetime of the same length look alike. Between equals the lesser tail is taken: a
-# gate of mean delay costs so much deviance, and more where nothing fits to the noise.
+# A tail of the IRF cannot be distinguished from a lifetime of the same length. This penalty, in deviance per
+# gate of mean delay, selects the smaller tail among equally good fits. It is larger for poor fits.
 TAIL_PENALTY = 100.0
 FITTED_STARTS = ((1.0, -2.0), (2.5, -1.0), (5.0, 0.0))
 
 
 @dataclass(frozen=True)
 class _Decay:
-    """A summed decay, and how well an IRF can explain it together with any lifetimes."""
+    """Summed decay, with the goodness of fit of an IRF combined with arbitrary lifetimes."""
 
     counts: NDArray[np.float64]
     axis: TimeAxis
@@ -46,7 +46,7 @@ class _Decay:
         return ForwardModel(self.axis, self.n_harmonics)
 
     def deviance(self, coefficients: NDArray[np.complex128], rounds: int = REWEIGHTINGS) -> float:
-        """Return the Poisson deviance of the best mixture of lifetimes and background."""
+        """Return the Poisson deviance of the best-fitting mixture of lifetimes and background."""
         tau = self.lifetimes_ns[:, None]
         shapes = self.forward.tpsf(np.ones_like(tau), tau, coefficients)
         design = np.concatenate([shapes, np.full((1, self.axis.n_gates), 1 / self.axis.n_gates)]).T
@@ -56,33 +56,37 @@ class _Decay:
             scale = 1 / np.sqrt(expected)
             shares = nnls(design * scale[:, None], self.counts * scale)[0]
             expected = np.maximum(design @ shares, 1e-3)
-        surprise = np.where(
+        log_ratio = np.where(
             self.counts > 0, self.counts * np.log(np.maximum(self.counts, 1e-300) / expected), 0
         )
-        return float(2 * (surprise - self.counts + expected).sum())
+        return float(2 * (log_ratio - self.counts + expected).sum())
 
 
 def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
-    """Return an IRF, moved to where a decay was measured with it.
+    """Return an IRF shifted to the delay of a measured decay.
 
     Parameters
     ----------
     irf : Irf
-        Instrument response, whatever its delay.
+        Instrument response, with any delay.
     decay : array_like, shape (n_gates,)
-        Counts, best the sum of an image.
+        Counts, preferably the sum of all pixels of an image.
     axis : TimeAxis
         Gates of the decay.
 
     Returns
     -------
     Irf
-        With the delay of the most likely sum of exponentials and background.
+        The IRF with the delay that maximises the likelihood of a sum of exponentials and background.
 
     Raises
     ------
     InputError
-        If the decay has no photons or does not fit the axis.
+        If the decay has no photons or does not match the axis.
+
+    See Also
+    --------
+    fit_irf : Fit an unknown IRF.
 
     Examples
     --------
@@ -101,7 +105,7 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
     def deviance(shift_ns: float, rounds: int = REWEIGHTINGS) -> float:
         return measured.deviance(coefficients * np.exp(-1j * omega * shift_ns), rounds)
 
-    with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+    with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
         step = max(STEP_SIGMAS * irf.narrowest_sigma_ns, axis.period_ns / MOST_STEPS)
         shifts = _shifts(irf, counts, axis, step)
         best = shifts[np.argmin([deviance(shift, 1) for shift in shifts])]
@@ -113,12 +117,12 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
 
 
 def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
-    """Return the IRF that explains a decay best, where none was measured.
+    """Return the IRF that fits a decay best, for data without a measured IRF.
 
     Parameters
     ----------
     decay : array_like, shape (n_gates,)
-        Counts, best the sum of an image: ten thousand photons at least.
+        Counts, preferably the sum of all pixels of an image; at least ten thousand photons.
     axis : TimeAxis
         Gates of the decay.
 
@@ -130,13 +134,17 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
     Raises
     ------
     InputError
-        If the decay has no photons, no rising edge, or does not fit the axis.
+        If the decay has no photons or no rising edge, or does not match the axis.
+
+    See Also
+    --------
+    aligned_irf : Align a known IRF.
 
     Notes
     -----
-    The likelihood of the IRF's four parameters is searched with any sum of exponentials and a
-    background fitted to each trial. A tail of the IRF and a lifetime of the same length look alike; the
-    width of the rising edge and the delay are what this fit knows.
+    The fit maximises the likelihood over the four parameters of the IRF. For each trial IRF a sum of
+    exponentials and a background are fitted to the decay. A tail of the IRF cannot be distinguished from a
+    lifetime of the same length, so only the width of the rising edge and the delay are well determined.
 
     Examples
     --------
@@ -171,7 +179,7 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
 
 
 def _shifts(irf: Irf, counts: NDArray[np.float64], axis: TimeAxis, step: float) -> NDArray[np.float64]:
-    """Return delays to try: those near the rising edge, or all where there is none to be seen."""
+    """Return trial delays: those near the rising edge, or all delays if no rising edge is found."""
     try:
         edge = rising_edge_ns(counts, bin_width_ns=axis.gate_width_ns)
         away = edge - expected_edge_ns(axis, irf)
@@ -192,9 +200,11 @@ def _searched(
 def _checked(decay: ArrayLike, axis: TimeAxis) -> NDArray[np.float64]:
     counts = np.asarray(decay, np.float64)
     if counts.shape != (axis.n_gates,):
-        raise InputError(f"a decay of shape {counts.shape} must have the axis's {axis.n_gates} gates")
+        raise InputError(
+            f"decay has shape {counts.shape}, but the axis requires ({axis.n_gates},); re-bin it"
+        )
     if not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any()):
         raise InputError(
-            "the summed decay has no photons, or counts that are negative or NaN; check the data"
+            "the summed decay has no photons, or has negative or non-finite counts; check the data"
         )
     return counts

@@ -1,4 +1,4 @@
-"""Maximum-likelihood reconvolution of thousands of pixels at once."""
+"""Maximum-likelihood reconvolution, vectorised over thousands of pixels."""
 
 import os
 from collections.abc import Callable
@@ -28,27 +28,27 @@ from seq2seqlite.estimators.start_grid import StartGrid, start_grid
 
 __all__ = ["MaximumLikelihood"]
 
-# Pixels fitted together: their arrays stay in the cache.
+# Pixels fitted together: the arrays of a chunk of this size fit into the cache.
 CHUNK = 2048
 SIZES = (16, 256, CHUNK)
-# Nearly all pixels are done after so many steps; the rest are gathered and go on.
+# Nearly all pixels converge within the first steps; the others are collected and fitted with more steps.
 FIRST_STEPS = 3
 LAST_STEPS = 40
-# Where two lifetimes have met, no step along their difference is short, and none leads anywhere: a pixel
-# whose deviance the last steps did not lower by this has converged too.
+# If both lifetimes of a pixel are equal, steps along their difference remain long without improving the fit.
+# A pixel whose deviance fell by less than this in the last steps has therefore converged too.
 LEAST_FALL = 0.05
-# A chunk is mostly sums, which XLA leaves to one thread.
+# XLA computes the sums, most of the work of a chunk, in one thread, so chunks run in parallel threads.
 MOST_THREADS = 8
-# Above so many photons the rounding of 32 bits is no longer small beside the noise.
+# Above this number of photons, rounding to 32 bits is no longer negligible compared with photon noise.
 MOST_PHOTONS_IN_SINGLE = 1e5
-# A decay that raises the log-likelihood by less than this over flat background is none.
+# Minimum gain in log-likelihood over a flat background for a decay to count as detected.
 LEAST_GAIN = 4.5
-# A component with less than this share of the photons is absent, and its lifetime is noise.
+# A component with less than this share of the photons is absent: its lifetime would be noise.
 MIN_PHOTON_SHARE = 1e-3
 
 
 class _Found(NamedTuple):
-    """What fits of n pixels gave; ``gain`` is the log-likelihood above that of flat background."""
+    """Results of n fits; ``gain`` is the increase in log-likelihood over a flat background."""
 
     theta: NDArray[Any]
     photons: NDArray[Any]
@@ -59,40 +59,40 @@ class _Found(NamedTuple):
 
 
 class MaximumLikelihood:
-    """Poisson maximum-likelihood reconvolution; fulfils the predictor protocol of imaging.
+    """Poisson maximum-likelihood reconvolution; implements :class:`~seq2seqlite.protocols.Predictor`.
 
     Parameters
     ----------
     axis : TimeAxis
         Gates and laser period.
     irf : Irf
-        Instrument response. Where its delay is not that of the data, see
-        :func:`seq2seqlite.estimators.aligned_irf`, or free it with ``max_shift_ns``.
+        Instrument response. If it is not aligned with the data, align it with
+        :func:`seq2seqlite.estimators.aligned_irf`, or fit the delay (``max_shift_ns``).
     components : {1, 2}
-        Lifetimes of a decay.
+        Number of lifetimes of a decay.
     background : bool
-        Whether a constant background is free; otherwise there is none.
+        Whether to fit a constant background; otherwise the background is assumed to be zero.
     max_shift_ns : float
-        Most that the delay of a pixel may differ from that of the IRF, in ns; 0 holds it.
+        Maximum difference between the delay of a pixel and that of the IRF, in ns; 0 fixes the delay.
     fixed_tau_ns : tuple of float, optional
-        Lifetimes that are held, one for each component, in ns; photons and background are fitted.
+        Fixed lifetimes, one per component, in ns; only photons and background are then fitted.
     gates : slice, optional
-        Gates whose counts are fitted; default: all. The decay before them counts as well, through the model.
+        Gates whose counts are fitted; default: all. The model includes the decay before these gates.
     tau_bounds_ns : tuple of float, optional
         Range of lifetimes, in ns; default: a third of a gate to three laser periods.
 
     Raises
     ------
     InputError
-        If there is no IRF, or an option is out of range.
+        If the IRF is missing or an option is out of range.
 
     Notes
     -----
-    Fisher scoring with Levenberg-Marquardt damping on the Poisson deviance, from the best point of a grid of
-    lifetimes, fractions and backgrounds, so that a user gives no starting value [1]_. Photons of a component
-    and background are not negative, and no step crosses that bound. A pixel has converged when what
-    is left is about 1 % of every standard error. The forward model is that of :mod:`seq2seqlite.decay`:
-    periodic excitation, exact gates, an IRF of any bin width.
+    The fit minimises the Poisson deviance by Fisher scoring with Levenberg-Marquardt damping [1]_. It starts
+    from the best point of a grid of lifetimes, fractions and backgrounds, so no starting values are needed.
+    Photons and background are constrained to be non-negative. A pixel has converged when the remaining step
+    is about 1 % of every standard error. The forward model is that of :mod:`seq2seqlite.decay`: periodic
+    excitation, exact gates, and an IRF of any bin width.
 
     References
     ----------
@@ -137,30 +137,30 @@ class MaximumLikelihood:
 
     @property
     def rising_edge_ns(self) -> float:
-        """Where the IRF puts the rising edge, in ns."""
+        """Expected position of the rising edge, in ns."""
         return expected_edge_ns(self.axis, self.irf)
 
     def lifetimes(
         self, tpsf: ArrayLike, /, *, progress: Callable[[int, int], None] | None = None
     ) -> Estimate:
-        """Return the fits of decays.
+        """Return the lifetimes of decays, fitted by maximum likelihood.
 
         Parameters
         ----------
         tpsf : array_like, shape (n, n_gates)
             Counts.
         progress : callable, optional
-            Called with decays done and decays to do.
+            Called with the number of finished decays and the number of all decays.
 
         Returns
         -------
         Estimate
-            With standard errors, photons, background, delay, reduced chi-square and convergence.
+            Lifetimes with standard errors, photons, background, delay, reduced chi-square and convergence.
 
         Raises
         ------
         InputError
-            If the number of gates is not the axis's.
+            If the shape does not match the axis, or the counts are neither integers nor floats.
         """
         counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
         if not len(counts):
@@ -171,17 +171,17 @@ class MaximumLikelihood:
 
     @property
     def n_parameters(self) -> int:
-        """Parameters of a pixel, whether free or held."""
+        """Number of parameters of a pixel, fixed parameters included."""
         return 2 * self.components + 1 + (self.max_shift_ns > 0)
 
     @staticmethod
     def precision(counts: NDArray[Any], /) -> Any:
-        """Return the context in which JAX computes with enough bits for these counts."""
+        """Return the context that makes JAX compute with sufficient precision for these counts."""
         return jax.enable_x64(bool(counts.sum(axis=1).max() > MOST_PHOTONS_IN_SINGLE))
 
     @cached_property
     def shapes(self) -> scoring.Shapes:
-        """The forward model of the gates that are fitted."""
+        """Forward model of the fitted gates."""
         n_harmonics = harmonics_needed(self.irf.narrowest_sigma_ns, period_ns=self.axis.period_ns)
         forward = ForwardModel(self.axis, n_harmonics)
         coefficients = self.irf.coefficients(n_harmonics, period_ns=self.axis.period_ns)
@@ -191,11 +191,11 @@ class MaximumLikelihood:
 
     @cached_property
     def bounds(self) -> NDArray[np.float64]:
-        """Least and greatest parameters, shape (2, p)."""
+        """Lower and upper bounds of the parameters, shape (2, p)."""
         tau = np.log(np.broadcast_to(np.array(self.tau_bounds_ns)[:, None], (2, self.components)))
         if self.fixed_tau_ns is not None:
             tau = np.log(np.broadcast_to(np.array(self.fixed_tau_ns), (2, self.components)))
-        # Not all photons of a decay lie in the window, so that a share may exceed one.
+        # A decay may have photons outside the window, so a share of the recorded photons may exceed one.
         photons = np.broadcast_to([[0.0], [1e3]], (2, self.components))
         background = np.array([[0.0], [1e3 if self.background else 0.0]])
         shift = np.array([[-self.max_shift_ns], [self.max_shift_ns]])
@@ -203,7 +203,7 @@ class MaximumLikelihood:
 
     @cached_property
     def grid(self) -> StartGrid:
-        """Where fits may start."""
+        """Grid of possible starting points of a fit."""
         return start_grid(
             self.shapes,
             tau_ns=self.fixed_tau_ns or self.tau_bounds_ns,
@@ -223,7 +223,7 @@ class MaximumLikelihood:
         deviance = np.full(n, np.inf)
 
         def advance(rows: NDArray[np.intp], start: NDArray[Any], n_steps: int) -> None:
-            with self.precision(counts):  # which JAX keeps for each thread
+            with self.precision(counts):  # JAX stores this setting per thread
                 found = self._advanced(counts[rows], start, n_steps)
             before = deviance[rows]
             theta[rows], converged[rows], done[rows], deviance[rows] = (value[: rows.size] for value in found)
@@ -233,17 +233,17 @@ class MaximumLikelihood:
             advance(rows, self.grid.best(counts[rows]), FIRST_STEPS)
             return int(rows[-1]) + 1
 
-        def go_on(rows: NDArray[np.intp]) -> None:
+        def continue_fits(rows: NDArray[np.intp]) -> None:
             advance(rows, theta[rows], LAST_STEPS)
 
-        _ = self.grid, self.bounds  # made before the threads share them
+        _ = self.grid, self.bounds  # compute cached properties before threads use them
         _in_threads(begin, _chunks(np.arange(n)), lambda reached: progress and progress(reached, n))
         for _ in range(2):
-            _in_threads(go_on, _chunks(np.flatnonzero(~done)))
+            _in_threads(continue_fits, _chunks(np.flatnonzero(~done)))
         return theta, converged
 
     def _advanced(self, counts: NDArray[Any], start: NDArray[Any], n_steps: int) -> tuple[NDArray[Any], ...]:
-        """Return parameters of one chunk, whether they have converged and are done, and their deviance."""
+        """Return parameters of one chunk, whether they have converged or finished, and their deviance."""
         kind = jnp.zeros(()).dtype
         photons, y = _shares(counts, kind)
         result = scoring.fit(
@@ -267,18 +267,18 @@ class MaximumLikelihood:
         *,
         converged: NDArray[np.bool_] | None = None,
     ) -> Estimate:
-        """Return what parameters mean, with their standard errors.
+        """Return lifetimes and standard errors from fitted parameters.
 
         Parameters
         ----------
         theta : ndarray, shape (n, p)
             Parameters (see :mod:`seq2seqlite.estimators.fisher_scoring`).
         counts : ndarray, shape (n, n_fitted_gates)
-            Counts of the gates that are fitted.
+            Counts of the fitted gates.
         reason : ndarray of uint8, shape (n,)
-            Reasons so far.
+            Reasons found before the fit.
         converged : ndarray of bool, shape (n,), optional
-            Default: all.
+            Whether each fit converged; default: all.
         """
         n, p = theta.shape
         covariance, chi_square, gain = np.empty((n, p, p)), np.empty(n), np.empty(n)
@@ -314,7 +314,7 @@ def _finish(
     *,
     n_components: int,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return covariance, reduced chi-square, and the log-likelihood above that of flat background."""
+    """Return covariance, reduced chi-square, and the gain in log-likelihood over a flat background."""
     at = scoring.evaluate(shapes, y, theta, n_components=n_components)
     fixed = scoring.held(theta, at.score, bounds) | (bounds[0] == bounds[1])
     free = (~fixed[:, :, None]) & (~fixed[:, None, :])
@@ -383,7 +383,7 @@ def _in_threads(
     chunks: list[NDArray[np.intp]],
     done: Callable[[Any], Any] | None = None,
 ) -> None:
-    """Do the work of all chunks, and tell of each in turn."""
+    """Process all chunks in threads, and report each finished chunk in order."""
     workers = min(MOST_THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(workers) as pool, threadpool_limits(1, user_api="blas"):
         for result in pool.map(work, chunks):
@@ -400,7 +400,7 @@ def _chunks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
 
 
 def _padded_size(n: int) -> int:
-    """Return one of the few sizes that are compiled, of at least ``n``."""
+    """Return the smallest compiled chunk size that is at least ``n``."""
     return next(size for size in SIZES if size >= n)
 
 
@@ -410,7 +410,7 @@ def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
 
 
 def _shares(counts: NDArray[Any], kind: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return photons of a padded chunk, and its counts over them with the gate as first axis."""
+    """Return the photons of a padded chunk, and its counts divided by them, with the gate as first axis."""
     padded = _padded(np.asarray(counts, kind), _padded_size(len(counts)))
     photons = padded.sum(axis=1)
     return photons, np.ascontiguousarray((padded / photons[:, None]).T)
@@ -438,4 +438,6 @@ def _check_options(fitted: MaximumLikelihood) -> None:
         )
     fixed = fitted.fixed_tau_ns
     if fixed is not None and (len(fixed) != fitted.components or not all(0 < tau < np.inf for tau in fixed)):
-        raise InputError(f"fixed_tau_ns={fixed} must be {fitted.components} lifetimes > 0")
+        raise InputError(
+            f"fixed_tau_ns={fixed} must be {fitted.components} lifetimes > 0 (one per component)"
+        )

@@ -1,8 +1,8 @@
-"""Normalised decays seen through an IRF, with their derivatives, for many pixels at once (JAX).
+"""Normalised decays convolved with an IRF, and their derivatives, vectorised over pixels (JAX).
 
-Two forms of one thing, the forward model of :mod:`seq2seqlite.decay`: its Fourier series itself, where each
-pixel has a delay of its own; and its Chebyshev interpolation in the logarithm of the lifetime, eight times
-less work, where all pixels have the same delay.
+There are two representations of the forward model of :mod:`seq2seqlite.decay`. The Fourier series is used if
+each pixel has its own delay. If all pixels have the same delay, a Chebyshev interpolation in the logarithm of
+the lifetime is used, which takes an eighth of the operations.
 """
 
 from typing import NamedTuple
@@ -24,15 +24,15 @@ __all__ = [
     "shapes_and_slopes",
 ]
 
-# Largest error of an interpolated shape, as a share of its own highest gate: far below the noise of a pixel
-# (0.3 % at 10^5 photons in one gate).
+# Maximum error of an interpolated shape, relative to its highest gate: far below the noise of a pixel (0.3 %
+# at 10^5 photons in one gate).
 CHEBYSHEV_TOLERANCE = 1e-5
-# Few, so that little has to be compiled.
+# Few different sizes, to limit the number of compilations.
 CHEBYSHEV_DEGREES = (24, 32, 40, 48, 96)
 
 
 class FourierShapes(NamedTuple):
-    """The forward model's Fourier series.
+    """Fourier series of the forward model.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class FourierShapes(NamedTuple):
     irf_real, irf_imag : array, shape (n_harmonics,)
         Coefficients of the IRF.
     synthesis : array, shape (2 n_harmonics, n_gates)
-        From coefficients to gates.
+        Matrix that maps coefficients to gates.
     mean : float
-        Share of the photons in a gate of a decay without time structure.
+        Share of the photons in each gate for a constant signal.
     """
 
     omega: ArrayLike
@@ -61,7 +61,7 @@ class ChebyshevShapes(NamedTuple):
     middle, half : float
         Middle and half width of the range of ``log(tau / ns)``.
     series : array, shape (n_terms, 2 n_gates)
-        Coefficients of the shapes and, beside them, of their derivatives by ``log(tau)``.
+        Coefficients of the shapes, followed by those of their derivatives with respect to ``log(tau)``.
     """
 
     middle: ArrayLike
@@ -72,7 +72,7 @@ class ChebyshevShapes(NamedTuple):
 def fourier_shapes(
     forward: ForwardModel, irf_coefficients: NDArray[np.complex128], /, *, gates: slice = slice(None)
 ) -> FourierShapes:
-    """Return the shapes of ``forward`` on some of its gates.
+    """Return the Fourier series of ``forward`` for a range of gates.
 
     Parameters
     ----------
@@ -116,9 +116,8 @@ def chebyshev_shapes(
 
     Notes
     -----
-    A decay is analytic in ``log tau`` in a strip of half width pi / 2, so the series converges
-    geometrically; terms are added until it reproduces the forward model between its nodes to 1e-5 of the
-    highest gate.
+    A decay is analytic in ``log tau`` in a strip of half width pi / 2, so the series converges geometrically.
+    Terms are added until the error between the nodes is below 1e-5 of the highest gate.
     """
     low, high = np.log(tau_ns)
     middle, half = (low + high) / 2, (high - low) / 2
@@ -151,7 +150,7 @@ def fourier_tpsf(shapes: FourierShapes, tau_ns: jax.Array, shift_ns: jax.Array, 
     shapes : FourierShapes
         Forward model.
     tau_ns, shift_ns : array, shape (n,)
-        Lifetime, and delay added to the IRF's, in ns.
+        Lifetime, and delay relative to the IRF, in ns.
 
     Returns
     -------
@@ -174,7 +173,7 @@ def fourier_tpsf(shapes: FourierShapes, tau_ns: jax.Array, shift_ns: jax.Array, 
 def shapes_and_slopes(
     shapes: FourierShapes | ChebyshevShapes, log_tau: jax.Array, shift_ns: jax.Array | None, /
 ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
-    """Return shapes and their derivatives by the logarithm of the lifetime and by the delay.
+    """Return shapes and their derivatives with respect to the logarithm of the lifetime and the delay.
 
     Parameters
     ----------
@@ -183,7 +182,7 @@ def shapes_and_slopes(
     log_tau : array, shape (n,)
         Logarithm of the lifetime in ns.
     shift_ns : array, shape (n,), or None
-        Delay; None where it is not free, and then its derivative is None.
+        Delay, in ns; None if the delay is fixed, in which case its derivative is None.
 
     Returns
     -------
@@ -204,7 +203,7 @@ def shapes_and_slopes(
 
 
 def _chebyshev(shapes: ChebyshevShapes, log_tau: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return series and derivative, which have the same polynomials: one product for both."""
+    """Return series and derivative; both use the same polynomials and are computed by one product."""
     both = jnp.asarray(shapes.series)
     n_terms, n_gates = both.shape[0], both.shape[1] // 2
     x = jnp.clip((log_tau - shapes.middle) / shapes.half, -1, 1)

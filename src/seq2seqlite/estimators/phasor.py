@@ -1,4 +1,4 @@
-"""Phasors of decays, calibrated by phasorpy, and the lifetimes read from them."""
+"""Lifetimes from phasors, calibrated with phasorpy."""
 
 from functools import cached_property
 
@@ -20,10 +20,10 @@ from seq2seqlite.estimators.estimate import (
 
 __all__ = ["Phasor", "apparent_lifetimes", "phasor_from_tpsf"]
 
-# Lifetime of the simulated reference that calibrates by the IRF, as a share of the window.
+# Lifetime of the simulated reference used to calibrate with an IRF, as a share of the window.
 REFERENCE_SHARE = 0.16
 MHZ_NS = 1e3
-# Lifetimes beyond these shares of the window cannot be resolved by its first harmonic.
+# The first harmonic cannot resolve lifetimes outside these shares of the window.
 SHORTEST_SHARE, LONGEST_SHARE = 1e-4, 2.0
 LOCUS_POINTS = 4000
 # The background-subtracted decay must exceed this many standard deviations of its photons.
@@ -38,14 +38,19 @@ def phasor_from_tpsf(
     Parameters
     ----------
     tpsf : array_like, shape (..., n_gates)
-        Counts of gates that fill the window once.
+        Counts of contiguous gates that cover the window once.
     background : array_like, shape (...)
-        Background, in counts a gate.
+        Background, in counts per gate.
 
     Returns
     -------
     real, imag : ndarray, shape (...)
-        Phasor coordinates; a gate counts at its middle.
+        Phasor coordinates; the time of a gate is its centre.
+
+    See Also
+    --------
+    apparent_lifetimes : Lifetimes from calibrated phasors.
+    Phasor : Calibrated estimator.
 
     Examples
     --------
@@ -65,7 +70,7 @@ def phasor_from_tpsf(
 def apparent_lifetimes(
     real: ArrayLike, imag: ArrayLike, /, *, window_ns: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lifetimes of phase and of modulation, in ns; their mean is the phasor lifetime of FLIMLib.
+    """Return the phase and modulation lifetimes, in ns; their mean is the phasor lifetime of FLIMLib.
 
     Parameters
     ----------
@@ -73,6 +78,10 @@ def apparent_lifetimes(
         Calibrated phasor coordinates.
     window_ns : float
         Period of the harmonic, in ns.
+
+    See Also
+    --------
+    phasor_from_tpsf : Phasor of decays.
 
     Examples
     --------
@@ -87,38 +96,42 @@ def apparent_lifetimes(
 
 
 class Phasor:
-    """Lifetimes from the phasor; fulfils the predictor protocol of imaging.
+    """Lifetimes from the phasor; implements :class:`~seq2seqlite.protocols.Predictor`.
 
     Parameters
     ----------
     axis : TimeAxis
         Gates and laser period.
     irf : Irf, optional
-        Instrument response, with the delay of the data: calibrates by a simulated decay.
+        Instrument response, aligned with the data; phasors are calibrated with a simulated decay.
     reference : array_like, shape (n_gates,), optional
-        Instead of the IRF: measured decay of a dye with one lifetime.
+        Measured decay of a reference dye with one lifetime, an alternative to the IRF for the calibration.
     reference_tau_ns : float, optional
-        Its lifetime, in ns.
+        Lifetime of the reference dye, in ns.
     components_ns : tuple of float, optional
-        Two lifetimes: each phasor is projected onto the line between theirs. Without, a decay gets the one
-        lifetime whose phasor is nearest.
+        Two known lifetimes, in ns. Each phasor is projected onto the line between their phasors. By default
+        each decay gets the lifetime whose phasor is nearest.
     n_baseline : int, optional
-        Leading gates whose mean is subtracted as background; default: the gates of ``baseline_gates``, and
-        none with a reference alone.
+        Number of leading gates whose mean is subtracted as background. Default: the gates of
+        ``baseline_gates`` with an IRF, and no subtraction with a reference only.
 
     Raises
     ------
     InputError
         If an option is out of range, or ``n_baseline`` is given without an IRF.
 
+    See Also
+    --------
+    phasor_from_tpsf : Phasor without calibration.
+
     Notes
     -----
-    The leading gates hold the background and the tail of earlier periods, and only the forward model can
-    separate the two. The phasors of mono-exponential decays are therefore computed with the same window and
-    the same subtraction, and tabulated over the lifetime. Without subtraction, and with a window as long as
-    the period, they lie on the universal semicircle, and the lifetime is phasorpy's normal lifetime.
+    The leading gates contain both background and the tail of earlier periods, which only the forward model
+    can separate. The phasors of mono-exponential decays are therefore computed with the same window and the
+    same subtraction, and tabulated over the lifetime. Without subtraction, and with a window as long as the
+    period, they lie on the universal semicircle, and the lifetime equals phasorpy's normal lifetime.
 
-    The fraction along the line is one of photons; it is turned into one of amplitude [1]_.
+    The position along the line is a photon fraction; it is converted to an amplitude fraction [1]_.
 
     References
     ----------
@@ -160,7 +173,7 @@ class Phasor:
             self.reference = checked_counts(np.atleast_2d(reference), axis=axis, name="the reference")[0]
             if reference_tau_ns is None or not 0 < reference_tau_ns < np.inf:
                 raise InputError(
-                    f"reference_tau_ns={reference_tau_ns} must be the reference's lifetime in ns"
+                    f"reference_tau_ns={reference_tau_ns} must be the lifetime of the reference, > 0 ns"
                 )
             self.reference_tau_ns = reference_tau_ns
         if components_ns is not None and not 0 < components_ns[0] < components_ns[1] < np.inf:
@@ -176,7 +189,7 @@ class Phasor:
 
     @cached_property
     def rising_edge_ns(self) -> float:
-        """Where the rising edge is expected, in ns."""
+        """Expected position of the rising edge, in ns."""
         if self.irf is not None:
             return expected_edge_ns(self.axis, self.irf)
         from seq2seqlite.decay import rising_edge_ns
@@ -185,7 +198,7 @@ class Phasor:
 
     @property
     def tau_range_ns(self) -> tuple[float, float]:
-        """Lifetimes that the first harmonic can resolve, in ns."""
+        """Shortest and longest lifetime that the first harmonic can resolve, in ns."""
         return SHORTEST_SHARE * self.axis.window_ns, LONGEST_SHARE * self.axis.window_ns
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Estimate:
@@ -210,14 +223,14 @@ class Phasor:
     def calibrated(
         self, counts: NDArray[np.floating], level: NDArray[np.float64], /
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the phasors of decays, shape (n,), with ``level`` subtracted and without IRF.
+        """Return calibrated phasors of decays, shape (n,), after the subtraction of ``level``.
 
         Parameters
         ----------
         counts : ndarray, shape (n, n_gates)
             Counts.
         level : ndarray, shape (n,)
-            What is subtracted, in counts a gate.
+            Level to subtract, in counts per gate.
         """
         from phasorpy.lifetime import phasor_calibrate
 
@@ -246,7 +259,7 @@ class Phasor:
         return phasor_from_tpsf(reference, background=level - signal * share)
 
     def _tail_share(self, tau_ns: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the tail of earlier periods in a leading gate, over the photons left by the subtraction."""
+        """Return the earlier periods' tail in a leading gate, relative to the photons after subtraction."""
         tpsf = self._expected(tau_ns)
         level = self._level(tpsf)
         return np.asarray(level / (tpsf.sum(axis=1) - level * self.axis.n_gates))
@@ -257,7 +270,7 @@ class Phasor:
         return expected_tpsf(np.ones((tau_ns.size, 1)), tau_ns[:, None], axis=self.axis, irf=self.irf)
 
     def _points(self, tau_ns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return calibrated phasors of lifetimes, shape (n, 2), and the photons left by the subtraction."""
+        """Return calibrated phasors of lifetimes, shape (n, 2), and the photons after subtraction."""
         if self.irf is None:
             from phasorpy.lifetime import phasor_from_lifetime
 
@@ -269,8 +282,8 @@ class Phasor:
 
     @cached_property
     def _locus(self) -> tuple[NDArray[np.float64], NDArray[np.float64], cKDTree]:
-        """Return lifetimes, their phasors, shape (n, 2), and a tree of these."""
-        # Even steps of the angle on the semicircle are even steps of the phasor.
+        """Return lifetimes, their phasors, shape (n, 2), and a k-d tree of the phasors."""
+        # Equal steps of the angle give phasors at equal distances on the semicircle.
         omega = 2 * np.pi / self.axis.window_ns
         low, high = np.arctan(omega * np.array(self.tau_range_ns))
         taus = np.tan(np.linspace(low, high, LOCUS_POINTS)) / omega
@@ -295,7 +308,7 @@ class Phasor:
     def _background(
         self, tau_ns: NDArray[np.float64], level: NDArray[np.float64], signal: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the leading gates' mean without the tail of earlier periods."""
+        """Return the mean of the leading gates without the tail of earlier periods."""
         if not self._n_baseline:
             return level
         taus = self._locus[0]
@@ -315,7 +328,7 @@ class Phasor:
         assert self.components_ns is not None
         ends, photons = self._points(np.array(self.components_ns))
         share = np.clip(phasor_component_fraction(real, imag, *ends.T), 0, 1).astype(np.float64)
-        # The subtraction takes more of the long component, whose tail reaches the leading gates.
+        # The subtraction removes more of the long component, whose tail extends into the leading gates.
         of_short, of_long = share / photons[0], (1 - share) / photons[1]
         short, long = self.components_ns
         fraction = amplitude_fraction_from_intensity(

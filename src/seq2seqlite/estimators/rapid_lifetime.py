@@ -1,4 +1,4 @@
-"""Rapid lifetime determination: the sums of a few wide gates, and a logarithm."""
+"""Rapid lifetime determination: lifetimes from the logarithms of the counts in a few wide gates."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -20,24 +20,24 @@ from seq2seqlite.estimators.estimate import (
 
 __all__ = ["RapidLifetime", "rld_from_gates", "rld_from_three_gates"]
 
-# The first gate starts where the rest of the IRF adds less than this share of a decay's photons.
+# The first gate starts where the remainder of the IRF adds less than this share of a decay's photons.
 IRF_REST = 0.01
 MOST_GATES = 64
-# Lifetimes that are tabulated, from a share of a wide gate to a multiple of the window.
+# Range of tabulated lifetimes: from a share of a wide gate to a multiple of the window.
 SHORTEST_GATES, LONGEST_WINDOWS = 0.05, 2.0
 TABLE_POINTS, MIN_POINTS = 400, 10
-# So bright that only gates without any signal are not resolved.
+# Intensity of the tabulated decays, so high that only gates without signal remain unresolved.
 TABLE_PHOTONS = 1e9
-# A signal, or a difference of gates, of fewer standard deviations is noise, and so is its logarithm.
+# Minimum signal, or difference of gates, in standard deviations; the logarithm of a smaller one is noise.
 MIN_SIGMAS = 3.0
-# A standard error above this share of the lifetime: what the gates show is mostly noise.
+# Maximum standard error, as a share of the lifetime.
 MOST_RELATIVE_STD = 0.42
 
 
 def rld_from_gates(
     sums: ArrayLike, /, *, width_ns: float, background: ArrayLike = 0.0, background_std: ArrayLike = 0.0
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the lifetime from two or more contiguous gates of one width.
+    """Return lifetimes from two or more contiguous gates of equal width.
 
     Parameters
     ----------
@@ -46,21 +46,25 @@ def rld_from_gates(
     width_ns : float
         Width of a gate, in ns.
     background : array_like, shape (...)
-        Background in a gate, in counts.
+        Background, in counts per gate.
     background_std : array_like, shape (...)
-        Its standard error; 0 for a background that is known.
+        Standard error of the background; 0 if the background is known exactly.
 
     Returns
     -------
     tau_ns : ndarray, shape (...)
-        Lifetime, in ns; NaN where the gates do not decay.
+        Lifetime, in ns; NaN if the counts do not decay.
     std_ns : ndarray, shape (...)
-        Standard error.
+        Standard error of the lifetime, in ns.
+
+    See Also
+    --------
+    RapidLifetime : Estimator with corrections for IRF and window.
 
     Notes
     -----
-    Two gates: ``width / ln(D1 / D2)`` [1]_. More: the straight line through the logarithms, weighted by the
-    inverse of their variances.
+    For two gates the lifetime is ``width / ln(D1 / D2)`` [1]_. For more gates a straight line is fitted to
+    the logarithms, weighted by the inverse of their variances.
 
     References
     ----------
@@ -73,7 +77,7 @@ def rld_from_gates(
     """
     counts = np.asarray(sums, np.float64)
     if counts.ndim == 0 or counts.shape[-1] < 2:
-        raise InputError(f"sums of shape {counts.shape} must be of two gates or more, as the last axis")
+        raise InputError(f"sums has shape {counts.shape}; its last axis must have two or more gates")
     signal = counts - np.asarray(background, np.float64)[..., None]
     with np.errstate(divide="ignore", invalid="ignore"):
         usable = (signal > 0).all(axis=-1)
@@ -94,7 +98,7 @@ def rld_from_gates(
 def rld_from_three_gates(
     sums: ArrayLike, /, *, width_ns: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return lifetime and background from three contiguous gates: the triple integral of FLIMLib and TRI2.
+    """Return lifetime and background from three contiguous gates (triple integral method).
 
     Parameters
     ----------
@@ -106,12 +110,16 @@ def rld_from_three_gates(
     Returns
     -------
     tau_ns : ndarray, shape (...)
-        ``-width / ln((D2 - D3) / (D1 - D2))``, in ns: the background cancels. NaN where the gates do not
-        decay.
+        ``-width / ln((D2 - D3) / (D1 - D2))``, in ns, which is independent of the background; NaN if the
+        counts do not decay.
     std_ns : ndarray, shape (...)
-        Standard error.
+        Standard error of the lifetime, in ns.
     background : ndarray, shape (...)
-        Background in a gate, in counts.
+        Background, in counts per gate.
+
+    See Also
+    --------
+    RapidLifetime : Estimator with corrections for IRF and window.
 
     Examples
     --------
@@ -121,7 +129,7 @@ def rld_from_three_gates(
     """
     counts = np.asarray(sums, np.float64)
     if counts.ndim == 0 or counts.shape[-1] != 3:
-        raise InputError(f"sums of shape {counts.shape} must be of three gates, as the last axis")
+        raise InputError(f"sums has shape {counts.shape}; its last axis must have three gates")
     d1, d2, d3 = np.moveaxis(counts, -1, 0)
     first, second = d1 - d2, d2 - d3
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -135,31 +143,37 @@ def rld_from_three_gates(
 
 
 class RapidLifetime:
-    """Rapid lifetime determination; fulfils the predictor protocol of imaging.
+    """Rapid lifetime determination; implements :class:`~seq2seqlite.protocols.Predictor`.
 
     Parameters
     ----------
     axis : TimeAxis
         Gates and laser period.
     irf : Irf
-        Instrument response, with the delay of the data: it says where the decay is free of it.
+        Instrument response, aligned with the data. The wide gates start after its end.
     n_gates : int
-        Wide gates: 2, 3 or more. Three are evaluated so that background cancels; otherwise the mean of the
-        leading gates before the edge is subtracted.
+        Number of wide gates: 2, 3 or more. With three gates the background cancels; otherwise the mean of the
+        leading gates before the rising edge is subtracted.
     first_gate, last_gate : int, optional
-        Gates of the axis between which the wide ones lie (the last is exclusive). Default: from the end of
+        Range of gates (``last_gate`` is exclusive) that is divided into wide gates. Default: from the end of
         the IRF to the end of the window.
+
+    See Also
+    --------
+    rld_from_gates : Formula for two or more gates.
+    rld_from_three_gates : Formula for three gates.
 
     Notes
     -----
-    The leading gates hold the background and the tail of earlier periods, and the wide gates a rest of the
-    IRF. The value of the formula for noise-free decays is therefore tabulated with the forward model over the
-    lifetime, and read backwards: the median of noisy lifetimes is right. Their mean is longer, by about the
-    square of their relative standard error, since the formula is curved.
+    The leading gates contain the tail of earlier periods in addition to the background, and the wide gates
+    contain a remainder of the IRF. The result of the formula for noise-free decays is therefore tabulated
+    over the lifetime with the forward model, and the table is inverted. This makes the median of noisy
+    lifetimes unbiased. Their mean is too long, by about the square of the relative standard error, because
+    the formula is not linear.
 
-    A decay has no value (``Reason.NO_DECAY``) if its second wide gate, or a difference of three gates, does
-    not exceed its noise by three standard deviations, or if the standard error exceeds 42 % of the lifetime:
-    wide gates hold no photons of a lifetime far below their width, and resolve long lifetimes only with many
+    A decay has no value (``Reason.NO_DECAY``) if its second wide gate, or a difference of three gates, is
+    less than three standard deviations, or if the standard error exceeds 42 % of the lifetime. Wide gates
+    contain hardly any photons of a lifetime far below their width, and resolve long lifetimes only with many
     photons.
 
     Examples
@@ -191,24 +205,24 @@ class RapidLifetime:
         self.last_gate = axis.n_gates if last_gate is None else last_gate
         if not 0 <= self.first_gate <= self.last_gate - n_gates or self.last_gate > axis.n_gates:
             raise InputError(
-                f"gates {self.first_gate} to {self.last_gate} of {axis.n_gates} hold no {n_gates} wide "
-                "gates; the IRF ends too late, or give first_gate and last_gate"
+                f"gates {self.first_gate} to {self.last_gate} of {axis.n_gates} are too few for "
+                f"n_gates={n_gates}; use fewer wide gates, or set first_gate and last_gate"
             )
 
         if not self._table[0].size:
             raise InputError(
                 f"{self.n_gates} wide gates between gates {self.first_gate} and {self.last_gate} do not "
-                "resolve any lifetime; give first_gate and last_gate after the rising edge"
+                "resolve any lifetime; set first_gate and last_gate to gates after the rising edge"
             )
 
     @cached_property
     def rising_edge_ns(self) -> float:
-        """Where the IRF puts the rising edge, in ns."""
+        """Expected position of the rising edge, in ns."""
         return expected_edge_ns(self.axis, self.irf)
 
     @cached_property
     def tau_range_ns(self) -> tuple[float, float]:
-        """Lifetimes that the gates can resolve without noise, in ns."""
+        """Shortest and longest lifetime that the gates can resolve without noise, in ns."""
         taus = self._table[1]
         return float(taus[0]), float(taus[-1])
 
@@ -229,11 +243,11 @@ class RapidLifetime:
 
     @property
     def _width(self) -> int:
-        """Gates of the axis in a wide one."""
+        """Number of gates of the axis in a wide gate."""
         return (self.last_gate - self.first_gate) // self.n_gates
 
     def _formula(self, counts: NDArray[np.float64]) -> "_Formula":
-        """Return what the formula gives, without regard to the periods before."""
+        """Return the result of the formula, without a correction for earlier periods."""
         width, width_ns = self._width, self._width * self.axis.gate_width_ns
         used = counts[:, self.first_gate : self.first_gate + width * self.n_gates]
         sums = used.reshape(len(counts), self.n_gates, width).sum(axis=2)
@@ -251,13 +265,13 @@ class RapidLifetime:
         )
         signal = sums - background[:, None]
         noise = np.sqrt(sums + background_std[:, None] ** 2)
-        # Later gates weigh by their own noise.
+        # The weights of later gates follow from their own noise.
         resolved = (signal > MIN_SIGMAS * noise)[:, :2].all(axis=1) & np.isfinite(tau)
         return _Formula(tau, std, background, signal.sum(axis=1), resolved)
 
     @cached_property
     def _table(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return what the formula gives, rising, for which lifetimes, and the tail in its background."""
+        """Return increasing results of the formula, their lifetimes, and the tail in the background."""
         taus = np.geomspace(
             SHORTEST_GATES * self._width * self.axis.gate_width_ns,
             LONGEST_WINDOWS * self.axis.window_ns,
@@ -277,18 +291,18 @@ class RapidLifetime:
 
 
 class _Formula(NamedTuple):
-    """What the formula of wide gates gives for n decays.
+    """Results of the formula of wide gates for n decays.
 
     Parameters
     ----------
     tau_ns, std_ns : ndarray, shape (n,)
         Lifetime and standard error, in ns.
     background : ndarray, shape (n,)
-        Counts that were taken as background in a wide gate.
+        Estimated background, in counts per wide gate.
     signal : ndarray, shape (n,)
-        Counts of the wide gates without it.
+        Counts of the wide gates without background.
     resolved : ndarray of bool, shape (n,)
-        Whether the gates stand out of their noise.
+        Whether the signal exceeds the noise.
     """
 
     tau_ns: NDArray[np.float64]
@@ -299,8 +313,8 @@ class _Formula(NamedTuple):
 
 
 def _end_of_irf(axis: TimeAxis, irf: Irf) -> int:
-    """Return the first gate after which a decay is exponential, to 1 % of the photons of a short one."""
-    # What a decay of two gates' length still holds after a time is the IRF's rest and its own.
+    """Return the first gate after which a decay is exponential, within 1 % of a short decay's photons."""
+    # The remainder of a decay with a lifetime of two gates consists of the IRF's remainder and its own tail.
     tau = 2 * axis.gate_width_ns
     tpsf = expected_tpsf([1.0], [tau], axis=axis, irf=irf)
     peak = int(np.argmax(tpsf))

@@ -1,4 +1,4 @@
-"""Estimators by the names that the command line and the accuracy table know."""
+"""Estimators by the names used on the command line and in the accuracy table."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,11 +27,11 @@ ESTIMATORS: dict[str, Callable[[TimeAxis, Irf], Any]] = {
     "mle-mono": lambda axis, irf: _maximum_likelihood(axis, irf, 1),
     "mle-bi": lambda axis, irf: _maximum_likelihood(axis, irf, 2),
 }
-"""Estimators by name: from axis and IRF to what predicts."""
+"""Functions that create an estimator from a time axis and an IRF, by name."""
 
 
 def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None) -> Any:
-    """Return an estimator.
+    """Return an estimator by name.
 
     Parameters
     ----------
@@ -40,12 +40,16 @@ def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None) -> Any:
     axis : TimeAxis
         Gates and laser period.
     irf : Irf
-        Instrument response, with the delay of the data.
+        Instrument response, aligned with the data.
 
     Raises
     ------
     InputError
-        If there is no such estimator, or no IRF.
+        If the name is unknown or the IRF is missing.
+
+    See Also
+    --------
+    seq2seqlite.load_predictor : Load networks and estimators by name.
 
     Examples
     --------

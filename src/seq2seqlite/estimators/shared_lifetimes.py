@@ -1,4 +1,4 @@
-"""Global fits: lifetimes shared by all pixels, photons and background of each its own."""
+"""Global fits: all pixels share their lifetimes; photons and background are fitted for each pixel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
 __all__ = ["SharedFit", "fit_shared_lifetimes"]
 
 MOST_STEPS = 60
-# Done when the shared lifetimes would move by less than 1 % of their standard errors: the square of that.
+# A global fit has converged if the next step of the shared lifetimes is below 1 % of their standard errors
+# (squared).
 DONE = 1e-4
 CHUNK = 4096
 _evaluate = jax.jit(scoring.evaluate, static_argnames="n_components")
@@ -24,18 +25,18 @@ _evaluate = jax.jit(scoring.evaluate, static_argnames="n_components")
 
 @dataclass(frozen=True)
 class SharedFit:
-    """A global fit.
+    """Result of a global fit.
 
     Parameters
     ----------
     tau_ns : tuple of float
-        Shared lifetimes, rising, in ns.
+        Shared lifetimes in increasing order, in ns.
     tau_std_ns : tuple of float
-        Their standard errors, in ns.
+        Standard errors of the shared lifetimes, in ns.
     converged : bool
-        Whether the fit came to an end.
+        Whether the fit converged.
     pixels : Estimate
-        Of each pixel, with its own photons, fraction and background.
+        Estimate of each pixel, with photons, amplitude fraction and background.
     """
 
     tau_ns: tuple[float, ...]
@@ -52,11 +53,11 @@ def fit_shared_lifetimes(
     Parameters
     ----------
     fit : MaximumLikelihood
-        Instrument and options; its lifetimes must be free and its delay held.
+        Estimator with the IRF and the options of the fit; its lifetimes must be free and its delay fixed.
     tpsf : array_like, shape (n, n_gates)
         Counts of the pixels.
     progress : callable, optional
-        Called with the steps done and the most that there may be.
+        Called with the number of finished steps and the maximum number of steps.
 
     Returns
     -------
@@ -65,13 +66,14 @@ def fit_shared_lifetimes(
     Raises
     ------
     InputError
-        If lifetimes are held, the delay is free, or no pixel has photons.
+        If lifetimes are fixed, the delay is free, or no pixel has photons.
 
     Notes
     -----
-    The information matrix of all pixels is an arrow: one block for the shared lifetimes and one for each
-    pixel's own parameters. Eliminating these gives each step from sums over pixels, so that memory and time
-    grow with their number only [1]_. Start: the fit of the summed decay.
+    The information matrix of all pixels has arrowhead form: one block for the shared lifetimes and one block
+    for the parameters of each pixel. After elimination of the pixel blocks, a step needs only sums over
+    pixels, so memory and time are linear in the number of pixels [1]_. The fit starts from the lifetimes of
+    the summed decay.
 
     References
     ----------
@@ -87,7 +89,9 @@ def fit_shared_lifetimes(
     [0.5, 2.5]
     """
     if fit.fixed_tau_ns is not None or fit.max_shift_ns:
-        raise InputError("a global fit needs free lifetimes and max_shift_ns=0; align the IRF first")
+        raise InputError(
+            "a global fit requires fixed_tau_ns=None and max_shift_ns=0; align the IRF with aligned_irf first"
+        )
     counts, reason = screened(checked_counts(tpsf, axis=fit.axis, name=fit.name)[:, fit.gates])
     usable = reason == Reason.OK
     if not usable.any():
@@ -113,7 +117,7 @@ def fit_shared_lifetimes(
 
 @dataclass(frozen=True)
 class _State:
-    """Where a global fit has come to: parameters, and derivatives there, in photons."""
+    """State of a global fit: parameters, and the derivatives at these parameters, in photons."""
 
     fit: MaximumLikelihood
     counts: NDArray[np.float64]
@@ -130,7 +134,7 @@ class _State:
         whole[:, fit.gates] = counts.sum(axis=0)
         summed = fit.lifetimes(whole)
         tau = (summed.tau_short_ns.item(), summed.tau_long_ns.item())[: fit.components]
-        if not np.isfinite(tau).all():  # one of two is absent in the sum
+        if not np.isfinite(tau).all():  # one of two components is absent in the summed decay
             known = float(np.nanmax(tau)) if np.isfinite(tau).any() else 0.16 * fit.axis.period_ns
             tau = (0.4 * known, 1.4 * known)[: fit.components]
         held = MaximumLikelihood(
@@ -142,7 +146,7 @@ class _State:
 
     @property
     def _own(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return the parts of the arrow: inverse of the own blocks, rows beside them, own scores."""
+        """Return the blocks of the arrowhead matrix: inverted pixel blocks, coupling rows, pixel scores."""
         c, bounds = self.fit.components, self.fit.bounds[:, self.fit.components :]
         own = self.theta[:, c:]
         score = self.score[:, c:]
@@ -156,7 +160,7 @@ class _State:
 
     @property
     def shared_information(self) -> NDArray[np.float64]:
-        """Information on the shared lifetimes' logarithms once the pixels' own parameters are eliminated."""
+        """Information on the logarithms of the shared lifetimes after elimination of the pixel parameters."""
         inverse, beside, _ = self._own
         c = self.fit.components
         return np.asarray(
@@ -164,7 +168,7 @@ class _State:
         )
 
     def advanced(self) -> "_State":
-        """Return the state after one step, or with more damping where it does not improve."""
+        """Return the state after one step, or with more damping if the step does not lower the deviance."""
         inverse, beside, score = self._own
         c, bounds = self.fit.components, self.fit.bounds
         shared = self.shared_information
@@ -191,7 +195,7 @@ class _State:
 def _evaluated(
     fit: MaximumLikelihood, counts: NDArray[np.float64], theta: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Return total deviance, and score and information of each pixel, in photons."""
+    """Return the total deviance, and the score and information of each pixel, in photons."""
     deviance, score, information = 0.0, [], []
     for start in range(0, len(counts), CHUNK):
         part = counts[start : start + CHUNK]

@@ -1,4 +1,4 @@
-"""Where fits start: the most likely of a grid of decays, so that nobody has to guess."""
+"""Starting points of fits: the most likely decays of a grid."""
 
 from dataclasses import dataclass
 from itertools import combinations, product
@@ -17,7 +17,7 @@ __all__ = ["StartGrid", "start_grid"]
 BACKGROUNDS = (0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.4, 0.7)
 MONO_LIFETIMES = 64
 BI_LIFETIMES = 10
-# Shares of the photons that the short component may have.
+# Candidate values of the short component's share of the photons.
 FRACTIONS = (0.15, 0.5, 0.85)
 SHIFTS = 9
 SMALLEST = 1e-9
@@ -26,14 +26,14 @@ _evaluate = jax.jit(shapes_and_slopes)
 
 @dataclass(frozen=True)
 class StartGrid:
-    """Candidates.
+    """Grid of candidate starting points.
 
     Parameters
     ----------
     theta : ndarray, shape (n_candidates, p)
         Parameters (see :mod:`seq2seqlite.estimators.fisher_scoring`).
     log_shares : ndarray of float32, shape (n_gates, n_candidates)
-        Logarithm of the share of each gate in a decay's photons.
+        Logarithm of each gate's share of a decay's photons.
     """
 
     theta: NDArray[np.float64]
@@ -57,22 +57,22 @@ def start_grid(
     background: bool,
     max_shift_ns: float,
 ) -> StartGrid:
-    """Return the candidates of a fit.
+    """Return the grid of candidate starting points of a fit.
 
     Parameters
     ----------
     shapes : FourierShapes or ChebyshevShapes
         Forward model.
     tau_ns : tuple of float
-        Range of lifetimes, or the lifetimes that are held, in ns.
+        Range of lifetimes, or the fixed lifetimes, in ns.
     fixed : bool
-        Whether they are held.
+        Whether the lifetimes are fixed.
     components : int
-        Lifetimes of a decay.
+        Number of lifetimes of a decay.
     background : bool
-        Whether there may be background.
+        Whether to include candidates with background.
     max_shift_ns : float
-        Greatest delay, in ns; 0 where it is held.
+        Maximum delay, in ns; 0 if the delay is fixed.
     """
     taus = np.asarray(tau_ns) if fixed else np.geomspace(
         tau_ns[0] * 1.5, tau_ns[1] / 2, MONO_LIFETIMES if components == 1 else BI_LIFETIMES

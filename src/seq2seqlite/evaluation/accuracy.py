@@ -1,4 +1,4 @@
-"""Errors of predictors on the same decays, as rows of one table."""
+"""Errors of predictors on the same decays, as rows of a table."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction"
 
 
 PredictorOf = Callable[[Irf], Predictor]
-"""Makes a predictor for decays seen through an IRF; one that needs no IRF ignores it."""
+"""Function that creates a predictor for decays with a given IRF; networks ignore the IRF."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Measured:
     Parameters
     ----------
     errors : dict of ndarray
-        Prediction less truth by quantity, decay and number of photons; NaN where there was none.
+        Prediction minus truth by quantity, decay and number of photons; NaN for a missing prediction.
     bounds : dict of float
-        Root mean square of the bounds over the IRFs, by the same keys.
+        Root mean square of the bounds over the IRFs, with the same keys.
     pixels_per_second : float
-        Decays predicted a second, without the first IRF, in which code is compiled.
+        Number of decays predicted per second, without the first IRF, which includes compilation.
     components : bool
-        Whether it tells two lifetimes from one.
+        Whether the predictor estimates two lifetimes.
     """
 
     errors: dict[tuple[str, int, int], NDArray[np.float64]]
@@ -61,16 +61,21 @@ def measure(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Measured]:
-    """Return what each predictor makes of the same decays.
+    """Return the errors of each predictor on the same decays.
 
     Parameters
     ----------
     conditions : Conditions
-        Decays.
+        Conditions that specify the decays.
     predictors : mapping of str to callable
-        By name.
+        Functions that create predictors, by name.
     progress : callable, optional
-        Called with the predictions done, of how many.
+        Called with the number of finished predictions and the number of all predictions.
+
+    See Also
+    --------
+    mono_rows : Table rows of decays with one lifetime.
+    component_rows : Table rows of decays with two lifetimes.
     """
     found: dict[str, list[Lifetimes]] = {name: [] for name in predictors}
     seconds: dict[str, list[float]] = {name: [] for name in predictors}
@@ -79,7 +84,7 @@ def measure(
         sets.append(decays)
         for index, (name, predictor_of) in enumerate(predictors.items()):
             predictor = predictor_of(decays.irf)
-            predictor.lifetimes(decays.tpsf[:1])  # tables and code that only the first decay waits for
+            predictor.lifetimes(decays.tpsf[:1])  # build tables and compile before timing
             began = time.perf_counter()
             found[name].append(predictor.lifetimes(decays.tpsf))
             seconds[name].append(time.perf_counter() - began)
@@ -98,14 +103,18 @@ def measure(
 
 
 def mono_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> list[dict[str, Any]]:
-    """Return the rows of decays with one lifetime, with the keys :data:`ROW_KEYS`, for every predictor.
+    """Return the table rows of decays with one lifetime, with the keys :data:`ROW_KEYS`.
 
     Parameters
     ----------
     conditions : Conditions
-        What was compared.
+        Conditions of the comparison.
     measured : mapping of str to Measured
         Result of :func:`measure`.
+
+    See Also
+    --------
+    component_rows : Table rows of decays with two lifetimes.
     """
     rows = []
     for name, result in measured.items():
@@ -123,7 +132,7 @@ def mono_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> li
 def answered_shares(
     conditions: Conditions, measured: Mapping[str, Measured], /
 ) -> dict[tuple[str, float, float], float]:
-    """Return the share of decays with one lifetime that a predictor gave a value for.
+    """Return the share of decays with one lifetime for which a predictor returned a value.
 
     Parameters
     ----------
@@ -133,7 +142,7 @@ def answered_shares(
     Returns
     -------
     dict
-        By predictor, photons and lifetime. The errors of :func:`mono_rows` are of decays with a value only.
+        Shares by predictor, photons and lifetime. The errors of :func:`mono_rows` include only these decays.
     """
     return {
         (name, conditions.photons[p], conditions.decays[d].tau_mean_ns): _figures(
@@ -145,7 +154,7 @@ def answered_shares(
 
 
 def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> list[dict[str, Any]]:
-    """Return the rows of decays with two lifetimes: each quantity's bias, spread and error.
+    """Return the table rows of decays with two lifetimes: bias, spread and error of each quantity.
 
     Parameters
     ----------
@@ -157,7 +166,12 @@ def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) 
     list of dict
         ``predictor``, ``instrument``, ``photons``, the decay's ``tau_short_ns``, ``tau_long_ns`` and
         ``amplitude_fraction``, ``quantity``, ``bias``, ``std``, ``rmse``, ``rmse_over_crlb``, and
-        ``predicted``, the share of decays with a value. Predictors of one lifetime have the mean only.
+        ``predicted``, the share of decays with a value. Predictors of one lifetime only have rows of the
+        mean.
+
+    See Also
+    --------
+    mono_rows : Table rows of decays with one lifetime.
     """
     rows = []
     for name, result in measured.items():

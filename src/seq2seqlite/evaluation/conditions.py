@@ -1,4 +1,4 @@
-"""The decays on which predictors are compared, with the bound of each."""
+"""Simulated decays for the comparison of predictors, with the Cramér-Rao bound of each decay."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ N_IRFS = 8
 
 @dataclass(frozen=True)
 class Decay:
-    """A decay with one lifetime or two.
+    """Decay with one or two lifetimes.
 
     Parameters
     ----------
     tau_short_ns, tau_long_ns : float
-        Lifetimes, equal for a decay with one, in ns.
+        Lifetimes, in ns; equal for a decay with one lifetime.
     amplitude_fraction : float
         Share of the short component in the amplitude.
     """
@@ -39,7 +39,7 @@ class Decay:
 
     @property
     def mono(self) -> bool:
-        """Whether there is one lifetime."""
+        """Whether the decay has one lifetime."""
         return self.tau_short_ns == self.tau_long_ns
 
     @property
@@ -53,12 +53,12 @@ BI_EXPONENTIAL = (Decay(0.4, 2.5, 0.3), Decay(0.4, 2.5, 0.5), Decay(0.4, 2.5, 0.
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is compared.
+    """Conditions of a comparison of predictors.
 
     Parameters
     ----------
     instrument : Instrument
-        Axis, IRFs and detector.
+        Time axis, IRFs and detector.
     photons : tuple of float
         Expected counts in the window, background included.
     decays : tuple of Decay
@@ -66,9 +66,9 @@ class Conditions:
     background : float
         Share of the background in the counts.
     repeats : int
-        Measurements of each decay at each number of photons, shared out among the IRFs.
+        Number of measurements of each decay at each number of photons, distributed over the IRFs.
     n_irfs : int
-        IRFs, the first of the instrument's reference split, which no training has seen.
+        Number of IRFs. They are the first of the instrument's reference split, which is not used in training.
     seed : int
         Seed of the noise.
     """
@@ -83,14 +83,16 @@ class Conditions:
 
     def __post_init__(self) -> None:
         if self.repeats < self.n_irfs or self.n_irfs < 1:
-            raise InputError(f"repeats={self.repeats} must be at least the number of IRFs, {self.n_irfs}")
+            raise InputError(f"repeats={self.repeats} must be >= n_irfs={self.n_irfs}")
         if not self.photons or min(self.photons) <= 0 or not 0 <= self.background < 1:
-            raise InputError("photons must be > 0 and the background's share between 0 and 1")
+            raise InputError(
+                f"photons={self.photons} must be > 0, and background={self.background} must be >= 0 and < 1"
+            )
 
 
 @dataclass(frozen=True)
 class SimulatedDecays:
-    """Measurements through one IRF.
+    """Simulated measurements with one IRF.
 
     Parameters
     ----------
@@ -99,9 +101,9 @@ class SimulatedDecays:
     tpsf : ndarray of int, shape (n, n_gates)
         Counts.
     decay, level : ndarray of int, shape (n,)
-        Index of the decay and of the number of photons of each.
+        Indices of the decay and of the number of photons of each measurement.
     bounds : dict
-        :class:`~seq2seqlite.estimators.crlb.Bound` by these two indices.
+        :class:`~seq2seqlite.estimators.crlb.Bound` of each pair of these indices.
     """
 
     irf: Irf
@@ -112,7 +114,7 @@ class SimulatedDecays:
 
 
 def simulated_decays(conditions: Conditions, /) -> Iterator[SimulatedDecays]:
-    """Yield the decays of each IRF in turn; IRF ``i`` has a random stream of its own."""
+    """Yield the simulated decays of each IRF; IRF ``i`` has its own random stream."""
     irfs = Simulator(conditions.instrument, seed=REFERENCE_SEED, split="reference").irfs[: conditions.n_irfs]
     share = conditions.repeats // len(irfs)
     for index, irf in enumerate(irfs):
@@ -133,7 +135,7 @@ def simulated_decays(conditions: Conditions, /) -> Iterator[SimulatedDecays]:
 def _expected(
     conditions: Conditions, irf: Irf, decay: Decay, photons: float
 ) -> tuple[NDArray[np.float64], float, float]:
-    """Return expected counts, photons of the decay in the whole period, and background a gate."""
+    """Return expected counts, photons of the decay in the whole period, and background per gate."""
     axis = conditions.instrument.axis
     amplitudes = [decay.amplitude_fraction, 1 - decay.amplitude_fraction]
     tpsf = expected_tpsf(amplitudes, [decay.tau_short_ns, decay.tau_long_ns], axis=axis, irf=irf)

@@ -1,4 +1,7 @@
-"""One student as an integer program: what it is, what it computes, its file. Law: docs/spec/integer.md."""
+"""Integer programs: a student in integer arithmetic, its interpreter and its file.
+
+``docs/spec/integer.md`` is the normative specification.
+"""
 
 from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
 from seq2seqlite.integer.lifetime_table import (

@@ -1,6 +1,6 @@
-"""What a program computes, in NumPy: the golden model that every other implementation has to equal.
+"""Interpreter of integer programs in NumPy: the reference (golden) model of all other implementations.
 
-Each rule stands in ``docs/spec/integer.md`` under the name of its function here.
+``docs/spec/integer.md`` specifies each rule under the name of the corresponding function of this module.
 """
 
 from dataclasses import dataclass
@@ -35,26 +35,28 @@ __all__ = [
 ]
 
 Arithmetic = Literal["int64", "float32", "float64"]
-"""What holds the integers: ``int64``, or a floating-point type that BLAS is fast for."""
+"""Type that represents the integers: ``int64``, or a floating-point type for which BLAS is fast."""
 
-Codes = Any  # arrays of the type that holds the integers, of NumPy or of a library with its names
-BATCH = 1024  # the states of a batch of this size stay in the cache
+Codes = (
+    Any  # arrays of NumPy, or of a library with the same interface, in the type that represents the integers
+)
+BATCH = 1024  # the states of a batch of this size fit into the cache
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a program says about n pixels.
+    """Result of a program for n pixels.
 
     Parameters
     ----------
     sfd : ndarray of int64, shape (n, 3, n_gates)
         Codes of total, short, long.
     lifetimes : Reduced
-        Codes of the lifetimes; all 0 where a pixel is dark.
+        Codes of the lifetimes; all 0 for a pixel below threshold.
     photons : ndarray of int64, shape (n,)
-        Counts of all gates.
+        Sum of the counts of all gates.
     dark : ndarray of bool, shape (n,)
-        No gate above the baseline, or fewer photons than asked for.
+        True for pixels below threshold: no gate above the baseline, or fewer counts than ``min_photons``.
     """
 
     sfd: NDArray[np.int64]
@@ -75,27 +77,31 @@ def run(
     tpsf : array_like of int, shape (n, n_gates)
         Counts, 0 to 65535, background included.
     min_photons : int
-        Pixels with fewer counts are dark.
+        Pixels with fewer counts are flagged as below threshold.
     arithmetic : str, optional
-        ``"int64"`` is the law; ``"float32"`` and ``"float64"`` hold the same integers and are faster. By
-        default the fastest that the program's ranges prove to be exact.
+        ``"int64"`` is normative; ``"float32"`` and ``"float64"`` represent the same integers and are faster.
+        By default the fastest type that is exact for the ranges of the program is used.
 
     Returns
     -------
     Result
-        Equal for every arithmetic.
+        Results, identical for every arithmetic.
 
     Raises
     ------
     InputError
-        If the counts are not whole numbers of 16 bits of the program's gates, or the arithmetic is not exact.
+        If the counts are not 16-bit integers of the program's number of gates, or the arithmetic is inexact.
+
+    See Also
+    --------
+    ProgramPredictor : Lifetimes in ns from a program.
     """
     counts = checked_counts(program, tpsf)
     dtype = _dtype(program, arithmetic)
     photons = counts.sum(axis=1)
     sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
     dark = photons < min_photons
-    with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+    with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
         for start in range(0, len(counts), BATCH):
             part = slice(start, start + BATCH)
             inputs = normalise(program, counts[part])
@@ -106,30 +112,30 @@ def run(
 
 
 def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:
-    """Return counts as int64; InputError if a program cannot take them."""
+    """Return counts as int64; raise InputError if the program does not accept them."""
     counts = np.asarray(tpsf)
     if counts.ndim != 2 or counts.shape[1] != program.n_gates:
         raise InputError(
-            f"counts of shape {counts.shape} do not fit program {program.name}, which takes "
+            f"counts have shape {counts.shape}, but program {program.name} requires "
             f"(n, {program.n_gates}); re-bin them"
         )
     if not np.issubdtype(counts.dtype, np.integer):
-        raise InputError(f"a program takes whole counts, not {counts.dtype}; round them")
+        raise InputError(f"counts must be integers, not {counts.dtype}; round them")
     if counts.size and (counts.min() < 0 or counts.max() >= 2**COUNT_BITS):
         raise InputError(
-            f"counts from {counts.min()} to {counts.max()} do not fit {COUNT_BITS} bits (0 to "
-            f"{2**COUNT_BITS - 1}); scale them down"
+            f"counts from {counts.min()} to {counts.max()} must be between 0 and {2**COUNT_BITS - 1} "
+            f"({COUNT_BITS} bits); scale them down"
         )
     return counts.astype(np.int64)
 
 
 def normalise(program: Program, counts: NDArray[np.int64], /) -> NDArray[np.int64]:
-    """Return the input codes, shape (n, n_gates), of counts."""
+    """Return the input codes of counts, shape (n, n_gates)."""
     return normalise_to_codes(counts, bits=program.formats.input.bits, n_baseline=program.n_baseline)
 
 
 def encode(program: Program, inputs: Codes, /) -> Codes:
-    """Return the state codes, shape (n, units), after the last gate of input codes (n, n_gates)."""
+    """Return the encoder's final state codes, shape (n, units), for input codes of shape (n, n_gates)."""
     state = np.zeros((len(inputs), program.units), inputs.dtype)
     weights = prepared(program, program.encoder, inputs.dtype)
     for t in range(program.n_gates):
@@ -148,13 +154,13 @@ def decoder_states(program: Program, state: Codes, /) -> Codes:
 
 
 def decode(program: Program, state: Codes, /) -> NDArray[np.int64]:
-    """Return the SFD's codes, shape (n, 3, n_gates), from the encoder's last state."""
+    """Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder."""
     codes = head(program, decoder_states(program, state)).astype(np.int64)
     return np.asarray(codes.transpose(1, 2, 0))
 
 
 def head(program: Program, states: Codes, /) -> Codes:
-    """Return output codes, shape (..., 3), of state codes, shape (..., units)."""
+    """Return output codes, shape (..., 3), for state codes of shape (..., units)."""
     fraction, fmt = head_sum(program), program.formats.output
     kernel = scaled(program.head_kernel, fraction - program.formats.state.fraction_bits, states.dtype)
     bias = scaled(program.head_bias, fraction, states.dtype)
@@ -165,13 +171,13 @@ def head(program: Program, states: Codes, /) -> Codes:
 def step(
     program: Program, part: Literal["encoder", "decoder"], state: Codes, inputs: Codes | None = None, /
 ) -> Codes:
-    """Return the state codes after one step, which step kernels must reproduce."""
+    """Return the state codes after one step; the reference for hardware kernels."""
     weights = prepared(program, getattr(program, part), state.dtype)
     return advanced(program, weights, state, inputs)
 
 
 def shifted(values: Codes, bits: int, /) -> Codes:
-    """Return ``values`` divided by ``2**bits``, rounded to the nearest, ties upwards."""
+    """Return ``values`` divided by ``2**bits``, rounded to nearest with ties upwards."""
     if bits <= 0:
         return values * values.dtype.type(2**-bits)
     if np.issubdtype(values.dtype, np.integer):
@@ -181,25 +187,25 @@ def shifted(values: Codes, bits: int, /) -> Codes:
 
 
 def saturated(codes: Codes, fmt: Format, /) -> Codes:
-    """Return codes cut off at the ends of their format."""
+    """Return codes saturated to the range of their format."""
     kind = codes.dtype.type
     return codes.__array_namespace__().clip(codes, kind(fmt.low_code), kind(fmt.high_code))
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A step's weights as multipliers of codes, all on the grid of their sum.
+    """Weights of a step as integers, aligned to the binary points of their sums.
 
     Parameters
     ----------
     gate_fraction, candidate_fraction : int
-        Fraction bits of the sums before gates and candidate.
+        Fraction bits of the pre-activation sums of gates and candidate.
     gate_kernel, candidate_kernel : ndarray, shapes (n_inputs, 2 units), (n_inputs, units)
-        Multiply the input.
+        Multiplied by the input.
     gate_recurrent, candidate_recurrent : ndarray, shapes (units, 2 units), (units, units)
-        Multiply the state, and the product of reset gate and state.
+        Multiplied by the state, and by the product of reset gate and state.
     gate_bias, candidate_bias : ndarray, shapes (1, 2 units), (1, units)
-        Added.
+        Biases.
     """
 
     gate_fraction: int
@@ -213,7 +219,7 @@ class Prepared:
 
 
 def prepared(program: Program, gru: GruStep, dtype: Any, /) -> Prepared:
-    """Return the weights of a program's encoder or decoder step in a type that holds its integers."""
+    """Return the weights of the encoder or decoder step in the type that represents the integers."""
     formats, units = program.formats, program.units
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
     fg, fc = gate_sum(gru, formats), candidate_sum(gru, formats)
@@ -231,14 +237,14 @@ def prepared(program: Program, gru: GruStep, dtype: Any, /) -> Prepared:
 
 
 def scaled(affine: Affine, fraction: int, dtype: Any, /) -> Codes:
-    """Return codes on the finer grid of ``2**-fraction``."""
+    """Return codes converted to ``fraction`` fraction bits."""
     if not affine.codes.size:
         return affine.codes.astype(dtype)
     return (affine.codes << (fraction - affine.format.fraction_bits)).astype(dtype)
 
 
 def advanced(program: Program, w: Prepared, state: Codes, inputs: Codes | None, /) -> Codes:
-    """Return the state codes, shape (n, units), after one step; ``inputs`` has shape (n, 1)."""
+    """Return the state codes, shape (n, units), after one step with inputs of shape (n, 1)."""
     formats, units = program.formats, program.units
     total = state @ w.gate_recurrent + w.gate_bias
     if inputs is not None:
@@ -273,5 +279,7 @@ def _dtype(program: Program, arithmetic: Arithmetic | None) -> Any:
     if arithmetic not in {"int64", "float32", "float64"}:
         raise InputError(f"arithmetic={arithmetic!r} is unknown; choose int64, float32 or float64")
     if arithmetic == "float32" and not fits_float32(program):
-        raise InputError(f"float32 does not hold every sum of program {program.name}; use int64 or float64")
+        raise InputError(
+            f"arithmetic='float32' is not exact for program {program.name}; use 'int64' or 'float64'"
+        )
     return np.dtype(arithmetic)

@@ -1,4 +1,4 @@
-"""Lifetimes from the codes of an SFD, in integers alone."""
+"""Lifetimes from the codes of an SFD, in integer arithmetic only."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,29 +12,29 @@ from seq2seqlite.errors import InputError
 __all__ = ["FRACTION_BITS", "KNOT_BITS", "RATIO_BITS", "SHARE", "TAU_BITS", "Reduced", "Reduction"]
 
 TAU_BITS = 16
-"""Width of a lifetime's code."""
+"""Bit width of the code of a lifetime."""
 FRACTION_BITS = 15
-"""Fraction bits of the amplitude fraction: 1 is ``2**15``."""
+"""Fraction bits of the amplitude fraction: a fraction of 1 has the code ``2**15``."""
 RATIO_BITS = 11
 """Fraction bits of the ratio of area to first sample, in gates."""
 KNOT_BITS = 3
-"""The table of lifetimes has ``2**3`` knots a gate."""
+"""The lifetime table has ``2**3`` knots per gate."""
 SHARE = round(1 / MIN_COMPONENT_SHARE)
-"""A component is there if this many times its first sample exceeds that of both."""
+"""A component is present if its first sample times this factor exceeds the sum of both first samples."""
 
 
 @dataclass(frozen=True)
 class Reduced:
-    """What the reduction gives for n pixels, all codes int64 of shape (n,).
+    """Codes of the lifetimes of n pixels, as int64 arrays of shape (n,).
 
     Parameters
     ----------
     tau_mean, tau_short, tau_long : ndarray
-        Lifetimes in steps of the program; 0 where there is none.
+        Lifetimes in the steps of the program; 0 for a missing lifetime.
     fraction : ndarray
-        Amplitude fraction of the short component in steps of ``2**-15``; 0 where there is no amplitude.
+        Amplitude fraction of the short component in steps of ``2**-15``; 0 for an amplitude of zero.
     has_short, has_long : ndarray of bool
-        Whether a component is there.
+        Whether the component is present.
     """
 
     tau_mean: NDArray[np.int64]
@@ -45,22 +45,22 @@ class Reduced:
     has_long: NDArray[np.bool_]
 
     def darkened(self, dark: NDArray[np.bool_], /) -> "Reduced":
-        """Return the same with nothing where a pixel is dark."""
+        """Return the codes with zeros for pixels below threshold."""
         return Reduced(*(np.where(dark, 0, value).astype(value.dtype) for value in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """The table that turns the ratio of area to first sample into a lifetime.
+    """Table that maps the ratio of area to first sample to a lifetime.
 
     Parameters
     ----------
     n_gates : int
         Number of gates.
     tau_codes : ndarray of int64, shape (8 n_gates + 1,)
-        Lifetime at ratios of 0, 1/8, 2/8, … gates; linear between them.
+        Lifetime at ratios of 0, 1/8, 2/8, … gates, with linear interpolation between them.
     tau_fraction_bits : int
-        A lifetime's code is in steps of ``2**-tau_fraction_bits`` ns.
+        Fraction bits of a lifetime: its code is in steps of ``2**-tau_fraction_bits`` ns.
     """
 
     n_gates: int
@@ -71,21 +71,21 @@ class Reduction:
         codes = self.tau_codes
         if codes.shape != (n_knots(self.n_gates),):
             raise InputError(
-                f"the table of lifetimes has shape {codes.shape}, not ({n_knots(self.n_gates)},)"
+                f"the lifetime table must have shape ({n_knots(self.n_gates)},), not {codes.shape}"
             )
         if codes.min() < 0 or codes.max() >= 2**TAU_BITS or (np.diff(codes) < 0).any():
-            raise InputError(f"the table of lifetimes must rise from 0 to at most {2**TAU_BITS - 1}")
+            raise InputError(f"the lifetime table must increase from 0 to at most {2**TAU_BITS - 1}")
 
     @classmethod
     def of_axis(cls, axis: TimeAxis, /) -> "Reduction":
-        """Return the table of an axis: :func:`~seq2seqlite.decay.lifetimes_from_sfd` in fixed point."""
+        """Return the table for a time axis: a fixed-point :func:`~seq2seqlite.decay.lifetimes_from_sfd`."""
         taus = tau_from_area_ratio(np.arange(n_knots(axis.n_gates)) / 2**KNOT_BITS, axis=axis)
         bits = int(np.floor(np.log2((2**TAU_BITS - 1) / taus.max())))
         return cls(axis.n_gates, np.rint(taus * 2.0**bits).astype(np.int64), bits)
 
     @property
     def tau_step_ns(self) -> float:
-        """Value of a lifetime's lowest bit, in ns."""
+        """Value of the lowest bit of a lifetime, in ns."""
         return 2.0**-self.tau_fraction_bits
 
     def reduce(self, sfd_codes: ArrayLike, /) -> Reduced:
@@ -106,14 +106,14 @@ class Reduction:
         return self.reduce_areas(components[..., 0], twice)
 
     def reduce_areas(self, first: NDArray[np.int64], area: NDArray[np.int64], /) -> Reduced:
-        """Return the lifetimes of SFDs of which only this is known.
+        """Return the lifetimes of SFDs from the first samples and areas of both components.
 
         Parameters
         ----------
         first : ndarray of int64, shape (n, 2)
             Codes of the first samples of short and long.
         area : ndarray of int64, shape (n, 2)
-            Twice their areas by the trapezoid rule: whole.
+            Twice the areas by the trapezoid rule, which are integers.
 
         Returns
         -------
@@ -140,11 +140,11 @@ class Reduction:
         return np.asarray(here + (((there - here) * part + (1 << (between - 1))) >> between))
 
     def to_ns(self, codes: ArrayLike, /) -> NDArray[Any]:
-        """Return lifetimes in ns; NaN for 0, which says that there is none."""
+        """Return lifetimes in ns; NaN for a code of 0, which stands for a missing lifetime."""
         values = np.asarray(codes)
         return np.where(values > 0, values * self.tau_step_ns, np.nan)
 
 
 def n_knots(n_gates: int, /) -> int:
-    """Return the number of knots of the table: the ratio of a sampled decay lies below ``n_gates``."""
+    """Return the number of knots of the table; the ratio of a sampled decay is below ``n_gates``."""
     return (n_gates << KNOT_BITS) + 1

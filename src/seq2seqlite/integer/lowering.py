@@ -1,4 +1,4 @@
-"""From a quantised student to its integer program."""
+"""Lowering of a quantised student to an integer program."""
 
 import numpy as np
 
@@ -16,17 +16,22 @@ def lower(network: Network, /) -> Program:
     Parameters
     ----------
     network : Network
-        One layer, weights and activations quantised.
+        Network with one layer and quantised weights and activations.
 
     Returns
     -------
     Program
-        Computes what the network computes, code for code.
+        Program whose codes equal the values of the network exactly.
 
     Raises
     ------
     InputError
         If the network is not fully quantised, or has more than one layer.
+
+    See Also
+    --------
+    run : Run a program.
+    write_program : Write a program to a file.
 
     Examples
     --------
@@ -37,13 +42,13 @@ def lower(network: Network, /) -> Program:
     quantisation, formats = network.content.quantisation, network.formats
     if quantisation is None or formats is None:
         raise InputError(
-            f"model {network.name} is a {network.kind}: only one that is quantised throughout is integers; "
-            "compress it with weights_only = false"
+            f"model {network.name} is a {network.kind}, but an integer program requires a fully quantised "
+            "model; compress it with weights_only = false"
         )
     if len(network.architecture.layers) > 1:
         raise InputError(
-            f"model {network.name} has {len(network.architecture.layers)} layers; a program has one: "
-            "compress it to one layer"
+            f"model {network.name} has {len(network.architecture.layers)} layers, but an integer program has "
+            "one; compress the model to one layer"
         )
     return Program(
         name=network.name,
@@ -54,7 +59,9 @@ def lower(network: Network, /) -> Program:
         n_baseline=network.content.n_baseline,
         formats=formats,
         encoder=_step(network, quantisation, "encoder/0", 1),
-        decoder=_step(network, quantisation, "decoder/0", 0),  # its input is nothing: its kernel never acts
+        decoder=_step(
+            network, quantisation, "decoder/0", 0
+        ),  # the decoder has no input, so its kernel is not used
         head_kernel=_affine(network, quantisation, "head/kernel"),
         head_bias=_affine(network, quantisation, "head/bias"),
         reduction=Reduction.of_axis(network.axis),

@@ -1,4 +1,4 @@
-"""The integer program as a predictor: lifetimes of TPSFs."""
+"""Predictor that runs an integer program."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ __all__ = ["ProgramPredictor", "lifetimes_from_codes", "whole_counts"]
 
 
 class ProgramPredictor:
-    """An integer program, run by the interpreter; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
+    """Integer program run by the interpreter; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ class ProgramPredictor:
 
     @property
     def axis(self) -> TimeAxis:
-        """Gates that it takes."""
+        """Time axis of the TPSFs that the program accepts."""
         return self.program.axis
 
     @property
     def rising_edge_ns(self) -> float:
-        """Where the rising edge has to be, in ns."""
+        """Required position of the rising edge, in ns."""
         return self.program.rising_edge_ns
 
     @property
@@ -65,33 +65,33 @@ class ProgramPredictor:
         return self.program.n_parameters
 
     def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
-        """Run the program; parameters, result and errors as :func:`seq2seqlite.integer.run`."""
+        """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors."""
         return run(self.program, tpsf, min_photons=min_photons)
 
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
-        """Return the decays without IRF, shape (n, 3, n_gates), of counts, shape (n, n_gates)."""
+        """Return decays without IRF, shape (n, 3, n_gates), for counts of shape (n, n_gates)."""
         codes = self.run(self.counts(tpsf)).sfd
         return (codes * self.program.formats.output.step).astype(np.float32)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
+        """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
         return lifetimes_from_codes(self.program, self.run(self.counts(tpsf)).lifetimes)
 
     def counts(self, tpsf: ArrayLike, /) -> NDArray[np.integer]:
-        """Return TPSFs as the 16-bit counts that the program takes (:func:`whole_counts`)."""
+        """Return TPSFs as 16-bit counts, the input of the program (see :func:`whole_counts`)."""
         return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
 
 def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
-    """Return counts as the whole numbers of 16 bits that a program takes.
+    """Return counts as 16-bit integers, the input of a program.
 
-    Whole counts stay what they are, others (of re-binned data) are taken in 1/64; a decay that does not fit
-    is scaled down by a power of two, which the normalisation takes out again.
+    Integer counts are unchanged. Other counts, as in re-binned data, are multiplied by 64 and rounded. A
+    decay that exceeds 16 bits is divided by a power of two; the normalisation cancels all these factors.
 
     Parameters
     ----------
     tpsf : array_like, shape (n, n_gates)
-        Counts, not negative.
+        Counts, >= 0.
 
     Returns
     -------
@@ -101,6 +101,10 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
     ------
     InputError
         If a count is negative or not finite.
+
+    See Also
+    --------
+    ProgramPredictor.counts : Counts as input of a program.
 
     Examples
     --------
@@ -119,7 +123,7 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
 
 
 def lifetimes_from_codes(program: Program, codes: Reduced, /) -> Lifetimes:
-    """Return codes as lifetimes in ns; NaN where there is no component, or the pixel is dark."""
+    """Return codes as lifetimes in ns; NaN for absent components and pixels below threshold."""
     table = program.reduction
     present = codes.has_short | codes.has_long
     return Lifetimes(

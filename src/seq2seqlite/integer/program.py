@@ -1,6 +1,6 @@
-"""The integer program: weight codes and formats of one student, and nothing else.
+"""Integer program: the weight codes and formats of one student.
 
-``docs/spec/integer.md`` specifies what it computes; :mod:`seq2seqlite.integer.interpreter` computes it.
+``docs/spec/integer.md`` specifies its semantics, which :mod:`seq2seqlite.integer.interpreter` implements.
 """
 
 from collections.abc import Iterator
@@ -22,56 +22,56 @@ SPEC_VERSION = 1
 """Version of docs/spec/integer.md that a program follows."""
 
 TAU_CODES = "reduction/tau_codes"
-"""Name of the table of lifetimes among a program's arrays."""
+"""Name of the lifetime table among a program's arrays."""
 
 COUNT_BITS = 16
-"""Width of a gate's count: what detectors and buses deliver."""
+"""Bit width of the count of a gate."""
 
 MAX_UNITS = 4096
-"""Largest number of units; far above any useful network."""
+"""Maximum number of units, far above any useful network."""
 
 Codes = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Affine:
-    """Rows of codes that multiply one operand.
+    """Weight matrix of codes that is multiplied by one operand.
 
     Parameters
     ----------
     codes : ndarray of int64, shape (n_inputs, n_outputs)
         Weight codes.
     format : Format
-        Their format.
+        Format of the codes.
     """
 
     codes: Codes
     format: Format
 
     def check(self, name: str, shape: tuple[int, ...], /) -> None:
-        """Raise InputError unless the codes have a shape and fit their format."""
+        """Raise InputError unless the codes have the given shape and are in the range of their format."""
         if self.codes.shape != shape:
-            raise InputError(f"array {name} has shape {self.codes.shape} and must have {shape}")
+            raise InputError(f"array {name} must have shape {shape}, not {self.codes.shape}")
         low, high = self.format.low_code, self.format.high_code
         if self.codes.size and (self.codes.min() < low or self.codes.max() > high):
             raise InputError(
                 f"array {name} has codes from {self.codes.min()} to {self.codes.max()}; "
-                f"its format holds {low} to {high}"
+                f"its format allows {low} to {high}"
             )
 
 
 @dataclass(frozen=True)
 class GruStep:
-    """Weights of one recurrent step; columns are update gate, reset gate, candidate.
+    """Weights of one recurrent step; the columns are update gate, reset gate and candidate.
 
     Parameters
     ----------
     kernel : Affine, shape (n_inputs, 3 units)
-        Multiplies the input; the decoder has no input and no rows.
+        Multiplied by the input; without rows for the decoder, which has no input.
     recurrent : Affine, shape (units, 3 units)
-        Multiplies the state (gates) or the product of reset gate and state (candidate).
+        Multiplied by the state (gates) or by the product of reset gate and state (candidate).
     bias : Affine, shape (1, 3 units)
-        Added.
+        Biases.
     """
 
     kernel: Affine
@@ -91,30 +91,30 @@ class GruStep:
 
 @dataclass(frozen=True)
 class Program:
-    """One student as integers.
+    """Integer program of one student.
 
     Parameters
     ----------
     name : str
-        Name of the model that it was lowered from.
+        Name of the model from which the program was lowered.
     model_sha256 : str
-        SHA-256 of that model, header and arrays.
+        SHA-256 digest of that model, computed from header and arrays.
     instrument : str
         Name of the instrument.
     axis : TimeAxis
-        Gates of the TPSF that it takes.
+        Time axis of the TPSFs that the program accepts.
     rising_edge_ns : float
-        Where the rising edge has to be, from the first gate, in ns.
+        Required position of the rising edge, relative to the first gate, in ns.
     n_baseline : int
-        Leading gates of which the baseline is taken.
+        Number of leading gates averaged as baseline.
     formats : ActivationFormats
-        Format of everything that is not a weight; the write-back is ``round``.
+        Formats of the activations; the write-back is ``round``.
     encoder, decoder : GruStep
-        The two steps.
+        Weights of the encoder step and of the decoder step.
     head_kernel, head_bias : Affine, shapes (units, 3) and (1, 3)
-        From state to total, short and long.
+        Weights of the head, which maps the state to total, short and long.
     reduction : Reduction
-        Lifetimes from the SFD's codes.
+        Computation of the lifetimes from the codes of the SFD.
     """
 
     name: str
@@ -134,11 +134,11 @@ class Program:
         units = self.units
         if self.formats.write_back != "round":
             raise InputError(
-                f"a program writes its state back by rounding, not by {self.formats.write_back!r}; compress "
+                f"write_back={self.formats.write_back!r} must be 'round' for an integer program; compress "
                 "the model with write_back = 'round'"
             )
         if not 1 <= units <= MAX_UNITS:
-            raise InputError(f"a program has {units} units and must have 1 to {MAX_UNITS}")
+            raise InputError(f"units={units} of a program must be between 1 and {MAX_UNITS}")
         for name, array, shape in self._shaped(units):
             array.check(name, shape)
         if not 1 <= self.n_baseline < self.axis.n_gates:
@@ -156,7 +156,7 @@ class Program:
 
     @property
     def units(self) -> int:
-        """Number of units of encoder and decoder."""
+        """Number of units of encoder and of decoder."""
         return self.encoder.units
 
     @property
@@ -166,24 +166,24 @@ class Program:
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters of the network, the unused input kernel of its decoder included."""
+        """Number of parameters of the network, including the unused input kernel of its decoder."""
         return sum(affine.codes.size for affine in self.affines.values()) + 3 * self.units
 
     @property
     def affines(self) -> dict[str, Affine]:
-        """All weights by the name that they have in a program file."""
+        """All weights, by their names in a program file."""
         return {name: array for name, array, _ in self._shaped(self.units)}
 
     @property
     def arrays(self) -> dict[str, Codes]:
-        """All arrays by the name that they have in a program file."""
+        """All arrays, by their names in a program file."""
         return {name: affine.codes for name, affine in self.affines.items()} | {
             TAU_CODES: self.reduction.tau_codes
         }
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """Everything but the arrays, as plain values for JSON."""
+        """Metadata and formats (everything except the arrays), as plain values for JSON."""
         formats = {
             name: _plain(getattr(self.formats, name))
             for name in ("input", "state", "gate", "candidate", "product", "output")
@@ -205,7 +205,7 @@ class Program:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of the program: that of its file's header and arrays."""
+        """SHA-256 digest of the program, computed from header and arrays of its file."""
         from seq2seqlite.integer.program_file import program_digest
 
         return program_digest(self)

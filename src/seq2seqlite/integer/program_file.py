@@ -1,4 +1,4 @@
-"""Program files: arrays and JSON, nothing that runs."""
+"""Reading and writing of program files, which contain arrays and JSON but no executable content."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,16 +30,20 @@ SUFFIX = ".program"
 
 
 def write_program(path: str | Path, program: Program, /) -> None:
-    """Write a program; equal programs give equal bytes.
+    """Write a program file; equal programs give identical files.
 
-    The header also names the width that each accumulator needs: the proof that nothing overflows, which
-    reading repeats.
+    The header includes the required width of each accumulator, as a proof that no accumulator overflows.
+    :func:`read_program` verifies it.
+
+    See Also
+    --------
+    read_program : Read a program file.
     """
     write_archive(path, _header(program), _arrays(program))
 
 
 def program_digest(program: Program, /) -> str:
-    """Return the SHA-256 of a program: of everything in its file."""
+    """Return the SHA-256 digest of a program, computed from the whole content of its file."""
     return archive_digest(header_text(_header(program)), _arrays(program))
 
 
@@ -63,7 +67,11 @@ def load_program(name_or_path: str | Path, /) -> Program:
     Raises
     ------
     InputError
-        If there is none, it is not valid, or the model is not quantised throughout.
+        If the program or model does not exist or is invalid, or the model is not fully quantised.
+
+    See Also
+    --------
+    read_program : Read a program file only.
     """
     if Path(name_or_path).suffix == SUFFIX:
         return read_program(name_or_path)
@@ -76,7 +84,11 @@ def read_program(path: str | Path, /) -> Program:
     Raises
     ------
     InputError
-        If it is missing, damaged, altered, or of another format or version.
+        If the file is missing, damaged or altered, or has an unsupported format or version.
+
+    See Also
+    --------
+    write_program : Write a program file.
     """
     header, arrays = read_archive(
         path,
@@ -104,7 +116,7 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
     if header.values != _header(program):
         widths = header["accumulator_bits"] != _header(program)["accumulator_bits"]
         header.refuse(
-            "its accumulator widths are not those of its weights" if widths else "its header has other keys"
+            "its accumulator widths do not match its weights" if widths else "its header has unexpected keys"
         )
     return program
 

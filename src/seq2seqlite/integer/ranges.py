@@ -1,4 +1,4 @@
-"""Proof that no accumulator of a program can overflow: the range of each, from formats and weights."""
+"""Ranges of all accumulators of a program, computed from formats and weights to rule out overflow."""
 
 from dataclasses import dataclass
 
@@ -22,21 +22,21 @@ __all__ = [
 
 MAX_SUM_BITS = 56
 FLOAT32_INTEGERS = 2**24
-"""Float32 holds every integer up to this one."""
+"""Float32 represents all integers up to this value exactly."""
 
 
 @dataclass(frozen=True)
 class Accumulator:
-    """A sum of products and where its binary point is.
+    """Range and binary point of a sum of products.
 
     Parameters
     ----------
     fraction_bits : int
         A value is its code times ``2**-fraction_bits``.
     low, high : ndarray of int64, shape (n_outputs,)
-        Reach of each output's codes.
+        Range of the codes of each output.
     magnitude : int
-        No partial sum, in whatever order and with what is added for rounding, exceeds this.
+        Upper bound of the magnitude of all partial sums, in any order and including rounding offsets.
     """
 
     fraction_bits: int
@@ -46,32 +46,32 @@ class Accumulator:
 
     @property
     def bits(self) -> int:
-        """Width of a two's complement number that holds every partial sum."""
+        """Bit width of a two's complement number that can represent every partial sum."""
         return int(self.magnitude).bit_length() + 1
 
 
 def gate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
-    """Return the fraction bits of the sum before a gate."""
+    """Return the fraction bits of the pre-activation sum of a gate."""
     return _fraction([(step.kernel, formats.input), (step.recurrent, formats.state)], step.bias)
 
 
 def candidate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
-    """Return the fraction bits of the sum before the candidate."""
+    """Return the fraction bits of the pre-activation sum of the candidate."""
     return _fraction([(step.kernel, formats.input), (step.recurrent, formats.product)], step.bias)
 
 
 def head_sum(program: Program, /) -> int:
-    """Return the fraction bits of the sum before an output."""
+    """Return the fraction bits of the sum of an output."""
     return _fraction([(program.head_kernel, program.formats.state)], program.head_bias)
 
 
 def update_sum(formats: ActivationFormats, /) -> int:
-    """Return the fraction bits of the new state before it is written back."""
+    """Return the fraction bits of the new state before it is rounded to the format of the state."""
     return formats.gate.fraction_bits + max(formats.state.fraction_bits, formats.candidate.fraction_bits)
 
 
 def accumulators(program: Program, /) -> dict[str, Accumulator]:
-    """Return the reach of every accumulator of a program, by name.
+    """Return the range of every accumulator of a program, by name.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def accumulators(program: Program, /) -> dict[str, Accumulator]:
 
 
 def fits_float32(program: Program, /) -> bool:
-    """Return whether float32 holds every integer of encoder, decoder and head exactly."""
+    """Return whether float32 represents every integer of encoder, decoder and head exactly."""
     return all(
         reach.magnitude <= FLOAT32_INTEGERS
         for name, reach in accumulators(program).items()
@@ -133,24 +133,24 @@ def _sum(terms: list[tuple[Affine, Format]], bias: Affine, columns: slice) -> Ac
         ends = np.stack([codes * operand.low_code, codes * operand.high_code])
         low, high = low + ends.min(axis=0).sum(axis=0), high + ends.max(axis=0).sum(axis=0)
         size = size + np.abs(ends).max(axis=0).sum(axis=0)
-    # What the activations add to a sum: one, and half of the step that they round to.
+    # Offsets added to a sum: one by the hard sigmoid, and half a step by the rounding.
     return Accumulator(fraction, low, high, int(size.max()) + 2 * 2**fraction)
 
 
 def _check_size(terms: list[tuple[Affine, Format]], bias: Affine, fraction: int) -> None:
-    """Raise InputError unless all products of a sum fit int64, which the proof itself computes in."""
+    """Raise InputError unless all products of a sum fit into int64, the type used to compute the ranges."""
     total = int(np.abs(bias.codes).max(initial=0)) << (fraction - bias.format.fraction_bits)
     for affine, operand in terms:
         scale = 1 << max(fraction - affine.format.fraction_bits - operand.fraction_bits, 0)
         total += len(affine.codes) * int(np.abs(affine.codes).max(initial=0)) * scale * operand.high_code
     if fraction < 0:
         raise InputError(
-            f"a sum has {fraction} fraction bits and needs at least 0; use formats with more fraction bits"
+            f"a sum has {fraction} fraction bits and must have >= 0; use formats with more fraction bits"
         )
     if total.bit_length() > MAX_SUM_BITS or fraction > MAX_SUM_BITS:
         raise InputError(
-            f"a sum of {total.bit_length()} bits and {fraction} fraction bits exceeds {MAX_SUM_BITS} bits; "
-            "use formats whose fraction bits differ less"
+            f"a sum of {total.bit_length()} bits with {fraction} fraction bits exceeds {MAX_SUM_BITS} bits; "
+            "use formats with more similar fraction bits"
         )
 
 

@@ -1,4 +1,4 @@
-"""The networks: what they are, their files, and the trained ones that come with the package."""
+"""GRU encoder-decoder networks: architecture, forward pass, quantisation, model files, shipped models."""
 
 from seq2seqlite.models.architecture import (
     SEQ2SEQ,

@@ -1,4 +1,4 @@
-"""What a network is: layers, cell variant, parameter shapes. The one place that says so."""
+"""Network architecture: layers, cell variant and parameter shapes."""
 
 import math
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ class Architecture:
     Parameters
     ----------
     layers : tuple of int
-        Units of each GRU layer; encoder and decoder have the same.
+        Number of units of each GRU layer; encoder and decoder have equal layers.
     cell : str
-        ``standard``: reset gate after the recurrent product, sigmoid and tanh (Seq2Seq, as cuDNN and Keras
-        have it). ``lite``: reset gate before the recurrent product, hard sigmoid and hard tanh (Seq2SeqLite,
-        as hardware wants it).
+        ``standard``: reset gate after the recurrent product, sigmoid and tanh (Seq2Seq; the cell of cuDNN and
+        Keras). ``lite``: reset gate before the recurrent product, hard sigmoid and hard tanh (Seq2SeqLite;
+        the cell suited to hardware).
 
     Notes
     -----
-    The encoder reads one gate a step. The final state of each of its layers is the initial state of the
-    decoder's layer. The decoder's first layer gets a zero at every step, as in the paper, so its input kernel
-    (3 x units weights) never acts: it is counted (the paper's 6,627 and 299,139 parameters have it), kept in
-    the file, and left out by every implementation.
+    The encoder reads one time gate per step. The final state of each encoder layer is the initial state of
+    the corresponding decoder layer. The input of the decoder's first layer is zero at every step, as in the
+    paper, so its input kernel (3 x units weights) has no effect. The kernel is counted, because the paper's
+    6,627 and 299,139 parameters include it, and stored in the file, but no implementation evaluates it.
 
     Examples
     --------
@@ -50,15 +50,15 @@ class Architecture:
             raise InputError(f"cell={self.cell!r} is unknown; choose one of {', '.join(CELLS)}")
         if not self.layers or any(units < 1 for units in self.layers):
             raise InputError(
-                f"layers={list(self.layers)} must be one or more positive numbers of units, e.g. [32]"
+                f"layers={list(self.layers)} must have one or more numbers of units > 0, e.g. [32]"
             )
 
     @property
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name and shape of every array.
+        """Name and shape of every parameter array.
 
-        Kernels have the gates update (z), reset (r), candidate (c) side by side, as in Keras. A ``standard``
-        cell has two biases a gate, one on each side of its reset product.
+        The columns of kernels are update gate (z), reset gate (r) and candidate (c), as in Keras. A
+        ``standard`` cell has two biases per gate: one for the input and one for the recurrent product.
         """
         shapes: dict[str, tuple[int, ...]] = {}
         for part in ("encoder", "decoder"):
@@ -75,11 +75,11 @@ class Architecture:
 
     @property
     def n_parameters(self) -> int:
-        """Number of parameters, the decoder's idle input kernel included."""
+        """Number of parameters, including the decoder's unused input kernel."""
         return sum(math.prod(shape) for shape in self.parameter_shapes.values())
 
     def macs_per_decay(self, n_gates: int, /) -> int:
-        """Return the multiply-accumulates of one decay of ``n_gates`` gates; the idle kernel costs none."""
+        """Return the multiply-accumulates per decay of ``n_gates`` gates; the unused kernel has none."""
         kernels = sum(math.prod(shape) for name, shape in self.parameter_shapes.items() if "kernel" in name)
         return n_gates * (kernels - math.prod(self.parameter_shapes["decoder/0/kernel"]))
 
@@ -89,14 +89,20 @@ SEQ2SEQLITE = Architecture((32,), "lite")
 
 
 def initial_parameters(architecture: Architecture, /, *, seed: int) -> Parameters:
-    """Return random parameters as Keras does: Glorot-uniform, orthogonal recurrent kernels, zero biases.
+    """Return random parameters with the initialisers of Keras.
+
+    Kernels are Glorot-uniform, recurrent kernels are orthogonal, and biases are zero.
 
     Parameters
     ----------
     architecture : Architecture
         Layers and cell.
     seed : int
-        Seed.
+        Seed of the random numbers.
+
+    See Also
+    --------
+    Architecture.parameter_shapes : Names and shapes of the parameters.
     """
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(17,)))
     parameters: Parameters = {}

@@ -1,8 +1,9 @@
-"""The float network in JAX, with a hand-written gradient of the GRU layer.
+"""Differentiable network in JAX, with a hand-written gradient of the GRU layer.
 
-JAX's own gradient of a scan adds a weight gradient to its carry at every step. Here the backward scan only
-yields the gradients at the gates, and each weight gradient is one large product after it: 1.2 times faster
-for the 128 x 128 teacher and 1.5 times for the student, on two cores (``benchmarks/training_speed.py``).
+JAX's gradient of a scan accumulates the weight gradient at every step. The backward scan in this module only
+computes the gradients at the gates, and each weight gradient is one large product after the scan. On two
+cores this is 1.2 times faster for the 128 x 128 teacher and 1.5 times faster for the student
+(``benchmarks/training_speed.py``).
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ def predict_sfd_jax(
     *,
     formats: ActivationFormats | None = None,
 ) -> Array:
-    """Return the SFD of normalised TPSFs, differentiable by the parameters.
+    """Return the SFD of normalised TPSFs, differentiable with respect to the parameters.
 
     Parameters
     ----------
@@ -40,13 +41,13 @@ def predict_sfd_jax(
     inputs : array, shape (n, n_gates)
         Normalised TPSFs.
     formats : ActivationFormats, optional
-        Fixed-point formats of the activations, for a ``lite`` cell. Gradients pass straight through a
-        rounding and stop where a gate or candidate saturates.
+        Fixed-point formats of the activations, for a ``lite`` cell. The gradient of rounding is that of the
+        identity (straight-through estimator); the gradient of a saturated gate or candidate is zero.
 
     Returns
     -------
     array, shape (n_gates, n, 3)
-        Time first, so that nothing is transposed in training.
+        The time axis is first, to avoid transpositions in training.
     """
     return states_and_sfd_jax(architecture, parameters, inputs, formats=formats)[1]
 
@@ -61,7 +62,7 @@ def states_and_sfd_jax(
 ) -> tuple[Array, Array]:
     """Return the states of the decoder's last layer, shape (n_gates, n, units), and the SFD.
 
-    As :func:`predict_sfd_jax` otherwise.
+    Parameters are those of :func:`predict_sfd_jax`.
     """
     inputs = jnp.asarray(inputs)
     n, n_gates = inputs.shape
@@ -78,13 +79,13 @@ def states_and_sfd_jax(
         sequence = layer(f"decoder/{index}", sequence=sequence, state=state)
     sfd: Array = _matmul(sequence, parameters["head/kernel"]) + parameters["head/bias"]
     if formats is not None:
-        # Values out of range keep their gradient, or a network that starts there would stay there.
+        # Values out of range keep their gradient. Otherwise a network initialised there could not be trained.
         sfd = sfd + jax.lax.stop_gradient(quantise_jax(sfd, formats.output) - sfd)
     return sequence, sfd
 
 
 def quantise_jax(values: Array, fmt: Format | None, /) -> Array:
-    """Return values in a format, as :func:`seq2seqlite.models.quantise`; without a format as they are."""
+    """Return values rounded to a format, like :func:`seq2seqlite.models.quantise`; unchanged for None."""
     if fmt is None:
         return values
     scale = 2.0**fmt.fraction_bits
@@ -114,7 +115,7 @@ def _layer(
 
 
 def _matmul(sequence: Array, kernel: Array) -> Array:
-    # One two-dimensional product: XLA's batched ones are several times slower on CPUs.
+    # One two-dimensional product: batched products of XLA are several times slower on CPUs.
     return (_flat(sequence) @ kernel).reshape(*sequence.shape[:-1], kernel.shape[-1])
 
 
@@ -260,7 +261,7 @@ def _lite_backward(formats: ActivationFormats | None, residuals: Any, gradient: 
 
 
 def _inside(value: Array, low: float, high: float) -> Array:
-    """1 where a clipped value is off its rails, where its gradient is that of the identity."""
+    """Return 1 for values strictly between the limits, where the gradient of clipping is 1, else 0."""
     return ((value > low) & (value < high)).astype(value.dtype)
 
 

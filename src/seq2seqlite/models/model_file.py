@@ -1,4 +1,4 @@
-"""Reading and writing model files: arrays and JSON, nothing that runs."""
+"""Reading and writing of model files, which contain arrays and JSON but no executable content."""
 
 import hashlib
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ __all__ = [
 
 FORMAT = "seq2seqlite model"
 FORMAT_VERSION = 3
-# Prefix of the arrays with the width of each weight, where widths were learned.
+# Prefix of the arrays with the bit width of each weight, for models with learned widths.
 WIDTHS = "bits/"
-# Limits of what a file may ask for; far above any useful network.
+# Limits for the size of a network in a file, far above any useful network.
 MAX_LAYERS, MAX_UNITS = 16, 4096
 MAX_GATES = 2**16
 MAX_PERIOD_NS = 1e6
@@ -40,7 +40,7 @@ MAX_PERIOD_NS = 1e6
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A trained network with what its predictions need: content of a model file.
+    """Content of a model file: a trained network and the metadata needed for predictions.
 
     Parameters
     ----------
@@ -49,17 +49,17 @@ class ModelFile:
     architecture : Architecture
         Layers and cell.
     axis : TimeAxis
-        Axis of the TPSFs that it was trained on.
+        Time axis of the TPSFs used in training.
     rising_edge_ns : float
-        Where the rising edge of these TPSFs was, from the first gate, in ns.
+        Position of the rising edge of these TPSFs, relative to the first gate, in ns.
     n_baseline : int
-        Leading gates of which the baseline is taken.
+        Number of leading gates averaged as baseline.
     instrument : str
         Name of the instrument.
     parameters : dict of ndarray
         Weights.
     quantisation : Quantisation, optional
-        Fixed-point formats; a model without is in floating point.
+        Fixed-point formats; None for a floating-point model.
     """
 
     name: str
@@ -73,22 +73,27 @@ class ModelFile:
 
 
 def write_model_file(path: str | Path, model: ModelFile, /) -> None:
-    """Write a model as ``.npz`` with a JSON header; equal models give equal bytes."""
+    """Write a model as ``.npz`` with a JSON header; equal models give identical files."""
     write_archive(path, _header(model), _arrays(model))
 
 
 def model_digest(model: ModelFile, /) -> str:
-    """Return the SHA-256 of a model: of everything in its file."""
+    """Return the SHA-256 digest of a model, computed from the whole content of its file.
+
+    See Also
+    --------
+    parameters_digest : Digest of the weights only.
+    """
     return archive_digest(header_text(_header(model)), _arrays(model))
 
 
 def read_model_file(path: str | Path, /) -> ModelFile:
-    """Read a model.
+    """Read a model file.
 
     Raises
     ------
     InputError
-        If the file is missing, damaged, altered, or of another format or version.
+        If the file is missing, damaged or altered, or has an unsupported format or version.
     """
     header, arrays = read_archive(
         path,
@@ -132,15 +137,15 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
     widths = {name[len(WIDTHS) :]: value for name, value in arrays.items() if name.startswith(WIDTHS)}
     layers = header["layers"]
     if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
-        header.refuse(f"layers={layers!r:.60} must be a list of 1 to {MAX_LAYERS} numbers of units")
+        header.refuse(f"layers={layers!r:.60} must be a list of 1 to {MAX_LAYERS} integers")
     if not all(type(units) is int and 1 <= units <= MAX_UNITS for units in layers):
-        header.refuse(f"layers={layers!r:.60} must be numbers of units from 1 to {MAX_UNITS}")
+        header.refuse(f"layers={layers!r:.60} must be integers from 1 to {MAX_UNITS}")
     architecture = Architecture(tuple(layers), header.text("cell"))
     if {name: value.shape for name, value in parameters.items()} != architecture.parameter_shapes:
-        header.refuse(f"its arrays do not fit layers {layers} of cell {architecture.cell!r}")
+        header.refuse(f"its arrays do not match layers={layers} with cell={architecture.cell!r}")
     for name, value in parameters.items():
         if value.dtype != np.float32 or not np.isfinite(value).all():
-            header.refuse(f"array {name} must be finite float32")
+            header.refuse(f"array {name} must have type float32 and finite values")
     axis = read_axis(header)
     return ModelFile(
         name=read_name(header),
@@ -162,27 +167,27 @@ def _quantisation(
 ) -> Quantisation | None:
     if header["quantisation"] is None:
         if widths:
-            header.refuse(f"it has widths of weights ({WIDTHS}...) but no quantisation")
+            header.refuse(f"it has bit widths of weights ({WIDTHS}...) but no quantisation")
         return None
     if not set(widths) <= set(parameters) or any(width.dtype != np.uint8 for width in widths.values()):
-        header.refuse("its widths of weights must be uint8, of arrays that it has")
+        header.refuse("its bit widths of weights must be uint8 arrays, named after its weight arrays")
     try:
         quantisation = Quantisation.from_dict(header.table("quantisation"), weight_bits=widths)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         header.refuse(f"its quantisation is not valid ({error!r:.200})")
     quantisation.check(parameters)
     if quantisation.activations is not None and architecture.cell != "lite":
-        header.refuse(f"a cell {architecture.cell!r} has no fixed-point activations")
+        header.refuse(f"cell={architecture.cell!r} does not support fixed-point activations")
     return quantisation
 
 
 def read_name(header: Header, /) -> str:
-    """Return the name in an archive's header.
+    """Return the model name in an archive's header.
 
     Raises
     ------
     InputError
-        If it cannot be part of a file name.
+        If the name is missing or cannot be part of a file name.
     """
     name = header.text("name")
     check_name(name)
@@ -190,12 +195,12 @@ def read_name(header: Header, /) -> str:
 
 
 def read_axis(header: Header, /) -> TimeAxis:
-    """Return the time axis of an archive's header.
+    """Return the time axis in an archive's header.
 
     Raises
     ------
     InputError
-        If a value is missing or not valid.
+        If a value is missing or invalid.
     """
     n_gates = header.integer("n_gates", 2, MAX_GATES)
     longest = MAX_PERIOD_NS
@@ -214,7 +219,12 @@ def read_axis(header: Header, /) -> TimeAxis:
 
 
 def parameters_digest(parameters: Parameters, /) -> str:
-    """Return the SHA-256 of a model's weights."""
+    """Return the SHA-256 digest of a model's weights.
+
+    See Also
+    --------
+    model_digest : Digest of the whole model.
+    """
     digest = hashlib.sha256()
     for name in sorted(parameters):
         digest.update(name.encode())

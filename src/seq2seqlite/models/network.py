@@ -1,4 +1,4 @@
-"""A trained network that predicts from counts: normalisation, network, lifetimes."""
+"""Prediction with a trained network: normalisation of the counts, forward pass, lifetimes."""
 
 from functools import cached_property
 from pathlib import Path
@@ -23,24 +23,25 @@ from seq2seqlite.training_range import training_range_ns
 
 __all__ = ["FRACTION_OF_A_COUNT", "Network", "network_inputs"]
 
-# Decays predicted together: the states of a batch of this size stay in the cache.
+# Decays predicted together: the states of a batch of this size fit into the cache.
 BATCH = 1024
-# Re-binned counts are not whole; a fixed-point network takes them in these parts, far below photon noise.
+# Re-binned counts are not integers. Fixed-point networks round them to this fraction of a count, far below
+# the photon noise.
 FRACTION_OF_A_COUNT = 64
 
 
 class Network:
-    """A trained network, float or quantised; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
+    """Trained network, float or quantised; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
 
     Parameters
     ----------
     content : ModelFile
-        Weights, what they are for, and their formats if they are quantised.
+        Weights, metadata, and fixed-point formats if the network is quantised.
 
     Notes
     -----
-    A network with fixed-point activations computes in a floating-point type that is wide enough for every sum
-    to be exact, so that its result is that of integers.
+    A network with fixed-point activations computes in a floating-point type in which every sum is exact, so
+    its results equal those of integer arithmetic.
     """
 
     def __init__(self, content: ModelFile, /) -> None:
@@ -62,14 +63,14 @@ class Network:
 
     @property
     def kind(self) -> str:
-        """What computes: a float network, one with quantised weights, or one quantised throughout."""
+        """Kind of network: float, float with quantised weights, or fully quantised."""
         if self.content.quantisation is None:
             return "float network"
         return "float network, quantised weights" if self.formats is None else "quantised network"
 
     @property
     def formats(self) -> ActivationFormats | None:
-        """Fixed-point formats of the activations; None for a network that computes in floating point."""
+        """Fixed-point formats of the activations; None for floating-point activations."""
         return None if self.content.quantisation is None else self.content.quantisation.activations
 
     @property
@@ -79,12 +80,12 @@ class Network:
 
     @property
     def axis(self) -> TimeAxis:
-        """Axis of the TPSFs that the model takes."""
+        """Time axis of the TPSFs that the model accepts."""
         return self.content.axis
 
     @property
     def rising_edge_ns(self) -> float:
-        """Where the model expects the rising edge, from the first gate, in ns."""
+        """Required position of the rising edge, relative to the first gate, in ns."""
         return self.content.rising_edge_ns
 
     @property
@@ -113,22 +114,22 @@ class Network:
         Returns
         -------
         ndarray of float32, shape (n, 3, n_gates)
-            Channels total, short, long, relative to the total's first sample.
+            Channels total, short, long, relative to the first sample of the total.
 
         Raises
         ------
         InputError
-            If the number of gates is not the model's.
+            If the shape does not match the model's axis, or the counts are neither integers nor floats.
         """
         return self._predicted(tpsf)[0]
 
     def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return the SFDs, and which decays have no counts above the baseline."""
+        """Return the SFDs, and a mask of decays without counts above the baseline."""
         counts = counts_for(tpsf, axis=self.axis, name=self.name)
         kind, parameters = self._exact
         dark = np.empty(len(counts), np.bool_)
         result = np.empty((len(counts), 3, self.axis.n_gates), np.float32)
-        with threadpool_limits(1, user_api="blas"):  # small matrices: threads would only wait for each other
+        with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
             for start in range(0, len(counts), BATCH):
                 part = slice(start, start + BATCH)
                 inputs = self.inputs(counts[part]).astype(kind)
@@ -137,7 +138,7 @@ class Network:
         return result, dark
 
     def inputs(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
-        """Return TPSFs as the network reads them (:func:`network_inputs`).
+        """Return TPSFs in the form of the network's input; see :func:`network_inputs`.
 
         Parameters
         ----------
@@ -148,14 +149,14 @@ class Network:
 
     @cached_property
     def _exact(self) -> tuple[type[np.floating], Parameters]:
-        """Floating-point type that computes this network, and the weights in it."""
+        """Floating-point type in which this network computes, and the weights in this type."""
         quantisation, parameters = self.content.quantisation, self.content.parameters
         if self.formats is None or quantisation is None or quantisation.exact_in_float32(parameters):
             return np.float32, parameters
         return np.float64, {name: value.astype(np.float64) for name, value in parameters.items()}
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return the lifetimes of decays; parameters and errors as :meth:`sfd`, arrays of shape (n,)."""
+        """Return the lifetimes of decays, arrays of shape (n,); see :meth:`sfd` for parameters and errors."""
         sfd, dark = self._predicted(tpsf)
         return lifetimes_from_sfd(sfd, axis=self.axis).without(dark)
 
@@ -163,23 +164,27 @@ class Network:
 def network_inputs(
     tpsf: ArrayLike, formats: ActivationFormats | None, /, *, n_baseline: int
 ) -> NDArray[np.float32]:
-    """Return TPSFs as a network reads them.
+    """Return TPSFs in the form of a network's input.
 
     Parameters
     ----------
     tpsf : array_like, shape (n, n_gates)
         Counts.
     formats : ActivationFormats or None
-        Formats of the network.
+        Activation formats of the network.
     n_baseline : int
-        Leading gates whose mean is the baseline.
+        Number of leading gates whose mean is the baseline.
 
     Returns
     -------
     ndarray of float32, shape (n, n_gates)
-        Float networks: :func:`~seq2seqlite.decay.normalise_tpsf`. Fixed-point networks:
-        :func:`~seq2seqlite.decay.normalise_to_codes` times the step of the input's format, so that the peak
-        is the highest code; counts that are not whole (re-binned data) are first rounded to 1/64.
+        For float networks, the result of :func:`~seq2seqlite.decay.normalise_tpsf`. For fixed-point networks,
+        the result of :func:`~seq2seqlite.decay.normalise_to_codes` times the step of the input format, so
+        that the peak is the highest code. Non-integer counts (re-binned data) are first rounded to 1/64.
+
+    See Also
+    --------
+    Network.inputs : Inputs of one network.
     """
     if formats is None:
         return normalise_tpsf(tpsf, n_baseline=n_baseline)

@@ -1,7 +1,7 @@
-"""The network in NumPy: what a trained model computes, with nothing but NumPy installed.
+"""Forward pass of the network in NumPy, the only dependency of inference.
 
-The same network in JAX, with its gradient, is in :mod:`seq2seqlite.models.jax_forward`; tests hold both
-equal.
+:mod:`seq2seqlite.models.jax_forward` has the same network in JAX, with its gradient; tests check that both
+agree.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,8 @@ from seq2seqlite.models.quantisation import ActivationFormats, Format, quantise
 __all__ = ["Observer", "predict_sfd"]
 
 Array = NDArray[np.floating]
-# Called at every step with the layer ("encoder/0"), the tensor ("gate", "candidate", "product", "update": the
-# new state before it is written back, "state") and its values.
+# Called at every step with the layer ("encoder/0"), the tensor and its values. Tensors are "gate",
+# "candidate", "product", "state" and "update" (the change of the state before it is written back).
 Observer = Callable[[str, str, Array], None]
 
 
@@ -38,16 +38,20 @@ def predict_sfd(
     parameters : dict of ndarray
         Arrays as named by ``architecture.parameter_shapes``.
     inputs : array_like of floating point, shape (n, n_gates)
-        Normalised TPSFs, 0 to 1. All is computed in their type, if the parameters' is no wider.
+        Normalised TPSFs, 0 to 1. The computation uses their type if the type of the parameters is not wider.
     formats : ActivationFormats, optional
         Fixed-point formats of the activations; the architecture's cell must be ``lite``.
     observe : callable, optional
-        Sees the tensors inside of every step.
+        Called with the internal tensors of every step.
 
     Returns
     -------
     ndarray of floating point, shape (n, 3, n_gates)
         Channels total, short, long.
+
+    See Also
+    --------
+    Network.sfd : SFD from counts.
     """
     values = np.asarray(inputs)
     sequence = np.ascontiguousarray(values.T)[..., None]
@@ -91,7 +95,7 @@ class _Layer:
         self.gates = self._standard_gates if standard else self._lite_gates
 
     def run(self, sequence: Array, state: Array, /) -> Array:
-        """Return the states, shape (n_gates, n, units), after each step over (n_gates, n, n_inputs)."""
+        """Return the states, shape (n_gates, n, units), for inputs of shape (n_gates, n, n_inputs)."""
         states = np.empty((len(sequence), *state.shape), state.dtype)
         kernel = self.kernel[: sequence.shape[-1]]
         residue = np.zeros_like(state)
@@ -118,7 +122,7 @@ class _Layer:
         return z, self._seen("candidate", np.clip(candidate, -1, 1))
 
     def _written_back(self, h: Array, residue: Array, z: Array, candidate: Array) -> tuple[Array, Array]:
-        """Return the new state, and what is kept of its rounding."""
+        """Return the new state and the retained rounding residue."""
         if self.formats is None:
             return self._seen("state", candidate + z * (h - candidate)), residue
         fed_back = self.formats.write_back == "error-feedback"
@@ -142,5 +146,5 @@ class _Layer:
 
 
 def _sigmoid(x: Array) -> Array:
-    # By tanh: never overflows, and NumPy vectorises it.
+    # tanh does not overflow, and NumPy vectorises it.
     return np.asarray(np.float32(0.5) * np.tanh(np.float32(0.5) * x) + np.float32(0.5))

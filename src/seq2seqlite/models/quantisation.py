@@ -1,4 +1,4 @@
-"""Fixed point: formats, rounding, and which tensor of a network has which format."""
+"""Fixed-point formats, rounding, and the formats of a network's tensors."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -12,20 +12,20 @@ from seq2seqlite.errors import InputError
 __all__ = ["WRITE_BACKS", "ActivationFormats", "Format", "Quantisation", "quantise"]
 
 WRITE_BACKS = ("round", "error-feedback", "residual-bits")
-MAX_BITS = 24  # a float32 holds no more
+MAX_BITS = 24  # significand of a float32
 MAX_EXPONENT = 64
 
 
 @dataclass(frozen=True)
 class Format:
-    """A fixed-point format: multiples of ``2**-fraction_bits`` that saturate symmetrically.
+    """Fixed-point format: multiples of ``2**-fraction_bits`` with symmetric saturation.
 
     Parameters
     ----------
     signed : bool
-        Whether negative values exist; the lowest is minus the highest, so that no negation overflows.
+        Whether values may be negative. The lowest value is minus the highest, so negation cannot overflow.
     integer_bits, fraction_bits : int
-        Bits left and right of the binary point, the sign not counted; either may be negative.
+        Number of bits left and right of the binary point, without the sign; either may be negative.
 
     Examples
     --------
@@ -41,18 +41,18 @@ class Format:
     def __post_init__(self) -> None:
         if max(abs(self.integer_bits), abs(self.fraction_bits)) > MAX_EXPONENT:
             raise InputError(
-                f"integer_bits={self.integer_bits} and fraction_bits={self.fraction_bits} must lie between "
+                f"integer_bits={self.integer_bits} and fraction_bits={self.fraction_bits} must be between "
                 f"-{MAX_EXPONENT} and {MAX_EXPONENT}"
             )
         if not 1 <= self.bits <= MAX_BITS or self.integer_bits + self.fraction_bits < 1:
             raise InputError(
-                f"a format of {self.integer_bits} integer and {self.fraction_bits} fraction bits"
-                f"{' and sign' if self.signed else ''} holds no number; give it 1 to {MAX_BITS} bits"
+                f"integer_bits={self.integer_bits} plus fraction_bits={self.fraction_bits} must be between 1 "
+                f"and {MAX_BITS - self.signed}"
             )
 
     @property
     def bits(self) -> int:
-        """Width of a code, the sign included."""
+        """Width of a code in bits, including the sign."""
         return int(self.signed) + self.integer_bits + self.fraction_bits
 
     @property
@@ -62,12 +62,12 @@ class Format:
 
     @property
     def high_code(self) -> int:
-        """Highest code: :attr:`high` in steps."""
+        """Highest code: :attr:`high` divided by :attr:`step`."""
         return int(2 ** (self.integer_bits + self.fraction_bits)) - 1
 
     @property
     def low_code(self) -> int:
-        """Lowest code: :attr:`low` in steps."""
+        """Lowest code: :attr:`low` divided by :attr:`step`."""
         return -self.high_code if self.signed else 0
 
     @property
@@ -82,19 +82,23 @@ class Format:
 
 
 def quantise(values: ArrayLike, fmt: Format, /) -> NDArray[Any]:
-    """Return values in a format: rounded to the nearest step, ties upwards, and saturated.
+    """Return values rounded to the nearest step of a format (ties upwards) and saturated.
 
     Parameters
     ----------
     values : array_like
         Floating-point values, of any shape.
     fmt : Format
-        Format.
+        Target format.
 
     Returns
     -------
     ndarray
-        Of the floating-point type of ``values``.
+        Rounded values, in the floating-point type of ``values``.
+
+    See Also
+    --------
+    Format : Fixed-point format.
 
     Examples
     --------
@@ -110,29 +114,29 @@ def quantise(values: ArrayLike, fmt: Format, /) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class ActivationFormats:
-    """Formats of everything in a ``lite`` network that is not a weight.
+    """Formats of the activations of a ``lite`` network.
 
     Parameters
     ----------
     input : Format
-        Normalised TPSF: unsigned, integer bits 0.
+        Normalised TPSF: unsigned, without integer bits.
     state : Format
-        State as the matrices see it.
+        State as an operand of the matrix products.
     gate : Format
-        Update and reset gate: unsigned, integer bits 0.
+        Update and reset gate: unsigned, without integer bits.
     candidate : Format
         Candidate state.
     product : Format
-        Reset gate times state.
+        Product of reset gate and state.
     output : Format
         SFD.
     write_back : str
-        How the new state, which is wider, goes back into the state's format. ``round``: to the nearest.
-        ``error-feedback``: what the rounding lost is added to the next new state. ``residual-bits``: what it
-        lost is kept below the state's lowest bit, part of the state that the update gate multiplies, but not
-        seen by the matrices. The decoder starts without what the encoder kept.
+        Conversion of the new state, which has more fraction bits, to the format of the state. ``round``:
+        round to nearest. ``error-feedback``: the rounding error is added to the next new state.
+        ``residual-bits``: the rounding error is stored below the lowest bit of the state; the update gate
+        multiplies it, but the matrix products do not use it. The decoder starts with a residue of zero.
     residual_bits : int
-        Bits of what is kept, a two's complement number cut off below its lowest; 0 for ``round``.
+        Width of the stored rounding error, a truncated two's complement number; 0 for ``round``.
     """
 
     input: Format
@@ -149,13 +153,13 @@ class ActivationFormats:
             fmt = getattr(self, name)
             if fmt.signed or fmt.integer_bits != 0:
                 raise InputError(
-                    f"the {name} lies between 0 and 1: its format must be unsigned without integer bits"
+                    f"{name}={getattr(self, name)} must be unsigned with integer_bits=0 (range 0 to 1)"
                 )
         for name in ("state", "candidate", "product"):
             fmt = getattr(self, name)
             if not fmt.signed or fmt.integer_bits != 0:
                 raise InputError(
-                    f"the {name} lies between -1 and 1: its format must be signed without integer bits"
+                    f"{name}={getattr(self, name)} must be signed with integer_bits=0 (range -1 to 1)"
                 )
         if self.write_back not in WRITE_BACKS:
             raise InputError(
@@ -168,12 +172,12 @@ class ActivationFormats:
 
     @property
     def state_bits(self) -> int:
-        """Bits of state that an implementation stores for a unit, what is kept of the rounding included."""
+        """Number of bits stored per unit: the state and the retained rounding error."""
         return self.state.bits + self.residual_bits
 
     @property
     def residue_step(self) -> float:
-        """Value of the lowest bit that is kept of the rounding."""
+        """Value of the lowest bit of the retained rounding error."""
         return self.state.step * 2.0**-self.residual_bits
 
 
@@ -184,11 +188,11 @@ class Quantisation:
     Parameters
     ----------
     weights : mapping of str to Format
-        Format of each array of the architecture, the finest grid that its values lie on.
+        Format of each weight array: the finest grid of its values.
     activations : ActivationFormats, optional
-        Everything else; without, it is computed in floating point (weight-only quantisation).
+        Formats of the activations; None for floating-point activations (weight-only quantisation).
     weight_bits : mapping of str to ndarray of uint8, optional
-        Width of each single weight where widths were learned; without, all have their format's.
+        Bit width of each weight, for learned widths; by default all weights have the width of their format.
     """
 
     weights: Mapping[str, Format]
@@ -196,7 +200,7 @@ class Quantisation:
     weight_bits: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the formats as plain values for JSON; ``weight_bits`` is kept apart, as arrays."""
+        """Return the formats as plain values for JSON; ``weight_bits`` is stored separately, as arrays."""
         activations = None if self.activations is None else asdict(self.activations)
         return {
             "weights": {name: asdict(fmt) for name, fmt in self.weights.items()},
@@ -207,7 +211,10 @@ class Quantisation:
     def from_dict(
         cls, table: Mapping[str, Any], /, *, weight_bits: Mapping[str, NDArray[np.uint8]]
     ) -> "Quantisation":
-        """Return what :meth:`to_dict` gave; KeyError, TypeError or InputError if it is not that."""
+        """Return the formats described by a result of :meth:`to_dict`.
+
+        Raises KeyError, TypeError or InputError for any other content.
+        """
         weights = {str(name): _format(value) for name, value in table["weights"].items()}
         plain = table["activations"]
         if plain is None:
@@ -222,27 +229,27 @@ class Quantisation:
         )
 
     def bits_of(self, name: str, values: NDArray[Any], /) -> NDArray[np.int64]:
-        """Return the width of each weight of an array; a zero has none."""
+        """Return the bit width of each weight of an array; 0 for a weight of zero."""
         width = self.weight_bits.get(name, self.weights[name].bits)
         return np.where(values == 0, 0, width).astype(np.int64)
 
     def check(self, parameters: Mapping[str, NDArray[Any]], /) -> None:
-        """Raise InputError unless every weight is a value of its format."""
+        """Raise InputError unless every weight can be represented in its format."""
         if set(self.weights) != set(parameters):
-            raise InputError("its quantisation does not name the network's arrays")
+            raise InputError("its quantisation does not have the same arrays as the network")
         for name, value in parameters.items():
             if not np.array_equal(quantise(value, self.weights[name]), value):
                 raise InputError(
-                    f"array {name} has values that its format {self.weights[name]} does not hold"
+                    f"array {name} has values that cannot be represented in its format {self.weights[name]}"
                 )
             bits = self.weight_bits.get(name)
             if bits is not None and (bits.shape != value.shape or bits.max(initial=0) > MAX_BITS):
-                raise InputError(f"array {name} has widths of another shape or above {MAX_BITS}")
+                raise InputError(f"bit widths of array {name} must have its shape and be <= {MAX_BITS}")
 
     def exact_in_float32(self, parameters: Mapping[str, NDArray[Any]], /) -> bool:
-        """Return whether float32 computes a step without rounding anywhere but in the quantisers.
+        """Return whether float32 computes a step exactly, except for the rounding of the quantisers.
 
-        Every sum is then a multiple of its finest step, and smaller than 2**24 of them.
+        This is the case if every sum is less than 2**24 times its finest step.
         """
         formats = self.activations
         if formats is None:
@@ -262,14 +269,14 @@ class Quantisation:
                 kernel = name.replace("recurrent_kernel", "kernel")
                 total += np.abs(parameters[kernel]).sum(axis=0).max() * reach
                 step = min(step, self.weights[kernel].step * finest)
-            # Half of the sum is taken at the gates, and a half added: one more bit each.
+            # The hard sigmoid halves the sum and adds one half: one more bit for each.
             if (total + 1) * 4 / step > 2.0**24:
                 return False
         return True
 
 
 def _format(plain: Mapping[str, Any]) -> Format:
-    """Return a format from plain values; TypeError for values of other types."""
+    """Return a format from plain values; raise TypeError for values of other types."""
     signed, integer_bits, fraction_bits = (plain[key] for key in ("signed", "integer_bits", "fraction_bits"))
     if type(signed) is not bool or type(integer_bits) is not int or type(fraction_bits) is not int:
         raise TypeError(f"format {plain!r:.80} must be a bool and two integers")

@@ -1,4 +1,4 @@
-"""The models that come with the package."""
+"""Models shipped with the package."""
 
 import json
 from pathlib import Path
@@ -12,17 +12,27 @@ __all__ = ["load_model", "model_card", "model_names"]
 
 
 def model_names() -> list[str]:
-    """Return the names of the shipped models, ``<family>-<instrument>-<precision>``."""
+    """Return the names of the shipped models, ``<family>-<instrument>-<precision>``.
+
+    See Also
+    --------
+    load_model : Load a model by name.
+    """
     return sorted(path.stem for path in pretrained_folder().glob("*.npz"))
 
 
 def load_model(name_or_path: str | Path, /) -> Network:
-    """Return a shipped model by its name, or one in a file.
+    """Return a shipped model by name, or the model in a file.
 
     Raises
     ------
     InputError
-        If there is no such model, or its file is not valid.
+        If the model does not exist or its file is invalid.
+
+    See Also
+    --------
+    model_names : Names of the shipped models.
+    model_card : Origin and metrics of a shipped model.
 
     Examples
     --------
@@ -36,13 +46,18 @@ def load_model(name_or_path: str | Path, /) -> Network:
     if not shipped.is_file():
         raise InputError(
             f"model {str(name_or_path)!r} is unknown; "
-            f"choose one of {', '.join(model_names())} or name a .npz file"
+            f"choose one of {', '.join(model_names())} or pass the path of an .npz file"
         )
     return Network.read(shipped)
 
 
 def model_card(name: str, /) -> dict[str, Any]:
-    """Return the card of a shipped model: instrument, recipe, seed, learning curve, test metrics, licence."""
+    """Return a shipped model's card: instrument, recipe, seed, learning curve, test metrics and licence.
+
+    See Also
+    --------
+    load_model : Load the model.
+    """
     path = pretrained_folder() / f"{name}.json"
     if not path.is_file():
         raise InputError(f"model {name!r} has no card; choose one of {', '.join(model_names())}")

@@ -76,7 +76,7 @@ def load_predictor(
     Examples
     --------
     >>> load_predictor("seq2seqlite-tcspc-80mhz-int8").kind
-    'integer program, CPU engine'
+    'integer program, CPU back end'
     >>> load_predictor("seq2seqlite-tcspc-80mhz-int8", backend="numpy").kind
     'integer program'
     >>> load_predictor("seq2seq-tcspc-80mhz-float", backend="numpy").kind

@@ -1,1 +1,1 @@
-"""Reports: tables and plots from recorded results, as HTML, Markdown and JSON."""
+"""Reports of recorded results: tables and plots as HTML, Markdown and JSON."""

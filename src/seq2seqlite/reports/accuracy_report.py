@@ -1,4 +1,4 @@
-"""The accuracy of predictors as tables and pictures."""
+"""Accuracy report: tables and plots of the errors of predictors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,13 +18,13 @@ Rows = Sequence[dict[str, Any]]
 Answered = Mapping[tuple[str, float, float], float]
 ALL_ANSWERED = 0.99
 ACCURACY_FILES = ("accuracy.md", "accuracy.json", "components.json", "settings.json", "accuracy.png")
-# The photons of the table by lifetime.
+# Number of photons of the table by lifetime.
 TYPICAL_PHOTONS = 1000.0
 QUANTITIES = ("mean lifetime", "short", "long", "fraction")
 
 
 def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | None = None) -> str:
-    """Return the tables in Markdown.
+    """Return the accuracy tables in Markdown.
 
     Parameters
     ----------
@@ -33,13 +33,14 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
     components : sequence of dict
         Result of :func:`seq2seqlite.evaluation.component_rows`; may be empty.
     answered : mapping, optional
-        Result of :func:`seq2seqlite.evaluation.answered_shares`: if a predictor gave no value for 1 % of the
-        decays or more, the share with a value is printed after its error.
+        Result of :func:`seq2seqlite.evaluation.accuracy.answered_shares`. If a predictor returned no value for 1 % of
+        the decays or more, the share with a value follows its error in parentheses.
 
     Returns
     -------
     str
-        Root mean square error over the Cramér-Rao bound: by lifetime, by photons, and of components.
+        Tables of the root mean square error divided by the Cramér-Rao bound: by lifetime, by photons, and by
+        component.
     """
     photons = _typical(rows)
     parts = [
@@ -59,7 +60,7 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
 
 
 def accuracy_plot(rows: Rows, /) -> Figure:
-    """Return the picture of error over bound and of bias, by lifetime, for each number of photons."""
+    """Return a plot of error over bound and of bias against the lifetime, for each number of photons."""
     photons = sorted({row["photons"] for row in rows})
     names = list(dict.fromkeys(row["predictor"] for row in rows))
     figure = Figure(figsize=(3.4 * len(photons), 6.2), layout="constrained")
@@ -98,9 +99,9 @@ def write_accuracy_report(
     rows, components : sequence of dict
         As for :func:`accuracy_tables`.
     folder : pathlib.Path
-        Made if it is missing.
+        Output folder; created if missing.
     settings : dict
-        Conditions; written with their origin into ``settings.json``.
+        Conditions of the comparison; written to ``settings.json`` with the provenance.
     answered : mapping, optional
         As for :func:`accuracy_tables`.
     """
@@ -115,12 +116,12 @@ def write_accuracy_report(
 
 
 def check_accuracy_folder(folder: Path, /) -> None:
-    """Refuse a folder in which a report would replace files that no report wrote."""
+    """Raise InputError if a report would overwrite files in a folder that were not written by a report."""
     accuracy_outputs(folder).check(ACCURACY_FILES)
 
 
 def accuracy_outputs(folder: Path, /) -> OutputSet:
-    """Return the recorded set of files of an accuracy report."""
+    """Return the output set of an accuracy report."""
     return OutputSet(folder, {"settings.json": ("instrument", "repeats", "versions")}, ACCURACY_FILES)
 
 

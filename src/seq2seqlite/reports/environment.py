@@ -6,7 +6,7 @@ __all__ = ["environment"]
 
 
 def environment() -> jinja2.Environment:
-    """Return the Jinja environment. Undefined names are errors, and HTML is escaped."""
+    """Return the Jinja environment of the templates, with strict undefined names and HTML escaping."""
     return jinja2.Environment(
         loader=jinja2.PackageLoader("seq2seqlite.reports"),
         autoescape=jinja2.select_autoescape(["html.j2"]),

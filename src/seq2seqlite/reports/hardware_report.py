@@ -103,4 +103,4 @@ def _check(path: Path, found: Mapping[str, Any], names: Sequence[str]) -> None:
             value = value.get(part) if isinstance(value, Mapping) else None
         least = 0.0 if not name.startswith("clock") else sys.float_info.min
         if not isinstance(value, int | float) or not least <= value < math.inf:
-            raise InputError(f"{path} is damaged ({name}={value!r}); run the command that writes it again")
+            raise InputError(f"{path} is damaged ({name}={value!r}); repeat the command that writes it")

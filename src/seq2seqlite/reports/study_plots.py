@@ -1,4 +1,4 @@
-"""The pictures of a compression study."""
+"""Plots of a compression study."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ COST_NAMES = {
 
 
 def pareto_plot(rows: list[Row], /) -> str:
-    """Return a picture of error against weight bits, multiply-accumulates and LUTs, with the fronts."""
+    """Return a plot of error against weight bits, multiply-accumulates and LUTs, with the Pareto fronts."""
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     colours = {group: f"C{index}" for index, group in enumerate(dict.fromkeys(row.group for row in rows))}
     for axes, (cost, name) in zip(figure.subplots(1, 3), COST_NAMES.items(), strict=True):
@@ -55,7 +55,7 @@ def pareto_plot(rows: list[Row], /) -> str:
 
 
 def learning_curves(study: Study, results: Mapping[str, RunResult], /) -> str:
-    """Return a picture of the validation error over the decays seen, for every run."""
+    """Return a plot of the validation error against the number of training decays, for every run."""
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
     for run in study.runs:
@@ -77,7 +77,7 @@ def learning_curves(study: Study, results: Mapping[str, RunResult], /) -> str:
 def example_decays(
     inputs: NDArray[Any], truth: NDArray[Any], predicted: Mapping[str, NDArray[Any]], axis_ns: NDArray[Any], /
 ) -> str:
-    """Return a picture of some decays: the normalised TPSF, the true SFD, and what each network makes of it.
+    """Return a plot of example decays: normalised TPSF, true SFD, and the prediction of each network.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def example_decays(
     truth : ndarray, shape (n, 3, n_gates)
         True SFD.
     predicted : mapping of str to ndarray
-        SFD by each network.
+        Predicted SFDs by network.
     axis_ns : ndarray, shape (n_gates,)
-        Gates.
+        Time of each gate, in ns.
     """
     n = len(inputs)
     figure = Figure(figsize=(3.2 * n, 5.5), layout="constrained")
@@ -111,13 +111,13 @@ def example_decays(
 
 
 def example_indices(photons: NDArray[Any], /) -> NDArray[np.intp]:
-    """Return four decays of a set: at the 5th, 35th, 65th and 95th percentile of photons."""
+    """Return the indices of four decays: at the 5th, 35th, 65th and 95th percentile of photons."""
     order = np.argsort(photons, kind="stable")
     return np.asarray(order[(np.array([0.05, 0.35, 0.65, 0.95]) * (len(order) - 1)).astype(int)])
 
 
 def _png(figure: Figure) -> str:
-    """Return a figure as text, to be put into a page."""
+    """Return a figure as a base64-encoded PNG for an HTML page."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,4 +1,4 @@
-"""The report of a compression study: ``report.html`` beside ``study.json`` and ``study.md``."""
+"""Report of a compression study, as ``report.html``, ``study.json`` and ``study.md``."""
 
 import json
 from collections.abc import Mapping
@@ -36,23 +36,23 @@ GROUP_TITLES = {
 
 
 def write_study_report(study: Study, results: Mapping[str, RunResult], folder: Path, /) -> dict[str, Any]:
-    """Write the report of a study, and return what is in its JSON file.
+    """Write the report of a study, and return the content of its JSON file.
 
     Parameters
     ----------
     study : Study
-        What was to be done.
+        Study.
     results : mapping of str to RunResult
-        What came out.
+        Results of the runs.
     folder : pathlib.Path
-        Folder of the report; the runs are in ``runs`` below it.
+        Folder of the report; the runs are in its subfolder ``runs``.
 
     Returns
     -------
     dict
         ``study``, ``instrument``, ``teacher``, ``reference_decays``, ``rows``, ``summaries``, ``pareto``,
-        ``published``; the same for the same study, however often it was killed. ``seconds``, ``machine`` and
-        ``provenance`` stand apart, in ``about``.
+        ``published``. These values are reproducible, even if the study was interrupted. ``seconds``,
+        ``machine`` and ``provenance`` are under the separate key ``about``.
     """
     check_study_folder(study, folder)
     models = {name: load_model(name) for name in dict.fromkeys((study.teacher, *study.models))}
@@ -81,12 +81,12 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
 
 
 def check_study_folder(study: Study, folder: Path, /) -> None:
-    """Refuse a folder whose report is of another study, or whose files were not written by a study.
+    """Raise InputError if a folder has the report of another study, or files not written by a study.
 
     Raises
     ------
     InputError
-        If there is such a file.
+        If the folder has such a file.
     """
     names = ("study.json", "study.md", "report.html")
     OutputSet(folder, {"study.json": ("study", "rows", "about")}, names).check(names)
@@ -94,12 +94,12 @@ def check_study_folder(study: Study, folder: Path, /) -> None:
         found = json.loads((folder / "study.json").read_text(encoding="utf-8"))["study"]
         if found != study.name:
             raise InputError(
-                f"{folder} holds the report of study {found!r}, not of {study.name!r}; choose another folder"
+                f"{folder} has the report of study {found!r}, not of {study.name!r}; choose another folder"
             )
 
 
 def study_markdown(study: Study, rows: list[Row], /) -> str:
-    """Return the tables as Markdown."""
+    """Return the tables of a study in Markdown."""
     return environment().get_template("study.md.j2").render(**_words(study, rows))
 
 

@@ -1,4 +1,4 @@
-"""The tables of a compression study, from the results of its runs."""
+"""Tables of a compression study, computed from the results of its runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from seq2seqlite.studies.study import Study
 
 __all__ = ["PUBLISHED", "Row", "Summary", "pareto_front", "study_rows", "summaries"]
 
-# Erbas et al. 2024, total channel, on their own 160,000 held-out decays, so that only the ratio of student to
-# teacher compares.
+# Erbas et al. 2024, total channel, for their own 160,000 test decays. Only the ratio of student to teacher is
+# comparable.
 PUBLISHED = {
     "teacher": {"rmse": 0.0139, "r2": 0.9921, "l2": 0.1125},
     "8-bit KD student": {"rmse": 0.0162, "r2": 0.9890, "l2": 0.1429},
@@ -29,17 +29,17 @@ class Row:
     group, label : str
         Table and row.
     run : str
-        Identity of the run, or name of the model.
+        Identifier of the run, or name of the model.
     seed : int or None
         Seed of the run; None for a trained model.
     figures : dict or None
         Metrics and cost figures; None for a failed run.
     ratio : float or None
-        Total RMSE over the teacher's.
+        Total RMSE divided by that of the teacher.
     decays : int or None
-        Decays that the run's own training saw.
+        Number of decays in the training of the run.
     failure : str or None
-        Why there are no figures.
+        Reason of a failure; None for a successful run.
     """
 
     group: str
@@ -54,16 +54,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Summary:
-    """The rows that differ by their seed alone, as one: mean and spread of the total RMSE.
+    """Summary of rows that differ only by their seed: mean and spread of the total RMSE.
 
     Parameters
     ----------
     group, label : str
         Table and row.
     runs : tuple of str
-        Identities.
+        Identifiers of the runs.
     n : int
-        Runs that did not fail.
+        Number of successful runs.
     rmse, ratio : float or None
         Means over the seeds.
     spread : float or None
@@ -82,16 +82,16 @@ class Summary:
 def study_rows(
     study: Study, results: Mapping[str, RunResult], models: Mapping[str, dict[str, Any]], /
 ) -> list[Row]:
-    """Return a row for each trained model and each run, in the order of the study.
+    """Return one row for each trained model and each run, in the order of the study.
 
     Parameters
     ----------
     study : Study
-        What was to be done.
+        Study.
     results : mapping of str to RunResult
-        What came out, by identity.
+        Results of the runs, by identifier.
     models : mapping of str to dict
-        Figures of the trained models, the teacher among them, by name.
+        Figures of the trained models, including the teacher, by name.
     """
     teacher = models[study.teacher]["total"]["rmse"]
     rows = [
@@ -120,7 +120,7 @@ def _ratio(figures: Mapping[str, Any], teacher: float) -> float:
 
 
 def summaries(rows: list[Row], /) -> list[Summary]:
-    """Return mean and spread for the rows that share group and label, in the order of the rows."""
+    """Return mean and spread of the rows with equal group and label, in the order of the rows."""
     result = []
     for group, label in dict.fromkeys((row.group, row.label) for row in rows):
         same = [row for row in rows if (row.group, row.label) == (group, label)]
@@ -141,7 +141,7 @@ def summaries(rows: list[Row], /) -> list[Summary]:
 
 
 def pareto_front(rows: list[Row], cost: str, /) -> list[Row]:
-    """Return the rows that no other row beats in both error and cost, cheapest first.
+    """Return the Pareto-optimal rows with respect to error and cost, in order of increasing cost.
 
     Parameters
     ----------

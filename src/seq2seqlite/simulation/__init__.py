@@ -1,4 +1,4 @@
-"""Instruments, the simulator of their decays, and stored decay sets."""
+"""Instrument descriptions, the decay simulator and sets of decays with known lifetimes."""
 
 from seq2seqlite.simulation.camera import simulated_frames
 from seq2seqlite.simulation.decay_set import (

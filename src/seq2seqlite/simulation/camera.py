@@ -1,4 +1,4 @@
-"""Frames of a simulated camera: a scene whose lifetimes change from place to place, with fresh noise."""
+"""Frames of a simulated camera: one scene with spatially varying lifetimes, and new noise in each frame."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from seq2seqlite.simulation.simulator import CHUNK, Simulator
 
 __all__ = ["simulated_frames"]
 
-# The scene: soft round bodies on a dim ground, so that a frame has all brightnesses.
+# The scene: blurred discs on a dim background, so that a frame covers a wide range of intensities.
 N_BODIES = 12
 GROUND = 0.2
 
@@ -30,32 +30,36 @@ def simulated_frames(
     seed: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[NDArray[Any]]:
-    """Return frames of one scene, as a camera of this instrument sees it, each with noise of its own.
+    """Return simulated camera frames of one scene, with independent noise in each frame.
 
     Parameters
     ----------
     instrument : Instrument
-        Axis, IRFs (each pixel has its own), detector, range of lifetimes.
+        Time axis, IRFs (one is drawn for each pixel), detector and range of lifetimes.
     shape : tuple of int
         Shape (Y, X).
     n : int
-        Frames.
+        Number of frames.
     photons : float
-        Mean counts of a pixel.
+        Mean counts per pixel.
     seed : int
-        Seed of everything random.
+        Seed of all random numbers.
     progress : callable, optional
-        Called with parts done and parts to do.
+        Called with the number of finished parts and the number of all parts.
 
     Returns
     -------
     list of ndarray, shape (Y, X, n_gates)
-        Counts in the narrowest unsigned type whose greatest value none has.
+        Counts in the narrowest unsigned type whose maximum exceeds all counts.
 
     Raises
     ------
     InputError
         If shape, number or photons are not positive.
+
+    See Also
+    --------
+    Simulator : Simulated decays without spatial structure.
 
     Examples
     --------
@@ -65,7 +69,7 @@ def simulated_frames(
     (2, (3, 4, 135), 'uint8')
     """
     if min(shape) < 1 or n < 1:
-        raise InputError(f"{n} frames of {shape[0]}x{shape[1]} pixels: each must be >= 1 (e.g. 500x500)")
+        raise InputError(f"n={n} and shape={tuple(shape)} must be >= 1 (e.g. shape=(500, 500))")
     if not (np.isfinite(photons) and photons > 0):
         raise InputError(f"photons={photons} must be finite and > 0 (e.g. 1000)")
     simulator, rng = Simulator(instrument, seed=seed, split="reference"), np.random.default_rng(seed)
@@ -87,7 +91,7 @@ def simulated_frames(
             frame[part] = instrument.detector.sample(expected, noise)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool, threadpool_limits(1, user_api="blas"):
-        fill(0)  # makes what the threads then share
+        fill(0)  # compute cached properties before threads use them
         starts = range(0, fraction.size, CHUNK)
         for done, _ in enumerate(pool.map(fill, starts), start=1):
             if progress is not None:
@@ -100,7 +104,7 @@ def simulated_frames(
 def _scene(
     instrument: Instrument, shape: tuple[int, int], rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return fraction (n,), lifetimes (n, 2) and brightness (n,) of mean 1 of the pixels, row by row."""
+    """Return amplitude fraction (n,), lifetimes (n, 2) and intensity (n,) with mean 1, in row-major order."""
     y, x = np.meshgrid(np.linspace(0, 1, shape[0]), np.linspace(0, 1, shape[1]), indexing="ij")
     low, high = instrument.decays.tau_ns
     first, last = instrument.decays.amplitude_fraction

@@ -1,4 +1,4 @@
-"""Sets of decays for evaluation: the seeded reference sets, stored sets, plain ``.npz`` files of others."""
+"""Sets of decays for evaluation: seeded reference sets, stored sets, ``.npz`` files of other simulators."""
 
 import hashlib
 import json
@@ -37,12 +37,12 @@ TRUTH_KEYS = ("tau_short_ns", "tau_long_ns", "amplitude_fraction")
 
 @dataclass(frozen=True)
 class DecaySet:
-    """TPSFs of one axis, with the truth where it is known.
+    """TPSFs on one time axis, with the true lifetimes if they are known.
 
     Parameters
     ----------
     name : str
-        Where they come from.
+        Origin of the decays.
     tpsf : ndarray, shape (n, n_gates)
         Counts.
     axis : TimeAxis
@@ -61,7 +61,7 @@ class DecaySet:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the counts, their shape and their type."""
+        """SHA-256 digest of the counts, their shape and their type."""
         canonical = np.ascontiguousarray(self.tpsf)
         return hashlib.sha256(
             f"{canonical.dtype.str}{canonical.shape}".encode() + canonical.tobytes()
@@ -69,7 +69,12 @@ class DecaySet:
 
 
 def reference_set(instrument: str | Path, /, *, n: int) -> DecaySet:
-    """Return ``n`` decays of an instrument's seeded reference set, whose IRFs are not in the training."""
+    """Return ``n`` decays of an instrument's seeded reference set, whose IRFs are not used in training.
+
+    See Also
+    --------
+    simulated_set : Simulated decays of any split.
+    """
     return simulated_set(load_instrument(instrument), n, seed=REFERENCE_SEED, split="reference")
 
 
@@ -82,7 +87,13 @@ def simulated_set(
     split: str,
     progress: Callable[[int, int], None] | None = None,
 ) -> DecaySet:
-    """Return ``n`` simulated decays with truth and manifest (see :meth:`Simulator.decays`)."""
+    """Return ``n`` simulated decays with true lifetimes and manifest (see :meth:`Simulator.decays`).
+
+    See Also
+    --------
+    Simulator : Simulator of the decays.
+    write_decay_set : Store a set.
+    """
     require_memory(
         3 * n * (8 * instrument.axis.n_gates + 64), what=f"a set of n={n:,} decays", remedy="simulate fewer"
     )
@@ -104,7 +115,12 @@ def check_decay_set_file(path: str | Path, /) -> None:
 
 
 def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
-    """Write a set as compressed ``.npz``, with its manifest in it as JSON and a SHA-256 over everything."""
+    """Write a set as compressed ``.npz``, with its manifest as JSON and a SHA-256 digest of the content.
+
+    See Also
+    --------
+    read_decay_set : Read a stored set.
+    """
     arrays: dict[str, NDArray[Any]] = {
         "tpsf": data.tpsf,
         "gate_width_ns": np.array(data.axis.gate_width_ns),
@@ -117,20 +133,24 @@ def write_decay_set(path: str | Path, data: DecaySet, /) -> None:
 
 
 def read_decay_set(path: str | Path, /) -> DecaySet:
-    """Read a stored set, or a plain ``.npz`` of another simulator.
+    """Read a set of decays from an ``.npz`` file, written by this package or by another simulator.
 
     Parameters
     ----------
     path : path-like
-        Holds ``tpsf`` (n, n_gates), ``gate_width_ns``, ``period_ns`` and, where known, ``tau_short_ns``,
-        ``tau_long_ns``, ``amplitude_fraction`` (n,). With a ``manifest``, the SHA-256 of everything is
-        checked.
+        File with the arrays ``tpsf`` (n, n_gates), ``gate_width_ns``, ``period_ns`` and, if known,
+        ``tau_short_ns``, ``tau_long_ns`` and ``amplitude_fraction`` (n,). If it has a ``manifest``, the
+        SHA-256 digest of the content is checked.
 
     Raises
     ------
     InputError
-        If the file cannot be read, a key is missing, counts are negative or not finite, shapes do not fit, or
-        the SHA-256 is another.
+        If the file cannot be read, a key is missing, counts are negative or not finite, shapes do not match,
+        or the SHA-256 digest is wrong.
+
+    See Also
+    --------
+    write_decay_set : Write a set.
     """
     file = Path(path)
     arrays = read_arrays(file, what="data", max_bytes=available_memory() // 3)
@@ -144,7 +164,9 @@ def _from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> DecaySet:
     manifest = _manifest(arrays)
     for key in ("tpsf", "gate_width_ns", "period_ns"):
         if key not in arrays:
-            raise InputError(f"key {key!r} is missing; it holds {', '.join(sorted(arrays)) or 'nothing'}")
+            raise InputError(
+                f"array {key!r} is missing; the file contains {', '.join(sorted(arrays)) or 'no arrays'}"
+            )
     tpsf = arrays["tpsf"]
     if tpsf.ndim != 2 or 0 in tpsf.shape:
         raise InputError(f"tpsf of shape {tpsf.shape} must be (n, n_gates), with n >= 1")
@@ -157,12 +179,12 @@ def _from_arrays(name: str, arrays: dict[str, NDArray[Any]]) -> DecaySet:
 
 
 def _manifest(arrays: dict[str, NDArray[Any]]) -> dict[str, Any] | None:
-    """Take the manifest out of the arrays, and check the digest of all."""
+    """Remove the manifest from the arrays and check the digest of the content."""
     text, digest = arrays.pop(MANIFEST, None), arrays.pop("sha256", None)
     if text is None:
         return None
     if digest is None or str(digest) != archive_digest(str(text), arrays):
-        raise InputError("its content does not have the SHA-256 of its manifest; simulate or copy it again")
+        raise InputError("its content does not match the SHA-256 in its manifest; simulate or copy it again")
     try:
         manifest = json.loads(str(text))
     except (ValueError, RecursionError):
@@ -178,18 +200,21 @@ def _truth(arrays: dict[str, NDArray[Any]], n: int) -> Lifetimes | None:
         return None
     if len(present) < len(TRUTH_KEYS):
         raise InputError(
-            f"a known truth needs all of {', '.join(TRUTH_KEYS)}; there is only {', '.join(present)}"
+            f"the true lifetimes require the arrays {', '.join(TRUTH_KEYS)}; the file has only "
+            f"{', '.join(present)}"
         )
     for key in TRUTH_KEYS:
         values = arrays[key]
         if values.shape != (n,) or values.dtype.kind not in "uif" or not np.isfinite(values).all():
             raise InputError(
-                f"{key} of shape {values.shape} and type {values.dtype} must be ({n},) finite numbers"
+                f"{key} must be {n} finite numbers of shape ({n},), not shape {values.shape} and type "
+                f"{values.dtype}"
             )
     short, long, a = (arrays[key].astype(np.float64) for key in TRUTH_KEYS)
     if (short <= 0).any() or (long < short).any() or (a < 0).any() or (a > 1).any():
         raise InputError(
-            "the truth must have 0 < tau_short_ns <= tau_long_ns and amplitude_fraction between 0 and 1"
+            "the true lifetimes must satisfy 0 < tau_short_ns <= tau_long_ns, and amplitude_fraction must be "
+            "between 0 and 1"
         )
     return Lifetimes(a * short + (1 - a) * long, short, long, a)
 

@@ -1,4 +1,4 @@
-"""An instrument and the decays met on it: everything that the simulator needs, read from TOML."""
+"""Description of an instrument and the decays measured with it, read from TOML; input of the simulator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,28 +41,28 @@ DETECTORS: dict[str, type[Any]] = {
 }
 
 
-# A bank is held in memory, some kB an IRF.
+# The IRF bank is kept in memory, several kB per IRF.
 MAX_IRFS = 100_000
-# Counts of a gate are stored in 32 bits.
+# The counts of a gate are stored in 32 bits.
 MAX_PHOTONS = 1e9
 
 
 @dataclass(frozen=True)
 class IrfRanges:
-    """How the IRF differs from pixel to pixel and from day to day; each range is uniform.
+    """Variation of the IRF between pixels and between days, as uniform ranges.
 
     Parameters
     ----------
     center_ns, fwhm_ns, tail_fraction, tail_ns : tuple of float
         Ranges of a parametric IRF (see :class:`~seq2seqlite.decay.ParametricIrf`).
     file : str, optional
-        Measured IRF, used instead of the parametric one; ``center_ns`` then is where its mean is put.
+        File of a measured IRF that replaces the parametric one; ``center_ns`` then is the range of its mean.
     bin_width_ns : float, optional
-        Bin width of a measured IRF whose file does not say it, in ns.
+        Bin width of the measured IRF, in ns, if its file does not contain it.
     extra_fwhm_ns : tuple of float
-        Range of the Gaussian widening of a measured IRF, in ns.
+        Range of the Gaussian broadening of a measured IRF (FWHM), in ns.
     n_irfs : int
-        IRFs in a bank.
+        Number of IRFs in a bank.
     """
 
     center_ns: Range
@@ -87,20 +87,20 @@ class IrfRanges:
 
 @dataclass(frozen=True)
 class DecayRanges:
-    """The decays met on an instrument.
+    """Distribution of the decays measured with an instrument.
 
     Parameters
     ----------
     tau_ns : tuple of float
-        Range of both lifetimes, uniform, sorted after drawing, in ns.
+        Uniform range of both lifetimes, in ns; the two values of a decay are sorted after they are drawn.
     amplitude_fraction : tuple of float
-        Range of the share of the short component in the amplitude, uniform.
+        Uniform range of the short component's share of the amplitude.
     mono_exponential : float
-        Share of decays with one lifetime: both components have it, each with half the amplitude.
+        Share of mono-exponential decays; both components then have the same lifetime and half the amplitude.
     photons : tuple of float
-        Range of the expected photons in the window, background included, log-uniform.
+        Log-uniform range of the expected photons in the window, background included.
     background : tuple of float
-        Range of the share of background in these photons, uniform.
+        Uniform range of the share of background in these photons.
     """
 
     tau_ns: Range
@@ -125,7 +125,7 @@ class DecayRanges:
 
 @dataclass(frozen=True)
 class Instrument:
-    """One instrument: axis, IRFs, decays, detector.
+    """An instrument: time axis, IRFs, distribution of decays, and detector.
 
     Parameters
     ----------
@@ -138,9 +138,9 @@ class Instrument:
     decays : DecayRanges
         Distribution of the decays.
     detector : Detector
-        Noise.
+        Noise model.
     measured_irf : MeasuredIrf, optional
-        The IRF read from ``irf.file``.
+        IRF read from ``irf.file``.
     """
 
     name: str
@@ -161,7 +161,7 @@ class Instrument:
             )
 
     def draw_irf(self, rng: np.random.Generator, /) -> Irf:
-        """Return one IRF of this instrument."""
+        """Return a random IRF of this instrument."""
         ranges = self.irf
         center = rng.uniform(*ranges.center_ns)
         if self.measured_irf is not None:
@@ -174,19 +174,19 @@ class Instrument:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the configuration as it stands in the TOML file, with every default filled in."""
+        """Return the configuration in the form of the TOML file, with all defaults filled in."""
         kind = next(name for name, cls in DETECTORS.items() if isinstance(self.detector, cls))
         tables = {name: plain_table(getattr(self, name)) for name in ("axis", "irf", "decays")}
         return {"name": self.name, **tables, "detector": {"kind": kind, **plain_table(self.detector)}}
 
     @classmethod
     def from_dict(cls, table: Mapping[str, Any], /, *, folder: Path | None = None) -> "Instrument":
-        """Return the instrument of a parsed TOML file; a relative ``irf.file`` is looked up in ``folder``.
+        """Return the instrument of a parsed TOML file; a relative ``irf.file`` is relative to ``folder``.
 
         Raises
         ------
         InputError
-            If a key is missing or unknown, or a value breaks its rule.
+            If a key is missing or unknown, or a value is out of range.
         """
         known = {"name", "axis", "irf", "decays", "detector"}
         check_keys(table, known=known, required=known - {"detector"}, name="the instrument")
@@ -208,17 +208,26 @@ class Instrument:
 
 
 def instrument_names() -> list[str]:
-    """Return the names of the instruments that come with the package."""
+    """Return the names of the instruments shipped with the package.
+
+    See Also
+    --------
+    load_instrument : Load an instrument by name.
+    """
     return toml_names(configs_folder() / "instruments")
 
 
 def load_instrument(name_or_path: str | Path, /) -> Instrument:
-    """Return a shipped instrument by its name, or one described in a TOML file.
+    """Return a shipped instrument by name, or an instrument described in a TOML file.
 
     Raises
     ------
     InputError
         If there is no such instrument or file, or the file is not valid.
+
+    See Also
+    --------
+    instrument_names : Names of the shipped instruments.
 
     Examples
     --------

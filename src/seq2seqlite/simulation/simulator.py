@@ -1,4 +1,4 @@
-"""The simulator: decays of an instrument in any number, vectorised, reproducible from a seed."""
+"""Vectorised simulator of an instrument's decays, reproducible from a seed."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,25 +24,25 @@ from seq2seqlite.simulation.instrument import Instrument
 
 __all__ = ["SPLITS", "Decays", "Simulator"]
 
-# Each split has its own IRF bank and its own random streams: nothing that is evaluated was seen in training.
+# Each split has its own IRF bank and its own random streams, so evaluation data never occur in training.
 SPLITS = {"train": 0, "validation": 1, "reference": 2}
 CHUNK = 2048
 
 
 @dataclass(frozen=True)
 class Decays:
-    """Simulated measurements with their truth.
+    """Simulated decays with their true parameters.
 
     Parameters
     ----------
     tpsf : ndarray of int, shape (n, n_gates)
         Measured counts.
     tau_short_ns, tau_long_ns, amplitude_fraction : ndarray of float64, shape (n,)
-        Lifetimes (ns) and the share of the short component in the amplitude.
+        Lifetimes, in ns, and the short component's share of the amplitude.
     photons, background : ndarray of float64, shape (n,)
         Expected photons in the window, background included, and the share of background in them.
     irf_index : ndarray of int, shape (n,)
-        Which IRF of the bank.
+        Index of the IRF in the bank.
     """
 
     tpsf: NDArray[np.integer]
@@ -66,7 +66,7 @@ class Decays:
 
     @staticmethod
     def joined(parts: "list[Decays]", /) -> "Decays":
-        """Return several sets as one."""
+        """Return the concatenation of several sets."""
         return Decays(
             *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Decays))
         )
@@ -74,21 +74,25 @@ class Decays:
 
 @dataclass(frozen=True)
 class Simulator:
-    """Simulated decays of one instrument.
+    """Simulator of one instrument's decays.
 
     Parameters
     ----------
     instrument : Instrument
-        Axis, IRFs, decays, detector.
+        Time axis, IRFs, distribution of decays, and detector.
     seed : int
-        Seed of everything random.
+        Seed of all random numbers.
     split : str
-        ``train``, ``validation`` or ``reference``: disjoint IRF banks and random streams.
+        ``train``, ``validation`` or ``reference``. Splits have disjoint IRF banks and random streams.
+
+    See Also
+    --------
+    simulated_set : Simulated decays as a set with manifest.
 
     Notes
     -----
-    Chunk ``i`` of a split has a random stream of its own, so that the decays depend neither on the number of
-    threads nor on where reading starts.
+    Chunk ``i`` of a split has its own random stream, so the decays depend neither on the number of threads
+    nor on the first chunk read.
 
     Examples
     --------
@@ -115,17 +119,17 @@ class Simulator:
         Parameters
         ----------
         n : int
-            How many.
+            Number of decays.
         n_threads : int, optional
-            Threads; default: one a core. Does not change the result.
+            Number of threads; default: one per core. Does not change the result.
         progress : callable, optional
-            Called with the decays made and their number.
+            Called with the number of finished decays and the number of all decays.
         """
         if n < 1:
-            raise InputError(f"n={n} decays must be >= 1")
+            raise InputError(f"n={n} must be >= 1")
         chunks = []
         with ThreadPoolExecutor(n_threads or os.cpu_count()) as pool, threadpool_limits(1, user_api="blas"):
-            self.chunk(0, n=1)  # makes what the threads then share
+            self.chunk(0, n=1)  # compute cached properties before threads use them
             for chunk in pool.map(self.chunk, range(-(-n // CHUNK))):
                 chunks.append(chunk)
                 if progress is not None:
@@ -133,12 +137,12 @@ class Simulator:
         return Decays.joined(chunks)[:n]
 
     def stream(self, *, batch: int, start: int = 0) -> Iterator[Decays]:
-        """Yield batches without end, from batch number ``start``; batch ``i`` is always the same one.
+        """Yield an infinite sequence of batches from number ``start``; batch ``i`` is always the same.
 
         Parameters
         ----------
         batch : int
-            Decays in a batch.
+            Number of decays in a batch.
         start : int
             Number of the first batch.
         """
@@ -171,7 +175,7 @@ class Simulator:
         photons: NDArray[np.float64],
         background: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return expected counts, before any detector, shape (n, n_gates).
+        """Return expected counts without detector effects, shape (n, n_gates).
 
         Parameters
         ----------
@@ -180,7 +184,7 @@ class Simulator:
         tau_ns : ndarray, shape (n, 2)
             Short and long lifetime, in ns.
         irf_index : ndarray of int, shape (n,)
-            Which IRF of the bank.
+            Index of the IRF in the bank.
         photons, background : ndarray, shape (n,)
             Photons in the window, background included, and the share of background in them.
         """
@@ -204,14 +208,14 @@ class Simulator:
 
     @property
     def n_baseline(self) -> int:
-        """Leading gates of which the baseline is taken: the paper's 10, fewer if the rising edge is early."""
+        """Number of leading gates averaged as baseline: 10 as in the paper, fewer for an early edge."""
         return max(
             1, min(BASELINE_GATES, int(0.7 * self.rising_edge_ns / self.instrument.axis.gate_width_ns))
         )
 
     @cached_property
     def rising_edge_ns(self) -> float:
-        """Where the sum of the instrument's decays rises through half of its height, from the first gate."""
+        """Rising edge (half height) of the instrument's summed decays, relative to the first gate, in ns."""
         rng = self._rng(2)
         tau = rng.uniform(*self.instrument.decays.tau_ns, size=(len(self.irfs), 1))
         tpsf = self._forward.tpsf(np.ones_like(tau), tau, self.irf_coefficients)
@@ -219,7 +223,7 @@ class Simulator:
 
     @cached_property
     def irfs(self) -> list[Irf]:
-        """The IRF bank of the split."""
+        """IRF bank of the split."""
         rng = self._rng(0)
         return [self.instrument.draw_irf(rng) for _ in range(self.instrument.irf.n_irfs)]
 

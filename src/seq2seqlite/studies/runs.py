@@ -1,4 +1,4 @@
-"""Performing the runs of a study: results on disk, resumable at any point, in one process or many."""
+"""Execution of the runs of a study, in one or more processes; an interrupted run resumes."""
 
 import json
 import traceback
@@ -26,26 +26,26 @@ from seq2seqlite.training.malloc import MALLOC_SETTINGS
 
 __all__ = ["RunResult", "evaluated", "perform", "perform_all", "read_result"]
 
-# Decays on which the dead zone is counted: millions of updates.
+# Number of decays for the dead-zone statistics; they give millions of updates.
 DEAD_ZONE_DECAYS = 500
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run gave.
+    """Result of a run.
 
     Parameters
     ----------
     id : str
-        Identity of the run.
+        Identifier of the run.
     figures : dict or None
         Metrics and cost figures (:func:`evaluated`); None for a failed run.
     curve : list of dict
         Learning curve.
     summary : dict
-        Steps, decays, seconds; machine and versions.
+        Number of steps and decays, duration in seconds, machine and versions.
     failure : str or None
-        Why it failed.
+        Reason of the failure; None for a successful run.
     """
 
     id: str
@@ -65,22 +65,22 @@ def perform_all(
     progress: Callable[[PlannedRun], Progress] | None = None,
     finished: Callable[[RunResult], None] | None = None,
 ) -> dict[str, RunResult]:
-    """Perform the runs of a study that have no result yet, and return the results of all.
+    """Perform all runs of a study that have no result yet, and return the results of all runs.
 
     Parameters
     ----------
     study : Study
-        Runs.
+        Study.
     folder : pathlib.Path
-        Folder of the results, one folder a run, seen by all workers.
+        Folder of the results, with one subfolder per run; all workers need access to it.
     workers : int
-        Processes on this machine.
+        Number of processes on this machine.
     scheduler : str, optional
-        Address of a Dask scheduler, whose workers are used instead.
+        Address of a Dask scheduler whose workers are used instead of local processes.
     progress : callable, optional
-        Gives, for a run, what is called after each of its steps (one process only).
+        Called with a run; returns a callable that is called after each step of this run (one process only).
     finished : callable, optional
-        Called with each result as soon as it is there.
+        Called with each result as soon as it is available.
     """
     results: dict[str, RunResult] = {}
     waiting = []
@@ -106,10 +106,10 @@ def perform_all(
 
 
 def perform(study: Study, run: PlannedRun, folder: Path, /, *, progress: Progress | None = None) -> RunResult:
-    """Perform one run, or go on with it where it was killed, and put its result on disk.
+    """Perform one run, or resume it after an interruption, and store its result.
 
-    A run that fails gives a result that says why, and leaves the traceback in ``traceback.txt`` if it is not
-    the input that is wrong; delete its folder to try it again.
+    The result of a failed run contains the reason. Unless the reason is invalid input, the traceback is
+    written to ``traceback.txt``. Delete the folder of a failed run to repeat it.
     """
     place = folder / run.id
     place.mkdir(parents=True, exist_ok=True)
@@ -122,8 +122,8 @@ def perform(study: Study, run: PlannedRun, folder: Path, /, *, progress: Progres
     except InputError as error:
         result = RunResult(run.id, None, [], {}, str(error))
     except ImportError:
-        raise  # a package that is missing is missing for every run
-    except Exception as error:  # noqa: BLE001 - a study of hours goes on; the traceback is kept
+        raise  # a missing package affects every run
+    except Exception as error:  # noqa: BLE001 - one failed run must not stop a study; the traceback is stored
         (place / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
         reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         result = RunResult(run.id, None, [], {}, f"{reason} (see {place / 'traceback.txt'})")
@@ -134,7 +134,7 @@ def perform(study: Study, run: PlannedRun, folder: Path, /, *, progress: Progres
 
 
 def evaluated(network: Network, study: Study, /) -> dict[str, Any]:
-    """Return metrics on the study's reference set, cost figures and dead zone: equal for every row.
+    """Return metrics on the study's reference set, cost figures and dead zone of a network.
 
     Returns
     -------
@@ -155,14 +155,14 @@ def evaluated(network: Network, study: Study, /) -> dict[str, Any]:
 
 
 def read_result(folder: Path, run: PlannedRun, /) -> RunResult | None:
-    """Return the result of a run that is done."""
+    """Return the stored result of a run, or None if the run is not finished."""
     try:
         return RunResult(**json.loads((folder / run.id / "result.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
-            f"{folder / run.id / 'result.json'} cannot be read ({error}); delete it to do the run again"
+            f"{folder / run.id / 'result.json'} cannot be read ({error}); delete it to repeat the run"
         ) from None
 
 
@@ -175,7 +175,7 @@ def _note(
 
 
 def _in_order_of_need(runs: Sequence[PlannedRun]) -> Iterator[list[PlannedRun]]:
-    """Yield groups of runs; each run comes after the groups with the runs that it needs."""
+    """Yield groups of runs; a group contains the runs whose required runs are in earlier groups."""
     waiting = list(runs)
     while waiting:
         pending = {run.id for run in waiting}

@@ -1,4 +1,4 @@
-"""A study: a grid of compression recipes, from TOML to runs that have an identity."""
+"""Compression study: a grid of compression recipes, read from TOML, as runs with unique identifiers."""
 
 import dataclasses
 import hashlib
@@ -19,10 +19,10 @@ from seq2seqlite.simulation.instrument import load_instrument
 
 __all__ = ["PlannedRun", "Study", "load_study", "study_names"]
 
-# Changes when the meaning of a recipe does, so that old results are not taken for new ones.
+# Increased when the meaning of a recipe changes, so that old results are not used for new runs.
 MEANING = 1
 RUN = "run:"
-# Tables of a compression recipe.
+# Tables of a compression recipe in a study file.
 TABLES = {"training", "distillation", "sparsity", "quantisation"}
 
 
@@ -33,14 +33,14 @@ class PlannedRun:
     Parameters
     ----------
     id : str
-        Ten hex digits of the SHA-256 of everything that decides the result: recipe, instrument, and the
-        weights of the models that it starts from or learns from.
+        First ten hexadecimal digits of the SHA-256 digest of everything that determines the result: recipe,
+        instrument, and weights of the starting model and of the teachers.
     group, label : str
-        Table and row in which its result stands; runs that differ by their seed alone share them.
+        Table and row of the result in the report; equal for runs that differ only by their seed.
     recipe : CompressionRecipe
-        What it does; models made by other runs stand in it as ``run:ID``.
+        Recipe; models of other runs have the form ``run:ID``.
     needs : tuple of str
-        Identities of the runs whose models it uses.
+        Identifiers of the runs whose models this run uses.
     """
 
     id: str
@@ -50,7 +50,7 @@ class PlannedRun:
     needs: tuple[str, ...]
 
     def recipe_in(self, folder: Path, /) -> CompressionRecipe:
-        """Return the recipe with the models of other runs as files under a folder."""
+        """Return the recipe with model files in a results folder in place of ``run:ID``."""
         return _with_models(self.recipe, lambda name: _model_file(folder, name))
 
 
@@ -71,24 +71,24 @@ class _Settings:
 
 @dataclass(frozen=True)
 class Study:
-    """A grid of runs, and what they are compared with.
+    """Grid of runs, and the models that they are compared with.
 
     Parameters
     ----------
     name : str
         Name of the study.
     instrument : str
-        Shipped instrument or path of a TOML file: its reference set is what all are evaluated on.
+        Name of a shipped instrument, or path of a TOML file. All models are evaluated on its reference set.
     teacher : str
-        Model to whose error all are compared.
+        Model whose error is the reference of all errors.
     reference_decays : int
-        Decays of the reference set.
+        Number of decays of the reference set.
     models : tuple of str
-        Trained models that are evaluated as they are.
+        Trained models that are evaluated without further training.
     examples : tuple of str
-        Labels of the runs and names of the models of which the report shows example decays.
+        Labels of runs and names of models for which the report shows example decays.
     runs : tuple of PlannedRun
-        Runs, each after those that it needs.
+        Runs, in an order in which each run follows the runs that it needs.
     """
 
     name: str
@@ -106,19 +106,20 @@ def study_names() -> list[str]:
 
 
 def load_study(name_or_path: str | Path, /) -> Study:
-    """Return a shipped study by its name, or one in a TOML file.
+    """Return a shipped study by name, or the study in a TOML file.
 
-    The file has the settings of :class:`Study`, a table ``[defaults]`` of a compression recipe, and a table
-    ``[[run]]`` for each line of the grid: ``group``, ``label``, ``seeds`` (default ``[1]``), ``vary`` (dotted
-    keys with lists of values: all combinations are run, and ``{key}`` in the label stands for the value),
-    ``reduction = true`` (all sizes of :mod:`seq2seqlite.compression.reduction`; ``{layers}`` in the label),
-    and the tables of a compression recipe, which override the defaults. ``start_from`` and ``teachers`` may
-    name an earlier run as ``run:LABEL``, with the same seed if there is one.
+    The file has the settings of :class:`Study`, a table ``[defaults]`` in the form of a compression recipe,
+    and one or more tables ``[[run]]``. A table ``[[run]]`` has the keys ``group``, ``label``, ``seeds``
+    (default ``[1]``), ``vary`` (dotted keys with lists of values; all combinations are run, and ``{key}`` in
+    the label is replaced by the value) and ``reduction = true`` (all sizes of
+    :mod:`seq2seqlite.compression.reduction`; ``{layers}`` in the label is replaced). It may also have the
+    tables of a compression recipe, which override the defaults. ``start_from`` and ``teachers`` may refer to
+    an earlier run as ``run:LABEL``; a run with the same seed is preferred.
 
     Raises
     ------
     InputError
-        If there is no such study, or anything in it is not valid.
+        If the study does not exist or is invalid.
     """
     return load_named_toml(name_or_path, _study, folder=configs_folder() / "studies", what="study")
 
@@ -145,10 +146,12 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
         load_model(name)
     for label in settings.examples:
         if label not in {run.label for run in runs} | {*settings.models, settings.teacher}:
-            raise InputError(f"examples has {label!r}, which is no run's label and no model of the study")
+            raise InputError(
+                f"examples has {label!r}, which is neither the label of a run nor one of models; correct it"
+            )
     if len({run.id for run in runs}) < len(runs):
         twice = next(run for i, run in enumerate(runs) if run.id in {other.id for other in runs[:i]})
-        raise InputError(f"run {twice.label!r} of group {twice.group!r} is there twice")
+        raise InputError(f"run {twice.label!r} of group {twice.group!r} occurs twice; remove one of them")
     return Study(**{key: getattr(settings, key) for key in keys}, runs=tuple(runs))
 
 
@@ -160,7 +163,7 @@ def _check_entry(entry: Any) -> None:
     _check_tables(entry, {*TABLES, "vary"}, where="run.")
     for key in ("group", "label"):
         if not isinstance(entry[key], str):
-            raise InputError(f"run.{key}={entry[key]!r} must be a text")
+            raise InputError(f"run.{key}={entry[key]!r} must be a string")
     lists = {"run.seeds": entry.get("seeds", [1])}
     lists.update({f"run.vary.{key}": value for key, value in entry.get("vary", {}).items()})
     for key, value in lists.items():
@@ -216,7 +219,7 @@ def _planned(group: str, label: str, recipe: CompressionRecipe, before: list[Pla
             return name
         wanted = [run for run in before if run.label == name[len(RUN) :]]
         if not wanted:
-            raise InputError(f"run {label!r} names {name!r}, but no earlier run has this label")
+            raise InputError(f"run {label!r} refers to {name!r}, but no earlier run has this label")
         same_seed = [run for run in wanted if run.recipe.training.seed == recipe.training.seed]
         needs.append((same_seed or wanted)[0].id)
         return f"{RUN}{needs[-1]}"
@@ -248,7 +251,7 @@ def _identity(recipe: CompressionRecipe) -> str:
 
 
 def _content(name: str) -> str:
-    """Return what identifies a model: the run that makes it, or its weights."""
+    """Return the identity of a model: the run that trains it, or a digest of its weights."""
     if name.startswith(RUN):
         return name
     digest = hashlib.sha256()

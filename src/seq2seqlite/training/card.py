@@ -1,4 +1,4 @@
-"""The card of a trained model: where it comes from and what it can do."""
+"""Model card of a trained model: origin, training and metrics."""
 
 import os
 import platform
@@ -26,18 +26,18 @@ def model_card_of(
     described: Mapping[str, Any],
     cost: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the card of a trained model, its metrics on the reference set included.
+    """Return the card of a trained model, including its metrics on the reference set.
 
     Parameters
     ----------
     recipe : Recipe
-        What it was trained by.
+        Recipe of the training.
     result : TrainingResult
-        What came out.
+        Result of the training.
     described : mapping
-        The whole recipe as plain values, with models by name.
+        Complete recipe as plain values, with models by name.
     cost : mapping
-        Cost figures.
+        Cost figures of the network.
 
     Returns
     -------
@@ -64,11 +64,11 @@ def model_card_of(
 
 
 def machine() -> str:
-    """Return cores and processor of this machine."""
+    """Return the number of cores and the processor of this machine."""
     model = platform.processor() or platform.machine()
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         model = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        pass  # not Linux, or a processor that has no name there
+        pass  # not Linux, or /proc/cpuinfo has no model name
     return f"{os.cpu_count()} cores, {model}"

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training, so that it resumes bit for bit."""
+"""Checkpoints: the complete state of a training run, from which it resumes bit for bit."""
 
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,14 @@ __all__ = ["read_checkpoint", "write_checkpoint"]
 
 FORMAT = "seq2seqlite checkpoint"
 FORMAT_VERSION = 1
-# Weights, both moments of the optimiser and the best weights of a teacher are 5 MB.
+# The weights, both moments of the optimiser and the best weights of a teacher take 5 MB.
 MAX_BYTES = 2**32
 
 
 def write_checkpoint(
     path: Path, /, *, trees: dict[str, Any], values: dict[str, Any], recipe: dict[str, Any]
 ) -> None:
-    """Write trees of arrays, plain values and the recipe to one file."""
+    """Write trees of arrays, plain values and the recipe to a checkpoint file."""
     arrays = {
         f"{name}/{index}": np.asarray(leaf)
         for name, tree in trees.items()
@@ -38,19 +38,19 @@ def read_checkpoint(
     Raises
     ------
     InputError
-        If the file cannot be read or belongs to another recipe.
+        If the file cannot be read or belongs to a different recipe.
     """
     header, arrays = read_archive(
         path,
         what="checkpoint",
         form=FORMAT,
         versions={"format_version": FORMAT_VERSION},
-        remedy="delete it to start again",
+        remedy="delete it to restart the training",
         max_bytes=MAX_BYTES,
     )
     if header["recipe"] != recipe:
         raise InputError(
-            f"checkpoint {path} is of another recipe; name another file, or delete it to start again"
+            f"checkpoint {path} belongs to a different recipe; use another file, or delete it to restart"
         )
     trees = {}
     for name, tree in like.items():

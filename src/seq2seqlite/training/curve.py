@@ -1,4 +1,4 @@
-"""What a learning curve says about a training."""
+"""Figures derived from a learning curve."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ __all__ = ["last_fifth_improvement"]
 
 
 def last_fifth_improvement(curve: Sequence[Mapping[str, float]], /) -> float:
-    """Return by what share the best validation loss fell in the last fifth of a training.
+    """Return the relative decrease of the best validation loss in the last fifth of a training run.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ def last_fifth_improvement(curve: Sequence[Mapping[str, float]], /) -> float:
     Returns
     -------
     float
-        ``1 - best / best before the last fifth``; NaN where there is no validation before it.
+        ``1 - best / best before the last fifth``; NaN without a validation before the last fifth.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The one training loop, for teachers and students alike."""
+"""Training loop for teachers and students."""
 
 import math
 import time
@@ -25,14 +25,14 @@ from seq2seqlite.training.recipe import Recipe
 
 __all__ = ["Progress", "TrainingResult", "train"]
 
-# Called with the step, the number of steps, and the last training loss.
+# Called with the step, the number of steps, and the latest training loss.
 Progress = Callable[[int, int, float], None]
 CHECKPOINT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a training gives.
+    """Result of a training run.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class TrainingResult:
         Learning curve: ``step``, ``decays``, ``training_loss``, ``validation_loss``,
         ``validation_total_rmse``.
     summary : dict
-        Steps, decays and seconds spent, best validation loss, ``last_fifth_improvement``.
+        Number of steps and decays, duration in seconds, best validation loss, ``last_fifth_improvement``.
     """
 
     model: Network
@@ -83,14 +83,15 @@ def train(
     Parameters
     ----------
     recipe : Recipe
-        Data, schedule and start.
+        Data, schedule and starting weights.
     objective : Objective, optional
-        What is trained and what for; without, a float network against the truth, each decay seen once.
+        Network, data and loss. By default a float network is trained on the true SFD, and each decay is used
+        once.
     checkpoint : path-like, optional
-        File to which the training is saved every minute, and from which it goes on, bit for bit as if never
-        stopped.
+        File to which the state is saved every minute. If the file exists, the training resumes from it; the
+        result equals that of an uninterrupted training bit for bit.
     progress : callable, optional
-        Called after every step with the step, the number of steps, and the last known loss.
+        Called after every step with the step, the number of steps, and the latest loss.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def train(
     Raises
     ------
     InputError
-        If the recipe, its instrument or its models do not fit each other, the checkpoint is of another
+        If the recipe does not match its instrument or its models, the checkpoint belongs to a different
         recipe, or the loss is no longer finite.
     """
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="train")
@@ -146,7 +147,7 @@ def _record(
     if not np.isfinite(loss) or not np.isfinite(validation_loss):
         raise InputError(
             f"the training diverged at step {state.step} (loss {loss}); "
-            f"lower learning_rate={recipe.learning_rate} or clip_norm={recipe.clip_norm}"
+            f"reduce learning_rate={recipe.learning_rate} or clip_norm={recipe.clip_norm}"
         )
     if eligible and validation_loss < state.best_loss:
         state.best_loss, state.best = validation_loss, state.parameters
@@ -206,7 +207,7 @@ def _step_function(objective: Objective, optimiser: Any) -> Any:
 
 
 def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tuple[float, float]]:
-    """Return a function that gives loss and total RMSE against the truth of the validation split."""
+    """Return a function that computes the loss and the total RMSE on the validation split."""
     simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="validation")
     batch = objective.batch(simulator, simulator.decays(recipe.validation_decays))
 
@@ -224,7 +225,7 @@ def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tup
 
 
 def _prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield batches, the next one being made while the last one is used."""
+    """Yield batches; the next batch is simulated while the current one is used."""
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(next, batches)
         while True:

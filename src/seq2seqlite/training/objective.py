@@ -1,4 +1,4 @@
-"""What a training minimises: a network, its data, and its loss."""
+"""Training objective: a network, its data, and the loss to minimise."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ __all__ = ["Batch", "Objective", "start_network"]
 
 
 class Batch(NamedTuple):
-    """Decays of one update.
+    """Training data of one update.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
     targets : ndarray, shape (n_gates, n, 3)
         True SFD.
     soft_targets : ndarray, shape (n_gates, n, 3), optional
-        What a teacher makes of the inputs.
+        SFD predicted by a teacher.
     """
 
     inputs: Any
@@ -51,19 +51,19 @@ def _channel_weights(recipe: Recipe) -> NDArray[np.float32]:
 
 
 def start_network(recipe: Recipe, /) -> Network:
-    """Return the network that a recipe starts from.
+    """Return the network with which the training of a recipe starts.
 
     Raises
     ------
     InputError
-        If it is quantised, or has other layers or another cell than the recipe.
+        If the network is quantised, or its layers or its cell differ from those of the recipe.
     """
     assert recipe.start_from is not None
     network = load_model(recipe.start_from)
     if network.architecture != recipe.architecture:
         raise InputError(
-            f"start_from={recipe.start_from!r} has {network.architecture}, the recipe {recipe.architecture}; "
-            "they must be equal"
+            f"start_from={recipe.start_from!r} has {network.architecture}, but the recipe has "
+            f"{recipe.architecture}; use the same layers and cell"
         )
     if network.content.quantisation is not None:
         raise InputError(f"start_from={recipe.start_from!r} is quantised; start from a float model")
@@ -71,15 +71,16 @@ def start_network(recipe: Recipe, /) -> Network:
 
 
 class Objective:
-    """A float network that learns the truth; compression's techniques are added by a subclass.
+    """Objective of a float network trained on the true SFD; a subclass adds compression techniques.
 
     Parameters
     ----------
     recipe : Recipe
-        Data, network and start.
+        Data, network and starting weights.
     """
 
-    # Weights of earlier steps are not yet what the training is to give (a pruning that goes on, say).
+    # First step whose weights may become the result; earlier weights are incomplete, e.g. not yet fully
+    # pruned.
     eligible_from = 0
     # Fixed-point formats of the activations.
     formats: ActivationFormats | None = None
@@ -89,35 +90,35 @@ class Objective:
         self.architecture = recipe.architecture
 
     def described(self) -> dict[str, Any]:
-        """Return everything that decides the result, as plain values."""
+        """Return all settings that determine the result, as plain values."""
         return self.recipe.to_dict()
 
     def start(self) -> dict[str, Any]:
-        """Return the parameters that the training starts with."""
+        """Return the starting parameters of the training."""
         if self.recipe.start_from is None:
             return dict(initial_parameters(self.architecture, seed=self.recipe.seed))
         return dict(start_network(self.recipe).content.parameters)
 
     def batch(self, simulator: Simulator, decays: Decays, /) -> Batch:
-        """Return simulated decays as arrays."""
+        """Return simulated decays as training arrays."""
         targets = np.ascontiguousarray(simulator.sfd(decays).transpose(2, 0, 1))
         return Batch(network_inputs(decays.tpsf, self.formats, n_baseline=simulator.n_baseline), targets)
 
     def batches(self, simulator: Simulator, /, *, start: int) -> Iterator[Batch]:
-        """Yield the batches from step ``start`` on, for ever."""
+        """Yield an infinite sequence of batches from step ``start``."""
         for decays in simulator.stream(batch=self.recipe.batch, start=start):
             yield self.batch(simulator, decays)
 
     def predict(self, parameters: Any, inputs: jax.Array, step: Any, /) -> jax.Array:  # noqa: ARG002
-        """Return the SFD, shape (n_gates, n, 3), by the network as it is at a step."""
+        """Return the SFD, shape (n_gates, n, 3), predicted by the network at a step."""
         return predict_sfd_jax(self.architecture, parameters, inputs, formats=self.formats)
 
     def loss(self, parameters: Any, batch: Batch, step: Any, /) -> jax.Array:
-        """Return what is minimised: the distance to the truth."""
+        """Return the loss: the distance to the true SFD."""
         return self.distance(self.predict(parameters, batch.inputs, step), batch.targets)
 
     def distance(self, predicted: jax.Array, targets: jax.Array, /) -> jax.Array:
-        """Return the mean squared error, each channel with its weight, plus that of the amplitude."""
+        """Return the weighted mean squared error of the channels plus that of the amplitude."""
         error = predicted - targets
         distance = jnp.mean(_channel_weights(self.recipe) * error**2)
         if self.recipe.amplitude_weight:
@@ -126,5 +127,5 @@ class Objective:
         return distance
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
-        """Return the network that trained parameters make."""
+        """Return architecture, weights and quantisation of the trained network."""
         return self.architecture, {name: np.asarray(value) for name, value in parameters.items()}, None

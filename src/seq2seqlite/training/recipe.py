@@ -1,4 +1,4 @@
-"""A training recipe: everything that decides what comes out of a training, read from TOML."""
+"""Training recipe: all settings that determine the result of a training run, read from TOML."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -15,43 +15,44 @@ __all__ = ["Recipe", "load_recipe", "recipe_names"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained.
+    """Settings of the training of one network.
 
     Parameters
     ----------
     name : str
         Name of the model.
     instrument : str
-        Shipped instrument or path of a TOML file (relative to the recipe).
+        Name of a shipped instrument, or path of a TOML file (relative to the recipe).
     layers : tuple of int
-        Units of each layer.
+        Number of units of each layer.
     cell : str
         ``standard`` or ``lite`` (see :class:`~seq2seqlite.models.Architecture`).
     seed : int
         Seed of weights and data.
     steps, batch : int
-        Updates, and simulated decays in each.
+        Number of updates, and number of simulated decays per update.
     learning_rate : float
-        Peak of the learning rate of Adam.
+        Peak learning rate of the Adam optimiser.
     warmup_steps : int
-        Linear warm-up.
+        Number of steps of the linear warm-up.
     final_learning_rate : float
-        Share of the peak at which the cosine ends.
+        Final learning rate of the cosine schedule, as a share of the peak.
     hold : float
-        Share of the steps, at the end, at that last learning rate.
+        Share of the steps, at the end of the training, at the final learning rate.
     clip_norm : float
-        Gradients are clipped to this global norm.
+        Maximum global norm of the gradients; larger gradients are scaled down.
     channel_weights : tuple of float
-        Weights of the squared errors of total, short and long.
+        Weights of the squared errors of the channels total, short and long.
     amplitude_weight : float
-        Weight of the squared error of the amplitude, short plus long at the first gate: one number of
-        hundreds, but the one that the mean lifetime is divided by.
+        Weight of the squared error of the amplitude (short plus long at the first gate). The amplitude is one
+        of hundreds of outputs, but the mean lifetime is inversely proportional to it.
     start_from : str, optional
-        Model (name or path) whose weights are the start: same layers and cell, any instrument.
+        Model (name or path) that provides the starting weights; it must have the same layers and cell, but
+        may belong to another instrument.
     validation_decays, validation_every : int
-        Decays of the validation split; steps between validations.
+        Number of decays of the validation split; number of steps between validations.
     patience : int
-        Training stops after this many validations without improvement; 0 never stops early.
+        Number of validations without improvement after which the training stops; 0 disables early stopping.
     """
 
     name: str
@@ -79,7 +80,7 @@ class Recipe:
         self._check_schedule()
         if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:
             raise InputError(
-                f"channel_weights={list(self.channel_weights)} must be three weights >= 0, one of them > 0"
+                f"channel_weights={list(self.channel_weights)} must be three numbers >= 0, at least one > 0"
             )
         for name in ("seed", "patience", "amplitude_weight"):
             if not getattr(self, name) >= 0:
@@ -87,7 +88,7 @@ class Recipe:
 
     def _check_schedule(self) -> None:
         if self.steps < 0 or (self.steps == 0 and self.start_from is None):
-            raise InputError(f"steps={self.steps} must be >= 1, or 0 with start_from, to take it as it is")
+            raise InputError(f"steps={self.steps} must be >= 1, or 0 with start_from (no training)")
         for name in ("batch", "validation_decays", "validation_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}={getattr(self, name)} must be >= 1")
@@ -106,16 +107,16 @@ class Recipe:
         return Architecture(self.layers, self.cell)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe as it stands in TOML or JSON, with every default filled in."""
+        """Return the recipe in the form of its TOML file, with all defaults filled in."""
         return plain_table(self)
 
     @classmethod
     def from_dict(cls, table: dict[str, Any], /) -> "Recipe":
-        """Return the recipe of a parsed TOML file; every unknown or missing key is an InputError."""
+        """Return the recipe of a parsed TOML file; raise InputError for unknown or missing keys."""
         return from_table(cls, table, name="the recipe")
 
     def beside(self, folder: Path, /) -> "Recipe":
-        """Return the recipe with its paths, which are relative to its file, made whole."""
+        """Return the recipe with paths resolved relative to the folder of its file."""
         paths: dict[str, Any] = {
             key: str(folder / value)
             for key in ("instrument", "start_from")
@@ -124,7 +125,7 @@ class Recipe:
         return dataclasses.replace(self, **paths)
 
     def by_name(self) -> "Recipe":
-        """Return the recipe with instrument and models by name, not by where their files are."""
+        """Return the recipe with names instead of paths of instrument and models."""
         names: dict[str, Any] = {"instrument": Path(self.instrument).stem}
         if self.start_from is not None:
             names["start_from"] = load_model(self.start_from).name
@@ -132,17 +133,26 @@ class Recipe:
 
 
 def recipe_names() -> list[str]:
-    """Return the names of the recipes of the shipped models."""
+    """Return the names of the recipes of the shipped models.
+
+    See Also
+    --------
+    load_recipe : Load a recipe by name.
+    """
     return toml_names(configs_folder() / "recipes")
 
 
 def load_recipe(name_or_path: str | Path, /) -> Recipe:
-    """Return a shipped recipe by its name, or one in a TOML file.
+    """Return a shipped recipe by name, or the recipe in a TOML file.
 
     Raises
     ------
     InputError
-        If there is no such recipe, or it is not valid.
+        If the recipe does not exist or is invalid.
+
+    See Also
+    --------
+    recipe_names : Names of the shipped recipes.
     """
     return load_named_toml(
         name_or_path,

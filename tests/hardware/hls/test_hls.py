@@ -135,9 +135,7 @@ def test_bad_choices_are_refused(tiny, tmp_path):
 
 
 def test_what_is_no_project_is_refused(tiny, tmp_path):
-    with pytest.raises(
-        InputError, match=r"is not an HLS project .*; create one with .*seq2seqlite hardware hls"
-    ):
+    with pytest.raises(InputError, match=r"is not an HLS project .*; create one with .*hardware hls"):
         read_hls(tmp_path)
     write_hls(tiny, tmp_path)
     write_program(tmp_path / "integer.program", dataclasses.replace(tiny, name="other"))
@@ -154,9 +152,9 @@ def test_what_is_no_project_is_refused(tiny, tmp_path):
 
 def test_counts_that_do_not_fit_are_refused(tiny, project, tmp_path):
     emulator = HlsEmulator(tiny, tmp_path / "testbench", 0.0)
-    with pytest.raises(InputError, match=r"counts of shape \(1, 3\) do not fit program"):
+    with pytest.raises(InputError, match=r"counts have shape \(1, 3\), but program"):
         emulator.check(np.zeros((1, 3), np.int64))
-    with pytest.raises(InputError, match=r"counts of shape \(1, 3\) do not fit program"):
+    with pytest.raises(InputError, match=r"counts have shape \(1, 3\), but program"):
         emulator.sfd(np.zeros((1, 3), np.int64))
 
 

@@ -1,8 +1,8 @@
-"""What a student would cost in an FPGA: da4ml's estimate of its steps as adder graphs.
+"""Estimate of the FPGA look-up tables (LUTs) of a student, computed with da4ml from its adder graphs.
 
-The one place that knows da4ml's tracer. The estimate is da4ml's own cost of the traced program, adders,
-multipliers and quantisers, in look-up tables. Synthesis for xc7 gave about 1.1 times da4ml's cost without the
-multipliers (field notes of the project).
+This is the only module that uses the tracer of da4ml. The estimate is the LUT cost that da4ml assigns to the
+adders, multipliers and quantisers of the traced program. Synthesis for xc7 needed about 1.1 times the cost
+without multipliers.
 """
 
 from typing import Any
@@ -16,12 +16,12 @@ __all__ = ["lut_estimate"]
 
 
 def lut_estimate(network: Network, /) -> dict[str, int]:
-    """Return the estimated look-up tables of a network's encoder step, decoder step and head.
+    """Return the estimated number of LUTs of a network's encoder step, decoder step and head.
 
     Parameters
     ----------
     network : Network
-        With fixed-point activations.
+        Network with fixed-point activations.
 
     Returns
     -------
@@ -31,11 +31,11 @@ def lut_estimate(network: Network, /) -> dict[str, int]:
     Raises
     ------
     InputError
-        If the network computes in floating point.
+        If the activations are in floating point.
     """
     if network.formats is None:
         raise InputError(
-            f"model {network.name} computes in floating point; only fixed point has a LUT estimate"
+            f"model {network.name} has floating-point activations; a LUT estimate requires a quantised model"
         )
     return {
         "encoder": round(
@@ -83,7 +83,7 @@ def _step_cost(network: Network, part: str, index: int) -> float:
 def _written_back(formats: ActivationFormats, h: Any, residue: Any, z: Any, c: Any) -> Any:
     fed_back = formats.write_back == "error-feedback"
     wide = c + z * (h - c) + residue if fed_back else c + z * (h + residue - c)
-    # Between the candidate and the old state: it cannot leave the format, and wraps for free.
+    # The value lies between candidate and old state, so it cannot overflow, and wrapping needs no logic.
     k, i, f = _kif(formats.state)
     state = wide.quantize(k, i, f, overflow_mode="WRAP", round_mode="RND")
     if not formats.residual_bits:

@@ -1,4 +1,4 @@
-"""From files of fluorescence-lifetime instruments to lifetime maps, with any predictor."""
+"""Lifetime maps of fluorescence-lifetime measurements, with any predictor."""
 
 from seq2seqlite.imaging.batch import Done, ImageJob, in_tiles, make_image, map_files
 from seq2seqlite.imaging.job_options import JobOptions

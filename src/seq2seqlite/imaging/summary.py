@@ -1,4 +1,4 @@
-"""The numbers of a lifetime map, for people and scripts."""
+"""Summary statistics of lifetime maps."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["spread", "summarise"]
 
 
 def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
-    """Return the summary of lifetime maps, ready for JSON.
+    """Summarise lifetime maps in a form that can be written as JSON.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
     -------
     dict
         ``photons_in_file``, ``photons``, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, for each map
-        its ``median``, ``p5`` and ``p95`` over the analysed pixels (None if there is none), ``model``,
+        its ``median``, ``p5`` and ``p95`` over the analysed pixels (None without such pixels), ``model``,
         ``predictor``, ``pixels_per_second``, ``rebinning``, thresholds, input and provenance; with a quality
         check ``pixels_flagged``, ``chi_square`` and ``quality``.
     """
@@ -52,7 +52,7 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
 
 
 def spread(values: np.ndarray, /) -> dict[str, float | None]:
-    """Return median, 5 % and 95 % of a map's finite values; None where there is none."""
+    """Return the median and the 5th and 95th percentile of finite values, None without such values."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return {"median": None, "p5": None, "p95": None}

@@ -1,4 +1,11 @@
-"""Analysis while the camera records: sources, a bounded queue, stages that make maps, sinks."""
+"""Analysis of data streams: sources, a bounded queue, stages that compute maps, and sinks.
+
+- :func:`run_stream`: analysis of everything that a source delivers
+- :class:`SpoolFolder`, :class:`GrowingPtu`, :class:`ReplayedFrames`, :class:`ReplayedGates`,
+  :class:`FramesOfPhotons`: sources
+- :class:`FrameStage`, :class:`GateStage`: computation of maps from frames and from gates
+- :class:`MapFolder`, :class:`MapTable`, :class:`CallbackSink`: sinks
+"""
 
 from seq2seqlite.imaging.streams.folder import SpoolFolder
 from seq2seqlite.imaging.streams.growing import GrowingPtu

@@ -72,7 +72,7 @@ def test_blocks_of_an_sdt_are_listed(shared_data: Path) -> None:
     file = shared_data / "nadh-yeast" / "SDT_c01.sdt"
     refused(
         file,
-        r"has 2 measurement data blocks: 0 \(512, 512, 256\) with 5,359 .* 227,683 .*; choose one, e\.g\. block=0",
+        r"has 2 measurement data blocks: 0 \(512, 512, 256\) with 5,359 .* 227,683 .*; choose one, e\.g\. bl",
     )
     refused(file, r"block=2 does not exist; it has blocks 0 \(", block=2)
 

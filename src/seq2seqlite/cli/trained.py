@@ -1,4 +1,4 @@
-"""What ``train`` and ``compress`` leave in their folder: model, card, and while they run a checkpoint."""
+"""Output files of ``train`` and ``compress``: model, model card, and a temporary checkpoint."""
 
 import json
 from collections.abc import Mapping
@@ -21,30 +21,30 @@ __all__ = ["check_model_files", "checkpoint_file", "write_model"]
 
 
 def checkpoint_file(folder: Path, recipe: Recipe, /) -> Path:
-    """Return the file from which an interrupted training goes on."""
+    """Return the path of the checkpoint from which an interrupted training resumes."""
     return folder / f".{recipe.name}.checkpoint.npz"
 
 
 def check_model_files(
     folder: Path, recipe: Recipe, /, *, table: Mapping[str, Any], json_file: Path | None
 ) -> None:
-    """Refuse to replace a model that was not made by the same recipe, before the training begins.
+    """Reject, before the training, the replacement of a model of another recipe.
 
     Parameters
     ----------
     folder, recipe, table, json_file
-        As of :func:`write_model`.
+        As for :func:`write_model`.
 
     Raises
     ------
     InputError
-        If there is a model or card of this name that another recipe made, or that is something else, or if
-        ``json_file`` is one of the two.
+        If a model or card of this name exists that was not made by the same recipe, or if ``json_file`` is
+        one of these files.
     """
     card, model = (folder / f"{recipe.name}{suffix}" for suffix in (".json", ".npz"))
     for path in (card, model):
         if json_file is not None and same_file(json_file, path):
-            raise InputError(f"--json {json_file} is the name of a result; choose another name")
+            raise InputError(f"--json {json_file} is an output file of this command; choose another name")
     if not card.exists() and not model.exists():
         return
     try:
@@ -53,8 +53,8 @@ def check_model_files(
         made_by = None
     if made_by != json.loads(json_text(table)):
         raise InputError(
-            f"{model} was not made by this recipe; move it with its card, or choose another name or "
-            f"--out folder"
+            f"{model} was not made by this recipe; move it and its card, or choose another name or "
+            f"another --out folder"
         )
 
 
@@ -67,20 +67,20 @@ def write_model(
     table: Mapping[str, Any],
     json_file: Path | None,
 ) -> None:
-    """Write a trained model and its card, and say what it can do.
+    """Write a trained model and its card, and print its size and error.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Folder of both.
+        Output folder.
     recipe : Recipe
         Recipe of the training.
     result : TrainingResult
-        What came out.
+        Trained model and its evaluation.
     table : mapping
-        The whole recipe, for the card.
+        Complete recipe, for the card.
     json_file : pathlib.Path or None
-        Second place for the card.
+        Additional file for the card.
     """
     from seq2seqlite.compression.cost import cost_figures
     from seq2seqlite.training.card import model_card_of

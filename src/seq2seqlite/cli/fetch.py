@@ -33,7 +33,7 @@ def fetch(
     """Download a measured sample set, or list the sample sets.
 
     The path of the set (of the file, if it has only one) is printed on stdout, licence and citation on
-    stderr. The environment variable SEQ2SEQLITE_DATA can be set to a folder that is used as an offline mirror.
+    stderr. Set the environment variable SEQ2SEQLITE_DATA to use a folder as an offline mirror.
     """
     sets = sample_data.sample_sets()
     if name is None:

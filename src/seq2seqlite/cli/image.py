@@ -95,9 +95,9 @@ def image(
         Format | None,
         typer.Option(
             "--format",
-            help="tiff: one file per map; ome-tiff, ome-zarr: one image with the maps as channels. Zarr input "
-            "is written to ome-zarr tile by tile, so that it may exceed the memory. Default: tiff; for stacks "
-            "of frames, ome-zarr",
+            help="tiff: one file per map; ome-tiff, ome-zarr: one image with the maps as channels. Zarr "
+            "input is written to ome-zarr tile by tile, so that it may exceed the memory. Default: tiff; for "
+            "stacks of frames, ome-zarr",
         ),
     ] = None,
     workers: Annotated[

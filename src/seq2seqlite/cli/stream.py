@@ -60,7 +60,8 @@ def stream(
         typer.Argument(
             metavar="SOURCE",
             help="File to replay, folder to which a camera writes one file per frame, 'camera' or an "
-            "instrument or its TOML file (simulated camera), or, with --follow, a .ptu file during its recording",
+            "instrument or its TOML file (simulated camera), or, with --follow, a .ptu file during its "
+            "recording",
         ),
     ],
     *,
@@ -95,9 +96,9 @@ def stream(
     normalisation: Annotated[
         Normalisation | None,
         typer.Option(
-            help="Peak by which --gates divides counts: that of the gates up to 1 ns after the rising edge, of "
-            "the previous frame, of all gates so far, or of the whole decay, which is exact but has a longer "
-            "latency. Default: after-edge for integer programs, whole for other models"
+            help="Peak by which --gates divides counts: that of the gates up to 1 ns after the rising edge, "
+            "of the previous frame, of all gates so far, or of the whole decay, which is exact but has a "
+            "longer latency. Default: after-edge for integer programs, whole for other models"
         ),
     ] = None,
     follow: Annotated[

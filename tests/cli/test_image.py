@@ -97,7 +97,7 @@ def test_several_files_get_folders_of_their_own(npz: Path, tmp_path: Path) -> No
     [
         (
             [],
-            "cells.npz: the laser period is unknown; pass period_ns in ns (e.g. 12.5 for 80 MHz) (option --period-ns)",
+            "the laser period is unknown; pass period_ns in ns (e.g. 12.5 for 80 MHz) (option --period-ns)",
         ),
         (
             ["--period-ns", "12.5", "--min-photons", "1e6"],

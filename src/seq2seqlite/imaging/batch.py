@@ -222,7 +222,11 @@ class _Batch:
                     images[ImageJob(path, record.folder, self.source, self.options)] = record
             except InputError as error:
                 yield self._failed(path, folder, error)
-        yield from self._images_here(images) if self.workers.in_process else self._images_there(images)
+        yield from (
+            self._map_images_in_process(images)
+            if self.workers.in_process
+            else self._map_images_by_workers(images)
+        )
         for path, record in stacks.items():
             yield self._stack(path, record)
         if self.bugs:
@@ -232,13 +236,13 @@ class _Batch:
         """Return a path that is valid for the workers."""
         return path if self.workers.in_process else path.absolute()
 
-    def _images_here(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
+    def _map_images_in_process(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
         for job, record in jobs.items():
             with self.progress(job.path.name) as show:
                 ((_, outcome),) = self.workers.run(partial(make_image, progress=show), [job])
             yield self._image(job, record, outcome)
 
-    def _images_there(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
+    def _map_images_by_workers(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
         done = []
         sent = {replace(job, path=job.path.absolute()): job for job in jobs}
         with self.progress(f"{len(jobs)} images") as show:

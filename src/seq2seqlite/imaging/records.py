@@ -94,7 +94,7 @@ class Record:
         Raises
         ------
         InputError
-            If the folder holds results of another input, or cannot be written.
+            If the folder contains results of another input, or cannot be written.
         """
         found = self._found()
         if found is not None:

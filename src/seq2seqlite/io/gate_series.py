@@ -103,30 +103,34 @@ def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]
         steps = np.diff(sorted_times)
         step = float(np.median(steps))
         for index in np.flatnonzero(steps <= 0):
-            _twice(files[order[index]], files[order[index + 1]], f"delay {sorted_times[index]:g} ns")
+            _raise_duplicate(
+                files[order[index]], files[order[index + 1]], f"delay {sorted_times[index]:g} ns"
+            )
         for index in np.flatnonzero(np.abs(steps - step) > SAME_STEP * step):
-            _missing(files[order[index]], files[order[index + 1]], f"at {sorted_times[index] + step:g} ns")
+            _raise_missing(
+                files[order[index]], files[order[index + 1]], f"at {sorted_times[index] + step:g} ns"
+            )
         return [files[index] for index in order], float(sorted_times[0]), step
     by_number = sorted(files, key=_number)
     for before, after in pairwise(by_number):
         if _number(after) == _number(before):
-            _twice(before, after, f"number {_number(before)}")
+            _raise_duplicate(before, after, f"number {_number(before)}")
         if _number(after) != _number(before) + 1:
             missing = NUMBER.sub(
                 f"{_number(before) + 1:0{len(NUMBER.findall(before.stem)[-1])}d}", before.stem
             )
-            _missing(before, after, missing)
+            _raise_missing(before, after, missing)
     return by_number, None, None
 
 
-def _missing(before: Path, after: Path, name: str) -> None:
+def _raise_missing(before: Path, after: Path, name: str) -> None:
     raise InputError(
         f"{before.parent}: gate {name} is missing between {before.name} and {after.name}; add it, or drop "
         "all gates before or after it"
     )
 
 
-def _twice(first: Path, second: Path, what: str) -> None:
+def _raise_duplicate(first: Path, second: Path, what: str) -> None:
     raise InputError(
         f"{first.parent}: {first.name} and {second.name} have the same {what}; a folder must contain a "
         f"single series"

@@ -123,22 +123,24 @@ class _Run:
 
     def perform(self, sinks: list[Sink], stop: threading.Event) -> StreamStatistics:
         producer = threading.Thread(target=self._produce, name=f"source {self.source.name}", daemon=True)
-        taker = _SinkThread(sinks)
+        sink_thread = _SinkThread(sinks)
         producer.start()
         try:
-            self.statistics.ended = self._consume(taker, stop)
+            self.statistics.ended = self._consume(sink_thread, stop)
             self._raise_source_failure()
         except InputError as error:
-            self._end(producer, taker)
+            self._end(producer, sink_thread)
             self.statistics.ended = "failed"
             raise StreamError(f"{error}{self._so_far()}", self.statistics) from error
         except BaseException:
-            self._end(producer, taker)
+            self._end(producer, sink_thread)
             raise
-        self._end(producer, taker)
-        if taker.failure is not None:
+        self._end(producer, sink_thread)
+        if sink_thread.failure is not None:
             self.statistics.ended = "failed"
-            raise StreamError(f"{taker.failure}{self._so_far()}", self.statistics) from taker.failure
+            raise StreamError(
+                f"{sink_thread.failure}{self._so_far()}", self.statistics
+            ) from sink_thread.failure
         if self.statistics.frames == 0 and self.statistics.rejected:
             why = f"all {self.statistics.rejected} frames were rejected; reason of the last: {self.last_why}"
             raise StreamError(why, self.statistics)
@@ -155,10 +157,10 @@ class _Run:
         finally:
             self.queue.finish()
 
-    def _consume(self, taker: "_SinkThread", stop: threading.Event) -> str:
+    def _consume(self, sink_thread: "_SinkThread", stop: threading.Event) -> str:
         """Process items until the stream ends, and return why it ended."""
         frames, duration_s, timeout_s = self.limits
-        began_s = heard_s = self.clock.now()
+        began_s = last_data_s = self.clock.now()
         while True:
             if stop.is_set():
                 return "stopped"
@@ -169,10 +171,10 @@ class _Run:
             try:
                 got = self.queue.get(LOOK_S)
             except Ended:
-                self._account(self.stage.end(), taker, None)
+                self._account(self.stage.end(), sink_thread, None)
                 return "end of the source"
             if got is None:
-                if timeout_s is not None and self.clock.now() - heard_s >= timeout_s:
+                if timeout_s is not None and self.clock.now() - last_data_s >= timeout_s:
                     raise InputError(
                         f"{self.source.name}: no data for timeout_s={timeout_s:g} s; check the camera or use "
                         f"a longer timeout"
@@ -180,36 +182,36 @@ class _Run:
                 self._show()
                 continue
             item, gap = got
-            self._account(self.stage.process(item, gap=gap), taker, item)
-            heard_s = self.clock.now()
+            self._account(self.stage.process(item, gap=gap), sink_thread, item)
+            last_data_s = self.clock.now()
 
-    def _account(self, outcome: Outcome, taker: "_SinkThread", item: Delivery | None) -> None:
+    def _account(self, outcome: Outcome, sink_thread: "_SinkThread", item: Delivery | None) -> None:
         for why in outcome.rejected:
             self.statistics.rejected += 1
             self.last_why = why
             if self.statistics.rejected <= REPORTS:
-                self._say(f"rejected: {why}")
+                self._report(f"rejected: {why}")
             if self.statistics.rejected == REPORTS:
-                self._say("rejected: further frames are only counted")
+                self._report("rejected: further frames are only counted")
         for remark in outcome.remarks:
-            self._say(remark)
+            self._report(remark)
         if outcome.maps is not None and item is not None:
             now_s = self.clock.now()
             self.statistics.add(now_s, now_s - item.arrived_s)
-            taker.put(FrameMaps(item.frame, item.arrived_s, now_s - item.arrived_s, outcome.maps))
+            sink_thread.put(FrameMaps(item.frame, item.arrived_s, now_s - item.arrived_s, outcome.maps))
         if outcome.maps is not None or outcome.rejected:
-            self.statistics.delivered = taker.delivered
+            self.statistics.delivered = sink_thread.delivered
             self._show()
 
-    def _end(self, producer: threading.Thread, taker: "_SinkThread") -> None:
+    def _end(self, producer: threading.Thread, sink_thread: "_SinkThread") -> None:
         """End both threads, and complete the statistics."""
         self.source.stop()
         self.queue.close()
         producer.join(SOURCE_END_S)
-        taker.finish()
+        sink_thread.finish()
         self._update()
         done = self.statistics
-        done.delivered = taker.delivered
+        done.delivered = sink_thread.delivered
         done.unfinished = done.received - done.frames - done.dropped - done.rejected
 
     def _raise_source_failure(self) -> None:
@@ -227,7 +229,7 @@ class _Run:
         if self.progress is not None:
             self.progress(self.statistics, len(self.queue))
 
-    def _say(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         if self.report is not None:
             self.report(line)
 
@@ -271,10 +273,10 @@ class _SinkThread:
         """Drain the queue even after a failure, so that the producer never deadlocks."""
         while (result := self._queue.get()) is not None:
             if self.failure is None and self._bug is None:
-                self.delivered += self._did([partial(sink.put, result) for sink in self.sinks])
-        self._did([sink.close for sink in self.sinks])
+                self.delivered += self._succeeds([partial(sink.put, result) for sink in self.sinks])
+        self._succeeds([sink.close for sink in self.sinks])
 
-    def _did(self, actions: list[Callable[[], None]]) -> bool:
+    def _succeeds(self, actions: list[Callable[[], None]]) -> bool:
         """Run all actions, and return whether all succeeded."""
         try:
             for action in actions:

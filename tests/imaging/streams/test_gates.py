@@ -191,11 +191,11 @@ def test_collecting_refuses_what_is_no_frame(predictor: Any) -> None:
     gates = CollectedGates(predictor)
     gates.begin(2)
     gates.advance(np.zeros(2, np.uint16))
-    with pytest.raises(InputError, match="^1 of 135 gates are there; give them all$"):
+    with pytest.raises(InputError, match="^only 1 of 135 gates are stored; call advance"):
         gates.finish()
     for _ in range(134):
         gates.advance(np.zeros(2, np.uint16))
-    with pytest.raises(InputError, match="^a frame has 135 gates; begin the next one$"):
+    with pytest.raises(InputError, match="^all 135 gates of the frame are stored; call begin"):
         gates.advance(np.zeros(2, np.uint16))
     with pytest.raises(InputError, match=r"^min_photons=0 must be finite and > 0"):
         GateStage(gates, min_photons=0)

@@ -150,7 +150,7 @@ def test_model_of_another_recipe_is_not_replaced(folder, capsys):
     assert main(["train", "--recipe", "recipe.toml", "--out", "."]) == 2
     assert "tiny.npz was not made by this recipe; move it and its card" in capsys.readouterr().err
     assert main(["train", "--recipe", "recipe.toml", "--out", "new", "--json", "new/tiny.json"]) == 2
-    assert "is the name of a result; choose another name" in capsys.readouterr().err
+    assert "is an output file of this command; choose" in capsys.readouterr().err
     Path("recipe.toml").write_text(recipe.format("../evil"))
     assert main(["train", "--recipe", "recipe.toml", "--out", "new"]) == 2
     assert "name='../evil' must be 1 to 64 letters" in capsys.readouterr().err

@@ -1,8 +1,9 @@
-"""What it costs, in accuracy and in time, to normalise before the last gate is known.
+"""Accuracy and latency of gate-sequential prediction, which normalises before the last gate is known.
 
-Two frames of the same decays, each with noise of its own, gate after gate through ``GateSequential``; the
-second frame is compared with the truth and with the whole frame. Then a frame of 500 x 500
-pixels: the time from its last gate to the map, and that of predicting the whole frame.
+Two frames of the same decays with independent noise are processed gate by gate with ``GateSequential``.
+The results for the second frame are compared with the true lifetimes and with the prediction from the
+whole frame. The latency is measured on a frame of 500 x 500 pixels, as the time from the last gate to
+the map, and compared with the time for the prediction of the whole frame.
 
     python benchmarks/gate_sequential.py [--n 20000] [--pixels 250000] [--json FILE]
 """
@@ -32,7 +33,7 @@ ROUNDS = 3
 def two_frames(
     simulator: Simulator, n: int, photons: int
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.float64]]:
-    """Return the counts of two frames, shape (n, n_gates), and the mean lifetimes in ns."""
+    """Simulate the counts of two frames, shape (n, n_gates), and return the mean lifetimes in ns."""
     rng = np.random.default_rng(photons)
     decays = simulator.decays(n)
     expected = simulator.expected(
@@ -47,7 +48,7 @@ def two_frames(
 
 
 def through(camera: GateSequential, frame: NDArray[np.uint16]) -> tuple[Lifetimes, float]:
-    """Return lifetimes and the time from the last gate to them, in s."""
+    """Return lifetimes and the time since the last gate, in s."""
     camera.begin(len(frame))
     gates = np.ascontiguousarray(frame.T)
     for gate in gates[:-1]:
@@ -58,7 +59,7 @@ def through(camera: GateSequential, frame: NDArray[np.uint16]) -> tuple[Lifetime
 
 
 def accuracy(n: int) -> list[dict[str, Any]]:
-    """Return errors by instrument, photons and normalisation."""
+    """Return errors for each instrument, photon count and normalisation."""
     rows = []
     for instrument, model in MODELS.items():
         simulator = Simulator(load_instrument(instrument), seed=11, split="reference")
@@ -86,7 +87,7 @@ def accuracy(n: int) -> list[dict[str, Any]]:
 
 
 def seconds(pixels: int) -> dict[str, float]:
-    """Return times of a frame: whole, and from the last gate to the map for each normalisation."""
+    """Return the time for a whole frame, and the latency after the last gate for each normalisation."""
     program = load_program(MODELS["swissspad3"])
     simulator = Simulator(load_instrument("swissspad3"), seed=12, split="reference")
     frame = np.resize(simulator.chunk(0).tpsf.astype(np.uint16), (pixels, program.n_gates))
@@ -96,7 +97,7 @@ def seconds(pixels: int) -> dict[str, float]:
     times: dict[str, list[float]] = {name: [] for name in ("whole frame", *cameras)}
     for camera in cameras.values():
         through(camera, frame)
-    for _ in range(ROUNDS):  # in turn, as other work on the machine hits all
+    for _ in range(ROUNDS):  # alternate, so that other load on the machine affects all equally
         began = time.perf_counter()
         engine.lifetimes(frame)
         times["whole frame"].append(time.perf_counter() - began)
@@ -107,7 +108,7 @@ def seconds(pixels: int) -> dict[str, float]:
 
 def main() -> None:
     """Print both tables."""
-    parser = argparse.ArgumentParser(description="Normalisation before the last gate")
+    parser = argparse.ArgumentParser(description="Accuracy and latency of gate-sequential prediction")
     parser.add_argument("--n", type=int, default=20000)
     parser.add_argument("--pixels", type=int, default=250_000)
     parser.add_argument("--json", type=Path)

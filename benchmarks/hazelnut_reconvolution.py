@@ -1,10 +1,11 @@
-"""The hazelnut's lifetimes by the shipped student, beside a maximum-likelihood fit of the same photons.
+"""Lifetimes of the hazelnut sample from the shipped student and from maximum-likelihood fits.
 
-The file has no IRF, so one is fitted: a Gaussian with an exponential tail, together with a sum of
-exponentials, to the summed decay. Then every block of 8 x 8 pixels gets a bi-exponential maximum-likelihood
-fit on its 132 bins as measured, with this IRF, periodic excitation and a constant background. The student
-gets the same blocks, re-binned to its axis, and single pixels. How much of the first part of the decay is the
-IRF's tail, the file does not say: the ratio of the two moves with it.
+The file contains no IRF. Therefore a Gaussian with an exponential tail is fitted to the summed decay,
+together with a sum of exponentials. Each block of 8 x 8 pixels is then fitted with a bi-exponential
+decay by maximum likelihood on its 132 measured bins, with this IRF, periodic excitation and a constant
+background. The student receives the same blocks, re-binned to its time axis, and single pixels. The tail
+of the IRF cannot be separated from the first part of the decay without a measured IRF, and the ratio of
+both results depends on it.
 
     python benchmarks/hazelnut_reconvolution.py [--model NAME] [--json FILE]
 """
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     data, model = load(arguments.file), load_model(arguments.model)
-    # Both see the same photons: those of the pixels that the map of single pixels analyses.
+    # Both use the same photons: those of the pixels that are analysed in the map of single pixels.
     single = lifetime_map(data, model)
     used = np.isfinite(single["tau_mean_ns"])
     blocks = data.where(used, 0).coarsen(Y=BLOCK, X=BLOCK).sum()

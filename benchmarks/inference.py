@@ -1,12 +1,14 @@
-"""Pixels a second of the engine and of what else runs the same student, in one run on the same cores.
+"""Throughput of the CPU back end and of other software for the same student, on the same cores.
 
-Raw counts in, lifetimes out, 135 gates. The peers run the float student of the same size by the recurrent
-layer that each is fastest with, from counts to the SFD: ONNX Runtime and PyTorch their fused GRU (sigmoid and
-tanh, where the student has hard ones), Keras on JAX the student's own cell. FLIMLib fits a mono-exponential
-decay by maximum likelihood, pixel by pixel. All have the same number of threads.
+The CPU back end converts raw counts with 135 gates to lifetimes. The other packages run a float student
+of the same size from counts to the SFD, with their fastest recurrent layer: ONNX Runtime and PyTorch use
+their fused GRU (with sigmoid and tanh instead of the hard functions of the student), and Keras on JAX
+uses the cell of the student. FLIMLib fits a mono-exponential decay by maximum likelihood, pixel by
+pixel. All use the same number of threads.
 
-PyTorch is in no extra (its wheel brings gigabytes of CUDA): ``pip install torch --index-url
-https://download.pytorch.org/whl/cpu``; without it its row is left out, and said so.
+PyTorch is not part of an extra, because its default wheel includes gigabytes of CUDA libraries. Install
+it with ``pip install torch --index-url https://download.pytorch.org/whl/cpu``; otherwise its row is
+skipped.
 
     python benchmarks/inference.py [--n 65536] [--seconds 5] [--threads 2] [--json FILE]
 """
@@ -42,7 +44,7 @@ Predict = Callable[[NDArray[np.uint16]], Any]
 
 
 def implementations(threads: int) -> Iterator[tuple[str, str, Predict]]:
-    """Give name, model and function of each."""
+    """Yield the name, model and prediction function of each implementation."""
     network = load_model(FLOAT)
     for name in (INT8, NARROW):
         yield (
@@ -118,7 +120,7 @@ def by_onnx(network: Network, threads: int) -> Predict:
 
 
 def by_torch(network: Network, threads: int) -> Predict:
-    """Return PyTorch's GRU of the same size (reset after the product, its own weights)."""
+    """Return PyTorch's GRU of the same size (reset after the product, random weights)."""
     import torch
 
     torch.set_num_threads(threads)
@@ -136,7 +138,7 @@ def by_torch(network: Network, threads: int) -> Predict:
 
 
 def by_keras(network: Network) -> Predict:
-    """Return the student in Keras, compiled by JAX: the same numbers."""
+    """Return the student in Keras, compiled by JAX, with identical weights."""
     os.environ["KERAS_BACKEND"] = "jax"
     import keras
     from keras import ops
@@ -170,7 +172,7 @@ def by_keras(network: Network) -> Predict:
 
 
 def by_flimlib(counts: NDArray[np.uint16]) -> Any:
-    """Fit 256 pixels, one call each."""
+    """Fit 256 pixels, with one call per pixel."""
     import flimlib
 
     width = load_instrument(INSTRUMENT).axis.gate_width_ns
@@ -191,7 +193,7 @@ def _batched(predict: Callable[[NDArray[np.float32]], Any]) -> Predict:
 
 
 def rate(predict: Predict, counts: NDArray[np.uint16], seconds: float) -> float:
-    """Return pixels a second: the best of several calls, after one that compiles."""
+    """Return the largest pixels/s of several calls, after a first call for compilation."""
     n = 256 if predict is by_flimlib else len(counts)
     predict(counts[:BATCH])
     best, ends = 0.0, time.perf_counter() + seconds
@@ -204,7 +206,7 @@ def rate(predict: Predict, counts: NDArray[np.uint16], seconds: float) -> float:
 
 def main() -> None:
     """Print the rates."""
-    parser = argparse.ArgumentParser(description="Pixels a second of the engine and its peers")
+    parser = argparse.ArgumentParser(description="Throughput of the CPU back end and of other software")
     parser.add_argument("--n", type=int, default=65536)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--threads", type=int, default=2)
@@ -226,12 +228,15 @@ def main() -> None:
     there = {name: rates[name] for name in PEERS if name in rates}
     for name in PEERS:
         if name not in there:
-            print(f"{name} is not installed: no row")
+            print(f"{name} is not installed; its row is skipped")
     best, ours = max(there.values(), default=float("nan")), rates["engine, int8"]
     print(
         f"{given.threads} threads, {ISA.name}: the engine's 8-bit student does {ours * macs / 1e9:.0f} GMAC/s"
     )
-    print(f"to the best peer: int8 {ours / best:.1f} times, float {rates['engine, float'] / best:.1f} times")
+    print(
+        f"relative to the fastest other package: int8 {ours / best:.1f} times, "
+        f"float {rates['engine, float'] / best:.1f} times"
+    )
     write_json(
         given.json, {"rows": rows, "threads": given.threads, "isa": ISA.name, "provenance": provenance()}
     )

@@ -1,7 +1,8 @@
-"""What the IRF does to a model that is not told it: median ratio of its mean lifetime to the truth.
+"""Bias of a network by the IRF, as the median ratio of predicted to true mean lifetime.
 
-Bright bi-exponential decays in the range of the model, one IRF a row. Classical fits take the IRF as given;
-the networks infer it from the decay, and what the decay leaves open shows here.
+The bi-exponential decays are bright and within the training range of the model. Each row of the table
+has a different IRF. Estimators require the IRF, but networks infer it from the decay, where it cannot be
+separated completely from short lifetimes.
 
     python benchmarks/irf_bias.py [--model NAME]
 """

@@ -1,9 +1,9 @@
-"""Pixels a second of the batched maximum-likelihood fit, beside FLIMLib called pixel by pixel.
+"""Throughput of the batched maximum-likelihood fit, compared with pixel-by-pixel calls of FLIMLib.
 
-Mono-exponential decays of 256 bins with background, one IRF. FLIMLib (GPL, the extra ``peers``) gets its IRF
-on the data's bins and a good starting value for each pixel; ours finds its own. Both fit lifetime, photons
-and background by maximum likelihood. The two are timed in turn, several times, and the medians are
-compared, as other work on the machine hits both.
+The decays are mono-exponential, with 256 bins, a background and one IRF. FLIMLib (GPL, in the extra
+``peers``) receives the IRF on the bins of the data and a good starting value for each pixel; the batched
+fit computes its own. Both fit lifetime, photons and background by maximum likelihood. Both are timed
+alternately several times, so that other load on the machine affects both, and the medians are compared.
 
     python benchmarks/maximum_likelihood_speed.py [--n 20000] [--rounds 5]
 """
@@ -22,7 +22,7 @@ from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import fisher_scoring as scoring
 from seq2seqlite.estimators.maximum_likelihood import CHUNK, FIRST_STEPS, MaximumLikelihood, _cast
 
-# FLIMLib knows no earlier pulses and convolves from the first bin on: a long period and early pulse suit it.
+# FLIMLib ignores earlier pulses and convolves from the first bin: use a long period and an early pulse.
 AXIS = TimeAxis(n_gates=256, gate_width_ns=0.048828125, period_ns=25.0)
 IRF = ParametricIrf(center_ns=0.4, fwhm_ns=0.2)
 PROMPT_BINS = 16
@@ -31,7 +31,7 @@ FLIMLIB_PIXELS = 1000
 
 
 def by_flimlib(counts: NDArray[np.float32], prompt: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return lifetimes, one call a pixel."""
+    """Return lifetimes, with one call per pixel."""
     found = np.empty(len(counts))
     for index, pixel in enumerate(counts):
         start = np.array([1.0, pixel.max(), 2.0], np.float32)
@@ -44,7 +44,7 @@ def by_flimlib(counts: NDArray[np.float32], prompt: NDArray[np.float32]) -> NDAr
 
 
 def profile(fit: MaximumLikelihood, counts: NDArray[np.float32]) -> dict[str, float]:
-    """Return microseconds a pixel of the parts of the batched fit."""
+    """Return the time per pixel of each part of the batched fit, in microseconds."""
     part = counts[:CHUNK]
     photons = part.sum(axis=1)
     bounds, shapes = np.asarray(fit.bounds, np.float32), _cast(fit.shapes, np.float32)
@@ -76,7 +76,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print the rates."""
-    parser = argparse.ArgumentParser(description="Batched maximum likelihood beside FLIMLib")
+    parser = argparse.ArgumentParser(description="Throughput of batched maximum likelihood and of FLIMLib")
     parser.add_argument("--n", type=int, default=20480)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path)
@@ -88,12 +88,12 @@ def main() -> None:
         background=np.full(arguments.n, BACKGROUND),
     )  # fmt: skip
     counts = rng.poisson(expected).astype(np.float32)
-    # FLIMLib samples decay and prompt at the starts of bins; half a bin off, its lifetimes are wrong.
+    # FLIMLib samples decay and IRF at the starts of bins; an offset of half a bin would bias its lifetimes.
     times = np.arange(PROMPT_BINS) * AXIS.gate_width_ns
     prompt = np.exp(-0.5 * ((times - IRF.center_ns) / IRF.narrowest_sigma_ns) ** 2)
     prompt = (prompt / prompt.sum()).astype(np.float32)
     fit = MaximumLikelihood(AXIS, IRF)
-    fit.lifetimes(counts)  # compiles
+    fit.lifetimes(counts)  # first call for compilation
     few = counts[:FLIMLIB_PIXELS]
     ours, theirs = [], []
     for _ in range(arguments.rounds):

@@ -1,10 +1,10 @@
-"""The accuracy table on measured decays: binomial thinning of bright measurements, beside the bound.
+"""Accuracy of predictors on measured decays, compared with the Cramér-Rao bound.
 
-A bright decay is thinned at random to few photons, many times: what varies then is real counting noise on a
-real decay, seen through a real IRF. The reference is the fit of all its photons; how that compares with the
-published values of Atto550 and of the NADH of yeast, tests/estimators/test_published.py says. The bound is
-that of the fitted decay, with its background. Rapid lifetimes are left out: two gates over the whole of a
-window of thirty lifetimes are none that anyone would choose.
+Bright measurements are reduced to fewer photons many times by binomial thinning, which results in real
+counting noise on a real decay with a real IRF. The reference is a fit of all photons, which
+tests/estimators/test_published.py compares with published values of Atto550 and of NADH in yeast. The
+Cramér-Rao bound is that of the fitted decay with its background. Rapid lifetime determination is
+excluded, because two gates are not suitable for a window of thirty lifetimes.
 
     python benchmarks/measured_accuracy.py [--data ../shared/data] [--repeats 1000] [--json FILE]
 """
@@ -46,7 +46,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Bright:
-    """A bright decay with its IRF in place, and the fit of all its photons."""
+    """Bright decay with its aligned IRF, and a fit of all its photons."""
 
     name: str
     counts: NDArray[np.float64]
@@ -57,7 +57,7 @@ class Bright:
 
 
 def atto550(folder: Path) -> Bright:
-    """Return the dye's decay, eight of its 4,096 bins a gate; one lifetime."""
+    """Return the mono-exponential decay of the dye, with gates of eight of its 4,096 bins."""
     width = 0.02743484
     counts = channels(folder / "atto550/Atto550_DNA.txt").reshape(-1, 8).sum(axis=1)
     axis = TimeAxis(counts.size, 8 * width, counts.size * 8 * width)
@@ -68,7 +68,7 @@ def atto550(folder: Path) -> Bright:
 
 
 def nadh(folder: Path) -> Bright:
-    """Return the summed decay of the yeast image without the limits of the TAC; two lifetimes."""
+    """Return the bi-exponential summed decay of the yeast image within the TAC window."""
     data = read(folder / "nadh-yeast/SDT_c01.sdt", block=1)
     counts = data.values.sum(axis=(0, 1), dtype=np.float64)[12:243]
     axis = TimeAxis(counts.size, data.attrs["gate_width_ns"], data.attrs["period_ns"])
@@ -78,18 +78,18 @@ def nadh(folder: Path) -> Bright:
 
 
 def channels(path: Path) -> NDArray[np.float64]:
-    """Return the counts of a table of channels."""
+    """Read the counts from a table of channels."""
     rows = [line.split() for line in path.read_text(encoding="latin-1").splitlines()]
     return np.array([float(row[1]) for row in rows if len(row) == 2 and row[0].isdigit()])
 
 
 def estimated_by(estimator: Any) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
-    """Return what gives the mean lifetimes of thinned decays by an estimator."""
+    """Return a function that computes the mean lifetimes of thinned decays with an estimator."""
     return lambda thinned: np.asarray(estimator.lifetimes(thinned).tau_mean_ns)
 
 
 def network_lifetimes(name: str, bright: Bright) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
-    """Return what maps thinned decays, as the pixels of an image, with a network."""
+    """Return a function that computes the mean lifetimes of thinned decays with a network."""
     model = load_model(name)
 
     def mapped(thinned: NDArray[Any]) -> NDArray[np.float64]:
@@ -103,7 +103,7 @@ def network_lifetimes(name: str, bright: Bright) -> Callable[[NDArray[Any]], NDA
 
 
 def rows_of(bright: Bright, repeats: int) -> list[dict[str, Any]]:
-    """Return one row for each number of photons and predictor."""
+    """Return one row for each photon count and predictor."""
     rng = np.random.default_rng(1)
     predictors: dict[str, Callable[[NDArray[Any]], NDArray[np.float64]]] = {}
     for name in (name for name in ESTIMATORS if not name.startswith("rld")):
@@ -132,7 +132,7 @@ def rows_of(bright: Bright, repeats: int) -> list[dict[str, Any]]:
 
 
 def bound_of(bright: Bright, kept: float) -> float:
-    """Return the bound of the mean lifetime when a share of the photons is kept, in ns."""
+    """Return the Cramér-Rao bound of the mean lifetime for a fraction of the photons, in ns."""
     fit = bright.fit
     assert fit.photons is not None
     assert fit.background is not None

@@ -1,9 +1,9 @@
-"""A stack larger than memory: time and memory of its maps, and the same bytes from any workers.
+"""Time and memory for the maps of a stack that is larger than memory, with different workers.
 
-Makes a zarr stack of simulated decays (T, Y, X, H), most pixels dark so that the run is about data. Runs
-`seq2seqlite image` on it with one process, with two, and with two of which one is killed in mid-job by
-kill -9, and compares all bytes of the maps. Memory is the kernel's own high-water mark of each process
-(VmHWM).
+The script simulates a zarr stack of decays (T, Y, X, H), most of them below threshold, so that the run
+time is dominated by data access. It runs `seq2seqlite image` on the stack with one process, with two,
+and with two of which one is killed (kill -9) during the run, and checks that all bytes of the maps are
+identical. The memory is the maximum resident memory of each process according to the kernel (VmHWM).
 
     python benchmarks/out_of_core.py [--gigabytes 4] [--lit 0.02] [--folder DIR] [--model NAME] [--json FILE]
 """
@@ -29,13 +29,13 @@ from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Simulator
 
 FRAME = (512, 512)
-# Different lit pixels: enough that no two tiles are alike.
+# Number of different bright pixels: enough to make all tiles different.
 N_DECAYS = 20_000
 MIB = 1024
 
 
 def make_stack(path: Path, *, gigabytes: float, lit: float) -> tuple[int, ...]:
-    """Write a stack of so many gigabytes of uint16 counts, and return its shape."""
+    """Write a stack of uint16 counts with a size in gigabytes, and return its shape."""
     instrument = load_instrument("tcspc-80mhz")
     rng = np.random.default_rng(0)
     decays = Simulator(instrument, seed=1, split="reference").decays(N_DECAYS).tpsf
@@ -67,7 +67,7 @@ def make_stack(path: Path, *, gigabytes: float, lit: float) -> tuple[int, ...]:
 
 @dataclass
 class Run:
-    """One run of the command: its time, the peak memory of its processes in MiB, and a digest of the maps."""
+    """Run time, peak memory of the processes in MiB, and digest of the maps, for one run of the command."""
 
     workers: int
     killed: int = 0
@@ -79,7 +79,7 @@ class Run:
 
 
 def measured(stack: Path, out: Path, *, workers: int, model: str, kill: bool = False) -> Run:
-    """Run the command and watch its processes."""
+    """Run the command and record the memory of its processes."""
     program = Path(sys.executable).with_name("seq2seqlite")
     command = [str(program), "image", str(stack), "--model", model, "--out", str(out)]
     run, peaks = Run(workers), dict[int, float]()
@@ -103,7 +103,7 @@ def measured(stack: Path, out: Path, *, workers: int, model: str, kill: bool = F
 
 
 def kill_a_worker(process: "subprocess.Popen[bytes]", out: Path) -> int:
-    """Kill -9 a worker when a quarter of the tiles is mapped, and return its process id."""
+    """Kill a worker after a quarter of the tiles is mapped, and return its process id."""
     parts = out / ".parts"
     while process.poll() is None:
         surveyed, mapped = len([*parts.glob("survey-*.npz")]), len([*parts.glob("maps-*.npz")])
@@ -112,11 +112,11 @@ def kill_a_worker(process: "subprocess.Popen[bytes]", out: Path) -> int:
                 os.kill(pid, signal.SIGKILL)
                 return pid
         time.sleep(0.05)
-    raise AssertionError("the run ended before a worker was killed; take more --gigabytes")
+    raise AssertionError("the run ended before a worker was killed; use more --gigabytes")
 
 
 def watch(pid: int, peaks: dict[int, float], done: threading.Event) -> None:
-    """Keep the high-water mark of a process and of the workers below it, in KiB."""
+    """Update the peak memory of a process and of its workers, in KiB."""
     while not done.wait(0.2):
         for member in (pid, *workers_of(pid)):
             peak = high_water_kib(member)
@@ -125,7 +125,7 @@ def watch(pid: int, peaks: dict[int, float], done: threading.Event) -> None:
 
 
 def workers_of(pid: int) -> list[int]:
-    """Return the Dask workers among the descendants of a process."""
+    """Return the process ids of the Dask workers among the descendants of a process."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -140,7 +140,7 @@ def workers_of(pid: int) -> list[int]:
 
 
 def command_of(pid: int) -> bytes:
-    """Return a process's command line."""
+    """Return the command line of a process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
@@ -148,7 +148,7 @@ def command_of(pid: int) -> bytes:
 
 
 def high_water_kib(pid: int) -> float:
-    """Return the most memory that a process ever had, in KiB."""
+    """Return the peak memory of a process, in KiB."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -157,7 +157,7 @@ def high_water_kib(pid: int) -> float:
 
 
 def digest_of(folder: Path) -> str:
-    """Return a digest of all names and bytes of a folder."""
+    """Return a digest of the names and contents of all files in a folder."""
     digest = hashlib.sha256()
     for file in sorted(item for item in folder.rglob("*") if item.is_file()):
         digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
@@ -165,10 +165,10 @@ def digest_of(folder: Path) -> str:
 
 
 def main() -> None:
-    """Print the table, and whether all bytes agree."""
+    """Print the results, and whether all maps are identical."""
     parser = argparse.ArgumentParser(description="Maps of a stack larger than memory")
     parser.add_argument("--gigabytes", type=float, default=4.0)
-    parser.add_argument("--lit", type=float, default=0.02, help="share of pixels that are analysed")
+    parser.add_argument("--lit", type=float, default=0.02, help="fraction of analysed pixels")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--model", default="seq2seqlite-tcspc-80mhz-float")
     parser.add_argument("--json", type=Path)
@@ -177,7 +177,7 @@ def main() -> None:
     free = shutil.disk_usage(arguments.folder).free / 1e9
     if free < 1.5 * arguments.gigabytes:
         sys.exit(
-            f"error: {arguments.folder} has {free:.1f} GB free; {1.5 * arguments.gigabytes:g} are needed"
+            f"error: {arguments.folder} has {free:.1f} GB free; {1.5 * arguments.gigabytes:g} GB are required"
         )
     with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
         stack = Path(temporary) / "stack.zarr"
@@ -197,7 +197,7 @@ def main() -> None:
                 flush=True,
             )
     same = len({run.digest for run in runs}) == 1
-    print(f"the same bytes: {same}; {runs[0].pixels_analysed:,} pixels analysed")
+    print(f"identical maps: {same}; {runs[0].pixels_analysed:,} pixels analysed")
     if arguments.json:
         figures = {"shape": shape, "gigabytes": size, "model": arguments.model, "same_bytes": same}
         arguments.json.write_text(

@@ -1,7 +1,8 @@
-"""Pixels per second of the Python example of the README, compared with the command ``image``.
+"""Throughput of the Python example in the README, compared with the command ``image``.
 
-Both map the same file with the same model. The rate is ``pixels_per_second`` of the summary, without reading
-and writing, and the same figure of ``lifetime_map``. The first run of each, which may compile, is left out.
+Both compute the map of the same file with the same model. The throughput excludes reading and writing:
+it is ``pixels_per_second`` of the summary, and the corresponding value of ``lifetime_map``. The first
+run of each is excluded, because it may include compilation.
 
     python benchmarks/python_api.py [FILE] [--model NAME] [--repeat 5] [--json FILE]
 """
@@ -29,11 +30,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, nargs="?", default=HAZELNUT)
     parser.add_argument("--model", default=MODEL)
-    parser.add_argument("--repeat", type=int, default=5, help="Runs of each; the fastest counts")
+    parser.add_argument(
+        "--repeat", type=int, default=5, help="Number of runs of each, of which the fastest is used"
+    )
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     by_command, in_python = [], []
-    for _ in range(options.repeat + 1):  # in turn, so that both meet the same load of the machine
+    for _ in range(options.repeat + 1):  # alternate, so that other load on the machine affects both equally
         by_command.append(rate_of_command(options.file, options.model))
         in_python.append(rate_in_python(options.file, options.model))
     result = {
@@ -50,7 +53,7 @@ def main() -> None:
 
 
 def rate_of_command(file: Path, model: str) -> float:
-    """Return the pixels per second that the command reports in its summary."""
+    """Return the pixels/s in the summary of the command."""
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         words = ["image", str(file), "--model", model, "--min-photons", str(MIN_PHOTONS), "--out", folder]
         if command(words):
@@ -59,7 +62,7 @@ def rate_of_command(file: Path, model: str) -> float:
 
 
 def rate_in_python(file: Path, model: str) -> float:
-    """Return the pixels per second of the README's example."""
+    """Return the pixels/s of the example in the README."""
     maps = lifetime_map(read(file), load_predictor(model), min_photons=MIN_PHOTONS)
     return float(maps.attrs["pixels_analysed"] / maps.attrs["seconds"])
 

@@ -1,6 +1,6 @@
-"""Speed of quantisation-aware training: ours, and HGQ2's layers under Keras on JAX, on the same network.
+"""Throughput of quantisation-aware training, compared with the layers of HGQ2 in Keras on JAX.
 
-Both train the same 8-bit student on the same batch, and compute the same forward pass to the last bit.
+Both train the same 8-bit student on the same batch, with bit-identical forward passes.
 
     python benchmarks/qat_speed.py [--steps 60] [--batch 128]
 """
@@ -23,7 +23,7 @@ from seq2seqlite.training.malloc import malloc_hint
 
 
 def per_second(step: Callable[[], object], steps: int, batch: int) -> float:
-    """Return decays a second, after two steps that compile."""
+    """Return the decays/s, after two steps for compilation."""
     for _ in range(2):
         step()
     began = time.perf_counter()
@@ -33,7 +33,7 @@ def per_second(step: Callable[[], object], steps: int, batch: int) -> float:
 
 
 def main() -> None:
-    """Print both speeds and their ratio."""
+    """Print the throughput of both and their ratio."""
     parser = argparse.ArgumentParser(description="Speed of quantisation-aware training")
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--batch", type=int, default=128)
@@ -66,7 +66,7 @@ def main() -> None:
     assert training.start_from is not None
     student = quantise_network(load_model(training.start_from), QuantisationPlan(method="ptq"))
     theirs = hgq2_model(student)
-    theirs.compile(optimizer="adam", loss="mse")  # at 1e-3 too, by default
+    theirs.compile(optimizer="adam", loss="mse")  # default learning rate: also 1e-3
     inputs, targets = batch.inputs[..., None], np.ascontiguousarray(batch.targets.transpose(1, 0, 2))
 
     speeds = {

@@ -1,11 +1,12 @@
-"""How many wrong pixels the quality flag of lifetime maps finds, and how many right ones it accuses.
+"""Sensitivity and false-positive rate of the quality flag of lifetime maps.
 
-Images of mono-exponential decays, 3,000 photons a pixel, on an instrument: some through IRFs of its
-reference bank, some through IRFs that no training has met, some with 20 % pile-up. A pixel is wrong where
-its mean lifetime is off by more than three times the Cramér-Rao bound. Counted are the flagged ones of the
-wrong pixels of images outside the training's range, of the right pixels of images within it, and of the
-right pixels of images outside it, where a flag says that the instrument is not the model's. One more image,
-counted in none of them, has 30 % background instead of 2.5 %.
+The images contain mono-exponential decays with 3,000 photons per pixel. Some are simulated with IRFs of
+the reference set of the instrument, some with IRFs outside of the training range, and some with 20 %
+pile-up. A pixel is wrong if the error of its mean lifetime exceeds three times the Cramér-Rao bound. The
+script prints the fraction of flagged pixels among the wrong pixels of images outside of the training
+range, among the correct pixels of images within it, and among the correct pixels of images outside of
+it, where a flag indicates that the instrument differs from that of the model. One additional image has a
+background of 30 % instead of 2.5 %, and is not part of these fractions.
 
     python benchmarks/quality_flag.py [--model NAME] [--n 1500] [--blind]
 """
@@ -32,7 +33,7 @@ PHOTONS, BACKGROUND, STRONG_BACKGROUND, PILE_UP = 3000.0, 0.025, 0.3, 0.2
 TAU_NS = (0.5, 3.0)
 N_BANK = 16
 WRONG = 3.0
-# Thresholds of the deviation for which the shares are printed beside those of the flag itself.
+# Thresholds of the deviation for which the fractions are printed in addition to those of the flag.
 THRESHOLDS = (2.0, 2.25, 2.5, 2.75, 3.0)
 OUTSIDE = {
     "IRF 0.06 ns wide": ParametricIrf(1.55, 0.06),
@@ -86,12 +87,14 @@ def _sum(result: dict[str, Any], names: Iterable[str], threshold: float, which: 
 
 
 def main() -> None:
-    """Print the shares."""
-    parser = argparse.ArgumentParser(description="Quality flag: found and falsely accused pixels")
+    """Print the fractions."""
+    parser = argparse.ArgumentParser(description="Sensitivity and false-positive rate of the quality flag")
     parser.add_argument("--instrument", default="swissspad3")
     parser.add_argument("--model", default="seq2seqlite-swissspad3-float")
     parser.add_argument("--n", type=int, default=800)
-    parser.add_argument("--blind", action="store_true", help="no measured IRF: one is fitted to each image")
+    parser.add_argument(
+        "--blind", action="store_true", help="fit an IRF to each image instead of using the measured IRF"
+    )
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     model = load_model(arguments.model)

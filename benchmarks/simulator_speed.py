@@ -1,7 +1,7 @@
-"""Decays simulated a second, beside a loop that makes one decay after the other.
+"""Throughput of the simulator, compared with a loop over single decays.
 
-The loop does what per-pixel simulators of the field do: sample the decay and the IRF on the gates, convolve,
-wrap, add Poisson noise. Both run here, one after the other, on the same instruments.
+Like other per-pixel simulators, the loop samples the decay and the IRF on the gates, convolves them,
+wraps the result, and adds Poisson noise. Both run one after the other for the same instruments.
 
     python benchmarks/simulator_speed.py [--n 200000]
 """
@@ -18,7 +18,7 @@ LOOP_DECAYS = 2000
 
 
 def naive_rate(instrument: Instrument) -> float:
-    """Return the decays a second of a loop over decays."""
+    """Return the decays/s of a loop over decays."""
     rng = np.random.default_rng(1)
     axis, ranges = instrument.axis, instrument.decays
     began = time.perf_counter()
@@ -39,7 +39,7 @@ def naive_rate(instrument: Instrument) -> float:
 
 def main() -> None:
     """Print the rates."""
-    parser = argparse.ArgumentParser(description="Decays simulated a second")
+    parser = argparse.ArgumentParser(description="Throughput of the simulator")
     parser.add_argument("--n", type=int, default=200_000)
     n = parser.parse_args().n
     for name in instrument_names():

@@ -1,8 +1,8 @@
-"""Frames a second that a stream sustains, and whether its memory stays flat.
+"""Sustained frame rate of a stream, and growth of its memory.
 
-A simulated SPAD camera delivers frames; each is analysed whole while the next one arrives. Memory is the
-resident memory of the process: its mean over the last minute against that over the first, which begins with
-the first map.
+A simulated SPAD camera delivers frames, and each frame is analysed while the next one arrives. The
+resident memory of the process, averaged over the last minute, is compared with that of the first minute,
+which starts with the first map.
 
     python benchmarks/stream.py [--seconds 300] [--frame 500x500] [--fps 0.334] [--json FILE]
 """
@@ -75,7 +75,7 @@ def main() -> None:
         f"{1 / done.frames_per_second:.2f} s, {done.frames_per_second * height * width:,.0f} pixels/s"
     )
     print(f"latency {done.latency_s(50):.2f} s median, {done.latency_s(99):.2f} s 99th percentile")
-    print(f"queue at most {done.queue_depth_max} frames, {done.dropped} dropped, {done.rejected} rejected")
+    print(f"at most {done.queue_depth_max} frames queued, {done.dropped} dropped, {done.rejected} rejected")
     print(
         f"memory {first / 1e6:.0f} MB over the first {span:.0f} s, {last / 1e6:.0f} MB over the last: "
         f"{last / first - 1:+.1%}; {sizes.max() / 1e6:.0f} MB at most"

@@ -1,8 +1,8 @@
-"""Mean lifetimes by a student beside maximum-likelihood fits that know the IRF, on the same simulated decays.
+"""Mean lifetimes from a student, compared with maximum-likelihood fits of the same simulated decays.
 
-The decays are the first of an instrument's reference set, whose lifetimes and IRFs no training has seen. The
-fit is a bi-exponential Poisson reconvolution with the true IRF of each decay, a free constant background and
-periodic excitation; the student is not told the IRF.
+The decays are the first of the reference set of an instrument, whose lifetimes and IRFs are not used in
+training. The fit is a bi-exponential Poisson reconvolution with the true IRF of each decay, a free
+constant background and periodic excitation. The student does not receive the IRF.
 
     python benchmarks/student_and_maximum_likelihood.py [--instrument NAME] [--model NAME] [--n 500]
 """
@@ -37,7 +37,7 @@ def errors(predicted: NDArray[np.float64], truth: NDArray[np.float64]) -> dict[s
 
 
 def fitted_lifetimes(simulator: Simulator, decays: Decays) -> NDArray[np.float64]:
-    """Return the mean lifetimes of bi-exponential fits that know the IRF of each decay, in ns."""
+    """Return the mean lifetimes of bi-exponential fits with the true IRF of each decay, in ns."""
     fitted = np.empty(len(decays))
     for index in np.unique(decays.irf_index):
         chosen = decays.irf_index == index

@@ -1,6 +1,6 @@
-"""Decays trained on a second: hand-written gradient against JAX's own, large pages against glibc's default.
+"""Throughput of training with the hand-written or automatic gradient, and with large or default pages.
 
-Each of the four combinations runs in a process of its own, because glibc reads its settings at the start.
+Each of the four combinations runs in a separate process, because glibc reads its settings at the start.
 
     python benchmarks/training_speed.py
 """
@@ -26,7 +26,7 @@ BATCH, N_GATES, STEPS = 256, 135, 4
 
 
 def rate(architecture: Architecture, gradient: str) -> float:
-    """Return the decays a second whose loss and gradient are computed."""
+    """Return the decays/s for which loss and gradient are computed."""
     inside: Any = differentiable
     finished: Any = jax.block_until_ready
     if gradient == "automatic":

@@ -106,11 +106,12 @@ def test_folder_of_another_input_is_refused(tmp_path: Path, source: Any, inputs:
         np.savez(other, **{**found, "tpsf": found["tpsf"][:5]})
     done = run([other], source, out)["a.npz"]
     assert done.reason == (
-        f"{out}/a.npz holds the maps of {inputs[0]}, not of {other}; choose another --out folder or remove it"
+        f"{out}/a.npz contains the maps of {inputs[0]}, not of {other}; choose another output folder, or "
+        "delete it"
     )
     (out / "a.npz" / "job.json").write_text("[]")
     assert run([other], source, out)["a.npz"].reason == (
-        f"{out}/a.npz/job.json is no record of this program; remove it"
+        f"{out}/a.npz/job.json was not written by seq2seqlite; delete it"
     )
 
 

@@ -66,7 +66,7 @@ def test_missing_extra_is_named(monkeypatch, capsys):
     monkeypatch.setattr(app_module, "import_module", without_jax)
     assert main(["versions"]) == 2
     assert capsys.readouterr().err == (
-        "error: this needs jax; install it with pip install 'seq2seqlite[train]'\n"
+        "error: this command requires jax; install it with pip install 'seq2seqlite[train]'\n"
     )
 
 

@@ -34,7 +34,7 @@ def test_lower_writes_the_program(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["lower", "--model", TINY, "--out", "x.npz"], "a program's name ends in .program, not in '.npz'"),
+        (["lower", "--model", TINY, "--out", "x.npz"], "--out x.npz must end in .program, not in '.npz'"),
         (["lower", "--model", "seq2seqlite-tcspc-80mhz-kd", "--out", "x.program"], "is a float network"),
         (
             ["hardware", "build", "--model", TINY, "--target", "ecp5-25f", "--engines", "9", "--out", "new"],

@@ -95,15 +95,24 @@ def test_several_files_get_folders_of_their_own(npz: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("more", "text"),
     [
-        ([], "cells.npz: the laser period is unknown; pass --period-ns (e.g. 12.5 for 80 MHz)"),
-        (["--period-ns", "12.5", "--min-photons", "1e6"], "lower --min-photons or raise --binning"),
+        (
+            [],
+            "the laser period is unknown; pass period_ns in ns (e.g. 12.5 for 80 MHz) (option --period-ns)",
+        ),
+        (
+            ["--period-ns", "12.5", "--min-photons", "1e6"],
+            "or a larger binning (options --min-photons, --binning)",
+        ),
         (
             ["--period-ns", "12.5", "--mask", "none.png"],
             "none.png does not exist; check the path of the mask",
         ),
         (["--period-ns", "12.5", "--json", "."], "Invalid value for '--json': file '.' is a directory."),
         (["none.ptu", "--period-ns", "12.5"], "none.ptu does not exist; check the path"),
-        (["--period-ns", "12.5", "--drop", "B149"], "drop=['B149'] is for a folder of gate images"),
+        (
+            ["--period-ns", "12.5", "--drop", "B149"],
+            "only for folders of gate images; omit it (option --drop)",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(
@@ -136,7 +145,7 @@ def test_estimator_and_quality(npz: Path, tmp_path: Path, capsys: pytest.Capture
 def test_pulses_need_the_check(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["image", str(npz), "--model", "two", "--out", str(tmp_path / "out"), "--pulses", "1e5"]
     assert main(arguments) == 2
-    assert "--pulses 100000 is for --quality; add it" in capsys.readouterr().err
+    assert "--pulses 100000 requires --quality; add it" in capsys.readouterr().err
 
 
 def test_files_that_fail_are_reported_and_the_others_done(
@@ -156,9 +165,9 @@ def test_files_that_fail_are_reported_and_the_others_done(
     manifest = json.loads((out / "manifest.json").read_text())
     assert [row.get("reason") for row in manifest["inputs"]] == [found["inputs"][0]["reason"], None]
     assert main(arguments) == 2
-    assert f"{npz}: done before, {out / 'cells.npz'}" in capsys.readouterr().out
+    assert f"{npz}: finished by an earlier run, {out / 'cells.npz'}" in capsys.readouterr().out
     assert main([*arguments, "--redo"]) == 2
-    assert "done before" not in capsys.readouterr().out
+    assert "finished by an earlier run" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -185,7 +194,7 @@ def test_stack(
     summary = json.loads((out / "summary.json").read_text())
     assert json.loads(result.read_text()) == summary | {"written_by": "seq2seqlite image"}
     assert main(arguments) == 0
-    assert "done before" in capsys.readouterr().out
+    assert "finished by an earlier run" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -195,7 +204,7 @@ def test_stack(
         (["--workers", "x"], "Invalid value for '--workers': Input should be a valid integer"),
         (["--scheduler", "host"], "scheduler 'host' is not an address; use the form tcp://host:8786"),
         (["--format", "png"], "'png' is not one of 'tiff', 'ome-tiff', 'ome-zarr'"),
-        (["--format", "tiff"], "a.zarr is a stack; format 'tiff' is for images, choose ome-zarr"),
+        (["--format", "tiff"], "file_format='tiff' is for images; use 'ome-zarr' (option --format)"),
         (["--binning", "-1"], "binning=-1 must be >= 0"),
     ],
 )
@@ -223,7 +232,7 @@ def test_workers_need_the_extra(
     arguments = ["image", str(npz), "--model", "two", "--out", str(tmp_path / "out"), "--workers", "2"]
     assert main(arguments) == 2
     assert capsys.readouterr().err == (
-        "error: this needs distributed; install it with pip install 'seq2seqlite[cluster]'\n"
+        "error: this command requires distributed; install it with pip install 'seq2seqlite[cluster]'\n"
     )
 
 

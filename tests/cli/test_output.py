@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seq2seqlite.cli.output import write_json
+from seq2seqlite.cli.output import OPTIONS, with_option_names, write_json
 from seq2seqlite.errors import InputError
 from seq2seqlite.json_text import json_text
 
@@ -46,3 +46,26 @@ def test_file_that_cannot_be_written(tmp_path):
         InputError, match=r"^cannot write .*file/result\.json: .*; free space or choose another folder$"
     ):
         write_json(tmp_path / "file" / "result.json", {"n": 1})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pass period_ns in ns", "pass period_ns in ns (option --period-ns)"),
+        ("min_photons=9, binning=0; change them", " (options --min-photons, --binning)"),
+        ("no data for timeout_s=3 s", "(option --timeout)"),
+        ("file_format='x' is unknown", "(option --format)"),
+        ("--period-ns: period_ns=0 must be > 0", "must be > 0"),
+        ("a/min_photons.npz: 3x3 binning", "3x3 binning"),
+        ("block=2 does not exist", "block=2 does not exist"),
+    ],
+)
+def test_errors_name_the_options_of_the_running_command(text, expected):
+    names = ("period_ns", "min_photons", "binning", "timeout")
+    options = {name: f"--{name.replace('_', '-')}" for name in names} | {"file_format": "--format"}
+    token = OPTIONS.set(options)
+    try:
+        assert with_option_names(text).endswith(expected)
+        assert with_option_names(text).startswith(text)
+    finally:
+        OPTIONS.reset(token)

@@ -52,9 +52,9 @@ SIMULATE = "simulate --instrument swissspad3 --n 10 --out set.npz"
         (f"{IMAGE} --mask notes.json --json notes.json", "is an input of this command"),
         (f"{IMAGE} --json notes.json", "notes.json exists and was not written by 'seq2seqlite image --json'"),
         (f"{IMAGE} --json list.json", "list.json exists and was not written by"),
-        (f"{IMAGE} --json X/summary.json", "--json X/summary.json has the name of a result in X; choose"),
-        (f"{IMAGE} --json X/tau_mean_ns.tif", "--json X/tau_mean_ns.tif has the name of a result in X"),
-        (f"{IMAGE} --json X/TAU_MEAN_NS.TIF", "--json X/TAU_MEAN_NS.TIF has the name of a result in X"),
+        (f"{IMAGE} --json X/summary.json", "--json X/summary.json has the name of an output file in X"),
+        (f"{IMAGE} --json X/tau_mean_ns.tif", "--json X/tau_mean_ns.tif has the name of an output file in X"),
+        (f"{IMAGE} --json X/TAU_MEAN_NS.TIF", "--json X/TAU_MEAN_NS.TIF has the name of an output file in X"),
         ("stream b.npz --model x --json b.npz", "--json b.npz is an input of this command"),
         (f"{SIMULATE} --json set.npz", "--json set.npz and --out set.npz are the same file"),
         (f"{SIMULATE} --json SET.NPZ", "--json SET.NPZ and --out set.npz are the same file"),
@@ -71,7 +71,7 @@ SIMULATE = "simulate --instrument swissspad3 --n 10 --out set.npz"
         ("hardware explore --frame 5x5 --fps 1 --target x --json notes.json", "notes.json exists"),
         (f"hardware hls --model {TINY} --out b.npz", "Invalid value for '--out'"),
         ("image b.npz --model rld-3 --out", "Option '--out' requires an argument"),
-        (f"{IMAGE} --binning 100000", "binning=100000 sums 200001 x 200001 pixels, more than the image"),
+        (f"{IMAGE} --binning 100000", "binning=100000 sums 200001 x 200001 pixels, but the image has only"),
     ],
 )  # fmt: skip
 def test_refused_before_any_work(folder, capsys, words, text):
@@ -88,7 +88,7 @@ def test_refused_before_any_work(folder, capsys, words, text):
 def test_empty_output_folder(folder, capsys, words):
     before = sorted(folder.iterdir())
     assert main(["image", "b.npz", "--model", "rld-3", *words]) == 2
-    assert capsys.readouterr().err == "error: --out is empty; give a value\n"
+    assert capsys.readouterr().err == "error: --out is empty; pass a value\n"
     assert sorted(folder.iterdir()) == before
 
 
@@ -147,9 +147,9 @@ def test_model_of_another_recipe_is_not_replaced(folder, capsys):
     Path("tiny.json").write_text(json.dumps({"recipe": {"name": "tiny"}}))
     Path("tiny.npz").write_text("model")
     assert main(["train", "--recipe", "recipe.toml", "--out", "."]) == 2
-    assert "tiny.npz was not made by this recipe; move it with its card" in capsys.readouterr().err
+    assert "tiny.npz was not made by this recipe; move it and its card" in capsys.readouterr().err
     assert main(["train", "--recipe", "recipe.toml", "--out", "new", "--json", "new/tiny.json"]) == 2
-    assert "is the name of a result; choose another name" in capsys.readouterr().err
+    assert "is an output file of this command; choose" in capsys.readouterr().err
     Path("recipe.toml").write_text(recipe.format("../evil"))
     assert main(["train", "--recipe", "recipe.toml", "--out", "new"]) == 2
     assert "name='../evil' must be 1 to 64 letters" in capsys.readouterr().err

@@ -121,8 +121,8 @@ def test_a_stalled_spool_folder_is_one_line_and_what_was_done_stays(
     assert stream(spool, "--timeout", 3, "--json", result) == 2
     printed = capsys.readouterr()
     assert printed.err == (
-        f"error: {spool}: nothing came for 3 s; check the camera or raise --timeout (frames analysed "
-        "before: 1, delivered: 1; they stay valid)\n"
+        f"error: {spool}: no data for timeout_s=3 s; check the camera or use a longer timeout (frames "
+        "analysed before: 1, delivered: 1; these results are valid) (option --timeout)\n"
     )
     assert printed.out.startswith("1 frames analysed")
     assert json.loads(result.read_text())["frames"] == 1
@@ -162,12 +162,12 @@ def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["camera", "--fps", "0", "--frame", "2x2"], "fps=0.0 must be finite and > 0 (e.g. 0.5)"),
         (["camera", "--queue", "0", "--frame", "2x2"], "queue=0 must be >= 1 frame"),
         (["camera", "--frames", "0", "--frame", "2x2"], "frames=0 must be >= 1"),
-        (["a.npz", "--follow"], "a.npz: only a .ptu file can be followed while it grows; replay others"),
-        (["camera", "--gates", "--binning", "1"], "--gates takes a file or camera, without --binning"),
-        (["camera", "--normalisation", "running"], "--normalisation running is for --gates; add it"),
+        (["a.npz", "--follow"], "a.npz: only .ptu files can be read during their recording; replay"),
+        (["camera", "--gates", "--binning", "1"], "--gates requires a file or camera as SOURCE"),
+        (["camera", "--normalisation", "running"], "--normalisation running requires --gates; add it"),
         (
             ["camera", "--gates", "--normalisation", "after-edge", "--frame", "2x2"],
-            "--normalisation after-edge needs an integer program on the CPU back end, not two (constant)",
+            "--normalisation after-edge requires an integer program on the CPU back end, not two (constant)",
         ),
         (["camera", "--gates", "--normalisation", "peak"], "'peak' is not one of 'after-edge', 'previous-f"),
         (["camera", "--policy", "newest"], "'newest' is not one of 'block', 'drop-oldest'"),
@@ -199,4 +199,6 @@ def test_a_model_of_an_unknown_instrument_has_no_camera(
     monkeypatch.setattr("seq2seqlite.cli.stream.load_predictor", lambda *_, **__: model)
     assert stream("camera") == 2
     printed = capsys.readouterr().err
-    assert "was trained for instrument 'lab', which is not a shipped one; give its TOML file" in printed
+    assert (
+        "was trained for instrument 'lab', which is not a shipped instrument; pass its TOML file" in printed
+    )

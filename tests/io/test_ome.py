@@ -112,7 +112,9 @@ def test_ome_tiff(maps: xr.Dataset, tmp_path: Path) -> None:
 
 
 def test_unknown_format(maps: xr.Dataset, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"format 'png' is unknown; choose one of tiff, ome-tiff, ome-zarr"):
+    with pytest.raises(
+        InputError, match=r"file_format='png' is unknown; choose one of tiff, ome-tiff, ome-zarr"
+    ):
         write_maps(maps, tmp_path / "out", file_format="png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "maps.ome.zarr").write_text("")

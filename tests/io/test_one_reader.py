@@ -26,9 +26,9 @@ def write(folder: Path, text: str) -> Path:
 
 def test_channel_numbers_are_not_nanoseconds(tmp_path: Path) -> None:
     file = write(tmp_path, CHANNELS)
-    with pytest.raises(InputError, match="does not say its gate width"):
+    with pytest.raises(InputError, match="does not contain its gate width"):
         read(file)
-    with pytest.raises(InputError, match="does not say its bin width; give bin_width_ns"):
+    with pytest.raises(InputError, match="does not contain its bin width; pass bin_width_ns"):
         read_irf(file)
     assert read_irf(file, bin_width_ns=0.1).bin_width_ns == 0.1
 
@@ -62,7 +62,7 @@ def test_blocks_of_an_sdt(shared_data: Path, monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_array_equal(irf.weights, expected)
     monkeypatch.setattr(pc, "DOMINANT_SHARE", 0.9999)
     for attempt in (read, read_irf):
-        with pytest.raises(InputError, match="has 2 blocks: .*; choose one"):
+        with pytest.raises(InputError, match="has 2 measurement data blocks: .*; choose one"):
             attempt(file)
 
 

@@ -106,7 +106,7 @@ def test_program_that_does_not_fit_the_cpu_back_end(
         ("none.npz", {}, "none.npz does not exist"),
         (TINY, {"backend": "cuda"}, "backend='cuda' is unknown; choose one of auto, numpy, cpu, jax"),
         (TINY, {"threads": 0}, "threads=0 must be >= 1"),
-        (TINY, {"axis": TimeAxis(100, 0.09, 12.5)}, "takes TimeAxis.*, the decays have TimeAxis"),
+        (TINY, {"axis": TimeAxis(100, 0.09, 12.5)}, "requires TimeAxis.*, but the decays have TimeAxis"),
         (TEACHER, {"backend": "cpu"}, "is not a float network of one layer .*; use backend 'numpy' or 'jax'"),
         (
             "phasor",
@@ -170,7 +170,7 @@ def test_evaluate_takes_every_predictor(
         words = ["evaluate", "--model", model, "--reference", "tcspc-80mhz"]
         assert main([*words, "--json", str(tmp_path / "result.json")]) == 0
         results[model] = json.loads((tmp_path / "result.json").read_text())
-        del results[model]["provenance"]
+        del results[model]["provenance"], results[model]["written_by"]
     phasor, named, program = results.values()
     assert program == named
     assert named == evaluate_decays(load_model(TINY), reference_set("tcspc-80mhz", n=200)) | {
@@ -193,7 +193,7 @@ def test_camera_of_an_own_model(own_model: Path, tmp_path: Path) -> None:
     [
         (
             ["stream", "camera"],
-            "--model phasor is an estimator; stream takes a shipped model",
+            "--model phasor is an estimator; stream requires a shipped model",
         ),
         (["lower", "--out", "a.program"], "model 'phasor' is an estimator; an integer program needs"),
         (

@@ -132,10 +132,10 @@ def test_frames_that_lack_gates_are_told_and_left_out(
     )
     assert [result.frame for result in taken] == [0, 6]
     assert lines[:5] == [
-        "rejected: spad: frame 1 ended after gate 57 of 135; it is left out",
-        "rejected: spad: frame 2: gate 4 came where gate 3 was due; the frame is left out",
-        "rejected: spad: frame 3: gate 5 has shape (2, 2), the first had (2, 3); begin a new stream",
-        "rejected: spad: frame 4: gate 0 has counts of type float64; give unsigned integers",
+        "rejected: spad: frame 1 ended after gate 57 of 135; it is skipped",
+        "rejected: spad: frame 2: gate 4 arrived instead of gate 3; the frame is skipped",
+        "rejected: spad: frame 3: gate 5 has shape (2, 2), but the first (2, 3); start a new stream",
+        "rejected: spad: frame 4: gate 0: counts must be integers, not float64; pass raw counts",
         "rejected: lost link",
     ]
     assert (done.received, done.frames, done.rejected, done.unfinished) == (8, 2, 6, 0)
@@ -179,20 +179,20 @@ def test_an_edge_that_is_elsewhere_is_told_once(
         queue=1000,
     )
     (line,) = lines
-    assert line.startswith("spad: the rising edge lies at 1.7")
-    assert "model spy has it at 1.500 ns; delay the camera by -0.2" in line
-    assert line.endswith(" ns, or the lifetimes are biased")
+    assert line.startswith("spad: the rising edge is at 1.7")
+    assert "model spy requires it at 1.500 ns, so that lifetimes are biased" in line
+    assert "change the delay of the camera by -0.2" in line
 
 
 def test_collecting_refuses_what_is_no_frame(predictor: Any) -> None:
     gates = CollectedGates(predictor)
     gates.begin(2)
     gates.advance(np.zeros(2, np.uint16))
-    with pytest.raises(InputError, match="^1 of 135 gates are there; give them all$"):
+    with pytest.raises(InputError, match="^only 1 of 135 gates are stored; call advance"):
         gates.finish()
     for _ in range(134):
         gates.advance(np.zeros(2, np.uint16))
-    with pytest.raises(InputError, match="^a frame has 135 gates; begin the next one$"):
+    with pytest.raises(InputError, match="^all 135 gates of the frame are stored; call begin"):
         gates.advance(np.zeros(2, np.uint16))
     with pytest.raises(InputError, match=r"^min_photons=0 must be finite and > 0"):
         GateStage(gates, min_photons=0)

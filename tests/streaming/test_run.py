@@ -23,7 +23,8 @@ from seq2seqlite.streaming.statistics import StreamStatistics
 
 # For events that must come, however busy the machine is.
 DEADLINE_S = 300
-MASK_THEM, BEGIN = "replace them by 0 or mask them out", "begin a new stream for it"
+REPLACE, START = "replace them with 0", "start a new stream for it"
+RAW, CHECK = "pass raw counts, including the background", "check the channel, the data set and the shutter"
 
 
 def added_up(done: StreamStatistics) -> bool:
@@ -138,10 +139,11 @@ def test_frames_that_are_none_are_rejected_counted_and_told(
     assert (done.received, done.frames, done.rejected, done.missed) == (8, 3, 5, 2)
     assert added_up(done)
     assert lines == [
-        "rejected: frame 0: image.npz: all 6 pixels are zero; check channel, block and shutter",
-        "rejected: frame 2: image.npz: counts must be finite, found 1 NaN or infinite; " + MASK_THEM,
-        "rejected: frame 3: image.npz: counts must be >= 0, found -4; give raw counts, with their background",
-        "rejected: frame 4: image.npz: shape (1, 3, 250) is not the (2, 3, 250) of the first frame; " + BEGIN,
+        f"rejected: frame 0: image.npz: all 6 pixels are zero; {CHECK}",
+        "rejected: frame 2: image.npz: counts must be finite, found 1 NaN or infinite; " + REPLACE,
+        "rejected: frame 3: image.npz: counts must be >= 0, found -4; " + RAW,
+        "rejected: frame 4: image.npz: shape (1, 3, 250) differs from the shape (2, 3, 250) of the "
+        "first frame; " + START,
         "rejected: f5.npz: not a readable npz file",
         "rejected: further frames are only counted",
     ]
@@ -151,7 +153,9 @@ def test_no_valid_frame_is_an_error(
     listed: Any, predictor: Predictor, tau_image: Callable[..., xr.DataArray]
 ) -> None:
     frames = [Frame(number, 0.0, tau_image() * np.nan) for number in range(3)]
-    with pytest.raises(StreamError, match=r"^none of 3 frames is valid, the last: frame 2: .*NaN") as caught:
+    with pytest.raises(
+        StreamError, match=r"^all 3 frames were rejected; reason of the last: frame 2: .*NaN"
+    ) as caught:
         run_stream(listed(frames), FrameStage(predictor))
     assert (caught.value.statistics.rejected, caught.value.statistics.frames) == (3, 0)
 
@@ -163,8 +167,8 @@ def test_frames_that_do_not_fit_the_model_end_the_stream(
     source = listed([Frame(0, 0.0, unknown)], hold=True)
     with pytest.raises(
         StreamError,
-        match=r"^image\.npz: the laser period is unknown; pass --period-ns \(e\.g\. 12\.5 for 80 MHz\) "
-        r"\(frames analysed before: 0, delivered: 0; they stay valid\)$",
+        match=r"^image\.npz: the laser period is unknown; pass period_ns in ns \(e\.g\. 12\.5 for 80 MHz\) "
+        r"\(frames analysed before: 0, delivered: 0; these results are valid\)$",
     ) as caught:
         run_stream(source, FrameStage(predictor))
     assert source.stopped.is_set()
@@ -177,8 +181,9 @@ def test_a_source_that_stalls(
     source = listed([Frame(number, 0.0, tau_image()) for number in range(2)], hold=True)
     with pytest.raises(
         StreamError,
-        match=r"^camera: nothing came for 2 s; check the camera or raise --timeout \(frames analysed "
-        r"before: 2, delivered: 2; they stay valid\)$",
+        match=r"^camera: no data for timeout_s=2 s; check the camera or use a longer timeout "
+        r"\(frames analysed "
+        r"before: 2, delivered: 2; these results are valid\)$",
     ) as caught:
         run_stream(source, FrameStage(predictor), sinks=[MapFolder(tmp_path)], timeout_s=2)
     assert source.stopped.is_set()
@@ -239,7 +244,7 @@ def test_a_full_disk_ends_the_stream_and_leaves_whole_files(
     with pytest.raises(
         StreamError,
         match=r"^cannot write .*frame-000003\.tif: No space left on device; free space or choose another "
-        r"folder \(frames analysed before: \d+, delivered: 3; they stay valid\)$",
+        r"folder \(frames analysed before: \d+, delivered: 3; these results are valid\)$",
     ) as caught:
         run_stream(source, FrameStage(predictor), sinks=[MapFolder(tmp_path)], queue=1)
     done = caught.value.statistics
@@ -269,8 +274,8 @@ def test_limits(predictor: Predictor, tau_image: Callable[..., xr.DataArray], fa
     assert done.ended == "2 s"
     for options, text in (
         ({"frames": 0}, "^frames=0 must be >= 1$"),
-        ({"duration_s": 0.0}, "^duration=0 s must be > 0$"),
-        ({"timeout_s": -1.0}, "^timeout=-1 s must be > 0$"),
+        ({"duration_s": 0.0}, "^duration_s=0 must be > 0$"),
+        ({"timeout_s": -1.0}, "^timeout_s=-1 must be > 0$"),
     ):
         with pytest.raises(InputError, match=text):
             run_stream(endless(), FrameStage(predictor), **options)

@@ -64,15 +64,15 @@ def test_gates_come_one_after_another(fake_clock: Any, tau_image: Callable[..., 
     ("options", "text"),
     [
         ({"fps": 0.0}, r"^fps=0.0 must be finite and > 0 \(e\.g\. 0\.5\)$"),
-        ({"repeat": 0}, r"^repeat=0 must be >= 1, or None for a stream without end$"),
+        ({"repeat": 0}, r"^repeat=0 must be >= 1, or None for an endless stream$"),
     ],
 )
 def test_bad_replays(tau_image: Callable[..., xr.DataArray], options: dict[str, Any], text: str) -> None:
     with pytest.raises(InputError, match=text):
         ReplayedFrames([tau_image()], **options)
-    with pytest.raises(InputError, match="^0 frames are no stream; give 1 or more$"):
+    with pytest.raises(InputError, match="^frames is empty; at least one frame is required$"):
         ReplayedFrames([])
-    with pytest.raises(InputError, match=r"counts of type float64 are no gates; give integers$"):
+    with pytest.raises(InputError, match=r"counts of gates must be integers, not float64; pass raw counts$"):
         ReplayedGates([tau_image()])
 
 
@@ -135,7 +135,7 @@ def test_a_file_cut_short_is_spoilt_and_the_next_comes(
     assert isinstance(first, Spoilt)
     assert "a1.npz is not a valid npz file" in first.why
     assert isinstance(second, Frame)
-    with pytest.raises(InputError, match=r"none is no folder; make it before the stream begins$"):
+    with pytest.raises(InputError, match=r"none is not a folder; create it before starting the stream$"):
         SpoolFolder(tmp_path / "none", read, suffixes=SUFFIXES)
 
 
@@ -193,14 +193,18 @@ def test_a_ptu_that_ends_within_a_frame(tmp_path: Path, ptu: tuple[np.ndarray, b
     *whole_frames, last = GrowingPtu(tmp_path / "scan.ptu", ReadOptions())
     assert [type(frame) for frame in whole_frames] == [Frame, Frame]
     assert isinstance(last, Spoilt)
-    assert last.why.endswith("scan.ptu: frame 2 ended after line 6 of 8; it is left out")
+    assert last.why.endswith("scan.ptu: frame 2 ended after line 6 of 8; it is skipped")
 
 
 def test_files_that_cannot_be_followed(tmp_path: Path) -> None:
     (tmp_path / "a.ptu").write_bytes(b"GIF89a, really")
-    with pytest.raises(InputError, match=r"a\.ptu: not a readable PTU file \(begins with b'GIF89a'\); check"):
+    with pytest.raises(
+        InputError, match=r"a\.ptu: not a readable PTU file \(it starts with b'GIF89a'\); check"
+    ):
         list(GrowingPtu(tmp_path / "a.ptu", ReadOptions()))
-    with pytest.raises(InputError, match=r"a\.sdt: only a \.ptu file can be followed while it grows; replay"):
+    with pytest.raises(
+        InputError, match=r"a\.sdt: only \.ptu files can be read during their recording; replay"
+    ):
         GrowingPtu(tmp_path / "a.sdt", ReadOptions())
 
 
@@ -231,7 +235,7 @@ def test_photons_become_frames(listed: Any) -> None:
     np.testing.assert_array_equal(whole.data.values.reshape(6, 4), expected)
     assert (whole.arrived_s, whole.data.attrs["photons"]) == (2.0, 500)
     assert [(spoilt.frame, spoilt.why) for spoilt in (cut, outside, last) if isinstance(spoilt, Spoilt)] == [
-        (1, "camera: frame 1 ended before its last photons; it is left out"),
-        (2, "camera: frame 2 has 1 photons outside of its shape (2, 3, 4); check shape and bins"),
-        (3, "camera: frame 3 ended before its last photons; it is left out"),
+        (1, "camera: frame 1 ended before its last photons; it is skipped"),
+        (2, "camera: frame 2 has 1 photons outside of shape=(2, 3, 4); check shape and bins"),
+        (3, "camera: frame 3 ended before its last photons; it is skipped"),
     ]

@@ -1,4 +1,4 @@
-"""Many measurements: images and stacks, on any workers, each finished one once."""
+"""Batches of images and stacks, mapped by any workers; results of an earlier run are kept."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ from seq2seqlite.provenance import provenance
 __all__ = ["Done", "ImageJob", "in_tiles", "make_image", "map_files"]
 
 Progress = Callable[[int, int], None]
-# Seconds between two writings of a manifest that may have thousands of lines.
+# Seconds between two updates of the manifest, which may have thousands of lines.
 MANIFEST_EVERY_S = 1.0
 
 
@@ -38,13 +38,13 @@ class ImageJob:
     Parameters
     ----------
     path : pathlib.Path
-        What :func:`read` takes.
+        Measurement, as for :func:`read`.
     folder : pathlib.Path
-        Where the maps go.
+        Output folder of the maps.
     source : PredictorSource
-        Where the predictor is.
+        Source of the predictor.
     options : JobOptions
-        What the user asks for.
+        Options of reading, analysis and output.
     """
 
     path: Path
@@ -55,18 +55,18 @@ class ImageJob:
 
 @dataclass(frozen=True)
 class Done:
-    """What became of an input.
+    """Result of one input of a batch.
 
     Parameters
     ----------
     path, folder : pathlib.Path
         Input and its output folder.
     state : {'done', 'skipped', 'failed'}
-        Skipped is what an earlier run finished.
+        State; ``'skipped'`` means that an earlier run has finished the input.
     summary : dict or None
-        Summary of its maps.
+        Summary of the maps; None after a failure.
     reason : str or None
-        Why it failed, in one line.
+        Reason of a failure, in one line.
     """
 
     path: Path
@@ -76,7 +76,7 @@ class Done:
     reason: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """Return its row of the manifest."""
+        """Return the row of this input in the manifest."""
         row = {"input": self.path, "folder": self.folder, "state": self.state}
         return row if self.reason is None else row | {"reason": self.reason}
 
@@ -87,9 +87,9 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     Parameters
     ----------
     job : ImageJob
-        What to do.
+        Measurement and options.
     progress : callable, optional
-        Called with pixels done and pixels to do.
+        Called with the number of predicted pixels and of pixels to predict.
 
     Raises
     ------
@@ -125,38 +125,40 @@ def map_files(
     again: bool = False,
     progress: Callable[[str], AbstractContextManager[Progress | None]] = lambda _: nullcontext(),
 ) -> Iterator[Done]:
-    """Map measurements, each into its folder; those that cannot be mapped keep no other from it.
+    """Map several measurements, each into its own folder; a failure does not stop the others.
 
     Parameters
     ----------
     files, folders : sequence of pathlib.Path
-        Measurements, and where the maps of each go.
+        Measurements, and the output folder of each.
     source : PredictorSource
-        Where the predictor is.
+        Source of the predictor.
     options : JobOptions
-        What the user asks for.
+        Options of reading, analysis and output.
     manifest : pathlib.Path
-        JSON file that says what became of each input; it is kept up to date.
+        JSON file with the state of each input, updated during the run.
     workers : Workers, optional
-        Who does it; this process by default. Images are done side by side, stacks one after the other, their
-        tiles side by side.
+        Workers; this process by default. Images are processed in parallel, stacks one after the other with
+        their tiles in parallel.
     again : bool
-        Do also what an earlier run of the same job finished: same input, model, options and version.
+        Overwrite the results of an earlier run of the same job (same input, model, options and version)
+        instead of skipping its inputs.
     progress : callable, optional
-        Gives for a label a context with a function that is called with what is done, of how much.
+        Takes a label and returns a context manager of a function, which is called with the amounts of work
+        done and in total.
 
     Yields
     ------
     Done
-        As they are done.
+        Result of each input, as soon as it is known.
 
     Raises
     ------
     InputError
-        If settings are wrong, the disk is full or the workers are lost; what is finished stays, and the same
-        command goes on from there.
+        If settings are invalid, the disk is full or all workers are lost. Finished results are kept, and the
+        next call resumes.
     Exception
-        A bug that some input meets, when the others are done.
+        Any other exception that an input causes, after the other inputs are done.
     """
     check_settings(options.min_photons, options.binning)
     check_format(options.file_format or "tiff")
@@ -169,12 +171,12 @@ def map_files(
 
 
 def in_tiles(path: Path, options: JobOptions, /) -> bool:
-    """Return whether a measurement is mapped tile by tile: zarr stacks, and zarr images to OME-Zarr."""
+    """Return whether a measurement is mapped tile by tile (zarr stacks, and zarr images to OME-Zarr)."""
     return is_stack(path, n_dims=3 if options.file_format == "ome-zarr" else 4)
 
 
 class _Batch:
-    """One call of :func:`map_files`."""
+    """State of one call of :func:`map_files`."""
 
     def __init__(
         self,
@@ -208,7 +210,7 @@ class _Batch:
             try:
                 summary = None if self.again else record.finished()
                 if summary is not None:
-                    record.finish()  # its input may have been moved, and an end may have been cut short
+                    record.finish()  # the input may have been moved, or the end of that run interrupted
                     yield self._noted(Done(path, folder, "skipped", summary))
                     continue
                 in_one = not in_tiles(path, self.options)
@@ -220,23 +222,27 @@ class _Batch:
                     images[ImageJob(path, record.folder, self.source, self.options)] = record
             except InputError as error:
                 yield self._failed(path, folder, error)
-        yield from self._images_here(images) if self.workers.in_process else self._images_there(images)
+        yield from (
+            self._map_images_in_process(images)
+            if self.workers.in_process
+            else self._map_images_by_workers(images)
+        )
         for path, record in stacks.items():
             yield self._stack(path, record)
         if self.bugs:
             raise self.bugs[0]
 
     def _place(self, path: Path) -> Path:
-        """Return a path as the workers find it."""
+        """Return a path that is valid for the workers."""
         return path if self.workers.in_process else path.absolute()
 
-    def _images_here(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
+    def _map_images_in_process(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
         for job, record in jobs.items():
             with self.progress(job.path.name) as show:
                 ((_, outcome),) = self.workers.run(partial(make_image, progress=show), [job])
             yield self._image(job, record, outcome)
 
-    def _images_there(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
+    def _map_images_by_workers(self, jobs: dict[ImageJob, Record]) -> Iterator[Done]:
         done = []
         sent = {replace(job, path=job.path.absolute()): job for job in jobs}
         with self.progress(f"{len(jobs)} images") as show:
@@ -244,7 +250,7 @@ class _Batch:
                 done.append(self._image(sent[job], jobs[sent[job]], outcome))
                 if show is not None:
                     show(len(done), len(jobs))
-        yield from done  # who prints them prints them when the progress bar is gone
+        yield from done  # after the progress bar, so that printed results do not overwrite it
 
     def _image(self, job: ImageJob, record: Record, outcome: Outcome[dict[str, Any]]) -> Done:
         if outcome.error is not None:
@@ -263,13 +269,13 @@ class _Batch:
                     workers=self.workers,
                     progress=show,
                 )
-        except Exception as error:  # noqa: BLE001 - a bug is raised when the others are done
+        except Exception as error:  # noqa: BLE001 - bugs are raised after the other inputs
             return self._failed(path, record.folder, error)
         record.finish()
         return self._noted(Done(path, record.folder, "done", summary))
 
     def _failed(self, path: Path, folder: Path, error: Exception) -> Done:
-        """Note a failure; what stops all others too is raised at once, a bug when the others are done."""
+        """Record a failure; raise at once what stops all inputs, and a bug after the other inputs."""
         if isinstance(error, HaltError):
             raise error
         text = str(error)

@@ -1,4 +1,4 @@
-"""Lifetime maps of a stack that is larger than memory, tile by tile."""
+"""Lifetime maps of stacks that may be larger than memory, computed tile by tile."""
 
 import hashlib
 import json
@@ -60,28 +60,29 @@ def map_stack(
     workers: Workers,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Map a stack, or go on where an earlier run of the same job was stopped.
+    """Map a stack, resuming an interrupted run of the same job.
 
     Parameters
     ----------
     path : pathlib.Path
-        Zarr store of :func:`open_stack`.
+        Zarr store, as for :func:`open_stack`.
     source : PredictorSource
-        Where the predictor is.
+        Source of the predictor.
     options : JobOptions
-        What the user asks for.
+        Options of reading, analysis and output.
     record : Record
-        Record of the output folder, begun. The folder gets ``maps.ome.zarr`` and ``summary.json``.
+        Record of the output folder, after :meth:`Record.begin`. ``maps.ome.zarr`` and ``summary.json`` are
+        written to the folder.
     workers : Workers
-        Who does it. The result does not depend on them.
+        Workers that process the tiles. The result does not depend on them.
     progress : callable, optional
-        Called with tiles done and tiles to do; each is looked at, then mapped.
+        Called with the number of finished and of all steps; each tile is surveyed and then mapped.
 
     Returns
     -------
     dict
-        The summary, as of :func:`write_maps`, with ``frames``, ``tiles``, and ``sha256_of_tiles`` in the
-        place of the digest of a file: that of the tiles' own.
+        Summary as returned by :func:`write_maps`, and ``frames``, ``tiles`` and, instead of the digest of a
+        file, ``sha256_of_tiles``, the digest of the digests of all tiles.
 
     Raises
     ------
@@ -91,14 +92,16 @@ def map_stack(
 
     Notes
     -----
-    The stack is read twice. The first pass finds its summed decay, which places the rising edge: one for all
-    frames, as it is one instrument. Whole numbers of counts add up to the same in any order; other counts are
-    added in the order of the tiles.
+    The stack is read twice. The first pass computes the summed decay of all frames, which determines the
+    position of the rising edge, because all frames come from one instrument. Sums of integer counts do not
+    depend on the order of the tiles; other counts are added in the order of the tiles.
     """
     began = time.perf_counter()
     check_settings(options.min_photons, options.binning)
     if options.file_format not in (None, "ome-zarr"):
-        raise InputError(f"{path} is a stack; format {options.file_format!r} is for images, choose ome-zarr")
+        raise InputError(
+            f"{path} is a stack, and file_format={options.file_format!r} is for images; use 'ome-zarr'"
+        )
     stack = open_stack(path, options.read)
     check_binning(options.binning, stack.frame_shape)
     work = StackWork(stack, source, options, record.folder / IMAGE, record.parts)
@@ -118,7 +121,7 @@ def map_stack(
             str(path), analysis.predictor.name, sum((found.reasons for found in maps), Counter())
         )
     with writing(work.image):
-        for left_over in work.image.rglob("*.partial"):  # of workers that were killed while they wrote
+        for left_over in work.image.rglob("*.partial"):  # from workers that were killed while writing
             left_over.unlink()
         describe_channels(work.image, {name: _ranges(spreads[name]) for name in _channels(analysis)})
     seconds = time.perf_counter() - began
@@ -136,7 +139,7 @@ def map_stack(
 
 
 class _Progress:
-    """Counts tiles of both passes."""
+    """Progress over the tiles of both passes."""
 
     def __init__(self, n_tiles: int, show: Callable[[int, int], None] | None, /) -> None:
         self.done, self.total, self.show = 0, 2 * n_tiles, show
@@ -154,7 +157,7 @@ def _do_missing(
     kind: type[SurveyRecord] | type[MapRecord],
     move: _Progress,
 ) -> list[Tile]:
-    """Do those tiles that have no record, and return them."""
+    """Process all tiles without a record, and return them."""
     tiles = work.stack.tiles
     missing = [tile for tile in tiles if not _is_done(work, tile, kind)]
     move(len(tiles) - len(missing))
@@ -166,7 +169,7 @@ def _do_missing(
 
 
 def _is_done(work: StackWork, tile: Tile, kind: type[SurveyRecord] | type[MapRecord]) -> bool:
-    """Return whether a tile has its record and, where maps are meant, the chunks that this names."""
+    """Return whether the record of a tile exists and, for maps, the chunks listed in it exist."""
     path = kind.path(work.parts, tile)
     if not path.is_file():
         return False
@@ -181,7 +184,8 @@ def _check_light(stack: Stack, options: JobOptions, surveys: Iterable[SurveyReco
         return
     if not any(part.photons for part in found):
         raise InputError(
-            f"{stack.path}: all {stack.n_pixels} pixels are zero; check channel, block and shutter"
+            f"{stack.path}: all {stack.n_pixels} pixels are zero; check the channel, the data set and "
+            f"the shutter"
         )
     if not any(part.decay.any() for part in found):
         raise all_saturated(str(stack.path), sum(part.saturated for part in found), stack.dtype)
@@ -193,15 +197,15 @@ def _channels(analysis: Analysis) -> list[str]:
 
 
 def _prepare_image(work: StackWork, analysis: Analysis) -> None:
-    """Make the image, unless it is there with tiles that are done."""
+    """Create the output image, unless it exists from an interrupted run."""
     ready = work.parts / "image-is-made"
     if ready.exists() and work.image.exists():
         return
     with writing(work.image):
-        (work.image.parent / "summary.json").unlink(missing_ok=True)  # describes the image that is replaced
+        (work.image.parent / "summary.json").unlink(missing_ok=True)  # it describes the replaced image
         if work.image.exists():
             shutil.rmtree(work.image)
-        for old in work.parts.glob("maps-*.npz"):  # of an image that is gone
+        for old in work.parts.glob("maps-*.npz"):  # records of the deleted image
             old.unlink()
         stack = work.stack
         create_ome_zarr(
@@ -225,7 +229,7 @@ def _remove_image(work: StackWork) -> None:
 
 
 def _ranges(spread: Spread) -> tuple[float, float, float, float]:
-    """Return least value, display range and greatest value."""
+    """Return the minimum, the display range and the maximum."""
     least, most = spread.limits() or (0.0, 1.0)
     low, high = (spread.percentile(percent) for percent in DISPLAYED)
     shown = (0.0, 1.0) if low is None or high is None else opened(low, high)

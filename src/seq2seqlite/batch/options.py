@@ -1,4 +1,4 @@
-"""What a user asks of a batch of measurements."""
+"""Options of a batch of measurements."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,20 +15,20 @@ __all__ = ["JobOptions"]
 
 @dataclass(frozen=True)
 class JobOptions:
-    """Options of :func:`read`, :func:`lifetime_map` and :func:`write_maps`, small enough to be sent.
+    """Options of :func:`read`, :func:`lifetime_map` and :func:`write_maps` in a form that is cheap to pickle.
 
     Parameters
     ----------
     read : ReadOptions
-        Choices and missing metadata.
+        Options of the reader.
     min_photons, binning, extrapolate
-        As of :func:`lifetime_map`.
+        As for :func:`lifetime_map`.
     mask : pathlib.Path, optional
         Mask file.
     quality : bool
-        Compare predictions with counts.
+        Also compute the quality maps.
     pulses : float, optional
-        Laser pulses in a pixel's exposure, for the comparison.
+        Excitation pulses in the exposure of a pixel, for the quality maps.
     file_format : str, optional
         One of :data:`~seq2seqlite.imaging.map_writer.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
     """
@@ -43,10 +43,10 @@ class JobOptions:
     file_format: str | None = None
 
     def check_with(self, source: PredictorSource, /) -> Quality | None:
-        """Return what to compare predictions with; None if that is not asked for."""
+        """Return the settings of the quality maps; None without quality maps."""
         return Quality(source.irf(), self.pulses) if self.quality else None
 
     def described(self) -> dict[str, Any]:
-        """Return all options, ready for JSON, with the digest of the mask."""
+        """Return all options, with the digest of the mask, in a form that can be written as JSON."""
         mask = None if self.mask is None or not self.mask.is_file() else sha256_of(self.mask)
         return asdict(self) | {"mask": mask}

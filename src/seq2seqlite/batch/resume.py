@@ -1,4 +1,4 @@
-"""What an output folder was made from, so that what is finished is not done again."""
+"""Records of finished work in output folders, by which an interrupted run resumes."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ from seq2seqlite.outputs import unchanged
 
 __all__ = ["Record", "input_state"]
 
-# What a record compares of an input with itself: its place may change.
+# Fields by which an input is recognised; its path may change.
 SAME_INPUT = ("name", "bytes", "files", "changed")
 
 
 def input_state(path: Path, /) -> dict[str, Any]:
-    """Return what tells an input from another, or from itself before a change, without reading it.
+    """Return properties that identify an input and its changes, without reading its content.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ def input_state(path: Path, /) -> dict[str, Any]:
     -------
     dict
         ``path``, ``name``, number of ``files`` and ``bytes``, and ``changed``, a digest of the names, sizes
-        and times of change of all files.
+        and modification times of all files.
     """
     digest, n_files, n_bytes = hashlib.sha256(), 0, 0
     for file in sorted(_files(path)):
@@ -55,16 +55,16 @@ def _files(path: Path) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Record:
-    """The record ``job.json`` of an output folder.
+    """Record ``job.json`` of an output folder.
 
     Parameters
     ----------
     folder : pathlib.Path
         Output folder of one input.
     source : mapping
-        State of the input, as :func:`input_state` gives it.
+        State of the input, as returned by :func:`input_state`.
     made_by : mapping
-        Model, options and version: whatever else has a say in the result.
+        Everything else that determines the result: model, options and version.
     """
 
     folder: Path
@@ -78,31 +78,31 @@ class Record:
 
     @property
     def parts(self) -> Path:
-        """Folder of what is finished of an unfinished job."""
+        """Folder of the finished parts of an unfinished job."""
         return self.folder / ".parts"
 
     def begin(self, *, again: bool = False, writes: Collection[str] = ()) -> None:
-        """Prepare the folder; what is finished of the same job stays, unless it is to be done again.
+        """Prepare the folder; finished parts of the same job are kept, unless ``again`` is set.
 
         Parameters
         ----------
         again : bool
             Remove the parts of an unfinished run.
         writes : collection of str
-            Names of outputs that are written in place, and so belong to the job before it is finished.
+            Names of outputs that are written in place, so that they belong to the job before it is finished.
 
         Raises
         ------
         InputError
-            If the folder holds results of another input, or cannot be written.
+            If the folder contains results of another input, or cannot be written.
         """
         found = self._found()
         if found is not None:
-            theirs = found["input"]
-            if theirs["path"] != self.source["path"] and not self._same_input(found):
+            earlier = found["input"]
+            if earlier["path"] != self.source["path"] and not self._same_input(found):
                 raise InputError(
-                    f"{self.folder} holds the maps of {theirs['path']}, not of {self.source['path']}; choose "
-                    f"another --out folder or remove it"
+                    f"{self.folder} contains the maps of {earlier['path']}, not of {self.source['path']}; "
+                    f"choose another output folder, or delete it"
                 )
         if again or found is None or not self._same(found):
             with writing(self.folder):
@@ -111,7 +111,7 @@ class Record:
         self._write(done=False, writes=writes)
 
     def finished(self) -> dict[str, Any] | None:
-        """Return the summary of an earlier run that finished the same job, or None.
+        """Return the summary of an earlier, finished run of the same job, or None.
 
         All recorded files must exist with their recorded size and digest, the chunks of a zarr image too.
         """
@@ -127,7 +127,7 @@ class Record:
         return summary if unchanged(self.folder, summary.get("outputs")) else None
 
     def finish(self) -> None:
-        """Say that all files are written, and remove the parts."""
+        """Mark the job as finished, and remove the parts."""
         self._write(done=True)
         shutil.rmtree(self.parts, ignore_errors=True)
 
@@ -137,9 +137,9 @@ class Record:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise InputError(f"{self.path} is no record of this program; remove it") from error
+            raise InputError(f"{self.path} was not written by seq2seqlite; delete it") from error
         if not {"input", "made_by", "done"} <= set(found):
-            raise InputError(f"{self.path} is no record of this program; remove it")
+            raise InputError(f"{self.path} was not written by seq2seqlite; delete it")
         return found
 
     def _same_input(self, found: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Stacks of frames in zarr, larger than memory: what they are, and their tiles."""
+"""Zarr stacks of frames that may be larger than memory, and their division into tiles."""
 
 import math
 from collections.abc import Sequence
@@ -17,27 +17,27 @@ from seq2seqlite.io.signal import USUAL_BINS, signal_from_counts
 
 __all__ = ["Stack", "Tile", "is_stack", "open_stack"]
 
-# Pixels of a tile: some seconds of a slow predictor, some ten MB of counts.
+# Pixels of a tile: a few seconds of a slow predictor, and tens of megabytes of counts.
 TILE_PIXELS = 65536
-# A chunk is decoded whole, however little of it is asked for.
+# Largest size of a chunk, which zarr always decodes as a whole.
 MAX_CHUNK_BYTES = 512 * 2**20
-# Tiles as high as a chunk are read once, not piece by piece, up to this size.
+# Up to this size, a tile is as high as a chunk, so that each chunk is decoded once.
 MAX_TILE_BYTES = 64 * 2**20
 FRAME_AXES = ("t", "z")
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Some rows of one frame.
+    """Consecutive rows of one frame.
 
     Parameters
     ----------
     number : int
-        Its place in :attr:`Stack.tiles`.
+        Index of the tile in :attr:`Stack.tiles`.
     frame : tuple of int
-        Index along the axes before Y.
+        Index of the frame along the axes before Y.
     start, stop : int
-        Rows.
+        First and last (exclusive) row.
     """
 
     number: int
@@ -48,28 +48,28 @@ class Tile:
 
 @dataclass(frozen=True)
 class Stack:
-    """A zarr array of decays, dims (T, Z, Y, X, H), T and Z optional.
+    """Zarr array of decays with dims (T, Z, Y, X, H), of which T and Z are optional.
 
     Parameters
     ----------
     path : pathlib.Path
-        Store.
+        Zarr store.
     array : str
-        Name of the array in its group; empty where the store is the array.
+        Name of the array in its group; empty if the store is an array.
     shape : tuple of int
-        Shape.
+        Shape of the array.
     dtype : numpy.dtype
-        Type of the counts.
+        Data type of the counts.
     frame_axes : tuple of str
-        ``"t"`` or ``"z"`` or both, of the axes before Y.
+        Names of the axes before Y: ``"t"``, ``"z"``, or both.
     tile_rows : int
-        Rows of a tile. It depends on the stack only, so that nothing else has a say in the result.
+        Rows of a tile. It depends only on the stack, so that the result does not depend on the workers.
     gate_width_ns : float
-        Step from bin to bin, in ns.
+        Bin width, in ns.
     period_ns : float or None
         Laser period, in ns.
     pixel_size_um, z_step_um, frame_time_s : float or None
-        Steps along X and Y, Z, and T.
+        Steps along X and Y in um, along Z in um, and along T in s.
     """
 
     path: Path
@@ -96,32 +96,33 @@ class Stack:
 
     @property
     def n_pixels(self) -> int:
-        """Pixels of all frames."""
+        """Number of pixels in all frames."""
         return math.prod(self.shape[:-1])
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
-        """Tiles, frame by frame from the top."""
+        """All tiles, frame by frame and from top to bottom."""
         height = self.shape[-3]
         rows = [(start, min(start + self.tile_rows, height)) for start in range(0, height, self.tile_rows)]
         places = [(frame, *part) for frame in np.ndindex(*self.shape[:-3]) for part in rows]
         return tuple(Tile(number, *place) for number, place in enumerate(places))
 
     def read(self, tile: Tile, /, *, halo: int = 0) -> tuple[xr.DataArray, int]:
-        """Return the counts of a tile, and how many rows of halo are above it.
+        """Return the counts of a tile, and the number of additional rows above it.
 
         Parameters
         ----------
         tile : Tile
-            Which.
+            Tile to read.
         halo : int
-            Rows added above and below, where there are any.
+            Rows to add above and below, as far as the frame extends.
 
         Returns
         -------
         data : xarray.DataArray, dims ('Y', 'X', 'H')
-            In memory.
+            Counts in memory.
         above : int
+            Number of additional rows above the tile.
 
         Raises
         ------
@@ -138,7 +139,7 @@ class Stack:
         return self._signal(counts), tile.start - top
 
     def summed(self, decay: np.ndarray[Any, Any], /) -> xr.DataArray:
-        """Return a summed decay, shape (H,), as a measurement of one pixel with the axis of the stack."""
+        """Return a summed decay, shape (H,), as a one-pixel measurement on the time axis of the stack."""
         return self._signal(decay)
 
     def _signal(self, counts: np.ndarray[Any, Any]) -> xr.DataArray:
@@ -153,7 +154,7 @@ class Stack:
 
 
 def is_stack(path: Path, /, *, n_dims: int = 4) -> bool:
-    """Return whether a path is a zarr array, or a group with an array ``tpsf``, of that many dims or more."""
+    """Return whether a path is a zarr array, or group with an array ``tpsf``, of ``n_dims`` or more dims."""
     if path.suffix.lower() != ".zarr" or not path.is_dir():
         return False
     stored = zarr_fields(path)[0]
@@ -161,28 +162,30 @@ def is_stack(path: Path, /, *, n_dims: int = 4) -> bool:
 
 
 def open_stack(path: Path, options: ReadOptions = ReadOptions(), /) -> Stack:  # noqa: B008 - frozen
-    """Return what a zarr store of decays is; no count is read.
+    """Open a zarr store of decays without reading counts.
 
     Parameters
     ----------
     path : pathlib.Path
         Array with attributes, or group with an array ``tpsf``. Attributes: ``gate_width_ns``, ``period_ns``,
-        and optionally ``pixel_size_um``, ``z_step_um``, ``frame_time_s``. The axes before Y are those of the
-        array's dimension names; without names one is T, two are T and Z.
+        and optionally ``pixel_size_um``, ``z_step_um``, ``frame_time_s``. The axes before Y are identified by
+        the dimension names of the array; without names, they are T, or T and Z.
     options : ReadOptions
-        What the user says about it.
+        Options of the reader.
 
     Raises
     ------
     InputError
-        If it cannot be read, has other dims, no pixel, or chunks too large to be read one by one.
+        If the store cannot be read, has other dims or no pixels, or its chunks are too large.
     """
     stored, fields = zarr_fields(path)
     if stored is None:
         raise InputError(f"{path} has no array 'tpsf'; store counts as tpsf, shape (T, Y, X, H)")
     axes = _frame_axes(path, stored)
     if 0 in stored.shape or stored.shape[-1] < 2:
-        raise InputError(f"{path}: a stack of shape {stored.shape} holds no decay; give 2 bins or more")
+        raise InputError(
+            f"{path}: a stack of shape {stored.shape} contains no decays; at least 2 bins are required"
+        )
     values = {name: number_of(path, fields, name) for name in STEPS}
     for name, value in values.items():
         if value is not None and not (np.isfinite(value) and value > 0):
@@ -202,7 +205,7 @@ def open_stack(path: Path, options: ReadOptions = ReadOptions(), /) -> Stack:  #
     )
 
 
-# Numbers that a store may say.
+# Numeric attributes of a store.
 STEPS = ("gate_width_ns", "period_ns", "pixel_size_um", "z_step_um", "frame_time_s")
 
 
@@ -215,8 +218,8 @@ def _frame_axes(path: Path, stored: Any) -> tuple[str, ...]:
     frame_axes = names[:-3]
     if names[-3:] != ("y", "x", "h") or frame_axes not in ((), ("t",), ("z",), ("t", "z")):
         raise InputError(
-            f"{path}: an array of shape {stored.shape} with dims ({', '.join(names)}) is no stack of decays; "
-            f"its dims must be (t, z, y, x, h), t and z optional"
+            f"{path}: the array of shape {stored.shape} has dims ({', '.join(names)}); they must be "
+            f"(t, z, y, x, h), of which t and z are optional"
         )
     return frame_axes
 
@@ -227,13 +230,13 @@ def _dimension_names(stored: Any) -> tuple[str, ...] | None:
 
 
 def _tile_rows(path: Path, stored: Any) -> int:
-    """Return rows of a tile: whole chunks where they are small, one chunk where they are large."""
+    """Return the rows of a tile: whole chunks if they are small, otherwise one chunk or part of it."""
     width, n_bins = (int(size) for size in stored.shape[-2:])
     chunk_bytes = math.prod(stored.chunks) * int(stored.dtype.itemsize)
     if chunk_bytes > MAX_CHUNK_BYTES:
         raise InputError(
-            f"{path}: its chunks of {stored.chunks} take {chunk_bytes / 2**30:.1f} GiB each, which have to "
-            f"be read whole; store it in chunks of 64 MiB or less"
+            f"{path}: chunks of {stored.chunks} take {chunk_bytes / 2**30:.1f} GiB each, and a chunk must be "
+            f"read as a whole; store the array in chunks of 64 MiB or less"
         )
     rows = max(1, int(TILE_PIXELS * min(1.0, USUAL_BINS / n_bins)) // width)
     chunk_rows = int(min(stored.chunks[-3], stored.shape[-3]))

@@ -1,4 +1,4 @@
-"""The work on one tile of a stack, done by whatever process: look at it, or map it."""
+"""Survey and mapping of one tile of a stack, in any process."""
 
 import hashlib
 import time
@@ -27,22 +27,22 @@ __all__ = ["MapRecord", "StackWork", "SurveyRecord", "chunk_bytes", "map_tile", 
 
 @dataclass(frozen=True)
 class StackWork:
-    """What a worker has to know of a stack, beside the tile.
+    """Data that a worker needs to process any tile of a stack.
 
     Parameters
     ----------
     stack : Stack
-        The stack.
+        Stack.
     source : PredictorSource
-        Where the predictor is.
+        Source of the predictor.
     options : JobOptions
-        What the user asks for.
+        Options of reading, analysis and output.
     image : pathlib.Path
         OME-Zarr image of the maps.
     parts : pathlib.Path
         Folder of the records of finished tiles.
     decay : tuple of float
-        Summed decay of the stack, known after the survey.
+        Summed decay of the stack; empty before the survey is complete.
     """
 
     stack: Stack
@@ -55,18 +55,18 @@ class StackWork:
 
 @dataclass(frozen=True)
 class SurveyRecord:
-    """What the survey finds in a tile.
+    """Result of the survey of a tile.
 
     Parameters
     ----------
     decay : ndarray, shape (H,)
         Summed decay of pixels that are not saturated.
     photons : float
-        Counts of all pixels.
+        Sum of the counts of all pixels.
     saturated, bright : int
-        Pixels that are saturated, and that will be analysed.
+        Number of saturated pixels, and of pixels that reach the threshold and will be analysed.
     most : float
-        Counts of the brightest usable pixel, with its neighbours.
+        Counts of the brightest unsaturated pixel, after binning.
     sha256 : str
         Digest of the counts.
     """
@@ -80,12 +80,12 @@ class SurveyRecord:
 
     @staticmethod
     def path(parts: Path, tile: Tile, /) -> Path:
-        """Return the file of a tile's record."""
+        """Return the path of the record of a tile."""
         return parts / f"survey-{tile.number:06d}.npz"
 
     @classmethod
     def read(cls, path: Path, /) -> "SurveyRecord":
-        """Return a record."""
+        """Read a record."""
         with np.load(path, allow_pickle=False) as found:
             return cls(
                 found["decay"],
@@ -99,16 +99,16 @@ class SurveyRecord:
 
 @dataclass(frozen=True)
 class MapRecord:
-    """What there is in the maps of a tile.
+    """Result of the mapping of a tile.
 
     Parameters
     ----------
     spreads : dict of Spread
-        Values of each map, and ``"intensity_analysed"``: intensity where lifetimes are.
+        Histogram of each map, and ``"intensity_analysed"``, that of the intensity of analysed pixels.
     analysed, flagged : int
-        Pixels with lifetimes, and those not to be believed.
+        Number of analysed pixels, and of those flagged as unreliable.
     seconds : float
-        Time that it took.
+        Processing time, in s.
     chunk_bytes : ndarray of int
         Sizes of the files of its chunks, as :func:`chunk_bytes` gives them.
     reasons : Counter
@@ -124,12 +124,12 @@ class MapRecord:
 
     @staticmethod
     def path(parts: Path, tile: Tile, /) -> Path:
-        """Return the file of a tile's record."""
+        """Return the path of the record of a tile."""
         return parts / f"maps-{tile.number:06d}.npz"
 
     @classmethod
     def read(cls, path: Path, /) -> "MapRecord":
-        """Return a record."""
+        """Read a record."""
         with np.load(path, allow_pickle=False) as found:
             names = [name.removesuffix(".keys") for name in found.files if name.endswith(".keys")]
             spreads = {name: Spread(found[f"{name}.keys"], found[f"{name}.counts"]) for name in names}
@@ -144,7 +144,7 @@ class MapRecord:
 
 
 def survey_tile(work: StackWork, tile: Tile, /) -> None:
-    """Look at a tile and write its :class:`SurveyRecord`.
+    """Survey a tile and write its :class:`SurveyRecord`.
 
     Raises
     ------
@@ -168,12 +168,12 @@ def survey_tile(work: StackWork, tile: Tile, /) -> None:
 
 
 def map_tile(work: StackWork, tile: Tile, /) -> None:
-    """Write the maps of a tile into the image, then its :class:`MapRecord`: the tile is done.
+    """Write the maps of a tile into the image, and then its :class:`MapRecord`, which marks it as finished.
 
     Raises
     ------
     InputError
-        If anything cannot be read or written.
+        If the tile cannot be read, or the maps cannot be written.
     """
     began = time.perf_counter()
     analysis, seen = plan_stack(work), _seen(work, tile)
@@ -201,9 +201,9 @@ def map_tile(work: StackWork, tile: Tile, /) -> None:
 
 
 def chunk_bytes(work: StackWork, tile: Tile, /) -> NDArray[np.int64]:
-    """Return the sizes of the files of a tile's chunks, in order of the file names.
+    """Return the file sizes of the chunks of a tile, in the order of the file names.
 
-    Chunks without values have no file.
+    Chunks that contain only NaN have no file.
     """
     frame = dict(zip(work.stack.frame_axes, tile.frame, strict=True))
     time_, depth = (str(frame[axis]) if axis in frame else None for axis in ("t", "z"))
@@ -215,12 +215,12 @@ def chunk_bytes(work: StackWork, tile: Tile, /) -> NDArray[np.int64]:
 
 @lru_cache(maxsize=1)
 def plan_stack(work: StackWork, /) -> Analysis:
-    """Return how the pixels of a stack are analysed: one re-binning, by its summed decay, for all frames.
+    """Plan the analysis of a stack, with one re-binning for all frames.
 
     Raises
     ------
     InputError
-        If the axis does not fit the model.
+        If the time axis does not fit the model.
     """
     decay = np.array(work.decay)
     data = work.stack.summed(decay)
@@ -235,7 +235,7 @@ def plan_stack(work: StackWork, /) -> Analysis:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A tile with its halo; ``inner`` are the rows of the tile itself."""
+    """Tile with additional rows for binning; ``inner`` are the rows of the tile itself."""
 
     data: xr.DataArray
     inner: slice
@@ -260,7 +260,7 @@ def _mask(work: StackWork) -> NDArray[np.bool_]:
 
 
 def _write_maps(work: StackWork, tile: Tile, maps: NDArray[np.float32]) -> None:
-    """Write maps, shape (C, rows, X): whole chunks, each of which zarr renames when it is written."""
+    """Write maps, shape (C, rows, X), in whole chunks, each of which zarr writes atomically."""
     frame = dict(zip(work.stack.frame_axes, tile.frame, strict=True))
     place = (frame.get("t"), slice(None), frame.get("z"), slice(tile.start, tile.stop))
     with writing(work.image):

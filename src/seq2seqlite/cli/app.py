@@ -1,4 +1,4 @@
-"""The command ``seq2seqlite``."""
+"""Command ``seq2seqlite``: groups, lazy import of commands, and reporting of errors."""
 
 import io
 import logging
@@ -10,27 +10,27 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from seq2seqlite.cli.output import COMMAND, check_outputs
+from seq2seqlite.cli.output import COMMAND, OPTIONS, check_outputs, with_option_names
 from seq2seqlite.errors import InputError
 
 __all__ = ["COMMANDS", "app", "lazy_group", "main"]
 
 COMMANDS = {
     "image": "Make lifetime maps of measurements.",
-    "stream": "Make lifetime maps while the camera records.",
-    "simulate": "Simulate decays of an instrument, with their truth and a manifest.",
-    "train": "Train a network by a recipe, evaluate it on its reference set, and write model and card.",
-    "compress": "Make a student by a recipe: reduced, pruned, distilled, quantised.",
-    "lower": "Write the integer program of a quantised student.",
+    "stream": "Make lifetime maps during a measurement.",
+    "simulate": "Simulate decays of an instrument, with their true lifetimes and a manifest.",
+    "train": "Train a network according to a recipe, and write the model and its model card.",
+    "compress": "Compress a network to a student by reduction, pruning, distillation and quantisation.",
+    "lower": "Convert a quantised student to an integer program.",
     "hardware": "Make, simulate, synthesise and place FPGA designs of a student.",
-    "study": "Compare compression techniques on one instrument, and write the report.",
-    "evaluate": "Measure a model or an estimator against decays whose truth is known.",
-    "benchmark": "Measure predictors side by side on the same decays.",
-    "models": "List the models that come with the package, with what their cards say.",
+    "study": "Compare compression techniques on one instrument, and write a report.",
+    "evaluate": "Evaluate a model or an estimator on decays with known lifetimes.",
+    "benchmark": "Compare predictors on the same decays.",
+    "models": "List the shipped models with their sizes and errors.",
     "fetch": "Download a measured sample set, or list the sample sets.",
-    "versions": "Print the versions of seq2seqlite and of what it computes with.",
+    "versions": "Print the versions of seq2seqlite and of its dependencies.",
 }
-"""The commands, in the order of the help, with the first line of each one's docstring."""
+"""Commands in the order of the help, with the first line of the docstring of each."""
 
 _EXTRA = {
     "jax": "train",
@@ -48,16 +48,16 @@ _EXTRA = {
 
 
 def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) -> typer.Typer:
-    """Return a group of commands that are imported only when they run.
+    """Return a group of commands, each of which is imported only when it runs.
 
     Parameters
     ----------
     commands : mapping of str to str
-        Name and help of each, in the order of the help.
+        Names and help texts, in the order of the help.
     package : str
-        Where they are: a command is the function, or group, of its name in the module of its name.
+        Package of the commands. A command is a function or group with the same name as its module.
     summary : str
-        Help of the group.
+        Help text of the group.
     """
 
     class LazyGroup(TyperGroup):
@@ -71,7 +71,7 @@ def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) ->
         add_completion=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    # Keeps it a group whatever the number of its commands.
+    # A callback makes Typer create a group even for a single command.
     group.callback()(lambda: None)
     for name, text in commands.items():
         group.command(name, help=text)(_listed)
@@ -79,20 +79,23 @@ def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) ->
 
 
 class _Command(TyperCommand):
-    """A command whose outputs are checked before it runs."""
+    """Command whose output paths are checked before it runs."""
 
     def invoke(self, ctx: Any) -> Any:
         check_outputs(ctx.command_path, ctx.params)
         COMMAND.set(ctx.command_path)
+        OPTIONS.set(
+            {option.name: option.opts[-1] for option in self.params if option.opts[-1].startswith("--")}
+        )
         return super().invoke(ctx)
 
 
 def _listed() -> None:
-    """Stand in the list of commands for one that is imported when it runs."""
+    """Serve as a placeholder for a command that is imported when it runs."""
 
 
 def _load(package: str, name: str) -> Any:
-    """Return the command or group of a name."""
+    """Import and return a command or group."""
     python_name = name.replace("-", "_")
     found = getattr(import_module(f"{package}.{python_name}"), python_name)
     if isinstance(found, typer.Typer):
@@ -113,32 +116,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, optional
-        Words after the program's name; those of the process by default.
+        Arguments after the program name; default: those of the process.
 
     Returns
     -------
     int
-        Exit code: 0; 2 after an expected error, which is one line on stderr; 130 when interrupted.
-        A bug keeps its traceback.
+        Exit code: 0 for success; 2 for an expected error, which is printed as one line on stderr; 130 for an
+        interrupt. Other exceptions are not caught.
     """
-    if not logging.getLogger().handlers:  # what libraries log is no result; Python would print it on stderr
+    if not logging.getLogger().handlers:  # otherwise Python prints log messages on stderr
         logging.getLogger().addHandler(logging.NullHandler())
-    for stream in (sys.stdout, sys.stderr):  # names of files that the console cannot show are escaped
+    for stream in (sys.stdout, sys.stderr):  # escape characters that the console cannot print
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    OPTIONS.set({})
     try:
         _check_empty(words)
         code = typer.main.get_command(app).main(words, prog_name="seq2seqlite", standalone_mode=False)
-    except typer.TyperException as error:  # wrong use of the command line
+    except typer.TyperException as error:  # invalid use of the command line
         return _fail(error.format_message())
     except InputError as error:
-        return _fail(str(error))
+        return _fail(with_option_names(str(error)))
     except ModuleNotFoundError as error:
         extra = _EXTRA.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        return _fail(f"this needs {error.name}; install it with pip install 'seq2seqlite[{extra}]'")
+        return _fail(
+            f"this command requires {error.name}; install it with pip install 'seq2seqlite[{extra}]'"
+        )
     except OSError as error:
         return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -147,12 +153,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check_empty(words: Sequence[str]) -> None:
-    """Refuse empty arguments: as a path, they would name the working folder."""
+    """Reject empty arguments, which as a path would mean the working directory."""
     for option, word in zip(["", *words], words, strict=False):
         name, equals, value = word.partition("=")
         if not word or (name.startswith("--") and equals and not value):
             named = name if word else option if option.startswith("-") else "an argument"
-            raise InputError(f"{named} is empty; give a value")
+            raise InputError(f"{named} is empty; pass a value")
 
 
 def _fail(message: str) -> int:

@@ -1,4 +1,4 @@
-"""``seq2seqlite benchmark``."""
+"""``seq2seqlite benchmark``: comparison of predictors on the same decays."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -15,13 +15,15 @@ __all__ = ["benchmark"]
 
 
 class What(StrEnum):
-    """What can be measured."""
+    """Quantity to measure."""
 
     ACCURACY = "accuracy"
 
 
 def benchmark(
-    what: Annotated[What, typer.Argument(metavar="WHAT", help="accuracy: error beside the Cramér-Rao bound")],
+    what: Annotated[
+        What, typer.Argument(metavar="WHAT", help="accuracy: errors compared with the Cramér-Rao bound")
+    ],
     instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")] = "swissspad3",
     model: Annotated[
         list[str] | None,
@@ -34,20 +36,22 @@ def benchmark(
     ] = None,
     backend: BackendOption = Backend.AUTO,
     photons: Annotated[
-        list[float] | None, typer.Option(help="Counts of a decay; may be repeated. Default: 100 to 10,000.")
+        list[float] | None,
+        typer.Option(help="Photon count of a decay; may be repeated. Default: 100 to 10,000."),
     ] = None,
-    repeats: Annotated[int, typer.Option(help="Decays of each lifetime and number of photons.")] = 1000,
+    repeats: Annotated[int, typer.Option(help="Number of decays for each lifetime and photon count.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 2024,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", file_okay=False, help="Folder for tables, picture and all figures."),
+        typer.Option(metavar="DIR", file_okay=False, help="Output folder for tables, figure and all values."),
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure predictors side by side on the same decays.
+    """Compare predictors on the same decays.
 
-    accuracy: decays of known lifetime through IRFs that no training has seen; bias, spread and error of the
-    amplitude-mean lifetime, over the Cramér-Rao bound of the known IRF, and decays a second.
+    accuracy: decays with known lifetimes and with IRFs that were not used in training. Reports bias, standard
+    deviation and error of the amplitude-weighted mean lifetime, relative to the Cramér-Rao bound for a known
+    IRF, and decays/s.
     """
     del what  # there is one so far, and Typer has checked it
     from seq2seqlite.evaluation.accuracy import answered_shares, component_rows, measure, mono_rows

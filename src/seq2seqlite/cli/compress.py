@@ -1,4 +1,4 @@
-"""``seq2seqlite compress``."""
+"""``seq2seqlite compress``: compression of a network to a student."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,17 @@ __all__ = ["compress"]
 def compress(
     recipe: Annotated[str, typer.Option(help="Recipe of a shipped student, or TOML file.")],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder for the student and its card.")
+        Path,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="Output folder for the student and its model card."
+        ),
     ],
     json_file: JsonOption = None,
 ) -> None:
-    """Make a student by a recipe: reduced, pruned, distilled, quantised.
+    """Compress a network to a student by reduction, pruning, distillation and quantisation.
 
-    The training is saved every minute beside the student; an interrupted training resumes, bit for bit.
+    A checkpoint is saved in the output folder every minute. An interrupted run resumes from it when the
+    command is repeated, with identical results.
     """
     described = load_compression_recipe(recipe)
     begin_training(out, described.training.name, json_file)

@@ -1,4 +1,4 @@
-"""``seq2seqlite evaluate``."""
+"""``seq2seqlite evaluate``: evaluation on decays with known lifetimes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,10 +31,10 @@ def evaluate(
     backend: BackendOption = Backend.AUTO,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="INSTRUMENT", help="Evaluate on the seeded reference set of this instrument."),
+        typer.Option(metavar="INSTRUMENT", help="Instrument whose simulated reference set is used."),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Evaluate on a stored set or a plain .npz file.")
+        Path | None, typer.Option(metavar="FILE", help="Decay set or plain .npz file to use.")
     ] = None,
     irf: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Measured IRF (SDT or text), for estimators")
@@ -44,7 +44,7 @@ def evaluate(
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Measure a model or an estimator against decays whose truth is known.
+    """Evaluate a model or an estimator on decays with known lifetimes.
 
     An estimator uses one IRF for all decays: that of --irf, or one fitted to the sum of the decays.
 
@@ -52,7 +52,7 @@ def evaluate(
     the SFD are then omitted.
     """
     if (reference is None) == (data is None):
-        raise InputError("give either --reference INSTRUMENT or --data FILE")
+        raise InputError("pass either --reference INSTRUMENT or --data FILE")
     source = predictor_source(model, backend=backend.value, irf=irf, irf_bin_width_ns=irf_bin_width_ns)
     with Console(stderr=True).status(f"evaluating {escape(model)}"):
         decays = _decays(reference, data)

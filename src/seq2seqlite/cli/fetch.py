@@ -1,4 +1,4 @@
-"""``seq2seqlite fetch``."""
+"""``seq2seqlite fetch``: download of sample sets."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,22 +17,23 @@ __all__ = ["fetch"]
 
 def fetch(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Sample set. Without it, the sets are listed.")
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Sample set to download; without it, the sets are listed."),
     ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
             file_okay=False,
-            help="Folder of the downloads; default SEQ2SEQLITE_CACHE, or the user's cache folder.",
+            help="Folder for downloads; default: SEQ2SEQLITE_CACHE, or the cache folder of the user.",
         ),
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
     """Download a measured sample set, or list the sample sets.
 
-    Prints the path: the file of a set of one file, otherwise the folder. Licence and citation go to stderr.
-    SEQ2SEQLITE_DATA names a folder to use as an offline mirror.
+    The path of the set (of the file, if it has only one) is printed on stdout, licence and citation on
+    stderr. Set the environment variable SEQ2SEQLITE_DATA to use a folder as an offline mirror.
     """
     sets = sample_data.sample_sets()
     if name is None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
-from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.map_writer import FORMATS
@@ -30,84 +30,97 @@ Format = StrEnum("Format", {name.upper().replace("-", "_"): name for name in FOR
 def image(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", help="PTU, SDT, LIF, ICS, TIFF, npz, zarr, text or gate folder"),
+        typer.Argument(
+            metavar="FILE...",
+            help="PTU, SDT, LIF, ICS, TIFF, npz, zarr or text file, or folder of gate images",
+        ),
     ],
     *,
     model: PredictorOption,
     out: Annotated[
-        Path, typer.Option(file_okay=False, help="Folder to write to; several files get a sub-folder each")
+        Path, typer.Option(file_okay=False, help="Output folder; with several files, one subfolder per file")
     ],
     backend: BackendOption = Backend.AUTO,
     channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
-    block: Annotated[int | None, typer.Option(help="Data set of an SDT or LIF file")] = None,
+    block: Annotated[
+        int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
+    ] = None,
     period_ns: Annotated[
-        float | None, typer.Option(help="Laser period in ns, where the file does not say it")
+        float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
     ] = None,
     gate_width_ns: Annotated[
-        float | None, typer.Option(help="Bin width in ns, where the file does not say it")
+        float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
     ] = None,
     min_photons: Annotated[
-        float, typer.Option(help="Fewest counts of a pixel that is analysed, after binning")
+        float,
+        typer.Option(help="Photon threshold: smallest number of counts of an analysed pixel, after binning"),
     ] = MIN_PHOTONS,
     binning: Annotated[
-        int, typer.Option(help="Sum (2n+1) x (2n+1) neighbours; the image keeps its size")
+        int, typer.Option(help="Sum (2n+1) x (2n+1) neighbouring pixels; the image size does not change")
     ] = 0,
     mask: Annotated[
-        Path | None, typer.Option(help="TIFF, PNG or npy, nonzero where pixels are analysed")
+        Path | None, typer.Option(help="TIFF, PNG or npy file, nonzero where pixels are analysed")
     ] = None,
     extrapolate: Annotated[
-        bool, typer.Option("--extrapolate", help="Fill a short window with an exponential tail")
+        bool, typer.Option("--extrapolate", help="Extend a short window by an exponential tail")
     ] = False,
     drop: Annotated[
-        list[str] | None, typer.Option(help="Gate to leave out of a series, e.g. B149; may be repeated")
+        list[str] | None, typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated")
     ] = None,
     irf: Annotated[
         Path | None, typer.Option(help="Measured IRF (SDT or text), for estimators and --quality")
     ] = None,
     irf_bin_width_ns: Annotated[
-        float | None, typer.Option(help="Bin width of the IRF in ns, where its file does not say it")
+        float | None, typer.Option(help="Bin width of the IRF in ns, if its file does not contain it")
     ] = None,
     irf_range_ns: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Part of the IRF that counts, in ns: leaves out late pulses"),
+        typer.Option(help="Part of the IRF to use, in ns, e.g. to exclude late pulses"),
     ] = None,
     quality: Annotated[
         bool,
-        typer.Option("--quality", help="Also map chi-square and deviation, and flag pixels not to believe"),
+        typer.Option("--quality", help="Also map chi-square and deviation, and flag unreliable pixels"),
     ] = False,
     pulses: Annotated[
-        float | None, typer.Option(help="Laser pulses in a pixel's exposure, for --quality to see pile-up")
+        float | None,
+        typer.Option(help="Excitation pulses in the exposure of a pixel; includes pile-up in --quality"),
     ] = None,
     file_format: Annotated[
         Format | None,
         typer.Option(
             "--format",
-            help="tiff: one a map; ome-tiff, ome-zarr: one image, its channels the maps, and zarr goes into "
-            "ome-zarr tile by tile, whatever its size. Default: tiff, and ome-zarr for stacks of frames",
+            help="tiff: one file per map; ome-tiff, ome-zarr: one image with the maps as channels. Zarr "
+            "input is written to ome-zarr tile by tile, so that it may exceed the memory. Default: tiff; for "
+            "stacks of frames, ome-zarr",
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option(help="Processes that share files and tiles of stacks; above 1 [cluster]")
+        int,
+        typer.Option(help="Worker processes for files and tiles of stacks; more than 1 requires [cluster]"),
     ] = 1,
     scheduler: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do it, tcp://host:port [cluster]"),
+        typer.Option(
+            metavar="ADDRESS", help="Dask scheduler of the workers, tcp://host:port; requires [cluster]"
+        ),
     ] = None,
     redo: Annotated[
-        bool, typer.Option("--redo", help="Do again what an earlier run of the same command finished")
+        bool, typer.Option("--redo", help="Overwrite the results of an earlier run of the same command")
     ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Make lifetime maps of measurements.
 
-    Several files, and zarr stacks (T, Z, Y, X, H) of any size, can be interrupted: the same command goes on.
-    A file that fails is reported, the others are done, and the exit code is 2.
+    Zarr stacks (T, Z, Y, X, H) may be larger than memory. With several files or a stack, an interrupted run
+    resumes when the same command is repeated. If a file fails, the error is reported, the other files are
+    processed, and the exit code is 2.
 
-    An estimator works on the measurement's own bins; without --irf one is fitted to the summed decay.
+    An estimator uses the bins of the measurement without re-binning; without --irf, it uses an IRF fitted to
+    the summed decay.
     """
     folders = _folders(files, out)
     if pulses is not None and not quality:
-        raise InputError(f"--pulses {pulses:g} is for --quality; add it")
+        raise InputError(f"--pulses {pulses:g} requires --quality; add it")
     source = predictor_source(
         model,
         backend=backend.value,
@@ -132,7 +145,7 @@ def image(
         _show(files[0], summary)
         write_json(json_file, summary)
         return
-    with workers_for(workers, scheduler) as crew:
+    with workers_for(workers, scheduler) as pool:
         results = [
             _shown(done)
             for done in map_files(
@@ -141,7 +154,7 @@ def image(
                 source,
                 options,
                 manifest=out / "manifest.json",
-                workers=crew,
+                workers=pool,
                 again=redo,
                 progress=progress_bar,
             )
@@ -153,9 +166,9 @@ def image(
 
 def _shown(done: Done) -> Done:
     if done.summary is None:
-        print(f"error: {done.reason}", file=sys.stderr)
+        print(f"error: {with_option_names(done.reason or '')}", file=sys.stderr)
     elif done.state == "skipped":
-        print(f"{done.path}: done before, {done.folder}")
+        print(f"{done.path}: finished by an earlier run, {done.folder}")
     else:
         _show(done.path, done.summary)
     return done
@@ -180,7 +193,7 @@ def _show(file: Path, summary: dict[str, Any]) -> None:
 
 
 def _folders(files: list[Path], out: Path) -> list[Path]:
-    for file in files:  # before the first is worked on
+    for file in files:  # before the first is processed
         if not file.exists():
             raise InputError(f"{file} does not exist; check the path")
     if len(files) == 1:
@@ -189,7 +202,7 @@ def _folders(files: list[Path], out: Path) -> list[Path]:
     for first, folder in enumerate(folders):
         if folder in folders[:first]:
             raise InputError(
-                f"two files are named {folder.name}; give them to two runs with two --out folders"
+                f"two files are named {folder.name}; process them in two runs with different --out folders"
             )
     return folders
 

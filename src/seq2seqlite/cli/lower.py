@@ -1,4 +1,4 @@
-"""``seq2seqlite lower``."""
+"""``seq2seqlite lower``: conversion of a model to an integer program."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,16 +17,16 @@ __all__ = ["lower"]
 
 
 def lower(
-    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file, quantised throughout.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Program to write, e.g. student.program.")],
+    model: Annotated[
+        str, typer.Option(help="Shipped model, .npz or .program file; must be fully quantised.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Program file to write, e.g. student.program.")],
     json_file: JsonOption = None,
 ) -> None:
-    """Write the integer program of a quantised student."""
+    """Convert a quantised student to an integer program."""
     program = load_program(model)
     if out.suffix != SUFFIX:
-        raise InputError(
-            f"a program's name ends in {SUFFIX}, not in {out.suffix!r}: name it {out.stem}{SUFFIX}"
-        )
+        raise InputError(f"--out {out} must end in {SUFFIX}, not in {out.suffix!r}; use {out.stem}{SUFFIX}")
     write_program(out, program)
     reaches = accumulators(program)
     table = Table("accumulator", "bits", "fraction bits")

@@ -1,4 +1,4 @@
-"""``seq2seqlite models``."""
+"""``seq2seqlite models``: list of the shipped models."""
 
 from typing import Any
 
@@ -14,9 +14,9 @@ __all__ = ["models"]
 def models(
     json_file: JsonOption = None,
 ) -> None:
-    """List the models that come with the package, with what their cards say."""
+    """List the shipped models with their sizes and errors."""
     rows = {name: _row(model_card(name)) for name in model_names()}
-    # 80 columns hold it.
+    # The table fits into 80 columns.
     table = Table(Column("model", no_wrap=True), "parameters", "bits", "LUTs", "total RMSE")
     for name, row in rows.items():
         table.add_row(

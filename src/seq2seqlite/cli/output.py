@@ -1,10 +1,12 @@
-"""What every command writes in the same way, and what no command writes over."""
+"""Common output of all commands: JSON results, checks of output paths, and option names in errors."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -14,20 +16,33 @@ from seq2seqlite.files import check_path, replace_when_done
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import same_file
 
-__all__ = ["COMMAND", "JsonOption", "check_json_file", "check_outputs", "write_json"]
+__all__ = [
+    "COMMAND",
+    "OPTIONS",
+    "JsonOption",
+    "check_json_file",
+    "check_outputs",
+    "with_option_names",
+    "write_json",
+]
 
 JsonOption = Annotated[
     Path | None,
-    typer.Option("--json", metavar="FILE", dir_okay=False, help="Write the result to FILE, for programs."),
+    typer.Option("--json", metavar="FILE", dir_okay=False, help="Also write the result to FILE as JSON."),
 ]
-"""The option ``--json`` that every command takes."""
+"""Option ``--json`` of all commands."""
 
 COMMAND: ContextVar[str] = ContextVar("COMMAND", default="seq2seqlite")
-"""Command that runs, e.g. ``seq2seqlite image``."""
+"""Running command, e.g. ``seq2seqlite image``."""
 
-# Key that names the command that wrote a JSON result.
+OPTIONS: ContextVar[Mapping[str | None, str]] = ContextVar("OPTIONS", default=MappingProxyType({}))
+"""Options of the running command by the names of their Python parameters, e.g. ``period_ns: --period-ns``."""
+
+# Key of a JSON result for the name of the command that wrote it.
 WRITTEN_BY = "written_by"
-# Names of files that commands write to their output folders.
+# A parameter in an error message: a name before "=", or a name with an underscore.
+PARAMETER = re.compile(r"(?<![\w./-])([a-z]+(?:_[a-z]+)+(?![\w./-])|[a-z]+(?==))")
+# Names of JSON files in the output folders of commands.
 OWN_NAMES = frozenset(
     {
         *("summary.json", "manifest.json", "job.json", "stream.json", "study.json", "design.json"),
@@ -35,21 +50,45 @@ OWN_NAMES = frozenset(
         *("simulation.json", "synthesis.json", *(f"place-and-route-{speed}.json" for speed in (6, 7, 8))),
     }
 )
-# Suffixes of the images, tables, models and programs that commands write to their output folders.
+# Suffixes of images, tables, models and programs in the output folders of commands.
 OWN_SUFFIXES = frozenset({".tif", ".png", ".npz", ".csv", ".md", ".html", ".program", ".v"})
-# Parameters that name measurements: nothing may be written into a folder that is one.
+# Parameters whose folders are measurements, into which nothing may be written.
 MEASUREMENTS = frozenset({"files", "source", "pixels"})
 
 
+def with_option_names(text: str, /) -> str:
+    """Return an error message with the options of the running command for the Python parameters in it.
+
+    Parameters
+    ----------
+    text : str
+        Message of a library error. It names parameters with their value (``binning=9``) or, if they have an
+        underscore, without (``period_ns``). The option may lack the suffix ``_s`` (``--timeout``).
+
+    Examples
+    --------
+    >>> token = OPTIONS.set({"period_ns": "--period-ns"})
+    >>> with_option_names("the laser period is unknown; pass period_ns in ns")
+    'the laser period is unknown; pass period_ns in ns (option --period-ns)'
+    >>> OPTIONS.reset(token)
+    """
+    options = OPTIONS.get()
+    named = (options.get(name, options.get(name.removesuffix("_s"))) for name in PARAMETER.findall(text))
+    found = [option for option in dict.fromkeys(named) if option is not None and option not in text]
+    if not found:
+        return text
+    return f"{text} (option{'s' if len(found) > 1 else ''} {', '.join(found)})"
+
+
 def check_outputs(command: str, parameters: Mapping[str, Any], /) -> None:
-    """Refuse outputs that would replace an input, each other, or a file that the command did not write.
+    """Reject outputs that would replace an input, each other, or a file that the command did not write.
 
     Parameters
     ----------
     command : str
-        Command that will run.
+        Command that is about to run.
     parameters : mapping
-        Its parameters by name: ``json_file`` and ``out`` are outputs, all others that name existing files or
+        Parameters of the command by name. ``json_file`` and ``out`` are outputs; all other existing files and
         folders are inputs.
 
     Raises
@@ -67,7 +106,7 @@ def check_outputs(command: str, parameters: Mapping[str, Any], /) -> None:
             if same_file(path, given):
                 raise InputError(f"{option} {path} is an input of this command; choose another name")
             if name in MEASUREMENTS and given.is_dir() and path.resolve().is_relative_to(given.resolve()):
-                raise InputError(f"{option} {path} is inside the input {given}; choose another place")
+                raise InputError(f"{option} {path} is inside the input {given}; choose another folder")
     json_file, out = outputs["--json"], outputs["--out"]
     if json_file is not None:
         check_json_file(json_file, command)
@@ -76,15 +115,15 @@ def check_outputs(command: str, parameters: Mapping[str, Any], /) -> None:
 
 
 def check_json_file(path: str | PathLike[str], command: str, /) -> None:
-    """Refuse to replace a file that the same command did not write with ``--json``.
+    """Reject the replacement of a file that was not written by ``--json`` of the same command.
 
     Raises
     ------
     InputError
-        If the file exists and is something else.
+        If the file exists and was not written by the command.
     """
     check_path(path)
-    file = Path(path).resolve()  # also where a folder on the way is yet to be made
+    file = Path(path).resolve()  # also if a parent folder does not exist yet
     if not file.is_file() or not file.stat().st_size or _writer(file) == command:
         return
     raise InputError(
@@ -93,15 +132,15 @@ def check_json_file(path: str | PathLike[str], command: str, /) -> None:
 
 
 def write_json(path: str | PathLike[str] | None, result: Mapping[str, Any] | Sequence[Any], /) -> None:
-    """Write a command's result for other programs to read.
+    """Write the result of a command as JSON.
 
     Parameters
     ----------
     path : path-like or None
         File of the option ``--json``; nothing is written if it is None.
     result : mapping or sequence
-        What :func:`~seq2seqlite.json_text.json_text` can write. The mapping, or each mapping of the sequence,
-        gets the key ``written_by`` with the name of the command, by which the file is recognised later.
+        Result, as for :func:`~seq2seqlite.json_text.json_text`. The key ``written_by`` with the name of the
+        command is added to the mapping, or to each mapping of the sequence, to recognise the file later.
 
     Raises
     ------
@@ -134,7 +173,7 @@ def _writer(file: Path) -> str | None:
 
 
 def _inputs(parameters: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """Return the existing files and folders that parameters name."""
+    """Yield the existing files and folders among the values of parameters."""
     for name, value in parameters.items():
         if name in ("json_file", "out"):
             continue
@@ -148,7 +187,7 @@ def _inputs(parameters: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # a text that is not a path
+    except (OSError, ValueError):  # the text is not a valid path
         return False
 
 
@@ -160,4 +199,6 @@ def _check_apart(json_file: Path, out: Path | None, projects: Sequence[Path]) ->
         return
     for folder in projects if out is None else (out, *projects):
         if json_file.resolve().is_relative_to(folder.resolve()):
-            raise InputError(f"--json {json_file} has the name of a result in {folder}; choose another name")
+            raise InputError(
+                f"--json {json_file} has the name of an output file in {folder}; choose another name"
+            )

@@ -1,4 +1,4 @@
-"""The progress bar of long commands, on stderr."""
+"""Progress bars and status lines of long commands, on stderr."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,17 +22,17 @@ __all__ = ["live_line", "progress_bar", "status", "study_progress", "tool_status
 
 @contextmanager
 def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
-    """Give a function that shows what is done and the time left; the bar begins with its first call.
+    """Show a progress bar with the remaining time, which appears at the first call of the function.
 
     Parameters
     ----------
     label : str
-        What is going on.
+        Label of the bar.
 
     Yields
     ------
     callable
-        Called with what is done, of how much, and optionally the present loss.
+        Function of the amounts of work done and in total, and optionally of the current loss.
     """
     bar = _bars(MofNCompleteColumn())
     task = bar.add_task(label, total=None)
@@ -51,41 +51,41 @@ def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
 
 @contextmanager
 def status(label: str, /) -> Iterator[None]:
-    """Show that something of unknown length goes on."""
+    """Show a spinner for work of unknown duration."""
     with Console(stderr=True).status(escape(label)):
         yield
 
 
 @contextmanager
 def tool_status() -> Iterator[Callable[[str, float, str], None]]:
-    """Give a function that shows which tool runs, for how long, and what it says."""
+    """Yield a function that shows the name, the run time and the last output line of a tool."""
     with live_line() as (show, _):
         yield lambda tool, seconds, line: show(f"{tool}, {seconds:.0f} s: {line}")
 
 
 @contextmanager
 def live_line() -> Iterator[tuple[Callable[[str], None], Callable[[str], None]]]:
-    """Give two functions: one shows a line in the place of the last, one says a line that stays."""
+    """Yield two functions: one replaces the current status line, the other prints a permanent line."""
     console = Console(stderr=True)
     with console.status("") as shown:
 
         def show(line: str) -> None:
             shown.update(escape(line[: max(console.width - 4, 20)]))
 
-        def say(line: str) -> None:
+        def print_line(line: str) -> None:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-        yield show, say
+        yield show, print_line
 
 
 @contextmanager
 def study_progress(study: Any, /) -> Iterator[tuple[Callable[..., Any], Callable[..., None]]]:
-    """Show how much of a study's work is done, with the time left, and where its present run stands.
+    """Show progress bars of a study, with the remaining time, and of its current run.
 
     Parameters
     ----------
     study : Study
-        Its runs are weighted by steps, batch and multiply-accumulates.
+        Study, whose runs are weighted by steps, batch size and multiply-accumulate operations.
 
     Yields
     ------
@@ -134,5 +134,5 @@ def _bars(share: ProgressColumn) -> Progress:
         TimeRemainingColumn(),
     )
     console = Console(stderr=True)
-    # Where nobody watches, an error is the only line on stderr.
+    # Without a terminal, only errors are printed on stderr.
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

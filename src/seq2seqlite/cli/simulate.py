@@ -1,4 +1,4 @@
-"""``seq2seqlite simulate``."""
+"""``seq2seqlite simulate``: simulation of decays."""
 
 import time
 from pathlib import Path
@@ -18,13 +18,15 @@ __all__ = ["simulate"]
 
 def simulate(
     instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")],
-    out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Compressed .npz to write.")],
-    n: Annotated[int, typer.Option("--n", help="Decays.")] = 20_000,
-    seed: Annotated[int, typer.Option(help="Seed.")] = 1,
-    split: Annotated[str, typer.Option(help=f"IRF bank and random streams: {', '.join(SPLITS)}.")] = "train",
+    out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Compressed .npz file to write.")],
+    n: Annotated[int, typer.Option("--n", help="Number of decays.")] = 20_000,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
+    split: Annotated[
+        str, typer.Option(help=f"Set of IRFs and random streams: {', '.join(SPLITS)}.")
+    ] = "train",
     json_file: JsonOption = None,
 ) -> None:
-    """Simulate decays of an instrument, with their truth and a manifest."""
+    """Simulate decays of an instrument, with their true lifetimes and a manifest."""
     described = load_instrument(instrument)
     check_decay_set_file(out)
     require_disk(

@@ -1,4 +1,4 @@
-"""``seq2seqlite stream``: lifetime maps while the camera records."""
+"""``seq2seqlite stream``: lifetime maps during a measurement."""
 
 import re
 import signal
@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from seq2seqlite.cli.model_options import Backend, BackendOption, check_trained
-from seq2seqlite.cli.output import COMMAND, JsonOption, check_json_file, write_json
+from seq2seqlite.cli.output import COMMAND, JsonOption, check_json_file, with_option_names, write_json
 from seq2seqlite.cli.progress import live_line, progress_bar
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
@@ -36,12 +36,12 @@ from seq2seqlite.streaming.statistics import StreamStatistics
 
 __all__ = ["stream"]
 
-# Frames of a simulated camera that differ: their noise comes again after so many.
+# Number of different frames of a simulated camera, which are repeated.
 CAMERA_FRAMES = 3
 
 
 class Normalisation(StrEnum):
-    """What counts are divided by where gates come one by one: a peak known early, or the whole decay's."""
+    """Divisor of counts that arrive gate by gate: a peak that is known early, or that of the whole decay."""
 
     AFTER_EDGE = "after-edge"
     PREVIOUS_FRAME = "previous-frame"
@@ -54,76 +54,89 @@ def stream(
         str,
         typer.Argument(
             metavar="SOURCE",
-            help="File to replay, spool folder (one file a frame), 'camera', an instrument or its TOML "
-            "(simulated camera), or with --follow a .ptu that is being recorded",
+            help="File to replay, folder to which a camera writes one file per frame, 'camera' or an "
+            "instrument or its TOML file (simulated camera), or, with --follow, a .ptu file during its "
+            "recording",
         ),
     ],
     *,
     model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file")],
     backend: BackendOption = Backend.AUTO,
     fps: Annotated[
-        float | None, typer.Option(help="Frames a second of a replay or camera; as fast as possible without")
+        float | None,
+        typer.Option(
+            help="Frame rate of a replay or simulated camera in frames/s; default: as fast as possible"
+        ),
     ] = None,
     policy: Annotated[
-        Policy, typer.Option(help="What a full queue does: let the source wait, or drop the oldest frame")
+        Policy, typer.Option(help="Action of a full queue: block the source, or drop the oldest frame")
     ] = Policy.BLOCK,
-    queue: Annotated[int, typer.Option(help="Frames that may wait; bounds the memory")] = 4,
-    frames: Annotated[int | None, typer.Option(help="End after so many frames")] = None,
-    duration: Annotated[float | None, typer.Option(help="End after so many seconds")] = None,
+    queue: Annotated[int, typer.Option(help="Largest number of waiting frames, which limits the memory")] = 4,
+    frames: Annotated[
+        int | None, typer.Option(help="Number of analysed frames after which the stream ends")
+    ] = None,
+    duration: Annotated[float | None, typer.Option(help="Time after which the stream ends, in s")] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds without a frame after which the source has stalled")
+        float | None, typer.Option(help="Time without data after which the stream fails, in s")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(file_okay=False, help="Folder for a TIFF of maps a frame, frames.csv, stream.json"),
+        typer.Option(
+            file_okay=False, help="Output folder for one TIFF of maps per frame, frames.csv and stream.json"
+        ),
     ] = None,
     gates: Annotated[
-        bool, typer.Option("--gates", help="Deliver gate after gate, as a time-gated camera does")
+        bool, typer.Option("--gates", help="Deliver frames gate by gate, like a time-gated camera")
     ] = False,
     normalisation: Annotated[
         Normalisation | None,
         typer.Option(
-            help="Peak that --gates divides counts by: of the gates up to 1 ns after the rising edge, of the "
-            "frame before, the highest so far, or, exact and later, of the whole decay. Default: after-edge, "
-            "and whole for models that are no integer programs"
+            help="Peak by which --gates divides counts: that of the gates up to 1 ns after the rising edge, "
+            "of the previous frame, of all gates so far, or of the whole decay, which is exact but has a "
+            "longer latency. Default: after-edge for integer programs, whole for other models"
         ),
     ] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="SOURCE is a .ptu that is still growing")] = False,
-    repeat: Annotated[int, typer.Option(help="Replay a file so often; 0: without end")] = 1,
-    frame: Annotated[str, typer.Option(help="Rows x columns of a simulated camera")] = "500x500",
-    photons: Annotated[float, typer.Option(help="Mean counts of a pixel of a simulated camera")] = 1000.0,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Read the .ptu file SOURCE during its recording")
+    ] = False,
+    repeat: Annotated[int, typer.Option(help="Number of replays of a file; 0: endless")] = 1,
+    frame: Annotated[str, typer.Option(help="Rows x columns of the simulated camera")] = "500x500",
+    photons: Annotated[float, typer.Option(help="Mean counts of a pixel of the simulated camera")] = 1000.0,
     channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
     period_ns: Annotated[
-        float | None, typer.Option(help="Laser period in ns, where a file does not say it")
+        float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
     ] = None,
     gate_width_ns: Annotated[
-        float | None, typer.Option(help="Bin width in ns, where a file does not say it")
+        float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
     ] = None,
     min_photons: Annotated[
-        float, typer.Option(help="Fewest counts of a pixel that is analysed, after binning")
+        float,
+        typer.Option(help="Photon threshold: smallest number of counts of an analysed pixel, after binning"),
     ] = MIN_PHOTONS,
-    binning: Annotated[int, typer.Option(help="Sum (2n+1) x (2n+1) neighbours")] = 0,
+    binning: Annotated[int, typer.Option(help="Sum (2n+1) x (2n+1) neighbouring pixels")] = 0,
     mask: Annotated[
-        Path | None, typer.Option(help="TIFF, PNG or npy, nonzero where pixels are analysed")
+        Path | None, typer.Option(help="TIFF, PNG or npy file, nonzero where pixels are analysed")
     ] = None,
     extrapolate: Annotated[
-        bool, typer.Option("--extrapolate", help="Fill a short window with an exponential tail")
+        bool, typer.Option("--extrapolate", help="Extend a short window by an exponential tail")
     ] = False,
     json_file: JsonOption = None,
 ) -> None:
-    """Make lifetime maps while the camera records.
+    """Make lifetime maps during a measurement.
 
-    Ctrl-C ends the stream after the frame in work; what was done is printed and stays.
+    Ctrl-C ends the stream after the current frame. The statistics are printed, and all results are kept.
     """
     if normalisation is not None and not gates:
-        raise InputError(f"--normalisation {normalisation} is for --gates; add it")
+        raise InputError(f"--normalisation {normalisation} requires --gates; add it")
     check_trained(model, "stream")
     if out is not None:
         check_json_file(out / "stream.json", COMMAND.get())
     predictor = load_predictor(model, backend=backend.value)
     options = ReadOptions(channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
     if gates and (binning or mask is not None or extrapolate or follow or Path(source).is_dir()):
-        raise InputError("--gates takes a file or camera, without --binning, --mask and --extrapolate")
+        raise InputError(
+            "--gates requires a file or camera as SOURCE; omit --binning, --mask, --extrapolate and --follow"
+        )
     if follow:
         origin: Any = GrowingPtu(Path(source), options)
     elif Path(source).is_dir() and Path(source).suffix.lower() != ".zarr":
@@ -160,14 +173,14 @@ def stream(
                 timeout_s=timeout,
                 stop=stop,
                 progress=lambda done, depth: show(_line(done, depth)),
-                report=say,
+                report=lambda line: say(with_option_names(line)),
             )
     except StreamError as error:
         statistics = error.statistics
         raise
     finally:
         if statistics.ended:
-            _tell(statistics, settings, out, json_file)
+            _print_result(statistics, settings, out, json_file)
 
 
 def _is_camera(source: str) -> bool:
@@ -175,7 +188,7 @@ def _is_camera(source: str) -> bool:
 
 
 def _camera(source: str, predictor: Predictor, frame: str, photons: float) -> list[Any]:
-    """Return frames of a simulated camera: of the named instrument, or of that of the model."""
+    """Return frames of a simulated camera with the named instrument, or with that of the model."""
     size = re.fullmatch(r"(\d+)x(\d+)", frame)
     if size is None:
         raise InputError(f"--frame {frame} must be rows x columns (e.g. 500x500)")
@@ -184,8 +197,8 @@ def _camera(source: str, predictor: Predictor, frame: str, photons: float) -> li
         name = predictor.instrument if isinstance(predictor, TrainedPredictor) else ""
         if name not in instrument_names():
             raise InputError(
-                f"model {predictor.name} was trained for instrument {name!r}, which is not a shipped one; "
-                "give its TOML file instead of 'camera'"
+                f"model {predictor.name} was trained for instrument {name!r}, which is not a shipped "
+                "instrument; pass its TOML file instead of 'camera'"
             )
     instrument = load_instrument(name)
     with progress_bar("simulating the camera") as progress:
@@ -228,15 +241,15 @@ def _gate_sequential(
         return CollectedGates(predictor), chosen
     if engine is None:
         raise InputError(
-            f"--normalisation {chosen} needs an integer program on the CPU back end, not {predictor.name} "
-            f"({predictor.kind}); use --normalisation whole, or a quantised model"
+            f"--normalisation {chosen} requires an integer program on the CPU back end, not {predictor.name} "
+            f"({predictor.kind}); use --normalisation whole or a quantised model"
         )
     return GateSequential(engine.program, normalisation=chosen.value), chosen
 
 
 @contextmanager
 def _interrupt() -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C sets; a second one interrupts at once."""
+    """Yield an event that the first Ctrl-C sets; a second Ctrl-C interrupts immediately."""
     stop = threading.Event()
     before = signal.getsignal(signal.SIGINT)
 
@@ -258,7 +271,9 @@ def _line(done: StreamStatistics, depth: int) -> str:
     )
 
 
-def _tell(done: StreamStatistics, settings: dict[str, Any], out: Path | None, json_file: Path | None) -> None:
+def _print_result(
+    done: StreamStatistics, settings: dict[str, Any], out: Path | None, json_file: Path | None
+) -> None:
     result = done.to_dict() | settings | {"provenance": provenance()}
     megabytes = {name: value / 1e6 for name, value in result["memory"].items()}
     print(f"{done.frames:,} frames analysed, {done.frames_per_second:.3g} frames/s sustained; {done.ended}")
@@ -268,7 +283,7 @@ def _tell(done: StreamStatistics, settings: dict[str, Any], out: Path | None, js
         f"{done.unfinished:,} unfinished; {done.missed:,} lost by the source"
     )
     print(
-        f"queue at most {done.queue_depth_max:,} {'gates' if settings['gates'] else 'frames'}; memory "
+        f"at most {done.queue_depth_max:,} {'gates' if settings['gates'] else 'frames'} in the queue; memory "
         f"{megabytes['start_bytes']:,.0f} MB after the first map, {megabytes['end_bytes']:,.0f} MB after the "
         f"last, {megabytes['peak_bytes']:,.0f} MB at most"
     )

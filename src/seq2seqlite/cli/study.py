@@ -1,4 +1,4 @@
-"""``seq2seqlite study``."""
+"""``seq2seqlite study``: comparison of compression techniques."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,19 +16,19 @@ __all__ = ["study"]
 def study(
     config: Annotated[str, typer.Option(help="Shipped study or TOML file.")],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder for the runs and the report.")
+        Path, typer.Option(metavar="DIR", file_okay=False, help="Output folder for the runs and the report.")
     ],
-    workers: Annotated[int, typer.Option(help="Processes on this machine.")] = 1,
+    workers: Annotated[int, typer.Option(help="Worker processes on this machine.")] = 1,
     scheduler: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers do the runs.")
+        str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler of the workers.")
     ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Compare compression techniques on one instrument, and write the report.
+    """Compare compression techniques on one instrument, and write a report.
 
-    Killed at any point and started again, it goes on where it was and ends with the same tables. A run
-    that fails is marked with its reason, and the study goes on; delete the run's folder to try it again.
-    The number of workers can change the last digits of a float training.
+    An interrupted study resumes when the command is repeated, and ends with the same tables. A failed run is
+    marked with the reason, and the study continues; to repeat a run, delete its folder. The number of workers
+    may change the last digits of a training in floating point.
     """
     if workers < 1:
         raise InputError(f"--workers {workers} must be >= 1")

@@ -1,4 +1,4 @@
-"""``seq2seqlite train``."""
+"""``seq2seqlite train``: training of a network according to a recipe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,15 @@ __all__ = ["train"]
 def train(
     recipe: Annotated[str, typer.Option(help="Recipe of a shipped model, or TOML file.")],
     out: Annotated[
-        Path, typer.Option(metavar="DIR", file_okay=False, help="Folder for the model and its card.")
+        Path,
+        typer.Option(metavar="DIR", file_okay=False, help="Output folder for the model and its model card."),
     ],
     json_file: JsonOption = None,
 ) -> None:
-    """Train a network by a recipe, evaluate it on its reference set, and write model and card.
+    """Train a network according to a recipe, and write the model and its model card.
 
-    The training is saved every minute beside the model; an interrupted training resumes, bit for bit.
+    The card contains an evaluation on the reference set. A checkpoint is saved in the output folder every
+    minute. An interrupted run resumes from it when the command is repeated, with identical results.
     """
     described = load_recipe(recipe)
     begin_training(out, described.name, json_file)

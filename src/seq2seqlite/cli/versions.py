@@ -1,4 +1,4 @@
-"""``seq2seqlite versions``."""
+"""``seq2seqlite versions``: versions of the package and its dependencies."""
 
 import typer
 
@@ -11,7 +11,7 @@ __all__ = ["versions"]
 def versions(
     json_file: JsonOption = None,
 ) -> None:
-    """Print the versions of seq2seqlite and of what it computes with."""
+    """Print the versions of seq2seqlite and of its dependencies."""
     result = provenance()
     rows = {**result["versions"], "commit": result["commit"], "platform": result["platform"]}
     width = max(map(len, rows))

@@ -1,4 +1,4 @@
-"""From a measurement to lifetime maps, block by block."""
+"""Lifetime maps of a measurement, computed block by block."""
 
 import os
 import time
@@ -37,7 +37,7 @@ __all__ = [
     "too_dark",
 ]
 
-# Pixels predicted at a time: some seconds of a slow predictor between two signs of progress.
+# Pixels predicted at a time: a few seconds of a slow predictor between two progress updates.
 BATCH = 4096
 
 
@@ -54,29 +54,31 @@ def lifetime_map(
     block_pixels: int = 16384,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Return the lifetimes of each pixel.
+    """Compute the lifetime maps of a measurement.
 
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Measurement as :func:`read` gives it; may be lazy (dask).
+        Measurement as returned by :func:`read`; may be lazy (dask).
     predictor : Predictor
-        Model.
+        Model or estimator.
     min_photons : float
-        Pixels with fewer counts, after binning, are left out. At the default of 100 photons a lifetime has an
-        error of 10 % at best.
+        Photon threshold: pixels with fewer counts, after binning, are below threshold and not analysed. At
+        the default of 100 photons, the standard error of a lifetime is at least 10 %.
     binning : int
-        Each pixel is analysed with its (2 binning + 1)² neighbours; the image keeps its size.
+        Neighbours on each side whose counts are added to those of a pixel, so that (2 binning + 1)² pixels
+        are summed; the image size does not change.
     mask : path-like or array_like, optional
-        Nonzero where pixels are analysed; pixels outside are in no neighbour's sum either.
+        Mask, nonzero where pixels are analysed; other pixels are also excluded from the sums of neighbours.
     extrapolate : bool
-        Fill a window that is shorter than the model's with an exponential tail.
+        Extend a window that is shorter than the model's by an exponential tail.
     quality : Quality, optional
-        Compare each prediction, reconvolved, with its counts, and flag those that disagree.
+        Settings of the quality maps, which compare each reconvolved prediction with its counts and flag
+        unreliable pixels.
     block_pixels : int
         Pixels held in memory at a time.
     progress : callable, optional
-        Called with pixels done and pixels to do.
+        Called with the number of predicted pixels and of pixels to predict.
 
     Returns
     -------
@@ -115,20 +117,20 @@ def lifetime_map(
 
 
 class TooDarkError(InputError):
-    """No pixel has counts enough, or all are saturated."""
+    """Measurement without a usable pixel: all pixels are saturated or below threshold."""
 
 
 class FrameAnalysis:
-    """The analysis of frames that are alike: planned once, with the first, and used for all.
+    """Analysis of frames with the same shape and time axis, planned with the first frame.
 
     Parameters
     ----------
     first : xarray.DataArray, dims ('Y', 'X', 'H')
-        Frame whose summed decay says how its axis is brought to the model's.
+        Frame whose summed decay determines the re-binning to the time axis of the model.
     predictor, min_photons, binning, mask, extrapolate, quality, block_pixels
-        As of :func:`lifetime_map`.
+        As for :func:`lifetime_map`.
     found : Survey, optional
-        What the first frame's counts show, where that is known already.
+        Survey of the first frame, if it has been computed already.
 
     Raises
     ------
@@ -140,7 +142,7 @@ class FrameAnalysis:
     Attributes
     ----------
     analysis : Analysis
-        What was planned.
+        Analysis of all frames.
     found : Survey
         What the first frame's counts showed.
     reasons : Counter
@@ -183,26 +185,26 @@ class FrameAnalysis:
         found: Survey | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> xr.Dataset:
-        """Return the maps of a frame; those of a dark frame are NaN throughout.
+        """Return the maps of a frame; all values are NaN if all pixels are below threshold.
 
         Parameters
         ----------
         frame : xarray.DataArray, dims ('Y', 'X', 'H')
-            Frame of the shape and time axis of the first.
+            Frame with the shape and time axis of the first.
         found : Survey, optional
-            What its counts show, where that is known already.
+            Survey of the frame, if it has been computed already.
         progress : callable, optional
-            Called with pixels done and pixels to do.
+            Called with the number of predicted pixels and of pixels to predict.
 
         Returns
         -------
         xarray.Dataset
-            As of :func:`lifetime_map`.
+            Maps as returned by :func:`lifetime_map`.
 
         Raises
         ------
         InputError
-            If its shape or time axis is another, or a count is negative or not finite.
+            If the shape or time axis differs from the first frame, or a count is negative or not finite.
         """
         began = time.perf_counter()
         self._check_alike(frame)
@@ -241,27 +243,27 @@ class FrameAnalysis:
         name = frame.attrs.get("source", "frame")
         if frame.shape != self._shape:
             raise InputError(
-                f"{name}: shape {frame.shape} is not the {self._shape} of the first frame; begin a new "
-                f"stream for it"
+                f"{name}: shape {frame.shape} differs from the shape {self._shape} of the first frame; "
+                f"start a new stream for it"
             )
-        # Files store times rounded: two axes are one where they differ by less than that.
+        # Files store rounded times: axes that differ by less than half a gate are the same.
         half_gate_ns = 0.5 * float(self._starts_ns[1] - self._starts_ns[0])
         if np.abs(np.asarray(frame.coords["H"], np.float64) - self._starts_ns).max() > half_gate_ns:
             raise InputError(
-                f"{name}: its time axis is not that of the first frame; begin a new stream for it"
+                f"{name}: the time axis differs from that of the first frame; start a new stream for it"
             )
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """How the pixels of a measurement become lifetimes, be it in memory whole or in parts.
+    """Steps from counts to maps, for whole measurements and for parts of them.
 
     Parameters
     ----------
     predictor : Predictor
         Model.
     rebinner : Rebinner
-        From the axis of the measurement to the model's.
+        Re-binning from the time axis of the measurement to the model's.
     check : QualityCheck, optional
         Comparison of predictions with counts.
     decay_warnings : tuple of str
@@ -275,7 +277,7 @@ class Analysis:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Maps that it makes."""
+        """Names of the computed maps."""
         return (*LIFETIME_MAPS, *(QUALITY_MAPS if self.check is not None else ()))
 
     def described(self) -> dict[str, Any]:
@@ -307,7 +309,7 @@ class Analysis:
         data : xarray.DataArray, dims ('Y', 'X', 'H')
             Counts.
         usable : ndarray of bool, shape (Y, X)
-            Pixels whose counts may enter a sum.
+            Pixels whose counts may be added to a sum of neighbours.
         chosen : ndarray of bool, shape (Y, X)
             Pixels to predict; the others are NaN.
         binning, block_pixels, progress
@@ -318,7 +320,7 @@ class Analysis:
         Returns
         -------
         dict of ndarray of float32, shape (Y, X)
-            By :attr:`names`.
+            Maps by name, as in :attr:`names`.
         """
         maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in self.names}
         done, todo = 0, int(chosen.sum())
@@ -347,21 +349,21 @@ def plan_analysis(
     extrapolate: bool = False,
     quality: Quality | None = None,
 ) -> Analysis:
-    """Return how to analyse a measurement.
+    """Plan the analysis of a measurement.
 
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Signal; only its axis is looked at.
+        Signal; only its time axis is used.
     decay : ndarray, shape (H,)
-        Its summed decay, in counts.
+        Summed decay of the signal, in counts.
     predictor, extrapolate, quality
-        As of :func:`lifetime_map`.
+        As for :func:`lifetime_map`.
 
     Raises
     ------
     InputError
-        If the axis does not fit the model.
+        If the time axis does not fit the model.
     """
     rebinner = plan_rebinning(
         data,
@@ -382,17 +384,17 @@ def plan_analysis(
 def photons_of(
     intensity: NDArray[np.float64], usable: NDArray[np.bool_], /, *, binning: int
 ) -> NDArray[np.float64]:
-    """Return the counts that each pixel is analysed with, its neighbours' included, shape (Y, X)."""
+    """Return the counts of each pixel after binning, shape (Y, X)."""
     return neighbourhood_sum(np.where(usable, intensity, 0.0), binning=binning)
 
 
 def bright_enough(photons: NDArray[np.float64], min_photons: float, /) -> NDArray[np.bool_]:
-    """Return where counts reach the threshold."""
-    return photons >= min_photons - 1e-6  # cumulative sums of float counts round
+    """Return where counts reach the photon threshold."""
+    return photons >= min_photons - 1e-6  # cumulative sums of float counts have rounding errors
 
 
 def check_settings(min_photons: float, binning: int = 0, block_pixels: int = 1) -> None:
-    """Refuse settings that make no sense."""
+    """Reject invalid settings."""
     if not (np.isfinite(min_photons) and min_photons > 0):
         raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
     if binning < 0:
@@ -402,17 +404,17 @@ def check_settings(min_photons: float, binning: int = 0, block_pixels: int = 1) 
 
 
 def check_binning(binning: int, shape: tuple[int, int], /) -> None:
-    """Refuse a neighbourhood that is larger than the image in both directions."""
+    """Reject a binning that is larger than the image in both directions."""
     largest = (max(shape) - 1) // 2
     if binning > largest:
         raise InputError(
-            f"binning={binning} sums {2 * binning + 1} x {2 * binning + 1} pixels, more than the image of "
-            f"{shape[0]} x {shape[1]} has; use at most {largest}"
+            f"binning={binning} sums {2 * binning + 1} x {2 * binning + 1} pixels, but the image has only "
+            f"{shape[0]} x {shape[1]}; use at most {largest}"
         )
 
 
 def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
-    """Return the error of a measurement without a pixel below the limit of its type."""
+    """Return the error for a measurement in which all pixels with counts are saturated."""
     return TooDarkError(
         f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
         "measure with less light or a wider data type"
@@ -420,11 +422,10 @@ def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
 
 
 def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> TooDarkError:
-    """Return the error of a measurement without a pixel that reaches the threshold."""
+    """Return the error for a measurement in which all pixels are below threshold."""
     return TooDarkError(
-        f"{name}: no pixel has min_photons={min_photons:g} counts (the brightest has {most:g} with "
-        f"binning={binning}); "
-        "lower --min-photons or raise --binning"
+        f"{name}: all pixels are below the threshold min_photons={min_photons:g} (the brightest has {most:g} "
+        f"counts with binning={binning}); use a smaller min_photons or a larger binning"
     )
 
 
@@ -472,7 +473,7 @@ def _selected(
     binning: int,
     block_pixels: int,
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
-    """Give flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
+    """Yield flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
     width = data.sizes["X"]
     for rows, above, counts in strips(data, block_pixels=block_pixels, halo=binning):
         index = np.flatnonzero(chosen[rows])
@@ -491,7 +492,7 @@ def _selected(
 def _batches(
     parts: Iterator[tuple[NDArray[np.intp], NDArray[Any]]], size: int
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
-    """Join parts into batches of one size (the last is shorter): compiled predictors like equal shapes."""
+    """Join parts into batches of one size (except the last): compilers specialise for each shape."""
     index, tpsf = np.zeros(0, np.intp), None
     for more, counts in parts:
         index = np.concatenate([index, more])

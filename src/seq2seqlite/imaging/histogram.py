@@ -1,4 +1,4 @@
-"""Percentiles of values that never are in memory together."""
+"""Percentiles of data that do not fit into memory."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["Spread"]
 
-# Bits of a float32 that tell one bin from the next: sign, exponent and nine of the mantissa. A bin is 0.2 %
-# of its value wide.
+# Leading bits of a float32 that select the bin: sign, exponent and nine bits of the mantissa. The width of a
+# bin is 0.2 % of its value.
 KEPT_BITS = 18
 DROPPED_BITS = 32 - KEPT_BITS
 SIGN = np.uint32(1 << 31)
@@ -17,16 +17,16 @@ SIGN = np.uint32(1 << 31)
 
 @dataclass(frozen=True)
 class Spread:
-    """How often values occur, in bins of 0.2 % of the value.
+    """Histogram of values with bins of 0.2 % relative width.
 
-    The counts are integers, so merging parts in any order gives the same.
+    The counts are integers, so the result of merging parts does not depend on their order.
 
     Parameters
     ----------
     keys : ndarray of int64, shape (n,)
-        Bins that hold a value, in the order of their values.
+        Numbers of the non-empty bins, in the order of their values.
     counts : ndarray of int64, shape (n,)
-        Values in each.
+        Number of values in each bin.
     """
 
     keys: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: ArrayLike, /) -> "Spread":
-        """Return the spread of the finite ones of some values.
+        """Return the histogram of all finite values.
 
         Examples
         --------
@@ -49,7 +49,7 @@ class Spread:
 
     @classmethod
     def merged(cls, parts: "Iterable[Spread]", /) -> "Spread":
-        """Return the spread of all values of some parts.
+        """Return the sum of several histograms.
 
         Examples
         --------
@@ -68,7 +68,7 @@ class Spread:
         return int(self.counts.sum())
 
     def percentile(self, percent: float, /) -> float | None:
-        """Return a percentile, to 0.1 % of its value; None where there is no value.
+        """Return a percentile with an accuracy of 0.1 %, or None without values.
 
         Examples
         --------
@@ -96,7 +96,7 @@ class Spread:
         return float(self.counts[below].sum() / self.n)
 
     def limits(self) -> tuple[float, float] | None:
-        """Return bounds of all values, the nearest edges of bins; None where there is no value."""
+        """Return the outer edges of the first and last non-empty bin, or None without values."""
         if self.n == 0:
             return None
         edges = self._edges(np.array([self.keys[0], self.keys[-1] + 1]))
@@ -104,6 +104,6 @@ class Spread:
 
     @staticmethod
     def _edges(keys: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the values at which bins begin."""
+        """Return the lower edges of bins."""
         ordered = np.clip(keys << DROPPED_BITS, 0, (1 << 32) - 1).astype(np.uint32)
         return np.asarray(np.where(ordered & SIGN, ordered ^ SIGN, ~ordered).view(np.float32))

@@ -1,4 +1,4 @@
-"""The set of files that maps are written to, and how an earlier set is recognised."""
+"""Names of the files of lifetime maps, and recognition of files from an earlier run."""
 
 from pathlib import Path
 
@@ -7,18 +7,18 @@ from seq2seqlite.outputs import OutputSet
 
 __all__ = ["IMAGE", "check_map_folder", "map_outputs"]
 
-# The OME-Zarr image of a folder.
+# Name of the OME-Zarr image in an output folder.
 IMAGE = "maps.ome.zarr"
 
 
 def map_outputs(folder: Path, /) -> OutputSet:
-    """Return the recorded set of map files of a folder."""
+    """Return the set of map files that are recorded in a folder."""
     records = {"summary.json": ("files", "provenance"), "job.json": ("input", "made_by", "done")}
     return OutputSet(folder, records)
 
 
 def check_map_folder(folder: Path, file_format: str, /) -> None:
-    """Refuse a folder in which maps would replace files that are not recorded as results.
+    """Reject a folder in which maps would replace files that are not recorded as results.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Lifetime maps as files that Fiji, napari and people open."""
+"""Writing of lifetime maps as TIFF, OME-TIFF or OME-Zarr, with a figure and a summary."""
 
 import os
 from pathlib import Path
@@ -21,40 +21,40 @@ from seq2seqlite.outputs import describe_outputs
 __all__ = ["DISPLAYED", "FORMATS", "check_format", "opened", "write_maps"]
 
 
-# How maps may be written: a TIFF each, or one file whose channels they are.
+# File formats: one TIFF per map, or one image with the maps as channels.
 FORMATS = ("tiff", "ome-tiff", "ome-zarr")
-# Percentiles between which a viewer shows a map at first.
+# Percentiles of the initial display range in viewers.
 DISPLAYED = (2, 98)
-# Rows of a chunk of an image in memory.
+# Rows of an OME-Zarr chunk of an image that fits into memory.
 CHUNK_ROWS = 512
 
 
 def write_maps(
     maps: xr.Dataset, folder: str | os.PathLike[str], /, *, file_format: str = "tiff"
 ) -> dict[str, Any]:
-    """Write maps as float32, the picture ``lifetime.png`` and ``summary.json``.
+    """Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
 
     Parameters
     ----------
     maps : xarray.Dataset
         Result of :func:`lifetime_map`.
     folder : path-like
-        Made if it is missing; all files appear in it together, or none. Files that an earlier call recorded
-        in ``summary.json`` are replaced or removed.
+        Output folder, created if necessary. Either all files are written or none. Files recorded in the
+        ``summary.json`` of an earlier call are overwritten or removed.
     file_format : {'tiff', 'ome-tiff', 'ome-zarr'}
-        One TIFF a map, which ImageJ opens with its units; or all maps as the channels of ``maps.ome.tif`` or
-        of ``maps.ome.zarr`` (OME-NGFF 0.5).
+        ``'tiff'`` writes one TIFF per map, with units for ImageJ; the others write all maps as the channels
+        of ``maps.ome.tif`` or ``maps.ome.zarr`` (OME-NGFF 0.5).
 
     Returns
     -------
     dict
-        The summary, with ``files``: the paths written, and ``outputs``: their sizes and digests by name.
+        Summary, with the paths of the written files (``files``) and their sizes and digests (``outputs``).
 
     Raises
     ------
     InputError
-        If the format is unknown, a file in the folder would be replaced that is not recorded as a result, or
-        the folder cannot be written.
+        If the format is unknown, the folder contains a file of the same name that is not recorded as a
+        result, or the folder cannot be written.
     """
     check_format(file_format)
     check_path(folder)
@@ -72,9 +72,9 @@ def write_maps(
 
 
 def check_format(file_format: str, /) -> None:
-    """Refuse a format that is none."""
+    """Reject an unknown format."""
     if file_format not in FORMATS:
-        raise InputError(f"format {file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
+        raise InputError(f"file_format={file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
 
 
 def _write_images(maps: xr.Dataset, folder: Path, file_format: str) -> None:
@@ -100,7 +100,7 @@ def _write_images(maps: xr.Dataset, folder: Path, file_format: str) -> None:
 
 
 def _ranges(image: NDArray[np.float32]) -> tuple[float, float, float, float]:
-    """Return least value, display range and greatest value."""
+    """Return the minimum, the display range and the maximum."""
     low, high = _display_range(image)
     finite = image[np.isfinite(image)]
     return float(finite.min(initial=low)), low, high, float(finite.max(initial=high))
@@ -118,7 +118,7 @@ def _write_tiff(path: Path, image: xr.DataArray, pixel_size_um: float | None) ->
     }
     metadata |= {"Info": f"name = {image.name}\nunit = {unit or '1'}\nNaN = not analysed\n"}
     if unit:
-        metadata |= {"cf": 0, "c0": 0.0, "c1": 1.0, "vunit": unit}  # ImageJ shows it beside each value
+        metadata |= {"cf": 0, "c0": 0.0, "c1": 1.0, "vunit": unit}  # displayed by ImageJ beside each value
     resolution = None
     if pixel_size_um:
         metadata["unit"] = "um"
@@ -135,5 +135,5 @@ def _display_range(values: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def opened(low: float, high: float, /) -> tuple[float, float]:
-    """Return a range that is not empty, around the same middle."""
+    """Return the range, widened around its centre if it is empty."""
     return (low, high) if high > low else (low - 0.5, low + 0.5)

@@ -1,4 +1,4 @@
-"""Which pixels are analysed: mask files, intensity threshold, and sums of neighbouring pixels."""
+"""Selection of the analysed pixels: mask files, photon threshold, and sums of neighbouring pixels."""
 
 import math
 import os
@@ -16,21 +16,22 @@ from seq2seqlite.limits import BoundedFile
 
 __all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
 
-# The lifetime of N photons has a relative standard error of 1 / sqrt(N) at best: 10 % at 100.
+# The relative standard error of a lifetime from N photons is at least 1 / sqrt(N): 10 % for 100 photons.
 MIN_PHOTONS = 100.0
-# (2 * 127 + 1)^2 sums of 65,535 stay below 2^32.
+# A sum of (2 * 127 + 1)^2 values of 65,535 stays below 2^32.
 MAX_NARROW_BINNING = 127
 
 
 def read_mask(
     mask: str | os.PathLike[str] | ArrayLike | None, /, *, shape: tuple[int, int]
 ) -> NDArray[np.bool_]:
-    """Return a mask, True where pixels are analysed.
+    """Read or convert a mask, True where pixels are analysed.
 
     Parameters
     ----------
     mask : path-like, array_like or None
-        TIFF, PNG or ``.npy`` file, or array: nonzero is analysed, NaN is not. None: all pixels.
+        TIFF, PNG or ``.npy`` file, or array; nonzero pixels are analysed, zero and NaN are not. None selects
+        all pixels.
     shape : tuple of int
         Shape (Y, X) of the image.
 
@@ -41,7 +42,7 @@ def read_mask(
     Raises
     ------
     InputError
-        If the file cannot be read, its shape is another, or it leaves no pixel.
+        If the file cannot be read, the shape differs from the image, or no pixel is selected.
 
     Examples
     --------
@@ -57,23 +58,25 @@ def read_mask(
         colours = values.shape[-1] - (values.shape[-1] % 2 == 0)  # the last of two or four is alpha
         values = np.any(values[..., :colours], axis=-1)
     if values.shape != shape:
-        raise InputError(f"{name} has shape {values.shape}, the image {shape}; draw the mask on this image")
-    inside = np.nan_to_num(values) != 0  # NaN is outside, as in the maps themselves
+        raise InputError(
+            f"{name} has shape {values.shape}, but the image {shape}; draw the mask on this image"
+        )
+    inside = np.nan_to_num(values) != 0  # NaN pixels are not analysed, as in the maps
     if not inside.any():
-        raise InputError(f"{name} is zero everywhere; set the pixels to analyse to a value above 0")
+        raise InputError(f"{name} is zero everywhere; set the pixels to be analysed to a value above 0")
     return np.asarray(inside, np.bool_)
 
 
 def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
-    """Return the sum of each pixel and its neighbours, (2 binning + 1) x (2 binning + 1), image size kept.
+    """Return the sum of each pixel and its neighbours in an image of the same size.
 
     Parameters
     ----------
     image : ndarray, shape (Y, X, ...)
         Counts.
     binning : int
-        Neighbours to each side, as FLIM software counts its binning factor; 0 changes nothing. At the border
-        the sum is over those neighbours that there are.
+        Neighbours on each side, so that (2 binning + 1) x (2 binning + 1) pixels are summed, as is usual in
+        FLIM software; 0 returns the image. At the border, only the neighbours within the image are summed.
 
     Returns
     -------
@@ -87,7 +90,7 @@ def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
     """
     if binning == 0:
         return image
-    # Half the memory where no sum of 16-bit counts exceeds 32 bits.
+    # Sums of 16-bit counts fit into 32 bits, which halves the memory.
     narrow = image.dtype.kind == "u" and image.dtype.itemsize <= 2 and binning <= MAX_NARROW_BINNING
     kind = np.dtype(np.uint32) if narrow else None
     for axis in (0, 1):
@@ -102,7 +105,7 @@ def _from_file(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path of the mask")
     if not path.is_file():
-        raise InputError(f"{path} is not a regular file; name a mask file")
+        raise InputError(f"{path} is not a regular file; pass a mask file")
     suffix = path.suffix.lower()
     with reading(path, "mask"), BoundedFile(path) as stream:
         if suffix in (".tif", ".tiff"):
@@ -125,10 +128,13 @@ def _from_file(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
                 with Image.open(stream) as image:
                     _check_size(path, (image.height, image.width), shape)
                     return np.asarray(image)
-    raise InputError(f"{path}: suffix {suffix!r} is no mask; give a .tif, .png or .npy of the image's shape")
+    raise InputError(
+        f"{path}: unsupported mask format {suffix!r}; use a .tif, .png or .npy file with the "
+        "shape of the image"
+    )
 
 
 def _check_size(path: Path, stored: tuple[int, ...], shape: tuple[int, int]) -> None:
-    """Raise InputError before decoding a mask that has more values than an image of four colours."""
+    """Reject, before decoding, a mask with more values than an image with four colour channels."""
     if math.prod(stored) > 4 * math.prod(shape):
-        raise InputError(f"{path} has shape {stored}, the image {shape}; draw the mask on this image")
+        raise InputError(f"{path} has shape {stored}, but the image {shape}; draw the mask on this image")

@@ -1,4 +1,4 @@
-"""The picture of a lifetime map: lifetime as colour, intensity as brightness."""
+"""Figures of lifetime maps, with the lifetime as colour and the intensity as brightness."""
 
 import warnings
 from pathlib import Path
@@ -14,26 +14,27 @@ from numpy.typing import NDArray
 
 __all__ = ["lifetime_picture", "write_picture"]
 
-# Share of the image's width that the spatial scale bar may take.
+# Largest length of the scale bar, as a fraction of the image width.
 BAR_SHARE = 0.3
-# Brightness is the intensity to this power: dim structures stay visible beside bright ones.
+# Exponent of the intensity in the brightness: keeps dim structures visible beside bright ones.
 GAMMA = 0.6
 
 
 def lifetime_picture(maps: xr.Dataset, /, *, name: str = "tau_mean_ns") -> Figure:
-    """Return the figure of one map: image, colour bar, histogram, scale bar if the pixel size is known.
+    """Return a figure of one map with colour bar, histogram and, if the pixel size is known, scale bar.
 
     Parameters
     ----------
     maps : xarray.Dataset
         Result of :func:`lifetime_map`.
     name : str
-        Map to show.
+        Name of the map.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Colours are viridis at full brightness, distinct to colour-blind eyes; pixels not analysed are grey.
+        Figure in viridis at full brightness, which is suitable for colour-blind readers; pixels that were
+        not analysed are grey.
     """
     values, intensity = maps[name].values, maps["intensity"].values
     finite = values[np.isfinite(values)]
@@ -58,8 +59,8 @@ def lifetime_picture(maps: xr.Dataset, /, *, name: str = "tau_mean_ns") -> Figur
 
 
 def write_picture(maps: xr.Dataset, path: Path, /) -> None:
-    """Write :func:`lifetime_picture` as PNG."""
-    with warnings.catch_warnings():  # a box for a letter of a file's name that the font lacks is no news
+    """Write the figure of :func:`lifetime_picture` as PNG."""
+    with warnings.catch_warnings():  # ignore "glyph missing" warnings for file names
         warnings.filterwarnings("ignore", message="Glyph")
         lifetime_picture(maps).savefig(path, dpi=150, format="png")
 

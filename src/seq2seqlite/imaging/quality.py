@@ -1,4 +1,4 @@
-"""Which pixels of a lifetime map not to believe: predictions reconvolved and held against the counts."""
+"""Quality maps: comparison of reconvolved predictions with the counts, and a flag for unreliable pixels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,27 +11,27 @@ from seq2seqlite.estimators import aligned_irf, fit_irf, goodness_of
 
 __all__ = ["Quality", "QualityCheck"]
 
-# A pixel is flagged where its counts would have all lifetimes longer or shorter by more than this times the
-# standard error of photon noise. Chosen so that nine of ten errors of three times the bound are found
+# A pixel is flagged if scaling all its lifetimes to fit the counts best changes them by more than this many
+# standard errors of photon noise. Chosen to find nine of ten errors of three times the Cramér-Rao bound
 # (benchmarks/quality_flag.py).
 MOST_DEVIATION = 2.5
-# Or where the reduced chi-square exceeds one by so many of its standard deviations.
+# A pixel is also flagged if the reduced chi-square exceeds 1 by this many standard deviations.
 MOST_CHI_SIGMAS = 5.0
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What to compare the predictions of a map with.
+    """Settings of the quality maps.
 
     Parameters
     ----------
     irf : Irf, optional
-        Measured IRF, whatever its delay: it is moved to that of the image. None: one is fitted to the
-        image's summed decay, a Gaussian with a tail, which does not know a tail of the IRF from a short
-        lifetime.
+        Measured IRF with any delay; it is aligned with the image. None: an IRF (Gaussian with an exponential
+        tail) is fitted to the summed decay of the image. The fit cannot distinguish a tail of the IRF from a
+        short lifetime.
     pulses : float, optional
-        Laser pulses in the exposure of one pixel, binning included, where each records one photon at most:
-        pile-up is then seen.
+        Excitation pulses in the exposure of one pixel, including binning, for detectors that record at most
+        one photon per pulse. Pile-up is then included in the comparison.
     """
 
     irf: Irf | None = None
@@ -39,16 +39,16 @@ class Quality:
 
 
 class QualityCheck:
-    """The comparison for one image.
+    """Computation of the quality maps of one image.
 
     Parameters
     ----------
     quality : Quality
-        What the user gave.
+        Settings.
     decay : ndarray, shape (n_gates,)
-        Summed decay of the image on the predictor's axis.
+        Summed decay of the image on the time axis of the predictor.
     axis : TimeAxis
-        That axis.
+        Time axis of the predictor.
     """
 
     def __init__(self, quality: Quality, decay: NDArray[np.float64], /, *, axis: TimeAxis) -> None:
@@ -66,7 +66,7 @@ class QualityCheck:
         lifetimes : Lifetimes
             Predictions.
         tpsf : ndarray, shape (n, n_gates)
-            Counts that they were made from.
+            Counts from which the lifetimes were predicted.
         """
         found = goodness_of(lifetimes, tpsf, axis=self.axis, irf=self.irf, pulses=self.pulses)
         deviation = found.stretch / found.stretch_std
@@ -80,7 +80,7 @@ class QualityCheck:
         }
 
     def described(self) -> dict[str, Any]:
-        """Return what was compared with, for the summary."""
+        """Return the IRF and the thresholds of the comparison, for the summary."""
         return {
             "irf": "given, aligned" if self.given else "fitted to the summed decay",
             "irf_mean_ns": float(self.irf.mean_ns),

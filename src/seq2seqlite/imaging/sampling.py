@@ -1,4 +1,4 @@
-"""The TPSFs that a predictor would get of a measurement."""
+"""TPSFs of a measurement on the time axis of a predictor."""
 
 from typing import Any
 
@@ -17,18 +17,18 @@ __all__ = ["analysed_tpsfs"]
 def analysed_tpsfs(
     data: xr.DataArray, predictor: Predictor, /, *, n: int, min_photons: float = MIN_PHOTONS
 ) -> NDArray[np.float32]:
-    """Return TPSFs of a measurement on a predictor's axis, as :func:`lifetime_map` would give them to it.
+    """Return the TPSFs of a measurement that :func:`lifetime_map` would pass to a predictor.
 
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
         Measurement.
     predictor : Predictor
-        Model.
+        Model or estimator.
     n : int
-        How many, spread evenly over the pixels that are analysed; fewer where there are not so many.
+        Largest number of TPSFs, evenly distributed over the analysed pixels.
     min_photons : float
-        Pixels with fewer counts are left out.
+        Pixels with fewer counts are below threshold and not analysed.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def analysed_tpsfs(
     Raises
     ------
     InputError
-        As :func:`lifetime_map`.
+        As for :func:`lifetime_map`.
     """
     recorder = _Recorder(predictor)
     lifetime_map(data, recorder, min_photons=min_photons)
@@ -48,7 +48,7 @@ def analysed_tpsfs(
 
 
 class _Recorder:
-    """A predictor that keeps what it is given."""
+    """Predictor that stores the TPSFs passed to it."""
 
     kind = "recorder"
 

@@ -1,4 +1,4 @@
-"""The numbers of a lifetime map, for people and scripts."""
+"""Summary statistics of lifetime maps."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["spread", "summarise"]
 
 
 def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
-    """Return the summary of lifetime maps, ready for JSON.
+    """Summarise lifetime maps in a form that can be written as JSON.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
 
 
 def spread(values: np.ndarray, /) -> dict[str, float | None]:
-    """Return median, 5 % and 95 % of a map's finite values; None where there is none."""
+    """Return the median and the 5th and 95th percentile of finite values, None without such values."""
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         return {"median": None, "p5": None, "p95": None}

@@ -1,4 +1,9 @@
-"""Readers of measurements and IRFs: one module for each family of formats."""
+"""Readers of measurements and IRFs.
+
+- :func:`read`, :func:`load`: a measurement from any supported file, without and with a check of its counts
+- :func:`read_irf`: a measured IRF
+- :func:`signal_from_counts`: a measurement from an array in memory
+"""
 
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.measurement import SUFFIXES, load, read

@@ -1,4 +1,4 @@
-"""Decays as plain arrays: ``.npz``, zarr and text."""
+"""Readers of decays in plain arrays: ``.npz``, zarr and text."""
 
 import math
 import re
@@ -19,7 +19,7 @@ from seq2seqlite.limits import available_memory, require_memory
 __all__ = ["number_of", "read_npz", "read_text", "read_zarr", "zarr_fields"]
 
 MAX_BINS = 2**17
-# Counts are not compressed further than this: more is a store without its chunks.
+# Largest plausible compression ratio of counts; above it, chunks of the store are missing.
 MAX_COMPRESSION = 5000
 # Chunks that hold only the fill value may be missing; more than these, and than four a file, are lost.
 MISSING_CHUNKS = 1000
@@ -29,7 +29,7 @@ CALIBRATION = re.compile(r"time calibration:\s*([-+.\deE]+?)\s*(ns|ps)/ch", re.I
 
 
 def read_npz(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return decays of an archive: ``tpsf`` (Y, X, H) or (n, H), ``gate_width_ns``, ``period_ns``."""
+    """Read decays from an archive with ``tpsf`` (Y, X, H) or (n, H), ``gate_width_ns`` and ``period_ns``."""
     fields: dict[str, Any] = dict(
         read_arrays(
             path, names=frozenset(("tpsf", "gate_width_ns", "period_ns")), max_bytes=available_memory() // 3
@@ -39,7 +39,7 @@ def read_npz(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
 
 def read_zarr(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return decays of a zarr store, loaded block by block when they are used if dask is installed.
+    """Read decays from a zarr store, lazily if dask is installed.
 
     The store is an array with attributes ``gate_width_ns`` and ``period_ns``, or a group with an array
     ``tpsf`` and these as attributes or arrays.
@@ -54,12 +54,12 @@ def read_zarr(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
 
 def zarr_fields(path: Path, /) -> tuple[Any, dict[str, Any]]:
-    """Return the array of decays of a zarr store, None where there is none, and what is said of it.
+    """Return the decay array of a zarr store (or None) and its metadata.
 
     Raises
     ------
     InputError
-        If it is no zarr store.
+        If the path is not a zarr store.
     """
     import zarr
 
@@ -79,25 +79,25 @@ def zarr_fields(path: Path, /) -> tuple[Any, dict[str, Any]]:
 
 
 def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return one decay from text: counts, or channel or time in ns and counts, below any header."""
-    require_memory(40 * path.stat().st_size, what=f"{path}", remedy="give one decay, not an image")
+    """Read one decay from a text file with one column (counts) or two (channel or time in ns, and counts)."""
+    require_memory(40 * path.stat().st_size, what=f"{path}", remedy="pass one decay, not an image")
     with reading(path, "text"):
-        text = path.read_text("utf-8", errors="replace")  # headers hold a µ of any encoding
+        text = path.read_text("utf-8", errors="replace")  # headers may contain a µ in any encoding
     header, rows = _numbers(path, text)
     if rows.shape[0] < 3:
-        raise InputError(f"{path} holds {rows.shape[0]} lines of numbers; a decay needs 3 or more")
+        raise InputError(f"{path} contains {rows.shape[0]} rows of numbers; a decay requires at least 3")
     if rows.shape[1] > 2:
-        raise InputError(f"{path} has {rows.shape[1]} columns; give counts, or time and counts")
+        raise InputError(f"{path} has {rows.shape[1]} columns; it must have counts, or time and counts")
     counts, stored = rows[:, -1], None
     if rows.shape[1] == 2:
         steps = np.diff(rows[:, 0])
         if not np.allclose(steps, steps.mean(), rtol=UNEVEN_STEP) or steps.mean() <= 0:
             raise InputError(
-                f"{path}: its first column does not rise evenly; give time in ns or channel, then counts"
+                f"{path}: the first column is not evenly spaced; it must be the time in ns or the channel"
             )
-        stored = None if np.all(steps == 1) else float(steps.mean())  # 1, 2, 3 are channels, not ns
+        stored = None if np.all(steps == 1) else float(steps.mean())  # steps of 1 are channels, not ns
     elif counts[0] == counts.size - 1:
-        counts = counts[1:]  # FLIMLib's files begin with the number of bins
+        counts = counts[1:]  # files of FLIMLib start with the number of bins
     if found := CALIBRATION.search(header):
         stored = float(found[1]) * (1e-3 if found[2].lower() == "ps" else 1.0)
     return signal_from_counts(
@@ -111,16 +111,18 @@ def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
 def _scalar(path: Path, name: str, stored: Any) -> Any:
     if math.prod(stored.shape) != 1 or math.prod(stored.chunks) > MAX_BINS:
-        raise InputError(f"{path}: {name} of shape {stored.shape} must be one number")
+        raise InputError(f"{path}: {name} must be one number, not an array of shape {stored.shape}")
     return np.asarray(stored)
 
 
 def _check_zarr_size(path: Path, stored: Any) -> None:
-    """Raise InputError for a store whose declared shape or chunks are larger than its data can be."""
+    """Reject a store whose declared shape or chunks are larger than its data can be."""
     shape, size = tuple(stored.shape), int(stored.dtype.itemsize)
     total, chunk = size * math.prod(shape), size * math.prod(stored.chunks)
     if shape and shape[-1] > MAX_BINS:
-        raise InputError(f"{path}: {shape[-1]:,} bins exceed the limit of {MAX_BINS:,}; store time last")
+        raise InputError(
+            f"{path}: {shape[-1]:,} bins exceed the limit of {MAX_BINS:,}; time must be the last axis"
+        )
     require_memory(
         4 * min(chunk, total),
         what=f"{path}: chunks of {stored.chunks}",
@@ -140,8 +142,8 @@ def _check_zarr_size(path: Path, stored: Any) -> None:
         )
     if total > max(2**30, MAX_COMPRESSION * on_disk):
         raise InputError(
-            f"{path} declares {total / 2**30:.3g} GiB and holds {on_disk:,} bytes; chunks are missing: "
-            f"copy it again"
+            f"{path} declares {total / 2**30:.3g} GiB but contains {on_disk:,} bytes, so that chunks are "
+            f"missing; copy it again"
         )
 
 
@@ -150,7 +152,7 @@ def _lazy(stored: Any) -> Any:
         return stored[:]
     try:
         import dask.array
-    except ImportError:  # an extra: without it the array is read into memory
+    except ImportError:  # optional dependency: without it, read the array into memory
         return stored[:]
     return dask.array.from_zarr(stored)  # type: ignore[no-untyped-call]
 
@@ -171,7 +173,7 @@ def _from_fields(path: Path, file_format: str, fields: dict[str, Any], options: 
 
 
 def number_of(path: Path, fields: dict[str, Any], name: str, /) -> float | None:
-    """Return a number that a file says, None where it does not."""
+    """Return a number from the metadata of a file, or None if it is missing."""
     if name not in fields:
         return None
     value = np.asarray(fields[name])
@@ -196,7 +198,8 @@ def _numbers(path: Path, text: str) -> tuple[str, NDArray[np.float64]]:
             rows.append(values)
         elif rows and words:
             raise InputError(
-                f"{path}: line {number} {line.strip()[:40]!r} is no row like those above; give numbers only"
+                f"{path}: line {number} {line.strip()[:40]!r} differs from the rows above; remove all text "
+                f"after the first row of numbers"
             )
         else:
             header.append(line)

@@ -1,4 +1,4 @@
-"""Time-gated cameras: one TIFF a gate."""
+"""Reader of gate series of time-gated cameras, with one TIFF per gate."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ __all__ = ["gate_files", "read_gates"]
 
 DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(ps|ns)(?![a-z])", re.IGNORECASE)
 NUMBER = re.compile(r"(\d+)(?!.*\d)")
-# Delays in names are rounded; steps that differ by less than this share are one step.
+# Relative tolerance of the step between gates, because delays in file names are rounded.
 SAME_STEP = 0.25
 
 
@@ -36,29 +36,32 @@ def gate_files(folder: Path, /) -> list[Path]:
     files = sorted(item for item in folder.iterdir() if item.suffix.lower() in (".tif", ".tiff"))
     if len(files) < 2:
         raise InputError(
-            f"{folder} holds {len(files)} TIFF files; a gate series needs one file a gate, 2 or more"
+            f"{folder} contains {len(files)} TIFF files; a gate series requires one file per gate, at least 2"
         )
     return files
 
 
 def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
-    """Return a gate series, its delays from the file names, DaVis' ``.set`` file beside them or the options.
+    """Read a gate series, with delays from the file names, a ``.set`` file of DaVis or the options.
 
     Raises
     ------
     InputError
-        If a gate is missing, ``drop`` names none, or images differ in shape.
+        If a gate is missing, ``drop`` contains an unknown gate, or images differ in shape.
     """
     folder = files[0].parent
     unknown = set(options.drop) - {file.stem for file in files}
     if unknown:
         raise InputError(
-            f"{folder}: drop={sorted(unknown)} names no gate; its gates are {files[0].stem} to "
+            f"{folder}: drop={sorted(unknown)} contains unknown gates; the gates are {files[0].stem} to "
             f"{files[-1].stem}"
         )
     kept = [file for file in files if file.stem not in options.drop]
     if len(kept) < 2:
-        raise InputError(f"{folder}: {len(kept)} gates are left of {len(files)}; a decay needs 2 or more")
+        raise InputError(
+            f"{folder}: drop={sorted(options.drop)} leaves {len(kept)} of {len(files)} gates; a decay "
+            f"requires at least 2"
+        )
     series, first_ns, step_ns = _ordered(kept)
     recorded = _davis(folder)
     images: list[NDArray[Any]] = []
@@ -73,8 +76,8 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
             images.append(stack.asarray())
         if images[-1].shape != images[0].shape or images[-1].ndim != 2:
             raise InputError(
-                f"{file} has shape {images[-1].shape}, {series[0].name} {images[0].shape}; gates must be "
-                f"images alike"
+                f"{file} has shape {images[-1].shape}, but {series[0].name} {images[0].shape}; all gates "
+                f"must be images of the same shape"
             )
     if first_ns is None and "start_ns" in recorded and "step_ns" in recorded:
         skipped = _number(series[0]) - min(_number(file) for file in files)
@@ -91,7 +94,7 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
 
 
 def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]:
-    """Return the files in order of time, with start and step in ns where the names say delays."""
+    """Return the files in order of time, with start and step in ns if the file names contain delays."""
     delays = [DELAY.search(file.stem) for file in files]
     if all(delays):
         times = [float(m[1]) * (1e-3 if m[2].lower() == "ps" else 1.0) for m in delays if m]
@@ -100,33 +103,37 @@ def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]
         steps = np.diff(sorted_times)
         step = float(np.median(steps))
         for index in np.flatnonzero(steps <= 0):
-            _twice(files[order[index]], files[order[index + 1]], f"delay {sorted_times[index]:g} ns")
+            _raise_duplicate(
+                files[order[index]], files[order[index + 1]], f"delay {sorted_times[index]:g} ns"
+            )
         for index in np.flatnonzero(np.abs(steps - step) > SAME_STEP * step):
-            _missing(files[order[index]], files[order[index + 1]], f"at {sorted_times[index] + step:g} ns")
+            _raise_missing(
+                files[order[index]], files[order[index + 1]], f"at {sorted_times[index] + step:g} ns"
+            )
         return [files[index] for index in order], float(sorted_times[0]), step
     by_number = sorted(files, key=_number)
     for before, after in pairwise(by_number):
         if _number(after) == _number(before):
-            _twice(before, after, f"number {_number(before)}")
+            _raise_duplicate(before, after, f"number {_number(before)}")
         if _number(after) != _number(before) + 1:
             missing = NUMBER.sub(
                 f"{_number(before) + 1:0{len(NUMBER.findall(before.stem)[-1])}d}", before.stem
             )
-            _missing(before, after, missing)
+            _raise_missing(before, after, missing)
     return by_number, None, None
 
 
-def _missing(before: Path, after: Path, name: str) -> None:
+def _raise_missing(before: Path, after: Path, name: str) -> None:
     raise InputError(
         f"{before.parent}: gate {name} is missing between {before.name} and {after.name}; add it, or drop "
-        f"all gates on one "
-        "side of it"
+        "all gates before or after it"
     )
 
 
-def _twice(first: Path, second: Path, what: str) -> None:
+def _raise_duplicate(first: Path, second: Path, what: str) -> None:
     raise InputError(
-        f"{first.parent}: {first.name} and {second.name} have the same {what}; keep one series in a folder"
+        f"{first.parent}: {first.name} and {second.name} have the same {what}; a folder must contain a "
+        f"single series"
     )
 
 
@@ -140,7 +147,7 @@ def _number(file: Path) -> int:
 
 
 def _davis(folder: Path) -> dict[str, float]:
-    """Return start, step and period in ns as DaVis noted them in a ``.set`` file beside the gates."""
+    """Return start, step and period in ns from the ``.set`` files of DaVis in the folder of the gates."""
     text = "".join(file.read_text("latin-1") for file in sorted(folder.glob("*.set")) if file.is_file())
     numbers = re.findall(r"^(\w+) = (-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?);", text, re.MULTILINE)
     found = {name: float(value) for name, value in numbers}

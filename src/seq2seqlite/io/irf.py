@@ -1,4 +1,4 @@
-"""Reading of measured IRFs, by the readers of measurements."""
+"""Reader of measured IRFs, which uses the readers of measurements."""
 
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["read_irf"]
 def read_irf(
     path: str | Path, /, *, bin_width_ns: float | None = None, block: int | None = None
 ) -> MeasuredIrf:
-    """Read an IRF from a file of any supported format; its pixels are summed.
+    """Read a measured IRF from a file of any supported format, summing its pixels.
 
     Parameters
     ----------
@@ -26,9 +26,9 @@ def read_irf(
         ``.sdt``, text such as ``.txt``, ``.csv``, ``.dat`` (counts, or time in ns or channel, and counts), or
         another format of :func:`seq2seqlite.io.measurement`. An unknown suffix is read as text.
     bin_width_ns : float, optional
-        Bin width, needed where the file does not store it, in ns.
+        Bin width in ns; required if the file does not contain it.
     block : int, optional
-        Data set of an SDT file; needed where no block holds nearly all photons.
+        Measurement data block of an SDT file; required if no block contains nearly all photons.
 
     Returns
     -------
@@ -41,17 +41,17 @@ def read_irf(
 
     See Also
     --------
-    seq2seqlite.io.measurement : Reads measurements; both accept and refuse the same files.
+    seq2seqlite.io.measurement : Reader of measurements, with the same formats.
     """
     file = existing(Path(path))
     suffix = file.suffix.lower()
     reader = partial(read_sdt, dominant=True) if suffix == ".sdt" else READERS.get(suffix, read_text)
     if not file.is_file() and suffix != ".zarr":
-        raise InputError(f"IRF file {file} is a folder; name a file")
+        raise InputError(f"IRF file {file} is a folder; pass a file")
     try:
         data = reader(file, ReadOptions(block=block, gate_width_ns=bin_width_ns))
     except MissingWidthError:
-        raise InputError(f"IRF file {file} does not say its bin width; give bin_width_ns") from None
+        raise InputError(f"IRF file {file} does not contain its bin width; pass bin_width_ns in ns") from None
     counts = np.asarray(data.values).reshape(-1, data.sizes["H"]).sum(axis=0)
     try:
         return MeasuredIrf(counts, bin_width_ns=data.attrs["gate_width_ns"])

@@ -1,4 +1,4 @@
-"""Reading any supported file into one form."""
+"""Reading of measurements from any supported file."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".dat": read_text,
 }
 SUFFIXES = tuple(READERS)
-# Formats that hold several channels or data sets; a choice for another is a mistake.
+# Formats with channels and with data sets; the options channel and block are rejected for others.
 CHANNELS = (".ptu", ".sdt", ".lif", ".tif", ".tiff")
 BLOCKS = (".sdt", ".lif")
 
@@ -46,7 +46,7 @@ def read(
     frame: int = -1,
     drop: Sequence[str] = (),
 ) -> xr.DataArray:
-    """Return a measurement as an array of decays.
+    """Read a measurement as an array of decays.
 
     Parameters
     ----------
@@ -54,40 +54,42 @@ def read(
         PTU, SDT, LIF, ICS, FLIM-TIFF, OME-TIFF, ``.npz``, ``.zarr``, text (``.txt``, ``.csv``, ``.dat``), a
         folder of TIFF images of one gate each, or the list of these images.
     channel : int, optional
-        Detector channel; needed where several hold photons.
+        Detector channel; required if several channels contain photons.
     block : int, optional
-        Data set of an SDT or image of a LIF file; needed where there are several.
+        Measurement data block of an SDT file, or image of a LIF file; required for an SDT file with several
+        blocks.
     gate_width_ns, period_ns : float, optional
-        Bin width and laser period, in ns, where the file does not say them (or says them wrongly). Neither is
-        ever assumed.
+        Bin width and laser period, in ns; required if the file does not contain them. They replace stored
+        values; there are no default values.
     frame : int
-        Frame of a PTU image; -1 sums all.
+        Frame of a PTU image; -1 sums all frames.
     drop : sequence of str
-        Gates of a series to leave out, by file name without suffix, e.g. ``("B149",)``.
+        Gates of a series to exclude, by file name without suffix, e.g. ``("B149",)``.
 
     Returns
     -------
     xarray.DataArray
         Dims ``('Y', 'X', 'H')``; coordinate ``H`` with the start of each bin in ns; attributes
-        ``gate_width_ns``, ``period_ns`` (None where unknown), ``photons_in_file`` (all of the chosen
-        channel), ``photons`` (those in the bins), ``pixel_size_um``, ``source``, ``format``, ``sha256``.
+        ``gate_width_ns``, ``period_ns`` (None if unknown), ``photons_in_file`` (all photons of the channel),
+        ``photons`` (photons in the bins), ``pixel_size_um``, ``source``, ``format``, ``sha256``.
 
     Raises
     ------
     InputError
-        If the file is missing, empty, cut short or of another format, or leaves a choice open.
+        If the file is missing, empty, truncated or of another format, or a required option is missing.
 
     Notes
     -----
-    A PTU file may store more bins than its laser period has; those beyond are left out of the array, and
-    ``photons_in_file`` still counts them.
+    A PTU file may contain more bins than one laser period. Bins beyond the period are not part of the array,
+    but their photons are included in ``photons_in_file``.
     """
     options = ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop))
     if not isinstance(path, str | os.PathLike):
         files = [existing(Path(item)) for item in path]
         if len(files) < 2:
             raise InputError(
-                f"a list of {len(files)} files is no gate series; give one path, or 2 or more gate images"
+                f"a gate series requires at least 2 files, not {len(files)}; pass all gate images, "
+                f"or one path"
             )
         data = read_gates(files, options)
         data.attrs["sha256"] = [sha256_of(file) for file in files]
@@ -98,7 +100,7 @@ def read(
         data = read_gates(gate_files(file), options)
     else:
         if drop:
-            raise InputError(f"{file}: drop={list(drop)} is for a folder of gate images; leave it out")
+            raise InputError(f"{file}: drop={list(drop)} is only for folders of gate images; omit it")
         data = _reader(file)(file, options)
     data.attrs["sha256"] = sha256_of(file)
     return data
@@ -111,7 +113,7 @@ def _check_choices(file: Path, options: ReadOptions) -> None:
         ("block", options.block, BLOCKS),
     ):
         if number is not None and suffix not in suffixes:
-            raise InputError(f"{file}: {name}={number} is only for {' '.join(suffixes)} files; leave it out")
+            raise InputError(f"{file}: {name}={number} is only for {' '.join(suffixes)} files; omit it")
 
 
 def load(
@@ -125,14 +127,14 @@ def load(
     frame: int = -1,
     drop: Sequence[str] = (),
 ) -> xr.DataArray:
-    """Return a measurement that :func:`read` reads and whose counts are valid.
+    """Read a measurement and check its counts.
 
     Parameters and result are those of :func:`read`.
 
     Raises
     ------
     InputError
-        As :func:`read`, or if a count is negative or not finite, or all are zero.
+        As for :func:`read`, or if a count is negative or not finite, or all counts are zero.
     """
     data = read(
         path,
@@ -148,7 +150,7 @@ def load(
 
 
 def existing(path: Path, /) -> Path:
-    """Return the path of a folder or of a regular file that is not empty.
+    """Return a path after checking that it is a folder or a non-empty regular file.
 
     Raises
     ------
@@ -173,6 +175,6 @@ def _reader(file: Path) -> Callable[[Path, ReadOptions], xr.DataArray]:
         return READERS[file.suffix.lower()]
     except KeyError:
         raise InputError(
-            f"{file}: suffix {file.suffix!r} is none of {' '.join(SUFFIXES)} or a folder of gate images; "
-            f"convert it"
+            f"{file}: unsupported suffix {file.suffix!r}; use one of {' '.join(SUFFIXES)}, or a folder of "
+            f"gate images"
         ) from None

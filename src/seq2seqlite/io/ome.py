@@ -1,4 +1,4 @@
-"""Lifetime maps as OME-TIFF and OME-Zarr (OME-NGFF 0.5): one image whose channels are the maps."""
+"""Lifetime maps as the channels of an OME-TIFF or OME-Zarr (OME-NGFF 0.5) image."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +12,9 @@ from seq2seqlite.maps import MAP_UNITS
 
 __all__ = ["LEVEL", "create_ome_zarr", "describe_channels", "open_maps", "write_ome_tiff"]
 
-# The array of full resolution in an OME-Zarr group; there is no other.
+# Array of full resolution, the only resolution level in the OME-Zarr group.
 LEVEL = "0"
-# Colours by which viewers tell channels apart, where they show several at once.
+# Channel colours for viewers that overlay several channels.
 COLOURS = {
     "tau_mean_ns": "00FF00",
     "tau_short_ns": "00FFFF",
@@ -35,28 +35,28 @@ def create_ome_zarr(
     rows: int,
     steps: Mapping[str, float | None],
 ) -> None:
-    """Make an OME-Zarr image without values in the place of ``path``, whatever was there.
+    """Create an OME-Zarr image filled with NaN, replacing any existing image at ``path``.
 
     Parameters
     ----------
     path : pathlib.Path
         Folder of the image.
     names : sequence of str
-        Maps in the order of the channels.
+        Names of the maps, in the order of the channels.
     frames : mapping of str to int
-        Number of frames by axis, ``"t"``, ``"z"``, both or none.
+        Number of frames along each of the optional axes ``"t"`` and ``"z"``.
     shape : tuple of int
         Shape (Y, X) of a frame.
     rows : int
-        Rows of a chunk, which holds one channel of one frame at full width: who writes whole chunks needs to
-        wait for nobody.
+        Rows of a chunk, which holds one channel of one frame at full width. Processes that write whole chunks
+        need no locks.
     steps : mapping of str to float or None
         ``pixel_size_um``, ``z_step_um``, ``frame_time_s``; None where unknown.
 
     Notes
     -----
-    Axes are ordered t, c, z, y, x, as OME-NGFF 0.5 wants them. An axis whose step is unknown has no unit and
-    the scale 1.
+    Axes are ordered t, c, z, y, x, as OME-NGFF 0.5 requires. An axis with an unknown step has no unit and a
+    scale of 1.
     """
     import zarr
 
@@ -76,7 +76,7 @@ def create_ome_zarr(
             "ome": {"version": "0.5", "multiscales": [multiscale]},
             "seq2seqlite": {
                 "units": {name: MAP_UNITS[name] for name in names}
-            },  # OME-NGFF has none for channels
+            },  # OME-NGFF has no units for channels
         },
     )
     chunk = {"y": min(rows, shape[0]), "x": shape[1]}
@@ -91,7 +91,7 @@ def create_ome_zarr(
 
 
 def open_maps(path: Path, /) -> Any:
-    """Return the zarr array of an OME-Zarr image that :func:`create_ome_zarr` made, to write to."""
+    """Open the zarr array of an OME-Zarr image of :func:`create_ome_zarr` for writing."""
     import zarr
 
     return zarr.open_array(str(path / LEVEL), mode="r+")
@@ -105,7 +105,7 @@ def describe_channels(path: Path, ranges: Mapping[str, tuple[float, float, float
     path : pathlib.Path
         Folder of the image.
     ranges : mapping of str to tuple of float
-        Least value, lower and upper end of the display range, and greatest value of each channel, in order.
+        Minimum, start and end of the display range, and maximum of each channel, in channel order.
     """
     import zarr
 
@@ -135,7 +135,7 @@ def write_ome_tiff(
     path : pathlib.Path
         File to write.
     maps : mapping of str to ndarray
-        Values by name.
+        Maps by name.
     pixel_size_um : float, optional
         Edge of a pixel, in um.
     """
@@ -156,7 +156,7 @@ def write_ome_tiff(
 def _axes(
     axes: Mapping[str, int], steps: Mapping[str, float | None]
 ) -> tuple[list[dict[str, str]], list[float]]:
-    """Return the axes of OME-NGFF, and the step along each."""
+    """Return the axes metadata of OME-NGFF, and the step along each axis."""
     kinds = {
         "t": ("time", "second", steps.get("frame_time_s")),
         "c": ("channel", "", None),

@@ -1,4 +1,4 @@
-"""Photon-counting formats through the field's readers: PTU, SDT, LIF, ICS."""
+"""Readers of photon-counting formats (PTU, SDT, LIF, ICS), based on third-party packages."""
 
 import locale
 import math
@@ -22,41 +22,40 @@ from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt", "signal_from_ptu"]
 
-# A block with this share of the photons is the IRF; the rest is crosstalk between detectors.
+# A block with this fraction of the photons is the IRF; the others contain crosstalk between detectors.
 DOMINANT_SHARE = 0.95
 
 
 def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return a PicoQuant T3 image, its frames summed, in the bins of one laser period."""
+    """Read a PicoQuant T3 image, summed over frames, with the bins of one laser period."""
     import ptufile
 
     with reading(path, "PTU"), BoundedFile(path) as stream, ptufile.PtuFile(stream) as ptu:
         stored = (path.stat().st_size - ptu.record_offset) // 4
         if stored < ptu.number_records:
             raise InputError(
-                f"{path} holds {stored:,} of the {ptu.number_records:,} photon records that its header "
-                f"promises: it is cut "
-                "short; copy it again"
+                f"{path} contains {stored:,} of the {ptu.number_records:,} photon records that its header "
+                "declares, so that it is truncated; copy it again"
             )
         if stored > ptu.number_records:
             raise InputError(
-                f"{path} holds {stored:,} photon records, its header declares "
-                f"{ptu.number_records:,}; the file is damaged: export it again"
+                f"{path} contains {stored:,} photon records, but its header declares "
+                f"{ptu.number_records:,}, so that it is damaged; export it again"
             )
         return signal_from_ptu(ptu, path, options)
 
 
 def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return an open PTU file's image, its frames summed, in the bins of one laser period.
+    """Return the image of an open PTU file, summed over frames, with the bins of one laser period.
 
     Parameters
     ----------
     ptu : ptufile.PtuFile
         T3 measurement, or part of one.
     path : pathlib.Path
-        Name for messages.
+        Path for error messages.
     options : ReadOptions
-        Channel, frame, axis.
+        Options of the reader.
     """
     if not ptu.is_t3:
         raise InputError(f"{path} is a T2 measurement without times after the laser pulse; record in T3 mode")
@@ -65,7 +64,7 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
     index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
     if ptu.is_image and not -1 <= options.frame < ptu.shape[0]:
         raise InputError(
-            f"{path}: frame={options.frame} must be below its {ptu.shape[0]} frames, or -1 for all"
+            f"{path}: frame={options.frame} must be below {ptu.shape[0]}, the number of frames, or -1 for all"
         )
     if ptu.is_image:
         require_memory(
@@ -90,11 +89,12 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
 
 
 def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> xr.DataArray:
-    """Return one block of a Becker & Hickl SDT file.
+    """Read one measurement data block of a Becker & Hickl SDT file.
 
-    With ``dominant``, a block that holds nearly all photons needs no choice: the others hold crosstalk.
+    With ``dominant``, a block that contains nearly all photons is selected by default, because the others
+    contain crosstalk.
 
-    The period is the measured sync rate of the block, not the TAC range, which is shorter.
+    The period is derived from the measured sync rate of the block, not from the TAC range, which is shorter.
     """
     import sdtfile
 
@@ -106,7 +106,10 @@ def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> 
         counts, times = blocks[index], sdt.times[index]
         period = _sdt_period_ns(sdt.measure_info[sdt.block_headers[index].meas_desc_block_no])
     if options.channel and counts.ndim != 4:
-        raise InputError(f"{path}: channel={options.channel} does not exist; choose a block with --block")
+        raise InputError(
+            f"{path}: channel={options.channel} does not exist, because an SDT file is divided into blocks; "
+            f"pass block={index} or another block instead"
+        )
     if counts.ndim == 4:
         by_channel = counts.reshape(counts.shape[0], -1).sum(axis=1, dtype=np.int64)
         counts = counts[_channel_index(path, options.channel, by_channel, first=0)]
@@ -120,7 +123,7 @@ def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> 
 
 
 def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return a TCSPC histogram of a Leica LIF file, as far as liffile decodes it."""
+    """Read a TCSPC histogram from a Leica LIF file, if liffile can decode it."""
     import liffile
 
     with reading(path, "LIF"), BoundedFile(path) as stream, liffile.LifFile(stream) as lif:
@@ -128,20 +131,19 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
         images: list[Any] = [image for image in lif.images if "H" in image.dims]
         if not images:
             raise InputError(
-                f"{path} holds no decays, only {len(lif.images)} images without a time axis; export the "
+                f"{path} contains no decays, only {len(lif.images)} images without a time axis; export the "
                 f"FLIM data"
             )
         block = options.block or 0
         if not 0 <= block < len(images):
-            raise InputError(f"{path}: block={block} must be below its {len(images)} FLIM images")
+            raise InputError(f"{path}: block={block} must be below {len(images)}, the number of FLIM images")
         image = images[block]
         try:
             counts = image.asarray(frame=options.frame, channel=options.channel or 0)
         except NotImplementedError as error:
             raise InputError(
-                f"{path}: Leica's compressed FLIM records cannot be decoded by any open reader ({error}); "
-                f"export them as "
-                "PTU in LAS X and read that"
+                f"{path}: no open-source reader can decode Leica's compressed FLIM records ({error}); export "
+                "them as PTU in LAS X, and read the PTU file"
             ) from error
         width = float(np.diff(image.coords["H"][:2])[0]) * 1e9
         period = 1e3 / image.frequency if getattr(image, "frequency", 0) > 0 else None
@@ -155,11 +157,13 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
 
 def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return an Image Cytometry Standard file with a time axis, as B&H's software and TRI2 write it."""
+    """Read an Image Cytometry Standard (ICS) file with a time axis, as written by B&H software and TRI2."""
     try:
         import diplib
     except ImportError as error:
-        raise InputError(f"{path}: reading ICS needs the package diplib; install seq2seqlite[ics]") from error
+        raise InputError(
+            f"{path}: reading ICS requires the package diplib; install seq2seqlite[ics]"
+        ) from error
     with reading(path, "ICS"), _same_locale():
         _check_ics_data(path)
         history = [str(line) for line in diplib.ImageReadICSInfo(str(path))["history"]]
@@ -168,13 +172,13 @@ def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
     labels = fields.get("labels", [])
     if counts.ndim != 3 or "t" not in labels:
         raise InputError(
-            f"{path} has no time axis (shape {counts.shape}, labels {labels}); give an ICS file of decays"
+            f"{path} has no time axis (shape {counts.shape}, labels {labels}); pass an ICS file of decays"
         )
     axis = labels.index("t")
     with reading(path, "ICS"):
         stored_width = _ics_width_ns(history, fields, axis)
     return signal_from_counts(
-        np.moveaxis(counts, counts.ndim - 1 - axis, -1),  # ICS names its fastest axis first
+        np.moveaxis(counts, counts.ndim - 1 - axis, -1),  # ICS lists the fastest axis first
         source=path,
         file_format="ICS",
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, stored_width),
@@ -215,7 +219,7 @@ def _check_ics_data(path: Path, /) -> None:
 
 
 def _inflated_size(stream: BinaryIO, limit: int, /) -> int:
-    """Return the size of a gzip member after decompression; zlib checks its CRC and length."""
+    """Return the decompressed size of a gzip member; zlib checks its CRC and length."""
     inflate = zlib.decompressobj(31)
     found = 0
     while not inflate.eof and (chunk := stream.read(1 << 16)):
@@ -225,7 +229,7 @@ def _inflated_size(stream: BinaryIO, limit: int, /) -> int:
             if found > limit:
                 raise ValueError(f"more than the declared {limit:,} bytes")
     if not inflate.eof:
-        raise ValueError("its gzip data end early")
+        raise ValueError("the gzip data are truncated")
     return found
 
 
@@ -245,7 +249,7 @@ def _ics_fields(stream: BinaryIO, /) -> dict[str, list[str]]:
 
 @contextmanager
 def _same_locale() -> Iterator[None]:
-    """Keep the process's locale: diplib's ICS reader leaves "C", in which Python decodes texts as ASCII."""
+    """Restore the locale, which diplib's ICS reader sets to "C", in which Python decodes text as ASCII."""
     before = locale.setlocale(locale.LC_ALL)
     try:
         yield
@@ -267,7 +271,7 @@ def _sdt_period_ns(info: Any) -> float | None:
     info = info[0] if np.ndim(info) else info
     names = info.dtype.names or ()
     if "StopInfo" not in names or ("syn_fd" in names and int(info["syn_fd"]) != 1):
-        return None  # behind a divider the rate is not the laser's
+        return None  # with a divider, the sync rate is not the laser's
     rate = (float(info["StopInfo"]["min_sync_rate"]) + float(info["StopInfo"]["max_sync_rate"])) / 2
     return 1e9 / rate if rate > 0 else None
 
@@ -278,7 +282,7 @@ def _channel_index(path: Path, channel: int | None, photons: NDArray[np.int64], 
         ", ".join(f"{number} ({count:,} photons)" for number, count in filled.items()) or "none with photons"
     )
     if channel is None and len(filled) > 1:
-        raise InputError(f"{path} has channels {listed}; choose one with --channel")
+        raise InputError(f"{path} has channels {listed}; choose one, e.g. channel={next(iter(filled))}")
     chosen = channel if channel is not None else next(iter(filled), first)
     if not 0 <= chosen - first < photons.size:
         raise InputError(f"{path}: channel={chosen} does not exist; it has channels {listed}")
@@ -293,7 +297,9 @@ def _block_index(path: Path, block: int | None, blocks: list[NDArray[Any]], /, *
         f"{index} {item.shape} with {photons[index]:,} photons" for index, item in enumerate(blocks)
     )
     if block is None and len(blocks) != 1:
-        raise InputError(f"{path} has {len(blocks)} blocks: {listed or 'none'}; choose one with --block")
+        raise InputError(
+            f"{path} has {len(blocks)} measurement data blocks: {listed or 'none'}; choose one, e.g. block=0"
+        )
     if block is not None and not 0 <= block < len(blocks):
         raise InputError(f"{path}: block={block} does not exist; it has blocks {listed}")
     return block or 0

@@ -1,4 +1,4 @@
-"""Options of the readers: choices that a file leaves open, and metadata that it lacks."""
+"""Options of the readers: selection of data, and metadata that are missing in a file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +9,12 @@ __all__ = ["MissingWidthError", "ReadOptions", "needed_gate_width_ns"]
 
 
 class MissingWidthError(InputError):
-    """The bin width is neither stored in a file nor given."""
+    """Bin width that is neither stored in a file nor passed as an option."""
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """Choices and missing metadata; see :func:`seq2seqlite.io.measurement`."""
+    """Options of the readers; see the parameters of :func:`seq2seqlite.io.measurement`."""
 
     channel: int | None = None
     block: int | None = None
@@ -24,19 +24,21 @@ class ReadOptions:
     drop: tuple[str, ...] = ()
 
     def period_or(self, stored_ns: float | None, /) -> float | None:
-        """Return the period that the user gives, else the one stored, if any."""
+        """Return the period of the options, otherwise the stored one, otherwise None."""
         return stored_ns if self.period_ns is None else self.period_ns
 
 
 def needed_gate_width_ns(path: Path, given: float | None, stored: float | None = None, /) -> float:
-    """Return the gate width given by the user, else the stored one.
+    """Return the gate width of the options, otherwise the stored one.
 
     Raises
     ------
     MissingWidthError
-        If neither is known.
+        If both are unknown.
     """
     width = given if given is not None else stored
     if width is None:
-        raise MissingWidthError(f"{path} does not say its gate width; pass --gate-width-ns (e.g. 0.09)")
+        raise MissingWidthError(
+            f"{path} does not contain its gate width; pass gate_width_ns in ns (e.g. 0.09)"
+        )
     return width

@@ -13,18 +13,18 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["reading"]
 
-# Loggers of the field's readers. They report some damage as a warning only, and give what they found.
+# Loggers of the third-party readers, which report some damage only as a warning and return partial data.
 READERS = ("liffile", "ptufile", "sdtfile", "tifffile")
 DAMAGE = re.compile("invalid page offset|corrupted|failed to reshape")
 
 
 @contextmanager
 def reading(path: Path, file_format: str, /) -> Iterator[None]:
-    """Turn whatever a reader raises for a damaged or foreign file into one InputError line.
+    """Convert any exception of a third-party reader into a one-line InputError.
 
-    The field's readers raise anything on such files, from ``AssertionError`` to ``UnboundLocalError``; only
-    calls into them belong into this block. Damage that they only log is an error as well; what else they log
-    is passed on when the file was read.
+    For a damaged or unsupported file, these readers may raise any exception, from ``AssertionError`` to
+    ``UnboundLocalError``. The block should contain only calls of a reader. Damage that a reader only logs is
+    also an error; other log records are passed on after the file was read.
     """
     try:
         with READER_LOG.collecting() as records:
@@ -33,8 +33,8 @@ def reading(path: Path, file_format: str, /) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise InputError(
-            f"{path}: more memory is needed than there is ({_first_line(error)}); the file is damaged, or "
-            f"save a part of the image"
+            f"{path}: out of memory ({_first_line(error)}); the file is damaged or too large: copy it again, "
+            f"or save a part of the image"
         ) from error
     except Exception as error:
         raise _unreadable(path, file_format, _first_line(error)) from error
@@ -47,7 +47,7 @@ def reading(path: Path, file_format: str, /) -> Iterator[None]:
 
 
 class _ReaderLog(logging.Filter):
-    """Collects warnings of the readers while a file is read, separately for each thread.
+    """Filter that collects warnings of the readers during the reading of a file, separately for each thread.
 
     Installed once and for ever, so that overlapping readers have no state to restore. A record of a worker
     thread belongs to the file whose reading thread waits for the worker's pool. Only where no such thread is
@@ -88,7 +88,7 @@ class _ReaderLog(logging.Filter):
 
     @contextmanager
     def collecting(self) -> Iterator[list[logging.LogRecord]]:
-        """Collect what the readers log in this thread instead of passing it on."""
+        """Collect the log records of readers in this thread instead of passing them on."""
         records: list[logging.LogRecord] = []
         thread = threading.get_ident()
         with self._lock:
@@ -109,7 +109,7 @@ for _name in READERS:
 
 def _unreadable(path: Path, file_format: str, why: str) -> InputError:
     return InputError(
-        f"{path}: not a readable {file_format} file ({why}); it is cut short, damaged or of another format: "
+        f"{path}: not a readable {file_format} file ({why}); it is truncated, damaged or of another format: "
         f"copy it again"
     )
 

@@ -1,4 +1,4 @@
-"""The one form in which a measurement travels: an array (Y, X, H), its time axis, what is known of it."""
+"""Measurements as arrays (Y, X, H) with a time axis and metadata, and checks of their counts."""
 
 import hashlib
 from collections.abc import Iterator
@@ -14,11 +14,11 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["Survey", "gate_width_ns", "period_ns", "sha256_of", "signal_from_counts", "strips", "survey"]
 
-# Starts of bins may deviate from an even step by this share of it: files store them rounded.
+# Relative tolerance of the bin width, because files store rounded times.
 UNEVEN_STEP = 0.02
-# Above this a float no longer tells a count from the next.
+# Largest count up to which all integers are exact in float64.
 MAX_COUNT = 2.0**53
-# Pixels with more bins come in smaller strips, so that a strip's memory stays the same.
+# With more bins than this, strips have fewer pixels, so that the memory of a strip is constant.
 USUAL_BINS = 256
 
 
@@ -34,24 +34,24 @@ def signal_from_counts(
     photons_in_file: float | None = None,
     pixel_size_um: float | None = None,
 ) -> xr.DataArray:
-    """Return counts as a signal.
+    """Return counts as a measurement with time axis and metadata.
 
     Parameters
     ----------
     counts : array, shape (Y, X, H), or (n, H), or (H,)
         Counts; a lazy array stays lazy.
     source : path-like
-        File that they come from.
+        File of the counts, or another name.
     file_format : str
-        Its format, e.g. ``"PTU"``.
+        Format of the file, e.g. ``"PTU"``.
     gate_width_ns : float
-        Step from bin to bin, in ns.
+        Bin width, in ns.
     period_ns : float, optional
-        Laser period, in ns; None where the file does not say.
+        Laser period, in ns; None if unknown.
     start_ns : float
         Start of the first bin, in ns.
     photons_in_file : number, optional
-        All photons of the file; default: those in ``counts``.
+        Number of all photons in the file; default: the sum of ``counts``.
     pixel_size_um : float, optional
         Edge of a pixel, in um.
 
@@ -64,7 +64,7 @@ def signal_from_counts(
     Raises
     ------
     InputError
-        If there is no time axis or its step is not positive.
+        If the shape has no time axis, or a width or period is not positive.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def signal_from_counts(
         array = array[:, None, :]
     if array.ndim != 3 or array.shape[-1] < 2 or 0 in array.shape:
         raise InputError(
-            f"{source}: shape {tuple(array.shape)} is no image of decays; give (Y, X, H) with 2 bins or more"
+            f"{source}: shape {tuple(array.shape)} must be (Y, X, H), (n, H) or (H,), with at least 2 bins"
         )
     for name, value in (("gate_width_ns", gate_width_ns), ("period_ns", period_ns)):
         if value is not None and not (np.isfinite(value) and value > 0):
@@ -105,22 +105,24 @@ def signal_from_counts(
 
 
 def gate_width_ns(data: xr.DataArray, /) -> float:
-    """Return the step of the time axis, in ns.
+    """Return the bin width of the time axis, in ns.
 
     Raises
     ------
     InputError
-        If ``data`` is no signal with dims ``('Y', 'X', 'H')`` and an even coordinate ``H``.
+        If ``data`` does not have dims ``('Y', 'X', 'H')`` and an evenly spaced coordinate ``H``.
     """
     if data.dims != ("Y", "X", "H") or "H" not in data.coords or data.sizes["H"] < 2:
         raise InputError(
-            f"dims={tuple(data.dims)} must be ('Y', 'X', 'H') with a coordinate H in ns; read it with read()"
+            f"dims={tuple(data.dims)} must be ('Y', 'X', 'H') with a coordinate H in ns; use read() or "
+            f"signal_from_counts()"
         )
     steps = np.diff(np.asarray(data.coords["H"], np.float64))
     width = float(np.mean(steps))
     if not (width > 0 and np.all(np.abs(steps - width) <= UNEVEN_STEP * width)):
         raise InputError(
-            f"time axis H is uneven: steps {steps.min():g} to {steps.max():g} ns; give evenly spaced gates"
+            f"the steps of time axis H must be equal, found {steps.min():g} to {steps.max():g} ns; use "
+            f"evenly spaced gates"
         )
     return width
 
@@ -131,35 +133,36 @@ def period_ns(data: xr.DataArray, /) -> float:
     Raises
     ------
     InputError
-        If the measurement does not know it: nothing is assumed.
+        If the period is unknown; there is no default value.
     """
     value = data.attrs.get("period_ns")
     if value is None:
-        raise InputError("the laser period is unknown; pass --period-ns (e.g. 12.5 for 80 MHz)")
+        raise InputError("the laser period is unknown; pass period_ns in ns (e.g. 12.5 for 80 MHz)")
     return float(value)
 
 
 def strips(
     data: xr.DataArray, /, *, block_pixels: int, halo: int = 0
 ) -> Iterator[tuple[slice, int, NDArray[Any]]]:
-    """Give the image in strips of whole rows, each loaded when its turn comes.
+    """Yield the image in strips of whole rows, which are loaded one at a time.
 
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
         Signal, lazy or in memory.
     block_pixels : int
-        About as many pixels a strip; fewer where there are more than 256 bins.
+        Approximate number of pixels of a strip; fewer with more than 256 bins.
     halo : int
-        Rows added above and below, where there are any.
+        Rows to add above and below, as far as the image extends.
 
     Yields
     ------
     rows : slice
-        Rows of the strip without halo.
+        Rows of the strip, without the additional rows.
     above : int
-        Rows of halo above it.
-    counts : ndarray, shape (rows with halo, X, H)
+        Number of additional rows above the strip.
+    counts : ndarray, shape (rows with additional rows, X, H)
+        Counts.
     """
     height = data.sizes["Y"]
     pixels = block_pixels * min(1.0, USUAL_BINS / data.sizes["H"])
@@ -172,14 +175,14 @@ def strips(
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over a signal finds.
+    """Result of one pass over a measurement.
 
     Parameters
     ----------
     intensity : ndarray, shape (Y, X)
         Counts of each pixel.
     saturated : ndarray of bool, shape (Y, X)
-        Pixels with a bin at the greatest value of their integer type.
+        Pixels with a bin at the maximum of its integer type.
     decay : ndarray, shape (H,)
         Summed decay of the pixels that are not saturated.
     """
@@ -190,7 +193,7 @@ class Survey:
 
 
 def survey(data: xr.DataArray, /, *, block_pixels: int = 16384, may_be_dark: bool = False) -> Survey:
-    """Return intensity, saturation and summed decay of a signal, and refuse counts that are none.
+    """Return intensity, saturation and summed decay of a measurement, and reject invalid counts.
 
     Parameters
     ----------
@@ -199,12 +202,12 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384, may_be_dark: boo
     block_pixels : int
         Pixels held in memory at a time.
     may_be_dark : bool
-        Accept counts that are all zero: of a part of a measurement.
+        Accept counts that are all zero, for parts of a measurement.
 
     Raises
     ------
     InputError
-        If a count is negative or not finite, or all are zero.
+        If a count is negative or not finite, or all counts are zero.
     """
     name = data.attrs.get("source", "data")
     limit = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else None
@@ -219,12 +222,14 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384, may_be_dark: boo
         valid = counts[~saturated[rows]] if saturated[rows].any() else counts.reshape(-1, decay.size)
         decay += valid.sum(axis=0, dtype=np.float64)
     if not may_be_dark and not intensity.any():
-        raise InputError(f"{name}: all {intensity.size} pixels are zero; check channel, block and shutter")
+        raise InputError(
+            f"{name}: all {intensity.size} pixels are zero; check the channel, the data set and the shutter"
+        )
     return Survey(intensity, saturated, decay)
 
 
 def sha256_of(path: Path, /) -> str:
-    """Return the SHA-256 of a file, or of all files of a folder in the order of their names."""
+    """Return the SHA-256 of a file, or of all files in a folder in the order of their names."""
     digest = hashlib.sha256()
     for file in [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file()):
         with file.open("rb") as stream:
@@ -235,23 +240,21 @@ def sha256_of(path: Path, /) -> str:
 
 def _check_kind(kind: np.dtype[Any], name: str | Path) -> None:
     if kind.kind not in "uif":
-        raise InputError(f"{name}: counts of type {kind} are no numbers; give integers or floats")
+        raise InputError(f"{name}: counts must be integers or floats, not {kind}; convert them")
 
 
 def _check_counts(counts: NDArray[Any], name: str) -> None:
     _check_kind(counts.dtype, name)
     if counts.dtype.kind == "f" and not np.isfinite(counts).all():
         bad = int((~np.isfinite(counts)).sum())
-        raise InputError(
-            f"{name}: counts must be finite, found {bad} NaN or infinite; replace them by 0 or mask them out"
-        )
+        raise InputError(f"{name}: counts must be finite, found {bad} NaN or infinite; replace them with 0")
     if counts.dtype.kind in "if" and (counts < 0).any():
         raise InputError(
-            f"{name}: counts must be >= 0, found {counts.min():g}; give raw counts, with their background"
+            f"{name}: counts must be >= 0, found {counts.min():g}; pass raw counts, including the background"
         )
     if counts.dtype.itemsize >= 4 and counts.size and float(counts.max()) > MAX_COUNT:
         raise InputError(
-            f"{name}: counts must be <= 2^53, found {counts.max():g}; give raw counts, not scaled"
+            f"{name}: counts must be <= 2^53, found {counts.max():g}; pass raw counts, without scaling"
         )
 
 

@@ -1,4 +1,4 @@
-"""FLIM-TIFF and OME-TIFF with a time axis."""
+"""Reader of FLIM-TIFF and OME-TIFF files with a time axis."""
 
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ UM_PER_UNIT = {"um": 1.0, "µm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "nm": 1e-3
 
 
 def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Return a TIFF whose pages are gates.
+    """Read a TIFF whose pages are gates.
 
-    The time axis is the OME lifetime axis (``ModuloAlong`` of type ``lifetime``), an axis ``H``, or
-    ImSpector's; where the file marks none, the user's gate width says that its one stack axis is time.
+    The time axis is the OME lifetime axis (``ModuloAlong`` of type ``lifetime``), an axis ``H``, or that of
+    ImSpector. If the file does not identify a time axis but a gate width is passed, the only stack axis is
+    used.
     """
     with reading(path, "TIFF"), BoundedFile(path) as stream, tifffile.TiffFile(stream) as tif:
         if tif.pages.first.tags.valueof(271, "") == "ImSpector":
@@ -60,36 +61,39 @@ def _time_axis(path: Path, axes: str, shape: tuple[int, ...], options: ReadOptio
     if len(stacks) > 1:
         remedy = "save one stack of gates"
     elif stacks:
-        remedy = "if its pages are gates, pass --gate-width-ns"
+        remedy = "if its pages are gates, pass gate_width_ns in ns"
     else:
-        remedy = "give a stack of gates or the folder of gate images"
+        remedy = "pass a stack of gates, or the folder of gate images"
     raise InputError(f"{path} has no time axis (axes {axes!r}, shape {tuple(shape)}); {remedy}")
 
 
 def _to_yxh(path: Path, counts: NDArray[Any], axes: str, time: int, channel: int | None) -> NDArray[Any]:
     names = ["H" if index == time else axis for index, axis in enumerate(axes)]
     if channel and "C" not in names:
-        raise InputError(f"{path}: channel={channel} does not exist; its axes {axes!r} have no channels")
+        raise InputError(
+            f"{path}: channel={channel} does not exist, because the axes {axes!r} include no "
+            f"channels; omit it"
+        )
     for index in reversed(range(counts.ndim)):
         if names[index] in "YXH":
             continue
         size, is_channel = counts.shape[index], names[index] == "C"
         chosen = channel if is_channel and channel is not None else 0 if size == 1 else -1
         if not 0 <= chosen < size:
-            remedy = f"choose one with --channel 0 to {size - 1}, or " if is_channel else ""
+            remedy = f"choose one of channel=0 to {size - 1}, or " if is_channel else ""
             raise InputError(
-                f"{path} has {size} items along axis {names[index]!r} (axes {axes!r}); {remedy}save the one "
-                f"to analyse alone"
+                f"{path} has {size} items along axis {names[index]!r} (axes {axes!r}); {remedy}save only the "
+                f"one to be analysed"
             )
         counts = counts.take(chosen, axis=index)
         del names[index]
     if sorted(names) != ["H", "X", "Y"]:
-        raise InputError(f"{path}: axes {axes!r} are no image of decays; give axes Y, X and time")
+        raise InputError(f"{path}: axes {axes!r} must be Y, X and time; save one image of decays")
     return counts.transpose([names.index(name) for name in "YXH"])
 
 
 def _ome(xml: str, /) -> tuple[float | None, float | None]:
-    """Return gate width in ns and pixel size in um as OME metadata says them, None where it does not."""
+    """Return the gate width in ns and the pixel size in um from OME metadata, None if missing."""
     width = pixel = None
     for element in ET.fromstring(xml).iter():  # noqa: S314 - expat limits entity expansion since 2.4.1
         tag, found = element.tag.rpartition("}")[2], element.attrib
@@ -115,9 +119,7 @@ def _imspector(path: Path, options: ReadOptions) -> xr.DataArray:
 
     signal = signal_from_imspector_tiff(path).squeeze()
     if set(signal.dims) != {"Y", "X", "H"}:
-        raise InputError(
-            f"{path}: dims {signal.dims} are no single image of decays; save one plane and time point"
-        )
+        raise InputError(f"{path}: dims {signal.dims} must be Y, X and H; save one plane and one time point")
     times = np.asarray(signal.coords["H"], np.float64)
     pixel = float(np.diff(signal.coords["X"][:2])[0]) if "X" in signal.coords else 0.0
     return signal_from_counts(

@@ -11,17 +11,17 @@ from seq2seqlite.protocols import Predictor, tau_range_ns
 
 __all__ = ["CollectedGates"]
 
-# Pixels predicted together: their decays are gathered from all gates.
+# Pixels predicted at a time, whose decays are gathered from all gates.
 BATCH = 4096
 
 
 class CollectedGates:
-    """Stores the gates of a frame: exact, but the map takes a whole prediction after the last gate.
+    """Gate-sequential adapter: exact, but it starts the prediction only after the last gate.
 
     Parameters
     ----------
     predictor : Predictor
-        Predictor of the map.
+        Predictor to adapt.
     """
 
     def __init__(self, predictor: Predictor, /) -> None:
@@ -68,7 +68,9 @@ class CollectedGates:
     def advance(self, counts: NDArray[Any], /) -> None:
         """Accept the next gate, shape (n_pixels,)."""
         if self._taken == self.n_gates:
-            raise InputError(f"a frame has {self.n_gates} gates; begin the next one")
+            raise InputError(
+                f"all {self.n_gates} gates of the frame are stored; call begin() for the next frame"
+            )
         if not np.can_cast(counts.dtype, self._gates.dtype):
             self._gates = self._gates.astype(np.promote_types(counts.dtype, self._gates.dtype))
         self._gates[self._taken] = counts
@@ -77,7 +79,10 @@ class CollectedGates:
     def finish(self) -> Lifetimes:
         """Return the lifetimes, shape (n_pixels,)."""
         if self._taken < self.n_gates:
-            raise InputError(f"{self._taken} of {self.n_gates} gates are there; give them all")
+            raise InputError(
+                f"only {self._taken} of {self.n_gates} gates are stored; call advance() for each of the "
+                "others"
+            )
         n_pixels = self._gates.shape[1]
         parts = [
             self.predictor.lifetimes(np.ascontiguousarray(self._gates[:, first : first + BATCH].T))

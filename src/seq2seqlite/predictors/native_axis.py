@@ -17,7 +17,7 @@ __all__ = ["NativeAxisPredictor", "native_axis"]
 
 @dataclass(frozen=True)
 class NativeAxisPredictor:
-    """An estimator whose axis is that of the measurement, so that decays are neither shifted nor re-binned.
+    """Estimator on the time axis of the measurement, so that decays are neither shifted nor re-binned.
 
     Parameters
     ----------
@@ -66,16 +66,16 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
     Returns
     -------
     axis : TimeAxis
-        Bins with counts.
+        Bins within the TAC window.
     decay : ndarray, shape (n_gates,)
         Summed decay on this axis.
     rising_edge_ns : float
-        Its rising edge, in ns.
+        Rising edge of the summed decay, in ns.
 
     Raises
     ------
     InputError
-        If the period is unknown, counts are invalid, or nothing rises.
+        If the period is unknown, counts are invalid, or no rising edge is found.
     """
     width, period = gate_width_ns(data), period_ns(data)
     total = survey(data).decay

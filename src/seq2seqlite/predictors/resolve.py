@@ -1,4 +1,4 @@
-"""Name or file to predictor: the only place where ``--model`` and ``load_predictor`` are resolved."""
+"""Conversion of names and files to predictors, for the Python interface and the command line."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -66,7 +66,7 @@ def load_predictor(
     Raises
     ------
     InputError
-        If there is no such model, its file is not valid, or the back end cannot run it.
+        If the name is unknown, the file is not valid, or the back end cannot run the model.
 
     See Also
     --------
@@ -89,7 +89,8 @@ def load_predictor(
     predictor = _trained(name, backend, threads)
     if axis is not None and predictor.axis != axis:
         raise InputError(
-            f"model {predictor.name} takes {predictor.axis}, the decays have {axis}; choose another model"
+            f"model {predictor.name} requires {predictor.axis}, but the decays have {axis}; choose another "
+            "model"
         )
     return predictor
 
@@ -105,7 +106,7 @@ def load_program(name_or_path: str | Path, /) -> integer.Program:
     Raises
     ------
     InputError
-        If there is no such model, its file is not valid, or it is not an integer program.
+        If the name is unknown, the file is not valid, or the model is not quantised.
     """
     name = _checked_name(name_or_path)
     if is_estimator(name):
@@ -121,7 +122,7 @@ def is_estimator(name_or_path: str | Path, /) -> bool:
 
 
 def check_backend(name_or_path: str | Path, backend: str, /) -> None:
-    """Raise `InputError` if there is no such back end, or none to choose for an estimator."""
+    """Raise `InputError` for an unknown back end, or for any choice with an estimator."""
     if backend not in list(Backend):
         raise InputError(f"backend={str(backend)!r} is unknown; choose one of {', '.join(Backend)}")
     if backend != "auto" and is_estimator(name_or_path):
@@ -132,7 +133,7 @@ def check_backend(name_or_path: str | Path, backend: str, /) -> None:
 
 
 def _checked_name(name_or_path: str | Path) -> str:
-    """Return the name or path as a string; InputError if it cannot be that of a predictor."""
+    """Return the name or path as a string, after checking that it is a known name or a file."""
     name = str(name_or_path)
     if Path(name).suffix in (MODEL_SUFFIX, integer.SUFFIX) or is_estimator(name) or name in model_names():
         return name

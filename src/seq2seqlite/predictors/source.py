@@ -96,14 +96,14 @@ class NamedSource:
 
     @cached_property
     def trained(self) -> Predictor | None:
-        """The model; None for an estimator."""
+        """Trained model; None for an estimator."""
         if is_estimator(self.model):
             return None
         return load_predictor(self.model, threads=self.threads, backend=self.backend)
 
     @cached_property
     def measured(self) -> Irf | None:
-        """The part of the measured IRF that is used."""
+        """Selected part of the measured IRF, or None."""
         if self.irf_file is None:
             return None
         irf = read_irf(self.irf_file, bin_width_ns=self.irf_bin_width_ns)
@@ -134,7 +134,7 @@ def predictor_source(
     Raises
     ------
     InputError
-        If there is no such model, or it or the IRF cannot be read.
+        If the name is unknown, or the model or the IRF cannot be read.
     """
     model = str(name_or_path)
     check_backend(model, backend)

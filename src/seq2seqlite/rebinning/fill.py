@@ -1,4 +1,7 @@
-"""Gates that a measurement does not cover, from those that it does: both ways are linear in the counts."""
+"""Filling of gates that a measurement does not cover, by interpolation or extrapolation.
+
+Both methods are linear in the counts and are returned as matrices.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,27 +11,27 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["extrapolation", "interpolation"]
 
-# A gate measured to less than this share is built from its neighbours instead of being scaled up.
+# A gate of which less than this fraction was measured is filled from its neighbours, not scaled up.
 MIN_COVERAGE = 0.5
-# Gates over which the level of a pixel's own tail is taken: enough to average its noise, short beside a
+# Gates over which the level of a pixel's tail is averaged: enough to reduce noise, few compared with a
 # lifetime.
 TAIL_GATES = 8
-# Distance of the level before the pulse from the edge, in ns: out of reach of the IRF's toe.
+# Gap between the baseline region and the rising edge, in ns: excludes the foot of the IRF.
 TOE_NS = 0.4
 
 
 def interpolation(coverage: NDArray[np.float64], /) -> NDArray[np.float64]:
-    """Return the matrix that fills gates by straight lines between measured ones, on the circular axis.
+    """Return the matrix that fills gates by linear interpolation on the circular axis.
 
     Parameters
     ----------
     coverage : ndarray, shape (n_gates,)
-        Measured share of each gate; a gate measured by half or more is scaled up instead.
+        Measured fraction of each gate; a gate with half or more is scaled up instead.
 
     Returns
     -------
     ndarray, shape (n_gates, n_gates)
-        ``gates @ matrix`` has no gap.
+        Matrix; ``gates @ matrix`` is complete.
 
     Examples
     --------
@@ -55,21 +58,21 @@ def extrapolation(
     Parameters
     ----------
     coverage : ndarray, shape (n_gates,)
-        Measured share of each gate.
+        Measured fraction of each gate.
     total : ndarray, shape (n_gates,)
         Summed decay on the model's axis, in counts.
     axis : TimeAxis
         Gates.
     edge_ns : float
-        Where the rising edge lies, in ns.
+        Position of the rising edge, in ns.
 
     Returns
     -------
     matrix : ndarray, shape (n_gates, n_gates)
-        ``gates @ matrix`` has no gap: the tail's lifetime is that of the summed decay, its height that of the
-        pixel's own last gates above its own level before the pulse.
+        Matrix; ``gates @ matrix`` is complete. The tail has the lifetime of the summed decay, and the height
+        of the pixel's own last gates above its own baseline before the pulse.
     tail_ns : float or None
-        Lifetime of the tail, in ns; None where the decay ends within the window and its last level goes on.
+        Lifetime of the tail, in ns; None if the decay ends within the window and its last level is continued.
 
     Raises
     ------
@@ -81,12 +84,12 @@ def extrapolation(
     edge = int(edge_ns / axis.gate_width_ns)
     after = np.flatnonzero(known & (np.arange(axis.n_gates) > edge))
     gaps = np.flatnonzero(np.diff(after) > 1)
-    after = after[: gaps[0] + 1] if gaps.size else after  # what lies behind a gap precedes the next pulse
+    after = after[: gaps[0] + 1] if gaps.size else after  # gates after a gap belong to the next period
     before = np.flatnonzero(known & (axis.starts_ns < edge_ns - TOE_NS))
     last = after[-TAIL_GATES:]
     filled = total @ matrix
     if before.size and filled[before].mean() >= filled[last].mean():
-        before = last  # the decay ends within the window: its last level goes on
+        before = last  # the decay ends within the window: continue its last level
     base = float(filled[before].mean()) if before.size else 0.0
     baseline = matrix[:, before].mean(axis=1) if before.size else np.zeros(axis.n_gates)
     if before is last:
@@ -115,4 +118,6 @@ def _tail_ns(signal: NDArray[np.float64], axis: TimeAxis) -> float:
         slope = float(np.polyfit(times[above], np.log(part[above]), 1, w=np.sqrt(part[above]))[0])
         if slope < 0:
             return float(np.clip(-1 / slope, axis.gate_width_ns, 10 * axis.period_ns))
-    raise InputError("cannot extrapolate: the last measured gates do not decay; measure a longer window")
+    raise InputError(
+        "the last measured gates do not decay, so that they cannot be extrapolated; measure a longer window"
+    )

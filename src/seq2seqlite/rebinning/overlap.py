@@ -1,4 +1,4 @@
-"""Shares of the bins of one periodic axis in the gates of another."""
+"""Overlap of the bins of one periodic time axis with the gates of another."""
 
 from dataclasses import dataclass
 
@@ -9,28 +9,28 @@ from seq2seqlite.decay import TimeAxis
 
 __all__ = ["MAX_LAYERS", "Placement", "layers", "place"]
 
-# Up to this share of the model's period a longer period is cut, beyond it is folded. A fold of part of a
-# period doubles the background just where the baseline is taken, which shortens the lifetimes; of a much
-# longer period, a cut loses more than that (docs/decisions/0009).
+# A period that exceeds the model's by up to this fraction of it is cut; a longer one is folded. Folding part
+# of a period doubles the background in the gates of the baseline, which shortens the lifetimes; cutting a
+# much longer period loses more than that (docs/decisions/0009).
 MAX_CUT = 0.25
-# More periods than this (1.2 MHz at a model of 80 MHz) are a wrong period.
+# A longer period, in periods of the model, is an error (1.2 MHz for a model of 80 MHz).
 MAX_LAYERS = 64
-# Below this a gate counts as wholly measured: rounding of bin widths.
+# Uncovered fraction that is attributed to rounding of the bin widths.
 NEGLIGIBLE_SHARE = 1e-6
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Where bins go.
+    """Assignment of bins to gates.
 
     Parameters
     ----------
     weights : ndarray, shape (n_bins, n_gates)
-        Share of each bin in each gate; a row sums to 1 where the bin lies wholly within the window.
+        Fraction of each bin that lies in each gate; a row sums to 1 if the bin is entirely within the window.
     coverage : ndarray, shape (n_gates,)
-        Measured share of each gate in the period after the cut.
+        Measured fraction of each gate.
     n_layers : int
-        Periods of the model laid on each other.
+        Number of model periods that are folded onto each other.
     """
 
     weights: NDArray[np.float64]
@@ -49,18 +49,20 @@ def place(
     cut_ns: float,
     axis: TimeAxis,
 ) -> Placement:
-    """Return the shares of bins in gates when the gates start at ``cut_ns`` of a circular axis.
+    """Return the overlap of bins with gates that start at time ``cut_ns`` on a circular axis.
 
     Parameters
     ----------
-    n_bins, width_ns, period_ns, start_ns
-        Axis of the bins, in ns.
+    n_bins : int
+        Number of bins.
+    width_ns, period_ns, start_ns : float
+        Bin width, period and start of the first bin, in ns.
     live : slice
-        Bins that count.
+        Bins within the TAC window.
     cut_ns : float
-        Time that becomes the start of the first gate.
+        Time that becomes the start of the first gate, in ns.
     axis : TimeAxis
-        Gates.
+        Time axis of the gates.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def place(
     """
     index = np.arange(live.start, live.stop)
     begin = (start_ns + index * width_ns - cut_ns) % period_ns
-    beyond = np.maximum(begin + width_ns - period_ns, 0.0)  # the bin that the cut divides
+    beyond = np.maximum(begin + width_ns - period_ns, 0.0)  # part of the bin at the cut that wraps around
     n_layers = layers(period_ns, axis.period_ns)
     gates = axis.starts_ns[None, :, None] + np.arange(n_layers) * axis.period_ns
     ends = gates + axis.gate_width_ns
@@ -88,7 +90,7 @@ def place(
 
 
 def layers(period_ns: float, model_period_ns: float, /) -> int:
-    """Return how many periods of the model are laid on each other for a measurement of another period.
+    """Return the number of model periods onto which a measurement with another period is folded.
 
     Examples
     --------
@@ -105,6 +107,6 @@ def _shared(
     gates: NDArray[np.float64],
     ends: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the time that bins share with gates, shape (n_bins, n_gates, n_layers)."""
+    """Return the overlap of bins with gates, in ns, shape (n_bins, n_gates, n_layers)."""
     common = np.minimum(end[:, None, None], ends) - np.maximum(begin[:, None, None], gates)
     return np.asarray(np.maximum(common, 0.0))

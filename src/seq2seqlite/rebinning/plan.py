@@ -1,4 +1,4 @@
-"""From the time axis of a measurement to that of a model, photon-conserving and circular."""
+"""Photon-conserving re-binning from the circular time axis of a measurement to that of a model."""
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -18,51 +18,52 @@ from seq2seqlite.rebinning.tac_window import live_bins
 
 __all__ = ["Rebinner", "Rebinning", "plan_rebinning"]
 
-# Silent ends of a TAC range leave 10 to 15 % of a period unmeasured. Between the end of the tail and the
-# level before the pulse a straight line is then within the noise; over longer gaps it is not.
+# A TAC window leaves 10 to 15 % of a period unmeasured. Linear interpolation between the end of the tail and
+# the baseline before the next pulse is then within the noise; over longer gaps it is not.
 MAX_INTERPOLATED = 0.15
-# A window may exceed the period by this share (calibration of the TAC); more is a wrong period.
+# A window may exceed the period by this fraction (calibration of the TAC); if longer, the period is wrong.
 MAX_EXCESS = 0.02
-# Passes that bring the edge of the re-binned decay to its place: each leaves a few per cent of the rest.
+# Iterations of the alignment of the rising edge; each reduces the error to a few per cent of its value.
 ALIGNMENT_PASSES = 4
-# Axes are one where they differ by less than this share.
+# Relative tolerance in the comparison of time axes.
 SAME_AXIS = 1e-4
-# Pixels re-binned at a time: what is copied for it stays in the cache.
+# Pixels re-binned at a time, so that the copied counts stay in the CPU cache.
 CACHED_PIXELS = 1024
-# Fewer gates show no edge.
+# Smallest number of gates in which a rising edge can be found.
 MIN_GATES = 3
 
 
 @dataclass(frozen=True)
 class Rebinning:
-    """What was done to the time axis.
+    """Record of a re-binning.
 
     Parameters
     ----------
     source_bins, source_width_ns, source_period_ns, source_start_ns
-        Axis of the measurement.
+        Time axis of the measurement.
     live_bins : tuple of int
-        First and last (exclusive) bin that records photons; the others are the silent ends of a TAC range.
+        TAC window: first and last (exclusive) bin that can record photons.
     target_gates, target_width_ns, target_period_ns
-        Axis of the model.
+        Time axis of the model.
     shift_ns : float
-        Added to the times of the measurement, modulo its period, so that the rising edge lies where the model
-        has it.
+        Time added to the measurement, modulo its period, which moves the rising edge to the position that the
+        model requires.
     rising_edge_ns : float
-        Where it lies then: where the model has it, or, of bins as wide as its gates, within half a gate.
+        Position of the rising edge after the shift. It differs from the model's by up to half a gate if the
+        bins are as wide as the gates.
     folded : int
-        Model periods laid on each other (1: no fold).
+        Number of model periods that were folded onto each other (1: no folding).
     missing_ns : float
-        Part of the model's window that was not measured.
+        Part of the model's window that was not measured, in ns.
     filled : {'none', 'interpolated', 'extrapolated'}
-        How it was filled.
+        Method by which the missing part was filled.
     gates_filled : int
-        Gates concerned.
+        Number of filled gates.
     tail_ns : float or None
-        Lifetime of the extrapolated tail.
+        Lifetime of the extrapolated tail, in ns.
     photons_in, photons_out, photons_dropped, photons_filled : float
-        ``photons_out = photons_in - photons_dropped + photons_filled``: dropped are those outside the model's
-        window, filled those that stand in for what was not measured.
+        Photon balance: ``photons_out = photons_in - photons_dropped + photons_filled``. Dropped photons are
+        outside of the model's window; filled ones replace the part that was not measured.
     """
 
     source_bins: int
@@ -92,23 +93,23 @@ class Rebinning:
 
 @dataclass(frozen=True)
 class Rebinner:
-    """Re-bins any part of the image that it was planned for.
+    """Re-binning of any part of an image.
 
     Parameters
     ----------
     done : Rebinning
-        What it does.
+        Record of the re-binning.
     matrix : ndarray, shape (n_bins, n_gates)
-        The whole operation: shares of bins in gates, then gates that were not measured from the others.
+        The whole operation: assignment of bins to gates, followed by the filling of missing gates.
     """
 
     done: Rebinning
     matrix: NDArray[np.float64] = field(repr=False)
 
     def apply(self, counts: ArrayLike, /) -> NDArray[Any]:
-        """Return counts on the model's axis, shape (n, n_bins) to (n, n_gates).
+        """Return counts on the time axis of the model, shape (n, n_bins) to (n, n_gates).
 
-        They are of float64, or the counts as they are where those are on the model's axis already.
+        The result is float64, or the unchanged counts if they are on the axis of the model already.
         """
         values = np.asarray(counts)
         if self._is_identity:
@@ -116,8 +117,8 @@ class Rebinner:
         gates = np.empty((len(values), self.matrix.shape[1]))
         for first in range(0, len(values), CACHED_PIXELS):
             part = slice(first, first + CACHED_PIXELS)
-            moved = self._sparse @ np.ascontiguousarray(values[part].T, np.float64)
-            np.maximum(moved.T, 0.0, out=gates[part])  # only an extrapolated gate can be negative
+            rebinned = self._sparse @ np.ascontiguousarray(values[part].T, np.float64)
+            np.maximum(rebinned.T, 0.0, out=gates[part])  # only an extrapolated gate can be negative
         return gates
 
     @cached_property
@@ -126,7 +127,7 @@ class Rebinner:
 
     @cached_property
     def _sparse(self) -> Any:
-        # A bin falls into two or three gates: 40 times less work than with the whole matrix.
+        # A bin overlaps two or three gates: 40 times fewer operations than with the dense matrix.
         return csr_array(self.matrix.T)
 
 
@@ -140,22 +141,23 @@ def plan_rebinning(
     model: str = "the model",
     extrapolate: bool = False,
 ) -> Rebinner:
-    """Return how to bring a measurement to the axis of a model.
+    """Plan the re-binning of a measurement to the time axis of a model.
 
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Signal; only its axis is looked at.
+        Signal; only its time axis is used.
     decay : array_like, shape (H,)
-        Its summed decay, in counts.
+        Summed decay of the signal, in counts.
     axis : TimeAxis
-        Gates of the model. They are taken as side by side; a longer gate length is left to the model.
+        Time axis of the model. Gates are treated as adjacent; the model accounts for
+        longer, overlapping gates.
     edge_ns : float
-        Where the half height of the rising edge has to lie on that axis, in ns.
+        Position of the half height of the rising edge on that axis, in ns.
     model : str
-        Name for messages.
+        Name of the model for error messages.
     extrapolate : bool
-        Fill a window that is too short with the exponential tail of the summed decay.
+        Extend a window that is too short by the exponential tail of the summed decay.
 
     Returns
     -------
@@ -164,16 +166,17 @@ def plan_rebinning(
     Raises
     ------
     InputError
-        If the period is unknown or shorter than the window, there is no rising edge, or the window is too
+        If the period is unknown or shorter than the window, no rising edge is found, or the window is too
         short.
 
     Notes
     -----
-    Bins are taken as constant densities, so each gate gets the difference of the cumulative sum at its ends.
-    A longer period is folded modulo the model's: the steady state of the shorter period is that sum, as long
-    as the window covers its own period or the whole decay. An excess below 25 % of the model's period is cut
-    off just before the edge instead, where it would only double the background of a few gates. Bins as wide
-    as the gates are moved by whole ones, and left alone where they are in their place.
+    The counts are assumed to be uniformly distributed within a bin, so that each gate is the difference of
+    the cumulative sum at its ends. A longer period is folded modulo the model's. This sum equals the steady
+    state at the shorter period if the window covers the whole period or the whole decay. An excess below 25 %
+    of the model's period is cut off before the rising edge instead, where folding would only double the
+    background of a few gates. Bins as wide as the gates are shifted by a whole number of bins, or not at all
+    if they are in place.
     """
     try:
         return _planned(data, np.asarray(decay, np.float64), _Target(axis, edge_ns, model, extrapolate))
@@ -217,7 +220,7 @@ def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") 
 
 @dataclass(frozen=True)
 class _Source:
-    """Axis and summed decay of a measurement."""
+    """Time axis and summed decay of a measurement."""
 
     total: NDArray[np.float64]
     width_ns: float
@@ -239,7 +242,7 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Target:
-    """What the model asks for."""
+    """Time axis and options that the model requires."""
 
     axis: TimeAxis
     edge_ns: float
@@ -254,17 +257,17 @@ def _source(data: xr.DataArray, total: NDArray[np.float64], target: _Target) -> 
     excess = window - period
     if excess > MAX_EXCESS * period:
         raise InputError(
-            f"window {window:.2f} ns is longer than period_ns={period:g}; give the laser period of the "
-            f"measurement with --period-ns"
+            f"the window of {window:.2f} ns is longer than period_ns={period:g}; pass the laser "
+            f"period of the measurement as period_ns"
         )
     if layers(period, target.axis.period_ns) > MAX_LAYERS:
         raise InputError(
-            f"period_ns={period:g} is more than {MAX_LAYERS} times the {target.axis.period_ns:g} ns of model "
-            f"{target.model}; give the laser period of the measurement with --period-ns"
+            f"period_ns={period:g} must be at most {MAX_LAYERS} times the {target.axis.period_ns:g} ns of "
+            f"model {target.model}; pass the laser period of the measurement as period_ns"
         )
     if window < MIN_GATES * target.axis.gate_width_ns:
         raise InputError(
-            f"window {window:.3g} ns is shorter than {MIN_GATES} gates of model {target.model}; check "
+            f"the window of {window:.3g} ns is shorter than {MIN_GATES} gates of model {target.model}; check "
             f"gate_width_ns={width:g}"
         )
     live = slice(live.start, live.stop - max(0, int(np.ceil(excess / width - 1e-6))))
@@ -272,11 +275,11 @@ def _source(data: xr.DataArray, total: NDArray[np.float64], target: _Target) -> 
 
 
 def _cut(source: _Source, target: _Target) -> tuple[float, float]:
-    """Return the time of the measurement that becomes the model's zero, and how late the edge is then, in ns.
+    """Return the time that becomes zero on the model's axis, and the remaining delay of the edge, in ns.
 
-    Bins as wide as the model's gates are moved by whole ones. The half height of a sum of decays moves by a
-    gate with their lifetimes, so less than half a gate is not known to be an offset, and a shift by part of a
-    gate would blur the decays (docs/decisions/0024).
+    Bins as wide as the model's gates are shifted by a whole number of bins. The half height of a summed decay
+    depends on the lifetimes by up to a gate, so a difference below half a gate may not be an offset, and a
+    shift by a fraction of a gate would blur the decays (docs/decisions/0024).
     """
     width = source.width_ns
     if not np.isclose(width, target.axis.gate_width_ns, rtol=SAME_AXIS, atol=0):
@@ -287,10 +290,10 @@ def _cut(source: _Source, target: _Target) -> tuple[float, float]:
 
 
 def _aligned_cut(source: _Source, target: _Target) -> float:
-    """Return the time of the measurement that becomes the model's zero, in ns.
+    """Return the time of the measurement that becomes zero on the model's axis, in ns.
 
-    The edge is judged on the model's axis, as the model's own was: bins of another width show another half
-    height.
+    The rising edge is measured on the model's axis, like that of the model, because its half height depends
+    on the bin width.
     """
     axis = target.axis
     cut = _first_edge_ns(source, axis) - target.edge_ns
@@ -303,22 +306,22 @@ def _aligned_cut(source: _Source, target: _Target) -> float:
 
 
 def _is_on(source: _Source, axis: TimeAxis) -> bool:
-    """Return whether a measurement has a model's own gates."""
+    """Return whether the time axis of a measurement is that of the model."""
     own = (source.total.size, source.width_ns, source.period_ns)
     gates = (axis.n_gates, axis.gate_width_ns, axis.period_ns)
     return source.live == slice(0, axis.n_gates) and np.allclose(own, gates, rtol=SAME_AXIS, atol=0)
 
 
 def _first_edge_ns(source: _Source, axis: TimeAxis) -> float:
-    """Return the time of the rising edge in the measurement, on bins about as wide as the model's gates."""
+    """Return the rising edge of a measurement, in bins about as wide as the model's gates, in ns."""
     step, live = max(1, round(axis.gate_width_ns / source.width_ns)), source.live
     counts = source.total[live][: (live.stop - live.start) // step * step].reshape(-1, step).sum(axis=1)
     edge = rising_edge_ns(counts, bin_width_ns=1.0)
     gap = source.period_ns - (live.stop - live.start) * source.width_ns
     if edge > np.argmax(counts) and gap > MAX_INTERPOLATED * source.period_ns:
         raise InputError(
-            f"no rising edge: the {source.total.size} bins begin at the peak and leave {gap:.2f} ns of the "
-            "period unmeasured; measure from before the pulse on"
+            f"no rising edge found: the {source.total.size} bins start at the peak and do not cover "
+            f"{gap:.2f} ns of the period; start the measurement before the pulse"
         )
     return float(source.start_ns + (live.start + edge * step) * source.width_ns)
 
@@ -337,8 +340,8 @@ def _filling(
         return interpolation(placed.coverage), None, "interpolated"
     if not target.extrapolate:
         raise InputError(
-            f"window {axis.window_ns - missing_ns:.2f} ns is shorter than the {axis.window_ns:.2f} ns of "
-            f"model {target.model}; use a model for this instrument or --extrapolate"
+            f"the window of {axis.window_ns - missing_ns:.2f} ns is shorter than the {axis.window_ns:.2f} "
+            f"ns of model {target.model}; use a model for this instrument, or extrapolate=True"
         )
     matrix, tail_ns = extrapolation(
         placed.coverage, total @ placed.weights, axis=axis, edge_ns=target.edge_ns

@@ -1,24 +1,25 @@
-"""Which bins of a TCSPC window really record photons."""
+"""Detection of the TAC window: the bins of a TCSPC histogram that can record photons."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["live_bins"]
 
-# Bins beside a silent run, over this time, tell how many photons the run would have held.
+# The count rate over this time beside a run of zeros gives the counts expected in the run.
 NEIGHBOURHOOD_NS = 0.3
-# So many expected photons make a run of zeros impossible (probability below 1e-8).
+# A run of zeros with this many expected counts is not due to chance (probability below 1e-8).
 MIN_EXPECTED = 20.0
-# Towards the run the level may fall to this share, not more: the toe of an IRF and the end of a fast decay
-# fade, a limit cuts.
+# Smallest ratio of the level beside the run to the level further away. The foot of an IRF and the end of a
+# fast decay fall gradually; the limit of a TAC window is a step.
 MIN_LEVEL_AT_LIMIT = 0.4
 
 
 def live_bins(decay: ArrayLike, /, *, gate_width_ns: float) -> slice:
-    """Return the bins that the electronics fill: without the silent ends that TAC limits leave.
+    """Return the bins within the TAC window, without the empty bins at both ends.
 
-    A time-to-amplitude converter is used on 80 to 90 % of its range; the bins outside hold exactly no photon
-    and are not measured darkness. Taking them for data puts a hole of some gates into the folded decay.
+    A time-to-amplitude converter (TAC) is used on 80 to 90 % of its range. The bins outside this window are
+    exactly zero because they cannot record photons; used as data, they would leave a gap of several gates in
+    the folded decay.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def live_bins(decay: ArrayLike, /, *, gate_width_ns: float) -> slice:
     Returns
     -------
     slice
-        Bins that record; one bin more is left out beside a silent end, as the limit cuts through it.
+        Bins within the window. The bin at each detected limit is also excluded, as it is only partly covered.
 
     Examples
     --------
@@ -48,14 +49,14 @@ def live_bins(decay: ArrayLike, /, *, gate_width_ns: float) -> slice:
     leading, trailing = counts[first + 1 : first + 1 + reach], counts[max(last - 1 - reach, 0) : last - 1]
     before_edge = (
         counts[first : first + 1 + reach].max() < counts.max() / 2
-    )  # without IRF the first bins are the peak
+    )  # in a decay without an IRF, the first bins are the peak
     start = first + 1 if before_edge and _is_silent(first, leading[::-1]) else 0
     end = last - 1 if _is_silent(counts.size - last, trailing) else counts.size
     return slice(start, end)
 
 
 def _is_silent(run: int, towards: NDArray[np.float64]) -> bool:
-    """Return whether ``run`` zeros follow impossibly on the counts ``towards`` them."""
+    """Return whether ``run`` zeros beside the counts ``towards`` are not due to chance."""
     if towards.size < 2 or towards.mean() * min(run, towards.size) < MIN_EXPECTED:
         return False
     far, near = np.array_split(towards, 2)

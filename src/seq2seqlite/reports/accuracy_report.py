@@ -33,8 +33,8 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
     components : sequence of dict
         Result of :func:`seq2seqlite.evaluation.component_rows`; may be empty.
     answered : mapping, optional
-        Result of :func:`seq2seqlite.evaluation.accuracy.answered_shares`. If a predictor returned no value for 1 % of
-        the decays or more, the share with a value follows its error in parentheses.
+        Result of :func:`seq2seqlite.evaluation.accuracy.answered_shares`. If a predictor returned no value
+        for 1 % of the decays or more, the share with a value follows its error in parentheses.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""A PTU file that is still being written: each frame as soon as its last record is there."""
+"""Source of the frames of a PTU file during its recording."""
 
 import io
 from collections.abc import Iterator
@@ -18,47 +18,50 @@ from seq2seqlite.streaming.sources import Clock, Frame, Spoilt
 __all__ = ["GrowingPtu"]
 
 MAGIC = b"PQTTTR"
-# Seconds between two looks at the file.
+# Polling interval in seconds.
 POLL_S = 0.2
-# Records read and decoded at a time, of 4 bytes each: 16 MB decoded.
+# Records of 4 bytes that are read and decoded at a time; decoded, they take 16 MB.
 RECORDS_AT_ONCE = 1 << 20
-# More records without a frame marker are no image that is recorded frame by frame.
+# Largest number of records without a frame marker.
 MOST_RECORDS = 1 << 26
 RECORD_BYTES = 4
 
 
 class GrowingPtu:
-    """The frames of a PicoQuant T3 image that is being recorded.
+    """Source of the frames of a PicoQuant T3 image during its recording.
 
     Parameters
     ----------
     path : pathlib.Path
-        File; it may not exist yet.
+        PTU file, which may not exist yet.
     options : ReadOptions
-        Channel and axis, as for a finished file.
+        Options of the reader.
     poll_s : float
-        Seconds between two looks.
+        Polling interval, in s.
     clock : Clock, optional
-        Time.
+        Clock of the stream.
 
     Raises
     ------
     InputError
-        If the file is none that can be followed.
+        If the file is not a T3 image with frame markers.
 
     Notes
     -----
-    Only what was appended is read. ptufile finds the frame markers in it and decodes the records of one frame
-    behind the file's header, as if they were a file: where in its line a photon lies needs no earlier record.
-    So what is held is one frame. The stream ends when the header, which the recorder completes at the end,
-    says that no record is to come; a frame that is not whole then is reported and counted.
+    Only appended records are read. ptufile finds the frame markers in them, and decodes the header of the
+    file followed by the records of one frame as if they were a complete file. This is possible because the
+    position of a photon in its line does not depend on earlier records. The memory is thus limited to one
+    frame. The recorder writes the total number of records into the header at the end, which ends the stream.
+    An incomplete last frame is reported and counted.
     """
 
     def __init__(
         self, path: Path, options: ReadOptions, /, *, poll_s: float = POLL_S, clock: Clock | None = None
     ) -> None:
         if path.suffix.lower() != ".ptu":
-            raise InputError(f"{path}: only a .ptu file can be followed while it grows; replay others")
+            raise InputError(
+                f"{path}: only .ptu files can be read during their recording; replay the finished file"
+            )
         self.path, self.options, self.name = path, options, str(path)
         self.poll_s, self._clock = poll_s, clock or Clock()
 
@@ -69,21 +72,21 @@ class GrowingPtu:
         markers, taken, number = _Markers(self.path, header), 0, 0
         held: list[NDArray[np.uint32]] = []
         while True:
-            promised = self._promised(len(header))  # before the records: all of them are there then
+            declared = self._declared(len(header))  # before reading, so that all of these records exist
             records = self._appended(len(header) + taken * RECORD_BYTES)
             taken, first = taken + records.size, 0
             for end in markers.frame_ends(records):
                 whole, held, first = np.concatenate([*held, records[first:end]]), [], end
-                if markers.lines(whole):  # some recorders put the marker before a frame
+                if markers.lines(whole):  # some recorders write the marker before a frame
                     yield self._frame(number, header, whole)
                     number += 1
             held.append(records[first:].copy())
             if sum(part.size for part in held) > MOST_RECORDS:
                 raise InputError(
                     f"{self.path}: more than {MOST_RECORDS:,} records without a frame marker; record frame "
-                    f"by frame, or map the finished file with seq2seqlite image"
+                    f"by frame, or analyse the finished file"
                 )
-            if records.size == 0 and 0 < promised <= taken:
+            if records.size == 0 and 0 < declared <= taken:
                 break
             if records.size == 0 and self._clock.wait(self.poll_s):
                 return
@@ -95,14 +98,14 @@ class GrowingPtu:
                 number,
                 self._clock.now(),
                 f"{self.path}: frame {number} ended after line {markers.lines(rest)} of "
-                f"{markers.lines_in_frame}; it is left out",
+                f"{markers.lines_in_frame}; it is skipped",
             )
 
     def stop(self) -> None:
         self._clock.stop()
 
     def _header(self) -> bytes | None:
-        """Wait until the header is whole and return it; None where the clock is stopped."""
+        """Wait until the header is complete and return it, or None if the clock is stopped."""
         import ptufile
 
         while True:
@@ -112,7 +115,7 @@ class GrowingPtu:
                     start = stream.read(len(MAGIC))
             if not MAGIC.startswith(start):
                 raise InputError(
-                    f"{self.path}: not a readable PTU file (begins with {start!r}); check the path"
+                    f"{self.path}: not a readable PTU file (it starts with {start!r}); check the path"
                 )
             try:
                 if start == MAGIC:
@@ -120,13 +123,13 @@ class GrowingPtu:
                         size = int(ptu.record_offset)
                     with self.path.open("rb") as stream:
                         return stream.read(size)
-            except ptufile.PqFileError:  # its tags are still being written
+            except ptufile.PqFileError:  # the header is incomplete
                 pass
             if self._clock.wait(self.poll_s):
                 return None
 
-    def _promised(self, header_bytes: int) -> int:
-        """Return the number of records that the header now says; 0 until the recorder has said it."""
+    def _declared(self, header_bytes: int) -> int:
+        """Return the number of records in the header, which is 0 until the end of the recording."""
         with self.path.open("rb") as stream:
             header = stream.read(header_bytes)
         return int(_ptu(header).tags.get("TTResult_NumberOfRecords", 0))
@@ -145,7 +148,7 @@ class GrowingPtu:
 
 
 class _Markers:
-    """Where frames end and lines begin, by the header's word."""
+    """Positions of the ends of frames and the starts of lines in records."""
 
     def __init__(self, path: Path, header: bytes) -> None:
         with reading(path, "PTU"):
@@ -153,16 +156,16 @@ class _Markers:
             check_ptu_tags(self.ptu)
         if not (self.ptu.is_t3 and self.ptu.is_image and self.ptu.frame_change_mask):
             raise InputError(
-                f"{path} is no T3 image with frame markers; map the finished file with seq2seqlite image"
+                f"{path} is not a T3 image with frame markers; analyse the finished file instead"
             )
         self.lines_in_frame = int(self.ptu.lines_in_frame)
 
     def frame_ends(self, records: NDArray[np.uint32]) -> list[int]:
-        """Return the numbers of records up to and with each frame marker."""
+        """Return the index after each frame marker."""
         return [int(end) + 1 for end in np.flatnonzero(self._found(records, self.ptu.frame_change_mask))]
 
     def lines(self, records: NDArray[np.uint32]) -> int:
-        """Return the number of lines that begin."""
+        """Return the number of line starts."""
         return int(self._found(records, self.ptu.line_start_mask).sum())
 
     def _found(self, records: NDArray[np.uint32], mask: int) -> NDArray[np.bool_]:
@@ -170,10 +173,12 @@ class _Markers:
 
 
 def _ptu(header: bytes, records: NDArray[np.uint32] | None = None) -> Any:
-    """Return header and records as a PTU file; without records one to decode others with."""
+    """Return a PTU file of header and records; without records, it can decode other records."""
     import ptufile
 
     ptu = ptufile.PtuFile(io.BytesIO(header + (b"" if records is None else records.tobytes())))
     if records is not None:
-        ptu.tags["TTResult_NumberOfRecords"] = records.size  # those of the whole file
+        ptu.tags["TTResult_NumberOfRecords"] = (
+            records.size
+        )  # the header contains the number of the whole file
     return ptu

@@ -1,4 +1,4 @@
-"""Photon events gathered to frames."""
+"""Conversion of a stream of photon events to frames of histograms."""
 
 from collections.abc import Iterator
 
@@ -12,23 +12,23 @@ __all__ = ["FramesOfPhotons"]
 
 
 class FramesOfPhotons:
-    """Frames of a source of photon events.
+    """Source of frames, accumulated from a source of photon events.
 
     Parameters
     ----------
     source : Source of Photons
-        Events.
+        Source of events.
     shape : tuple of int
         Shape (Y, X, H) of a frame.
     gate_width_ns : float
-        Width of a bin, in ns.
+        Bin width, in ns.
     period_ns : float, optional
         Laser period, in ns.
 
     Notes
     -----
-    One frame is held at a time. A frame without the event that is marked as its last is spoilt, as is one
-    with an event outside of the shape: it is reported and counted, and the next one begins.
+    One frame is kept in memory. A frame is invalid if events are outside of its shape, or if the next frame
+    starts before the event marked as the last. Invalid frames are reported and counted.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class FramesOfPhotons:
 
     def __iter__(self) -> Iterator[Frame | Spoilt]:
         counts, why = np.zeros(self.shape, np.uint32), ""
-        before: Photons | None = None  # the last ones of a frame that is not complete
+        before: Photons | None = None  # latest photons of an incomplete frame
         for photons in self.source:
             if before is not None and photons.frame != before.frame:
                 yield self._cut(before, why)
@@ -65,13 +65,13 @@ class FramesOfPhotons:
         self.source.stop()
 
     def _add(self, counts: np.ndarray, photons: Photons) -> str:
-        """Add photons to the counts, or return what is wrong with them."""
+        """Add photons to the counts; return an error message, or an empty string."""
         height, width, n_bins = self.shape
         inside = (photons.pixel >= 0) & (photons.pixel < height * width)
         inside &= (photons.bin >= 0) & (photons.bin < n_bins)
         if not inside.all():
             return (
-                f"{self.name}: frame {photons.frame} has {int((~inside).sum())} photons outside of its shape "
+                f"{self.name}: frame {photons.frame} has {int((~inside).sum())} photons outside of shape="
                 f"{self.shape}; check shape and bins"
             )
         flat = photons.pixel.astype(np.intp) * n_bins + photons.bin
@@ -89,5 +89,5 @@ class FramesOfPhotons:
         return Frame(photons.frame, photons.arrived_s, data)
 
     def _cut(self, photons: Photons, why: str) -> Spoilt:
-        cut = f"{self.name}: frame {photons.frame} ended before its last photons; it is left out"
+        cut = f"{self.name}: frame {photons.frame} ended before its last photons; it is skipped"
         return Spoilt(photons.frame, photons.arrived_s, why or cut)

@@ -1,4 +1,4 @@
-"""A queue of bounded length that says what it drops."""
+"""Bounded queue that counts dropped frames."""
 
 import threading
 from collections import deque
@@ -14,29 +14,30 @@ Delivered = TypeVar("Delivered", bound=Delivery)
 
 
 class Policy(StrEnum):
-    """What a full queue does with what arrives."""
+    """Action when an item arrives at a full queue."""
 
     BLOCK = "block"
-    """The source waits: for files, and for cameras that can."""
+    """Block the source until there is space; for files, and cameras that can wait."""
     DROP_OLDEST = "drop-oldest"
-    """The frame that has waited longest is dropped, and counted: for cameras that cannot wait."""
+    """Drop and count the oldest frame; for cameras that cannot wait."""
 
 
-class Ended(Exception):  # noqa: N818 - it is the end, not an error
-    """No item is left, and none will come."""
+class Ended(Exception):  # noqa: N818 - not an error
+    """Signal that the queue is empty and closed."""
 
 
 class BoundedQueue(Generic[Delivered]):
-    """Items between a source and its analysis, never more than ``bound``.
+    """Thread-safe queue of at most ``bound`` items between a source and its analysis.
 
-    Frames are dropped whole: with the oldest item goes all else of its frame, what is still to come included.
+    Frames are dropped as a whole: dropping an item also drops all other items of its frame, including those
+    that arrive later.
 
     Parameters
     ----------
     bound : int
-        Most items held.
+        Largest number of items.
     policy : Policy
-        What happens when one more arrives.
+        Action when an item arrives at a full queue.
 
     Raises
     ------
@@ -46,10 +47,10 @@ class BoundedQueue(Generic[Delivered]):
     Attributes
     ----------
     received, dropped, missed : int
-        Frames that arrived, those among them that were dropped, and those that never came, by the numbers of
-        the others.
+        Number of frames that arrived, of those among them that were dropped, and of those that never arrived
+        according to gaps in the frame numbers.
     depth_max : int
-        Most items that were held at a time.
+        Largest number of items so far.
     """
 
     def __init__(self, bound: int, policy: Policy | str, /) -> None:
@@ -66,7 +67,10 @@ class BoundedQueue(Generic[Delivered]):
         self._gap = self._finished = self._closed = False
 
     def put(self, item: Delivered, /) -> bool:
-        """Add an item, waiting or dropping for it; return False where nothing is taken any more."""
+        """Add an item; if the queue is full, block or drop the oldest frame.
+
+        Returns False if the queue is closed.
+        """
         with self._changed:
             if self._closed:
                 return False
@@ -88,12 +92,12 @@ class BoundedQueue(Generic[Delivered]):
             return True
 
     def get(self, timeout_s: float, /) -> tuple[Delivered, bool] | None:
-        """Return the next item, and whether something was dropped just before it; None after the timeout.
+        """Remove and return the next item, and whether a frame was dropped before it; None after the timeout.
 
         Raises
         ------
         Ended
-            If no item is left and none will come.
+            If the queue is empty and closed.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._items or self._finished, timeout_s):
@@ -106,13 +110,13 @@ class BoundedQueue(Generic[Delivered]):
             return item, gap
 
     def finish(self) -> None:
-        """Say that nothing more will be put."""
+        """Close the queue for new items; remaining items can still be retrieved."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Take nothing any more, and let whoever waits go on."""
+        """Close the queue, discard its items, and wake all waiting threads."""
         with self._changed:
             self._closed = self._finished = True
             self._items.clear()

@@ -1,4 +1,4 @@
-"""A measurement replayed at a frame rate: whole frames, or one gate after another."""
+"""Sources that replay measurements at a frame rate, as whole frames or gate by gate."""
 
 from collections.abc import Iterator, Sequence
 from itertools import count
@@ -13,24 +13,24 @@ __all__ = ["ReplayedFrames", "ReplayedGates"]
 
 
 class ReplayedFrames:
-    """Frames in memory, given one after the other and, repeated, again and again.
+    """Source that replays frames in memory, once or repeatedly.
 
     Parameters
     ----------
     frames : sequence of xarray.DataArray, dims ('Y', 'X', 'H')
         Measurements, e.g. one read from a file, or some of a simulated camera.
     fps : float, optional
-        Frames a second; None: as fast as they are taken. Where a frame is taken late, the next ones come the
-        later: nothing is made up for.
+        Frame rate in frames/s; None: as fast as possible. A delay postpones all later frames; the source does
+        not catch up.
     repeat : int, optional
-        How often to give each; None: without end.
+        Number of repetitions of each frame; None: endless.
     clock : Clock, optional
-        Time.
+        Clock of the stream.
 
     Raises
     ------
     InputError
-        If there is no frame, or the rate or number is not positive.
+        If there are no frames, or the frame rate or number of repetitions is not positive.
 
     Examples
     --------
@@ -67,23 +67,23 @@ class ReplayedFrames:
 
 
 class ReplayedGates:
-    """The same frames as a time-gated camera delivers them: gate 1 of all pixels, then gate 2, and so on.
+    """Source that replays frames gate by gate, like a time-gated camera.
 
     Parameters
     ----------
     frames : sequence of xarray.DataArray, dims ('Y', 'X', 'H')
-        Measurements of integer counts; they are copied, gate by gate.
+        Measurements with integer counts; they are copied, gate by gate.
     fps : float, optional
-        Frames a second: a gate comes every 1 / (fps n_gates) s.
+        Frame rate in frames/s; a gate is delivered every 1 / (fps n_gates) s.
     repeat : int, optional
-        How often to give each frame; None: without end.
+        Number of repetitions of each frame; None: endless.
     clock : Clock, optional
-        Time.
+        Clock of the stream.
 
     Raises
     ------
     InputError
-        As :class:`ReplayedFrames`, or if counts are no integers.
+        As for :class:`ReplayedFrames`, or if counts are not integers.
     """
 
     def __init__(
@@ -99,7 +99,9 @@ class ReplayedGates:
         self.name = str(frames[0].attrs.get("source", "replay"))
         for data in frames:
             if data.dtype.kind not in "ui":
-                raise InputError(f"{self.name}: counts of type {data.dtype} are no gates; give integers")
+                raise InputError(
+                    f"{self.name}: counts of gates must be integers, not {data.dtype}; pass raw counts"
+                )
         self.gates = [np.ascontiguousarray(np.moveaxis(data.values, -1, 0)) for data in frames]
         self.repeat = repeat
         self._clock = clock or Clock()
@@ -118,15 +120,15 @@ class ReplayedGates:
 
 
 class _Pace:
-    """Waits until the next is due."""
+    """Pacing of a source at a fixed rate."""
 
     def __init__(self, clock: Clock, period_s: float) -> None:
         self.clock, self.period_s, self.due_s = clock, period_s, clock.now()
 
     def waits(self) -> bool:
-        """Wait; return True where the clock was stopped."""
+        """Wait until the next item is due; return True if the clock is stopped."""
         stopped = self.clock.wait(self.due_s - self.clock.now())
-        if self.clock.now() - self.due_s > self.period_s:  # held up, not only late by some jitter
+        if self.clock.now() - self.due_s > self.period_s:  # delayed by more than jitter: do not catch up
             self.due_s = self.clock.now()
         self.due_s += self.period_s
         return stopped
@@ -138,8 +140,8 @@ def _numbers(n: int, repeat: int | None) -> Iterator[int]:
 
 def _check(n: int, fps: float | None, repeat: int | None) -> None:
     if n == 0:
-        raise InputError("0 frames are no stream; give 1 or more")
+        raise InputError("frames is empty; at least one frame is required")
     if fps is not None and not (np.isfinite(fps) and fps > 0):
         raise InputError(f"fps={fps} must be finite and > 0 (e.g. 0.5)")
     if repeat is not None and repeat < 1:
-        raise InputError(f"repeat={repeat} must be >= 1, or None for a stream without end")
+        raise InputError(f"repeat={repeat} must be >= 1, or None for an endless stream")

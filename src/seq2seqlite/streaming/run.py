@@ -1,4 +1,4 @@
-"""The stream: a source, a bounded queue, the analysis, sinks."""
+"""Execution of a stream: source, bounded queue, analysis and sinks."""
 
 import queue as queues
 import threading
@@ -15,27 +15,27 @@ from seq2seqlite.streaming.statistics import StreamStatistics
 
 __all__ = ["StreamError", "run_stream"]
 
-# Seconds until the stream looks again whether it was asked to end.
+# Polling interval in seconds for the conditions that end the stream.
 LOOK_S = 0.1
-# Frames of maps between analysis and sinks: a slow disk may lag so far behind, then it holds up the analysis.
+# Largest number of frames that wait for the sinks; a slower disk then blocks the analysis.
 MAPS_WAITING = 2
-# Rejected frames that are reported each; more are only counted.
+# Number of rejected frames that are reported; further ones are only counted.
 REPORTS = 5
-# Seconds that a source gets to end its thread. One that hangs in a driver is left behind.
+# Timeout in seconds for the thread of the source, which may hang in a driver.
 SOURCE_END_S = 2.0
 
 Delivered = TypeVar("Delivered", bound=Delivery)
 
 
 class StreamError(InputError):
-    """A stream that could not go on.
+    """Failure of a stream.
 
     Parameters
     ----------
     message : str
-        One line.
+        Reason, in one line.
     statistics : StreamStatistics
-        What was done till then, and is valid.
+        Statistics of the stream until the failure. Results until then are valid.
     """
 
     def __init__(self, message: str, statistics: StreamStatistics, /) -> None:
@@ -59,46 +59,45 @@ def run_stream(
     report: Callable[[str], None] | None = None,
     clock: Clock | None = None,
 ) -> StreamStatistics:
-    """Analyse what a source delivers, while it delivers.
+    """Analyse the frames or gates of a source during the measurement.
 
     Parameters
     ----------
     source : Source
-        Frames, or gates; iterated in a thread of its own.
+        Source of frames or gates; iterated in a separate thread.
     stage : Stage
-        :class:`FrameStage` or :class:`GateStage`; it works in the calling thread, and keeps the order.
+        :class:`FrameStage` or :class:`GateStage`; runs in the calling thread, in the order of arrival.
     sinks : sequence of Sink
-        Take the maps, in another thread.
+        Receivers of the maps, called in another thread.
     policy : Policy
-        What a full queue does: let the source wait, or drop the oldest frame and count it.
+        Action of a full queue: block the source, or drop and count the oldest frame.
     queue : int
-        Most items that wait: frames, or gates.
+        Largest number of waiting items (frames or gates).
     frames : int, optional
-        End after so many frames are analysed.
+        Number of analysed frames after which the stream ends.
     duration_s : float, optional
-        End after this time, in s.
+        Time after which the stream ends, in s.
     timeout_s : float, optional
-        Most time without anything from the source, in s; then it has stalled, which is an error.
+        Time without data from the source after which the stream fails, in s.
     stop : threading.Event, optional
-        Set from elsewhere, it ends the stream after the frame in work.
+        Event that ends the stream after the current frame.
     progress : callable, optional
-        Called with the statistics and the present depth of the queue, after each frame and while waiting.
+        Called with the statistics and the current depth of the queue, after each frame and while waiting.
     report : callable, optional
-        Called with one line for each rejected frame, up to five, and for what else is to be said.
+        Called with one line for each of the first five rejected frames, and for warnings.
     clock : Clock, optional
-        Time, the same as the source's.
+        Clock, shared with the source.
 
     Returns
     -------
     StreamStatistics
-        ``received = frames + dropped + rejected + unfinished``.
+        Statistics, with ``received = frames + dropped + rejected + unfinished``.
 
     Raises
     ------
     StreamError
-        If the source stalls or fails, a sink cannot write, the frames do not fit the model, or none is
-        valid.
-        Its ``statistics`` say what was done, and that stays valid.
+        If the source stalls or fails, a sink cannot write, the frames do not fit the model, or all frames are
+        invalid. Its ``statistics`` cover the results until then, which remain valid.
     """
     _check_limits(frames, duration_s, timeout_s)
     run = _Run(source, stage, BoundedQueue(queue, policy), clock or Clock())
@@ -108,7 +107,7 @@ def run_stream(
 
 
 class _Run:
-    """One run of a stream; all but the source and the sinks happens in one thread."""
+    """State of one stream; only the source and the sinks run in other threads."""
 
     progress: Callable[[StreamStatistics, int], None] | None
     report: Callable[[str], None] | None
@@ -119,47 +118,49 @@ class _Run:
     ) -> None:
         self.source, self.stage, self.queue, self.clock = source, stage, waiting, clock
         self.statistics = StreamStatistics()
-        self.failure: BaseException | None = None  # of the source
+        self.failure: BaseException | None = None  # exception raised by the source
         self.last_why = ""
 
     def perform(self, sinks: list[Sink], stop: threading.Event) -> StreamStatistics:
         producer = threading.Thread(target=self._produce, name=f"source {self.source.name}", daemon=True)
-        taker = _SinkThread(sinks)
+        sink_thread = _SinkThread(sinks)
         producer.start()
         try:
-            self.statistics.ended = self._consume(taker, stop)
+            self.statistics.ended = self._consume(sink_thread, stop)
             self._raise_source_failure()
         except InputError as error:
-            self._end(producer, taker)
+            self._end(producer, sink_thread)
             self.statistics.ended = "failed"
             raise StreamError(f"{error}{self._so_far()}", self.statistics) from error
         except BaseException:
-            self._end(producer, taker)
+            self._end(producer, sink_thread)
             raise
-        self._end(producer, taker)
-        if taker.failure is not None:
+        self._end(producer, sink_thread)
+        if sink_thread.failure is not None:
             self.statistics.ended = "failed"
-            raise StreamError(f"{taker.failure}{self._so_far()}", self.statistics) from taker.failure
+            raise StreamError(
+                f"{sink_thread.failure}{self._so_far()}", self.statistics
+            ) from sink_thread.failure
         if self.statistics.frames == 0 and self.statistics.rejected:
-            why = f"none of {self.statistics.rejected} frames is valid, the last: {self.last_why}"
+            why = f"all {self.statistics.rejected} frames were rejected; reason of the last: {self.last_why}"
             raise StreamError(why, self.statistics)
         return self.statistics
 
     def _produce(self) -> None:
-        """Put what the source delivers into the queue, until either ends."""
+        """Put all items of the source into the queue, until the source ends or the queue is closed."""
         try:
             for item in self.source:
                 if not self.queue.put(item):
                     break
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self.failure = error
         finally:
             self.queue.finish()
 
-    def _consume(self, taker: "_SinkThread", stop: threading.Event) -> str:
-        """Work until something ends the stream, and return what."""
+    def _consume(self, sink_thread: "_SinkThread", stop: threading.Event) -> str:
+        """Process items until the stream ends, and return why it ended."""
         frames, duration_s, timeout_s = self.limits
-        began_s = heard_s = self.clock.now()
+        began_s = last_data_s = self.clock.now()
         while True:
             if stop.is_set():
                 return "stopped"
@@ -170,48 +171,48 @@ class _Run:
             try:
                 got = self.queue.get(LOOK_S)
             except Ended:
-                self._account(self.stage.end(), taker, None)
+                self._account(self.stage.end(), sink_thread, None)
                 return "end of the source"
             if got is None:
-                if timeout_s is not None and self.clock.now() - heard_s >= timeout_s:
+                if timeout_s is not None and self.clock.now() - last_data_s >= timeout_s:
                     raise InputError(
-                        f"{self.source.name}: nothing came for {timeout_s:g} s; check the camera or raise "
-                        f"--timeout"
+                        f"{self.source.name}: no data for timeout_s={timeout_s:g} s; check the camera or use "
+                        f"a longer timeout"
                     )
                 self._show()
                 continue
             item, gap = got
-            self._account(self.stage.process(item, gap=gap), taker, item)
-            heard_s = self.clock.now()
+            self._account(self.stage.process(item, gap=gap), sink_thread, item)
+            last_data_s = self.clock.now()
 
-    def _account(self, outcome: Outcome, taker: "_SinkThread", item: Delivery | None) -> None:
+    def _account(self, outcome: Outcome, sink_thread: "_SinkThread", item: Delivery | None) -> None:
         for why in outcome.rejected:
             self.statistics.rejected += 1
             self.last_why = why
             if self.statistics.rejected <= REPORTS:
-                self._say(f"rejected: {why}")
+                self._report(f"rejected: {why}")
             if self.statistics.rejected == REPORTS:
-                self._say("rejected: further frames are only counted")
+                self._report("rejected: further frames are only counted")
         for remark in outcome.remarks:
             self.statistics.warnings.append(remark)
-            self._say(remark)
+            self._report(remark)
         if outcome.maps is not None and item is not None:
             now_s = self.clock.now()
             self.statistics.add(now_s, now_s - item.arrived_s)
-            taker.put(FrameMaps(item.frame, item.arrived_s, now_s - item.arrived_s, outcome.maps))
+            sink_thread.put(FrameMaps(item.frame, item.arrived_s, now_s - item.arrived_s, outcome.maps))
         if outcome.maps is not None or outcome.rejected:
-            self.statistics.delivered = taker.delivered
+            self.statistics.delivered = sink_thread.delivered
             self._show()
 
-    def _end(self, producer: threading.Thread, taker: "_SinkThread") -> None:
-        """End both threads, and bring the statistics up to date."""
+    def _end(self, producer: threading.Thread, sink_thread: "_SinkThread") -> None:
+        """End both threads, and complete the statistics."""
         self.source.stop()
         self.queue.close()
         producer.join(SOURCE_END_S)
-        taker.finish()
+        sink_thread.finish()
         self._update()
         done = self.statistics
-        done.delivered = taker.delivered
+        done.delivered = sink_thread.delivered
         done.unfinished = done.received - done.frames - done.dropped - done.rejected
 
     def _raise_source_failure(self) -> None:
@@ -229,17 +230,19 @@ class _Run:
         if self.progress is not None:
             self.progress(self.statistics, len(self.queue))
 
-    def _say(self, line: str) -> None:
+    def _report(self, line: str) -> None:
         if self.report is not None:
             self.report(line)
 
     def _so_far(self) -> str:
         done = self.statistics
-        return f" (frames analysed before: {done.frames}, delivered: {done.delivered}; they stay valid)"
+        return (
+            f" (frames analysed before: {done.frames}, delivered: {done.delivered}; these results are valid)"
+        )
 
 
 class _SinkThread:
-    """Gives maps to all sinks, in order, until one fails."""
+    """Thread that passes maps to all sinks, in order, until one fails."""
 
     def __init__(self, sinks: list[Sink]) -> None:
         self.sinks, self.delivered = sinks, 0
@@ -250,12 +253,12 @@ class _SinkThread:
         self._thread.start()
 
     def put(self, result: FrameMaps) -> None:
-        """Hand over maps, waiting for room."""
+        """Add maps to the queue of the thread, blocking while it is full."""
         self._raise_failure()
         self._queue.put(result)
 
     def finish(self) -> None:
-        """Wait until all that was handed over is taken."""
+        """Wait until all maps are processed."""
         self._queue.put(None)
         self._thread.join()
         if self._bug is not None:
@@ -268,21 +271,21 @@ class _SinkThread:
             raise self._bug
 
     def _work(self) -> None:
-        """Take all there is, also after a failure: whoever hands over never waits in vain."""
+        """Drain the queue even after a failure, so that the producer never deadlocks."""
         while (result := self._queue.get()) is not None:
             if self.failure is None and self._bug is None:
-                self.delivered += self._did([partial(sink.put, result) for sink in self.sinks])
-        self._did([sink.close for sink in self.sinks])
+                self.delivered += self._succeeds([partial(sink.put, result) for sink in self.sinks])
+        self._succeeds([sink.close for sink in self.sinks])
 
-    def _did(self, actions: list[Callable[[], None]]) -> bool:
-        """Do all, and return whether that went well."""
+    def _succeeds(self, actions: list[Callable[[], None]]) -> bool:
+        """Run all actions, and return whether all succeeded."""
         try:
             for action in actions:
                 action()
         except InputError as error:
             self.failure = self.failure or error
             return False
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for it
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self._bug = self._bug or error
             return False
         return True
@@ -291,6 +294,6 @@ class _SinkThread:
 def _check_limits(frames: int | None, duration_s: float | None, timeout_s: float | None) -> None:
     if frames is not None and frames < 1:
         raise InputError(f"frames={frames} must be >= 1")
-    for name, value in (("duration", duration_s), ("timeout", timeout_s)):
+    for name, value in (("duration_s", duration_s), ("timeout_s", timeout_s)):
         if value is not None and not value > 0:
-            raise InputError(f"{name}={value:g} s must be > 0")
+            raise InputError(f"{name}={value:g} must be > 0")

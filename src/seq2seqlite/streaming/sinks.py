@@ -1,4 +1,4 @@
-"""Where maps go: files, a table, a function."""
+"""Sinks of a stream: image files, a table, or a function."""
 
 import csv
 import io
@@ -21,18 +21,18 @@ __all__ = ["CallbackSink", "FrameMaps", "MapFolder", "MapTable", "Sink"]
 
 @dataclass(frozen=True)
 class FrameMaps:
-    """The maps of a frame.
+    """Lifetime maps of one frame.
 
     Parameters
     ----------
     frame : int
         Number of the frame.
     arrived_s : float
-        When the frame was complete, by the clock of the stream, in s.
+        Time at which the frame was complete, on the clock of the stream, in s.
     latency_s : float
-        How much later its maps were, in s.
+        Time from then until the maps were complete, in s.
     maps : xarray.Dataset
-        As :func:`seq2seqlite.imaging.frame_analysis` gives them.
+        Maps, as returned by :func:`seq2seqlite.imaging.lifetime_map`.
     """
 
     frame: int
@@ -42,31 +42,31 @@ class FrameMaps:
 
 
 class Sink(Protocol):
-    """Takes maps, one frame after the other, in a thread of its own."""
+    """Receiver of maps, called frame by frame in a separate thread."""
 
     def put(self, result: FrameMaps, /) -> None:
-        """Take the maps of a frame.
+        """Process the maps of a frame.
 
         Raises
         ------
         InputError
-            If it cannot, e.g. as the disk is full: the stream ends, and what was taken before stays valid.
+            If this fails, e.g. because the disk is full. The stream ends, and earlier results remain valid.
         """
         ...
 
     def close(self) -> None:
-        """Take the end of the stream."""
+        """Release resources at the end of the stream."""
         ...
 
 
 @dataclass(frozen=True)
 class CallbackSink:
-    """Calls a function with each frame's maps.
+    """Sink that calls a function with the maps of each frame.
 
     Parameters
     ----------
     function : callable
-        Called with a :class:`FrameMaps`.
+        Function of a :class:`FrameMaps`.
     """
 
     function: Callable[[FrameMaps], None]
@@ -79,20 +79,20 @@ class CallbackSink:
 
 
 class MapFolder:
-    """Writes one float32 TIFF a frame, ``frame-000000.tif``, whose pages are the maps.
+    """Sink that writes one float32 TIFF per frame, ``frame-000000.tif``, with the maps as pages.
 
-    Each is written to another name and renamed, so that whatever is found under its name is whole. The first
-    frame removes the frames of an earlier stream.
+    Each file is written to a temporary name and renamed, so that existing files are always complete. The
+    frames of an earlier stream are removed before the first frame is written.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Made if it is missing.
+        Output folder, created if necessary.
 
     Raises
     ------
     InputError
-        If the folder holds a file of such a name that no stream wrote.
+        If the folder contains a file of such a name that was not written by a stream.
     """
 
     def __init__(self, folder: Path, /) -> None:
@@ -127,18 +127,18 @@ class MapFolder:
 
 
 class MapTable:
-    """Writes one line a frame to a table: median, 5 % and 95 % of each map.
+    """Sink that writes one row per frame to a table: median, 5th and 95th percentile of each map.
 
     Parameters
     ----------
     path : pathlib.Path
-        ``.csv``; replaces the table of an earlier stream. Each line is on disk before the next frame is
-        taken.
+        CSV file. The table of an earlier stream is overwritten. Each row is written to disk before the next
+        frame is processed.
 
     Raises
     ------
     InputError
-        If the file exists and is not such a table, or cannot be written; lines written before stay.
+        If the file exists and is not such a table, or cannot be written. Rows written earlier are kept.
     """
 
     def __init__(self, path: Path, /) -> None:
@@ -172,7 +172,7 @@ class MapTable:
                 with self.path.open(mode, encoding="utf-8") as file:
                     file.write(line)
             except OSError:
-                with self.path.open("r+b") as file:  # no half line stays
+                with self.path.open("r+b") as file:  # remove an incomplete row
                     file.truncate(before)
                 raise
 
@@ -184,10 +184,10 @@ def _line(row: list[str]) -> str:
 
 
 def _is_frame(path: Path) -> bool:
-    """Return whether :class:`MapFolder` wrote a file, by the description in it."""
+    """Return whether a file was written by :class:`MapFolder`, according to its metadata."""
     try:
         with tifffile.TiffFile(path) as found:
             info = str((found.imagej_metadata or {}).get("Info", ""))
-    except Exception:  # noqa: BLE001 - whatever cannot be read was not written by this program
+    except Exception:  # noqa: BLE001 - an unreadable file was not written by MapFolder
         return False
     return info.startswith("frame = ") and "\nmodel = " in info

@@ -1,4 +1,4 @@
-"""What a source delivers, and the one thing that the pipeline asks of whatever delivers it."""
+"""Interface of stream sources, and the items that they deliver."""
 
 import threading
 import time
@@ -14,16 +14,16 @@ __all__ = ["Clock", "Delivery", "Frame", "Gate", "Photons", "Source", "Spoilt"]
 
 @dataclass(frozen=True)
 class Frame:
-    """A whole frame of histograms.
+    """Complete frame of histograms.
 
     Parameters
     ----------
     frame : int
-        Its number; a jump says that the source itself lost frames.
+        Number of the frame. A gap in the numbers means that the source lost frames.
     arrived_s : float
-        When it was complete, by the source's :class:`Clock`, in s.
+        Time at which the frame was complete, on the :class:`Clock` of the source, in s.
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Counts, as :func:`seq2seqlite.io.measurement` gives them.
+        Counts, as returned by :func:`seq2seqlite.io.measurement`.
     """
 
     frame: int
@@ -33,18 +33,18 @@ class Frame:
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate of all pixels of a frame.
+    """One gate of a frame, for all pixels.
 
     Parameters
     ----------
     frame : int
         Number of the frame.
     arrived_s : float
-        When the gate was complete, in s.
+        Time at which the gate was complete, in s.
     gate : int
         Number of the gate, from 0.
     counts : ndarray of unsigned integers, shape (Y, X)
-        Counts in it.
+        Counts of the gate.
     """
 
     frame: int
@@ -55,20 +55,20 @@ class Gate:
 
 @dataclass(frozen=True)
 class Photons:
-    """Photon events of a frame.
+    """Photon events of one frame.
 
     Parameters
     ----------
     frame : int
         Number of the frame.
     arrived_s : float
-        When they were complete, in s.
+        Time at which the events were complete, in s.
     pixel : ndarray of int, shape (n,)
-        Where each was seen: row times width plus column.
+        Pixel of each photon: row times width plus column.
     bin : ndarray of int, shape (n,)
-        In which bin of the decay.
+        Bin of each photon in the decay.
     last : bool
-        Whether the frame is complete with them.
+        Whether these events complete the frame.
     """
 
     frame: int
@@ -80,16 +80,16 @@ class Photons:
 
 @dataclass(frozen=True)
 class Spoilt:
-    """A frame that a source cannot deliver: it is counted and reported in its turn.
+    """Placeholder for an invalid frame, which is reported and counted.
 
     Parameters
     ----------
     frame : int
         Number of the frame.
     arrived_s : float
-        When this was known, in s.
+        Time at which the error was detected, in s.
     why : str
-        What is wrong with it: value, rule, remedy.
+        Error message with value, rule and remedy.
     """
 
     frame: int
@@ -98,7 +98,7 @@ class Spoilt:
 
 
 class Delivery(Protocol):
-    """What all of these have."""
+    """Common interface of all items that a source delivers."""
 
     @property
     def frame(self) -> int:
@@ -107,7 +107,7 @@ class Delivery(Protocol):
 
     @property
     def arrived_s(self) -> float:
-        """When it was complete, in s."""
+        """Time at which the item was complete, in s."""
         ...
 
 
@@ -115,10 +115,10 @@ Delivered_co = TypeVar("Delivered_co", bound=Delivery, covariant=True)
 
 
 class Source(Protocol[Delivered_co]):
-    """Where frames, gates or photons come from: a camera, a file, a folder.
+    """Source of frames, gates or photons, such as a camera, a file or a folder.
 
-    Iterated once, in a thread of its own; :meth:`stop` is called from another. Frames are numbered in rising
-    order.
+    A source is iterated once, in a separate thread; :meth:`stop` is called from another thread. Frame numbers
+    increase.
 
     Attributes
     ----------
@@ -132,16 +132,16 @@ class Source(Protocol[Delivered_co]):
         ...
 
     def __iter__(self) -> Iterator[Delivered_co]:
-        """Give what arrives, when it arrives; end where the measurement ends."""
+        """Yield items as they arrive, until the measurement ends."""
         ...
 
     def stop(self) -> None:
-        """Make the iteration end soon, also where it is waiting."""
+        """End the iteration soon, even while it waits for data."""
         ...
 
 
 class Clock:
-    """Monotonic time, and waits that another thread can end.
+    """Monotonic clock whose waits can be ended by another thread.
 
     Examples
     --------
@@ -159,9 +159,9 @@ class Clock:
         return time.monotonic()
 
     def wait(self, seconds: float, /) -> bool:
-        """Wait; return True, at once, where the clock is stopped."""
+        """Wait for a time; return True, without further delay, if the clock is stopped."""
         return self._stopped.wait(max(seconds, 0.0))
 
     def stop(self) -> None:
-        """End all waits, now and later."""
+        """End all current and future waits."""
         self._stopped.set()

@@ -1,4 +1,4 @@
-"""A spool folder: each new file is a frame."""
+"""Source of the frames that a camera writes as files to a folder."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,41 +11,42 @@ from seq2seqlite.streaming.sources import Clock, Frame, Spoilt
 
 __all__ = ["END", "SpoolFolder"]
 
-# A file of this name ends the stream, once all others are read.
+# Name of the file that ends the stream, after all other files are read.
 END = "END"
-# Seconds between two looks into the folder. A file that has not grown from one to the next is complete.
+# Polling interval in seconds. A file that is unchanged after one interval is complete.
 POLL_S = 0.2
-# Names of files that are being written.
+# Names of incomplete files.
 UNFINISHED = re.compile(r"^\.|\.(tmp|part|partial|writing)$|~$", re.IGNORECASE)
 
 
 class SpoolFolder:
-    """Files as they appear in a folder, in the order of the numbers in their names.
+    """Source of frames from the files in a folder, in the order of the numbers in their names.
 
     Parameters
     ----------
     folder : pathlib.Path
-        Where a camera's program writes one file a frame; what lies there already comes first.
+        Folder to which a camera program writes one file per frame. Existing files are read first.
     read : callable
-        Reads a file, e.g. :func:`seq2seqlite.io.measurement`.
+        Function that reads a file, e.g. :func:`seq2seqlite.io.measurement`.
     suffixes : tuple of str
-        Files of other suffixes are no frames.
+        Suffixes of frames; other files are ignored.
     poll_s : float
-        Seconds between two looks.
+        Polling interval, in s.
     clock : Clock, optional
-        Time.
+        Clock of the stream.
 
     Raises
     ------
     InputError
-        If there is no such folder.
+        If the folder does not exist.
 
     Notes
     -----
-    A file is complete when its size and date are the same at two looks; programs that write to another name
-    and rename are safe at any speed. Names that begin with a dot or end in ``.tmp``, ``.part``, ``.partial``,
-    ``.writing`` or ``~`` are not looked at. A file is read when the queue has room for it: till then the disk
-    is the buffer. One that cannot be read is reported and counted. The file ``END`` ends the stream.
+    A file is complete when its size and modification time are unchanged after one polling interval. Programs
+    that write a temporary file and rename it are safe at any write speed. Names that begin with a dot or end
+    in ``.tmp``, ``.part``, ``.partial``, ``.writing`` or ``~`` are ignored. A file is read when the queue has
+    space for it; until then, the disk is the buffer. Unreadable files are reported and counted. A file named
+    ``END`` ends the stream.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class SpoolFolder:
         clock: Clock | None = None,
     ) -> None:
         if not folder.is_dir():
-            raise InputError(f"{folder} is no folder; make it before the stream begins")
+            raise InputError(f"{folder} is not a folder; create it before starting the stream")
         self.folder, self.read, self.suffixes, self.name = folder, read, suffixes, str(folder)
         self.poll_s, self._clock = poll_s, clock or Clock()
 
@@ -68,7 +69,7 @@ class SpoolFolder:
         sizes: dict[str, tuple[int, int]] = {}
         number = 0
         while True:
-            ended = (self.folder / END).exists()  # before the files: whoever writes it has written them
+            ended = (self.folder / END).exists()  # checked before the files, which are all written before END
             found = self._files(taken)
             for file in [file for file, size in found.items() if ended or sizes.get(file.name) == size]:
                 taken.add(file.name)
@@ -89,20 +90,20 @@ class SpoolFolder:
         return Frame(number, self._clock.now(), data)
 
     def _files(self, taken: set[str]) -> dict[Path, tuple[int, int]]:
-        """Return size and date of each new file, in order."""
+        """Return the size and modification time of each new file, in order."""
         found: dict[Path, tuple[int, int]] = {}
         for file in self.folder.iterdir():
             if file.name in taken or file.suffix.lower() not in self.suffixes or UNFINISHED.search(file.name):
                 continue
             try:
                 state = file.stat()
-            except FileNotFoundError:  # renamed since
+            except FileNotFoundError:  # renamed in the meantime
                 continue
             found[file] = (state.st_size, state.st_mtime_ns)
         return {file: found[file] for file in sorted(found, key=_natural)}
 
 
 def _natural(file: Path) -> tuple[tuple[int, int, str], ...]:
-    """Return a key that puts frame-9 before frame-10."""
+    """Return a sort key that orders frame-9 before frame-10."""
     parts = re.split(r"(\d+)", file.name)
     return tuple((1, int(part), part) if part.isdigit() else (0, 0, part) for part in parts)

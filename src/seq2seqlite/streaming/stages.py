@@ -1,4 +1,4 @@
-"""What is done with what arrives: whole frames, or gates, become maps."""
+"""Stages of a stream: computation of maps from whole frames or from single gates."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -21,16 +21,16 @@ __all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one delivery.
+    """Result of processing one item.
 
     Parameters
     ----------
     maps : xarray.Dataset, optional
-        Maps, where a frame is finished with it.
+        Maps, if the item completes a frame.
     rejected : tuple of str
-        For each frame that is given up, why.
+        Reason for each rejected frame.
     remarks : tuple of str
-        What else there is to say.
+        Warnings.
     """
 
     maps: xr.Dataset | None = None
@@ -42,41 +42,41 @@ Delivered_contra = TypeVar("Delivered_contra", contravariant=True)
 
 
 class Stage(Protocol[Delivered_contra]):
-    """Makes maps of what arrives."""
+    """Computation of maps from the items of a source."""
 
     def process(self, item: Delivered_contra, /, *, gap: bool) -> Outcome:
-        """Take the next delivery.
+        """Process the next item.
 
         Parameters
         ----------
         item
-            What has arrived.
+            Frame, gate or invalid frame.
         gap : bool
-            Whether something was dropped, and counted, just before it.
+            Whether the queue dropped a frame just before this item.
 
         Raises
         ------
         InputError
-            If the stream cannot be analysed at all; a frame that is not valid is only rejected.
+            If the whole stream cannot be analysed. An invalid frame is only rejected.
         """
         ...
 
     def end(self) -> Outcome:
-        """Take the end of the source."""
+        """Handle the end of the source."""
         ...
 
 
 class FrameStage:
-    """Whole frames: planned with the first valid one, then analysed all alike.
+    """Analysis of whole frames, planned with the first valid frame.
 
     Warnings about the range of lifetimes are remarks of the first frame.
 
     Parameters
     ----------
     predictor : Predictor
-        Model.
+        Model or estimator.
     **options
-        As of :class:`seq2seqlite.imaging.FrameAnalysis`.
+        Options of :class:`seq2seqlite.imaging.FrameAnalysis`.
     """
 
     def __init__(self, predictor: Predictor, /, **options: Any) -> None:
@@ -84,7 +84,7 @@ class FrameStage:
         self.analysis: FrameAnalysis | None = None
 
     def process(self, item: Frame | Spoilt, /, *, gap: bool) -> Outcome:
-        del gap  # a frame is whole in itself
+        del gap  # frames are independent of each other
         if isinstance(item, Spoilt):
             return Outcome(rejected=(item.why,))
         try:
@@ -115,21 +115,22 @@ class FrameStage:
 
 
 class GateStage:
-    """Gates one after another: the predictor advances with each, and the map is ready soon after the last.
+    """Analysis gate by gate, so that the maps are ready soon after the last gate.
 
     Parameters
     ----------
     predictor : GateSequentialPredictor
-        Model; its gates have to be the camera's, as nothing can be re-binned before the last gate is there.
+        Predictor that processes single gates. Its time axis must be that of the camera, because re-binning
+        would require all gates.
     min_photons : float
-        Pixels with fewer counts are NaN.
+        Pixels with fewer counts are below threshold, and NaN in the maps.
     name : str
         Name of the source, for messages and attributes.
 
     Raises
     ------
     InputError
-        If the threshold is not positive.
+        If ``min_photons`` is not positive.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class GateStage:
         self.predictor, self.min_photons, self.name = predictor, min_photons, name
         self._shape: tuple[int, ...] | None = None
         self._frame: int | None = None
-        self._next: int | None = None  # gate that has to come; None: the frame is given up or finished
+        self._next: int | None = None  # next expected gate; None: the frame is rejected or finished
         self._edge_checked = False
 
     def process(self, item: Gate | Spoilt, /, *, gap: bool) -> Outcome:
@@ -164,7 +165,7 @@ class GateStage:
             return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {why}"))
         try:
             self._advance(item)
-        except InputError as error:  # counts that this predictor does not take
+        except InputError as error:  # counts that the predictor does not support
             self._next = None
             return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {error}"))
         if self._next < self.predictor.n_gates:
@@ -182,21 +183,21 @@ class GateStage:
     def _cut_short(self) -> str:
         return (
             f"{self.name}: frame {self._frame} ended after gate {self._next} of {self.predictor.n_gates}; it "
-            f"is left out"
+            f"is skipped"
         )
 
     def _unfit(self, gate: Gate) -> str:
-        """Return what is wrong with a gate, if anything."""
+        """Return why a gate is invalid, or an empty string."""
         counts = gate.counts
         if gate.gate != self._next:
-            return f"gate {gate.gate} came where gate {self._next} was due; the frame is left out"
+            return f"gate {gate.gate} arrived instead of gate {self._next}; the frame is skipped"
         if counts.dtype.kind not in "ui":
-            return f"gate {gate.gate} has counts of type {counts.dtype}; give unsigned integers"
+            return f"gate {gate.gate}: counts must be integers, not {counts.dtype}; pass raw counts"
         if counts.dtype.kind == "i" and counts.min(initial=0) < 0:
-            return f"gate {gate.gate} has counts < 0 (found {counts.min()}); give raw counts"
+            return f"gate {gate.gate}: counts must be >= 0, found {counts.min()}; pass raw counts"
         if self._shape is not None and counts.shape != self._shape:
             return (
-                f"gate {gate.gate} has shape {counts.shape}, the first had {self._shape}; begin a new stream"
+                f"gate {gate.gate} has shape {counts.shape}, but the first {self._shape}; start a new stream"
             )
         return ""
 
@@ -254,8 +255,9 @@ class GateStage:
         if abs(late_ns) < axis.gate_width_ns:  # by so much it moves with the lifetimes
             return warnings
         remark = (
-            f"{self.name}: the rising edge lies at {found_ns:.3f} ns, model {self.predictor.name} has it at "
-            f"{expected_ns:.3f} ns; delay the camera by {-late_ns:+.3f} ns, or the lifetimes are biased"
+            f"{self.name}: the rising edge is at {found_ns:.3f} ns, but model {self.predictor.name} requires "
+            f"it at {expected_ns:.3f} ns, so that lifetimes are biased; change the delay of the camera by "
+            f"{-late_ns:+.3f} ns"
         )
         return (remark, *warnings)
 

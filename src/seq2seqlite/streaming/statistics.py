@@ -1,4 +1,4 @@
-"""What a stream has done: frames, rate, latency, memory."""
+"""Statistics of a stream: frames, rate, latency and memory."""
 
 import os
 import sys
@@ -11,42 +11,42 @@ import numpy as np
 
 __all__ = ["StreamStatistics", "resident_bytes"]
 
-# Latencies kept for the percentiles: the last ones, so that a stream without end needs no more memory.
+# Number of most recent latencies that are kept for the percentiles, which bounds the memory.
 LATENCIES = 10_000
 
 
 @dataclass
 class StreamStatistics:
-    """What a stream has done so far.
+    """Statistics of a stream so far.
 
     Parameters
     ----------
     received : int
-        Frames that the source delivered, whole or in part: the sum of the four that follow.
+        Frames that the source delivered completely or in part: the sum of the next four numbers.
     frames : int
-        Frames analysed.
+        Analysed frames.
     dropped : int
-        Frames that the queue dropped, as the policy says.
+        Frames that the queue dropped according to its policy.
     rejected : int
-        Frames that were no valid ones.
+        Invalid frames.
     unfinished : int
-        Frames that were waiting or in work when the stream was ended.
+        Frames that were waiting or being processed when the stream ended.
     missed : int
-        Frames that the source itself lost, by its numbers; not among those received.
+        Frames that the source lost according to gaps in the frame numbers; not included in ``received``.
     delivered : int
-        Analysed frames that all sinks have taken.
+        Analysed frames that all sinks have processed.
     queue_depth_max : int
-        Most items (frames, or gates) that waited at a time.
+        Largest number of waiting items (frames or gates).
     ended : str
         Why the stream ended.
     warnings : list of str
         Remarks of the analysis, e.g. lifetimes outside of the range of the model.
     latencies_s : deque of float
-        Time from the arrival of a frame to its maps, in s, of the last 10,000 frames.
+        Time from the arrival of a frame to its maps, in s, for the last 10,000 frames.
     first_s, last_s : float
-        When the first and the last map were finished, in s.
+        Times at which the first and the last map were complete, in s.
     memory_start_bytes, memory_end_bytes, memory_peak_bytes : int
-        Resident memory of the process after the first map, after the last one, and the most after any.
+        Resident memory of the process after the first map, after the last map, and its maximum after any map.
     """
 
     received: int = 0
@@ -67,7 +67,7 @@ class StreamStatistics:
     memory_peak_bytes: int = 0
 
     def add(self, finished_s: float, latency_s: float, /) -> None:
-        """Count a frame that is analysed."""
+        """Record an analysed frame."""
         memory = resident_bytes()
         if self.frames == 0:
             self.first_s, self.memory_start_bytes = finished_s, memory
@@ -78,17 +78,17 @@ class StreamStatistics:
 
     @property
     def frames_per_second(self) -> float:
-        """Sustained rate, from the first map to the last; NaN before the second."""
+        """Sustained rate from the first to the last map; NaN with fewer than two maps."""
         return (
             (self.frames - 1) / (self.last_s - self.first_s) if self.last_s > self.first_s else float("nan")
         )
 
     def latency_s(self, percentile: float, /) -> float:
-        """Return a percentile of the latencies, in s; NaN where there is none."""
+        """Return a percentile of the latencies, in s; NaN without latencies."""
         return float(np.percentile(self.latencies_s, percentile)) if self.latencies_s else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all that for JSON."""
+        """Return the statistics in a form that can be written as JSON."""
         counts = ("received", "dropped", "rejected", "unfinished", "missed", "delivered", "queue_depth_max")
         return {
             "frames": self.frames,
@@ -107,7 +107,7 @@ class StreamStatistics:
 
 
 def resident_bytes() -> int:
-    """Return the resident memory of this process, in bytes; the most that it ever was where /proc is missing.
+    """Return the resident memory of this process, in bytes; its maximum so far on systems without /proc.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def resident_bytes() -> int:
     try:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        import resource  # where there is no /proc; not on Windows
+        import resource  # not available on Windows
 
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most if sys.platform == "darwin" else most * 1024

@@ -99,7 +99,5 @@ def test_registers_that_do_not_answer(tmp_path):
 def test_what_is_no_stimulus(toy):
     with pytest.raises(InputError, match=r"gaps=1 must be a probability, at least 0 and below 1"):
         toy.run(random_beats(1, 16), gaps=1)
-    with pytest.raises(
-        InputError, match=r"beats of 2 words do not fit s_axis_tdata of 16 bits, which has 1"
-    ):
+    with pytest.raises(InputError, match=r"beats of 2 words do not fit s_axis_tdata of 16 bits, which has 1"):
         toy.run(random_beats(1, 64))

@@ -211,4 +211,4 @@ def test_explore_answers(tmp_path, capsys):
     assert (tmp_path / "front.png").is_file()
     capsys.readouterr()
     assert main([*words[:5], "90000", *words[6:], "--model", TINY, "--no-check"]) == 2
-    assert "no design reaches 90000 frames a second within 80% of ecp5-45f" in capsys.readouterr().err
+    assert "no design reaches 90000 frames per second within 80% of ecp5-45f" in capsys.readouterr().err

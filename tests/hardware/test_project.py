@@ -170,7 +170,7 @@ def test_a_program_of_another_project(project, tiny):
 
 
 def test_no_project(tmp_path, project):
-    with pytest.raises(InputError, match=r"is not a hardware project .*; create one with .*hardware build"):
+    with pytest.raises(InputError, match=r"is not a hardware project .*; create one with .* hardware build"):
         read_project(tmp_path)
     design = json.loads((project.folder / "design.json").read_text())
     assert design["options"]["engines"] == 2
@@ -235,7 +235,5 @@ def test_the_fewest_lanes_that_feed_all_engines():
 
 
 def test_no_place_and_route_for_xilinx(project):
-    with pytest.raises(
-        InputError, match="not support target xc7k410t; build the project for an ECP5, or run"
-    ):
+    with pytest.raises(InputError, match="not support target xc7k410t; build the project for an ECP5"):
         place_and_route_project(project)

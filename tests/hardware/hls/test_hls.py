@@ -135,7 +135,7 @@ def test_bad_choices_are_refused(tiny, tmp_path):
 
 
 def test_what_is_no_project_is_refused(tiny, tmp_path):
-    with pytest.raises(InputError, match=r"is not an HLS project .*; create one with .*hardware hls"):
+    with pytest.raises(InputError, match=r"is not an HLS project .*; create one with .* hardware hls"):
         read_hls(tmp_path)
     write_hls(tiny, tmp_path)
     write_program(tmp_path / "integer.program", dataclasses.replace(tiny, name="other"))

@@ -138,7 +138,7 @@ def check_path(path: str | os.PathLike[str], /) -> None:
     --------
     >>> check_path("")
     Traceback (most recent call last):
-    seq2seqlite.errors.InputError: the output path is empty; choose a file or folder ('.' for the working folder)
+    seq2seqlite.errors.InputError: the output path is empty; choose a file or folder ...
     """
     if not os.fspath(path):
         raise InputError("the output path is empty; choose a file or folder ('.' for the working folder)")

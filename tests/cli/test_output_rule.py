@@ -147,7 +147,7 @@ def test_model_of_another_recipe_is_not_replaced(folder, capsys):
     Path("tiny.json").write_text(json.dumps({"recipe": {"name": "tiny"}}))
     Path("tiny.npz").write_text("model")
     assert main(["train", "--recipe", "recipe.toml", "--out", "."]) == 2
-    assert "tiny.npz was not made by this recipe; move it and its card" in capsys.readouterr().err
+    assert "tiny.npz was not made by this recipe; move it with its card" in capsys.readouterr().err
     assert main(["train", "--recipe", "recipe.toml", "--out", "new", "--json", "new/tiny.json"]) == 2
     assert "is an output file of this command; choose" in capsys.readouterr().err
     Path("recipe.toml").write_text(recipe.format("../evil"))

@@ -122,7 +122,7 @@ def test_taken_as_it_is_and_quantised_after(tmp_path):
     assert (quantised.model.name, quantised.model.formats.state.bits) == ("tiny", 8)
     with pytest.raises(InputError, match="use the same layers and cell"):
         compress(CompressionRecipe(dataclasses.replace(training, layers=(8,))))
-    with pytest.raises(InputError, match="was made for .* train it"):
+    with pytest.raises(InputError, match="was trained for .* train it"):
         compress(CompressionRecipe(dataclasses.replace(training, start_from=str(of_another_axis(tmp_path)))))
 
 

@@ -71,7 +71,7 @@ def test_command_writes_a_list_of_rows(tmp_path, capsys):
     [
         (["--predictor", "fit"], "model 'fit' is unknown; choose one of centre-of-mass"),
         (["--repeats", "4"], "repeats=4 must be >= n_irfs=8"),
-        (["--photons", "0"], "photons must be > 0"),
+        (["--photons", "0"], "must be > 0, and background"),
     ],
 )
 def test_bad_input_is_one_line(capsys, more, text):
@@ -93,5 +93,5 @@ def test_model_of_another_axis():
     from dataclasses import replace
 
     other = replace(instrument, axis=replace(instrument.axis, n_gates=100))
-    with pytest.raises(InputError, match="model seq2seqlite-swissspad3-float takes TimeAxis"):
+    with pytest.raises(InputError, match="model seq2seqlite-swissspad3-float requires TimeAxis"):
         predictors_for(other, ["seq2seqlite-swissspad3-float"])

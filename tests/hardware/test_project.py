@@ -145,7 +145,7 @@ def test_verilog_that_is_no_text(project):
 )
 def test_results_that_cannot_be_are_not_reported(project, tmp_path, name, result, message):
     project.record(name, result)
-    line = rf"{name}.json is damaged \({message}\); run the command that writes it again$"
+    line = rf"{name}.json is damaged \({message}\); repeat the command that writes it$"
     with pytest.raises(InputError, match=line):
         write_hardware_report([project], tmp_path / "report")
     assert not (tmp_path / "report").exists()

@@ -71,7 +71,7 @@ def test_sdt_with_cyclic_blocks(shared_data: Path, tmp_path: Path) -> None:
     [
         ({"ImgHdr_PixX": 60_000, "ImgHdr_PixY": 60_000}, "3,600,000,000 declared pixels"),
         ({"MeasDesc_Resolution": 1e-14}, "bins in a period exceed the limit"),
-        ({"TTResult_NumberOfRecords": 2**40}, "photon records that its header promises"),
+        ({"TTResult_NumberOfRecords": 2**40}, "photon records that its header declares"),
         ({"HW_Type": 2**40}, "not a readable PTU"),  # length of a text
     ],
 )
@@ -114,7 +114,7 @@ def test_ics_with_counts_in_another_file(shared_data: Path, tmp_path: Path) -> N
 
 PATTERNS = {
     "xml": "not a readable LIF",
-    "identifier": "cannot be decoded by any open reader",  # liffile ignores the block, whose name is cut
+    "identifier": "no open-source reader can decode",  # liffile ignores the block, whose name is cut
     "block": "declares 68,719,476,736 bytes",
 }
 

@@ -21,5 +21,7 @@ def test_documented_runs_are_those_of_the_configuration_and_the_shipped_weights(
         if row.group == "models":
             assert row.figures is not None
             reference = model_card(row.run)["reference"]["metrics"]
-            assert row.figures["total"] == reference["total"]
+            published = reference["total"] | {"r2": reference["total"]["r2_per_decay"]}
+            del published["r2_per_decay"]  # the study keeps the published definition
+            assert row.figures["total"] == published
     assert (FOLDER / "paper.md").read_text(encoding="utf-8") == study_markdown(study, rows)

@@ -166,7 +166,7 @@ def test_shipped_studies_are_read(name):
     [
         ('name = "tiny"', 'name = "tiny"\nsize = 3', "the study has an unknown key 'size'"),
         ('label = "too narrow"', 'label = "x"\nlabels = 1', r"\[\[run\]\] has an unknown key 'labels'"),
-        ('"run:float 6"', '"run:float 7"', "names 'run:float 7', but no earlier run has this label"),
+        ('"run:float 6"', '"run:float 7"', "refers to 'run:float 7', but no earlier run has this label"),
         ("reference_decays = 300", "reference_decays = 0", "reference_decays=0 must be >= 1"),
         ('"8 bits", ', '"9 bits", ', "examples has '9 bits', which is neither the label of a run"),
         ('label = "diverges"', 'label = "d"\nseeds = [1, 1]', "run 'd' of group 'qat' occurs twice"),

@@ -70,7 +70,7 @@ def test_checkpoint_of_another_recipe_or_broken_is_refused(tmp_path):
     checkpoint.write_bytes(checkpoint.read_bytes()[:500])
     with pytest.raises(
         InputError,
-        match="checkpoint.npz is not a seq2seqlite checkpoint .*; delete it to restart the training",
+        match="checkpoint.npz is not a valid seq2seqlite checkpoint .*; delete it to restart the training",
     ):
         train(TINY, checkpoint=checkpoint)
 

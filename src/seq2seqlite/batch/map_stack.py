@@ -33,12 +33,12 @@ from seq2seqlite.imaging.frame_analysis import (
     all_saturated,
     check_binning,
     check_settings,
-    no_lifetime,
     too_dark,
 )
 from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
 from seq2seqlite.imaging.map_writer import DISPLAYED, opened
+from seq2seqlite.imaging.no_lifetime import no_lifetime
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import LIFETIME_MAPS

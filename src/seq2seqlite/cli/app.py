@@ -22,7 +22,7 @@ COMMANDS = {
     "train": "Train a network according to a recipe, and write the model and its model card.",
     "compress": "Compress a network to a student by reduction, pruning, distillation and quantisation.",
     "lower": "Convert a quantised student to an integer program.",
-    "hardware": "Make, simulate, synthesise and place FPGA designs of a student.",
+    "hardware": "Build, simulate, synthesise, place and route FPGA designs of a student.",
     "study": "Compare compression techniques on one instrument, and write a report.",
     "evaluate": "Evaluate a model or an estimator on decays with known lifetimes.",
     "benchmark": "Compare predictors on the same decays.",

@@ -29,8 +29,9 @@ def compress(
     command is repeated, with identical results.
     """
     described = load_compression_recipe(recipe)
-    begin_training(out, described.training.name, json_file)
-    from seq2seqlite.compression.model_folder import compress_model
+    from seq2seqlite.compression.model_folder import ModelFolder, compress_model
+
+    begin_training(ModelFolder.of(described, out), json_file)
 
     with progress_bar(described.training.name) as progress:
         card = compress_model(described, out, progress=progress)

@@ -27,8 +27,9 @@ def train(
     minute. An interrupted run resumes from it when the command is repeated, with identical results.
     """
     described = load_recipe(recipe)
-    begin_training(out, described.name, json_file)
-    from seq2seqlite.compression.model_folder import train_model
+    from seq2seqlite.compression.model_folder import ModelFolder, train_model
+
+    begin_training(ModelFolder.of(described, out), json_file)
 
     with progress_bar(described.name) as progress:
         card = train_model(described, out, progress=progress)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -11,14 +11,18 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.outputs import same_file
 from seq2seqlite.training.malloc import malloc_hint
 
+if TYPE_CHECKING:
+    from seq2seqlite.compression.model_folder import ModelFolder
+
 __all__ = ["begin_training", "print_card"]
 
 
-def begin_training(folder: Path, name: str, json_file: Path | None, /) -> None:
-    """Refuse ``--json`` over model or card, and print how to train faster."""
-    for suffix in (".json", ".npz"):
-        if json_file is not None and same_file(json_file, folder / f"{name}{suffix}"):
-            raise InputError(f"--json {json_file} is the name of a result; choose another name")
+def begin_training(place: "ModelFolder", json_file: Path | None, /) -> None:
+    """Refuse to replace what another recipe made, or a result by ``--json``; print how to train faster."""
+    for path in (place.card, place.model):
+        if json_file is not None and same_file(json_file, path):
+            raise InputError(f"--json {json_file} is an output file of this command; choose another name")
+    place.check()
     hint = malloc_hint()
     if hint is not None:
         print(hint, file=sys.stderr)

@@ -36,6 +36,12 @@ class ModelFolder:
     recipe: Recipe
     table: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, recipe: Recipe | CompressionRecipe, folder: str | Path, /) -> "ModelFolder":
+        """Return the files of the model of a recipe."""
+        training = recipe.training if isinstance(recipe, CompressionRecipe) else recipe
+        return cls(Path(folder), training, recipe.by_name().to_dict())
+
     @property
     def model(self) -> Path:
         """Model file."""
@@ -107,7 +113,7 @@ def train_model(
     from seq2seqlite.training.loop import train
 
     found = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    place = ModelFolder(Path(out), found, found.by_name().to_dict())
+    place = ModelFolder.of(found, out)
     return _written(place, lambda: train(found, checkpoint=place.checkpoint, progress=progress))
 
 
@@ -140,7 +146,7 @@ def compress_model(
     from seq2seqlite.compression.compress import compress
 
     found = recipe if isinstance(recipe, CompressionRecipe) else load_compression_recipe(recipe)
-    place = ModelFolder(Path(out), found.training, found.by_name().to_dict())
+    place = ModelFolder.of(found, out)
     return _written(place, lambda: compress(found, checkpoint=place.checkpoint, progress=progress))
 
 

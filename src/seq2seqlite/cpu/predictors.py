@@ -110,7 +110,7 @@ class ProgramEngine(ProgramPredictor):
     --------
     >>> from seq2seqlite.integer import load_program
     >>> ProgramEngine(load_program("seq2seqlite-tcspc-80mhz-int8")).kind
-    'integer program, CPU engine'
+    'integer program, CPU back end'
     """
 
     kind = "integer program, CPU back end"

@@ -45,7 +45,7 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
     model : Predictor
         Model or estimator.
     data : DecaySet
-        Measured or simulated TPSFs; metrics are given for what is known of their truth.
+        Measured or simulated TPSFs; metrics are given for their known true lifetimes.
     sfd_truth : bool
         Whether to compare SFDs. Not for re-binned decays: their lifetimes are known, but their SFDs only
         approximately.

@@ -12,9 +12,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import Estimate, Reason
+from seq2seqlite.estimators import Estimate
 from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
+from seq2seqlite.imaging.no_lifetime import no_lifetime
 from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, strips, survey
@@ -31,7 +32,6 @@ __all__ = [
     "check_binning",
     "check_settings",
     "lifetime_map",
-    "no_lifetime",
     "photons_of",
     "plan_analysis",
     "too_dark",
@@ -426,31 +426,6 @@ def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> Too
     return TooDarkError(
         f"{name}: all pixels are below the threshold min_photons={min_photons:g} (the brightest has {most:g} "
         f"counts with binning={binning}); use a smaller min_photons or a larger binning"
-    )
-
-
-def no_lifetime(name: str, model: str, reasons: Counter[int], /) -> InputError:
-    """Return the error of a measurement in which no analysed pixel has a lifetime.
-
-    Parameters
-    ----------
-    name : str
-        Name of the measurement.
-    model : str
-        Name of the predictor.
-    reasons : Counter
-        Pixels by the reason of the estimator; empty for a network.
-    """
-    if not reasons:
-        return InputError(
-            f"{name}: model {model} found no lifetime in any pixel: no signal above the baseline before the "
-            f"rising edge; raise --binning, or check the counts and the laser period"
-        )
-    ((reason, n),) = reasons.most_common(1)
-    return InputError(
-        f"{name}: {model} found no lifetime in any pixel; {n / reasons.total():.0%} of them: "
-        f"{Reason(reason).meaning} ({Reason(reason).name}); raise --binning, check --irf and --period-ns, or "
-        f"choose another model"
     )
 
 

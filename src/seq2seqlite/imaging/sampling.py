@@ -70,5 +70,5 @@ class _Recorder:
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
         self.seen.append(tpsf)
-        nothing = np.full(len(tpsf), np.nan)
-        return Lifetimes(nothing, nothing, nothing, nothing)
+        any_value = np.ones(len(tpsf))
+        return Lifetimes(any_value, any_value, any_value, any_value)

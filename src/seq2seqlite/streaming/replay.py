@@ -34,7 +34,7 @@ class ReplayedFrames:
 
     Examples
     --------
-    >>> from seq2seqlite.imaging import signal_from_counts
+    >>> from seq2seqlite.io import signal_from_counts
     >>> data = signal_from_counts([[1, 2]], source="a", file_format="npz", gate_width_ns=1.0)
     >>> [frame.frame for frame in ReplayedFrames([data], repeat=3)]
     [0, 1, 2]

@@ -8,8 +8,9 @@ import xarray as xr
 
 from seq2seqlite.decay import rising_edge_ns
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.frame_analysis import FrameAnalysis, TooDarkError, check_settings, no_lifetime
+from seq2seqlite.imaging.frame_analysis import FrameAnalysis, TooDarkError, check_settings
 from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.no_lifetime import no_lifetime
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import survey
 from seq2seqlite.maps import LIFETIME_MAPS, map_dataset

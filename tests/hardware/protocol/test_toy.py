@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .conftest import compile_bench, run_bench
 
-TOY = Path(__file__).parents[1] / "tools" / "toy_stream.v"
+TOY = Path(__file__).parents[1] / "cosim" / "toy_stream.v"
 
 
 def test_the_bench_drives_streams_and_registers_and_reports_what_fails(tmp_path):

@@ -103,7 +103,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     if files:
         listed = ", ".join(f"{file} ({n})" for file, n in sorted(files.items()))
         terminalreporter.write_line(
-            f"{MEASURED} {files.total()} checks did not run, see docs/sample-data.md: {listed}", yellow=True
+            f"{MEASURED} {files.total()} checks did not run, see docs/reference/sample-data.md: {listed}",
+            yellow=True,
         )
 
 

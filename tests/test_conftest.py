@@ -16,7 +16,9 @@ MEASURED = {
     "test_one.py": "def test_a(shared_data): pass\n",
     "test_two.py": "def test_a(shared_data): pass\ndef test_b(shared_data): pass\ndef test_c(): pass\n",
 }
-OF_FOLDER = "measured data: 3 checks did not run, see docs/sample-data.md: test_one.py (1), test_two.py (2)"
+OF_FOLDER = (
+    "measured data: 3 checks did not run, see docs/reference/sample-data.md: test_one.py (1), test_two.py (2)"
+)
 
 
 def run(folder, files, *options, **environment):
@@ -47,7 +49,7 @@ def test_skip_is_a_failure_in_ci_alone(tmp_path, ci, refused, closing):
     _, lines = run(tmp_path, {**SKIPS, "test_image.py": "def test_a(hazelnut_ptu): pass\n"}, CI=ci)
     assert sum("skipped, which CI does not allow" in line for line in lines) == refused
     assert closing in lines[-1]
-    line = "measured data: 1 checks did not run, see docs/sample-data.md: test_image.py (1)"
+    line = f"measured data: 1 checks did not run, {SEE}: test_image.py (1)"
     assert (line in lines) != bool(ci)
 
 

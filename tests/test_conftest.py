@@ -16,9 +16,8 @@ MEASURED = {
     "test_one.py": "def test_a(shared_data): pass\n",
     "test_two.py": "def test_a(shared_data): pass\ndef test_b(shared_data): pass\ndef test_c(): pass\n",
 }
-OF_FOLDER = (
-    "measured data: 3 checks did not run, see docs/reference/sample-data.md: test_one.py (1), test_two.py (2)"
-)
+SEE = "see docs/reference/sample-data.md"
+OF_FOLDER = f"measured data: 3 checks did not run, {SEE}: test_one.py (1), test_two.py (2)"
 
 
 def run(folder, files, *options, **environment):

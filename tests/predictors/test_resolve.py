@@ -129,6 +129,13 @@ def test_errors(
         load_predictor(name, **options)
 
 
+def test_options_of_an_irf_need_one() -> None:
+    with pytest.raises(InputError, match=r"irf_range_ns=\(1, 5\) is an option of a measured IRF; pass irf"):
+        predictor_source("phasor", irf_range_ns=(1, 5))
+    with pytest.raises(InputError, match=r"irf_bin_width_ns=0\.1 is an option of a measured IRF; pass irf"):
+        predictor_source(TINY, irf_bin_width_ns=0.1)
+
+
 def test_programs(own_model: Path) -> None:
     assert load_program(own_model).sha256 == lower(load_model(own_model)).sha256
     with pytest.raises(InputError, match="model 'mle-bi' is an estimator; an integer program needs"):

@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, TimeAxis
+from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import aligned_irf, fit_irf
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.signal import sha256_of
@@ -134,10 +135,14 @@ def predictor_source(
     Raises
     ------
     InputError
-        If the name is unknown, or the model or the IRF cannot be read.
+        If the name is unknown, the model or the IRF cannot be read, or options of an IRF are given without
+        one.
     """
     model = str(name_or_path)
     check_backend(model, backend)
+    for key, value in (("irf_bin_width_ns", irf_bin_width_ns), ("irf_range_ns", irf_range_ns)):
+        if irf is None and value is not None:
+            raise InputError(f"{key}={value} is an option of a measured IRF; pass irf as well, or omit it")
     file = Path(model)
     if not is_estimator(model) and file.is_file():
         file = file.absolute()  # a worker may have another working directory

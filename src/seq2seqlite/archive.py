@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.limits import BoundedFile
-from seq2seqlite.outputs import check_archive
 
 __all__ = [
     "Header",
@@ -132,6 +131,43 @@ def write_archive(
     save = np.savez_compressed if compressed else np.savez
     with replace_when_done(path) as temporary, temporary.open("wb") as file:
         save(file, allow_pickle=False, **members)
+
+
+def check_archive(path: str | Path, /, *, member: str, keys: Mapping[str, Any], what: str) -> None:
+    """Raise InputError if a file to be overwritten is not an archive of the same kind.
+
+    Parameters
+    ----------
+    path : path-like
+        File to write; a missing or empty file is accepted.
+    member : str
+        Array of the archive that holds a JSON object.
+    keys : mapping
+        Required keys of the object, with their required values; None accepts any value.
+    what : str
+        Kind of archive, for error messages.
+
+    Raises
+    ------
+    InputError
+        If the file exists and is something else.
+    """
+    file = Path(path)
+    if not file.is_file() or not file.stat().st_size:
+        return
+    header = _stored_header(file, member)
+    if not all(key in header and value in (None, header[key]) for key, value in keys.items()):
+        raise InputError(f"{file} exists and is not a {what}; move it or choose another name")
+
+
+def _stored_header(file: Path, member: str) -> Mapping[str, Any]:
+    """Return the header of an archive; empty for any other file."""
+    try:
+        arrays = read_arrays(file, names=frozenset({member}), max_bytes=4 * MAX_HEADER_BYTES)
+        found = json.loads(str(arrays.get(member)))
+    except (InputError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def read_archive(

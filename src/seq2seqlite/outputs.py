@@ -4,20 +4,14 @@ import hashlib
 import json
 import os
 import shutil
-import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from seq2seqlite.errors import InputError
 
-__all__ = ["OutputSet", "check_archive", "describe_output", "describe_outputs", "same_file", "unchanged"]
-
-# Limit for the size of the JSON header used to identify an archive.
-MAX_HEADER_BYTES = 2**24
+__all__ = ["OutputSet", "describe_output", "describe_outputs", "same_file", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -134,48 +128,6 @@ def same_file(first: Path, second: Path, /) -> bool:
     if all(there):
         return one.samefile(other)
     return not any(there) and str(one).casefold() == str(other).casefold()
-
-
-def check_archive(
-    path: str | os.PathLike[str], /, *, member: str, keys: Mapping[str, Any], what: str
-) -> None:
-    """Raise InputError if a file to be overwritten is not an archive of the same kind.
-
-    Parameters
-    ----------
-    path : path-like
-        File to write; a missing or empty file is accepted.
-    member : str
-        Array of the archive that holds a JSON object.
-    keys : mapping
-        Required keys of the object, with their required values; None accepts any value.
-    what : str
-        Kind of archive, for error messages.
-
-    Raises
-    ------
-    InputError
-        If the file exists and is something else.
-    """
-    file = Path(path)
-    if not file.is_file() or not file.stat().st_size:
-        return
-    header = _archive_header(file, member)
-    if not all(key in header and value in (None, header[key]) for key, value in keys.items()):
-        raise InputError(f"{file} exists and is not a {what}; move it or choose another name")
-
-
-def _archive_header(file: Path, member: str) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            if archive.getinfo(f"{member}.npy").file_size > MAX_HEADER_BYTES:
-                return {}
-            with archive.open(f"{member}.npy") as opened:
-                array = np.lib.format.read_array(opened, allow_pickle=False)
-        found = json.loads(str(array))
-    except Exception:  # noqa: BLE001 - an unreadable file was not written by this program
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _json_object(path: Path) -> dict[str, Any] | None:

@@ -10,8 +10,9 @@ from jax import lax
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.cpu.counts import whole_counts
+from seq2seqlite.cpu.network_back_end import NetworkBackEnd
 from seq2seqlite.cpu.packing import UnfitError
-from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for, lifetimes_from_sfd
+from seq2seqlite.decay import Lifetimes, counts_for, lifetimes_from_sfd
 from seq2seqlite.integer import Program, ProgramPredictor, Result, accumulators, fits_float32
 from seq2seqlite.integer.interpreter import advanced, checked_counts, head, prepared
 from seq2seqlite.models import Network
@@ -76,7 +77,7 @@ class JaxPredictor(ProgramPredictor):
         return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
 
-class JaxNetwork:
+class JaxNetwork(NetworkBackEnd):
     """Float network on JAX's default device; equals :class:`~seq2seqlite.models.Network` up to rounding.
 
     Parameters
@@ -95,7 +96,7 @@ class JaxNetwork:
             raise UnfitError(
                 f"model {network.name} is a {network.kind} of several layers; only backend 'numpy' runs it"
             )
-        self.network = network
+        super().__init__(network)
         self.kind = f"{network.kind}, JAX on {jax.default_backend()}"
         self._jitted = jax.jit(partial(predict_sfd_jax, network.architecture))
         self._parameters = {name: jnp.asarray(value) for name, value in network.content.parameters.items()}
@@ -103,36 +104,6 @@ class JaxNetwork:
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; compiled code belongs to one process and one device."""
         return type(self), (self.network,)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.network.name
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Time axis of the TPSFs that the model takes."""
-        return self.network.axis
-
-    @property
-    def rising_edge_ns(self) -> float:
-        """Required position of the rising edge, in ns."""
-        return self.network.rising_edge_ns
-
-    @property
-    def instrument(self) -> str:
-        """Name of the instrument that the model was trained for."""
-        return self.network.instrument
-
-    @property
-    def tau_range_ns(self) -> tuple[float, float] | None:
-        """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
-        return self.network.tau_range_ns
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of weights."""
-        return self.network.n_parameters
 
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return decays without IRF; see :meth:`Network.sfd` for parameters, result and errors."""

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.cpu.counts import whole_counts
 from seq2seqlite.cpu.kernels import GROUP, predict
+from seq2seqlite.cpu.network_back_end import NetworkBackEnd
 from seq2seqlite.cpu.packing import Compiled, compiled_network, compiled_program
-from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for, lifetimes_from_areas
+from seq2seqlite.decay import Lifetimes, counts_for, lifetimes_from_areas
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import Program, ProgramPredictor, Reduced, Result, lifetimes_from_codes
 from seq2seqlite.integer.interpreter import checked_counts
@@ -146,7 +147,7 @@ class ProgramEngine(ProgramPredictor):
         return self.program.reduction.reduce_areas(found.firsts, found.areas).darkened(dark)
 
 
-class NetworkEngine:
+class NetworkEngine(NetworkBackEnd):
     """Float student compiled for this CPU; equals its :class:`~seq2seqlite.models.Network` up to rounding.
 
     Parameters
@@ -163,7 +164,7 @@ class NetworkEngine:
     """
 
     def __init__(self, network: Network, /, *, threads: int | None = None) -> None:
-        self.network = network
+        super().__init__(network)
         self.threads = available_threads(threads)
         self._asked = threads
         self.compiled = compiled_network(network)
@@ -173,39 +174,9 @@ class NetworkEngine:
         return _restored, (type(self), self.network, self._asked)
 
     @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.network.name
-
-    @property
     def kind(self) -> str:
         """Kind of network and back end."""
         return f"{self.network.kind}, CPU back end"
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Time axis of the TPSFs that the model accepts."""
-        return self.network.axis
-
-    @property
-    def rising_edge_ns(self) -> float:
-        """Required position of the rising edge, in ns."""
-        return self.network.rising_edge_ns
-
-    @property
-    def instrument(self) -> str:
-        """Name of the instrument that the model was trained for."""
-        return self.network.instrument
-
-    @property
-    def tau_range_ns(self) -> tuple[float, float] | None:
-        """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
-        return self.network.tau_range_ns
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of weights."""
-        return self.network.n_parameters
 
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return decays without IRF; see :meth:`Network.sfd` for parameters, result and errors."""

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.archive import archive_digest, read_arrays, write_archive
+from seq2seqlite.archive import archive_digest, check_archive, read_arrays, write_archive
 from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import MAX_COUNT
 from seq2seqlite.limits import available_memory, require_memory
-from seq2seqlite.outputs import check_archive
 from seq2seqlite.provenance import versions
 from seq2seqlite.simulation.instrument import Instrument, load_instrument
 from seq2seqlite.simulation.simulator import Simulator

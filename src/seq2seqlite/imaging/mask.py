@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,54 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.archive import npy_header
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import Survey
 from seq2seqlite.limits import BoundedFile
 
-__all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
+__all__ = ["MIN_PHOTONS", "Selection", "neighbourhood_sum", "read_mask", "select"]
 
 # The relative standard error of a lifetime from N photons is at least 1 / sqrt(N): 10 % for 100 photons.
 MIN_PHOTONS = 100.0
 # A sum of (2 * 127 + 1)^2 values of 65,535 stays below 2^32.
 MAX_NARROW_BINNING = 127
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Pixels of an image by their use in the analysis.
+
+    Parameters
+    ----------
+    usable : ndarray of bool, shape (Y, X)
+        Pixels inside of the mask and not saturated, whose counts are added to the sums of neighbours.
+    photons : ndarray, shape (Y, X)
+        Counts of each pixel after binning.
+    chosen : ndarray of bool, shape (Y, X)
+        Usable pixels that reach the photon threshold, which are analysed.
+    """
+
+    usable: NDArray[np.bool_]
+    photons: NDArray[np.float64]
+    chosen: NDArray[np.bool_]
+
+
+def select(
+    found: Survey, mask: NDArray[np.bool_], /, *, binning: int = 0, min_photons: float = MIN_PHOTONS
+) -> Selection:
+    """Select the analysed pixels of an image.
+
+    Parameters
+    ----------
+    found : Survey
+        Survey of the image.
+    mask : ndarray of bool, shape (Y, X)
+        Mask, as returned by :func:`read_mask`.
+    binning, min_photons
+        As for :class:`~seq2seqlite.imaging.MapOptions`.
+    """
+    usable = mask & ~found.saturated
+    photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
+    # Cumulative sums of float counts have rounding errors.
+    return Selection(usable, photons, usable & (photons >= min_photons - 1e-6))
 
 
 def read_mask(

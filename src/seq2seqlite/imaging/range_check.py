@@ -152,15 +152,18 @@ class RangeCheck:
         )
         return [warning]
 
-    def of_lifetimes(self, lifetimes: Spread, /) -> list[str]:
+    def of_lifetimes(self, lifetimes: ArrayLike | Spread, /) -> list[str]:
         """Return a warning if the median, or a large share, of the lifetimes lies at an end of the range."""
-        if self.range_ns is None or lifetimes.n == 0:
+        if self.range_ns is None:
+            return []
+        spread = lifetimes if isinstance(lifetimes, Spread) else Spread.of(lifetimes)
+        if spread.n == 0:
             return []
         low, high = self.range_ns
         found = []
         for end_ns, share in (
-            (low, lifetimes.share_below(low * (1 + TOLERANCE))),
-            (high, 1 - lifetimes.share_below(high * (1 - TOLERANCE))),
+            (low, spread.share_below(low * (1 + TOLERANCE))),
+            (high, 1 - spread.share_below(high * (1 - TOLERANCE))),
         ):
             if share > MAX_AT_EDGE:
                 found.append(

@@ -32,6 +32,7 @@ from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
 from seq2seqlite.imaging.map_writer import DISPLAYED, opened
+from seq2seqlite.imaging.mask import check_binning
 from seq2seqlite.imaging.no_lifetime import all_saturated, no_lifetime, too_dark
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
@@ -96,7 +97,7 @@ def map_stack(
             f"{path} is a stack, and file_format={options.file_format!r} is for images; use 'ome-zarr'"
         )
     stack = open_stack(path, options.read)
-    options.check_shape(stack.frame_shape)
+    check_binning(options.binning, stack.frame_shape)
     work = StackWork(stack, source, options, record.folder / IMAGE, record.parts)
     move = _Progress(len(stack.tiles), progress)
     _do_missing(workers, survey_tile, work, SurveyRecord, move)

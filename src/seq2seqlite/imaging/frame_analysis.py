@@ -15,7 +15,14 @@ from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Estimate
 from seq2seqlite.imaging.histogram import Spread
-from seq2seqlite.imaging.mask import MIN_PHOTONS, Selection, neighbourhood_sum, read_mask, select
+from seq2seqlite.imaging.mask import (
+    MIN_PHOTONS,
+    Selection,
+    check_binning,
+    neighbourhood_sum,
+    read_mask,
+    select,
+)
 from seq2seqlite.imaging.no_lifetime import TooDarkError, all_saturated, no_lifetime, too_dark
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality, QualityCheck
@@ -104,7 +111,6 @@ def map_measurement(
         Measured IRF for the quality maps; default: that of ``options.quality``.
     """
     began = time.perf_counter()
-    options.check_shape((data.sizes["Y"], data.sizes["X"]))
     found = survey(data, block_pixels=options.block_pixels).check()
     reasons: Counter[int] = Counter()
     analysis = Analysis.plan(data, found, predictor, options, irf=irf)
@@ -180,7 +186,7 @@ class Analysis:
             If no pixel can be analysed.
         """
         shape = (first.sizes["Y"], first.sizes["X"])
-        options.check_shape(shape)
+        check_binning(options.binning, shape)
         mask = read_mask(options.mask, shape=shape)
         selection = select(found, mask, binning=options.binning, min_photons=options.min_photons)
         if not selection.chosen.any():
@@ -258,12 +264,6 @@ class Analysis:
         """Return the warnings of the summed decay, and those of the mean lifetimes of all pixels."""
         return [*self.decay_warnings, *_range_check(self.predictor).of_lifetimes(lifetimes)]
 
-    def select(self, found: Survey, /, *, rows: slice = slice(None)) -> Selection:
-        """Return the selection of pixels of a frame, or of some rows of it."""
-        return select(
-            found, self.mask[rows], binning=self.options.binning, min_photons=self.options.min_photons
-        )
-
     def maps(
         self,
         frame: xr.DataArray,
@@ -299,13 +299,13 @@ class Analysis:
         """
         began = time.perf_counter()
         self._check_alike(frame)
-        selection = self.select(found)
+        options = self.options
+        selection = select(found, self.mask, binning=options.binning, min_photons=options.min_photons)
         maps = self.predict(frame, selection, reasons=reasons, progress=progress)
         maps["intensity"] = found.intensity.astype(np.float32)
-        done_how = self.described() | {
-            "pixels": int(selection.chosen.size),
-            "pixels_analysed": int(selection.chosen.sum()),
-            "pixels_saturated": int(found.saturated.sum()),
+        done_how = {
+            **self.described(),
+            **selection.numbers,
             "seconds": time.perf_counter() - began,
             "warnings": self.warnings(maps["tau_mean_ns"]),
         }
@@ -338,7 +338,7 @@ class Analysis:
         """
         maps = {name: np.full(selection.chosen.shape, np.nan, np.float32) for name in self.names}
         done, todo = 0, int(selection.chosen.sum())
-        for index, tpsf in _batches(self._tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
+        for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
             lifetimes = self.predictor.lifetimes(tpsf)
             values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
             if reasons is not None and isinstance(lifetimes, Estimate):
@@ -352,8 +352,8 @@ class Analysis:
                 progress(done, todo)
         return maps
 
-    def _tpsfs(
-        self, data: xr.DataArray, selection: Selection
+    def tpsfs(
+        self, data: xr.DataArray, selection: Selection, /
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
         """Yield flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
         width, binning = data.sizes["X"], self.options.binning

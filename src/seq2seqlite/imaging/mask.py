@@ -16,7 +16,7 @@ from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import Survey
 from seq2seqlite.limits import BoundedFile
 
-__all__ = ["MIN_PHOTONS", "Selection", "neighbourhood_sum", "read_mask", "select"]
+__all__ = ["MIN_PHOTONS", "Selection", "check_binning", "neighbourhood_sum", "read_mask", "select"]
 
 # The relative standard error of a lifetime from N photons is at least 1 / sqrt(N): 10 % for 100 photons.
 MIN_PHOTONS = 100.0
@@ -30,6 +30,8 @@ class Selection:
 
     Parameters
     ----------
+    saturated : ndarray of bool, shape (Y, X)
+        Saturated pixels.
     usable : ndarray of bool, shape (Y, X)
         Pixels inside of the mask and not saturated, whose counts are added to the sums of neighbours.
     photons : ndarray, shape (Y, X)
@@ -38,9 +40,19 @@ class Selection:
         Usable pixels that reach the photon threshold, which are analysed.
     """
 
+    saturated: NDArray[np.bool_]
     usable: NDArray[np.bool_]
     photons: NDArray[np.float64]
     chosen: NDArray[np.bool_]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Numbers of pixels: ``pixels``, ``pixels_analysed`` and ``pixels_saturated``."""
+        return {
+            "pixels": int(self.chosen.size),
+            "pixels_analysed": int(self.chosen.sum()),
+            "pixels_saturated": int(self.saturated.sum()),
+        }
 
 
 def select(
@@ -60,7 +72,7 @@ def select(
     usable = mask & ~found.saturated
     photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
     # Cumulative sums of float counts have rounding errors.
-    return Selection(usable, photons, usable & (photons >= min_photons - 1e-6))
+    return Selection(found.saturated, usable, photons, usable & (photons >= min_photons - 1e-6))
 
 
 def read_mask(
@@ -106,6 +118,16 @@ def read_mask(
     if not inside.any():
         raise InputError(f"{name} is zero everywhere; set the pixels to be analysed to a value above 0")
     return np.asarray(inside, np.bool_)
+
+
+def check_binning(binning: int, shape: tuple[int, int], /) -> None:
+    """Raise `InputError` if a binning is larger than an image (Y, X) in both directions."""
+    largest = (max(shape) - 1) // 2
+    if binning > largest:
+        raise InputError(
+            f"binning={binning} sums {2 * binning + 1} x {2 * binning + 1} pixels, but the image has only "
+            f"{shape[0]} x {shape[1]}; use at most {largest}"
+        )
 
 
 def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:

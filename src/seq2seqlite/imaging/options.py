@@ -64,13 +64,3 @@ class MapOptions:
             raise InputError(f"binning={self.binning} must be >= 0 (1 sums 3 x 3 pixels)")
         if self.block_pixels < 1:
             raise InputError(f"block_pixels={self.block_pixels} must be >= 1 (e.g. 16384)")
-
-    def check_shape(self, shape: tuple[int, int], /) -> None:
-        """Raise `InputError` if the binning is larger than an image (Y, X) in both directions."""
-        largest = (max(shape) - 1) // 2
-        if self.binning > largest:
-            width = 2 * self.binning + 1
-            raise InputError(
-                f"binning={self.binning} sums {width} x {width} pixels, but the image has only "
-                f"{shape[0]} x {shape[1]}; use at most {largest}"
-            )

@@ -10,11 +10,11 @@ import xarray as xr
 from seq2seqlite.decay import rising_edge_ns
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.frame_analysis import Analysis
-from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.mask import MIN_PHOTONS, select
 from seq2seqlite.imaging.no_lifetime import TooDarkError, no_lifetime
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.range_check import RangeCheck
-from seq2seqlite.io.signal import survey
+from seq2seqlite.io.signal import Survey, survey
 from seq2seqlite.maps import LIFETIME_MAPS, map_dataset
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, tau_range_ns
 from seq2seqlite.streaming.sources import Frame, Gate, Spoilt
@@ -225,23 +225,24 @@ class GateStage:
     def _maps(self) -> xr.Dataset:
         assert self._shape is not None
         lifetimes = self.predictor.finish()
-        chosen = ~self._saturated & (self._photons >= self.min_photons)
-        maps = {name: np.where(chosen, getattr(lifetimes, name), np.nan) for name in LIFETIME_MAPS}
+        saturated = self._saturated.reshape(self._shape)
+        photons = self._photons.reshape(self._shape).astype(np.float64)
+        found = Survey(self.name, photons, saturated, self._decay)
+        selection = select(found, np.ones(self._shape, np.bool_), min_photons=self.min_photons)
         images = {
-            name: values.reshape(self._shape).astype(np.float32)
-            for name, values in (maps | {"intensity": self._photons}).items()
+            name: np.where(selection.chosen, getattr(lifetimes, name).reshape(self._shape), np.nan)
+            for name in LIFETIME_MAPS
         }
+        images["intensity"] = found.intensity
         attrs = {
             "source": self.name,
             "format": "gates",
             "model": self.predictor.name,
             "predictor": self.predictor.kind,
             "min_photons": float(self.min_photons),
-            "pixels": chosen.size,
-            "pixels_analysed": int(chosen.sum()),
-            "pixels_saturated": int(self._saturated.sum()),
+            **selection.numbers,
         }
-        return map_dataset(images, attrs)
+        return map_dataset({name: image.astype(np.float32) for name, image in images.items()}, attrs)
 
     def _edge_remark(self) -> tuple[str, ...]:
         """Return once, for the first frame with light, what is wrong with its edge and its lifetimes."""

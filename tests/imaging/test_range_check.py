@@ -11,8 +11,7 @@ import xarray as xr
 from seq2seqlite.batch.jobs import map_files
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.cli.app import main
-from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
-from seq2seqlite.decay.tail_fit import fit_tail
+from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf, fit_tail
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.imaging.histogram import Spread

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from seq2seqlite.decay import TimeAxis
-from seq2seqlite.decay.tail_fit import fit_tail
+from seq2seqlite.decay import TimeAxis, fit_tail
 from seq2seqlite.imaging.histogram import Spread
 
 __all__ = ["RangeCheck"]

@@ -1,6 +1,7 @@
-"""Atomic writing of files and folders: incomplete files never appear under their final names."""
+"""Digests, and atomic writing: incomplete files never appear under their final names."""
 
 import errno
+import hashlib
 import os
 import shutil
 import tempfile
@@ -10,7 +11,14 @@ from pathlib import Path
 
 from seq2seqlite.errors import HaltError, InputError
 
-__all__ = ["cannot_write", "check_path", "replace_when_done", "replace_folder_when_done", "writing"]
+__all__ = [
+    "cannot_write",
+    "check_path",
+    "replace_folder_when_done",
+    "replace_when_done",
+    "sha256_of",
+    "writing",
+]
 
 
 @contextmanager
@@ -142,6 +150,16 @@ def check_path(path: str | os.PathLike[str], /) -> None:
     """
     if not os.fspath(path):
         raise InputError("the output path is empty; choose a file or folder ('.' for the working folder)")
+
+
+def sha256_of(path: Path, /) -> str:
+    """Return the SHA-256 of a file, or of all files in a folder in the order of their names."""
+    digest = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file()):
+        with file.open("rb") as stream:
+            while chunk := stream.read(1 << 20):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def cannot_write(path: Path, error: OSError, /) -> InputError:

@@ -1,5 +1,6 @@
 """Checks of available memory and disk space before large allocations."""
 
+import hashlib
 import io
 import os
 import shutil
@@ -25,6 +26,16 @@ class BoundedFile(io.BufferedReader):
         """Return at most ``size`` bytes."""
         left = max(0, self._size - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of the file, without opening it again; the position is kept."""
+        position = self.tell()
+        self.seek(0)
+        digest = hashlib.sha256()
+        while chunk := self.read(1 << 20):
+            digest.update(chunk)
+        self.seek(position)
+        return digest.hexdigest()
 
 
 def available_memory() -> int:

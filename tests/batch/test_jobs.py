@@ -237,12 +237,12 @@ def test_bug_is_raised_when_the_others_are_done(
 ) -> None:
     from seq2seqlite.batch import jobs as batch
 
-    whole = vars(batch)["load"]
+    whole = vars(batch)["read_measurement"]
 
-    def buggy(path: Path, **more: Any) -> Any:
-        return whole(path, **more) if path.name != "b.npz" else 1 / 0
+    def buggy(path: Path, *options: Any) -> Any:
+        return whole(path, *options) if path.name != "b.npz" else 1 / 0
 
-    monkeypatch.setattr(batch, "load", buggy)
+    monkeypatch.setattr(batch, "read_measurement", buggy)
     with pytest.raises(ZeroDivisionError) as caught:
         run(inputs, source, tmp_path / "out")
     assert "buggy" in caught.value.__notes__[0]

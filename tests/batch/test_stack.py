@@ -45,7 +45,9 @@ def test_maps_are_those_of_all_frames_in_one_image(
     counts = write_stack(file)
     np.save(tmp_path / "mask.npy", np.random.default_rng(0).random((20, 16)) > 0.1)
     mask = tmp_path / "mask.npy"
-    done = run(file, source, JobOptions(binning=binning, mask=mask, quality=quality), out)
+    done = run(
+        file, source, JobOptions(binning=binning, mask=mask, quality=Quality() if quality else None), out
+    )
     assert (done.state, done.reason) == ("done", None)
     assert len(open_stack(file).tiles) == 9
     image: Any = zarr.open_group(str(out / "maps.ome.zarr"), mode="r")

@@ -9,10 +9,11 @@ import pytest
 import xarray as xr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.frame_analysis import FrameAnalysis, lifetime_map
+from seq2seqlite.imaging.frame_analysis import Analysis, lifetime_map
 from seq2seqlite.imaging.mask import neighbourhood_sum, read_mask
+from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.io.measurement import load
-from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.io.signal import signal_from_counts, survey
 from seq2seqlite.protocols import Predictor
 
 # The window cuts the tail of a decay, and what of it precedes the pulse is subtracted.
@@ -88,7 +89,7 @@ def test_masked_and_dim_pixels_are_nan_and_in_no_sum(
     predictor: Predictor, decay_image: Callable[..., xr.DataArray]
 ) -> None:
     data = decay_image(np.full((3, 3), 1.0))
-    data[0, 0] *= 0.01  # 20 photons
+    data[0, 0] = 0.01 * data[0, 0]  # 20 photons
     mask = np.ones((3, 3))
     mask[2, 2] = 0
     maps = lifetime_map(data, predictor, mask=mask)
@@ -249,14 +250,15 @@ def test_frames_are_analysed_as_planned_with_the_first(
     predictor: Predictor, decay_image: Callable[..., xr.DataArray]
 ) -> None:
     first = decay_image(np.linspace(0.5, 2, 12).reshape(3, 4))
-    frames = FrameAnalysis(first, predictor, binning=1)
+    analysis = Analysis.plan(first, survey(first), predictor, MapOptions(binning=1))
     whole = lifetime_map(first, predictor, binning=1)
     for name in whole.data_vars:
-        np.testing.assert_array_equal(frames.maps(first)[name], whole[name])
+        np.testing.assert_array_equal(analysis.maps(first, survey(first))[name], whole[name])
     late = first.copy(data=np.roll(first.values, 10, axis=-1))  # 0.5 ns: seen, as nothing is planned anew
-    shift = frames.maps(late)["tau_mean_ns"].values - whole["tau_mean_ns"].values
+    shift = analysis.maps(late, survey(late))["tau_mean_ns"].values - whole["tau_mean_ns"].values
     np.testing.assert_allclose(shift, 0.5, atol=0.05)
-    dark = frames.maps(first.copy(data=np.zeros(first.shape)))
+    nothing = first.copy(data=np.zeros(first.shape))
+    dark = analysis.maps(nothing, survey(nothing))
     assert np.isnan(dark["tau_mean_ns"].values).all()
     assert dark.attrs["pixels_analysed"] == 0
 
@@ -264,16 +266,18 @@ def test_frames_are_analysed_as_planned_with_the_first(
 def test_a_frame_unlike_the_first_is_refused(
     predictor: Predictor, decay_image: Callable[..., xr.DataArray]
 ) -> None:
-    frames = FrameAnalysis(decay_image(np.full((2, 2), 1.0)), predictor)
+    first = decay_image(np.full((2, 2), 1.0))
+    analysis = Analysis.plan(first, survey(first), predictor)
     with pytest.raises(
         InputError,
         match=r"image\.npz: shape \(2, 3, 250\) differs from the shape \(2, 2, 250\) .*; start a new",
     ):
-        frames.maps(decay_image(np.full((2, 3), 1.0)))
+        wider = decay_image(np.full((2, 3), 1.0))
+        analysis.maps(wider, survey(wider))
     other = decay_image(np.full((2, 2), 1.0)).assign_coords(H=np.arange(250) * 0.051)
     with pytest.raises(
         InputError, match=r"image\.npz: the time axis differs from that of the first frame; start"
     ):
-        frames.maps(other)
+        analysis.maps(other, survey(other))
     with pytest.raises(InputError, match=r"image\.npz: counts must be finite, found 4 NaN"):
-        frames.maps(changed(decay_image(np.full((2, 2), 1.0)), np.nan))
+        survey(changed(first, np.nan)).check(may_be_dark=True)

@@ -7,7 +7,7 @@ from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import CentreOfMass
 from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.imaging.quality import Quality
-from seq2seqlite.imaging.summary import summarise
+from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 
@@ -26,7 +26,7 @@ def test_agreement_is_not_flagged(irf):
     maps = lifetime_map(image(IRF), CentreOfMass(AXIS, IRF), quality=Quality(irf))
     assert float(maps["flagged"].mean()) < 0.1
     assert float(maps["chi_square"].median()) == pytest.approx(1, abs=0.1)
-    summary = summarise(maps)
+    summary = Summary.of(maps).to_dict()
     assert summary["pixels_flagged"] == int(maps["flagged"].sum())
     assert summary["quality"]["irf"] == ("fitted to the summed decay" if irf is None else "given, aligned")
 

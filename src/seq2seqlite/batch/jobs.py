@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.files import replace_when_done
-from seq2seqlite.imaging.frame_analysis import check_settings, lifetime_map
-from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder
-from seq2seqlite.imaging.map_writer import check_format, write_maps
-from seq2seqlite.io.measurement import load
+from seq2seqlite.imaging.frame_analysis import map_measurement
+from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
+from seq2seqlite.imaging.map_writer import write_maps
+from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
@@ -96,21 +96,12 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     InputError
         As :func:`load`, :func:`lifetime_map` and :func:`write_maps`.
     """
-    options = job.options
-    check_format(options.file_format or "tiff")
-    check_map_folder(job.folder, options.file_format or "tiff")
-    data = load(job.path, **asdict(options.read))
-    maps = lifetime_map(
-        data,
-        job.source.predictor(data),
-        min_photons=options.min_photons,
-        binning=options.binning,
-        mask=options.mask,
-        extrapolate=options.extrapolate,
-        quality=options.check_with(job.source),
-        progress=progress,
-    )
-    return write_maps(maps, job.folder, file_format=options.file_format or "tiff")
+    source, options = job.source, job.options
+    file_format = options.file_format or "tiff"
+    check_map_folder(job.folder, file_format)
+    data = read_measurement(job.path, options.read)
+    maps = map_measurement(data, source.predictor(data), options, irf=source.irf(), progress=progress)
+    return write_maps(maps, job.folder, file_format=file_format)
 
 
 def map_files(
@@ -160,7 +151,6 @@ def map_files(
     Exception
         Any other exception that an input causes, after the other inputs are done.
     """
-    check_settings(options.min_photons, options.binning)
     check_format(options.file_format or "tiff")
     OutputSet(manifest.parent, {manifest.name: ("inputs", "made_by")}).check([manifest.name])
     batch = _Batch(source, options, workers or InProcess(), manifest, again=again, progress=progress)

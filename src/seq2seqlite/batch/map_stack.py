@@ -28,24 +28,19 @@ from seq2seqlite.batch.tiles import (
 )
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
-from seq2seqlite.imaging.frame_analysis import (
-    Analysis,
-    all_saturated,
-    check_binning,
-    check_settings,
-    too_dark,
-)
+from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
 from seq2seqlite.imaging.map_writer import DISPLAYED, opened
-from seq2seqlite.imaging.no_lifetime import no_lifetime
+from seq2seqlite.imaging.mask import check_binning
+from seq2seqlite.imaging.no_lifetime import all_saturated, no_lifetime, too_dark
+from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.outputs import describe_outputs
 from seq2seqlite.parallel import Workers
 from seq2seqlite.protocols import PredictorSource
-from seq2seqlite.provenance import provenance
 
 __all__ = ["map_stack"]
 
@@ -97,7 +92,6 @@ def map_stack(
     depend on the order of the tiles; other counts are added in the order of the tiles.
     """
     began = time.perf_counter()
-    check_settings(options.min_photons, options.binning)
     if options.file_format not in (None, "ome-zarr"):
         raise InputError(
             f"{path} is a stack, and file_format={options.file_format!r} is for images; use 'ome-zarr'"
@@ -126,10 +120,11 @@ def map_stack(
         describe_channels(work.image, {name: _ranges(spreads[name]) for name in _channels(analysis)})
     seconds = time.perf_counter() - began
     pixels_now = sum(maps[tile.number].analysed for tile in done_now)
-    summary = _summary(work, analysis, surveys, maps, spreads)
-    summary["seconds"] = round(seconds, 3)
-    summary["pixels_per_second"] = round(pixels_now / max(seconds, 1e-9), 1)
-    summary["provenance"] = provenance()
+    attrs = _attributes(work, analysis, surveys, maps, spreads)
+    values = {name: spreads[name] for name in LIFETIME_MAPS} | {"intensity": spreads["intensity_analysed"]}
+    if analysis.check is not None:
+        values["chi_square"] = spreads["chi_square"]
+    summary = Summary(attrs, values, seconds, pixels_now).to_dict()
     summary["files"] = [str(work.image), str(record.folder / "summary.json")]
     summary["outputs"] = describe_outputs(record.folder, [IMAGE])
     map_outputs(record.folder).prepare([IMAGE, "summary.json"])
@@ -236,18 +231,19 @@ def _ranges(spread: Spread) -> tuple[float, float, float, float]:
     return min(least, shown[0]), *shown, max(most, shown[1])
 
 
-def _summary(
+def _attributes(
     work: StackWork,
     analysis: Analysis,
     surveys: Sequence[SurveyRecord],
     maps: Sequence[MapRecord],
     spreads: dict[str, Spread],
 ) -> dict[str, Any]:
-    stack, options = work.stack, work.options
+    """Return the attributes of the maps of all frames, for the summary."""
+    stack = work.stack
     photons = math.fsum(found.photons for found in surveys)
     photons = int(photons) if photons.is_integer() else photons
     digest = hashlib.sha256("".join(found.sha256 for found in surveys).encode()).hexdigest()
-    summary: dict[str, Any] = {
+    attrs = {
         "source": str(stack.path),
         "format": "zarr stack",
         "shape": list(stack.shape),
@@ -259,20 +255,9 @@ def _summary(
         "pixels": stack.n_pixels,
         "pixels_analysed": sum(found.analysed for found in maps),
         "pixels_saturated": sum(found.saturated for found in surveys),
-    }
-    summary |= {name: _percentiles(spreads[name]) for name in LIFETIME_MAPS}
-    summary["intensity"] = _percentiles(spreads["intensity_analysed"])
-    summary |= analysis.described()
-    summary |= {"min_photons": float(options.min_photons), "binning": options.binning}
-    if analysis.check is not None:
-        summary["pixels_flagged"] = sum(found.flagged for found in maps)
-        summary["chi_square"] = _percentiles(spreads["chi_square"])
-    return summary | {
         "pixel_size_um": stack.pixel_size_um,
-        "rebinning": analysis.rebinner.done.to_dict(),
         "warnings": analysis.warnings(spreads["tau_mean_ns"]),
     }
-
-
-def _percentiles(spread: Spread) -> dict[str, float | None]:
-    return {"median": spread.percentile(50), "p5": spread.percentile(5), "p95": spread.percentile(95)}
+    if analysis.check is not None:
+        attrs["pixels_flagged"] = sum(found.flagged for found in maps)
+    return attrs | analysis.described()

@@ -4,49 +4,44 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.files import sha256_of
+from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.io.read_options import ReadOptions
-from seq2seqlite.io.signal import sha256_of
-from seq2seqlite.protocols import PredictorSource
 
 __all__ = ["JobOptions"]
 
 
-@dataclass(frozen=True)
-class JobOptions:
-    """Options of :func:`read`, :func:`lifetime_map` and :func:`write_maps` in a form that is cheap to pickle.
+@dataclass(frozen=True, kw_only=True)
+class JobOptions(MapOptions):
+    """Options of reading, analysis and writing in one object, which is cheap to pickle.
 
     Parameters
     ----------
-    read : ReadOptions
-        Options of the reader.
-    min_photons, binning, extrapolate
-        As for :func:`lifetime_map`.
+    min_photons, binning, extrapolate, block_pixels
+        As for :class:`~seq2seqlite.imaging.MapOptions`.
     mask : pathlib.Path, optional
         Mask file.
-    quality : bool
-        Also compute the quality maps.
-    pulses : float, optional
-        Excitation pulses in the exposure of a pixel, for the quality maps.
+    quality : Quality, optional
+        Settings of the quality maps, without an IRF: the measured IRF is that of the predictor source.
+    read : ReadOptions
+        Options of the reader.
     file_format : str, optional
-        One of :data:`~seq2seqlite.imaging.map_writer.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
+        One of :data:`~seq2seqlite.imaging.map_outputs.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
     """
 
-    read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
-    min_photons: float = MIN_PHOTONS
-    binning: int = 0
     mask: Path | None = None
-    extrapolate: bool = False
-    quality: bool = False
-    pulses: float | None = None
+    read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
     file_format: str | None = None
 
-    def check_with(self, source: PredictorSource, /) -> Quality | None:
-        """Return the settings of the quality maps; None without quality maps."""
-        return Quality(source.irf(), self.pulses) if self.quality else None
-
     def described(self) -> dict[str, Any]:
-        """Return all options, with the digest of the mask, in a form that can be written as JSON."""
-        mask = None if self.mask is None or not self.mask.is_file() else sha256_of(self.mask)
-        return asdict(self) | {"mask": mask}
+        """Return all options that affect the result, with the digest of the mask, ready for JSON."""
+        return {
+            "read": asdict(self.read),
+            "min_photons": self.min_photons,
+            "binning": self.binning,
+            "mask": None if self.mask is None or not self.mask.is_file() else sha256_of(self.mask),
+            "extrapolate": self.extrapolate,
+            "quality": self.quality is not None,
+            "pulses": None if self.quality is None else self.quality.pulses,
+            "file_format": self.file_format,
+        }

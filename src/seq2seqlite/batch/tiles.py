@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.stack import Stack, Tile
 from seq2seqlite.files import replace_when_done, writing
-from seq2seqlite.imaging.frame_analysis import Analysis, bright_enough, photons_of, plan_analysis
+from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.histogram import Spread
-from seq2seqlite.imaging.mask import read_mask
+from seq2seqlite.imaging.mask import Selection, read_mask, select
 from seq2seqlite.io.ome import LEVEL, open_maps
 from seq2seqlite.io.signal import Survey, survey
 from seq2seqlite.protocols import PredictorSource
@@ -152,16 +152,15 @@ def survey_tile(work: StackWork, tile: Tile, /) -> None:
         If counts are invalid, the store is damaged, or the record cannot be written.
     """
     seen = _seen(work, tile)
-    bright = bright_enough(seen.photons, work.options.min_photons)[seen.inner] & seen.usable[seen.inner]
     counts = seen.data[seen.inner]
-    usable_photons = seen.photons[seen.inner][seen.usable[seen.inner]]
-    found = survey(counts, may_be_dark=True) if work.options.binning else seen.found
+    usable_photons = seen.selection.photons[seen.inner][seen.selection.usable[seen.inner]]
+    found = survey(counts) if work.options.binning else seen.found
     _write(
         SurveyRecord.path(work.parts, tile),
         decay=found.decay,
         photons=np.float64(found.intensity.sum()),
         saturated=np.int64(found.saturated.sum()),
-        bright=np.int64(bright.sum()),
+        bright=np.int64(seen.selection.chosen[seen.inner].sum()),
         most=np.float64(usable_photons.max(initial=0.0)),
         sha256=np.str_(hashlib.sha256(np.ascontiguousarray(counts.values).data).hexdigest()),
     )
@@ -177,11 +176,10 @@ def map_tile(work: StackWork, tile: Tile, /) -> None:
     """
     began = time.perf_counter()
     analysis, seen = plan_stack(work), _seen(work, tile)
-    chosen = bright_enough(seen.photons, work.options.min_photons) & seen.usable
-    inside = np.zeros_like(chosen)
-    inside[seen.inner] = chosen[seen.inner]
+    inside = np.zeros_like(seen.selection.chosen)
+    inside[seen.inner] = seen.selection.chosen[seen.inner]
     reasons: Counter[int] = Counter()
-    whole = analysis.maps(seen.data, seen.usable, inside, binning=work.options.binning, reasons=reasons)
+    whole = analysis.predict(seen.data, replace(seen.selection, chosen=inside), reasons=reasons)
     whole["intensity"] = seen.found.intensity.astype(np.float32)
     maps = {name: image[seen.inner] for name, image in whole.items()}
     _write_maps(work, tile, np.stack(list(maps.values())))
@@ -224,12 +222,8 @@ def plan_stack(work: StackWork, /) -> Analysis:
     """
     decay = np.array(work.decay)
     data = work.stack.summed(decay)
-    return plan_analysis(
-        data,
-        decay,
-        work.source.predictor(data),
-        extrapolate=work.options.extrapolate,
-        quality=work.options.check_with(work.source),
+    return Analysis.for_decay(
+        data, decay, work.source.predictor(data), work.options, mask=_mask(work), irf=work.source.irf()
     )
 
 
@@ -240,18 +234,17 @@ class _Seen:
     data: xr.DataArray
     inner: slice
     found: Survey
-    usable: NDArray[np.bool_]
-    photons: NDArray[np.float64]
+    selection: Selection
 
 
 def _seen(work: StackWork, tile: Tile) -> _Seen:
-    binning = work.options.binning
-    data, above = work.stack.read(tile, halo=binning)
-    found = survey(data, may_be_dark=True)
+    options = work.options
+    data, above = work.stack.read(tile, halo=options.binning)
+    found = survey(data).check(may_be_dark=True)
     top = tile.start - above
-    usable = _mask(work)[top : top + data.sizes["Y"]] & ~found.saturated
-    photons = photons_of(found.intensity, usable, binning=binning)
-    return _Seen(data, slice(above, above + tile.stop - tile.start), found, usable, photons)
+    mask = _mask(work)[top : top + data.sizes["Y"]]
+    selection = select(found, mask, binning=options.binning, min_photons=options.min_photons)
+    return _Seen(data, slice(above, above + tile.stop - tile.start), found, selection)
 
 
 @lru_cache(maxsize=1)

@@ -15,8 +15,9 @@ from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOptio
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.map_writer import FORMATS
+from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.parallel import workers_for
@@ -130,13 +131,12 @@ def image(
         threads=None if workers == 1 and scheduler is None else 1,
     )
     options = JobOptions(
-        ReadOptions(channel, block, gate_width_ns, period_ns, drop=tuple(drop or ())),
+        read=ReadOptions(channel, block, gate_width_ns, period_ns, drop=tuple(drop or ())),
         min_photons=min_photons,
         binning=binning,
         mask=mask if mask is None else mask.absolute(),
         extrapolate=extrapolate,
-        quality=quality,
-        pulses=pulses,
+        quality=Quality(pulses=pulses) if quality else None,
         file_format=None if file_format is None else file_format.value,
     )
     if len(files) == 1 and workers == 1 and scheduler is None and not in_tiles(files[0], options):

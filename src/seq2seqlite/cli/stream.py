@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,9 +16,10 @@ from seq2seqlite.cli.output import COMMAND, JsonOption, check_json_file, with_op
 from seq2seqlite.cli.progress import live_line, progress_bar
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.io.measurement import SUFFIXES, load, read
+from seq2seqlite.imaging.options import MapOptions
+from seq2seqlite.io.measurement import SUFFIXES, read_measurement
 from seq2seqlite.io.read_options import ReadOptions
-from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.io.signal import signal_from_counts, survey
 from seq2seqlite.predictors import CollectedGates, load_predictor
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
@@ -140,8 +140,7 @@ def stream(
     if follow:
         origin: Any = GrowingPtu(Path(source), options)
     elif Path(source).is_dir() and Path(source).suffix.lower() != ".zarr":
-        reader = partial(read, channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
-        origin = SpoolFolder(Path(source), reader, suffixes=SUFFIXES)
+        origin = SpoolFolder(Path(source), lambda file: read_measurement(file, options), suffixes=SUFFIXES)
     else:
         simulated = _is_camera(source)
         taken = _camera(source, predictor, frame, photons) if simulated else [_file(source, options)]
@@ -152,9 +151,7 @@ def stream(
         one_by_one, normalisation = _gate_sequential(predictor, normalisation)
         stage = GateStage(one_by_one, min_photons=min_photons, name=origin.name)
     else:
-        stage = FrameStage(
-            predictor, min_photons=min_photons, binning=binning, mask=mask, extrapolate=extrapolate
-        )
+        stage = FrameStage(predictor, MapOptions(min_photons, binning, mask, extrapolate))
     sinks: list[Sink] = [] if out is None else [MapFolder(out), MapTable(out / "frames.csv")]
     settings = {"source": source, "model": predictor.name, "fps": fps, "policy": str(policy)}
     settings |= {"predictor": stage.predictor.kind, "queue": queue, "gates": gates}
@@ -223,9 +220,9 @@ def _camera(source: str, predictor: Predictor, frame: str, photons: float) -> li
 
 
 def _file(source: str, options: ReadOptions) -> Any:
-    return load(
-        source, channel=options.channel, gate_width_ns=options.gate_width_ns, period_ns=options.period_ns
-    )
+    data = read_measurement(source, options)
+    survey(data).check()
+    return data
 
 
 def _gate_sequential(

@@ -24,6 +24,7 @@ from seq2seqlite.decay.sfd import (
     sfd_from_lifetimes,
     tau_from_area_ratio,
 )
+from seq2seqlite.decay.tail_fit import TailFit, fit_tail
 from seq2seqlite.decay.tpsf import MAX_HARMONICS, ForwardModel, expected_tpsf, harmonics_needed
 
 __all__ = [
@@ -41,12 +42,14 @@ __all__ = [
     "PhotonCountingDetector",
     "PileUpDetector",
     "SpadFrameDetector",
+    "TailFit",
     "TimeAxis",
     "amplitude_fraction_from_intensity",
     "angular_frequencies_per_ns",
     "counts_for",
     "expected_tpsf",
     "first_photon_histogram",
+    "fit_tail",
     "harmonics_needed",
     "intensity_fraction_from_amplitude",
     "lifetimes_from_areas",

@@ -11,11 +11,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Estimate
 from seq2seqlite.imaging.histogram import Spread
-from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
-from seq2seqlite.imaging.no_lifetime import no_lifetime
+from seq2seqlite.imaging.mask import (
+    MIN_PHOTONS,
+    Selection,
+    check_binning,
+    neighbourhood_sum,
+    read_mask,
+    select,
+)
+from seq2seqlite.imaging.no_lifetime import TooDarkError, all_saturated, no_lifetime, too_dark
+from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, strips, survey
@@ -23,19 +32,7 @@ from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS, map_dataset
 from seq2seqlite.protocols import Predictor, tau_range_ns
 from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
 
-__all__ = [
-    "Analysis",
-    "FrameAnalysis",
-    "TooDarkError",
-    "all_saturated",
-    "bright_enough",
-    "check_binning",
-    "check_settings",
-    "lifetime_map",
-    "photons_of",
-    "plan_analysis",
-    "too_dark",
-]
+__all__ = ["Analysis", "lifetime_map", "map_measurement"]
 
 # Pixels predicted at a time: a few seconds of a slow predictor between two progress updates.
 BATCH = 4096
@@ -59,24 +56,11 @@ def lifetime_map(
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Measurement as returned by :func:`read`; may be lazy (dask).
+        Measurement as returned by :func:`read`; may be lazy (dask). Its survey is not repeated.
     predictor : Predictor
         Model or estimator.
-    min_photons : float
-        Photon threshold: pixels with fewer counts, after binning, are below threshold and not analysed. At
-        the default of 100 photons, the standard error of a lifetime is at least 10 %.
-    binning : int
-        Neighbours on each side whose counts are added to those of a pixel, so that (2 binning + 1)² pixels
-        are summed; the image size does not change.
-    mask : path-like or array_like, optional
-        Mask, nonzero where pixels are analysed; other pixels are also excluded from the sums of neighbours.
-    extrapolate : bool
-        Extend a window that is shorter than the model's by an exponential tail.
-    quality : Quality, optional
-        Settings of the quality maps, which compare each reconvolved prediction with its counts and flag
-        unreliable pixels.
-    block_pixels : int
-        Pixels held in memory at a time.
+    min_photons, binning, mask, extrapolate, quality, block_pixels
+        As for :class:`~seq2seqlite.imaging.MapOptions`.
     progress : callable, optional
         Called with the number of predicted pixels and of pixels to predict.
 
@@ -97,92 +81,196 @@ def lifetime_map(
     InputError
         If counts are invalid, all pixels are saturated or below the threshold, the axis does not fit the
         model, or no pixel has a lifetime.
+
+    See Also
+    --------
+    map_measurement : The same with the options as one object.
+    """
+    options = MapOptions(min_photons, binning, mask, extrapolate, quality, block_pixels)
+    return map_measurement(data, predictor, options, progress=progress)
+
+
+def map_measurement(
+    data: xr.DataArray,
+    predictor: Predictor,
+    options: MapOptions = MapOptions(),  # noqa: B008 - frozen
+    /,
+    *,
+    irf: Irf | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
+    """Compute the lifetime maps of a measurement as :func:`lifetime_map`, with the options as one object.
+
+    Parameters
+    ----------
+    data, predictor, progress
+        As for :func:`lifetime_map`, which describes result and errors.
+    options : MapOptions
+        Options of the analysis.
+    irf : Irf, optional
+        Measured IRF for the quality maps; default: that of ``options.quality``.
     """
     began = time.perf_counter()
-    frames = FrameAnalysis(
-        data,
-        predictor,
-        min_photons=min_photons,
-        binning=binning,
-        mask=mask,
-        extrapolate=extrapolate,
-        quality=quality,
-        block_pixels=block_pixels,
-    )
-    maps = frames.maps(data, found=frames.found, progress=progress)
+    found = survey(data, block_pixels=options.block_pixels).check()
+    reasons: Counter[int] = Counter()
+    analysis = Analysis.plan(data, found, predictor, options, irf=irf)
+    maps = analysis.maps(data, found, reasons=reasons, progress=progress)
     if not np.isfinite(maps["tau_mean_ns"].values).any():
-        raise no_lifetime(str(data.attrs.get("source", "data")), predictor.name, frames.reasons)
+        raise no_lifetime(found.source, predictor.name, reasons)
     maps.attrs["seconds"] = time.perf_counter() - began
     return maps
 
 
-class TooDarkError(InputError):
-    """Measurement without a usable pixel: all pixels are saturated or below threshold."""
-
-
-class FrameAnalysis:
-    """Analysis of frames with the same shape and time axis, planned with the first frame.
+@dataclass(frozen=True)
+class Analysis:
+    """Steps from counts to maps, for measurements, frames of a stream and tiles of a stack.
 
     Parameters
     ----------
-    first : xarray.DataArray, dims ('Y', 'X', 'H')
-        Frame whose summed decay determines the re-binning to the time axis of the model.
-    predictor, min_photons, binning, mask, extrapolate, quality, block_pixels
-        As for :func:`lifetime_map`.
-    found : Survey, optional
-        Survey of the first frame, if it has been computed already.
+    predictor : Predictor
+        Model or estimator.
+    options : MapOptions
+        Options of the analysis.
+    mask : ndarray of bool, shape (Y, X)
+        Pixels to analyse.
+    starts_ns : ndarray, shape (H,)
+        Time axis of the measurement, in ns.
+    rebinner : Rebinner
+        Re-binning from that axis to the model's.
+    check : QualityCheck, optional
+        Comparison of predictions with counts.
+    decay_warnings : tuple of str
+        Warnings of the summed decay.
 
-    Raises
-    ------
-    InputError
-        As :func:`lifetime_map`.
-    TooDarkError
-        If no pixel of the first frame can be analysed.
-
-    Attributes
-    ----------
-    analysis : Analysis
-        Analysis of all frames.
-    found : Survey
-        What the first frame's counts showed.
-    reasons : Counter
-        Pixels of the last frame by the reason of an estimator (:class:`~seq2seqlite.estimators.Reason`).
+    See Also
+    --------
+    Analysis.plan : Plan for an image, or for frames by their first.
+    Analysis.for_decay : Plan for the summed decay of a stack.
     """
 
-    def __init__(
-        self,
+    predictor: Predictor
+    options: MapOptions
+    mask: NDArray[np.bool_]
+    starts_ns: NDArray[np.float64]
+    rebinner: Rebinner
+    check: QualityCheck | None = None
+    decay_warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def plan(
+        cls,
         first: xr.DataArray,
+        found: Survey,
         predictor: Predictor,
+        options: MapOptions = MapOptions(),  # noqa: B008 - frozen
         /,
         *,
-        min_photons: float = MIN_PHOTONS,
-        binning: int = 0,
-        mask: str | os.PathLike[str] | ArrayLike | None = None,
-        extrapolate: bool = False,
-        quality: Quality | None = None,
-        block_pixels: int = 16384,
-        found: Survey | None = None,
-    ) -> None:
-        check_settings(min_photons, binning, block_pixels)
-        check_binning(binning, (first.sizes["Y"], first.sizes["X"]))
-        self.min_photons, self.binning, self.block_pixels = min_photons, binning, block_pixels
-        self.found = survey(first, block_pixels=block_pixels) if found is None else found
-        self._mask = read_mask(mask, shape=(first.sizes["Y"], first.sizes["X"]))
-        usable = self._mask & ~self.found.saturated
-        if not self._chosen(usable, self.found).any():
-            raise _nothing_chosen(usable, self.found, binning, min_photons, first)
-        self.reasons: Counter[int] = Counter()
-        self._shape, self._starts_ns = first.shape, np.asarray(first.coords["H"], np.float64)
-        self.analysis = plan_analysis(
-            first, self.found.decay, predictor, extrapolate=extrapolate, quality=quality
+        irf: Irf | None = None,
+    ) -> "Analysis":
+        """Plan the analysis of an image, or of frames with its shape and time axis.
+
+        Parameters
+        ----------
+        first : xarray.DataArray, dims ('Y', 'X', 'H')
+            Image, or first frame.
+        found : Survey
+            Its survey; the summed decay determines the re-binning to the time axis of the model.
+        predictor, options, irf
+            As for :func:`map_measurement`.
+
+        Raises
+        ------
+        InputError
+            If the mask or the time axis does not fit.
+        TooDarkError
+            If no pixel can be analysed.
+        """
+        shape = (first.sizes["Y"], first.sizes["X"])
+        check_binning(options.binning, shape)
+        mask = read_mask(options.mask, shape=shape)
+        selection = select(found, mask, binning=options.binning, min_photons=options.min_photons)
+        if not selection.chosen.any():
+            raise _nothing_chosen(first, found, selection, options)
+        return cls.for_decay(first, found.decay, predictor, options, mask=mask, irf=irf)
+
+    @classmethod
+    def for_decay(
+        cls,
+        data: xr.DataArray,
+        decay: NDArray[np.float64],
+        predictor: Predictor,
+        options: MapOptions,
+        /,
+        *,
+        mask: NDArray[np.bool_],
+        irf: Irf | None = None,
+    ) -> "Analysis":
+        """Plan the analysis for a summed decay.
+
+        Parameters
+        ----------
+        data : xarray.DataArray, dims ('Y', 'X', 'H')
+            Any measurement with the time axis.
+        decay : ndarray, shape (H,)
+            Summed decay, in counts.
+        predictor, options, irf
+            As for :func:`map_measurement`.
+        mask : ndarray of bool, shape (Y, X)
+            Pixels to analyse.
+
+        Raises
+        ------
+        InputError
+            If the time axis does not fit the model.
+        """
+        axis, edge_ns = predictor.axis, predictor.rising_edge_ns
+        rebinner = plan_rebinning(
+            data,
+            decay=decay,
+            axis=axis,
+            edge_ns=edge_ns,
+            model=predictor.name,
+            extrapolate=options.extrapolate,
         )
+        return cls(
+            predictor,
+            options,
+            mask,
+            np.asarray(data.coords["H"], np.float64),
+            rebinner,
+            None
+            if options.quality is None
+            else QualityCheck(options.quality, rebinner.decay, axis=axis, irf=irf),
+            tuple(_range_check(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns)),
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the computed maps."""
+        return (*LIFETIME_MAPS, *(QUALITY_MAPS if self.check is not None else ()))
+
+    def described(self) -> dict[str, Any]:
+        """Return ``model``, ``predictor``, thresholds, ``rebinning`` and, with a check, ``quality``."""
+        done = {
+            "model": self.predictor.name,
+            "predictor": self.predictor.kind,
+            "min_photons": float(self.options.min_photons),
+            "binning": int(self.options.binning),
+            "rebinning": self.rebinner.done,
+        }
+        return done if self.check is None else done | {"quality": self.check.described()}
+
+    def warnings(self, lifetimes: NDArray[np.float32] | Spread, /) -> list[str]:
+        """Return the warnings of the summed decay, and those of the mean lifetimes of all pixels."""
+        return [*self.decay_warnings, *_range_check(self.predictor).of_lifetimes(lifetimes)]
 
     def maps(
         self,
         frame: xr.DataArray,
+        found: Survey,
         /,
         *,
-        found: Survey | None = None,
+        reasons: Counter[int] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> xr.Dataset:
         """Return the maps of a frame; all values are NaN if all pixels are below threshold.
@@ -191,8 +279,11 @@ class FrameAnalysis:
         ----------
         frame : xarray.DataArray, dims ('Y', 'X', 'H')
             Frame with the shape and time axis of the first.
-        found : Survey, optional
-            Survey of the frame, if it has been computed already.
+        found : Survey
+            Its survey, with valid counts.
+        reasons : Counter, optional
+            The pixels are added to it by the reason of an estimator
+            (:class:`~seq2seqlite.estimators.Reason`).
         progress : callable, optional
             Called with the number of predicted pixels and of pixels to predict.
 
@@ -204,128 +295,50 @@ class FrameAnalysis:
         Raises
         ------
         InputError
-            If the shape or time axis differs from the first frame, or a count is negative or not finite.
+            If the shape or time axis differs from the first frame.
         """
         began = time.perf_counter()
         self._check_alike(frame)
-        if found is None:
-            found = survey(frame, block_pixels=self.block_pixels, may_be_dark=True)
-        usable = self._mask & ~found.saturated
-        chosen = self._chosen(usable, found)
-        self.reasons.clear()
-        maps = self.analysis.maps(
-            frame,
-            usable,
-            chosen,
-            binning=self.binning,
-            block_pixels=self.block_pixels,
-            reasons=self.reasons,
-            progress=progress,
-        )
+        options = self.options
+        selection = select(found, self.mask, binning=options.binning, min_photons=options.min_photons)
+        maps = self.predict(frame, selection, reasons=reasons, progress=progress)
         maps["intensity"] = found.intensity.astype(np.float32)
-        done_how = self.analysis.described() | {
-            "rebinning": self.analysis.rebinner.done,
-            "min_photons": float(self.min_photons),
-            "binning": int(self.binning),
-            "pixels": int(chosen.size),
-            "pixels_analysed": int(chosen.sum()),
-            "pixels_saturated": int(found.saturated.sum()),
+        done_how = {
+            **self.described(),
+            **selection.numbers,
             "seconds": time.perf_counter() - began,
-            "warnings": self.analysis.warnings(Spread.of(maps["tau_mean_ns"])),
+            "warnings": self.warnings(maps["tau_mean_ns"]),
         }
         return map_dataset(maps, dict(frame.attrs) | done_how)
 
-    def _chosen(self, usable: NDArray[np.bool_], found: Survey) -> NDArray[np.bool_]:
-        photons = photons_of(found.intensity, usable, binning=self.binning)
-        return usable & bright_enough(photons, self.min_photons)
-
-    def _check_alike(self, frame: xr.DataArray) -> None:
-        name = frame.attrs.get("source", "frame")
-        if frame.shape != self._shape:
-            raise InputError(
-                f"{name}: shape {frame.shape} differs from the shape {self._shape} of the first frame; "
-                f"start a new stream for it"
-            )
-        # Files store rounded times: axes that differ by less than half a gate are the same.
-        half_gate_ns = 0.5 * float(self._starts_ns[1] - self._starts_ns[0])
-        if np.abs(np.asarray(frame.coords["H"], np.float64) - self._starts_ns).max() > half_gate_ns:
-            raise InputError(
-                f"{name}: the time axis differs from that of the first frame; start a new stream for it"
-            )
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """Steps from counts to maps, for whole measurements and for parts of them.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        Model.
-    rebinner : Rebinner
-        Re-binning from the time axis of the measurement to the model's.
-    check : QualityCheck, optional
-        Comparison of predictions with counts.
-    decay_warnings : tuple of str
-        Warnings of the summed decay.
-    """
-
-    predictor: Predictor
-    rebinner: Rebinner
-    check: QualityCheck | None = None
-    decay_warnings: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the computed maps."""
-        return (*LIFETIME_MAPS, *(QUALITY_MAPS if self.check is not None else ()))
-
-    def described(self) -> dict[str, Any]:
-        """Return ``model``, ``predictor`` and, with a check, ``quality``."""
-        done = {"model": self.predictor.name, "predictor": self.predictor.kind}
-        return done if self.check is None else done | {"quality": self.check.described()}
-
-    def warnings(self, lifetimes: Spread, /) -> list[str]:
-        """Return the warnings of the summed decay, and those of the mean lifetimes of all pixels."""
-        check = RangeCheck(self.predictor.name, tau_range_ns(self.predictor))
-        return [*self.decay_warnings, *check.of_lifetimes(lifetimes)]
-
-    def maps(
+    def predict(
         self,
         data: xr.DataArray,
-        usable: NDArray[np.bool_],
-        chosen: NDArray[np.bool_],
+        selection: Selection,
         /,
         *,
-        binning: int = 0,
-        block_pixels: int = 16384,
         reasons: Counter[int] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the maps of a measurement or of some rows of it.
+        """Return the maps of a measurement or of some rows of it, without its intensity.
 
         Parameters
         ----------
         data : xarray.DataArray, dims ('Y', 'X', 'H')
-            Counts.
-        usable : ndarray of bool, shape (Y, X)
-            Pixels whose counts may be added to a sum of neighbours.
-        chosen : ndarray of bool, shape (Y, X)
-            Pixels to predict; the others are NaN.
-        binning, block_pixels, progress
-            As of :func:`lifetime_map`.
-        reasons : Counter, optional
-            The pixels are added to it by the reason of the estimator.
+            Counts, which are read once.
+        selection : Selection
+            Pixels to predict, and to add to the sums of neighbours.
+        reasons, progress
+            As for :meth:`maps`.
 
         Returns
         -------
         dict of ndarray of float32, shape (Y, X)
-            Maps by name, as in :attr:`names`.
+            Maps by name, as in :attr:`names`; NaN where a pixel is not predicted.
         """
-        maps = {name: np.full(chosen.shape, np.nan, np.float32) for name in self.names}
-        done, todo = 0, int(chosen.sum())
-        selected = _selected(data, self.rebinner, usable, chosen, binning=binning, block_pixels=block_pixels)
-        for index, tpsf in _batches(selected, min(block_pixels, BATCH)):
+        maps = {name: np.full(selection.chosen.shape, np.nan, np.float32) for name in self.names}
+        done, todo = 0, int(selection.chosen.sum())
+        for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
             lifetimes = self.predictor.lifetimes(tpsf)
             values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
             if reasons is not None and isinstance(lifetimes, Estimate):
@@ -339,129 +352,51 @@ class Analysis:
                 progress(done, todo)
         return maps
 
+    def tpsfs(
+        self, data: xr.DataArray, selection: Selection, /
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+        """Yield flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
+        width, binning = data.sizes["X"], self.options.binning
+        for rows, above, counts in strips(data, block_pixels=self.options.block_pixels, halo=binning):
+            index = np.flatnonzero(selection.chosen[rows])
+            if index.size == 0:
+                continue
+            if binning:
+                top = rows.start - above
+                inside = selection.usable[top : top + counts.shape[0], :, None]
+                counts = neighbourhood_sum(np.where(inside, counts, 0), binning=binning)  # noqa: PLW2901
+            strip = counts[above : above + rows.stop - rows.start]
+            pixels = strip.reshape(-1, strip.shape[-1])
+            tpsf = self.rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
+            yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
 
-def plan_analysis(
-    data: xr.DataArray,
-    decay: NDArray[np.float64],
-    predictor: Predictor,
-    /,
-    *,
-    extrapolate: bool = False,
-    quality: Quality | None = None,
-) -> Analysis:
-    """Plan the analysis of a measurement.
-
-    Parameters
-    ----------
-    data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Signal; only its time axis is used.
-    decay : ndarray, shape (H,)
-        Summed decay of the signal, in counts.
-    predictor, extrapolate, quality
-        As for :func:`lifetime_map`.
-
-    Raises
-    ------
-    InputError
-        If the time axis does not fit the model.
-    """
-    rebinner = plan_rebinning(
-        data,
-        decay=decay,
-        axis=predictor.axis,
-        edge_ns=predictor.rising_edge_ns,
-        model=predictor.name,
-        extrapolate=extrapolate,
-    )
-    gates = rebinner.apply(decay[None])[0]
-    check = None if quality is None else QualityCheck(quality, gates, axis=predictor.axis)
-    warnings = RangeCheck(predictor.name, tau_range_ns(predictor)).of_decay(
-        gates, axis=predictor.axis, edge_ns=predictor.rising_edge_ns
-    )
-    return Analysis(predictor, rebinner, check, tuple(warnings))
+    def _check_alike(self, frame: xr.DataArray) -> None:
+        name = frame.attrs.get("source", "frame")
+        shape = (*self.mask.shape, self.starts_ns.size)
+        if frame.shape != shape:
+            raise InputError(
+                f"{name}: shape {frame.shape} differs from the shape {shape} of the first frame; "
+                f"start a new stream for it"
+            )
+        # Files store rounded times: axes that differ by less than half a gate are the same.
+        half_gate_ns = 0.5 * float(self.starts_ns[1] - self.starts_ns[0])
+        if np.abs(np.asarray(frame.coords["H"], np.float64) - self.starts_ns).max() > half_gate_ns:
+            raise InputError(
+                f"{name}: the time axis differs from that of the first frame; start a new stream for it"
+            )
 
 
-def photons_of(
-    intensity: NDArray[np.float64], usable: NDArray[np.bool_], /, *, binning: int
-) -> NDArray[np.float64]:
-    """Return the counts of each pixel after binning, shape (Y, X)."""
-    return neighbourhood_sum(np.where(usable, intensity, 0.0), binning=binning)
-
-
-def bright_enough(photons: NDArray[np.float64], min_photons: float, /) -> NDArray[np.bool_]:
-    """Return where counts reach the photon threshold."""
-    return photons >= min_photons - 1e-6  # cumulative sums of float counts have rounding errors
-
-
-def check_settings(min_photons: float, binning: int = 0, block_pixels: int = 1) -> None:
-    """Reject invalid settings."""
-    if not (np.isfinite(min_photons) and min_photons > 0):
-        raise InputError(f"min_photons={min_photons} must be finite and > 0 (e.g. 100)")
-    if binning < 0:
-        raise InputError(f"binning={binning} must be >= 0 (1 sums 3 x 3 pixels)")
-    if block_pixels < 1:
-        raise InputError(f"block_pixels={block_pixels} must be >= 1 (e.g. 16384)")
-
-
-def check_binning(binning: int, shape: tuple[int, int], /) -> None:
-    """Reject a binning that is larger than the image in both directions."""
-    largest = (max(shape) - 1) // 2
-    if binning > largest:
-        raise InputError(
-            f"binning={binning} sums {2 * binning + 1} x {2 * binning + 1} pixels, but the image has only "
-            f"{shape[0]} x {shape[1]}; use at most {largest}"
-        )
-
-
-def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
-    """Return the error for a measurement in which all pixels with counts are saturated."""
-    return TooDarkError(
-        f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
-        "measure with less light or a wider data type"
-    )
-
-
-def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> TooDarkError:
-    """Return the error for a measurement in which all pixels are below threshold."""
-    return TooDarkError(
-        f"{name}: all pixels are below the threshold min_photons={min_photons:g} (the brightest has {most:g} "
-        f"counts with binning={binning}); use a smaller min_photons or a larger binning"
-    )
+def _range_check(predictor: Predictor) -> RangeCheck:
+    return RangeCheck(predictor.name, tau_range_ns(predictor))
 
 
 def _nothing_chosen(
-    usable: NDArray[np.bool_], found: Survey, binning: int, min_photons: float, data: xr.DataArray
+    data: xr.DataArray, found: Survey, selection: Selection, options: MapOptions
 ) -> TooDarkError:
-    name = str(data.attrs.get("source", "data"))
     if found.saturated.all() or not found.intensity[~found.saturated].any():
-        return all_saturated(name, int(found.saturated.sum()), data.dtype)
-    photons = photons_of(found.intensity, usable, binning=binning)
-    return too_dark(name, min_photons, float(photons[usable].max(initial=0.0)), binning)
-
-
-def _selected(
-    data: xr.DataArray,
-    rebinner: Rebinner,
-    usable: NDArray[np.bool_],
-    chosen: NDArray[np.bool_],
-    *,
-    binning: int,
-    block_pixels: int,
-) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
-    """Yield flat indices and re-binned TPSFs of the chosen pixels, strip by strip."""
-    width = data.sizes["X"]
-    for rows, above, counts in strips(data, block_pixels=block_pixels, halo=binning):
-        index = np.flatnonzero(chosen[rows])
-        if index.size == 0:
-            continue
-        if binning:
-            top = rows.start - above
-            inside = usable[top : top + counts.shape[0], :, None]
-            counts = neighbourhood_sum(np.where(inside, counts, 0), binning=binning)  # noqa: PLW2901
-        strip = counts[above : above + rows.stop - rows.start]
-        pixels = strip.reshape(-1, strip.shape[-1])
-        tpsf = rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
-        yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
+        return all_saturated(found.source, int(found.saturated.sum()), data.dtype)
+    most = float(selection.photons[selection.usable].max(initial=0.0))
+    return too_dark(found.source, options.min_photons, most, options.binning)
 
 
 def _batches(

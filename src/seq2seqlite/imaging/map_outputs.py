@@ -1,12 +1,15 @@
-"""Names of the files of lifetime maps, and recognition of files from an earlier run."""
+"""Formats and names of the files of lifetime maps, and recognition of files from an earlier run."""
 
 from pathlib import Path
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.maps import MAP_UNITS
 from seq2seqlite.outputs import OutputSet
 
-__all__ = ["IMAGE", "check_map_folder", "map_outputs"]
+__all__ = ["FORMATS", "IMAGE", "check_format", "check_map_folder", "map_outputs"]
 
+# File formats: one TIFF per map, or one image with the maps as channels.
+FORMATS = ("tiff", "ome-tiff", "ome-zarr")
 # Name of the OME-Zarr image in an output folder.
 IMAGE = "maps.ome.zarr"
 
@@ -17,14 +20,21 @@ def map_outputs(folder: Path, /) -> OutputSet:
     return OutputSet(folder, records)
 
 
+def check_format(file_format: str, /) -> None:
+    """Reject an unknown format."""
+    if file_format not in FORMATS:
+        raise InputError(f"file_format={file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
+
+
 def check_map_folder(folder: Path, file_format: str, /) -> None:
-    """Reject a folder in which maps would replace files that are not recorded as results.
+    """Reject an unknown format, and a folder with files that maps would replace but that are not results.
 
     Raises
     ------
     InputError
-        If there is such a file.
+        If the format is unknown, or there is such a file.
     """
+    check_format(file_format)
     images = {"ome-tiff": ["maps.ome.tif"], "ome-zarr": [IMAGE]}
     names = images.get(file_format, [f"{name}.tif" for name in MAP_UNITS])
     map_outputs(folder).check([*names, "lifetime.png", "summary.json"])

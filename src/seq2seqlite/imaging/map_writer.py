@@ -9,20 +9,16 @@ import tifffile
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.errors import InputError
 from seq2seqlite.files import check_path, replace_folder_when_done
-from seq2seqlite.imaging.map_outputs import check_map_folder, map_outputs
+from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder, map_outputs
 from seq2seqlite.imaging.picture import write_picture
-from seq2seqlite.imaging.summary import summarise
+from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import describe_outputs
 
-__all__ = ["DISPLAYED", "FORMATS", "check_format", "opened", "write_maps"]
+__all__ = ["DISPLAYED", "opened", "write_maps"]
 
-
-# File formats: one TIFF per map, or one image with the maps as channels.
-FORMATS = ("tiff", "ome-tiff", "ome-zarr")
 # Percentiles of the initial display range in viewers.
 DISPLAYED = (2, 98)
 # Rows of an OME-Zarr chunk of an image that fits into memory.
@@ -56,10 +52,9 @@ def write_maps(
         If the format is unknown, the folder contains a file of the same name that is not recorded as a
         result, or the folder cannot be written.
     """
-    check_format(file_format)
     check_path(folder)
     check_map_folder(Path(folder), file_format)
-    summary = summarise(maps)
+    summary = Summary.of(maps).to_dict()
     prepare = map_outputs(Path(folder)).prepare
     with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
@@ -71,19 +66,13 @@ def write_maps(
     return summary
 
 
-def check_format(file_format: str, /) -> None:
-    """Reject an unknown format."""
-    if file_format not in FORMATS:
-        raise InputError(f"file_format={file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
-
-
 def _write_images(maps: xr.Dataset, folder: Path, file_format: str) -> None:
     pixel_size_um = maps.attrs.get("pixel_size_um")
     images = {str(name): np.asarray(maps[name].values, np.float32) for name in maps.data_vars}
     if file_format == "ome-tiff":
         write_ome_tiff(folder / "maps.ome.tif", images, pixel_size_um=pixel_size_um)
     elif file_format == "ome-zarr":
-        path, shape = folder / "maps.ome.zarr", (maps.sizes["Y"], maps.sizes["X"])
+        path, shape = folder / IMAGE, (maps.sizes["Y"], maps.sizes["X"])
         create_ome_zarr(
             path,
             list(images),

@@ -3,6 +3,7 @@
 import math
 import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,66 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.archive import npy_header
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.signal import Survey
 from seq2seqlite.limits import BoundedFile
 
-__all__ = ["MIN_PHOTONS", "neighbourhood_sum", "read_mask"]
+__all__ = ["MIN_PHOTONS", "Selection", "check_binning", "neighbourhood_sum", "read_mask", "select"]
 
 # The relative standard error of a lifetime from N photons is at least 1 / sqrt(N): 10 % for 100 photons.
 MIN_PHOTONS = 100.0
 # A sum of (2 * 127 + 1)^2 values of 65,535 stays below 2^32.
 MAX_NARROW_BINNING = 127
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Pixels of an image by their use in the analysis.
+
+    Parameters
+    ----------
+    saturated : ndarray of bool, shape (Y, X)
+        Saturated pixels.
+    usable : ndarray of bool, shape (Y, X)
+        Pixels inside of the mask and not saturated, whose counts are added to the sums of neighbours.
+    photons : ndarray, shape (Y, X)
+        Counts of each pixel after binning.
+    chosen : ndarray of bool, shape (Y, X)
+        Usable pixels that reach the photon threshold, which are analysed.
+    """
+
+    saturated: NDArray[np.bool_]
+    usable: NDArray[np.bool_]
+    photons: NDArray[np.float64]
+    chosen: NDArray[np.bool_]
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """Numbers of pixels: ``pixels``, ``pixels_analysed`` and ``pixels_saturated``."""
+        return {
+            "pixels": int(self.chosen.size),
+            "pixels_analysed": int(self.chosen.sum()),
+            "pixels_saturated": int(self.saturated.sum()),
+        }
+
+
+def select(
+    found: Survey, mask: NDArray[np.bool_], /, *, binning: int = 0, min_photons: float = MIN_PHOTONS
+) -> Selection:
+    """Select the analysed pixels of an image.
+
+    Parameters
+    ----------
+    found : Survey
+        Survey of the image.
+    mask : ndarray of bool, shape (Y, X)
+        Mask, as returned by :func:`read_mask`.
+    binning, min_photons
+        As for :class:`~seq2seqlite.imaging.MapOptions`.
+    """
+    usable = mask & ~found.saturated
+    photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
+    # Cumulative sums of float counts have rounding errors.
+    return Selection(found.saturated, usable, photons, usable & (photons >= min_photons - 1e-6))
 
 
 def read_mask(
@@ -65,6 +118,16 @@ def read_mask(
     if not inside.any():
         raise InputError(f"{name} is zero everywhere; set the pixels to be analysed to a value above 0")
     return np.asarray(inside, np.bool_)
+
+
+def check_binning(binning: int, shape: tuple[int, int], /) -> None:
+    """Raise `InputError` if a binning is larger than an image (Y, X) in both directions."""
+    largest = (max(shape) - 1) // 2
+    if binning > largest:
+        raise InputError(
+            f"binning={binning} sums {2 * binning + 1} x {2 * binning + 1} pixels, but the image has only "
+            f"{shape[0]} x {shape[1]}; use at most {largest}"
+        )
 
 
 def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:

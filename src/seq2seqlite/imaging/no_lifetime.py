@@ -1,11 +1,34 @@
-"""The error of a measurement without any lifetime."""
+"""Errors of measurements without any lifetime: no pixel can be analysed, or none has a result."""
 
 from collections import Counter
+from typing import Any
+
+import numpy as np
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Reason
 
-__all__ = ["no_lifetime"]
+__all__ = ["TooDarkError", "all_saturated", "no_lifetime", "too_dark"]
+
+
+class TooDarkError(InputError):
+    """Measurement without a usable pixel: all pixels are saturated or below threshold."""
+
+
+def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
+    """Return the error for a measurement in which all pixels with counts are saturated."""
+    return TooDarkError(
+        f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
+        "measure with less light or a wider data type"
+    )
+
+
+def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> TooDarkError:
+    """Return the error for a measurement in which all pixels are below threshold."""
+    return TooDarkError(
+        f"{name}: all pixels are below the threshold min_photons={min_photons:g} (the brightest has {most:g} "
+        f"counts with binning={binning}); use a smaller min_photons or a larger binning"
+    )
 
 
 def no_lifetime(name: str, model: str, reasons: Counter[int], /) -> InputError:

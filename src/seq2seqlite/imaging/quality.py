@@ -49,14 +49,17 @@ class QualityCheck:
         Summed decay of the image on the time axis of the predictor.
     axis : TimeAxis
         Time axis of the predictor.
+    irf : Irf, optional
+        Measured IRF; default: that of the settings.
     """
 
-    def __init__(self, quality: Quality, decay: NDArray[np.float64], /, *, axis: TimeAxis) -> None:
+    def __init__(
+        self, quality: Quality, decay: NDArray[np.float64], /, *, axis: TimeAxis, irf: Irf | None = None
+    ) -> None:
         self.axis, self.pulses = axis, quality.pulses
-        self.irf = fit_irf(decay, axis=axis) if quality.irf is None else aligned_irf(
-            quality.irf, decay, axis=axis
-        )  # fmt: skip
-        self.given = quality.irf is not None
+        measured = quality.irf if irf is None else irf
+        self.irf = fit_irf(decay, axis=axis) if measured is None else aligned_irf(measured, decay, axis=axis)
+        self.given = measured is not None
 
     def maps(self, lifetimes: Lifetimes, tpsf: NDArray[Any], /) -> dict[str, NDArray[np.float64]]:
         """Return ``chi_square``, ``deviation`` in standard errors, and ``flagged`` (0 or 1), shape (n,).

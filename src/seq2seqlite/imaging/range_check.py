@@ -2,124 +2,18 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from seq2seqlite.decay import TimeAxis
+from seq2seqlite.decay import TimeAxis, fit_tail
 from seq2seqlite.imaging.histogram import Spread
 
-__all__ = ["RangeCheck", "TailFit", "fit_tail"]
+__all__ = ["RangeCheck"]
 
 # A summed decay is outside of a range that it exceeds by this share, and a pixel is at the edge of the range
 # if it lies within this share of an end, or beyond.
 TOLERANCE = 0.1
 # Largest share of pixels at the edge without a warning.
 MAX_AT_EDGE = 0.05
-# Gain in chi-square, in units of the reduced chi-square of the best fit, for a lifetime to be significantly
-# outside of the range: five standard errors.
-SIGNIFICANT = 25.0
-# Lifetimes tried in the fit of the tail, in steps of 2 %, from a part of the gate width to several periods.
-N_LIFETIMES = 400
-SHORTEST_GATES, LONGEST_PERIODS = 0.1, 8.0
-# The rising edge is left out of the fit: from this time before its half height to the peak.
-TOE_NS = 0.4
-# The fit begins where the decay has fallen to this share of its peak, or this time after the peak if that is
-# earlier: the falling edge of the IRF would lengthen short lifetimes.
-START_SHARE, LATEST_START_NS = 0.2, 0.5
-# Fewest gates that determine amplitude, background and lifetime.
-MIN_GATES = 6
-
-
-@dataclass(frozen=True)
-class TailFit:
-    """Fit of one exponential and a constant background to the tail of a decay, lifetime by lifetime.
-
-    Parameters
-    ----------
-    taus_ns : ndarray, shape (n,)
-        Lifetimes tried, ascending, in ns.
-    chi_square : ndarray, shape (n,)
-        Chi-square of the best amplitude and background, both non-negative.
-    degrees : int
-        Degrees of freedom.
-    """
-
-    taus_ns: NDArray[np.float64]
-    chi_square: NDArray[np.float64]
-    degrees: int
-
-    @property
-    def tau_ns(self) -> float:
-        """Lifetime of the best fit, in ns."""
-        return float(self.taus_ns[np.argmin(self.chi_square)])
-
-    def excludes(self, allowed: NDArray[np.bool_], /) -> bool:
-        """Return whether all allowed lifetimes fit significantly worse than the best one."""
-        best = float(self.chi_square.min())
-        if not allowed.any():
-            return True
-        scale = max(best / self.degrees, 1.0)
-        return bool(self.chi_square[allowed].min() - best > SIGNIFICANT * scale)
-
-
-def fit_tail(decay: ArrayLike, /, *, axis: TimeAxis, edge_ns: float) -> TailFit | None:
-    """Fit one exponential and a constant background to the tail of a decay.
-
-    Parameters
-    ----------
-    decay : array_like, shape (n_gates,)
-        Decay, in counts.
-    axis : TimeAxis
-        Its gates. The gates before the rising edge contain the end of the tail of the preceding period.
-    edge_ns : float
-        Half height of the rising edge, in ns.
-
-    Returns
-    -------
-    TailFit or None
-        None if there are too few gates or counts. Each gate is weighted by the inverse of its counts.
-
-    Examples
-    --------
-    >>> axis = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
-    >>> decay = 1e4 * np.exp(-((axis.starts_ns - 1.5) % 12.5) / 2.0) + 30
-    >>> fit = fit_tail(decay, axis=axis, edge_ns=1.5)
-    >>> bool(abs(fit.tau_ns - 2.0) < 0.05)
-    True
-    """
-    counts = np.asarray(decay, np.float64)
-    peak = int(np.argmax(counts))
-    since_peak = (np.arange(axis.n_gates) - peak) * axis.gate_width_ns % axis.period_ns
-    rise_ns = (peak * axis.gate_width_ns - edge_ns) % axis.period_ns
-    rise_ns = min(rise_ns, axis.period_ns - rise_ns) + TOE_NS
-    low = counts.min()
-    fallen = since_peak[counts <= low + START_SHARE * (counts[peak] - low)]
-    start_ns = min(float(fallen.min(initial=LATEST_START_NS)), LATEST_START_NS)
-    tail = (since_peak >= start_ns - 1e-9) & (since_peak < axis.period_ns - rise_ns)
-    times, counts = since_peak[tail], counts[tail]
-    if counts.size < MIN_GATES or counts.sum() <= 0:
-        return None
-    taus = np.geomspace(SHORTEST_GATES * axis.gate_width_ns, LONGEST_PERIODS * axis.period_ns, N_LIFETIMES)
-    shapes = np.exp(-times / taus[:, None])
-    weights = 1 / np.maximum(counts, 1.0)
-    return TailFit(taus, _chi_square(shapes, counts, weights), counts.size - 3)
-
-
-def _chi_square(
-    shapes: NDArray[np.float64], counts: NDArray[np.float64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return chi-square of the best non-negative sum of each shape and a constant."""
-    total = weights.sum()
-    a, b = (shapes**2) @ weights, shapes @ weights
-    p, q = shapes @ (weights * counts), float(weights @ counts)
-    whole = float(weights @ counts**2)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        alone = whole - np.where(p > 0, p**2 / a, 0.0)
-        determinant = a * total - b**2
-        height, level = (p * total - b * q) / determinant, (a * q - b * p) / determinant
-        both = whole - height * p - level * q
-    usable = (determinant > 1e-9 * a * total) & (height >= 0) & (level >= 0)
-    return np.asarray(np.where(usable, both, np.minimum(alone, whole - q**2 / total)))
 
 
 @dataclass(frozen=True)
@@ -152,15 +46,18 @@ class RangeCheck:
         )
         return [warning]
 
-    def of_lifetimes(self, lifetimes: Spread, /) -> list[str]:
+    def of_lifetimes(self, lifetimes: ArrayLike | Spread, /) -> list[str]:
         """Return a warning if the median, or a large share, of the lifetimes lies at an end of the range."""
-        if self.range_ns is None or lifetimes.n == 0:
+        if self.range_ns is None:
+            return []
+        spread = lifetimes if isinstance(lifetimes, Spread) else Spread.of(lifetimes)
+        if spread.n == 0:
             return []
         low, high = self.range_ns
         found = []
         for end_ns, share in (
-            (low, lifetimes.share_below(low * (1 + TOLERANCE))),
-            (high, 1 - lifetimes.share_below(high * (1 - TOLERANCE))),
+            (low, spread.share_below(low * (1 + TOLERANCE))),
+            (high, 1 - spread.share_below(high * (1 - TOLERANCE))),
         ):
             if share > MAX_AT_EDGE:
                 found.append(

@@ -1,14 +1,13 @@
 """TPSFs of a measurement on the time axis of a predictor."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
-from seq2seqlite.imaging.frame_analysis import lifetime_map
-from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.frame_analysis import Analysis
+from seq2seqlite.imaging.mask import MIN_PHOTONS, select
+from seq2seqlite.imaging.options import MapOptions
+from seq2seqlite.io.signal import survey
 from seq2seqlite.protocols import Predictor
 
 __all__ = ["analysed_tpsfs"]
@@ -38,37 +37,11 @@ def analysed_tpsfs(
     Raises
     ------
     InputError
-        As for :func:`lifetime_map`.
+        As for :func:`lifetime_map`, except that no lifetimes are predicted.
     """
-    recorder = _Recorder(predictor)
-    lifetime_map(data, recorder, min_photons=min_photons)
-    tpsfs = np.concatenate(recorder.seen)
+    found = survey(data).check()
+    analysis = Analysis.plan(data, found, predictor, MapOptions(min_photons))
+    parts = analysis.tpsfs(data, select(found, analysis.mask, min_photons=min_photons))
+    tpsfs = np.concatenate([tpsf for _, tpsf in parts])
     chosen = np.linspace(0, len(tpsfs) - 1, min(n, len(tpsfs))).round().astype(np.intp)
     return np.asarray(tpsfs[chosen], np.float32)
-
-
-class _Recorder:
-    """Predictor that stores the TPSFs passed to it."""
-
-    kind = "recorder"
-
-    def __init__(self, predictor: Predictor, /) -> None:
-        self.predictor = predictor
-        self.seen: list[NDArray[Any]] = []
-
-    @property
-    def name(self) -> str:
-        return self.predictor.name
-
-    @property
-    def axis(self) -> TimeAxis:
-        return self.predictor.axis
-
-    @property
-    def rising_edge_ns(self) -> float:
-        return self.predictor.rising_edge_ns
-
-    def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
-        self.seen.append(tpsf)
-        any_value = np.ones(len(tpsf))
-        return Lifetimes(any_value, any_value, any_value, any_value)

@@ -1,61 +1,110 @@
-"""Summary statistics of lifetime maps."""
+"""Summary of lifetime maps: of an image, of a stack, or of a frame of a stream."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
+from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.provenance import provenance
 
-__all__ = ["spread", "summarise"]
+__all__ = ["Summary"]
+
+# Attributes of maps, in the order of the summary.
+ORIGIN = (
+    "source",
+    "format",
+    "shape",
+    "sha256",
+    "sha256_of_tiles",
+    "photons_in_file",
+    "photons",
+    "frames",
+    "tiles",
+)
+PIXELS = ("pixels", "pixels_analysed", "pixels_saturated")
+SETTINGS = ("model", "predictor", "min_photons", "binning", "quality")
 
 
-def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
-    """Summarise lifetime maps in a form that can be written as JSON.
+@dataclass(frozen=True)
+class Summary:
+    """Summary of lifetime maps.
 
     Parameters
     ----------
-    maps : xarray.Dataset
-        Result of :func:`lifetime_map`.
+    attrs : mapping
+        Attributes of the maps: input, numbers of pixels, model, settings and warnings.
+    values : mapping of str to ndarray or Spread
+        Values, or their histogram, of each lifetime map, of ``intensity`` (analysed pixels only) and, with a
+        quality check, of ``chi_square``.
+    seconds : float, optional
+        Time of the analysis, in s.
+    predicted : int, optional
+        Pixels analysed in this time; default: all analysed pixels.
 
-    Returns
-    -------
-    dict
-        ``photons_in_file``, ``photons``, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, for each map
-        its ``median``, ``p5`` and ``p95`` over the analysed pixels (None if there is none), ``model``,
-        ``predictor``, ``pixels_per_second``, ``rebinning``, ``warnings``, thresholds, input and
-        provenance; with a quality check ``pixels_flagged``, ``chi_square`` and ``quality``.
+    See Also
+    --------
+    Summary.of : Summary of maps in memory.
+
+    Examples
+    --------
+    >>> Summary({}, {"tau_mean_ns": np.array([1.0, 2.0, np.nan, 3.0])}).percentiles("tau_mean_ns")["median"]
+    2.0
     """
-    attrs = maps.attrs
-    result = {
-        name: attrs[name]
-        for name in ("source", "format", "sha256", "photons_in_file", "photons")
-        if name in attrs
-    }
-    result |= {name: attrs[name] for name in ("pixels", "pixels_analysed", "pixels_saturated")}
-    result |= {name: spread(maps[name].values) for name in LIFETIME_MAPS}
-    analysed = np.isfinite(maps["tau_mean_ns"].values)
-    result["intensity"] = spread(np.where(analysed, maps["intensity"].values, np.nan))
-    result |= {name: attrs[name] for name in ("model", "predictor", "min_photons", "binning")}
-    if "quality" in attrs:
-        flagged = maps["flagged"].values
-        result["pixels_flagged"] = int(np.nansum(flagged))
-        result["chi_square"] = spread(maps["chi_square"].values)
-        result["quality"] = attrs["quality"]
-    result["seconds"] = round(attrs["seconds"], 3)
-    result["pixels_per_second"] = round(attrs["pixels_analysed"] / max(attrs["seconds"], 1e-9), 1)
-    result["pixel_size_um"] = attrs.get("pixel_size_um")
-    result["rebinning"] = attrs["rebinning"].to_dict()
-    result["warnings"] = list(attrs.get("warnings", ()))
-    result["provenance"] = provenance()
-    return result
 
+    attrs: Mapping[str, Any]
+    values: Mapping[str, NDArray[Any] | Spread] = field(repr=False)
+    seconds: float = 0.0
+    predicted: int | None = None
 
-def spread(values: np.ndarray, /) -> dict[str, float | None]:
-    """Return the median and the 5th and 95th percentile of finite values, None without such values."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return {"median": None, "p5": None, "p95": None}
-    low, middle, high = np.percentile(finite.astype(np.float64), [5, 50, 95])
-    return {"median": float(middle), "p5": float(low), "p95": float(high)}
+    @classmethod
+    def of(cls, maps: xr.Dataset, /) -> "Summary":
+        """Return the summary of maps, as returned by :func:`lifetime_map` or a stage of a stream."""
+        values = {name: maps[name].values for name in LIFETIME_MAPS}
+        values["intensity"] = maps["intensity"].values[np.isfinite(values["tau_mean_ns"])]
+        attrs = dict(maps.attrs)
+        if "flagged" in maps:
+            values["chi_square"] = maps["chi_square"].values
+            attrs["pixels_flagged"] = int(np.nansum(maps["flagged"].values))
+        return cls(attrs, values, attrs.get("seconds", 0.0))
+
+    def percentiles(self, name: str, /) -> dict[str, float | None]:
+        """Return ``median``, ``p5`` and ``p95`` of the finite values of a map, None without such values."""
+        values = self.values[name]
+        if isinstance(values, Spread):
+            low, middle, high = (values.percentile(percent) for percent in (5, 50, 95))
+            return {"median": middle, "p5": low, "p95": high}
+        finite = values[np.isfinite(values)]
+        if finite.size == 0:
+            return {"median": None, "p5": None, "p95": None}
+        low, middle, high = np.percentile(finite.astype(np.float64), [5, 50, 95])
+        return {"median": float(middle), "p5": float(low), "p95": float(high)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary in a form that can be written as JSON.
+
+        Returns
+        -------
+        dict
+            Input (``source``, ``format``, digest, ``photons_in_file``, ``photons``; of a stack also
+            ``shape``, ``frames`` and ``tiles``), numbers of pixels, for each map :meth:`percentiles`,
+            ``model``, ``predictor``, thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``,
+            ``warnings`` and provenance; with a quality check ``pixels_flagged``, ``chi_square`` and
+            ``quality``.
+        """
+        attrs = self.attrs
+        result = {name: attrs[name] for name in (*ORIGIN, *PIXELS, "pixels_flagged") if name in attrs}
+        result |= {name: self.percentiles(name) for name in self.values}
+        result |= {name: attrs[name] for name in SETTINGS if name in attrs}
+        result["pixel_size_um"] = attrs.get("pixel_size_um")
+        result["rebinning"] = attrs["rebinning"].to_dict()
+        predicted = attrs["pixels_analysed"] if self.predicted is None else self.predicted
+        result["seconds"] = round(self.seconds, 3)
+        result["pixels_per_second"] = round(predicted / max(self.seconds, 1e-9), 1)
+        result["warnings"] = list(attrs.get("warnings", ()))
+        result["provenance"] = provenance()
+        return result

@@ -3,11 +3,24 @@
 - :func:`read`, :func:`load`: a measurement from any supported file, without and with a check of its counts
 - :func:`read_irf`: a measured IRF
 - :func:`signal_from_counts`: a measurement from an array in memory
+- :func:`survey`: intensity, saturation and summed decay, which belong to a measurement
 """
 
+from seq2seqlite.files import sha256_of
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.measurement import SUFFIXES, load, read
 from seq2seqlite.io.read_options import ReadOptions
-from seq2seqlite.io.signal import sha256_of, signal_from_counts
+from seq2seqlite.io.signal import Measurement, Survey, signal_from_counts, survey
 
-__all__ = ["SUFFIXES", "ReadOptions", "load", "read", "read_irf", "sha256_of", "signal_from_counts"]
+__all__ = [
+    "SUFFIXES",
+    "Measurement",
+    "ReadOptions",
+    "Survey",
+    "load",
+    "read",
+    "read_irf",
+    "sha256_of",
+    "signal_from_counts",
+    "survey",
+]

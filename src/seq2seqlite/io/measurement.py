@@ -7,14 +7,15 @@ from pathlib import Path
 import xarray as xr
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.files import sha256_of
 from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
 from seq2seqlite.io.gate_series import gate_files, read_gates
 from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
 from seq2seqlite.io.read_options import ReadOptions
-from seq2seqlite.io.signal import sha256_of, survey
+from seq2seqlite.io.signal import survey
 from seq2seqlite.io.tiff import read_tiff
 
-__all__ = ["READERS", "SUFFIXES", "existing", "load", "read"]
+__all__ = ["READERS", "SUFFIXES", "existing", "load", "read", "read_measurement"]
 
 READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".ptu": read_ptu,
@@ -68,10 +69,11 @@ def read(
 
     Returns
     -------
-    xarray.DataArray
+    Measurement
         Dims ``('Y', 'X', 'H')``; coordinate ``H`` with the start of each bin in ns; attributes
         ``gate_width_ns``, ``period_ns`` (None if unknown), ``photons_in_file`` (all photons of the channel),
-        ``photons`` (photons in the bins), ``pixel_size_um``, ``source``, ``format``, ``sha256``.
+        ``photons`` (photons in the bins), ``pixel_size_um``, ``source``, ``format``, ``sha256``; and the
+        survey of the counts, ``data.survey``.
 
     Raises
     ------
@@ -83,7 +85,13 @@ def read(
     A PTU file may contain more bins than one laser period. Bins beyond the period are not part of the array,
     but their photons are included in ``photons_in_file``.
     """
-    options = ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop))
+    return read_measurement(path, ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop)))
+
+
+def read_measurement(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], options: ReadOptions, /
+) -> xr.DataArray:
+    """Read a measurement with the options of :func:`read` as one object; see there."""
     if not isinstance(path, str | os.PathLike):
         files = [existing(Path(item)) for item in path]
         if len(files) < 2:
@@ -99,10 +107,11 @@ def read(
     if file.is_dir() and file.suffix.lower() != ".zarr":
         data = read_gates(gate_files(file), options)
     else:
-        if drop:
-            raise InputError(f"{file}: drop={list(drop)} is only for folders of gate images; omit it")
+        if options.drop:
+            raise InputError(f"{file}: drop={list(options.drop)} is only for folders of gate images; omit it")
         data = _reader(file)(file, options)
-    data.attrs["sha256"] = sha256_of(file)
+    if "sha256" not in data.attrs:
+        data.attrs["sha256"] = sha256_of(file)
     return data
 
 
@@ -145,7 +154,7 @@ def load(
         frame=frame,
         drop=drop,
     )
-    survey(data)
+    survey(data).check()
     return data
 
 

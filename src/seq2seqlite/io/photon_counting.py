@@ -42,7 +42,9 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
                 f"{path} contains {stored:,} photon records, but its header declares "
                 f"{ptu.number_records:,}, so that it is damaged; export it again"
             )
-        return signal_from_ptu(ptu, path, options)
+        data = signal_from_ptu(ptu, path, options)
+        data.attrs["sha256"] = stream.sha256()
+        return data
 
 
 def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -147,13 +149,16 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
             ) from error
         width = float(np.diff(image.coords["H"][:2])[0]) * 1e9
         period = 1e3 / image.frequency if getattr(image, "frequency", 0) > 0 else None
-    return signal_from_counts(
+        digest = stream.sha256()
+    data = signal_from_counts(
         counts,
         source=path,
         file_format="LIF",
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
         period_ns=options.period_or(period),
     )
+    data.attrs["sha256"] = digest
+    return data
 
 
 def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:

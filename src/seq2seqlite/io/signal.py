@@ -1,10 +1,9 @@
 """Measurements as arrays (Y, X, H) with a time axis and metadata, and checks of their counts."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import xarray as xr
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["Survey", "gate_width_ns", "period_ns", "sha256_of", "signal_from_counts", "strips", "survey"]
+__all__ = ["Measurement", "Survey", "gate_width_ns", "period_ns", "signal_from_counts", "strips", "survey"]
 
 # Relative tolerance of the bin width, because files store rounded times.
 UNEVEN_STEP = 0.02
@@ -20,6 +19,92 @@ UNEVEN_STEP = 0.02
 MAX_COUNT = 2.0**53
 # With more bins than this, strips have fewer pixels, so that the memory of a strip is constant.
 USUAL_BINS = 256
+# Up to this size, a strip of a lazy array is as high as its chunks, so that each chunk is loaded once.
+MAX_STRIP_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Result of one pass over the counts of a measurement.
+
+    Parameters
+    ----------
+    source : str
+        Name of the measurement, for messages.
+    intensity : ndarray, shape (Y, X)
+        Counts of each pixel.
+    saturated : ndarray of bool, shape (Y, X)
+        Pixels with a bin at the maximum of its integer type.
+    decay : ndarray, shape (H,)
+        Summed decay of the pixels that are not saturated.
+    fault : str
+        Why the counts are invalid (negative, not finite or too large); empty for valid counts.
+    """
+
+    source: str
+    intensity: NDArray[np.float64]
+    saturated: NDArray[np.bool_]
+    decay: NDArray[np.float64]
+    fault: str = ""
+
+    @property
+    def photons(self) -> float:
+        """Sum of all counts; an int if it is a whole number."""
+        return _number(self.intensity.sum())
+
+    def check(self, *, may_be_dark: bool = False) -> Self:
+        """Return this survey after checking that the counts are valid.
+
+        Parameters
+        ----------
+        may_be_dark : bool
+            Accept counts that are all zero, for parts of a measurement.
+
+        Raises
+        ------
+        InputError
+            If a count is negative, not finite or above 2^53, or all counts are zero.
+        """
+        if self.fault:
+            raise InputError(f"{self.source}: {self.fault}")
+        if not may_be_dark and not self.intensity.any():
+            raise InputError(
+                f"{self.source}: all {self.intensity.size} pixels are zero; check the channel, the data set "
+                f"and the shutter"
+            )
+        return self
+
+
+class Measurement(xr.DataArray):  # type: ignore[no-untyped-call]
+    """Counts (Y, X, H) with their survey, as returned by :func:`signal_from_counts` and the readers.
+
+    The survey describes exactly these counts. Arrays in memory are therefore read-only: the assignment of an
+    item first copies them, and an array derived from a measurement (a copy, a part of it) has no survey.
+
+    See Also
+    --------
+    survey : Survey of any array of counts.
+
+    Examples
+    --------
+    >>> data = signal_from_counts([[1, 2, 3]], source="a.txt", file_format="text", gate_width_ns=0.1)
+    >>> data.survey.photons, data.copy().survey
+    (6, None)
+    """
+
+    __slots__ = ("_surveyed",)
+    _surveyed: tuple[Any, Survey]
+
+    @property
+    def survey(self) -> Survey | None:
+        """Survey of the counts; None for changed counts, and for an array derived from a measurement."""
+        array, found = getattr(self, "_surveyed", (None, None))
+        return found if array is self.variable.data else None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.survey is not None and isinstance(self.data, np.ndarray):
+            self.data = self.data.copy()
+        super().__setitem__(key, value)
 
 
 def signal_from_counts(
@@ -33,13 +118,14 @@ def signal_from_counts(
     start_ns: float = 0.0,
     photons_in_file: float | None = None,
     pixel_size_um: float | None = None,
-) -> xr.DataArray:
-    """Return counts as a measurement with time axis and metadata.
+) -> Measurement:
+    """Return counts as a measurement with time axis, metadata and survey.
 
     Parameters
     ----------
     counts : array, shape (Y, X, H), or (n, H), or (H,)
-        Counts; a lazy array stays lazy.
+        Counts, which are read once; a lazy array stays lazy. An array in memory is not copied, and must not
+        be changed afterwards: the measurement is a read-only view of it.
     source : path-like
         File of the counts, or another name.
     file_format : str
@@ -57,14 +143,15 @@ def signal_from_counts(
 
     Returns
     -------
-    xarray.DataArray
+    Measurement
         Dims ``('Y', 'X', 'H')``, coordinate ``H`` in ns (start of each bin), attributes ``gate_width_ns``,
         ``period_ns``, ``photons``, ``photons_in_file``, ``pixel_size_um``, ``source``, ``format``.
 
     Raises
     ------
     InputError
-        If the shape has no time axis, or a width or period is not positive.
+        If the shape has no time axis, the counts are not numbers, or a width or period is not positive.
+        Invalid counts are recorded by the survey; :meth:`Survey.check` raises them.
 
     Examples
     --------
@@ -85,9 +172,10 @@ def signal_from_counts(
             raise InputError(
                 f"{source}: {name}={value} must be finite and > 0 (e.g. {0.09 if 'gate' in name else 12.5})"
             )
-    _check_kind(array.dtype, source)
-    total = _number(array.sum(dtype=np.uint64 if array.dtype.kind == "u" else np.float64))
-    return xr.DataArray(
+    if isinstance(array, np.ndarray):
+        array = array.view()
+        array.flags.writeable = False
+    data = Measurement(
         array,
         dims=("Y", "X", "H"),
         coords={"H": ("H", start_ns + np.arange(array.shape[-1]) * gate_width_ns, {"units": "ns"})},
@@ -97,11 +185,14 @@ def signal_from_counts(
             "format": file_format,
             "gate_width_ns": float(gate_width_ns),
             "period_ns": None if period_ns is None else float(period_ns),
-            "photons": total,
-            "photons_in_file": total if photons_in_file is None else photons_in_file,
-            "pixel_size_um": pixel_size_um,
         },
     )
+    found = survey(data)
+    data._surveyed = (data.variable.data, found)  # noqa: SLF001 - nothing else sets it
+    data.attrs["photons"] = found.photons
+    data.attrs["photons_in_file"] = found.photons if photons_in_file is None else photons_in_file
+    data.attrs["pixel_size_um"] = pixel_size_um
+    return data
 
 
 def gate_width_ns(data: xr.DataArray, /) -> float:
@@ -151,7 +242,8 @@ def strips(
     data : xarray.DataArray, dims ('Y', 'X', 'H')
         Signal, lazy or in memory.
     block_pixels : int
-        Approximate number of pixels of a strip; fewer with more than 256 bins.
+        Approximate number of pixels of a strip; fewer with more than 256 bins. Strips of a lazy array consist
+        of whole chunks, unless these are large.
     halo : int
         Rows to add above and below, as far as the image extends.
 
@@ -164,78 +256,62 @@ def strips(
     counts : ndarray, shape (rows with additional rows, X, H)
         Counts.
     """
-    height = data.sizes["Y"]
-    pixels = block_pixels * min(1.0, USUAL_BINS / data.sizes["H"])
-    n_rows = max(1, int(pixels) // data.sizes["X"])
+    height, n_rows = data.sizes["Y"], _strip_rows(data, block_pixels)
     for first in range(0, height, n_rows):
         last = min(first + n_rows, height)
         top = max(first - halo, 0)
         yield slice(first, last), first - top, np.asarray(data[top : min(last + halo, height)].values)
 
 
-@dataclass(frozen=True)
-class Survey:
-    """Result of one pass over a measurement.
-
-    Parameters
-    ----------
-    intensity : ndarray, shape (Y, X)
-        Counts of each pixel.
-    saturated : ndarray of bool, shape (Y, X)
-        Pixels with a bin at the maximum of its integer type.
-    decay : ndarray, shape (H,)
-        Summed decay of the pixels that are not saturated.
-    """
-
-    intensity: NDArray[np.float64]
-    saturated: NDArray[np.bool_]
-    decay: NDArray[np.float64]
-
-
-def survey(data: xr.DataArray, /, *, block_pixels: int = 16384, may_be_dark: bool = False) -> Survey:
-    """Return intensity, saturation and summed decay of a measurement, and reject invalid counts.
+def survey(data: xr.DataArray, /, *, block_pixels: int = 16384) -> Survey:
+    """Return the survey of counts: that of a :class:`Measurement`, otherwise that of one pass over them.
 
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Signal, lazy or in memory.
+        Counts, lazy or in memory; read strip by strip.
     block_pixels : int
         Pixels held in memory at a time.
-    may_be_dark : bool
-        Accept counts that are all zero, for parts of a measurement.
 
     Raises
     ------
     InputError
-        If a count is negative or not finite, or all counts are zero.
+        If the counts are not integers or floats.
+
+    See Also
+    --------
+    Survey.check : Rejection of invalid counts.
     """
-    name = data.attrs.get("source", "data")
+    if isinstance(data, Measurement) and data.survey is not None:
+        return data.survey
+    name = str(data.attrs.get("source", "data"))
+    _check_kind(data.dtype, name)
     limit = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else None
     intensity = np.zeros((data.sizes["Y"], data.sizes["X"]))
     saturated = np.zeros(intensity.shape, np.bool_)
     decay = np.zeros(data.sizes["H"])
-    for rows, _, counts in strips(data, block_pixels=block_pixels):
-        _check_counts(counts, name)
-        intensity[rows] = counts.sum(axis=-1, dtype=np.float64)
-        if limit is not None:
-            saturated[rows] = (counts == limit).any(axis=-1)
-        valid = counts[~saturated[rows]] if saturated[rows].any() else counts.reshape(-1, decay.size)
-        decay += valid.sum(axis=0, dtype=np.float64)
-    if not may_be_dark and not intensity.any():
-        raise InputError(
-            f"{name}: all {intensity.size} pixels are zero; check the channel, the data set and the shutter"
-        )
-    return Survey(intensity, saturated, decay)
+    fault = ""
+    with np.errstate(invalid="ignore", over="ignore"):  # a fault is reported once, by its text
+        for rows, _, counts in strips(data, block_pixels=block_pixels):
+            fault = fault or _fault(counts)
+            intensity[rows] = counts.sum(axis=-1, dtype=np.float64)
+            if limit is not None:
+                saturated[rows] = (counts == limit).any(axis=-1)
+            valid = counts[~saturated[rows]] if saturated[rows].any() else counts.reshape(-1, decay.size)
+            decay += valid.sum(axis=0, dtype=np.float64)
+    return Survey(name, intensity, saturated, decay, fault)
 
 
-def sha256_of(path: Path, /) -> str:
-    """Return the SHA-256 of a file, or of all files in a folder in the order of their names."""
-    digest = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file()):
-        with file.open("rb") as stream:
-            while chunk := stream.read(1 << 20):
-                digest.update(chunk)
-    return digest.hexdigest()
+def _strip_rows(data: xr.DataArray, block_pixels: int) -> int:
+    """Return the number of rows of a strip."""
+    width, n_bins = data.sizes["X"], data.sizes["H"]
+    n_rows = max(1, int(block_pixels * min(1.0, USUAL_BINS / n_bins)) // width)
+    if data.chunks is None:
+        return n_rows
+    chunk_rows = max(data.chunks[0])
+    if chunk_rows <= n_rows:
+        return n_rows // chunk_rows * chunk_rows
+    return chunk_rows if chunk_rows * width * n_bins * data.dtype.itemsize <= MAX_STRIP_BYTES else n_rows
 
 
 def _check_kind(kind: np.dtype[Any], name: str | Path) -> None:
@@ -243,19 +319,16 @@ def _check_kind(kind: np.dtype[Any], name: str | Path) -> None:
         raise InputError(f"{name}: counts must be integers or floats, not {kind}; convert them")
 
 
-def _check_counts(counts: NDArray[Any], name: str) -> None:
-    _check_kind(counts.dtype, name)
+def _fault(counts: NDArray[Any]) -> str:
+    """Return why counts are invalid, or an empty string."""
     if counts.dtype.kind == "f" and not np.isfinite(counts).all():
         bad = int((~np.isfinite(counts)).sum())
-        raise InputError(f"{name}: counts must be finite, found {bad} NaN or infinite; replace them with 0")
+        return f"counts must be finite, found {bad} NaN or infinite; replace them with 0"
     if counts.dtype.kind in "if" and (counts < 0).any():
-        raise InputError(
-            f"{name}: counts must be >= 0, found {counts.min():g}; pass raw counts, including the background"
-        )
+        return f"counts must be >= 0, found {counts.min():g}; pass raw counts, including the background"
     if counts.dtype.itemsize >= 4 and counts.size and float(counts.max()) > MAX_COUNT:
-        raise InputError(
-            f"{name}: counts must be <= 2^53, found {counts.max():g}; pass raw counts, without scaling"
-        )
+        return f"counts must be <= 2^53, found {counts.max():g}; pass raw counts, without scaling"
+    return ""
 
 
 def _number(value: ArrayLike) -> float:

@@ -37,8 +37,9 @@ def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
         time = _time_axis(path, axes, shape, options)
         require_memory(2 * series.nbytes, what=f"{path}: stack {shape}", remedy="save a part of the image")
         counts = series.asarray()
+        digest = stream.sha256()
     counts = _to_yxh(path, counts, axes, time, options.channel)
-    return signal_from_counts(
+    data = signal_from_counts(
         counts,
         source=path,
         file_format="OME-TIFF" if width is not None else "TIFF",
@@ -46,6 +47,8 @@ def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
         period_ns=options.period_ns,
         pixel_size_um=pixel,
     )
+    data.attrs["sha256"] = digest
+    return data
 
 
 def _time_axis(path: Path, axes: str, shape: tuple[int, ...], options: ReadOptions) -> int:

@@ -61,7 +61,7 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
     Parameters
     ----------
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Signal.
+        Signal; the survey of a :class:`~seq2seqlite.io.Measurement` is not repeated.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
         If the period is unknown, counts are invalid, or no rising edge is found.
     """
     width, period = gate_width_ns(data), period_ns(data)
-    total = survey(data).decay
+    total = survey(data).check().decay
     live = live_bins(total, gate_width_ns=width)
     most = int(period / width * (1 + 1e-9))
     live = slice(int(live.start), int(min(live.stop, live.start + most)))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import aligned_irf, fit_irf
+from seq2seqlite.files import sha256_of
 from seq2seqlite.io.irf import read_irf
-from seq2seqlite.io.signal import sha256_of
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor
 from seq2seqlite.protocols import Predictor

@@ -101,10 +101,18 @@ class Rebinner:
         Record of the re-binning.
     matrix : ndarray, shape (n_bins, n_gates)
         The whole operation: assignment of bins to gates, followed by the filling of missing gates.
+    total : ndarray, shape (n_bins,)
+        Summed decay of the measurement, in counts.
     """
 
     done: Rebinning
     matrix: NDArray[np.float64] = field(repr=False)
+    total: NDArray[np.float64] = field(repr=False)
+
+    @cached_property
+    def decay(self) -> NDArray[np.float64]:
+        """Summed decay of the measurement on the time axis of the model, shape (n_gates,)."""
+        return np.asarray(self.apply(self.total[None])[0], np.float64)
 
     def apply(self, counts: ArrayLike, /) -> NDArray[Any]:
         """Return counts on the time axis of the model, shape (n, n_bins) to (n, n_gates).
@@ -215,7 +223,7 @@ def _planned(data: xr.DataArray, total: NDArray[np.float64], target: "_Target") 
         photons_dropped=photons_in - kept,
         photons_filled=photons_out - kept,
     )
-    return Rebinner(done, matrix)
+    return Rebinner(done, matrix, total)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import xarray as xr
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import check_path, replace_when_done, writing
-from seq2seqlite.imaging.summary import spread
+from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.maps import LIFETIME_MAPS
 
 __all__ = ["CallbackSink", "FrameMaps", "MapFolder", "MapTable", "Sink"]
@@ -155,10 +155,11 @@ class MapTable:
         self._write("w", header)
 
     def put(self, result: FrameMaps, /) -> None:
-        spreads = [spread(result.maps[name].values) for name in LIFETIME_MAPS]
+        summary = Summary.of(result.maps)
+        spreads = [summary.percentiles(name) for name in LIFETIME_MAPS]
         values = ["" if value is None else f"{value:.5g}" for each in spreads for value in each.values()]
         times = [f"{result.arrived_s:.4f}", f"{result.latency_s:.4f}"]
-        self._write("a", [str(result.frame), *times, str(result.maps.attrs["pixels_analysed"]), *values])
+        self._write("a", [str(result.frame), *times, str(summary.attrs["pixels_analysed"]), *values])
 
     def close(self) -> None:
         pass

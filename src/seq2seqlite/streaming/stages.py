@@ -1,18 +1,20 @@
 """Stages of a stream: computation of maps from whole frames or from single gates."""
 
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import xarray as xr
 
 from seq2seqlite.decay import rising_edge_ns
 from seq2seqlite.errors import InputError
-from seq2seqlite.imaging.frame_analysis import FrameAnalysis, TooDarkError, check_settings
-from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.imaging.no_lifetime import no_lifetime
+from seq2seqlite.imaging.frame_analysis import Analysis
+from seq2seqlite.imaging.mask import MIN_PHOTONS, select
+from seq2seqlite.imaging.no_lifetime import TooDarkError, no_lifetime
+from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.range_check import RangeCheck
-from seq2seqlite.io.signal import survey
+from seq2seqlite.io.signal import Survey, survey
 from seq2seqlite.maps import LIFETIME_MAPS, map_dataset
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, tau_range_ns
 from seq2seqlite.streaming.sources import Frame, Gate, Spoilt
@@ -76,36 +78,40 @@ class FrameStage:
     ----------
     predictor : Predictor
         Model or estimator.
-    **options
-        Options of :class:`seq2seqlite.imaging.FrameAnalysis`.
+    options : MapOptions
+        Options of the analysis.
     """
 
-    def __init__(self, predictor: Predictor, /, **options: Any) -> None:
+    def __init__(
+        self,
+        predictor: Predictor,
+        options: MapOptions = MapOptions(),  # noqa: B008 - frozen
+        /,
+    ) -> None:
         self.predictor, self.options = predictor, options
-        self.analysis: FrameAnalysis | None = None
+        self.analysis: Analysis | None = None
 
     def process(self, item: Frame | Spoilt, /, *, gap: bool) -> Outcome:
         del gap  # frames are independent of each other
         if isinstance(item, Spoilt):
             return Outcome(rejected=(item.why,))
+        analysis, reasons = self.analysis, Counter[int]()
         try:
-            found = survey(item.data, may_be_dark=self.analysis is not None)
+            found = survey(item.data, block_pixels=self.options.block_pixels)
+            found.check(may_be_dark=analysis is not None)
         except InputError as error:
             return Outcome(rejected=(_named(item.frame, error),))
-        analysis = self.analysis
         try:
             if analysis is None:
-                analysis = FrameAnalysis(item.data, self.predictor, found=found, **self.options)
+                analysis = Analysis.plan(item.data, found, self.predictor, self.options)
         except TooDarkError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
-            maps = analysis.maps(item.data, found=found)
+            maps = analysis.maps(item.data, found, reasons=reasons)
         except InputError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         if self.analysis is None and not np.isfinite(maps["tau_mean_ns"].values).any():
-            unanswered = no_lifetime(
-                str(maps.attrs.get("source", "data")), self.predictor.name, analysis.reasons
-            )
+            unanswered = no_lifetime(found.source, self.predictor.name, reasons)
             return Outcome(rejected=(_named(item.frame, unanswered),))
         new = [text for text in maps.attrs["warnings"] if self.analysis is None]
         self.analysis = analysis
@@ -142,8 +148,8 @@ class GateStage:
         min_photons: float = MIN_PHOTONS,
         name: str = "gates",
     ) -> None:
-        check_settings(min_photons)
-        self.predictor, self.min_photons, self.name = predictor, min_photons, name
+        self.predictor, self.name = predictor, name
+        self.min_photons = MapOptions(min_photons).min_photons
         self._shape: tuple[int, ...] | None = None
         self._frame: int | None = None
         self._next: int | None = None  # next expected gate; None: the frame is rejected or finished
@@ -219,23 +225,24 @@ class GateStage:
     def _maps(self) -> xr.Dataset:
         assert self._shape is not None
         lifetimes = self.predictor.finish()
-        chosen = ~self._saturated & (self._photons >= self.min_photons)
-        maps = {name: np.where(chosen, getattr(lifetimes, name), np.nan) for name in LIFETIME_MAPS}
+        saturated = self._saturated.reshape(self._shape)
+        photons = self._photons.reshape(self._shape).astype(np.float64)
+        found = Survey(self.name, photons, saturated, self._decay)
+        selection = select(found, np.ones(self._shape, np.bool_), min_photons=self.min_photons)
         images = {
-            name: values.reshape(self._shape).astype(np.float32)
-            for name, values in (maps | {"intensity": self._photons}).items()
+            name: np.where(selection.chosen, getattr(lifetimes, name).reshape(self._shape), np.nan)
+            for name in LIFETIME_MAPS
         }
+        images["intensity"] = found.intensity
         attrs = {
             "source": self.name,
             "format": "gates",
             "model": self.predictor.name,
             "predictor": self.predictor.kind,
             "min_photons": float(self.min_photons),
-            "pixels": chosen.size,
-            "pixels_analysed": int(chosen.sum()),
-            "pixels_saturated": int(self._saturated.sum()),
+            **selection.numbers,
         }
-        return map_dataset(images, attrs)
+        return map_dataset({name: image.astype(np.float32) for name, image in images.items()}, attrs)
 
     def _edge_remark(self) -> tuple[str, ...]:
         """Return once, for the first frame with light, what is wrong with its edge and its lifetimes."""

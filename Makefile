@@ -47,8 +47,11 @@ lint: setup
 docs: setup
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 
-# pytest comes last: its closing line is the result. Its tests share the cores.
-test: setup hazelnut lint docs
+# Lint and docs use one core each. pytest comes last: its closing line is the result. Its tests share the cores.
+test: setup hazelnut
+	@$(MAKE) --no-print-directory docs & docs=$$!; \
+	  code=0; $(MAKE) --no-print-directory lint || code=$$?; \
+	  wait $$docs && exit $$code
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The shipped designs whole: exactness, LUTs of large parts, place and route. Under an hour on two cores.

@@ -22,6 +22,10 @@ settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True
 settings.register_profile("local", deadline=None)
 settings.load_profile("ci" if IN_CI else "local")
 
+# Without a cache each process compiles the same functions, some for ten seconds. The keys include versions.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / "build/jax-cache"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+
 # Configuration of Sphinx, not a module.
 collect_ignore = ["docs/conf.py"]
 

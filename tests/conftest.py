@@ -1,7 +1,10 @@
 """Programs and measurements that tests of several packages share."""
 
 import dataclasses
+import fcntl
+import os
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +29,35 @@ def tiny():
 
 
 @pytest.fixture(scope="session")
-def tiny_design(tiny, tmp_path_factory):
-    """A design of the student of eight units and its compiled simulation, built once a session."""
+def built_once(tmp_path_factory):
+    """A context that gives a folder, by name, which all workers of a run share, to one worker at a time."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built-once"
+
+    @contextmanager
+    def folder_named(name):
+        folder = shared / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # released with the file, also by a worker that crashes
+            yield folder
+
+    return folder_named
+
+
+@pytest.fixture(scope="session")
+def tiny_design(tiny, built_once):
+    """A design of the student of eight units and its compiled simulation, built once a run."""
     from seq2seqlite.hardware.cosim.design import compile_project
     from seq2seqlite.hardware.design import DesignOptions, make_design
-    from seq2seqlite.hardware.project import write_project
+    from seq2seqlite.hardware.project import read_project, write_project
     from seq2seqlite.hardware.targets import find_target
 
-    folder = tmp_path_factory.mktemp("tiny")
     design = make_design(tiny, find_target("ecp5-85f"), DesignOptions())
-    project = write_project(design, folder / "project")
-    return design, compile_project(project, out_dir=folder / "simulation")
+    with built_once("tiny-design") as folder:
+        written = (folder / "project").exists()
+        project = read_project(folder / "project") if written else write_project(design, folder / "project")
+        return design, compile_project(project, out_dir=folder / "simulation")
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,8 @@ from seq2seqlite.protocols import Predictor
 def test_all_are_predictors_that_read_a_clean_decay(expected, axis, irf, name):
     estimator = estimator_named(name, axis=axis, irf=irf)
     assert isinstance(estimator, Predictor)
-    found = estimator.lifetimes(expected(1.5, photons=1e5, background=1.0)[None])
+    # Few enough photons for single precision, which the other tests have compiled.
+    found = estimator.lifetimes(expected(1.5, photons=5e4, background=1.0)[None])
     assert found.tau_mean_ns.item() == pytest.approx(1.5, rel=0.03)
     assert found.reason.item() == Reason.OK
     assert estimator.rising_edge_ns == pytest.approx(1.4, abs=0.1)

@@ -1,6 +1,8 @@
 """Projects on disk, and designs that cannot be."""
 
+import dataclasses
 import json
+import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -14,10 +16,22 @@ from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.reports.hardware_report import write_hardware_report
 
 
-@pytest.fixture
-def project(odd_program, tmp_path):
+@pytest.fixture(scope="module")
+def written(odd_program, tmp_path_factory):
+    """A project of two engines; tests get a copy, which they may alter."""
     design = make_design(odd_program(0), find_target("xc7k410t"), DesignOptions(engines=2))
-    return write_project(design, tmp_path / "project")
+    return write_project(design, tmp_path_factory.mktemp("written") / "project")
+
+
+@pytest.fixture(scope="module")
+def one_engine(odd_program):
+    return make_design(odd_program(0), find_target("ecp5-85f"), DesignOptions())
+
+
+@pytest.fixture
+def project(written, tmp_path):
+    shutil.copytree(written.folder, tmp_path / "project")
+    return dataclasses.replace(written, folder=tmp_path / "project")
 
 
 def test_a_project_comes_back(project):
@@ -35,19 +49,19 @@ def test_a_project_comes_back(project):
     assert not list(project.folder.parent.glob(".writing-*"))
 
 
-def test_project_of_another_target_leaves_nothing_of_the_first(project, odd_program):
+def test_project_of_another_target_leaves_nothing_of_the_first(project, one_engine):
     (project.folder / "notes.txt").write_text("mine")
     assert (project.folder / "vivado.tcl").is_file()
-    write_project(make_design(odd_program(0), find_target("ecp5-85f"), DesignOptions()), project.folder)
+    write_project(one_engine, project.folder)
     names = {path.name for path in project.folder.iterdir()}
     assert {"notes.txt", "constraints.lpf", "design.json"} <= names
     assert not {"vivado.tcl", "constraints.xdc"} & names
 
 
-def test_folder_with_the_paper_of_another_program_is_refused(odd_program, tmp_path):
+def test_folder_with_the_paper_of_another_program_is_refused(one_engine, tmp_path):
     (tmp_path / "design.json").write_text('{"mine": 1}')
     with pytest.raises(InputError, match="is not empty and not a hardware project; choose a new"):
-        write_project(make_design(odd_program(0), find_target("ecp5-85f"), DesignOptions()), tmp_path)
+        write_project(one_engine, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["design.json"]
 
 
@@ -176,11 +190,10 @@ def test_no_project(tmp_path, project):
     assert design["options"]["engines"] == 2
 
 
-def test_a_folder_of_something_else_is_left_alone(odd_program, tmp_path):
+def test_a_folder_of_something_else_is_left_alone(one_engine, tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    design = make_design(odd_program(0), find_target("xc7k410t"), DesignOptions())
     with pytest.raises(InputError, match="is not empty and not a hardware project; choose a new"):
-        write_project(design, tmp_path)
+        write_project(one_engine, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
@@ -221,10 +234,9 @@ def test_a_target_that_is_not():
         ({"seed": -1}, r"seed=-1 must be 0 to 2\*\*31 - 1"),
     ],
 )
-def test_what_nextpnr_cannot_do_is_known_before_synthesis(odd_program, tmp_path, choice, message):
-    design = make_design(odd_program(0), find_target("ecp5-25f"), DesignOptions())
+def test_what_nextpnr_cannot_do_is_known_before_synthesis(one_engine, tmp_path, choice, message):
     with pytest.raises(InputError, match=f"^{message}"):
-        place_and_route_project(write_project(design, tmp_path), **choice)
+        place_and_route_project(write_project(one_engine, tmp_path), **choice)
     assert not (tmp_path / "synthesis").exists()
 
 

@@ -63,6 +63,7 @@ def run_bench(program: Path, *, top: str, module: str, facts: Mapping[str, Any])
             "COCOTB_RESULTS_FILE": str(results),
             "COCOTB_TRUST_INERTIAL_WRITES": "1",
             "COCOTB_ANSI_OUTPUT": "0",
+            "COCOTB_LOG_LEVEL": "WARNING",  # the bus models write a line for each packet
             "COCOTB_RANDOM_SEED": "1",
             "TOPLEVEL_LANG": "verilog",
             **{f"BENCH_{name.upper()}": str(value) for name, value in facts.items()},

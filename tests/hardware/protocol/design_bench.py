@@ -41,7 +41,7 @@ ENGINES = int(os.environ.get("BENCH_ENGINES", "1"))
 PROGRAM = read_program(Path(os.environ["BENCH_PROGRAM"])) if "BENCH_PROGRAM" in os.environ else None
 BEATS = 128 // WIDTH  # of a record
 PATIENCE = 200_000  # clocks: far more than any of these tests needs
-QUIET = 20_000  # clocks in which what is still under way would come
+QUIET = 5_000  # clocks in which what is still under way would come
 SHORT_QUIET = 4000  # the same, for a batch or two: twice its latency
 
 

@@ -28,7 +28,10 @@ PREFIX = "Vtop"  # class name of the model, independent of the module, so that a
 RUNTIME = ("verilated", "verilated_threads")
 UNUSED = ("COVERAGE", "SC", "TIMING", "TRACE", "TRACE_FST", "TRACE_VCD", "TRACE_SAIF")
 SPLIT = 20_000  # statements per C++ file; each takes a few seconds, so that all cores are used
-PRECOMPILE_FROM = 6  # number of files from which a precompiled header saves time
+# Each compilation parses Verilator's headers for about a second, so small files are compiled together.
+TOGETHER_BYTES = 256 << 10
+SLOW_TOGETHER_BYTES = 2 << 20  # without optimisation, parsing is nearly all the work
+PRECOMPILE_FROM = 6  # number of optimised compilations from which a precompiled header saves time
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def compile_model(
     how = compilation or Compilation()
     compiler, root = cpp_compiler(), _root()
     out_dir = out_dir.absolute()
-    macros = [f"-D{name}={value}" for name, value in (defines or {}).items()]
+    macros = [f"#define {name} {value}" for name, value in (defines or {}).items()]
     program, stamp = out_dir / "simulate", out_dir / "digest"
     key = _digest([*files, harness], [top, *macros, repr(how), *_machine(compiler)])
     if program.exists() and stamp.exists() and stamp.read_text() == key:
@@ -171,25 +174,45 @@ class _Build:
     heartbeat: Heartbeat | None
 
     def program(self, program: Path, harness: Path, macros: Sequence[str]) -> None:
-        sources = sorted(self.cpp.glob("*.cpp"))
-        if len(sources) >= PRECOMPILE_FROM:
+        sources = self._sources(harness, macros)
+        if sum(not _is_slow(source) for source in sources) >= PRECOMPILE_FROM:
             header = self.cpp / f"{PREFIX}__pch.h"
             self._run([self._compile(header, header.with_suffix(".h.gch"), "-x", "c++-header")], "header")
         library = self._runtime()
         missing = {kept: source for kept, source in library.items() if not kept.exists()}
-        commands = [self._compile(source, self._object(source)) for source in sources]
-        commands.append(self._compile(harness, self._object(harness), *macros))
         # Largest files first, to balance the load of the cores.
-        sizes = {str(path): path.stat().st_size for path in sources}
-        commands.sort(key=lambda command: -sizes.get(str(command[-3]), 1 << 30))
+        largest_first = sorted(sources, key=lambda source: -sources[source])
+        commands = [self._compile(source, self._object(source)) for source in largest_first]
         library_commands = [self._library_object(source) for source in missing.values()]
         self._run([*library_commands, *commands], "compiler")
         for kept, source in missing.items():
             _keep(self._object(source), kept)
-        objects = [self._object(source) for source in [*sources, harness, *missing.values()]]
+        objects = [self._object(source) for source in [*sources, *missing.values()]]
         objects += [kept for kept in library if kept not in missing]
         link: list[str | Path] = [self.compiler, *objects, *self.how.linker, "-pthread", "-o", program]
         self._run([link], "linker")
+
+    def _sources(self, harness: Path, macros: Sequence[str]) -> dict[Path, int]:
+        """Return the files to compile and their sizes in bytes; most include several of Verilator's."""
+        sizes = {file: file.stat().st_size for file in sorted(self.cpp.glob("*.cpp"))}
+        if sum(sizes.values()) < TOGETHER_BYTES:
+            groups = {f"{PREFIX}__All": list(sizes)}
+        else:
+            groups = {}
+            for kind, limit in (("Fast", TOGETHER_BYTES), ("Slow", SLOW_TOGETHER_BYTES)):
+                files = {file: size for file, size in sizes.items() if _is_slow(file) == (kind == "Slow")}
+                for number, group in enumerate(_groups(files, limit)):
+                    groups[f"{PREFIX}__{kind}{number}"] = group
+        found: dict[Path, int] = {}
+        for number, (name, group) in enumerate(groups.items()):
+            together = self.out_dir / "objects" / f"{name}.cpp"
+            # The header is used precompiled only if it comes first, and is not included by another file.
+            lines = [f'#include "{file}"' for file in (f"{PREFIX}__pch.h", *(file.name for file in group))]
+            if not number:
+                lines += [*macros, f'#include "{harness}"']  # last: its macros must not reach the model
+            together.write_text("\n".join(lines) + "\n")
+            found[together] = sum(sizes[file] for file in group)
+        return found
 
     def _library_object(self, source: Path) -> list[str | Path]:
         return [self.compiler, "-Os", *self._flags(), *_to(source, self._object(source))]
@@ -208,10 +231,9 @@ class _Build:
         return self.out_dir / "objects" / f"{source.stem}.o"
 
     def _compile(self, source: Path, target: Path, *options: str) -> list[str | Path]:
-        slow = "Slow" in source.stem  # code that runs only once, at the start
         return [
             self.compiler,
-            "-O0" if slow else self.how.optimisation,
+            "-O0" if _is_slow(source) else self.how.optimisation,
             *self._flags(),
             *options,
             *_to(source, target),
@@ -236,6 +258,24 @@ class _Build:
         folder = _cache_folder() / f"verilator-{key}"
         sources = [self.root / "include" / f"{name}.cpp" for name in (*RUNTIME, *self.how.runtime)]
         return {folder / f"{source.stem}.o": source for source in sources}
+
+
+def _is_slow(source: Path) -> bool:
+    """Return whether a file has code that runs only once, at the start."""
+    return "Slow" in source.stem
+
+
+def _groups(sizes: Mapping[Path, int], limit: int) -> list[list[Path]]:
+    """Return files in groups of at most ``limit`` bytes; a larger file is a group by itself."""
+    groups: list[list[Path]] = []
+    free = 0
+    for file, size in sorted(sizes.items(), key=lambda item: item[1]):
+        if size > free:
+            groups.append([])
+            free = limit
+        groups[-1].append(file)
+        free -= size
+    return groups
 
 
 def _keep(made: Path, kept: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.cosim.kernel import run_kernel
-from seq2seqlite.hardware.eda import process
+from seq2seqlite.hardware.eda import process, verilator
 from seq2seqlite.hardware.eda.process import ToolError, run_tool, run_tools
 from seq2seqlite.hardware.eda.verilator import Compilation, compile_model, cpp_compiler
 from seq2seqlite.hardware.eda.yosys import verilog_from_rtlil
@@ -232,6 +232,17 @@ def test_what_was_compiled_is_not_compiled_again_unless_it_changed(tmp_path):
     assert (out_dir / "simulate").stat().st_mtime_ns == first
     file.write_text(ADDER.replace("8'd1", "8'd2"))
     assert run_kernel([file], [[7]], **ports).tolist() == [[9]]
+
+
+def test_files_of_a_large_model_are_compiled_apart_with_a_precompiled_header(tmp_path, monkeypatch):
+    for name in ("TOGETHER_BYTES", "SLOW_TOGETHER_BYTES", "PRECOMPILE_FROM"):
+        monkeypatch.setattr(verilator, name, 1)
+    (tmp_path / "add.v").write_text(ADDER)
+    ports = {"module": "add", "latency": 1, "in_bits": 8, "out_bits": 8, "out_dir": tmp_path / "build"}
+    assert run_kernel([tmp_path / "add.v"], [[1], [255]], **ports).tolist() == [[2], [0]]
+    assert (tmp_path / "build/cpp/Vtop__pch.h.gch").is_file()
+    objects = {file.stem for file in (tmp_path / "build/objects").glob("*.o")}
+    assert {"Vtop__Fast0", "Vtop__Fast1", "Vtop__Slow0", "Vtop__Slow1"} <= objects
 
 
 def test_a_folder_with_a_blank_and_threads(tmp_path):

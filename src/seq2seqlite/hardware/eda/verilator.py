@@ -64,6 +64,7 @@ def compile_model(
     *,
     top: str,
     harness: Path,
+    headers: Sequence[Path] = (),
     out_dir: Path,
     defines: Mapping[str, str | int] | None = None,
     compilation: Compilation | None = None,
@@ -80,6 +81,8 @@ def compile_model(
         Name of the module that the harness drives.
     harness : pathlib.Path
         C++ file with ``main``. The class of the model is ``Vtop``.
+    headers : sequence of pathlib.Path
+        C++ headers that the harness includes by name.
     out_dir : pathlib.Path
         Folder for C++ files, objects, logs and the executable. An executable that was built there from the
         same files with the same options is reused.
@@ -105,9 +108,10 @@ def compile_model(
     how = compilation or Compilation()
     compiler, root = cpp_compiler(), _root()
     out_dir = out_dir.absolute()
-    macros = [f"-D{name}={value}" for name, value in (defines or {}).items()]
+    options = [f"-D{name}={value}" for name, value in (defines or {}).items()]
+    options += [f"-I{folder}" for folder in dict.fromkeys(header.absolute().parent for header in headers)]
     program, stamp = out_dir / "simulate", out_dir / "digest"
-    key = _digest([*files, harness], [top, *macros, repr(how), *_machine(compiler)])
+    key = _digest([*files, harness, *headers], [top, *options, repr(how), *_machine(compiler)])
     if program.exists() and stamp.exists() and stamp.read_text() == key:
         return program
     cpp = out_dir / "cpp"
@@ -134,7 +138,7 @@ def compile_model(
         heartbeat=heartbeat,
     )
     build = _Build(compiler, root, cpp, out_dir, how, time_limit_s, heartbeat)
-    build.program(program, harness.absolute(), macros)
+    build.program(program, harness.absolute(), options)
     stamp.write_text(key)
     return program
 
@@ -170,7 +174,7 @@ class _Build:
     time_limit_s: float
     heartbeat: Heartbeat | None
 
-    def program(self, program: Path, harness: Path, macros: Sequence[str]) -> None:
+    def program(self, program: Path, harness: Path, options: Sequence[str]) -> None:
         sources = sorted(self.cpp.glob("*.cpp"))
         if len(sources) >= PRECOMPILE_FROM:
             header = self.cpp / f"{PREFIX}__pch.h"
@@ -178,7 +182,7 @@ class _Build:
         library = self._runtime()
         missing = {kept: source for kept, source in library.items() if not kept.exists()}
         commands = [self._compile(source, self._object(source)) for source in sources]
-        commands.append(self._compile(harness, self._object(harness), *macros))
+        commands.append(self._compile(harness, self._object(harness), *options))
         # Largest files first, to balance the load of the cores.
         sizes = {str(path): path.stat().st_size for path in sources}
         commands.sort(key=lambda command: -sizes.get(str(command[-3]), 1 << 30))

@@ -2,6 +2,8 @@
 
 import json
 import re
+import string
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,6 +119,31 @@ def test_archives_replace_their_own_kind_only(tmp_path, kind, tiny):
         ):
             writers[kind](tmp_path / name)
         assert (tmp_path / name).read_bytes() == before
+
+
+RULE_OF_NAMES = re.compile(
+    r"(\d+) to (\d+) (?:ASCII )?letters, digits, ((?:`.`(?:,| or)? ?)+),? (?:and do\s+)?"
+    r"not\s+(?:beginning|start) with `(.)`"
+)
+
+
+@pytest.mark.parametrize("page", ["spec/integer.md", "reference/outputs.md"])
+def test_pages_state_the_rule_of_names(page):
+    def accepted(name):
+        try:
+            check_name(name)
+        except InputError:
+            return False
+        return True
+
+    text = (Path(__file__).parents[1] / "docs" / page).read_text(encoding="utf-8")
+    [(shortest, longest, others, not_first)] = RULE_OF_NAMES.findall(text)
+    lengths = [n for n in range(200) if accepted("a" * n)]
+    assert lengths == list(range(int(shortest), int(longest) + 1))
+    allowed = {*string.ascii_letters, *string.digits, *re.findall("`(.)`", others)}
+    characters = [chr(code) for code in range(256)]
+    assert {one for one in characters if accepted("a" + one)} == allowed
+    assert {one for one in characters if accepted(one)} == allowed - {not_first}
 
 
 @pytest.mark.parametrize("name", ["a", "seq2seqlite-tcspc-80mhz-int8", "_x.1", "A" * 64])

@@ -23,7 +23,9 @@ __all__ = [
 Range = tuple[float, float]
 Config = TypeVar("Config")
 # Names are used in file names on all operating systems.
-NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+# docs/spec/integer.md and docs/reference/outputs.md state the rule; a test compares them.
+MAX_NAME_LENGTH = 64
+NAME = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{MAX_NAME_LENGTH - 1}}}")
 MAX_NAME_SHOWN = 80
 
 
@@ -145,8 +147,8 @@ def check_name(name: object, /, *, key: str = "name") -> None:
     if not isinstance(name, str) or NAME.fullmatch(name) is None:
         shown = name[:MAX_NAME_SHOWN] if isinstance(name, str) else name
         raise InputError(
-            f"{key}={shown!r} must be 1 to 64 letters, digits, '-', '_' or '.', and not start with '.' "
-            f"(e.g. 'my-microscope')"
+            f"{key}={shown!r} must be 1 to {MAX_NAME_LENGTH} letters, digits, '-', '_' or '.', and not start "
+            f"with '.' (e.g. 'my-microscope')"
         )
 
 

@@ -21,7 +21,7 @@ from seq2seqlite.compression.sparsity import (
 from seq2seqlite.compression.write_back import dead_zone_fraction
 from seq2seqlite.errors import InputError
 from seq2seqlite.evaluation.networks import evaluate_decays
-from seq2seqlite.hardware.resources.da4ml_cost import lut_estimate
+from seq2seqlite.hardware.resources.estimate import lut_estimate
 from seq2seqlite.models import SEQ2SEQLITE, Architecture, Format, initial_parameters, load_model, predict_sfd
 from seq2seqlite.simulation.decay_set import reference_set
 from seq2seqlite.training.objective import Batch

@@ -11,7 +11,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.implementation import place_and_route_project
 from seq2seqlite.hardware.project import read_project, write_project
-from seq2seqlite.hardware.resources.calibrated import check_fit, estimate
+from seq2seqlite.hardware.resources.estimate import check_fit, estimate
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.reports.hardware_report import write_hardware_report
 

@@ -107,9 +107,13 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 @pytest.fixture(scope="module")
 def counts() -> np.ndarray:
-    """Decays with photon noise: lifetimes of 0.5 to 4 ns, 500 to 20,000 photons."""
+    """Decays with photon noise: lifetimes of 1 to 4 ns, 2,000 to 20,000 photons.
+
+    The second wide gate of ``rld-2`` starts 4.8 ns after the end of the IRF, where noise hides shorter or
+    dimmer decays.
+    """
     rng = np.random.default_rng(seed=7)
-    tau, photons = rng.uniform(0.5, 4.0, (N_DECAYS, 1)), rng.uniform(500, 20_000, N_DECAYS)
+    tau, photons = rng.uniform(1.0, 4.0, (N_DECAYS, 1)), rng.uniform(2_000, 20_000, N_DECAYS)
     decays = [
         expected_tpsf([1.0], one, axis=AXIS, irf=IRF, photons=n, background=0.2)
         for one, n in zip(tau, photons, strict=True)
@@ -166,8 +170,7 @@ def test_shapes_and_types_of_the_result(case: Case, found: Lifetimes) -> None:
         assert values.shape == (N_DECAYS,)
         assert values.dtype == np.float64
     given = np.isfinite(found.tau_mean_ns)
-    # Estimators of few gates give a reason instead where noise hides the decay.
-    assert given.mean() > (0.7 if case.predictor.name.startswith("rld") else 0.9)
+    assert given.mean() > 0.9
     fraction = found.amplitude_fraction[given]
     assert ((fraction >= 0) & (fraction <= 1)).all()
 

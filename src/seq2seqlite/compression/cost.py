@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.hardware.resources.da4ml_cost import lut_estimate
+from seq2seqlite.hardware.resources.estimate import lut_estimate
 from seq2seqlite.models import Network
 
 __all__ = ["cost_figures"]
 
 FLOAT_BITS = 32
+KERNELS = ("encoder", "decoder", "head")
 
 
 def cost_figures(network: Network, /) -> dict[str, Any]:
@@ -26,7 +27,11 @@ def cost_figures(network: Network, /) -> dict[str, Any]:
         ``parameters``; ``nonzero_weights``; ``weight_memory_bits``, the sum of the widths of all non-zero
         weights; ``mean_weight_bits``, this sum divided by the number of parameters; ``state_bits`` per unit;
         ``macs_per_pixel``; ``lut_estimate`` (sum of encoder step, decoder step and head) and
-        ``lut_estimate_parts``, both null for floating-point networks.
+        ``lut_estimate_parts``, both None for floating-point networks.
+
+    See Also
+    --------
+    seq2seqlite.hardware.resources.estimate.lut_estimate : Definition of the LUT estimate.
     """
     content = network.content
     parameters, quantisation = content.parameters, content.quantisation
@@ -43,6 +48,6 @@ def cost_figures(network: Network, /) -> dict[str, Any]:
         "mean_weight_bits": round(memory / network.architecture.n_parameters, 4),
         "state_bits": FLOAT_BITS if network.formats is None else network.formats.state_bits,
         "macs_per_pixel": network.architecture.macs_per_decay(network.axis.n_gates),
-        "lut_estimate": None if luts is None else sum(luts.values()),
-        "lut_estimate_parts": luts,
+        "lut_estimate": None if luts is None else luts.total,
+        "lut_estimate_parts": None if luts is None else {part: getattr(luts, part) for part in KERNELS},
     }

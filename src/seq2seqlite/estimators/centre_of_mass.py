@@ -15,10 +15,10 @@ from seq2seqlite.estimators.estimate import (
     required_irf,
     screened,
 )
+from seq2seqlite.estimators.inverse_table import InverseTable
 
-__all__ = ["CentreOfMass", "baseline_gates", "longest_rise"]
+__all__ = ["CentreOfMass", "baseline_gates"]
 
-TABLE_POINTS, MIN_POINTS = 400, 10
 # The table covers lifetimes from a tenth of a gate to two laser periods.
 SHORTEST_GATES, LONGEST_PERIODS = 0.1, 2.0
 # Distance between baseline gates and rising edge: a share of the edge's time, limited to a share of the
@@ -79,8 +79,7 @@ class CentreOfMass:
     @cached_property
     def tau_range_ns(self) -> tuple[float, float]:
         """Shortest and longest lifetime that the mean arrival time can resolve, in ns."""
-        taus = self._table[1]
-        return float(taus[0]), float(taus[-1])
+        return self._table.tau_range_ns
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Estimate:
         """Return the lifetimes of decays.
@@ -109,12 +108,10 @@ class CentreOfMass:
             if n_baseline:  # photons in the baseline gates shift the signal of all gates
                 moved_by[:, self.baseline] -= from_mean.sum(axis=1, keepdims=True) / n_baseline
             variance = (moved_by**2 * values).sum(axis=1)
-            means, taus = self._table
-            tau = np.interp(mean, means, taus)
-            slope = np.interp(mean, means, np.gradient(taus, means))
-            std = slope * np.sqrt(variance) / photons
-        reason[(mean <= means[0]) & (reason == 0)] = Reason.NO_DECAY
-        reason[(mean >= means[-1]) & (reason == 0)] = Reason.AT_LIMIT
+            tau = self._table.lifetimes(mean)
+            std = self._table.slopes(mean) * np.sqrt(variance) / photons
+        reason[(mean <= self._table.values[0]) & (reason == 0)] = Reason.NO_DECAY
+        reason[(mean >= self._table.values[-1]) & (reason == 0)] = Reason.AT_LIMIT
         return Estimate.mono(tau, reason, std_ns=std, photons=photons, background=baseline[:, 0])
 
     def _baseline(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -132,37 +129,23 @@ class CentreOfMass:
         return np.asarray((starts - self.rising_edge_ns + START_BEFORE_EDGE * period) % period)
 
     @cached_property
-    def _table(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return increasing mean arrival times and the corresponding lifetimes."""
-        taus = np.geomspace(
-            SHORTEST_GATES * self.axis.gate_width_ns, LONGEST_PERIODS * self.axis.period_ns, TABLE_POINTS
+    def _table(self) -> InverseTable:
+        """Return the mean arrival time over the lifetime."""
+        taus = InverseTable.spaced_lifetimes(
+            SHORTEST_GATES * self.axis.gate_width_ns, LONGEST_PERIODS * self.axis.period_ns
         )
         tpsf = expected_tpsf(np.ones((taus.size, 1)), taus[:, None], axis=self.axis, irf=self.irf)
         signal = tpsf - self._baseline(tpsf)
         means = mean_arrival_ns(signal, axis_ns=self._times_ns)
         means[signal.sum(axis=1) <= 0] = np.nan
-        first, last = longest_rise(means)
-        if last - first < MIN_POINTS:
+        table = InverseTable.of_longest_rise(taus, means)
+        if not len(table):
             raise InputError(
                 f"{self.name}: the mean arrival time does not increase with the lifetime in a window of "
                 f"{self.axis.window_ns:.2f} ns with the rising edge at {self.rising_edge_ns:.2f} ns; use "
                 "phasor or mle-mono, or measure the whole period"
             )
-        return means[first:last], taus[first:last]
-
-
-def longest_rise(values: NDArray[np.float64], /) -> tuple[int, int]:
-    """Return start and end (exclusive) of the longest run of increasing values.
-
-    Examples
-    --------
-    >>> longest_rise(np.array([3.0, 1.0, 2.0, 3.0, np.nan, 4.0]))
-    (1, 4)
-    """
-    breaks = np.flatnonzero(~(np.diff(values) > 0)) + 1
-    edges = np.concatenate([[0], breaks, [values.size]])
-    best = int(np.argmax(np.diff(edges)))
-    return int(edges[best]), int(edges[best + 1])
+        return table
 
 
 def baseline_gates(axis: TimeAxis, irf: Irf, /) -> slice:

@@ -4,7 +4,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from seq2seqlite.decay import Irf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
@@ -17,6 +16,7 @@ from seq2seqlite.estimators.estimate import (
     required_irf,
     screened,
 )
+from seq2seqlite.estimators.inverse_table import InverseTable
 
 __all__ = ["Phasor", "apparent_lifetimes", "phasor_from_tpsf"]
 
@@ -215,7 +215,7 @@ class Phasor:
         real, imag = self.calibrated(counts, level)
         if self.components_ns is not None:
             return self._projected(real, imag, reason, level)
-        tau = self._nearest(real, imag)
+        tau = self._locus.lifetimes(np.stack([real, imag], axis=-1))
         reason[(tau >= self.tau_range_ns[1] * (1 - 1e-6)) & (reason == 0)] = Reason.AT_LIMIT
         reason[~(tau > self.tau_range_ns[0] * (1 + 1e-6)) & (reason == 0)] = Reason.NO_DECAY
         return Estimate.mono(tau, reason, background=self._background(tau, level, signal))
@@ -281,29 +281,13 @@ class Phasor:
         return points, tpsf.sum(axis=1) - level * self.axis.n_gates
 
     @cached_property
-    def _locus(self) -> tuple[NDArray[np.float64], NDArray[np.float64], cKDTree]:
-        """Return lifetimes, their phasors, shape (n, 2), and a k-d tree of the phasors."""
+    def _locus(self) -> InverseTable:
+        """Return the phasor over the lifetime."""
         # Equal steps of the angle give phasors at equal distances on the semicircle.
         omega = 2 * np.pi / self.axis.window_ns
         low, high = np.arctan(omega * np.array(self.tau_range_ns))
         taus = np.tan(np.linspace(low, high, LOCUS_POINTS)) / omega
-        points = self._points(taus)[0]
-        return taus, points, cKDTree(points)
-
-    def _nearest(self, real: NDArray[np.float64], imag: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the lifetimes whose phasors are nearest."""
-        taus, points, tree = self._locus
-        wanted = np.stack([real, imag], axis=-1)
-        wanted[~np.isfinite(wanted).all(axis=-1)] = 0.0
-        middle = np.asarray(tree.query(wanted)[1])
-        best, distance = np.full(len(wanted), np.nan), np.full(len(wanted), np.inf)
-        for first in (np.maximum(middle - 1, 0), np.minimum(middle, taus.size - 2)):
-            start, step = points[first], points[first + 1] - points[first]
-            along = np.clip(((wanted - start) * step).sum(axis=-1) / (step**2).sum(axis=-1), 0, 1)
-            away = ((start + along[:, None] * step - wanted) ** 2).sum(axis=-1)
-            tau = taus[first] + along * (taus[first + 1] - taus[first])
-            best, distance = np.where(away < distance, tau, best), np.minimum(away, distance)
-        return best
+        return InverseTable(taus, self._points(taus)[0])
 
     def _background(
         self, tau_ns: NDArray[np.float64], level: NDArray[np.float64], signal: NDArray[np.float64]
@@ -311,7 +295,7 @@ class Phasor:
         """Return the mean of the leading gates without the tail of earlier periods."""
         if not self._n_baseline:
             return level
-        taus = self._locus[0]
+        taus = self._locus.tau_ns
         return np.asarray(level - signal * np.interp(tau_ns, taus, self._tail_share(taus)))
 
     def _projected(

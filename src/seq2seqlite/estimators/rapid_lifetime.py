@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import Irf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators.centre_of_mass import baseline_gates, longest_rise
+from seq2seqlite.estimators.centre_of_mass import baseline_gates
 from seq2seqlite.estimators.estimate import (
     Estimate,
     Reason,
@@ -17,6 +17,7 @@ from seq2seqlite.estimators.estimate import (
     required_irf,
     screened,
 )
+from seq2seqlite.estimators.inverse_table import InverseTable
 
 __all__ = ["RapidLifetime", "rld_from_gates", "rld_from_three_gates"]
 
@@ -25,7 +26,6 @@ IRF_REST = 0.01
 MOST_GATES = 64
 # Range of tabulated lifetimes: from a share of a wide gate to a multiple of the window.
 SHORTEST_GATES, LONGEST_WINDOWS = 0.05, 2.0
-TABLE_POINTS, MIN_POINTS = 400, 10
 # Intensity of the tabulated decays, so high that only gates without signal remain unresolved.
 TABLE_PHOTONS = 1e9
 # Minimum signal, or difference of gates, in standard deviations; the logarithm of a smaller one is noise.
@@ -209,7 +209,7 @@ class RapidLifetime:
                 f"n_gates={n_gates}; use fewer wide gates, or set first_gate and last_gate"
             )
 
-        if not self._table[0].size:
+        if not len(self._table):
             raise InputError(
                 f"{self.n_gates} wide gates between gates {self.first_gate} and {self.last_gate} do not "
                 "resolve any lifetime; set first_gate and last_gate to gates after the rising edge"
@@ -223,21 +223,20 @@ class RapidLifetime:
     @cached_property
     def tau_range_ns(self) -> tuple[float, float]:
         """Shortest and longest lifetime that the gates can resolve without noise, in ns."""
-        taus = self._table[1]
-        return float(taus[0]), float(taus[-1])
+        return self._table.tau_range_ns
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Estimate:
         """Return the lifetimes of decays, shape (n,), of counts, shape (n, n_gates)."""
         counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name))
         found = self._formula(counts.astype(np.float64))
-        values, taus, shares = self._table
-        tau = np.interp(found.tau_ns, values, taus)
-        std = found.std_ns * np.interp(found.tau_ns, values, np.gradient(taus, values))
-        background = found.background - found.signal * np.interp(found.tau_ns, values, shares)
+        table = self._table
+        tau = table.lifetimes(found.tau_ns)
+        std = found.std_ns * table.slopes(found.tau_ns)
+        background = found.background - found.signal * table.quantity("tail_share", found.tau_ns)
         with np.errstate(invalid="ignore", divide="ignore"):
             relative = std / tau
             resolved = found.resolved & (relative < MOST_RELATIVE_STD)
-            resolved &= (found.tau_ns > values[0]) & (found.tau_ns < values[-1])
+            resolved &= (found.tau_ns > table.values[0]) & (found.tau_ns < table.values[-1])
         reason[~resolved & (reason == 0)] = Reason.NO_DECAY
         return Estimate.mono(tau, reason, std_ns=std, background=background / self._width)
 
@@ -270,24 +269,19 @@ class RapidLifetime:
         return _Formula(tau, std, background, signal.sum(axis=1), resolved)
 
     @cached_property
-    def _table(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Return increasing results of the formula, their lifetimes, and the tail in the background."""
-        taus = np.geomspace(
-            SHORTEST_GATES * self._width * self.axis.gate_width_ns,
-            LONGEST_WINDOWS * self.axis.window_ns,
-            TABLE_POINTS,
+    def _table(self) -> InverseTable:
+        """Return the result of the formula over the lifetime, and the tail in the background."""
+        taus = InverseTable.spaced_lifetimes(
+            SHORTEST_GATES * self._width * self.axis.gate_width_ns, LONGEST_WINDOWS * self.axis.window_ns
         )
         tpsf = expected_tpsf(
             np.ones((taus.size, 1)), taus[:, None], axis=self.axis, irf=self.irf, photons=TABLE_PHOTONS
         )
         found = self._formula(tpsf)
         values = np.where(found.resolved, found.tau_ns, np.nan)
-        first, last = longest_rise(values)
         with np.errstate(divide="ignore", invalid="ignore"):
             tail = 0.0 if self.n_gates == 3 else found.background / found.signal
-        shares = np.broadcast_to(tail, taus.shape)
-        kept = slice(first, last if last - first >= MIN_POINTS else first)
-        return values[kept], taus[kept], shares[kept]
+        return InverseTable.of_longest_rise(taus, values, tail_share=np.broadcast_to(tail, taus.shape))
 
 
 class _Formula(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import MAX_ENGINES, Design, DesignOptions, make_design
 from seq2seqlite.hardware.implementation import device_share
-from seq2seqlite.hardware.resources.calibrated import Estimate, estimate
+from seq2seqlite.hardware.resources.estimate import Estimate, estimate
 from seq2seqlite.hardware.targets import Target
 from seq2seqlite.integer import Program
 

@@ -12,7 +12,7 @@ from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.eda.yosys import Synthesis, SynthesisResult, synthesize
 from seq2seqlite.hardware.gateware.top import ENGINE, TOP
 from seq2seqlite.hardware.project import Project
-from seq2seqlite.hardware.resources.calibrated import Estimate
+from seq2seqlite.hardware.resources.estimate import Estimate
 from seq2seqlite.hardware.targets import Target
 
 __all__ = ["Placed", "Synthesised", "device_share", "place_and_route_project", "synthesize_project"]

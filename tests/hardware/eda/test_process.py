@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.hardware.kernel_runs import run_kernel
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.kernel import run_kernel
+from seq2seqlite.hardware.cosim.executable import HEADER
 from seq2seqlite.hardware.eda import process, verilator
 from seq2seqlite.hardware.eda.process import ToolError, run_tool, run_tools
 from seq2seqlite.hardware.eda.verilator import Compilation, compile_model, cpp_compiler
@@ -252,7 +253,8 @@ def test_a_folder_with_a_blank_and_threads(tmp_path):
     program = compile_model(
         [folder / "add.v"],
         top="add",
-        harness=Path(__file__).parents[3] / "src/seq2seqlite/hardware/cosim/kernel_harness.cpp",
+        harness=HEADER.with_name("kernel_harness.cpp"),
+        headers=[HEADER],
         out_dir=folder / "build",
         defines={"IN_BITS": 8, "OUT_BITS": 8, "LATENCY": "1u"},
         compilation=Compilation(threads=2),

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.hardware.kernel_runs import run_kernel
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.kernel import run_kernel
 from seq2seqlite.hardware.eda.cells import resources_of_cells
 from seq2seqlite.hardware.eda.process import ToolError
 from seq2seqlite.hardware.eda.yosys import Synthesis, simulation_files, synthesize, verilog_from_rtlil

@@ -3,9 +3,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tests.hardware.kernel_runs import run_kernel
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.kernel import run_kernel
 from seq2seqlite.hardware.kernels import KernelStyle, build_kernels
 from seq2seqlite.hardware.kernels.cmvm import matrix_product
 from seq2seqlite.hardware.kernels.graph import Graph, evaluate

@@ -5,16 +5,13 @@
 // Most resets are aimed at the few cycles in which a result passes from the reducer to the collector: the next one comes
 // about as long after the last as that came after the one before. The other moments are uniform.
 #include "Vtop.h"
+#include "harness.h"
 #include "verilated.h"
 
-#include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
 
-constexpr int IN_WORDS = (IN_BITS + 31) / 32;
-constexpr int OUT_WORDS = OUT_BITS / 32;
 constexpr int BEATS = 128 / OUT_BITS;  // of a result
 constexpr uint32_t CONTROL = 0x14, FRAME_PIXELS = 0x18, PIXELS_IN = 0x24, PIXELS_OUT = 0x28, FRAMES_OUT = 0x40;
 constexpr uint64_t IDLE_LIMIT = 200000, SETTLE = 64;
@@ -26,29 +23,12 @@ struct Settings {
     uint64_t frame_pixels, interval, fill, seed;  // cycles between results; cycles until the first one, at most
 };
 
-class Random {  // splitmix64
-public:
-    explicit Random(uint64_t seed) : state(seed) {}
-    uint64_t below(uint64_t n) { return n ? (next() >> 16) % n : 0; }
-    bool happens(unsigned percent) { return below(100) < percent; }
-
-private:
-    uint64_t state;
-    uint64_t next() {
-        uint64_t z = (state += 0x9e3779b97f4a7c15u);
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return z ^ (z >> 31);
-    }
-};
-
 class Bench {
 public:
     Bench(const Settings& s, FILE* file) : settings(s), random(s.seed) {
         packets.resize(s.pixels * s.packet_beats * IN_WORDS);
         results.resize(s.pixels * 4);
-        complete = std::fread(packets.data(), 4, packets.size(), file) == packets.size()
-            && std::fread(results.data(), 4, results.size(), file) == results.size();
+        complete = load(file, packets.data(), packets.size()) && load(file, results.data(), results.size());
         context.randReset(2);
         context.randSeed(int(s.seed & 0x7fffffff));
         top = std::make_unique<Vtop>(&context);
@@ -66,8 +46,8 @@ public:
             started(begun);
         }
         for (trial = 0; trial < settings.resets; ++trial) {
-            gap = random.happens(50) ? 0 : 10;
-            stall = random.happens(50) ? 0 : (random.happens(50) ? 30 : 90);
+            gap = happens(50) ? 0 : 10;
+            stall = happens(50) ? 0 : (happens(50) ? 30 : 90);
             stream();
             if (soft()) soft_reset();
             else hard_reset(settings.reset_cycles);
@@ -99,6 +79,8 @@ private:
 
     bool soft() const { return settings.reset_cycles == 0; }
 
+    bool happens(unsigned percent) { return random.below(100) < percent; }
+
     void fault(const char* what, uint64_t found, uint64_t expected) {
         if (faulty) return;  // one a reset
         faulty = true;
@@ -115,14 +97,14 @@ private:
 
     // A clock cycle with the streams as they are.
     void cycle() {
-        if (!offered && !paused_in && !random.happens(gap)) {
+        if (!offered && !paused_in && !happens(gap)) {
             offered = true;
             const uint32_t* data = &packets[(packet % settings.pixels * settings.packet_beats + beat) * IN_WORDS];
-            store(top->s_axis_tdata, data);
+            put<IN_BITS>(top->s_axis_tdata, data);
             top->s_axis_tlast = beat == settings.packet_beats - 1;
         }
         top->s_axis_tvalid = offered;
-        top->m_axis_tready = !paused_out && !random.happens(stall);
+        top->m_axis_tready = !paused_out && !happens(stall);
         settle();
         if (top->aresetn && offered && top->s_axis_tready) {
             offered = false;
@@ -130,23 +112,6 @@ private:
         }
         if (top->aresetn) watch();
         rise();
-    }
-
-    // Verilator's type of a port is an integer up to 64 bits, an array of 32-bit words above.
-    template <typename Port> static void store(Port& port, const uint32_t* words) {
-        if constexpr (IN_BITS <= 32) port = static_cast<Port>(words[0]);
-        else if constexpr (IN_BITS <= 64) port = static_cast<Port>(words[0] | uint64_t(words[1]) << 32);
-        else for (int i = 0; i < IN_WORDS; ++i) port[i] = words[i];
-    }
-
-    template <typename Port> static void load(const Port& port, uint32_t* words) {
-        if constexpr (OUT_BITS <= 64) {
-            const uint64_t value = port;
-            words[0] = uint32_t(value);
-            if constexpr (OUT_WORDS > 1) words[1] = uint32_t(value >> 32);
-        } else {
-            for (int i = 0; i < OUT_WORDS; ++i) words[i] = port[i];
-        }
     }
 
     void settle() {
@@ -162,7 +127,7 @@ private:
 
     void watch() {
         uint32_t now[OUT_WORDS];
-        load(top->m_axis_tdata, now);
+        get<OUT_BITS>(top->m_axis_tdata, now);
         const bool valid = top->m_axis_tvalid;
         if (held && (!valid || now[0] != held_data[0] || held_last != top->m_axis_tlast))
             fault("an offered beat changed:", now[0], held_data[0]);
@@ -208,14 +173,14 @@ private:
 
     // Pixels pass until the moment of the next reset.
     void stream() {
-        if (trial < settings.resets && random.happens(25)) {  // before or shortly after the first result
+        if (trial < settings.resets && happens(25)) {  // before or shortly after the first result
             for (uint64_t left = random.below(settings.fill + 4 * settings.interval); left; --left) cycle();
             return;
         }
         if (!until_results(1 + random.below(4))) return;
         counters();
         if (!until_results(result + 2 + random.below(4))) return;
-        const uint64_t wait = random.happens(80) && last_interval > AHEAD
+        const uint64_t wait = happens(80) && last_interval > AHEAD
             ? last_interval - AHEAD + random.below(WINDOW)
             : random.below(2 * settings.interval);
         for (const uint64_t end = result_time + wait; cycles < end;) cycle();
@@ -251,7 +216,7 @@ private:
     }
 
     void soft_reset() {
-        if (random.happens(50)) {  // while a certain beat of a result is offered
+        if (happens(50)) {  // while a certain beat of a result is offered
             const uint64_t wanted = random.below(BEATS), n = result;
             until_results(n + 1);
             while (part != wanted && result == n + 1) cycle();
@@ -324,7 +289,7 @@ int main(int argc, char** argv) {
     if (argc != 2) return 2;
     FILE* file = std::fopen(argv[1], "rb");
     Settings settings;
-    if (!file || std::fread(&settings, sizeof(settings), 1, file) != 1) return 3;
+    if (!file || !load(file, &settings, 1)) return 3;
     Bench bench{settings, file};
     std::fclose(file);
     if (!bench.complete) return 3;

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from seq2seqlite.hardware.cosim.executable import HEADER
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.process import run_tool
 from seq2seqlite.hardware.eda.verilator import compile_model
@@ -42,6 +43,7 @@ class ResetBench:
             write_verilog(design, folder),
             top=TOP,
             harness=HARNESS,
+            headers=[HEADER],
             out_dir=folder / "build",
             defines={"IN_BITS": self.shape.beat_bits, "OUT_BITS": RESULT_WIDTH},
         )

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.hardware.kernel_runs import run_kernel
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.kernel import compile_kernel, run_kernel
+from seq2seqlite.hardware.cosim.kernel import compile_kernel
 from seq2seqlite.hardware.wire.bitpack import n_words, pack_codes, unpack_codes
 
 KERNEL = """

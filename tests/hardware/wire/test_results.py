@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.results import (
     Flag,
     beats_from_counts,
-    beats_from_words,
     records_from_result,
     records_from_words,
     sfd_word_bits,
@@ -57,15 +57,28 @@ def test_records_come_back(result):
     np.testing.assert_array_equal(again.reduced.has_long, found.lifetimes.has_long)
 
 
+def beats_of(words, width):
+    """Results as a design delivers them: a word in several beats, or in the low bits of a wide one."""
+    beats = words.reshape(len(words) * max(1, words.shape[1] * 32 // width), -1)
+    beats = np.pad(beats, ((0, 0), (0, width // 32 - beats.shape[1])))
+    return Beats(beats, np.zeros(len(beats), bool))
+
+
 @pytest.mark.parametrize("width", [32, 64, 128])
-def test_beats_carry_records_and_end_frames(result, width):
-    words = words_from_records(records_from_result(result[1], frame_pixels=3))
-    beats = beats_from_words(words, width=width, frame_pixels=3)
-    assert len(beats) == 9 * 128 // width
-    each = 3 * 128 // width
-    np.testing.assert_array_equal(np.flatnonzero(beats.last), [each - 1, 2 * each - 1, 3 * each - 1])
-    np.testing.assert_array_equal(words_from_beats(beats), words)
-    assert not beats_from_words(words, width=width).last.any()
+@pytest.mark.parametrize("word_bits", [32, 64, 128])
+def test_words_come_back_from_beats(width, word_bits):
+    words = np.random.default_rng(1).integers(0, 2**32, (9, word_bits // 32), dtype=np.uint32)
+    beats = beats_of(words, width)
+    assert len(beats) == 9 * max(1, word_bits // width)
+    np.testing.assert_array_equal(words_from_beats(beats, word_bits=word_bits), words)
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_an_incomplete_word_is_dropped(result, width):
+    words = words_from_records(records_from_result(result[1]))
+    beats = beats_of(words, width)
+    cut = Beats(beats.words[:-1], beats.last[:-1])
+    np.testing.assert_array_equal(words_from_beats(cut), words[:-1])
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 8, 16])

@@ -10,7 +10,7 @@ from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
-from seq2seqlite.hardware.resources.calibrated import check_fit
+from seq2seqlite.hardware.resources.estimate import check_fit
 from seq2seqlite.hardware.targets import TARGETS, find_target
 from seq2seqlite.predictors import load_program
 

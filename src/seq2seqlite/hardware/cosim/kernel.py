@@ -1,6 +1,6 @@
 """Simulation of one kernel with Verilator: ``module k (input clk, input [N-1:0] d, output [M-1:0] q)``."""
 
-import tempfile
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.eda.process import Heartbeat, run_tool
-from seq2seqlite.hardware.eda.verilator import Compilation, compile_model
+from seq2seqlite.hardware.cosim.executable import Executable, compile_harness
+from seq2seqlite.hardware.eda.process import Heartbeat
+from seq2seqlite.hardware.eda.verilator import Compilation
 from seq2seqlite.hardware.wire.bitpack import n_words
 
-__all__ = ["KernelSimulator", "compile_kernel", "run_kernel"]
-
-HARNESS = Path(__file__).with_name("kernel_harness.cpp")
+__all__ = ["KernelSimulator", "compile_kernel"]
 
 
 @dataclass(frozen=True)
@@ -24,15 +23,11 @@ class KernelSimulator:
 
     Parameters
     ----------
-    program : pathlib.Path
-        Executable that :func:`compile_kernel` built.
-    in_bits, out_bits : int
-        Widths of ``d`` and ``q``.
+    executable : Executable
+        Executable that :func:`compile_kernel` built. Its ports are ``d`` and ``q``.
     """
 
-    program: Path
-    in_bits: int
-    out_bits: int
+    executable: Executable
 
     def run(self, words: ArrayLike, /, *, time_limit_s: float = 600) -> NDArray[np.uint32]:
         """Simulate the kernel and return its output words.
@@ -54,23 +49,17 @@ class KernelSimulator:
         InputError
             If the words have another width, or the simulation fails.
         """
+        in_bits = self.executable.in_bits
         rows = np.ascontiguousarray(words, dtype="<u4")
-        if rows.ndim != 2 or rows.shape[1] != n_words(self.in_bits):
+        if rows.ndim != 2 or rows.shape[1] != n_words(in_bits):
             raise InputError(
-                f"words of shape {rows.shape} do not fit d of {self.in_bits} bits, "
-                f"which has shape (n, {n_words(self.in_bits)})"
+                f"words of shape {rows.shape} do not fit d of {in_bits} bits, "
+                f"which has shape (n, {n_words(in_bits)})"
             )
-        with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
-            folder = Path(name)
-            (folder / "in").write_bytes(rows.tobytes())
-            run_tool(
-                "the simulation",
-                [self.program, folder / "in", folder / "out", str(len(rows))],
-                log=folder / "log.txt",
-                time_limit_s=time_limit_s,
-            )
-            out = np.fromfile(folder / "out", "<u4").astype(np.uint32)
-        return out.reshape(len(rows), n_words(self.out_bits))
+        stimulus = struct.pack("<Q", len(rows)) + rows.tobytes()
+        record, _ = self.executable.simulate(stimulus, time_limit_s=time_limit_s)
+        out = np.frombuffer(record, "<u4").astype(np.uint32)
+        return out.reshape(len(rows), n_words(self.executable.out_bits))
 
 
 def compile_kernel(
@@ -111,32 +100,16 @@ def compile_kernel(
     ToolError
         If a tool is missing, fails, or exceeds the time limit.
     """
-    program = compile_model(
+    executable = compile_harness(
+        "kernel_harness.cpp",
         files,
         top=module,
-        harness=HARNESS,
+        in_bits=in_bits,
+        out_bits=out_bits,
         out_dir=out_dir,
-        defines={"IN_BITS": in_bits, "OUT_BITS": out_bits, "LATENCY": f"{latency}u"},
+        defines={"LATENCY": f"{latency}u"},
         compilation=compilation,
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )
-    return KernelSimulator(program, in_bits, out_bits)
-
-
-def run_kernel(
-    files: Sequence[Path],
-    words: ArrayLike,
-    /,
-    *,
-    module: str,
-    latency: int,
-    in_bits: int,
-    out_bits: int,
-    out_dir: Path,
-) -> NDArray[np.uint32]:
-    """Compile a kernel and simulate words; :func:`compile_kernel` followed by its ``run``."""
-    kernel = compile_kernel(
-        files, module=module, latency=latency, in_bits=in_bits, out_bits=out_bits, out_dir=out_dir
-    )
-    return kernel.run(words)
+    return KernelSimulator(executable)

@@ -1,7 +1,6 @@
 """Co-simulation of a design with Verilator through its AXI4-Stream and AXI4-Lite ports."""
 
 import struct
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.eda.process import Heartbeat, run_tool
-from seq2seqlite.hardware.eda.verilator import Compilation, compile_model
+from seq2seqlite.hardware.cosim.executable import Executable, compile_harness
+from seq2seqlite.hardware.eda.process import Heartbeat
+from seq2seqlite.hardware.eda.verilator import Compilation
 from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.bitpack import n_words
 
 __all__ = ["Access", "StreamRun", "StreamSimulator", "check_pauses", "compile_stream"]
 
-HARNESS = Path(__file__).with_name("stream_harness.cpp")
 ENDS: tuple[Literal["done", "stalled", "clock limit", "registers hang"], ...] = (
     "done",
     "stalled",
@@ -87,15 +86,11 @@ class StreamSimulator:
 
     Parameters
     ----------
-    program : pathlib.Path
-        Executable that :func:`compile_stream` built.
-    in_bits, out_bits : int
-        Widths of ``s_axis_tdata`` and ``m_axis_tdata``.
+    executable : Executable
+        Executable that :func:`compile_stream` built. Its ports are ``s_axis_tdata`` and ``m_axis_tdata``.
     """
 
-    program: Path
-    in_bits: int
-    out_bits: int
+    executable: Executable
 
     def run(
         self,
@@ -154,23 +149,15 @@ class StreamSimulator:
         InputError
             If the beats do not fit the design, a probability is not in [0, 1), or the simulation fails.
         """
-        _check_stimulus(self, beats, gaps, stalls)
+        _check_stimulus(self.executable, beats, gaps, stalls)
         settings = (
             *(len(beats), n_expected, len(before), len(after)),
             *(int(gaps * 2**32), int(stalls * 2**32)),
             *(seed, reset_clocks, drain_clocks, idle_limit, clock_limit),
         )
-        with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
-            folder = Path(name)
-            _write_stimulus(folder / "stimulus", settings, (*before, *after), beats)
-            took = run_tool(
-                "the simulation",
-                [self.program, folder / "stimulus", folder / "record"],
-                log=folder / "log.txt",
-                time_limit_s=time_limit_s,
-                heartbeat=heartbeat,
-            )
-            return _read_record(folder / "record", n_words(self.out_bits), took.seconds)
+        stimulus = _stimulus(settings, (*before, *after), beats)
+        record, seconds = self.executable.simulate(stimulus, time_limit_s=time_limit_s, heartbeat=heartbeat)
+        return _run_from_record(record, n_words(self.executable.out_bits), seconds)
 
 
 def compile_stream(
@@ -208,17 +195,18 @@ def compile_stream(
     ToolError
         If a tool is missing, fails, or exceeds the time limit.
     """
-    program = compile_model(
+    executable = compile_harness(
+        "stream_harness.cpp",
         files,
         top=top,
-        harness=HARNESS,
+        in_bits=in_bits,
+        out_bits=out_bits,
         out_dir=out_dir,
-        defines={"IN_BITS": in_bits, "OUT_BITS": out_bits},
         compilation=compilation,
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )
-    return StreamSimulator(program, in_bits, out_bits)
+    return StreamSimulator(executable)
 
 
 def check_pauses(*, gaps: float, stalls: float) -> None:
@@ -228,27 +216,28 @@ def check_pauses(*, gaps: float, stalls: float) -> None:
             raise InputError(f"{name}={value} must be a probability, at least 0 and below 1")
 
 
-def _check_stimulus(simulator: StreamSimulator, beats: Beats, gaps: float, stalls: float) -> None:
-    in_words = n_words(simulator.in_bits)
+def _check_stimulus(executable: Executable, beats: Beats, gaps: float, stalls: float) -> None:
+    in_words = n_words(executable.in_bits)
     if beats.words.shape[1] != in_words:
         raise InputError(
-            f"beats of {beats.words.shape[1]} words do not fit s_axis_tdata of {simulator.in_bits} bits, "
+            f"beats of {beats.words.shape[1]} words do not fit s_axis_tdata of {executable.in_bits} bits, "
             f"which has {in_words} words of 32 bits"
         )
     check_pauses(gaps=gaps, stalls=stalls)
 
 
-def _write_stimulus(path: Path, settings: Sequence[int], accesses: Sequence[Access], beats: Beats) -> None:
-    with path.open("wb") as file:
-        file.write(struct.pack(f"<{len(settings)}Q", *settings))
-        for address, data in accesses:
-            file.write(struct.pack("<3I", data is not None, address, data or 0))
-        file.write(np.ascontiguousarray(beats.words, "<u4").tobytes())
-        file.write(np.ascontiguousarray(beats.last, np.uint8).tobytes())
+def _stimulus(settings: Sequence[int], accesses: Sequence[Access], beats: Beats) -> bytes:
+    return b"".join(
+        [
+            struct.pack(f"<{len(settings)}Q", *settings),
+            *(struct.pack("<3I", data is not None, address, data or 0) for address, data in accesses),
+            np.ascontiguousarray(beats.words, "<u4").tobytes(),
+            np.ascontiguousarray(beats.last, np.uint8).tobytes(),
+        ]
+    )
 
 
-def _read_record(path: Path, out_words: int, seconds: float) -> StreamRun:
-    raw = path.read_bytes()
+def _run_from_record(raw: bytes, out_words: int, seconds: float) -> StreamRun:
     end, clocks, unstable, n_in, n_out, n_answers = struct.unpack_from("<6Q", raw)
     offset = 6 * 8
 

@@ -1,16 +1,12 @@
 // Drives a design through the ports of docs/spec/hardware.md: AXI4-Stream in and out with random source and sink
 // throttling, AXI4-Lite before and after the stream.
-// usage: simulate STIMULUS RECORD   (little-endian files, written and read by stream_simulation.py)
+// usage: simulate STIMULUS RECORD   (little-endian files, written and read by stream.py)
 #include "Vtop.h"
+#include "harness.h"
 #include "verilated.h"
 
-#include <cstdint>
-#include <cstdio>
 #include <memory>
 #include <vector>
-
-constexpr int IN_WORDS = (IN_BITS + 31) / 32;
-constexpr int OUT_WORDS = (OUT_BITS + 31) / 32;
 
 enum End : uint64_t { DONE = 0, STALLED = 1, CLOCK_LIMIT = 2, REGISTERS_HANG = 3 };
 
@@ -24,51 +20,12 @@ struct Access {  // CSR access
     uint32_t write, address, data;
 };
 
-// Verilator represents a port of up to 64 bits as an integer, and a wider one as an array of 32-bit words.
-template <int BITS, typename Port> void put(Port& port, const uint32_t* words) {
-    constexpr int WORDS = (BITS + 31) / 32;
-    if constexpr (BITS <= 64) {
-        uint64_t value = words[0];
-        if (WORDS > 1) value |= uint64_t(words[WORDS - 1]) << 32;
-        port = static_cast<Port>(value);
-    } else {
-        for (int i = 0; i < WORDS; ++i) port[i] = words[i];
-    }
-}
-
-template <int BITS, typename Port> void get(const Port& port, uint32_t* words) {
-    constexpr int WORDS = (BITS + 31) / 32;
-    if constexpr (BITS <= 64) {
-        const uint64_t value = port;
-        words[0] = uint32_t(value);
-        if (WORDS > 1) words[WORDS - 1] = uint32_t(value >> 32);
-    } else {
-        for (int i = 0; i < WORDS; ++i) words[i] = port[i];
-    }
-}
-
-class Random {  // splitmix64
-public:
-    explicit Random(uint64_t seed) : state(seed) {}
-    bool happens(uint64_t probability) { return (next() >> 32) < probability; }
-
-private:
-    uint64_t state;
-    uint64_t next() {
-        uint64_t z = (state += 0x9e3779b97f4a7c15u);
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-        return z ^ (z >> 31);
-    }
-};
-
 class Bench {
 public:
     Bench(const Settings& s, FILE* file) : settings(s), random(s.seed), data(s.n_beats * IN_WORDS), last(s.n_beats) {
         accesses.resize(s.n_first + s.n_last);
-        complete = std::fread(accesses.data(), sizeof(Access), accesses.size(), file) == accesses.size()
-            && std::fread(data.data(), 4, data.size(), file) == data.size()
-            && std::fread(last.data(), 1, last.size(), file) == last.size();
+        complete = load(file, accesses.data(), accesses.size()) && load(file, data.data(), data.size())
+            && load(file, last.data(), last.size());
         in_clock.reserve(s.n_beats);
         context.randReset(2);  // the initial values of registers without reset must not matter
         context.randSeed(int(s.seed & 0x7fffffff));
@@ -109,10 +66,6 @@ private:
     bool offered = false, held = false;
     uint32_t held_data[OUT_WORDS] = {}, held_last = 0;
     End end = DONE;
-
-    template <typename T> static bool save(FILE* file, const T* values, size_t n) {
-        return std::fwrite(values, sizeof(T), n, file) == n;
-    }
 
     void idle_bus() {
         top->aclk = 0;
@@ -255,7 +208,7 @@ int main(int argc, char** argv) {
     if (argc != 3) return 2;
     FILE* file = std::fopen(argv[1], "rb");
     Settings settings;
-    if (!file || std::fread(&settings, sizeof(settings), 1, file) != 1) return 3;
+    if (!file || !load(file, &settings, 1)) return 3;
     Bench bench{settings, file};
     std::fclose(file);
     if (!bench.complete) return 3;

@@ -6,8 +6,8 @@ from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.pipeline import modulo_increment
 from seq2seqlite.hardware.gateware.register_slices import result_beat
-from seq2seqlite.hardware.gateware.serial_arithmetic import next_in_turn
 from seq2seqlite.hardware.wire.results import RECORD_BITS
 
 __all__ = ["Collector"]
@@ -71,9 +71,9 @@ class Collector(Component):
                 is_last_part.eq(part == shape.payloads - 1),
             ]
         with m.If(accept):
-            m.d.sync += [full.eq(1), part.eq(next_in_turn(part, shape.payloads))]
+            m.d.sync += [full.eq(1), part.eq(modulo_increment(part, shape.payloads))]
             with m.If(part == shape.payloads - 1):
-                m.d.sync += engine.eq(next_in_turn(engine, self.engines))
+                m.d.sync += engine.eq(modulo_increment(engine, self.engines))
         with m.Elif(sent):
             m.d.sync += full.eq(0)
         m.submodules.frame = frame = FrameCounter()
@@ -81,7 +81,7 @@ class Collector(Component):
         beats = -(-self._item_bits // self.result_width)
         beat, final = Signal(range(max(beats, 2))), Signal(init=int(beats == 1))
         with m.If(full & self.o.ready):
-            m.d.sync += [beat.eq(next_in_turn(beat, beats)), final.eq(beat == (beats - 2) % beats)]
+            m.d.sync += [beat.eq(modulo_increment(beat, beats)), final.eq(beat == (beats - 2) % beats)]
         item = payload if shape.output == "sfd" else Cat(payload, frame.pixel)
         m.d.comb += [
             sent.eq(full & self.o.ready & final),

@@ -3,8 +3,8 @@
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out
 
+from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
-from seq2seqlite.hardware.gateware.serial_arithmetic import delayed
 from seq2seqlite.integer import Program
 
 __all__ = ["COUNTERS", "REGISTERS", "Registers", "axi_lite"]

@@ -19,11 +19,12 @@ from amaranth.lib.wiring import Component, Out
 from seq2seqlite.hardware.gateware.lifetime_unit import Reducer, info_layout
 from seq2seqlite.hardware.gateware.normaliser import Normaliser
 from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.pipeline import delayed, modulo_increment
 from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer, packet_ports
 from seq2seqlite.hardware.gateware.register_slices import AlternatingSlice, RegisteredFifo, RegisterSlice
 from seq2seqlite.hardware.gateware.rings import Rings
-from seq2seqlite.hardware.gateware.serial_arithmetic import delayed, next_in_turn
-from seq2seqlite.hardware.gateware.sink import SfdSink, SumSink
+from seq2seqlite.hardware.gateware.sfd_buffer import SfdBuffer
+from seq2seqlite.hardware.gateware.trapezoid import TrapezoidalAccumulator
 
 __all__ = ["Engine"]
 
@@ -150,7 +151,7 @@ class Engine(Component):
     def _sums(self, m: Module, rings: Rings, infos: RegisteredFifo, output: Any) -> Signal:
         """Connect enough lifetime units, in round-robin order, to keep up with the rings."""
         shape = self.shape_
-        sink = SumSink(shape)
+        sink = TrapezoidalAccumulator(shape)
         m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
         n_reducers = -(-Reducer.clocks(shape) // shape.n_gates)
@@ -178,14 +179,14 @@ class Engine(Component):
             accepted.eq(output.valid & output.ready),
         ]
         with m.If(delivered):
-            m.d.sync += write_index.eq(next_in_turn(write_index, n_reducers))
+            m.d.sync += write_index.eq(modulo_increment(write_index, n_reducers))
         with m.If(accepted):
-            m.d.sync += read_index.eq(next_in_turn(read_index, n_reducers))
+            m.d.sync += read_index.eq(modulo_increment(read_index, n_reducers))
         return delivered
 
     def _sfd(self, m: Module, rings: Rings, infos: RegisteredFifo, output: Any) -> Signal:
         """Connect the buffer of raw SFDs."""
-        sink = SfdSink(self.shape_)
+        sink = SfdBuffer(self.shape_)
         m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
         delivered = Signal()
@@ -200,7 +201,7 @@ class Engine(Component):
         ]
         return delivered
 
-    def _connect_sink(self, m: Module, rings: Rings, sink: SumSink | SfdSink) -> None:
+    def _connect_sink(self, m: Module, rings: Rings, sink: TrapezoidalAccumulator | SfdBuffer) -> None:
         m.d.comb += [
             sink.start.eq(rings.sink_start),
             sink.pixels.eq(rings.sink_pixels),

@@ -3,7 +3,7 @@
 from amaranth.hdl import Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.serial_arithmetic import delayed
+from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.wire.results import NUMBER_BITS
 
 __all__ = ["FrameCounter"]

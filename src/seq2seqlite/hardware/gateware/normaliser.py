@@ -4,7 +4,8 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.parameters import Shape
-from seq2seqlite.hardware.gateware.serial_arithmetic import Divider, delayed, times_constant
+from seq2seqlite.hardware.gateware.pipeline import delayed
+from seq2seqlite.hardware.gateware.serial_arithmetic import Divider, times_constant
 from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["Normaliser"]

@@ -6,8 +6,9 @@ from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
+from seq2seqlite.hardware.gateware.pipeline import copied, delayed, modulo_increment
 from seq2seqlite.hardware.gateware.register_slices import beat
-from seq2seqlite.hardware.gateware.serial_arithmetic import copied, delayed, next_in_turn, times_constant
+from seq2seqlite.hardware.gateware.serial_arithmetic import times_constant
 from seq2seqlite.hardware.wire.results import PHOTON_BITS
 from seq2seqlite.integer import COUNT_BITS
 
@@ -130,7 +131,7 @@ class Receiver(Component):
         ]
         with m.If(ends):
             m.d.sync += [in_packet.eq(0), word.eq(0), final.eq(shape.words == 1)]
-            m.d.sync += engine.eq(next_in_turn(engine, self.engines))
+            m.d.sync += engine.eq(modulo_increment(engine, self.engines))
         with m.Elif(stored):
             m.d.sync += [in_packet.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
         self._drop(m, accepted, ends, dropping)
@@ -174,7 +175,7 @@ class Receiver(Component):
         """
         may = Signal()
         sums_valid = self.room.bit_select(engine, 1)
-        after = self.room.bit_select(next_in_turn(engine, self.engines), 1)
+        after = self.room.bit_select(modulo_increment(engine, self.engines), 1)
         outdated = recent = first
         for clock in range(1, PACKET_CLOCKS - 1):
             recent = delayed(m, recent, 1, name=f"first_{clock}", reset_less=False)

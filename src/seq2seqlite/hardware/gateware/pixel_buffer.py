@@ -6,8 +6,8 @@ from amaranth.lib.wiring import Component, In, Member, Out
 
 from seq2seqlite.hardware.gateware.packet_receiver import facts_layout
 from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
-from seq2seqlite.hardware.gateware.serial_arithmetic import delayed
 from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["PixelBuffer", "packet_ports"]

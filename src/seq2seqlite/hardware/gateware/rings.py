@@ -5,8 +5,8 @@ from amaranth.lib.fifo import SyncFIFO
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.pipeline import copied, delayed
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
-from seq2seqlite.hardware.gateware.serial_arithmetic import copied, delayed
 
 __all__ = ["Rings"]
 

@@ -1,44 +1,11 @@
-"""Fixed-point dividers and multipliers (pipelined or bit-serial), and helpers for pipelines."""
+"""Fixed-point dividers and multipliers (pipelined or bit-serial)."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib.wiring import Component, In, Out
 
-__all__ = [
-    "Divider",
-    "SerialDivider",
-    "SerialMultiplier",
-    "copied",
-    "delayed",
-    "next_in_turn",
-    "times_constant",
-]
+from seq2seqlite.hardware.gateware.pipeline import delayed
 
-
-def delayed(m: Module, value: Value, clocks: int, /, *, name: str, reset_less: bool = True) -> Value:
-    """Return ``value`` delayed by a number of clock cycles.
-
-    Control signals need a reset (``reset_less=False``). Data does not, and may become shift registers.
-    """
-    for cycle in range(clocks):
-        delayed_value = Signal(Value.cast(value).shape(), name=f"{name}_{cycle + 1}", reset_less=reset_less)
-        m.d.sync += delayed_value.eq(value)
-        value = delayed_value
-    return value
-
-
-def copied(m: Module, value: Value, /, *, name: str) -> Signal:
-    """Return ``value`` delayed by one clock cycle in a duplicated register that synthesis must not merge.
-
-    The duplicate can be placed near its users.
-    """
-    copy = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
-    m.d.sync += copy.eq(value)
-    return copy
-
-
-def next_in_turn(value: Value, count: int, /) -> Value:
-    """Return ``(value + 1) % count``, the round-robin successor of ``value``."""
-    return Mux(value == count - 1, 0, value + 1)
+__all__ = ["Divider", "SerialDivider", "SerialMultiplier", "times_constant"]
 
 
 def times_constant(value: Value, constant: int, /) -> Value:

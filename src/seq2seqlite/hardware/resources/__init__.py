@@ -1,1 +1,1 @@
-"""Estimates of the LUTs that a design needs."""
+"""Estimates of the FPGA resources of students and designs."""

@@ -1,8 +1,8 @@
-"""Estimate of the FPGA look-up tables (LUTs) of a student, computed with da4ml from its adder graphs.
+"""Cost, in look-up tables (LUTs), that da4ml assigns to the kernels of a student.
 
-This is the only module that uses the tracer of da4ml. The estimate is the LUT cost that da4ml assigns to the
-adders, multipliers and quantisers of the traced program. Synthesis for xc7 needed about 1.1 times the cost
-without multipliers.
+This is the only module that uses the tracer of da4ml. The cost is that of the adders, multipliers and
+quantisers of the traced kernels. It is the LUT estimate of a network without a design; see
+:func:`~seq2seqlite.hardware.resources.estimate.lut_estimate`.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ import numpy as np
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ActivationFormats, Format, Network
 
-__all__ = ["lut_estimate"]
+__all__ = ["kernel_costs"]
 
 
-def lut_estimate(network: Network, /) -> dict[str, int]:
-    """Return the estimated number of LUTs of a network's encoder step, decoder step and head.
+def kernel_costs(network: Network, /) -> dict[str, int]:
+    """Return the cost of a network's encoder step, decoder step and head, in LUTs.
 
     Parameters
     ----------

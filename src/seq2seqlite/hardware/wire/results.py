@@ -19,7 +19,6 @@ __all__ = [
     "Flag",
     "Records",
     "beats_from_counts",
-    "beats_from_words",
     "records_from_result",
     "records_from_words",
     "sfd_word_bits",
@@ -208,37 +207,6 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
     last[:, -1:] = True
     words = padded.reshape(n * beats, -1).view("<u4").astype(np.uint32)
     return Beats(words, last.reshape(-1))
-
-
-def beats_from_words(
-    words: ArrayLike, /, *, width: int, frame_pixels: int = 0, words_per_pixel: int = 1
-) -> Beats:
-    """Return results as output beats.
-
-    Parameters
-    ----------
-    words : array_like of uint32, shape (n words_per_pixel, m)
-        Results.
-    width : int
-        Width of a beat in bits: 32, 64 or 128.
-    frame_pixels : int
-        Pixels of a frame, whose last beat has ``last`` set; 0: ``last`` is never set.
-    words_per_pixel : int
-        1, or ``n_gates`` for raw SFDs.
-
-    Returns
-    -------
-    Beats
-    """
-    rows = np.asarray(words, np.uint32)
-    per_word = max(1, rows.shape[1] * 32 // width)
-    beats = rows.reshape(len(rows) * per_word, -1)
-    beats = np.pad(beats, ((0, 0), (0, n_words(width) - beats.shape[1])))
-    last = np.zeros(len(beats), np.bool_)
-    if frame_pixels:
-        each = frame_pixels * words_per_pixel * per_word
-        last[each - 1 :: each] = True
-    return Beats(beats, last)
 
 
 def words_from_beats(beats: Beats, /, *, word_bits: int = RECORD_BITS) -> NDArray[np.uint32]:

@@ -1,4 +1,7 @@
-"""Resource estimates of a design, without running synthesis."""
+"""Estimates of the LUTs of a student and of all resources of a design, without running synthesis.
+
+The section "LUT estimates" of ``docs/explanation/hardware.md`` states how accurate they are.
+"""
 
 import math
 from collections.abc import Mapping
@@ -7,13 +10,15 @@ from dataclasses import dataclass
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import Design
 from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.resources.da4ml_cost import kernel_costs
+from seq2seqlite.models import Network
 
-__all__ = ["Estimate", "check_fit", "estimate"]
+__all__ = ["Estimate", "LutEstimate", "check_fit", "estimate", "lut_estimate"]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibration of an FPGA family, fitted to the syntheses in docs/explanation/hardware.md.
+    """Calibration of an FPGA family, fitted to syntheses with Yosys.
 
     Parameters
     ----------
@@ -62,15 +67,88 @@ class Estimate:
     bram36: float
 
 
+@dataclass(frozen=True)
+class LutEstimate:
+    """Estimated LUTs of a student, and their parts.
+
+    Parameters
+    ----------
+    encoder, decoder, head : int
+        LUTs of the kernels, of all engines together.
+    surroundings : int
+        LUTs of everything else: pixel buffers, normalisers, lifetime units, packet receiver, collector, CSRs.
+        0 for a network without a design.
+    """
+
+    encoder: int
+    decoder: int
+    head: int
+    surroundings: int = 0
+
+    @property
+    def total(self) -> int:
+        """Sum of the parts."""
+        return self.encoder + self.decoder + self.head + self.surroundings
+
+
+def lut_estimate(student: Network | Design, /) -> LutEstimate:
+    """Estimate the LUTs of a student from its adder graphs.
+
+    For a network, whose FPGA is not known yet: da4ml's cost of the three kernels, with all multiplications
+    in LUTs. For a design: adder bits of the compiled kernels times the LUTs per adder bit of the FPGA family,
+    plus constants for the surrounding logic; multiplications in DSP blocks need no LUTs.
+
+    Parameters
+    ----------
+    student : Network or Design
+        Network with fixed-point activations, or a design.
+
+    Returns
+    -------
+    LutEstimate
+
+    Raises
+    ------
+    InputError
+        If the activations of a network are in floating point.
+
+    See Also
+    --------
+    estimate : All resources of a design.
+
+    Examples
+    --------
+    >>> from seq2seqlite.models import load_model
+    >>> found = lut_estimate(load_model("seq2seqlite-tcspc-80mhz-tiny"))
+    >>> found, found.total
+    (LutEstimate(encoder=3672, decoder=3176, head=461, surroundings=0), 7309)
+    """
+    if isinstance(student, Network):
+        return LutEstimate(**kernel_costs(student))
+    found, engines = CALIBRATIONS[student.target.family], student.options.engines
+    kernels = vars(student.kernels)
+    bits = sum(kernel.adder_bits for kernel in kernels.values())
+    lanes = student.shape.lanes - 1
+    engine = found.lut_per_adder_bit * bits + found.engine_lut
+    total = round(engines * engine + found.shared_lut + lanes * found.lane_lut)
+    parts = {
+        name: round(engines * found.lut_per_adder_bit * kernel.adder_bits) for name, kernel in kernels.items()
+    }
+    return LutEstimate(**parts, surroundings=total - sum(parts.values()))
+
+
 def estimate(design: Design, /) -> Estimate:
-    """Estimate the resources of a design from its kernels and the calibration of the FPGA family."""
+    """Estimate the resources of a design from its kernels and the calibration of the FPGA family.
+
+    See Also
+    --------
+    lut_estimate : The LUTs and their parts.
+    """
     parts = (design.kernels.encoder, design.kernels.decoder, design.kernels.head)
     found, engines = CALIBRATIONS[design.target.family], design.options.engines
-    lut = found.lut_per_adder_bit * sum(kernel.adder_bits for kernel in parts) + found.engine_lut
     ff = found.ff_per_register_bit * sum(kernel.register_bits for kernel in parts) + found.engine_ff
-    lanes = design.shape.lanes - 1
     return Estimate(
-        lut=round(engines * lut + found.shared_lut + lanes * found.lane_lut),
+        lut=lut_estimate(design).total,
         ff=round(engines * ff + found.shared_ff),
         dsp=engines * sum(kernel.multipliers for kernel in parts),
         bram36=engines * _blocks(design.shape) / 2,

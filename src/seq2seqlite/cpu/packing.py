@@ -88,9 +88,10 @@ def compiled_network(network: Network, /) -> Compiled:
         If the network has several layers, another cell or quantised activations.
     """
     if not runs_network(network):
+        others = "'numpy' or 'jax'" if network.formats is None else "'numpy'"
         raise UnfitError(
             f"model {network.name} is not a float network of one layer with 'lite' cells; "
-            "use backend 'numpy' or 'jax'"
+            f"use backend {others}"
         )
     parameters = network.content.parameters
     return Compiled(

@@ -32,6 +32,11 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
     InputError
         If the file cannot be written (no space, no permission); the temporary file is removed.
 
+    See Also
+    --------
+    replace_folder_when_done :
+        Yield a temporary folder beside ``path``, and move its files to ``path`` after a successful block.
+
     Examples
     --------
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -86,6 +91,11 @@ def replace_folder_when_done(
     ------
     pathlib.Path
         Temporary folder to write to.
+
+    See Also
+    --------
+    replace_when_done :
+        Yield a temporary path beside ``path``, and rename it to ``path`` after a successful block.
     """
     check_path(path)
     final = Path(path)
@@ -118,6 +128,12 @@ def replace_folder_when_done(
 def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
     """Convert errors of the operating system while writing ``path`` into an InputError.
 
+    See Also
+    --------
+    cannot_write : Return the exception for a file that could not be written.
+    replace_when_done :
+        Yield a temporary path beside ``path``, and rename it to ``path`` after a successful block.
+
     Examples
     --------
     >>> with writing("/proc/none"):
@@ -134,6 +150,10 @@ def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
 def check_path(path: str | os.PathLike[str], /) -> None:
     """Raise InputError for an empty path, which would denote the working folder.
 
+    See Also
+    --------
+    seq2seqlite.config.check_name : Raise InputError for a name that cannot be part of a file name.
+
     Examples
     --------
     >>> check_path("")
@@ -145,7 +165,12 @@ def check_path(path: str | os.PathLike[str], /) -> None:
 
 
 def cannot_write(path: Path, error: OSError, /) -> InputError:
-    """Return the exception for a file that could not be written."""
+    """Return the exception for a file that could not be written.
+
+    See Also
+    --------
+    writing : Convert errors of the operating system while writing ``path`` into an InputError.
+    """
     reason = error.strerror or str(error)
     kind = HaltError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InputError
     return kind(f"cannot write {path}: {reason}; free space or choose another folder")

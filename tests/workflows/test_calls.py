@@ -81,7 +81,8 @@ def test_a_stream_writes_the_record_that_the_command_writes(npz: Path, tmp_path:
         assert records[0][key] == records[1][key]
     assert len(medians) == called["frames"] == 2
     for name in ("frame-000000.tif", "frame-000001.tif"):
-        np.testing.assert_array_equal(*(tifffile.imread(tmp_path / folder / name) for folder in "ab"))
+        images = [tifffile.imread(tmp_path / folder / name) for folder in "ab"]
+        np.testing.assert_array_equal(images[0], images[1])
 
 
 def test_a_stream_of_objects() -> None:

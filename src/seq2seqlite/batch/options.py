@@ -31,6 +31,11 @@ class JobOptions:
         Excitation pulses in the exposure of a pixel, for the quality maps.
     file_format : str, optional
         One of :data:`~seq2seqlite.imaging.map_writer.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
+
+    See Also
+    --------
+    seq2seqlite.io.ReadOptions : Options of the readers; see the parameters of ``read``.
+    map_files : Map several measurements, each into its own folder; a failure does not stop the others.
     """
 
     read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen

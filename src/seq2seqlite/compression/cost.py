@@ -27,6 +27,13 @@ def cost_figures(network: Network, /) -> dict[str, Any]:
         weights; ``mean_weight_bits``, this sum divided by the number of parameters; ``state_bits`` per unit;
         ``macs_per_pixel``; ``lut_estimate`` (sum of encoder step, decoder step and head) and
         ``lut_estimate_parts``, both null for floating-point networks.
+
+    See Also
+    --------
+    seq2seqlite.hardware.resources.da4ml_cost.lut_estimate :
+        Return the estimated number of LUTs of a network's encoder step, decoder step and head.
+    seq2seqlite.compression.qat.effective_bit_operations :
+        Return the effective bit operations (EBOPs) of a step: the sum of weight bits times operand bits.
     """
     content = network.content
     parameters, quantisation = content.parameters, content.quantisation

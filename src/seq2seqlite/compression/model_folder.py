@@ -117,6 +117,7 @@ def train_model(
     See Also
     --------
     compress_model : Reduce, prune, distil and quantise a network.
+    load_model : Return a shipped model by name, or the model in a file.
     """
     from seq2seqlite.training.loop import train
 
@@ -155,6 +156,7 @@ def compress_model(
     See Also
     --------
     train_model : Train a network without compression.
+    run_study : Compare compression techniques on one instrument, and write a report; the command ``study``.
     """
     from seq2seqlite.compression.compress import compress
 

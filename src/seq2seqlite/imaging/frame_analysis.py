@@ -97,6 +97,14 @@ def lifetime_map(
     InputError
         If counts are invalid, all pixels are saturated or below the threshold, the axis does not fit the
         model, or no pixel has a lifetime.
+
+    See Also
+    --------
+    seq2seqlite.read : Read a measurement as an array of decays.
+    seq2seqlite.imaging.write_maps :
+        Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
+    seq2seqlite.write_lifetime_maps :
+        Write the lifetime maps of one or more measurement files; the command ``image``.
     """
     began = time.perf_counter()
     frames = FrameAnalysis(
@@ -147,6 +155,11 @@ class FrameAnalysis:
         What the first frame's counts showed.
     reasons : Counter
         Pixels of the last frame by the reason of an estimator (:class:`~seq2seqlite.estimators.Reason`).
+
+    See Also
+    --------
+    lifetime_map : Compute the lifetime maps of a measurement.
+    seq2seqlite.streaming.FrameStage : Analysis of whole frames, planned with the first valid frame.
     """
 
     def __init__(

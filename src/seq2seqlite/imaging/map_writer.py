@@ -55,6 +55,11 @@ def write_maps(
     InputError
         If the format is unknown, the folder contains a file of the same name that is not recorded as a
         result, or the folder cannot be written.
+
+    See Also
+    --------
+    lifetime_map : Compute the lifetime maps of a measurement.
+    summarise : Summarise lifetime maps in a form that can be written as JSON.
     """
     check_format(file_format)
     check_path(folder)

@@ -39,6 +39,11 @@ def analysed_tpsfs(
     ------
     InputError
         As for :func:`lifetime_map`.
+
+    See Also
+    --------
+    lifetime_map : Compute the lifetime maps of a measurement.
+    seq2seqlite.read : Read a measurement as an array of decays.
     """
     recorder = _Recorder(predictor)
     lifetime_map(data, recorder, min_photons=min_photons)

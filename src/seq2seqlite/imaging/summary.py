@@ -26,6 +26,10 @@ def summarise(maps: xr.Dataset, /) -> dict[str, Any]:
         its ``median``, ``p5`` and ``p95`` over the analysed pixels (None if there is none), ``model``,
         ``predictor``, ``pixels_per_second``, ``rebinning``, ``warnings``, thresholds, input and
         provenance; with a quality check ``pixels_flagged``, ``chi_square`` and ``quality``.
+
+    See Also
+    --------
+    write_maps : Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
     """
     attrs = maps.attrs
     result = {

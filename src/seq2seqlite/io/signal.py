@@ -66,6 +66,11 @@ def signal_from_counts(
     InputError
         If the shape has no time axis, or a width or period is not positive.
 
+    See Also
+    --------
+    read : Read a measurement as an array of decays.
+    seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
+
     Examples
     --------
     >>> signal_from_counts([[1, 2, 3]], source="a.txt", file_format="text", gate_width_ns=0.1).sizes
@@ -229,7 +234,12 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384, may_be_dark: boo
 
 
 def sha256_of(path: Path, /) -> str:
-    """Return the SHA-256 of a file, or of all files in a folder in the order of their names."""
+    """Return the SHA-256 of a file, or of all files in a folder in the order of their names.
+
+    See Also
+    --------
+    seq2seqlite.outputs.describe_output : Return size and digest of a file or folder.
+    """
     digest = hashlib.sha256()
     for file in [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file()):
         with file.open("rb") as stream:

@@ -106,6 +106,11 @@ def run_stream(
     StreamError
         If the source stalls or fails, a sink cannot write, the frames do not fit the model, or all frames are
         invalid. Its ``statistics`` cover the results until then, which remain valid.
+
+    See Also
+    --------
+    seq2seqlite.stream : Compute lifetime maps during a measurement; the command ``stream``.
+    StreamError : Failure of a stream.
     """
     _check_limits(frames, duration_s, timeout_s)
     run = _Run(source, stage, BoundedQueue(queue, policy), clock or Clock())

@@ -22,7 +22,7 @@ __all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of processing one item.
+    """Result of a stage for one frame or gate.
 
     Parameters
     ----------
@@ -32,6 +32,10 @@ class Outcome:
         Reason for each rejected frame.
     remarks : tuple of str
         Warnings.
+
+    See Also
+    --------
+    Stage : Computation of maps from the items of a source.
     """
 
     maps: xr.Dataset | None = None
@@ -43,7 +47,13 @@ Delivered_contra = TypeVar("Delivered_contra", contravariant=True)
 
 
 class Stage(Protocol[Delivered_contra]):
-    """Computation of maps from the items of a source."""
+    """Computation of maps from the items of a source.
+
+    See Also
+    --------
+    FrameStage : Analysis of whole frames, planned with the first valid frame.
+    GateStage : Analysis gate by gate, so that the maps are ready soon after the last gate.
+    """
 
     def process(self, item: Delivered_contra, /, *, gap: bool) -> Outcome:
         """Process the next item.
@@ -78,6 +88,12 @@ class FrameStage:
         Model or estimator.
     **options
         Options of :class:`seq2seqlite.imaging.FrameAnalysis`.
+
+    See Also
+    --------
+    GateStage : Analysis gate by gate, so that the maps are ready soon after the last gate.
+    seq2seqlite.imaging.FrameAnalysis :
+        Analysis of frames with the same shape and time axis, planned with the first frame.
     """
 
     def __init__(self, predictor: Predictor, /, **options: Any) -> None:
@@ -132,6 +148,12 @@ class GateStage:
     ------
     InputError
         If ``min_photons`` is not positive.
+
+    See Also
+    --------
+    FrameStage : Analysis of whole frames, planned with the first valid frame.
+    seq2seqlite.protocols.GateSequentialPredictor :
+        Accepts a frame gate by gate and keeps a state for every pixel.
     """
 
     def __init__(

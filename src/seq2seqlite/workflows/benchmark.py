@@ -35,7 +35,7 @@ class AccuracyComparison:
 
     See Also
     --------
-    compare_accuracy : Measures these errors.
+    seq2seqlite.compare_accuracy : Measures these errors.
     """
 
     rows: Sequence[dict[str, Any]]

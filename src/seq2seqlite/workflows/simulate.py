@@ -34,7 +34,7 @@ class SimulatedSet:
 
     See Also
     --------
-    simulate_decays : Simulates the decays.
+    seq2seqlite.simulate_decays : Simulates the decays.
     """
 
     decays: DecaySet

@@ -28,6 +28,10 @@ class KernelSimulator:
         Executable that :func:`compile_kernel` built.
     in_bits, out_bits : int
         Widths of ``d`` and ``q``.
+
+    See Also
+    --------
+    compile_kernel : Compile the simulation of a kernel.
     """
 
     program: Path
@@ -110,6 +114,12 @@ def compile_kernel(
     ------
     ToolError
         If a tool is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    run_kernel : Compile a kernel and simulate words; ``compile_kernel`` followed by its ``run``.
+    seq2seqlite.hardware.cosim.stream.compile_stream :
+        Compile a design with the ports of ``docs/spec/hardware.md``.
     """
     program = compile_model(
         files,
@@ -135,7 +145,12 @@ def run_kernel(
     out_bits: int,
     out_dir: Path,
 ) -> NDArray[np.uint32]:
-    """Compile a kernel and simulate words; :func:`compile_kernel` followed by its ``run``."""
+    """Compile a kernel and simulate words; :func:`compile_kernel` followed by its ``run``.
+
+    See Also
+    --------
+    compile_kernel : Compile the simulation of a kernel.
+    """
     kernel = compile_kernel(
         files, module=module, latency=latency, in_bits=in_bits, out_bits=out_bits, out_dir=out_dir
     )

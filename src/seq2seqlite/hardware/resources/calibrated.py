@@ -54,6 +54,10 @@ class Estimate:
         LUTs, flip-flops, DSP blocks.
     bram36 : float
         Block memory in units of 36 kbit.
+
+    See Also
+    --------
+    estimate : Estimate the resources of a design from its kernels and the calibration of the FPGA family.
     """
 
     lut: int
@@ -63,7 +67,14 @@ class Estimate:
 
 
 def estimate(design: Design, /) -> Estimate:
-    """Estimate the resources of a design from its kernels and the calibration of the FPGA family."""
+    """Estimate the resources of a design from its kernels and the calibration of the FPGA family.
+
+    See Also
+    --------
+    check_fit : Check that a design fits its target, and return the estimate.
+    seq2seqlite.hardware.implementation.synthesize_project :
+        Synthesise a project with Yosys; the results are written to its folder ``synthesis``.
+    """
     parts = (design.kernels.encoder, design.kernels.decoder, design.kernels.head)
     found, engines = CALIBRATIONS[design.target.family], design.options.engines
     lut = found.lut_per_adder_bit * sum(kernel.adder_bits for kernel in parts) + found.engine_lut
@@ -84,6 +95,10 @@ def check_fit(design: Design, /) -> Estimate:
     ------
     InputError
         If a resource is exceeded. The message contains the excess.
+
+    See Also
+    --------
+    estimate : Estimate the resources of a design from its kernels and the calibration of the FPGA family.
     """
     expected, target, engines = estimate(design), design.target, design.options.engines
     for name in ("lut", "ff", "dsp", "bram36"):

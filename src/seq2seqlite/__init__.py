@@ -12,29 +12,47 @@ if TYPE_CHECKING:
     from seq2seqlite.models import load_model
     from seq2seqlite.predictors import load_predictor
     from seq2seqlite.sample_data import fetch
+    from seq2seqlite.workflows.benchmark import compare_accuracy
+    from seq2seqlite.workflows.evaluate import evaluate_model
+    from seq2seqlite.workflows.image import write_lifetime_maps
+    from seq2seqlite.workflows.simulate import simulate_decays
+    from seq2seqlite.workflows.stream import stream
+    from seq2seqlite.workflows.study import run_study
 
 __all__ = [
     "__version__",
+    "compare_accuracy",
     "compress_model",
+    "evaluate_model",
     "fetch",
     "lifetime_map",
     "load",
     "load_model",
     "load_predictor",
     "read",
+    "run_study",
+    "simulate_decays",
+    "stream",
     "train_model",
+    "write_lifetime_maps",
 ]
 
 # Imported on first use (PEP 562), so that the command line starts without the readers' packages.
 _HOMES = {
+    "compare_accuracy": "seq2seqlite.workflows.benchmark",
     "compress_model": "seq2seqlite.compression.model_folder",
+    "evaluate_model": "seq2seqlite.workflows.evaluate",
     "fetch": "seq2seqlite.sample_data",
     "lifetime_map": "seq2seqlite.imaging",
     "load": "seq2seqlite.io",
     "load_model": "seq2seqlite.models",
     "load_predictor": "seq2seqlite.predictors",
     "read": "seq2seqlite.io",
+    "run_study": "seq2seqlite.workflows.study",
+    "simulate_decays": "seq2seqlite.workflows.simulate",
+    "stream": "seq2seqlite.workflows.stream",
     "train_model": "seq2seqlite.compression.model_folder",
+    "write_lifetime_maps": "seq2seqlite.workflows.image",
 }
 
 

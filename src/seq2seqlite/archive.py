@@ -57,6 +57,10 @@ def header_text(header: Mapping[str, Any], /) -> str:
     ------
     ValueError
         If a number is not finite.
+
+    See Also
+    --------
+    write_archive : Write an archive; equal content gives identical files.
     """
     return json.dumps(header, sort_keys=True, allow_nan=False)
 
@@ -70,6 +74,11 @@ def archive_digest(text: str, arrays: Mapping[str, NDArray[Any]], /) -> str:
         Header as it is stored.
     arrays : mapping of ndarray
         All other arrays, without the digest itself.
+
+    See Also
+    --------
+    read_archive : Read an archive that ``write_archive`` wrote.
+    write_archive : Write an archive; equal content gives identical files.
 
     Examples
     --------
@@ -114,6 +123,11 @@ def write_archive(
     ------
     InputError
         If the file cannot be written, or exists and is not an archive of the same kind.
+
+    See Also
+    --------
+    read_archive : Read an archive that ``write_archive`` wrote.
+    archive_digest : Return the SHA-256 of an archive's header and arrays, as hexadecimal digits.
     """
     kind = header.get("format")
     check_archive(
@@ -208,6 +222,11 @@ def read_archive(
     ------
     InputError
         If the file does not exist, is damaged or altered, or has another format or version.
+
+    See Also
+    --------
+    write_archive : Write an archive; equal content gives identical files.
+    Header : Header of an archive; its methods return checked values.
     """
     file = Path(path)
     arrays = read_arrays(file, what=f"seq2seqlite {what}", max_bytes=max_bytes, remedy=remedy)
@@ -254,6 +273,10 @@ def read_arrays(
     ------
     InputError
         If the file does not exist, or is not a zip archive of plain arrays within the limit.
+
+    See Also
+    --------
+    read_archive : Read an archive that ``write_archive`` wrote.
     """
     file = Path(path)
     if not file.exists():
@@ -283,6 +306,10 @@ class Header:
         Name of the file, for error messages.
     remedy : str
         Remedy for an invalid value, for error messages.
+
+    See Also
+    --------
+    read_archive : Read an archive that ``write_archive`` wrote.
     """
 
     def __init__(self, values: Mapping[str, Any], /, *, where: str, remedy: str) -> None:
@@ -378,6 +405,10 @@ def npy_header(content: bytes, /) -> tuple[int, str]:
     ------
     ValueError
         If the version is unknown or the header exceeds 64 KiB.
+
+    See Also
+    --------
+    read_arrays : Read arrays of numbers and texts from an ``.npz`` file, written by this program or another.
     """
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)

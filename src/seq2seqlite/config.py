@@ -30,7 +30,12 @@ MAX_NAME_SHOWN = 80
 
 
 def toml_names(folder: Path, /) -> list[str]:
-    """Return the names of the TOML files in a folder."""
+    """Return the names of the TOML files in a folder.
+
+    See Also
+    --------
+    load_named_toml : Return the object described by a TOML file: a shipped file by name, or any file by path.
+    """
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
@@ -55,6 +60,11 @@ def load_named_toml(
     InputError
         If the name or file does not exist, the file is not TOML, or ``build`` raises InputError; the message
         starts with the path.
+
+    See Also
+    --------
+    toml_names : Return the names of the TOML files in a folder.
+    from_table : Return a dataclass from a table with the same keys.
     """
     path = Path(name_or_path)
     if path.suffix != ".toml":
@@ -113,6 +123,12 @@ def from_table(cls: type[Config], table: Mapping[str, Any], /, *, name: str, pre
     ------
     InputError
         If a key is unknown or missing, or a value has the wrong type. The dataclass itself checks ranges.
+
+    See Also
+    --------
+    plain_table :
+        Return a dataclass as a table for TOML or JSON, with tuples as lists and without values of None.
+    check_keys : Raise InputError if a table has an unknown key or lacks a required one.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     required = {
@@ -125,7 +141,12 @@ def from_table(cls: type[Config], table: Mapping[str, Any], /, *, name: str, pre
 
 
 def check_keys(table: Mapping[str, Any], /, *, known: set[str], required: set[str], name: str) -> None:
-    """Raise InputError if a table has an unknown key or lacks a required one."""
+    """Raise InputError if a table has an unknown key or lacks a required one.
+
+    See Also
+    --------
+    from_table : Return a dataclass from a table with the same keys.
+    """
     for key in table:
         if key not in known:
             raise InputError(f"{name} has an unknown key {key!r}; known keys are {', '.join(sorted(known))}")
@@ -136,6 +157,10 @@ def check_keys(table: Mapping[str, Any], /, *, known: set[str], required: set[st
 
 def check_name(name: object, /, *, key: str = "name") -> None:
     """Raise InputError for a name that cannot be part of a file name.
+
+    See Also
+    --------
+    seq2seqlite.files.check_path : Raise InputError for an empty path, which would denote the working folder.
 
     Examples
     --------
@@ -153,7 +178,12 @@ def check_name(name: object, /, *, key: str = "name") -> None:
 
 
 def plain_table(config: Any, /) -> dict[str, Any]:
-    """Return a dataclass as a table for TOML or JSON, with tuples as lists and without values of None."""
+    """Return a dataclass as a table for TOML or JSON, with tuples as lists and without values of None.
+
+    See Also
+    --------
+    from_table : Return a dataclass from a table with the same keys.
+    """
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
     return {
         key: list(value) if isinstance(value, tuple) else value

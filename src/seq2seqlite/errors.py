@@ -7,8 +7,17 @@ class InputError(ValueError):
     """Invalid input. The message is one line with the value, the rule and the remedy.
 
     The command line prints the message and exits with code 2; all other exceptions keep their traceback.
+
+    See Also
+    --------
+    HaltError : Error that would affect all further jobs of a batch, such as a full disk or lost workers.
     """
 
 
 class HaltError(InputError):
-    """Error that would affect all further jobs of a batch, such as a full disk or lost workers."""
+    """Error that would affect all further jobs of a batch, such as a full disk or lost workers.
+
+    See Also
+    --------
+    InputError : Invalid input.
+    """

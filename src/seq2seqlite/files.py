@@ -40,6 +40,11 @@ def replace_when_done(path: str | os.PathLike[str], /) -> Iterator[Path]:
     InputError
         If the file cannot be written (no space, no permission); the temporary file is removed.
 
+    See Also
+    --------
+    replace_folder_when_done :
+        Yield a temporary folder beside ``path``, and move its files to ``path`` after a successful block.
+
     Examples
     --------
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -94,6 +99,11 @@ def replace_folder_when_done(
     ------
     pathlib.Path
         Temporary folder to write to.
+
+    See Also
+    --------
+    replace_when_done :
+        Yield a temporary path beside ``path``, and rename it to ``path`` after a successful block.
     """
     check_path(path)
     final = Path(path)
@@ -126,6 +136,12 @@ def replace_folder_when_done(
 def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
     """Convert errors of the operating system while writing ``path`` into an InputError.
 
+    See Also
+    --------
+    cannot_write : Return the exception for a file that could not be written.
+    replace_when_done :
+        Yield a temporary path beside ``path``, and rename it to ``path`` after a successful block.
+
     Examples
     --------
     >>> with writing("/proc/none"):
@@ -142,6 +158,10 @@ def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
 def check_path(path: str | os.PathLike[str], /) -> None:
     """Raise InputError for an empty path, which would denote the working folder.
 
+    See Also
+    --------
+    seq2seqlite.config.check_name : Raise InputError for a name that cannot be part of a file name.
+
     Examples
     --------
     >>> check_path("")
@@ -153,7 +173,12 @@ def check_path(path: str | os.PathLike[str], /) -> None:
 
 
 def sha256_of(path: Path, /) -> str:
-    """Return the SHA-256 of a file, or of all files in a folder in the order of their names."""
+    """Return the SHA-256 of a file, or of all files in a folder in the order of their names.
+
+    See Also
+    --------
+    seq2seqlite.files.replace_when_done : Write a file completely or not at all.
+    """
     digest = hashlib.sha256()
     for file in [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file()):
         with file.open("rb") as stream:
@@ -163,7 +188,12 @@ def sha256_of(path: Path, /) -> str:
 
 
 def cannot_write(path: Path, error: OSError, /) -> InputError:
-    """Return the exception for a file that could not be written."""
+    """Return the exception for a file that could not be written.
+
+    See Also
+    --------
+    writing : Convert errors of the operating system while writing ``path`` into an InputError.
+    """
     reason = error.strerror or str(error)
     kind = HaltError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InputError
     return kind(f"cannot write {path}: {reason}; free space or choose another folder")

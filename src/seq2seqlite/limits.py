@@ -16,7 +16,12 @@ UNKNOWN = 2**33
 
 
 class BoundedFile(io.BufferedReader):
-    """Binary file that allocates no more than what is left of the file, whatever length is requested."""
+    """Binary file that allocates no more than what is left of the file, whatever length is requested.
+
+    See Also
+    --------
+    require_memory : Raise InputError unless the memory is available.
+    """
 
     def __init__(self, path: Path, /) -> None:
         super().__init__(io.FileIO(path))
@@ -39,7 +44,12 @@ class BoundedFile(io.BufferedReader):
 
 
 def available_memory() -> int:
-    """Return the available memory in bytes."""
+    """Return the available memory in bytes.
+
+    See Also
+    --------
+    require_memory : Raise InputError unless the memory is available.
+    """
     try:
         for line in MEMINFO.read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
@@ -63,6 +73,11 @@ def require_memory(n_bytes: int, /, *, what: str, remedy: str) -> None:
         Operation that needs the memory; start of the error message.
     remedy : str
         Remedy; end of the error message.
+
+    See Also
+    --------
+    available_memory : Return the available memory in bytes.
+    require_disk : Raise InputError unless the disk space for a file is available.
 
     Examples
     --------
@@ -89,6 +104,10 @@ def require_disk(n_bytes: int, path: Path, /, *, what: str, remedy: str) -> None
         File to write; the space is that of its nearest existing parent folder.
     what, remedy : str
         See :func:`require_memory`.
+
+    See Also
+    --------
+    require_memory : Raise InputError unless the memory is available.
     """
     folder = path.absolute().parent
     while not folder.is_dir():

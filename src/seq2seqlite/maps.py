@@ -17,6 +17,11 @@ MAP_UNITS = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
 
 
 def map_dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any], /) -> xr.Dataset:
-    """Return maps as a dataset with dims ('Y', 'X'), each with its unit."""
+    """Return maps as a dataset with dims ('Y', 'X'), each with its unit.
+
+    See Also
+    --------
+    seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
+    """
     variables = {name: (("Y", "X"), image, {"units": MAP_UNITS[name]}) for name, image in maps.items()}
     return xr.Dataset(variables, attrs=attrs)

@@ -27,6 +27,10 @@ class OutputSet:
         files under ``outputs`` (a mapping by name) or ``files`` (paths).
     names : collection of str
         Names that belong to the set whenever a record exists.
+
+    See Also
+    --------
+    describe_outputs : Return ``describe_output`` of each name in a folder.
     """
 
     folder: Path
@@ -79,6 +83,11 @@ def describe_output(path: Path, /) -> dict[str, Any]:
 
     The digest of a folder covers relative names and sizes, but not contents, which may be terabytes.
 
+    See Also
+    --------
+    describe_outputs : Return ``describe_output`` of each name in a folder.
+    unchanged : Return whether all recorded outputs exist with their recorded size and digest.
+
     Examples
     --------
     >>> describe_output(Path(__file__).parent / "none")
@@ -99,12 +108,23 @@ def describe_output(path: Path, /) -> dict[str, Any]:
 
 
 def describe_outputs(folder: Path, names: Iterable[str], /) -> dict[str, dict[str, Any]]:
-    """Return :func:`describe_output` of each name in a folder."""
+    """Return :func:`describe_output` of each name in a folder.
+
+    See Also
+    --------
+    describe_output : Return size and digest of a file or folder.
+    unchanged : Return whether all recorded outputs exist with their recorded size and digest.
+    """
     return {name: describe_output(folder / name) for name in sorted(names)}
 
 
 def unchanged(folder: Path, outputs: Any, /) -> bool:
-    """Return whether all recorded outputs exist with their recorded size and digest."""
+    """Return whether all recorded outputs exist with their recorded size and digest.
+
+    See Also
+    --------
+    describe_outputs : Return ``describe_output`` of each name in a folder.
+    """
     if not isinstance(outputs, Mapping) or not outputs:
         return False
     try:
@@ -117,6 +137,10 @@ def unchanged(folder: Path, outputs: Any, /) -> bool:
 
 def same_file(first: Path, second: Path, /) -> bool:
     """Return whether two paths refer to the same file, e.g. through links or names that differ only in case.
+
+    See Also
+    --------
+    OutputSet : Set of files that a command writes to a folder, recorded in a JSON file in that folder.
 
     Examples
     --------

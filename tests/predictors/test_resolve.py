@@ -170,7 +170,7 @@ def test_workers_do_not_import_the_command_line(tmp_path: Path) -> None:
 def test_evaluate_takes_every_predictor(
     tmp_path: Path, tiny: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("seq2seqlite.cli.evaluate.REFERENCE_DECAYS", 200)
+    monkeypatch.setattr("seq2seqlite.workflows.evaluate.REFERENCE_DECAYS", 200)
     write_program(tmp_path / "tiny.program", tiny)
     results = {}
     for model in ("phasor", TINY, str(tmp_path / "tiny.program")):
@@ -200,7 +200,7 @@ def test_camera_of_an_own_model(own_model: Path, tmp_path: Path) -> None:
     [
         (
             ["stream", "camera"],
-            "--model phasor is an estimator; stream requires a shipped model",
+            "model='phasor' is an estimator; a stream requires a shipped model",
         ),
         (["lower", "--out", "a.program"], "model 'phasor' is an estimator; an integer program needs"),
         (

@@ -192,4 +192,4 @@ def test_changed_result_is_refused(config, tmp_path, capsys):
     assert main(["study", "--config", str(config), "--out", str(tmp_path)]) == 2
     assert "result.json cannot be read" in capsys.readouterr().err
     assert main(["study", "--config", str(config), "--out", str(tmp_path), "--workers", "0"]) == 2
-    assert "--workers 0 must be >= 1" in capsys.readouterr().err
+    assert "workers=0 must be >= 1 (option --workers)" in capsys.readouterr().err

@@ -33,7 +33,7 @@ MANIFEST_EVERY_S = 1.0
 
 @dataclass(frozen=True)
 class ImageJob:
-    """One measurement that fits into memory.
+    """One measurement to map, which fits into memory, with its output folder and options.
 
     Parameters
     ----------
@@ -45,6 +45,11 @@ class ImageJob:
         Source of the predictor.
     options : JobOptions
         Options of reading, analysis and output.
+
+    See Also
+    --------
+    make_image : Write the maps of one measurement and return their summary.
+    JobOptions : Options of ``read``, ``lifetime_map`` and ``write_maps`` in a form that is cheap to pickle.
     """
 
     path: Path
@@ -55,7 +60,7 @@ class ImageJob:
 
 @dataclass(frozen=True)
 class Done:
-    """Result of one input of a batch.
+    """Result of one measurement of a batch: its summary, or the reason of its failure.
 
     Parameters
     ----------
@@ -67,6 +72,10 @@ class Done:
         Summary of the maps; None after a failure.
     reason : str or None
         Reason of a failure, in one line.
+
+    See Also
+    --------
+    map_files : Map several measurements, each into its own folder; a failure does not stop the others.
     """
 
     path: Path
@@ -95,6 +104,11 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     ------
     InputError
         As :func:`load`, :func:`lifetime_map` and :func:`write_maps`.
+
+    See Also
+    --------
+    map_files : Map several measurements, each into its own folder; a failure does not stop the others.
+    seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
     """
     source, options = job.source, job.options
     file_format = options.file_format or "tiff"
@@ -150,6 +164,14 @@ def map_files(
         next call resumes.
     Exception
         Any other exception that an input causes, after the other inputs are done.
+
+    See Also
+    --------
+    seq2seqlite.write_lifetime_maps :
+        Write the lifetime maps of one or more measurement files; the command ``image``.
+    make_image : Write the maps of one measurement and return their summary.
+    seq2seqlite.parallel.workers_for :
+        Start workers, or connect to those of a scheduler, for the time of the context.
     """
     check_format(options.file_format or "tiff")
     OutputSet(manifest.parent, {manifest.name: ("inputs", "made_by")}).check([manifest.name])
@@ -161,7 +183,13 @@ def map_files(
 
 
 def in_tiles(path: Path, options: JobOptions, /) -> bool:
-    """Return whether a measurement is mapped tile by tile (zarr stacks, and zarr images to OME-Zarr)."""
+    """Return whether a measurement is mapped tile by tile (zarr stacks, and zarr images to OME-Zarr).
+
+    See Also
+    --------
+    open_stack : Open a zarr store of decays without reading counts.
+    map_files : Map several measurements, each into its own folder; a failure does not stop the others.
+    """
     return is_stack(path, n_dims=3 if options.file_format == "ome-zarr" else 4)
 
 

@@ -27,6 +27,11 @@ class JobOptions(MapOptions):
         Options of the reader.
     file_format : str, optional
         One of :data:`~seq2seqlite.imaging.map_outputs.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
+
+    See Also
+    --------
+    seq2seqlite.imaging.MapOptions : Options of the maps themselves.
+    map_files : Map several measurements, each into its own folder.
     """
 
     mask: Path | None = None

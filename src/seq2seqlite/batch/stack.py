@@ -28,7 +28,7 @@ FRAME_AXES = ("t", "z")
 
 @dataclass(frozen=True)
 class Tile:
-    """Consecutive rows of one frame.
+    """Consecutive rows of one frame of a stack, which are mapped together.
 
     Parameters
     ----------
@@ -38,6 +38,10 @@ class Tile:
         Index of the frame along the axes before Y.
     start, stop : int
         First and last (exclusive) row.
+
+    See Also
+    --------
+    Stack : Zarr array of decays with dims (T, Z, Y, X, H), of which T and Z are optional.
     """
 
     number: int
@@ -70,6 +74,11 @@ class Stack:
         Laser period, in ns.
     pixel_size_um, z_step_um, frame_time_s : float or None
         Steps along X and Y in um, along Z in um, and along T in s.
+
+    See Also
+    --------
+    open_stack : Open a zarr store of decays without reading counts.
+    Tile : Consecutive rows of one frame of a stack, which are mapped together.
     """
 
     path: Path
@@ -177,6 +186,11 @@ def open_stack(path: Path, options: ReadOptions = ReadOptions(), /) -> Stack:  #
     ------
     InputError
         If the store cannot be read, has other dims or no pixels, or its chunks are too large.
+
+    See Also
+    --------
+    Stack : Zarr array of decays with dims (T, Z, Y, X, H), of which T and Z are optional.
+    seq2seqlite.read : Read a measurement as an array of decays.
     """
     stored, fields = zarr_fields(path)
     if stored is None:

@@ -54,33 +54,23 @@ def benchmark(
     IRF, and decays/s.
     """
     del what  # there is one so far, and Typer has checked it
-    from seq2seqlite.evaluation.accuracy import answered_shares, component_rows, measure, mono_rows
-    from seq2seqlite.evaluation.conditions import PHOTONS, Conditions
-    from seq2seqlite.predictors import predictors_for
-    from seq2seqlite.reports.accuracy_report import (
-        accuracy_tables,
-        check_accuracy_folder,
-        write_accuracy_report,
-    )
+    from seq2seqlite.evaluation.conditions import PHOTONS
     from seq2seqlite.simulation.instrument import load_instrument
+    from seq2seqlite.workflows.benchmark import compare_accuracy
 
     described = load_instrument(instrument)
-    conditions = Conditions(described, photons=tuple(photons or PHOTONS), repeats=repeats, seed=seed)
-    if out is not None:
-        check_accuracy_folder(out)
-    predictors = predictors_for(described, model or (), backend=backend.value)
     with progress_bar(f"accuracy on {described.name}") as progress:
-        measured = measure(conditions, predictors, progress=progress)
-    rows, components = mono_rows(conditions, measured), component_rows(conditions, measured)
-    answered = answered_shares(conditions, measured)
-    typer.echo(accuracy_tables(rows, components, answered=answered))
+        result = compare_accuracy(
+            described,
+            model or (),
+            backend=backend.value,
+            photons=photons or PHOTONS,
+            repeats=repeats,
+            seed=seed,
+            out=out,
+            progress=progress,
+        )
+    typer.echo(result.markdown())
     if out is not None:
-        settings = {
-            "instrument": described.to_dict(),
-            "repeats": repeats,
-            "seed": seed,
-            "photons": conditions.photons,
-        }
-        write_accuracy_report(rows, components, out, settings=settings, answered=answered)
         typer.echo(f"{out / 'accuracy.md'}, accuracy.png, accuracy.json, components.json")
-    write_json(json_file, rows)
+    write_json(json_file, result.rows)

@@ -7,7 +7,7 @@ import typer
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.cli.trained import begin_training, print_card
+from seq2seqlite.cli.trained import check_apart, print_card
 from seq2seqlite.compression import load_compression_recipe
 
 __all__ = ["compress"]
@@ -31,9 +31,11 @@ def compress(
     described = load_compression_recipe(recipe)
     from seq2seqlite.compression.model_folder import ModelFolder, compress_model
 
-    begin_training(ModelFolder.of(described, out), json_file)
+    check_apart(ModelFolder.of(described, out), json_file)
 
     with progress_bar(described.training.name) as progress:
-        card = compress_model(described, out, progress=progress)
+        card = compress_model(
+            described, out, progress=progress, report=lambda line: typer.echo(line, err=True)
+        )
     print_card(out, card)
     write_json(json_file, card)

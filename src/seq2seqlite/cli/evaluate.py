@@ -1,10 +1,8 @@
 """``seq2seqlite evaluate``: evaluation on decays with known lifetimes."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -13,14 +11,7 @@ from rich.table import Table
 from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.decay import CHANNELS
-from seq2seqlite.errors import InputError
-from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays, same_axis
-from seq2seqlite.io.signal import signal_from_counts
-from seq2seqlite.predictors.source import predictor_source
-from seq2seqlite.protocols import Predictor, TrainedPredictor
-from seq2seqlite.provenance import provenance
-from seq2seqlite.rebinning.plan import Rebinning, plan_rebinning
-from seq2seqlite.simulation.decay_set import DecaySet, read_decay_set, reference_set
+from seq2seqlite.workflows.evaluate import evaluate_model
 
 __all__ = ["evaluate"]
 
@@ -51,52 +42,17 @@ def evaluate(
     Decays of --data on another time axis than the model's are re-binned, as image does; RMSE, R2 and L2 of
     the SFD are then omitted.
     """
-    if (reference is None) == (data is None):
-        raise InputError("pass either --reference INSTRUMENT or --data FILE")
-    source = predictor_source(model, backend=backend.value, irf=irf, irf_bin_width_ns=irf_bin_width_ns)
     with Console(stderr=True).status(f"evaluating {escape(model)}"):
-        decays = _decays(reference, data)
-        predictor = source.on_axis(decays.axis, decays.tpsf.sum(axis=0))
-        if data is not None and not same_axis(predictor.axis, decays.axis):
-            decays, rebinning = _rebinned(decays, predictor)
-            metrics = evaluate_decays(predictor, decays, sfd_truth=False) | {"rebinning": rebinning.to_dict()}
-        else:
-            metrics = evaluate_decays(predictor, decays)
-    result = {**metrics, "parameters": _parameters(predictor), "provenance": provenance()}
+        result = evaluate_model(
+            model,
+            reference=reference,
+            data=data,
+            backend=backend.value,
+            irf=irf,
+            irf_bin_width_ns=irf_bin_width_ns,
+        )
     _print(result)
     write_json(json_file, result)
-
-
-def _decays(reference: str | None, data: Path | None) -> DecaySet:
-    if data is not None:
-        return read_decay_set(data)
-    assert reference is not None
-    return reference_set(reference, n=REFERENCE_DECAYS)
-
-
-def _rebinned(decays: DecaySet, predictor: Predictor) -> tuple[DecaySet, Rebinning]:
-    """Return decays on the time axis of a predictor, with one re-binning for all, as for an image."""
-    signal = signal_from_counts(
-        decays.tpsf,
-        source=decays.name,
-        file_format="decays",
-        gate_width_ns=decays.axis.gate_width_ns,
-        period_ns=decays.axis.period_ns,
-    )
-    rebinner = plan_rebinning(
-        signal,
-        decay=decays.tpsf.sum(axis=0),
-        axis=predictor.axis,
-        edge_ns=predictor.rising_edge_ns,
-        model=predictor.name,
-    )
-    tpsf = rebinner.apply(decays.tpsf).astype(np.float32)
-    return replace(decays, tpsf=tpsf, axis=predictor.axis), rebinner.done
-
-
-def _parameters(predictor: Predictor) -> int | None:
-    """Return the number of weights of a model; None for an estimator."""
-    return predictor.n_parameters if isinstance(predictor, TrainedPredictor) else None
 
 
 def _print(result: dict[str, Any]) -> None:

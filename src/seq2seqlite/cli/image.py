@@ -9,19 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
-from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.jobs import Done
 from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.imaging.quality import Quality
-from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.maps import LIFETIME_MAPS
-from seq2seqlite.parallel import workers_for
-from seq2seqlite.predictors.source import predictor_source
+from seq2seqlite.workflows.image import write_lifetime_maps
 
 __all__ = ["image"]
 
@@ -119,59 +114,44 @@ def image(
     An estimator uses the bins of the measurement without re-binning; without --irf, it uses an IRF fitted to
     the summed decay.
     """
-    folders = _folders(files, out)
-    if pulses is not None and not quality:
-        raise InputError(f"--pulses {pulses:g} requires --quality; add it")
-    source = predictor_source(
+    results = write_lifetime_maps(
+        files,
         model,
+        out,
         backend=backend.value,
+        channel=channel,
+        block=block,
+        period_ns=period_ns,
+        gate_width_ns=gate_width_ns,
+        min_photons=min_photons,
+        binning=binning,
+        mask=mask,
+        extrapolate=extrapolate,
+        drop=drop or (),
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
-        threads=None if workers == 1 and scheduler is None else 1,
-    )
-    options = JobOptions(
-        read=ReadOptions(channel, block, gate_width_ns, period_ns, drop=tuple(drop or ())),
-        min_photons=min_photons,
-        binning=binning,
-        mask=mask if mask is None else mask.absolute(),
-        extrapolate=extrapolate,
-        quality=Quality(pulses=pulses) if quality else None,
+        quality=quality,
+        pulses=pulses,
         file_format=None if file_format is None else file_format.value,
+        workers=workers,
+        scheduler=scheduler,
+        redo=redo,
+        progress=progress_bar,
+        finished=_print_done,
     )
-    if len(files) == 1 and workers == 1 and scheduler is None and not in_tiles(files[0], options):
-        with progress_bar(files[0].name) as progress:
-            summary = make_image(ImageJob(files[0], out, source, options), progress=progress)
-        _show(files[0], summary)
-        write_json(json_file, summary)
-        return
-    with workers_for(workers, scheduler) as pool:
-        results = [
-            _shown(done)
-            for done in map_files(
-                files,
-                folders,
-                source,
-                options,
-                manifest=out / "manifest.json",
-                workers=pool,
-                again=redo,
-                progress=progress_bar,
-            )
-        ]
     write_json(json_file, _result(results))
     if any(done.summary is None for done in results):
         raise typer.Exit(2)
 
 
-def _shown(done: Done) -> Done:
+def _print_done(done: Done) -> None:
     if done.summary is None:
         print(f"error: {with_option_names(done.reason or '')}", file=sys.stderr)
     elif done.state == "skipped":
         print(f"{done.path}: finished by an earlier run, {done.folder}")
     else:
         _show(done.path, done.summary)
-    return done
 
 
 def _result(results: list[Done]) -> dict[str, Any]:
@@ -190,21 +170,6 @@ def _show(file: Path, summary: dict[str, Any]) -> None:
         print(f"warning: {warning}", file=sys.stderr)
     for path in summary["files"]:
         print(path)
-
-
-def _folders(files: list[Path], out: Path) -> list[Path]:
-    for file in files:  # before the first is processed
-        if not file.exists():
-            raise InputError(f"{file} does not exist; check the path")
-    if len(files) == 1:
-        return [out]
-    folders = [out / file.name for file in files]
-    for first, folder in enumerate(folders):
-        if folder in folders[:first]:
-            raise InputError(
-                f"two files are named {folder.name}; process them in two runs with different --out folders"
-            )
-    return folders
 
 
 def _table(summary: dict[str, Any]) -> Table:

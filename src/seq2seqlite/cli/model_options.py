@@ -4,11 +4,10 @@ from typing import Annotated
 
 import typer
 
-from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import ESTIMATORS
-from seq2seqlite.predictors import Backend, is_estimator
+from seq2seqlite.predictors import Backend
 
-__all__ = ["Backend", "BackendOption", "PredictorOption", "check_trained"]
+__all__ = ["Backend", "BackendOption", "PredictorOption"]
 
 PredictorOption = Annotated[
     str,
@@ -27,11 +26,3 @@ BackendOption = Annotated[
     ),
 ]
 """Option ``--backend`` of commands that run a model."""
-
-
-def check_trained(model: str, command: str, /) -> None:
-    """Raise `InputError` if ``--model`` is an estimator, for commands that need a trained model."""
-    if is_estimator(model):
-        raise InputError(
-            f"--model {model} is an estimator; {command} requires a shipped model, or a .npz or .program file"
-        )

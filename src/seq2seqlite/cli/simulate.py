@@ -1,6 +1,5 @@
 """``seq2seqlite simulate``: simulation of decays."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -8,10 +7,9 @@ import typer
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.limits import require_disk
-from seq2seqlite.simulation.decay_set import check_decay_set_file, simulated_set, write_decay_set
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import SPLITS
+from seq2seqlite.workflows.simulate import simulate_decays
 
 __all__ = ["simulate"]
 
@@ -28,14 +26,10 @@ def simulate(
 ) -> None:
     """Simulate decays of an instrument, with their true lifetimes and a manifest."""
     described = load_instrument(instrument)
-    check_decay_set_file(out)
-    require_disk(
-        n * (described.axis.n_gates + 24), out, what=f"a set of n={n:,} decays", remedy="simulate fewer"
-    )
     with progress_bar("simulating") as progress:
-        began = time.perf_counter()
-        data = simulated_set(described, n, seed=seed, split=split, progress=progress)
-        rate = n / (time.perf_counter() - began)
-    write_decay_set(out, data)
-    typer.echo(f"{out}: {n} decays of {described.name}, {int(data.tpsf.sum())} photons, {rate:.0f} decays/s")
-    write_json(json_file, {**(data.manifest or {}), "file": out, "decays_per_second": rate})
+        simulated = simulate_decays(described, out, n=n, seed=seed, split=split, progress=progress)
+    decays, rate = simulated.decays, simulated.decays_per_second
+    typer.echo(
+        f"{out}: {n} decays of {described.name}, {int(decays.tpsf.sum())} photons, {rate:.0f} decays/s"
+    )
+    write_json(json_file, {**(decays.manifest or {}), "file": out, "decays_per_second": rate})

@@ -7,7 +7,7 @@ import typer
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
-from seq2seqlite.cli.trained import begin_training, print_card
+from seq2seqlite.cli.trained import check_apart, print_card
 from seq2seqlite.training.recipe import load_recipe
 
 __all__ = ["train"]
@@ -29,9 +29,9 @@ def train(
     described = load_recipe(recipe)
     from seq2seqlite.compression.model_folder import ModelFolder, train_model
 
-    begin_training(ModelFolder.of(described, out), json_file)
+    check_apart(ModelFolder.of(described, out), json_file)
 
     with progress_bar(described.name) as progress:
-        card = train_model(described, out, progress=progress)
+        card = train_model(described, out, progress=progress, report=lambda line: typer.echo(line, err=True))
     print_card(out, card)
     write_json(json_file, card)

@@ -1,6 +1,5 @@
 """What ``train`` and ``compress`` print."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,23 +8,18 @@ import typer
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.outputs import same_file
-from seq2seqlite.training.malloc import malloc_hint
 
 if TYPE_CHECKING:
     from seq2seqlite.compression.model_folder import ModelFolder
 
-__all__ = ["begin_training", "print_card"]
+__all__ = ["check_apart", "print_card"]
 
 
-def begin_training(place: "ModelFolder", json_file: Path | None, /) -> None:
-    """Refuse to replace what another recipe made, or a result by ``--json``; print how to train faster."""
+def check_apart(place: "ModelFolder", json_file: Path | None, /) -> None:
+    """Refuse to write ``--json`` to the model or its card."""
     for path in (place.card, place.model):
         if json_file is not None and same_file(json_file, path):
             raise InputError(f"--json {json_file} is an output file of this command; choose another name")
-    place.check()
-    hint = malloc_hint()
-    if hint is not None:
-        print(hint, file=sys.stderr)
 
 
 def print_card(folder: Path, card: Mapping[str, Any], /) -> None:

@@ -40,6 +40,13 @@ def compress(
     ------
     InputError
         If the recipe does not match its instrument or its models, or the training diverges.
+
+    See Also
+    --------
+    seq2seqlite.compress_model :
+        Reduce, prune, distil and quantise a network by a recipe, and write the student and its card.
+    seq2seqlite.compression.load_compression_recipe :
+        Return a shipped compression recipe by name, or the recipe in a TOML file.
     """
     if recipe.training.steps:
         objective = CompressionObjective(recipe)

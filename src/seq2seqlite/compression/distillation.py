@@ -30,6 +30,12 @@ class Teachers:
     formats : ActivationFormats, optional
         Formats of the student. The peak of its input is the highest code, just below 1; the input is scaled
         to a peak of 1 for the teachers.
+
+    See Also
+    --------
+    load_teachers : Return the teachers of a recipe.
+    seq2seqlite.compression.Distillation :
+        Settings of knowledge distillation: the student learns the teachers' output and the true SFD.
     """
 
     def __init__(self, networks: list[Network], /, *, formats: ActivationFormats | None = None) -> None:
@@ -66,6 +72,11 @@ def load_teachers(
     ------
     InputError
         If a teacher is missing or quantised, or was trained for another time axis.
+
+    See Also
+    --------
+    Teachers : One or more trained networks whose mean output is the soft target of a student.
+    seq2seqlite.load_model : Return a shipped model by name, or the model in a file.
     """
     networks = [load_model(name) for name in distillation.teachers]
     for network in networks:
@@ -99,6 +110,10 @@ def cached_batches(
         Step of the first batch.
     seed : int
         Seed of the order of the decays.
+
+    See Also
+    --------
+    Teachers : One or more trained networks whose mean output is the soft target of a student.
     """
     n = -(-decays // batch)
     whole = [next(fresh) for _ in range(n)]
@@ -119,14 +134,25 @@ def cached_batches(
 
 
 def trajectory_map(student_units: int, teacher_units: int, /, *, seed: int) -> Any:
-    """Return initial weights of the linear map, with bias row, from student states to teacher states."""
+    """Return initial weights of the linear map, with bias row, from student states to teacher states.
+
+    See Also
+    --------
+    trajectory_distance : Return the mean squared distance of mapped student states to teacher states.
+    """
     rng = np.random.default_rng((seed, 29))
     kernel = rng.normal(size=(student_units, teacher_units)) / np.sqrt(student_units)
     return np.concatenate([kernel, np.zeros((1, teacher_units))]).astype(np.float32)
 
 
 def trajectory_distance(states: jax.Array, mapping: jax.Array, teacher_states: jax.Array, /) -> jax.Array:
-    """Return the mean squared distance of mapped student states to teacher states."""
+    """Return the mean squared distance of mapped student states to teacher states.
+
+    See Also
+    --------
+    trajectory_map :
+        Return initial weights of the linear map, with bias row, from student states to teacher states.
+    """
     flat = states.reshape(-1, states.shape[-1])
     mapped = flat @ mapping[:-1] + mapping[-1]
     return jnp.mean((mapped - teacher_states.reshape(mapped.shape)) ** 2)

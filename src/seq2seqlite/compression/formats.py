@@ -21,6 +21,11 @@ def activation_formats(plan: QuantisationPlan, /) -> ActivationFormats:
     """Return the formats of the activations, which need no calibration because the cell bounds their range.
 
     The SFD is between 0 and 1, relative to the first sample of the total.
+
+    See Also
+    --------
+    weight_formats : Return a format for each weight array.
+    seq2seqlite.models.ActivationFormats : Formats of the activations of a ``lite`` network.
     """
     return ActivationFormats(
         input=_unsigned(plan.input_bits),
@@ -56,6 +61,12 @@ def weight_formats(parameters: Parameters, plan: QuantisationPlan, /) -> dict[st
     ------
     InputError
         If a weight exceeds the range given by the integer bits of the plan.
+
+    See Also
+    --------
+    best_format : Return the signed format of a given width with the smallest squared rounding error.
+    activation_formats :
+        Return the formats of the activations, which need no calibration because the cell bounds their range.
     """
     return {name: _weight_format(name, value, plan) for name, value in parameters.items()}
 
@@ -80,6 +91,12 @@ def _weight_format(name: str, values: NDArray[Any], plan: QuantisationPlan) -> F
 def best_format(values: NDArray[Any], bits: int, /) -> Format:
     """Return the signed format of a given width with the smallest squared rounding error.
 
+    See Also
+    --------
+    weight_formats : Return a format for each weight array.
+    seq2seqlite.models.Format :
+        Fixed-point format: multiples of ``2**-fraction_bits`` with symmetric saturation.
+
     Examples
     --------
     >>> best_format(np.array([0.1, -0.24]), 8)
@@ -92,7 +109,13 @@ def best_format(values: NDArray[Any], bits: int, /) -> Format:
 
 
 def with_input_step(parameters: dict[str, Any], formats: ActivationFormats, /) -> dict[str, Any]:
-    """Return float parameters rescaled for inputs whose peak is the highest code instead of 1."""
+    """Return float parameters rescaled for inputs whose peak is the highest code instead of 1.
+
+    See Also
+    --------
+    activation_formats :
+        Return the formats of the activations, which need no calibration because the cell bounds their range.
+    """
     kernel = parameters["encoder/0/kernel"]
     return {**parameters, "encoder/0/kernel": kernel / np.float32(formats.input.high)}
 

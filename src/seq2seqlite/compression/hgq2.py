@@ -30,6 +30,11 @@ def hgq2_model(network: Network, /) -> Any:
     ------
     InputError
         If HGQ2 does not support the network: floating point, more than one layer, or residual bits.
+
+    See Also
+    --------
+    seq2seqlite.compression.ptq.quantise_network : Return a float network after post-training quantisation.
+    seq2seqlite.integer.lower : Return the integer program of a student.
     """
     formats, quantisation = network.formats, network.content.quantisation
     if formats is None or quantisation is None:

@@ -13,6 +13,7 @@ from seq2seqlite.files import replace_when_done
 from seq2seqlite.json_text import json_text
 from seq2seqlite.training.card import model_card_of
 from seq2seqlite.training.loop import Progress, TrainingResult
+from seq2seqlite.training.malloc import malloc_hint
 from seq2seqlite.training.recipe import Recipe, load_recipe
 
 __all__ = ["ModelFolder", "compress_model", "train_model"]
@@ -83,7 +84,12 @@ class ModelFolder:
 
 
 def train_model(
-    recipe: str | Path | Recipe, out: str | Path, /, *, progress: Progress | None = None
+    recipe: str | Path | Recipe,
+    out: str | Path,
+    /,
+    *,
+    progress: Progress | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Train a network by a recipe, evaluate it on its reference set, and write model and card.
 
@@ -94,7 +100,9 @@ def train_model(
     out : path-like
         Folder for ``NAME.npz`` and ``NAME.json``. An interrupted training resumes from its checkpoint there.
     progress : callable, optional
-        Called after each step with the step and a text.
+        Called after each step with the step, the number of steps and the loss.
+    report : callable, optional
+        Called with one line that states how to train faster, if there is a way.
 
     Returns
     -------
@@ -109,16 +117,22 @@ def train_model(
     See Also
     --------
     compress_model : Reduce, prune, distil and quantise a network.
+    load_model : Return a shipped model by name, or the model in a file.
     """
     from seq2seqlite.training.loop import train
 
     found = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     place = ModelFolder.of(found, out)
-    return _written(place, lambda: train(found, checkpoint=place.checkpoint, progress=progress))
+    return _written(place, lambda: train(found, checkpoint=place.checkpoint, progress=progress), report)
 
 
 def compress_model(
-    recipe: str | Path | CompressionRecipe, out: str | Path, /, *, progress: Progress | None = None
+    recipe: str | Path | CompressionRecipe,
+    out: str | Path,
+    /,
+    *,
+    progress: Progress | None = None,
+    report: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Reduce, prune, distil and quantise a network by a recipe, and write the student and its card.
 
@@ -126,8 +140,8 @@ def compress_model(
     ----------
     recipe : str, path-like or CompressionRecipe
         Name of a shipped student's recipe, TOML file, or recipe.
-    out, progress
-        As of :func:`train_model`.
+    out, progress, report
+        As for :func:`train_model`.
 
     Returns
     -------
@@ -142,14 +156,20 @@ def compress_model(
     See Also
     --------
     train_model : Train a network without compression.
+    run_study : Compare compression techniques on one instrument, and write a report; the command ``study``.
     """
     from seq2seqlite.compression.compress import compress
 
     found = recipe if isinstance(recipe, CompressionRecipe) else load_compression_recipe(recipe)
     place = ModelFolder.of(found, out)
-    return _written(place, lambda: compress(found, checkpoint=place.checkpoint, progress=progress))
+    return _written(place, lambda: compress(found, checkpoint=place.checkpoint, progress=progress), report)
 
 
-def _written(place: ModelFolder, run: Callable[[], TrainingResult]) -> dict[str, Any]:
+def _written(
+    place: ModelFolder, run: Callable[[], TrainingResult], report: Callable[[str], None] | None
+) -> dict[str, Any]:
     place.check()
+    hint = malloc_hint()
+    if report is not None and hint is not None:
+        report(hint)
     return place.write(run())

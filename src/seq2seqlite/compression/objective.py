@@ -52,6 +52,13 @@ class CompressionObjective(Objective):
     ----------
     recipe : CompressionRecipe
         Network, data, schedule and compression techniques.
+
+    See Also
+    --------
+    seq2seqlite.compression.compress.compress :
+        Train, prune and quantise one student as specified by a recipe.
+    seq2seqlite.compression.CompressionRecipe :
+        Settings of one student; all compression techniques can be combined.
     """
 
     def __init__(self, recipe: CompressionRecipe, /) -> None:

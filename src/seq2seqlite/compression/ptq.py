@@ -29,6 +29,13 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
     ------
     InputError
         If the network is already quantised, or its cell does not support fixed-point activations.
+
+    See Also
+    --------
+    seq2seqlite.compression.formats.weight_formats : Return a format for each weight array.
+    seq2seqlite.compression.formats.activation_formats :
+        Return the formats of the activations, which need no calibration because the cell bounds their range.
+    seq2seqlite.compression.QuantisationPlan : Settings of quantisation: method and bit widths.
     """
     content = network.content
     if content.quantisation is not None:
@@ -53,6 +60,11 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
 
 
 def without_idle_kernel(parameters: dict[str, Any], /) -> dict[str, Any]:
-    """Return the parameters with zeros in the decoder's input kernel, which has no effect."""
+    """Return the parameters with zeros in the decoder's input kernel, which has no effect.
+
+    See Also
+    --------
+    quantise_network : Return a float network after post-training quantisation.
+    """
     name = "decoder/0/kernel"
     return {**parameters, name: np.zeros_like(parameters[name])}

@@ -26,7 +26,14 @@ __all__ = [
 
 
 def straight_through(values: jax.Array, fmt: Format, /) -> jax.Array:
-    """Return values rounded to a format; the gradient ignores the rounding (straight-through estimator)."""
+    """Return values rounded to a format; the gradient ignores the rounding (straight-through estimator).
+
+    See Also
+    --------
+    learned_weights : Return weights rounded to individual numbers of fraction bits, with gradients for both.
+    seq2seqlite.models.quantise :
+        Return values rounded to the nearest step of a format (ties upwards) and saturated.
+    """
     clipped = jnp.clip(values, fmt.low, fmt.high)
     return clipped + jax.lax.stop_gradient(quantise_jax(values, fmt) - clipped)
 
@@ -37,22 +44,48 @@ BITS_PER_UNIT = 16.0
 
 
 def width_name(name: str, /) -> str:
-    """Return the name of the trained parameter that holds the bit widths of a weight array."""
+    """Return the name of the trained parameter that holds the bit widths of a weight array.
+
+    See Also
+    --------
+    has_learned_width :
+        Return whether the bit widths of an array are learned: all kernels in use except the head's.
+    starting_widths :
+        Return the initial bit widths of the weights: those of their formats, which are the maximum.
+    """
     return f"width/{name}"
 
 
 def fraction_bits(parameters: Mapping[str, Any], name: str, /) -> Any:
-    """Return the unrounded fraction bits of the weights of an array."""
+    """Return the unrounded fraction bits of the weights of an array.
+
+    See Also
+    --------
+    starting_widths :
+        Return the initial bit widths of the weights: those of their formats, which are the maximum.
+    learned_weights : Return weights rounded to individual numbers of fraction bits, with gradients for both.
+    """
     return BITS_PER_UNIT * parameters[width_name(name)]
 
 
 def has_learned_width(name: str, /) -> bool:
-    """Return whether the bit widths of an array are learned: all kernels in use except the head's."""
+    """Return whether the bit widths of an array are learned: all kernels in use except the head's.
+
+    See Also
+    --------
+    width_name : Return the name of the trained parameter that holds the bit widths of a weight array.
+    """
     return name.endswith("kernel") and name not in ("decoder/0/kernel", "head/kernel")
 
 
 def starting_widths(formats: Mapping[str, Format], /, *, shapes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the initial bit widths of the weights: those of their formats, which are the maximum."""
+    """Return the initial bit widths of the weights: those of their formats, which are the maximum.
+
+    See Also
+    --------
+    fraction_bits : Return the unrounded fraction bits of the weights of an array.
+    width_name : Return the name of the trained parameter that holds the bit widths of a weight array.
+    """
     return {
         width_name(name): np.full(shapes[name], formats[name].fraction_bits / BITS_PER_UNIT, np.float32)
         for name in formats
@@ -72,6 +105,12 @@ def learned_weights(values: jax.Array, bits: jax.Array, fmt: Format, /) -> jax.A
     fmt : Format
         Format that gives the range and the finest step.
 
+    See Also
+    --------
+    straight_through :
+        Return values rounded to a format; the gradient ignores the rounding (straight-through estimator).
+    fraction_bits : Return the unrounded fraction bits of the weights of an array.
+
     Notes
     -----
     The gradient follows Sun et al. (HGQ, arXiv:2405.00645): the rounding error halves with each bit, so its
@@ -90,7 +129,13 @@ def learned_weights(values: jax.Array, bits: jax.Array, fmt: Format, /) -> jax.A
 
 
 def magnitude_bits(values: Any, bits: Any, /) -> jax.Array:
-    """Return the bit width of each weight's magnitude on a grid of ``bits`` fraction bits; 0 for zero."""
+    """Return the bit width of each weight's magnitude on a grid of ``bits`` fraction bits; 0 for zero.
+
+    See Also
+    --------
+    effective_bit_operations :
+        Return the effective bit operations (EBOPs) of a step: the sum of weight bits times operand bits.
+    """
     leading = jnp.floor(jnp.log2(jnp.maximum(jnp.abs(values), 2.0**-30))) + 1
     return jnp.where(values == 0, 0.0, jnp.maximum(leading + bits, 0.0))
 
@@ -110,6 +155,12 @@ def effective_bit_operations(
         Widths of the operands: that of the input for the first kernel of the encoder, and that of the state
         for all other kernels. This is an approximation for the candidate's recurrent kernel, whose operand is
         the product of reset gate and state.
+
+    See Also
+    --------
+    magnitude_bits :
+        Return the bit width of each weight's magnitude on a grid of ``bits`` fraction bits; 0 for zero.
+    seq2seqlite.compression.cost.cost_figures : Return the cost figures of a network.
     """
     total = jnp.zeros(())
     for name, value in weights.items():

@@ -38,6 +38,12 @@ class Distillation:
     trajectory_weight : float
         Weight of the squared distance, over all steps, between the decoder states of the teacher and a
         learned linear map of the student's decoder states; requires one teacher and ``cached_decays = 0``.
+
+    See Also
+    --------
+    CompressionRecipe : Settings of one student; all compression techniques can be combined.
+    seq2seqlite.compression.distillation.Teachers :
+        One or more trained networks whose mean output is the soft target of a student.
     """
 
     teachers: tuple[str, ...]
@@ -75,6 +81,14 @@ class Sparsity:
     begin, end : float
         Start and end of pruning, as shares of the steps. In between, the pruned share rises as
         1 - (1 - t)^3 (Zhu & Gupta, arXiv:1710.01878).
+
+    See Also
+    --------
+    CompressionRecipe : Settings of one student; all compression techniques can be combined.
+    seq2seqlite.compression.sparsity.prune_weights :
+        Return the parameters with the smallest weights, across all kernels, set to zero.
+    seq2seqlite.compression.sparsity.prune_units :
+        Return the parameters with all weights of the least important units set to zero.
     """
 
     weights: float = 0.0
@@ -114,6 +128,11 @@ class QuantisationPlan:
     penalty : float
         With ``learned``, weight of the effective bit operations (EBOPs) in the loss, relative to the EBOPs at
         full width.
+
+    See Also
+    --------
+    CompressionRecipe : Settings of one student; all compression techniques can be combined.
+    seq2seqlite.compression.ptq.quantise_network : Return a float network after post-training quantisation.
     """
 
     method: str = "qat"
@@ -177,6 +196,13 @@ class CompressionRecipe:
         Pruning.
     quantisation : QuantisationPlan, optional
         Quantisation.
+
+    See Also
+    --------
+    load_compression_recipe : Return a shipped compression recipe by name, or the recipe in a TOML file.
+    seq2seqlite.compress_model :
+        Reduce, prune, distil and quantise a network by a recipe, and write the student and its card.
+    seq2seqlite.training.Recipe : Settings of the training of one network.
     """
 
     training: Recipe

@@ -14,7 +14,13 @@ REDUCED_LAYERS = (
 
 
 def reduced(recipe: CompressionRecipe, /) -> list[CompressionRecipe]:
-    """Return copies of a recipe, one for each list of layers."""
+    """Return copies of a recipe, one for each list of layers.
+
+    See Also
+    --------
+    parameters_saved : Return the share of the teacher's parameters that an architecture saves.
+    seq2seqlite.studies.study.load_study : Return a shipped study by name, or the study in a TOML file.
+    """
     return [
         dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, layers=layers))
         for layers in REDUCED_LAYERS
@@ -23,6 +29,11 @@ def reduced(recipe: CompressionRecipe, /) -> list[CompressionRecipe]:
 
 def parameters_saved(architecture: Architecture, /) -> float:
     """Return the share of the teacher's parameters that an architecture saves.
+
+    See Also
+    --------
+    reduced : Return copies of a recipe, one for each list of layers.
+    seq2seqlite.compression.cost.cost_figures : Return the cost figures of a network.
 
     Examples
     --------

@@ -15,7 +15,13 @@ __all__ = ["only_units", "progress_at", "prune_units", "prune_weights", "survivi
 
 
 def progress_at(sparsity: Sparsity, step: Any, steps: int, /) -> jax.Array:
-    """Return the progress of pruning at a step, 0 to 1: a cubic rise from ``begin`` to ``end``."""
+    """Return the progress of pruning at a step, 0 to 1: a cubic rise from ``begin`` to ``end``.
+
+    See Also
+    --------
+    prune_weights : Return the parameters with the smallest weights, across all kernels, set to zero.
+    prune_units : Return the parameters with all weights of the least important units set to zero.
+    """
     begin, end = sparsity.begin * steps, sparsity.end * steps
     t = jnp.clip((step - begin) / (end - begin), 0, 1)
     return 1 - (1 - t) ** 3
@@ -30,6 +36,11 @@ def prune_weights(parameters: Mapping[str, Any], fraction: Any, /) -> dict[str, 
         Weights; biases are not pruned.
     fraction : float
         Share of the non-zero weights to set to zero, without the decoder's unused input kernel.
+
+    See Also
+    --------
+    prune_units : Return the parameters with all weights of the least important units set to zero.
+    progress_at : Return the progress of pruning at a step, 0 to 1: a cubic rise from ``begin`` to ``end``.
     """
     kernels = [name for name in parameters if name.endswith("kernel") and name != "decoder/0/kernel"]
     magnitudes = jnp.sort(jnp.concatenate([jnp.abs(parameters[name]).ravel() for name in kernels]))
@@ -58,6 +69,11 @@ def prune_units(
         Weights.
     fraction : float
         Share of the units of each layer, rounded down; at least one unit is kept.
+
+    See Also
+    --------
+    prune_weights : Return the parameters with the smallest weights, across all kernels, set to zero.
+    surviving_units : Return the units of each layer that have non-zero weights; at least one per layer.
     """
     kept = []
     for index, units in enumerate(architecture.layers):
@@ -69,7 +85,13 @@ def prune_units(
 
 
 def surviving_units(architecture: Architecture, parameters: Mapping[str, Any], /) -> list[NDArray[np.intp]]:
-    """Return the units of each layer that have non-zero weights; at least one per layer."""
+    """Return the units of each layer that have non-zero weights; at least one per layer.
+
+    See Also
+    --------
+    prune_units : Return the parameters with all weights of the least important units set to zero.
+    only_units : Return arrays of an architecture restricted to the kept units of each layer.
+    """
     kept = []
     for index in range(len(architecture.layers)):
         alive = np.flatnonzero(np.asarray(_importance(architecture, parameters, index)) > 0)
@@ -80,7 +102,13 @@ def surviving_units(architecture: Architecture, parameters: Mapping[str, Any], /
 def only_units(
     architecture: Architecture, arrays: Mapping[str, Any], kept: list[NDArray[np.intp]], /
 ) -> dict[str, NDArray[Any]]:
-    """Return arrays of an architecture restricted to the kept units of each layer."""
+    """Return arrays of an architecture restricted to the kept units of each layer.
+
+    See Also
+    --------
+    surviving_units : Return the units of each layer that have non-zero weights; at least one per layer.
+    prune_units : Return the parameters with all weights of the least important units set to zero.
+    """
     taken = _on_units(architecture, arrays, lambda value, index, axis: np.take(value, kept[index], axis=axis))
     return {name: np.asarray(value) for name, value in taken.items()}
 

@@ -34,6 +34,10 @@ def dead_zone_fraction(network: Network, tpsf: ArrayLike, /) -> dict[str, float]
     ------
     InputError
         If the state of the network is in floating point.
+
+    See Also
+    --------
+    seq2seqlite.models.ActivationFormats : Formats of the activations of a ``lite`` network.
     """
     formats = network.formats
     if formats is None:

@@ -46,6 +46,12 @@ class GateSequential:
     InputError
         If the normalisation is unknown, or the CPU back end does not support the program.
 
+    See Also
+    --------
+    seq2seqlite.cpu.ProgramEngine : Integer program compiled for this CPU; equals ``run`` bit for bit.
+    seq2seqlite.predictors.collected_gates.CollectedGates :
+        Gate-sequential adapter: exact, but it starts the prediction only after the last gate.
+
     Notes
     -----
     Between two gates only the state of each pixel is stored, one code per unit (32 bytes for an 8-bit student

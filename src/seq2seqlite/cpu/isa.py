@@ -16,7 +16,7 @@ VARIABLE = "SEQ2SEQLITE_ISA"
 
 @dataclass(frozen=True)
 class Isa:
-    """Vector instruction set.
+    """Vector instruction set of a CPU, for which the CPU back end compiles its kernels.
 
     Parameters
     ----------
@@ -34,6 +34,10 @@ class Isa:
     dot_bytes : str
         LLVM name of the instruction that multiplies four unsigned by four signed bytes and accumulates the
         products; empty if the set does not have it.
+
+    See Also
+    --------
+    chosen_isa : Return the fastest instruction set of this CPU, or the requested one.
     """
 
     name: str
@@ -77,6 +81,10 @@ def chosen_isa(wanted: str = "", /) -> Isa:
     ------
     InputError
         If the name is unknown, or the CPU does not support the set.
+
+    See Also
+    --------
+    Isa : Vector instruction set of a CPU, for which the CPU back end compiles its kernels.
 
     Examples
     --------

@@ -93,9 +93,7 @@ class JaxNetwork(NetworkBackEnd):
 
     def __init__(self, network: Network, /) -> None:
         if network.formats is not None:
-            raise UnfitError(
-                f"model {network.name} is a {network.kind} of several layers; only backend 'numpy' runs it"
-            )
+            raise UnfitError(_why_quantised_is_unfit(network))
         super().__init__(network)
         self.kind = f"{network.kind}, JAX on {jax.default_backend()}"
         self._jitted = jax.jit(partial(predict_sfd_jax, network.architecture))
@@ -124,6 +122,13 @@ class JaxNetwork(NetworkBackEnd):
                 found = self._jitted(self._parameters, _padded(part, NETWORK_BATCH))
             sfd[start : start + NETWORK_BATCH] = np.asarray(found)[:, : len(part)].transpose(1, 2, 0)
         return sfd, (inputs == 0).all(axis=1)
+
+
+def _why_quantised_is_unfit(network: Network) -> str:
+    quantised = f"model {network.name} has fixed-point activations, but the JAX back end of networks is float"
+    if len(network.architecture.layers) > 1:
+        return f"{quantised}, and an integer program has one layer only; use backend 'numpy'"
+    return f"{quantised}; use its integer program (load_predictor, or JaxPredictor of integer.lower)"
 
 
 def _padded(rows: NDArray[Any], n: int) -> NDArray[Any]:

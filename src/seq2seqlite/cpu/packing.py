@@ -31,12 +31,19 @@ BYTE, HALF, WORD = 2**7 - 1, 2**15 - 1, 2**31 - 1
 
 
 class UnfitError(InputError):
-    """Model that the selected back end does not support, although another back end does."""
+    """Model that the selected back end does not support, although another back end does.
+
+    See Also
+    --------
+    seq2seqlite.cpu.ProgramEngine : Integer program compiled for this CPU; equals ``run`` bit for bit.
+    seq2seqlite.cpu.NetworkEngine :
+        Float student compiled for this CPU; equals its ``Network`` up to rounding.
+    """
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """Arguments of the kernels for one model.
+    """Weights of one model in the memory layout of the compiled CPU kernels.
 
     Parameters
     ----------
@@ -50,6 +57,11 @@ class Compiled:
         Number of gates of a TPSF.
     n_baseline : int
         Number of leading gates averaged as baseline.
+
+    See Also
+    --------
+    compiled_network : Return the weights of a float student in the layout of the CPU kernels.
+    compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
     """
 
     encoder: Layer
@@ -75,7 +87,7 @@ class Compiled:
 
 
 def compiled_network(network: Network, /) -> Compiled:
-    """Return the kernel arguments for a float student.
+    """Return the weights of a float student in the layout of the CPU kernels.
 
     Parameters
     ----------
@@ -86,11 +98,17 @@ def compiled_network(network: Network, /) -> Compiled:
     ------
     UnfitError
         If the network has several layers, another cell or quantised activations.
+
+    See Also
+    --------
+    compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
+    runs_network : Return whether the CPU back end supports a float network.
     """
     if not runs_network(network):
+        others = "'numpy' or 'jax'" if network.formats is None else "'numpy'"
         raise UnfitError(
             f"model {network.name} is not a float network of one layer with 'lite' cells; "
-            "use backend 'numpy' or 'jax'"
+            f"use backend {others}"
         )
     parameters = network.content.parameters
     return Compiled(
@@ -104,7 +122,7 @@ def compiled_network(network: Network, /) -> Compiled:
 
 
 def compiled_program(program: Program, /) -> Compiled:
-    """Return the kernel arguments for an integer program.
+    """Return the weights of an integer program in the layout of the CPU kernels.
 
     Parameters
     ----------
@@ -115,6 +133,11 @@ def compiled_program(program: Program, /) -> Compiled:
     ------
     UnfitError
         If a number does not fit the registers, or the write-back retains rounding errors.
+
+    See Also
+    --------
+    compiled_network : Return the weights of a float student in the layout of the CPU kernels.
+    unfit_program : Return why the CPU back end cannot run a program, or an empty string.
     """
     reason = unfit_program(program)
     if reason:
@@ -138,7 +161,12 @@ def compiled_program(program: Program, /) -> Compiled:
 
 
 def runs_network(network: Network, /) -> bool:
-    """Return whether :func:`compiled_network` supports a network."""
+    """Return whether the CPU back end supports a float network.
+
+    See Also
+    --------
+    compiled_network : Return the weights of a float student in the layout of the CPU kernels.
+    """
     return (
         network.formats is None
         and network.architecture.cell == "lite"
@@ -147,7 +175,12 @@ def runs_network(network: Network, /) -> bool:
 
 
 def unfit_program(program: Program, /) -> str:
-    """Return why the kernels cannot run a program, or an empty string."""
+    """Return why the CPU back end cannot run a program, or an empty string.
+
+    See Also
+    --------
+    compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
+    """
     f = program.formats
     if max(f.input.high_code, f.gate.high_code, f.product.high_code) > HALF:
         return "an operand does not fit 16 bits"

@@ -32,6 +32,10 @@ def available_threads(threads: int | None = None, /) -> int:
     ------
     InputError
         If ``threads`` is less than 1.
+
+    See Also
+    --------
+    in_threads : Call ``work`` with slices of ``range(n)`` of length ``step``, in several threads.
     """
     if threads is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -41,7 +45,13 @@ def available_threads(threads: int | None = None, /) -> int:
 
 
 def in_threads(n: int, threads: int, work: Callable[[slice], None], /, *, step: int) -> None:
-    """Call ``work`` with slices of ``range(n)`` of length ``step``, in several threads."""
+    """Call ``work`` with slices of ``range(n)`` of length ``step``, in several threads.
+
+    See Also
+    --------
+    available_threads :
+        Return the requested number of threads, or the number of CPU cores available to this process.
+    """
     parts = [slice(start, min(start + step, n)) for start in range(0, n, step)]
     if threads == 1 or len(parts) == 1:
         for part in parts:
@@ -107,6 +117,12 @@ class ProgramEngine(ProgramPredictor):
     UnfitError
         If the ranges of the program exceed the registers; use the interpreter instead.
 
+    See Also
+    --------
+    NetworkEngine : Float student compiled for this CPU; equals its ``Network`` up to rounding.
+    seq2seqlite.integer.ProgramPredictor :
+        Integer program run by the interpreter; implements ``SfdPredictor``.
+
     Examples
     --------
     >>> from seq2seqlite.integer import load_program
@@ -161,6 +177,11 @@ class NetworkEngine(NetworkBackEnd):
     ------
     UnfitError
         If the network has several layers, another cell or quantised activations.
+
+    See Also
+    --------
+    ProgramEngine : Integer program compiled for this CPU; equals ``run`` bit for bit.
+    seq2seqlite.models.Network : Trained network, float or quantised; implements ``SfdPredictor``.
     """
 
     def __init__(self, network: Network, /, *, threads: int | None = None) -> None:

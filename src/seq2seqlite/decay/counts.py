@@ -63,6 +63,10 @@ def without_invalid(counts: NDArray[Any], /) -> NDArray[Any]:
     counts : ndarray, shape (n, n_gates)
         Counts; returned without a copy if all of them are valid.
 
+    See Also
+    --------
+    counts_for : Return TPSFs as a contiguous, writable array, with invalid decays set to zero.
+
     Examples
     --------
     >>> without_invalid(np.array([[1.0, 2.0], [np.nan, 1.0]])).tolist()

@@ -19,7 +19,17 @@ __all__ = [
 
 
 class Detector(Protocol):
-    """Interface of all detector models."""
+    """Interface of the detector models, which add noise to expected counts.
+
+    See Also
+    --------
+    PhotonCountingDetector : Ideal photon-counting detector: Poisson noise and dark counts.
+    SpadFrameDetector :
+        Single-bit SPAD array: each gate is the sum of ``n_frames`` frames of at most one photon each.
+    IccdDetector :
+        Intensified CCD camera: Poisson noise, gain, read noise, offset and clipping to the bit depth.
+    PileUpDetector : TCSPC electronics that record only the first photon after each excitation pulse.
+    """
 
     def sample(self, expected: NDArray[np.float64], rng: np.random.Generator, /) -> NDArray[np.integer]:
         """Return one noisy measurement of the ``expected`` photons, shape (..., n_gates)."""
@@ -34,6 +44,12 @@ class PhotonCountingDetector:
     ----------
     dark_counts_per_gate : float
         Mean number of dark counts per gate over the whole exposure.
+
+    See Also
+    --------
+    PileUpDetector : TCSPC electronics that record only the first photon after each excitation pulse.
+    SpadFrameDetector :
+        Single-bit SPAD array: each gate is the sum of ``n_frames`` frames of at most one photon each.
     """
 
     dark_counts_per_gate: float = 0.0
@@ -58,6 +74,12 @@ class SpadFrameDetector:
         Number of binary frames summed for each gate (255 frames fill 8 bits).
     dark_counts_per_gate : float
         Mean number of dark counts per gate, before saturation.
+
+    See Also
+    --------
+    PhotonCountingDetector : Ideal photon-counting detector: Poisson noise and dark counts.
+    IccdDetector :
+        Intensified CCD camera: Poisson noise, gain, read noise, offset and clipping to the bit depth.
     """
 
     n_frames: int
@@ -126,6 +148,12 @@ class IccdDetector:
         Constant added by the camera, in camera counts.
     bits : int
         Bit depth; counts are clipped to ``2**bits - 1``.
+
+    See Also
+    --------
+    PhotonCountingDetector : Ideal photon-counting detector: Poisson noise and dark counts.
+    SpadFrameDetector :
+        Single-bit SPAD array: each gate is the sum of ``n_frames`` frames of at most one photon each.
     """
 
     gain: float = 1.0

@@ -26,6 +26,12 @@ SUPPORT_SHARE = 0.01
 def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDArray[np.float64]:
     """Return the angular frequencies of harmonics 0 to ``n_harmonics`` of the laser, in rad/ns.
 
+    See Also
+    --------
+    harmonics_needed :
+        Return the number of harmonics that resolve a feature of standard deviation ``sigma_ns``.
+    Irf : Instrument response: a distribution of delays with unit area.
+
     Examples
     --------
     >>> angular_frequencies_per_ns(1, period_ns=2 * np.pi).tolist()
@@ -35,7 +41,13 @@ def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDAr
 
 
 class Irf(ABC):
-    """Instrument response: a distribution of delays with unit area."""
+    """Instrument response: a distribution of delays with unit area.
+
+    See Also
+    --------
+    MeasuredIrf : Measured IRF: a histogram with bins of any width, which can be shifted and broadened.
+    ParametricIrf : Gaussian IRF with an optional exponential tail.
+    """
 
     @abstractmethod
     def coefficients(self, n_harmonics: int, /, *, period_ns: float) -> NDArray[np.complex128]:

@@ -39,6 +39,11 @@ class Lifetimes:
         Lifetimes of the components, in ns; NaN for an absent component.
     amplitude_fraction : ndarray
         Share of the short component in the amplitude at time zero (not in the photons), 0 to 1.
+
+    See Also
+    --------
+    lifetimes_from_sfd : Return the lifetimes of decays without IRF.
+    seq2seqlite.maps.map_dataset : Return maps as a dataset with dims ('Y', 'X'), each with its unit.
     """
 
     tau_mean_ns: NDArray[np.floating]

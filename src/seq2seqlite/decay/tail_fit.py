@@ -36,6 +36,10 @@ class TailFit:
         Chi-square of the best amplitude and background, both non-negative.
     degrees : int
         Degrees of freedom.
+
+    See Also
+    --------
+    fit_tail : Fit the tail of a decay.
     """
 
     taus_ns: NDArray[np.float64]
@@ -72,6 +76,10 @@ def fit_tail(decay: ArrayLike, /, *, axis: TimeAxis, edge_ns: float) -> TailFit 
     -------
     TailFit or None
         None if there are too few gates or counts. Each gate is weighted by the inverse of its counts.
+
+    See Also
+    --------
+    TailFit : Result of the fit.
 
     Examples
     --------

@@ -43,6 +43,11 @@ class CentreOfMass:
         Number of leading gates whose mean is subtracted as background; 0 disables the subtraction. Default:
         the gates of :func:`baseline_gates`.
 
+    See Also
+    --------
+    seq2seqlite.decay.mean_arrival_ns : Return the mean photon arrival time.
+    estimator_named : Return an estimator by name.
+
     Notes
     -----
     The textbook estimate is the mean arrival time minus that of the IRF. It is biased towards short lifetimes

@@ -21,7 +21,7 @@ SMALLEST_COUNT = 1e-12
 
 @dataclass(frozen=True)
 class Bound:
-    """Smallest possible standard errors, as arrays of equal shape.
+    """Cramér-Rao bound: smallest possible standard errors, as arrays of equal shape.
 
     Parameters
     ----------
@@ -33,6 +33,10 @@ class Bound:
         Standard error of the short component's share of the amplitude; NaN for a decay with one lifetime.
     photons : ndarray
         Standard error of the decay's number of photons.
+
+    See Also
+    --------
+    cramer_rao_bound : Return the Cramér-Rao bound of decays with one or two lifetimes under Poisson noise.
     """
 
     tau_mean_ns: NDArray[np.float64]
@@ -84,6 +88,13 @@ def cramer_rao_bound(
     ------
     InputError
         If a lifetime or a number of photons is not positive, or the IRF is too narrow for its Fourier series.
+
+    See Also
+    --------
+    seq2seqlite.compare_accuracy :
+        Compare predictors on the same simulated decays; the command ``benchmark accuracy``.
+    seq2seqlite.estimators.maximum_likelihood.MaximumLikelihood :
+        Poisson maximum-likelihood reconvolution; implements ``Predictor``.
 
     Notes
     -----

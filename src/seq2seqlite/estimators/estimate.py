@@ -17,7 +17,12 @@ TYPICAL_SHARE_OF_PERIOD = 0.16
 
 
 class Reason(IntEnum):
-    """Reason why a pixel has no lifetime or an unreliable one."""
+    """Reason why a pixel has no lifetime or an unreliable one.
+
+    See Also
+    --------
+    Estimate : Lifetimes of decays with quality indicators, as arrays of equal shape.
+    """
 
     OK = 0
     """The estimate is valid."""
@@ -76,6 +81,11 @@ class Estimate(Lifetimes):
         Reduced chi-square (Pearson's) of the fit.
     converged : ndarray of bool, optional
         Whether the fit converged.
+
+    See Also
+    --------
+    seq2seqlite.decay.Lifetimes : Lifetimes of decays, as four arrays of equal shape.
+    Reason : Reason why a pixel has no lifetime or an unreliable one.
     """
 
     reason: NDArray[np.uint8]

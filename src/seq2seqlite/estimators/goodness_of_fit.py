@@ -39,6 +39,10 @@ class Goodness:
         Relative increase of all lifetimes of the pixel that would fit the counts best.
     stretch_std : ndarray
         Standard error of the stretch due to photon noise.
+
+    See Also
+    --------
+    goodness_of : Return the agreement of predicted lifetimes with the counts that they were computed from.
     """
 
     chi_square: NDArray[np.float64]

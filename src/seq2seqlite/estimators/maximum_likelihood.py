@@ -86,6 +86,14 @@ class MaximumLikelihood:
     InputError
         If the IRF is missing or an option is out of range.
 
+    See Also
+    --------
+    seq2seqlite.estimators.crlb.cramer_rao_bound :
+        Return the Cramér-Rao bound of decays with one or two lifetimes under Poisson noise.
+    seq2seqlite.estimators.shared_lifetimes.fit_shared_lifetimes :
+        Return the maximum-likelihood fit of pixels that share their lifetimes.
+    seq2seqlite.estimators.estimator_named : Return an estimator by name.
+
     Notes
     -----
     The fit minimises the Poisson deviance by Fisher scoring with Levenberg-Marquardt damping [1]_. It starts

@@ -37,6 +37,10 @@ class SharedFit:
         Whether the fit converged.
     pixels : Estimate
         Estimate of each pixel, with photons, amplitude fraction and background.
+
+    See Also
+    --------
+    fit_shared_lifetimes : Return the maximum-likelihood fit of pixels that share their lifetimes.
     """
 
     tau_ns: tuple[float, ...]
@@ -67,6 +71,12 @@ def fit_shared_lifetimes(
     ------
     InputError
         If lifetimes are fixed, the delay is free, or no pixel has photons.
+
+    See Also
+    --------
+    seq2seqlite.estimators.maximum_likelihood.MaximumLikelihood :
+        Poisson maximum-likelihood reconvolution; implements ``Predictor``.
+    SharedFit : Result of a global fit.
 
     Notes
     -----

@@ -31,6 +31,11 @@ def sfd_metrics(predicted: ArrayLike, truth: ArrayLike, /) -> dict[str, dict[str
         For each channel ``rmse`` and ``r2`` (pooled over decays and gates), ``r2_per_decay`` and ``l2``
         (computed for each decay, then averaged).
 
+    See Also
+    --------
+    lifetime_metrics : Return the errors of lifetimes, over all decays and by photon count.
+    seq2seqlite.evaluation.evaluate_decays : Return a model's metrics on a set of decays.
+
     Notes
     -----
     ``r2`` is one minus the ratio of two sums over the decays: the squared errors, and the squared deviations
@@ -82,6 +87,11 @@ def lifetime_metrics(
     dict
         For each name ``rmse``, ``median_abs_error``, ``bias``, ``n`` (decays with a finite prediction) and
         ``by_photons``, a list of the same for each range of photons.
+
+    See Also
+    --------
+    sfd_metrics : Return RMSE, both definitions of R2, and L2 for each channel.
+    seq2seqlite.evaluation.evaluate_decays : Return a model's metrics on a set of decays.
     """
     result: dict[str, Any] = {}
     for name in predicted:

@@ -33,6 +33,12 @@ def evaluate_reference(model: Predictor, instrument: str, /, *, n: int = REFEREN
     -------
     dict
         See :func:`evaluate_decays`.
+
+    See Also
+    --------
+    evaluate_decays : Return a model's metrics on a set of decays.
+    seq2seqlite.simulation.reference_set :
+        Return ``n`` decays of an instrument's seeded reference set, whose IRFs are not used in training.
     """
     return evaluate_decays(model, reference_set(instrument, n=n))
 
@@ -61,6 +67,12 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
     ------
     InputError
         If the axis of the data is not the model's.
+
+    See Also
+    --------
+    seq2seqlite.evaluate_model :
+        Measure the errors of a model or estimator on decays with known lifetimes; the command ``evaluate``.
+    evaluate_reference : Return a model's metrics on the seeded reference set of an instrument.
     """
     if not same_axis(model.axis, data.axis):
         raise InputError(
@@ -90,7 +102,13 @@ def _median(values: NDArray[np.floating]) -> float:
 
 
 def same_axis(first: TimeAxis, second: TimeAxis, /) -> bool:
-    """Return whether two time axes are equal, apart from rounding in files."""
+    """Return whether two time axes are equal, apart from rounding in files.
+
+    See Also
+    --------
+    evaluate_decays : Return a model's metrics on a set of decays.
+    seq2seqlite.rebinning.plan_rebinning : Plan the re-binning of a measurement to the time axis of a model.
+    """
     return first.n_gates == second.n_gates and bool(
         np.isclose(first.gate_width_ns, second.gate_width_ns, rtol=1e-6)
         and np.isclose(first.period_ns, second.period_ns, rtol=1e-3)

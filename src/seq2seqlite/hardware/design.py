@@ -34,6 +34,10 @@ class DesignOptions:
         ``"lifetimes"``, computed on the FPGA, or the raw ``"sfd"``.
     levels_per_stage : float
         Adder levels per pipeline stage of the kernels; 0 selects the default of the target.
+
+    See Also
+    --------
+    make_design : Build a design: compile the kernels, and derive the parameters of the gateware.
     """
 
     engines: int = 1
@@ -78,6 +82,11 @@ class Design:
         Step kernels.
     shape : Shape
         Parameters of the gateware.
+
+    See Also
+    --------
+    make_design : Build a design: compile the kernels, and derive the parameters of the gateware.
+    seq2seqlite.hardware.project.write_project : Write the project of a design.
     """
 
     program: Program
@@ -158,6 +167,12 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     ------
     InputError
         If the kernels do not support the program.
+
+    See Also
+    --------
+    DesignOptions : Options of a design.
+    seq2seqlite.hardware.project.write_project : Write the project of a design.
+    seq2seqlite.integer.lower : Return the integer program of a student.
     """
     default = target.style
     style = replace(

@@ -31,6 +31,10 @@ class Demand:
         Required frame rate.
     max_share : float
         Maximum utilisation of any resource, as a fraction.
+
+    See Also
+    --------
+    explore : Estimate designs for all students, pipeline stage lengths and numbers of engines.
     """
 
     target: Target
@@ -66,6 +70,11 @@ class Candidate:
         Total RMSE of the student on its reference set; None if the student has no card.
     fulfils : bool
         Whether the design meets the requirements.
+
+    See Also
+    --------
+    explore : Estimate designs for all students, pipeline stage lengths and numbers of engines.
+    best_candidate : Return the smallest design of the most accurate student that meets the requirements.
     """
 
     design: Design
@@ -127,6 +136,12 @@ def explore(
     ------
     InputError
         If the kernels do not support a student.
+
+    See Also
+    --------
+    best_candidate : Return the smallest design of the most accurate student that meets the requirements.
+    seq2seqlite.hardware.resources.estimate.estimate :
+        Estimate the resources of a design from its kernels and the calibration of the FPGA family.
     """
     found: list[Candidate] = []
     tasks = [(program, stretch) for program in programs for stretch in STRETCHES]
@@ -152,6 +167,11 @@ def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candid
     ------
     InputError
         If no design meets the requirements. The message contains the fastest design.
+
+    See Also
+    --------
+    explore : Estimate designs for all students, pipeline stage lengths and numbers of engines.
+    Demand : Requirements of the exploration.
     """
     enough = [candidate for candidate in candidates if candidate.fulfils]
     if enough:

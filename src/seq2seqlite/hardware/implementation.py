@@ -36,6 +36,10 @@ class Synthesised:
         FPGA.
     result : SynthesisResult
         Result of Yosys.
+
+    See Also
+    --------
+    synthesize_project : Synthesise a project with Yosys; the results are written to its folder ``synthesis``.
     """
 
     target: Target
@@ -67,6 +71,10 @@ class Placed:
         Result of nextpnr.
     bitstream : pathlib.Path or None
         Bitstream; None if a net could not be routed.
+
+    See Also
+    --------
+    place_and_route_project : Synthesise a project, then place and route it with nextpnr.
     """
 
     speed: int
@@ -91,7 +99,13 @@ class Placed:
 
 
 def device_share(resources: Resources | Estimate, target: Target, /) -> dict[str, float]:
-    """Return the utilisation of LUTs, flip-flops, DSP blocks and block memory, as fractions."""
+    """Return the utilisation of LUTs, flip-flops, DSP blocks and block memory, as fractions.
+
+    See Also
+    --------
+    Placed : Place-and-route report of a project.
+    Synthesised : Synthesis report of a project.
+    """
     return {name: getattr(resources, name) / getattr(target, name) for name in ("lut", "ff", "dsp", "bram36")}
 
 
@@ -104,6 +118,11 @@ def synthesize_project(
     ------
     ToolError
         If Yosys is missing or fails.
+
+    See Also
+    --------
+    place_and_route_project : Synthesise a project, then place and route it with nextpnr.
+    seq2seqlite.hardware.eda.yosys.synthesize : Synthesise Verilog for an FPGA family.
     """
     result = synthesize(
         project.verilog,
@@ -151,6 +170,11 @@ def place_and_route_project(
     InputError
         If the target is not supported, the design does not fit it, or the frequency, speed grade or seed is
         invalid.
+
+    See Also
+    --------
+    synthesize_project : Synthesise a project with Yosys; the results are written to its folder ``synthesis``.
+    seq2seqlite.hardware.eda.nextpnr.place_and_route : Place and route a netlist on an ECP5.
     """
     if project.target.family != "ecp5":
         raise InputError(

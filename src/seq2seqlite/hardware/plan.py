@@ -27,6 +27,10 @@ class BuildPlan:
         Yosys converts to a ``.v`` file of the same name.
     kept : tuple of str
         Modules that synthesis must not flatten: they are synthesised once for all their instances.
+
+    See Also
+    --------
+    seq2seqlite.hardware.design.Design : FPGA design in memory.
     """
 
     files: Mapping[str, str]

@@ -58,6 +58,11 @@ class Project:
         Parameters of the gateware.
     facts : mapping
         Content of the manifest ``design.json``.
+
+    See Also
+    --------
+    read_project : Read the project in a folder.
+    write_project : Write the project of a design.
     """
 
     folder: Path
@@ -121,6 +126,13 @@ def write_project(design: Design, folder: Path, /, *, heartbeat: Heartbeat | Non
         If the folder contains other files, or cannot be written.
     ToolError
         If Yosys is not installed or fails.
+
+    See Also
+    --------
+    seq2seqlite.hardware.design.make_design :
+        Build a design: compile the kernels, and derive the parameters of the gateware.
+    read_project : Read the project in a folder.
+    seq2seqlite.hardware.cosim.design.compile_project : Compile the Verilog of a project with Verilator.
     """
     check_folder(folder, manifest=PAPER, kind="a hardware project")
     outputs = OutputSet(folder, {PAPER: ("format", "sha256")})
@@ -139,6 +151,10 @@ def read_project(folder: Path, /) -> Project:
     ------
     InputError
         If the folder does not contain a project, or a file was modified.
+
+    See Also
+    --------
+    write_project : Write the project of a design.
     """
     manifest = folder / PAPER
     if not manifest.is_file():

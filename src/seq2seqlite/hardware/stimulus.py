@@ -28,6 +28,12 @@ def made_up_counts(program: Program, n: int, /, *, seed: int = 0) -> NDArray[np.
     ndarray of int64, shape (n, n_gates)
         Pixels with 30 to 100,000 photons and up to 5 % background. Every 16th pixel is exceptional: empty,
         saturated in all gates, with counts in a single gate, or noise.
+
+    See Also
+    --------
+    seq2seqlite.hardware.cosim.design.compile_project : Compile the Verilog of a project with Verilator.
+    seq2seqlite.hardware.hls.simulate_hls :
+        Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
     """
     rng, axis = np.random.default_rng(seed), program.axis
     irf = ParametricIrf(program.rising_edge_ns, FWHM_NS)

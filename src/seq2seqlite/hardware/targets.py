@@ -16,7 +16,7 @@ RESULT_WIDTHS = (32, 64, 128)
 
 @dataclass(frozen=True)
 class Target:
-    """Target FPGA.
+    """FPGA that a design is built for, with its resources.
 
     Parameters
     ----------
@@ -33,6 +33,12 @@ class Target:
     clock_mhz : float
         Nominal clock frequency, for which frame rates are stated. For ECP5, place and route measures the
         frequency that a design reaches. For xc7 no such tool is included, and the frequency is an assumption.
+
+    See Also
+    --------
+    find_target : Return the target with a given name.
+    seq2seqlite.hardware.design.make_design :
+        Build a design: compile the kernels, and derive the parameters of the gateware.
     """
 
     name: str
@@ -83,6 +89,10 @@ def find_target(name: str, /) -> Target:
     ------
     InputError
         If the name is unknown.
+
+    See Also
+    --------
+    Target : FPGA that a design is built for, with its resources.
 
     Examples
     --------

@@ -84,7 +84,7 @@ def lifetime_map(
 
     See Also
     --------
-    map_measurement : The same with the options as one object.
+    seq2seqlite.imaging.map_measurement : The same with the options as one object.
     """
     options = MapOptions(min_photons, binning, mask, extrapolate, quality, block_pixels)
     return map_measurement(data, predictor, options, progress=progress)
@@ -109,6 +109,10 @@ def map_measurement(
         Options of the analysis.
     irf : Irf, optional
         Measured IRF for the quality maps; default: that of ``options.quality``.
+
+    See Also
+    --------
+    lifetime_map : The same with the options as arguments.
     """
     began = time.perf_counter()
     found = survey(data, block_pixels=options.block_pixels).check()

@@ -51,6 +51,11 @@ def write_maps(
     InputError
         If the format is unknown, the folder contains a file of the same name that is not recorded as a
         result, or the folder cannot be written.
+
+    See Also
+    --------
+    lifetime_map : Compute the lifetime maps of a measurement.
+    seq2seqlite.imaging.Summary : Medians and percentiles of the maps.
     """
     check_path(folder)
     check_map_folder(Path(folder), file_format)

@@ -97,6 +97,10 @@ def read_mask(
     InputError
         If the file cannot be read, the shape differs from the image, or no pixel is selected.
 
+    See Also
+    --------
+    lifetime_map : Compute the lifetime maps of a measurement.
+
     Examples
     --------
     >>> read_mask([[0, 2]], shape=(1, 2)).tolist()
@@ -144,6 +148,10 @@ def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
     Returns
     -------
     ndarray, shape (Y, X, ...)
+
+    See Also
+    --------
+    lifetime_map : Compute the lifetime maps of a measurement.
 
     Examples
     --------

@@ -35,6 +35,11 @@ def lifetime_picture(maps: xr.Dataset, /, *, name: str = "tau_mean_ns") -> Figur
     matplotlib.figure.Figure
         Figure in viridis at full brightness, which is suitable for colour-blind readers; pixels that were
         not analysed are grey.
+
+    See Also
+    --------
+    write_maps : Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
+    lifetime_map : Compute the lifetime maps of a measurement.
     """
     values, intensity = maps[name].values, maps["intensity"].values
     finite = values[np.isfinite(values)]

@@ -32,6 +32,12 @@ class Quality:
     pulses : float, optional
         Excitation pulses in the exposure of one pixel, including binning, for detectors that record at most
         one photon per pulse. Pile-up is then included in the comparison.
+
+    See Also
+    --------
+    lifetime_map : Compute the lifetime maps of a measurement.
+    seq2seqlite.estimators.goodness_of :
+        Return the agreement of predicted lifetimes with the counts that they were computed from.
     """
 
     irf: Irf | None = None

@@ -38,6 +38,10 @@ def analysed_tpsfs(
     ------
     InputError
         As for :func:`lifetime_map`, except that no lifetimes are predicted.
+
+    See Also
+    --------
+    lifetime_map : Lifetime maps of a measurement.
     """
     found = survey(data).check()
     analysis = Analysis.plan(data, found, predictor, MapOptions(min_photons))

@@ -45,7 +45,7 @@ BATCH = 1024  # the states of a batch of this size fit into the cache
 
 @dataclass(frozen=True)
 class Result:
-    """Result of a program for n pixels.
+    """Result of an integer program for n pixels: SFD, lifetimes and photons.
 
     Parameters
     ----------
@@ -57,6 +57,10 @@ class Result:
         Sum of the counts of all gates.
     dark : ndarray of bool, shape (n,)
         True for pixels below threshold: no gate above the baseline, or fewer counts than ``min_photons``.
+
+    See Also
+    --------
+    run : Run a program on raw counts.
     """
 
     sfd: NDArray[np.int64]
@@ -94,7 +98,7 @@ def run(
 
     See Also
     --------
-    ProgramPredictor : Lifetimes in ns from a program.
+    seq2seqlite.integer.ProgramPredictor : Lifetimes in ns from a program.
     """
     counts = checked_counts(program, tpsf)
     dtype = _dtype(program, arithmetic)
@@ -112,7 +116,12 @@ def run(
 
 
 def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:
-    """Return counts as int64; raise InputError if the program does not accept them."""
+    """Return counts as int64; raise InputError if the program does not accept them.
+
+    See Also
+    --------
+    run : Run a program on raw counts.
+    """
     counts = np.asarray(tpsf)
     if counts.ndim != 2 or counts.shape[1] != program.n_gates:
         raise InputError(
@@ -130,12 +139,25 @@ def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:
 
 
 def normalise(program: Program, counts: NDArray[np.int64], /) -> NDArray[np.int64]:
-    """Return the input codes of counts, shape (n, n_gates)."""
+    """Return the input codes of counts, shape (n, n_gates).
+
+    See Also
+    --------
+    seq2seqlite.decay.normalise_to_codes :
+        Return TPSFs normalised to integer codes from 0 to ``2**bits - 1``, in integer arithmetic only.
+    encode : Return the encoder's final state codes, shape (n, units), for input codes of shape (n, n_gates).
+    """
     return normalise_to_codes(counts, bits=program.formats.input.bits, n_baseline=program.n_baseline)
 
 
 def encode(program: Program, inputs: Codes, /) -> Codes:
-    """Return the encoder's final state codes, shape (n, units), for input codes of shape (n, n_gates)."""
+    """Return the encoder's final state codes, shape (n, units), for input codes of shape (n, n_gates).
+
+    See Also
+    --------
+    decode : Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder.
+    normalise : Return the input codes of counts, shape (n, n_gates).
+    """
     state = np.zeros((len(inputs), program.units), inputs.dtype)
     weights = prepared(program, program.encoder, inputs.dtype)
     for t in range(program.n_gates):
@@ -144,7 +166,12 @@ def encode(program: Program, inputs: Codes, /) -> Codes:
 
 
 def decoder_states(program: Program, state: Codes, /) -> Codes:
-    """Return the state codes after each step of the decoder, shape (n_gates, n, units)."""
+    """Return the state codes after each step of the decoder, shape (n_gates, n, units).
+
+    See Also
+    --------
+    decode : Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder.
+    """
     states = np.empty((program.n_gates, *state.shape), state.dtype)
     weights = prepared(program, program.decoder, state.dtype)
     for t in range(program.n_gates):
@@ -154,13 +181,24 @@ def decoder_states(program: Program, state: Codes, /) -> Codes:
 
 
 def decode(program: Program, state: Codes, /) -> NDArray[np.int64]:
-    """Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder."""
+    """Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder.
+
+    See Also
+    --------
+    encode : Return the encoder's final state codes, shape (n, units), for input codes of shape (n, n_gates).
+    head : Return output codes, shape (..., 3), for state codes of shape (..., units).
+    """
     codes = head(program, decoder_states(program, state)).astype(np.int64)
     return np.asarray(codes.transpose(1, 2, 0))
 
 
 def head(program: Program, states: Codes, /) -> Codes:
-    """Return output codes, shape (..., 3), for state codes of shape (..., units)."""
+    """Return output codes, shape (..., 3), for state codes of shape (..., units).
+
+    See Also
+    --------
+    decode : Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder.
+    """
     fraction, fmt = head_sum(program), program.formats.output
     kernel = scaled(program.head_kernel, fraction - program.formats.state.fraction_bits, states.dtype)
     bias = scaled(program.head_bias, fraction, states.dtype)
@@ -171,7 +209,13 @@ def head(program: Program, states: Codes, /) -> Codes:
 def step(
     program: Program, part: Literal["encoder", "decoder"], state: Codes, inputs: Codes | None = None, /
 ) -> Codes:
-    """Return the state codes after one step; the reference for hardware kernels."""
+    """Return the state codes after one step of the recurrent network; the reference for hardware kernels.
+
+    See Also
+    --------
+    encode : Return the encoder's final state codes, shape (n, units), for input codes of shape (n, n_gates).
+    decode : Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder.
+    """
     weights = prepared(program, getattr(program, part), state.dtype)
     return advanced(program, weights, state, inputs)
 
@@ -206,6 +250,10 @@ class Prepared:
         Multiplied by the state, and by the product of reset gate and state.
     gate_bias, candidate_bias : ndarray, shapes (1, 2 units), (1, units)
         Biases.
+
+    See Also
+    --------
+    prepared : Return the weights of the encoder or decoder step in the type that represents the integers.
     """
 
     gate_fraction: int
@@ -219,7 +267,13 @@ class Prepared:
 
 
 def prepared(program: Program, gru: GruStep, dtype: Any, /) -> Prepared:
-    """Return the weights of the encoder or decoder step in the type that represents the integers."""
+    """Return the weights of the encoder or decoder step in the type that represents the integers.
+
+    See Also
+    --------
+    Prepared : Weights of a step as integers, aligned to the binary points of their sums.
+    advanced : Return the state codes, shape (n, units), after one step with inputs of shape (n, 1).
+    """
     formats, units = program.formats, program.units
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
     fg, fc = gate_sum(gru, formats), candidate_sum(gru, formats)
@@ -237,14 +291,25 @@ def prepared(program: Program, gru: GruStep, dtype: Any, /) -> Prepared:
 
 
 def scaled(affine: Affine, fraction: int, dtype: Any, /) -> Codes:
-    """Return codes converted to ``fraction`` fraction bits."""
+    """Return codes converted to ``fraction`` fraction bits.
+
+    See Also
+    --------
+    prepared : Return the weights of the encoder or decoder step in the type that represents the integers.
+    """
     if not affine.codes.size:
         return affine.codes.astype(dtype)
     return (affine.codes << (fraction - affine.format.fraction_bits)).astype(dtype)
 
 
 def advanced(program: Program, w: Prepared, state: Codes, inputs: Codes | None, /) -> Codes:
-    """Return the state codes, shape (n, units), after one step with inputs of shape (n, 1)."""
+    """Return the state codes, shape (n, units), after one step with inputs of shape (n, 1).
+
+    See Also
+    --------
+    step : Return the state codes after one step of the recurrent network; the reference for hardware kernels.
+    prepared : Return the weights of the encoder or decoder step in the type that represents the integers.
+    """
     formats, units = program.formats, program.units
     total = state @ w.gate_recurrent + w.gate_bias
     if inputs is not None:

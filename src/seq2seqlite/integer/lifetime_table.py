@@ -35,6 +35,12 @@ class Reduced:
         Amplitude fraction of the short component in steps of ``2**-15``; 0 for an amplitude of zero.
     has_short, has_long : ndarray of bool
         Whether the component is present.
+
+    See Also
+    --------
+    Reduction : Table that maps the ratio of area to first sample to a lifetime.
+    seq2seqlite.integer.lifetimes_from_codes :
+        Return codes as lifetimes in ns; NaN for absent components and pixels below threshold.
     """
 
     tau_mean: NDArray[np.int64]
@@ -61,6 +67,10 @@ class Reduction:
         Lifetime at ratios of 0, 1/8, 2/8, … gates, with linear interpolation between them.
     tau_fraction_bits : int
         Fraction bits of a lifetime: its code is in steps of ``2**-tau_fraction_bits`` ns.
+
+    See Also
+    --------
+    Reduced : Codes of the lifetimes of n pixels, as int64 arrays of shape (n,).
     """
 
     n_gates: int

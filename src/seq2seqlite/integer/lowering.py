@@ -30,8 +30,8 @@ def lower(network: Network, /) -> Program:
 
     See Also
     --------
-    run : Run a program.
-    write_program : Write a program to a file.
+    seq2seqlite.integer.run : Run a program.
+    seq2seqlite.integer.write_program : Write a program to a file.
 
     Examples
     --------

@@ -22,6 +22,11 @@ class ProgramPredictor:
     program : Program
         Program.
 
+    See Also
+    --------
+    seq2seqlite.integer.run : Run a program on raw counts.
+    seq2seqlite.cpu.ProgramEngine : Integer program compiled for this CPU; equals ``run`` bit for bit.
+
     Examples
     --------
     >>> from seq2seqlite.integer import load_program
@@ -123,7 +128,13 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
 
 
 def lifetimes_from_codes(program: Program, codes: Reduced, /) -> Lifetimes:
-    """Return codes as lifetimes in ns; NaN for absent components and pixels below threshold."""
+    """Return codes as lifetimes in ns; NaN for absent components and pixels below threshold.
+
+    See Also
+    --------
+    seq2seqlite.integer.Reduced : Codes of the lifetimes of n pixels, as int64 arrays of shape (n,).
+    ProgramPredictor : Integer program run by the interpreter; implements ``SfdPredictor``.
+    """
     table = program.reduction
     present = codes.has_short | codes.has_long
     return Lifetimes(

@@ -43,6 +43,11 @@ class Affine:
         Weight codes.
     format : Format
         Format of the codes.
+
+    See Also
+    --------
+    GruStep : Weights of one recurrent step; the columns are update gate, reset gate and candidate.
+    Program : Integer program of one student: a fully quantised network in integer arithmetic.
     """
 
     codes: Codes
@@ -72,6 +77,11 @@ class GruStep:
         Multiplied by the state (gates) or by the product of reset gate and state (candidate).
     bias : Affine, shape (1, 3 units)
         Biases.
+
+    See Also
+    --------
+    Affine : Weight matrix of codes that is multiplied by one operand.
+    Program : Integer program of one student: a fully quantised network in integer arithmetic.
     """
 
     kernel: Affine
@@ -91,7 +101,7 @@ class GruStep:
 
 @dataclass(frozen=True)
 class Program:
-    """Integer program of one student.
+    """Integer program of one student: a fully quantised network in integer arithmetic.
 
     Parameters
     ----------
@@ -115,6 +125,13 @@ class Program:
         Weights of the head, which maps the state to total, short and long.
     reduction : Reduction
         Computation of the lifetimes from the codes of the SFD.
+
+    See Also
+    --------
+    seq2seqlite.integer.lower : Return the integer program of a student.
+    seq2seqlite.integer.load_program : Return the program of a shipped model, a model file or a program file.
+    seq2seqlite.integer.ProgramPredictor :
+        Integer program run by the interpreter; implements ``SfdPredictor``.
     """
 
     name: str

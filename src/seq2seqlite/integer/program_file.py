@@ -43,7 +43,14 @@ def write_program(path: str | Path, program: Program, /) -> None:
 
 
 def program_digest(program: Program, /) -> str:
-    """Return the SHA-256 digest of a program, computed from the whole content of its file."""
+    """Return the SHA-256 digest of a program, computed from the whole content of its file.
+
+    See Also
+    --------
+    write_program : Write a program file; equal programs give identical files.
+    seq2seqlite.models.model_digest :
+        Return the SHA-256 digest of a model, computed from the whole content of its file.
+    """
     return archive_digest(header_text(_header(program)), _arrays(program))
 
 

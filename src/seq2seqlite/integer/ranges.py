@@ -37,6 +37,10 @@ class Accumulator:
         Range of the codes of each output.
     magnitude : int
         Upper bound of the magnitude of all partial sums, in any order and including rounding offsets.
+
+    See Also
+    --------
+    accumulators : Return the range of every accumulator of a program, by name.
     """
 
     fraction_bits: int
@@ -51,22 +55,46 @@ class Accumulator:
 
 
 def gate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
-    """Return the fraction bits of the pre-activation sum of a gate."""
+    """Return the fraction bits of the pre-activation sum of a gate.
+
+    See Also
+    --------
+    candidate_sum : Return the fraction bits of the pre-activation sum of the candidate.
+    head_sum : Return the fraction bits of the sum of an output.
+    update_sum : Return the fraction bits of the new state before it is rounded to the format of the state.
+    """
     return _fraction([(step.kernel, formats.input), (step.recurrent, formats.state)], step.bias)
 
 
 def candidate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
-    """Return the fraction bits of the pre-activation sum of the candidate."""
+    """Return the fraction bits of the pre-activation sum of the candidate.
+
+    See Also
+    --------
+    gate_sum : Return the fraction bits of the pre-activation sum of a gate.
+    update_sum : Return the fraction bits of the new state before it is rounded to the format of the state.
+    """
     return _fraction([(step.kernel, formats.input), (step.recurrent, formats.product)], step.bias)
 
 
 def head_sum(program: Program, /) -> int:
-    """Return the fraction bits of the sum of an output."""
+    """Return the fraction bits of the sum of an output.
+
+    See Also
+    --------
+    gate_sum : Return the fraction bits of the pre-activation sum of a gate.
+    """
     return _fraction([(program.head_kernel, program.formats.state)], program.head_bias)
 
 
 def update_sum(formats: ActivationFormats, /) -> int:
-    """Return the fraction bits of the new state before it is rounded to the format of the state."""
+    """Return the fraction bits of the new state before it is rounded to the format of the state.
+
+    See Also
+    --------
+    gate_sum : Return the fraction bits of the pre-activation sum of a gate.
+    candidate_sum : Return the fraction bits of the pre-activation sum of the candidate.
+    """
     return formats.gate.fraction_bits + max(formats.state.fraction_bits, formats.candidate.fraction_bits)
 
 
@@ -82,6 +110,11 @@ def accumulators(program: Program, /) -> dict[str, Accumulator]:
     -------
     dict of Accumulator
         ``<encoder|decoder>.<gates|candidate|product|update>``, ``head``, ``normaliser``, ``reduction``.
+
+    See Also
+    --------
+    fits_float32 : Return whether float32 represents every integer of encoder, decoder and head exactly.
+    Accumulator : Range and binary point of a sum of products.
     """
     formats, units = program.formats, program.units
     found: dict[str, Accumulator] = {}
@@ -107,7 +140,12 @@ def accumulators(program: Program, /) -> dict[str, Accumulator]:
 
 
 def fits_float32(program: Program, /) -> bool:
-    """Return whether float32 represents every integer of encoder, decoder and head exactly."""
+    """Return whether float32 represents every integer of encoder, decoder and head exactly.
+
+    See Also
+    --------
+    accumulators : Return the range of every accumulator of a program, by name.
+    """
     return all(
         reach.magnitude <= FLOAT32_INTEGERS
         for name, reach in accumulators(program).items()

@@ -24,7 +24,7 @@ def read_irf(
     ----------
     path : path-like
         ``.sdt``, text such as ``.txt``, ``.csv``, ``.dat`` (counts, or time in ns or channel, and counts), or
-        another format of :func:`seq2seqlite.io.measurement`. An unknown suffix is read as text.
+        another format of :func:`seq2seqlite.io.read`. An unknown suffix is read as text.
     bin_width_ns : float, optional
         Bin width in ns; required if the file does not contain it.
     block : int, optional
@@ -41,7 +41,7 @@ def read_irf(
 
     See Also
     --------
-    seq2seqlite.io.measurement : Reader of measurements, with the same formats.
+    read : Reader of measurements, with the same formats.
     """
     file = existing(Path(path))
     suffix = file.suffix.lower()

@@ -80,6 +80,12 @@ def read(
     InputError
         If the file is missing, empty, truncated or of another format, or a required option is missing.
 
+    See Also
+    --------
+    load : Read a measurement and check its counts.
+    seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
+    seq2seqlite.io.read_irf : Read a measured IRF from a file of any supported format, summing its pixels.
+
     Notes
     -----
     A PTU file may contain more bins than one laser period. Bins beyond the period are not part of the array,
@@ -144,6 +150,11 @@ def load(
     ------
     InputError
         As for :func:`read`, or if a count is negative or not finite, or all counts are zero.
+
+    See Also
+    --------
+    read : Read a measurement as an array of decays.
+    seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
     """
     data = read(
         path,

@@ -14,7 +14,12 @@ class MissingWidthError(InputError):
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """Options of the readers; see the parameters of :func:`seq2seqlite.io.measurement`."""
+    """Options of the readers; see the parameters of :func:`seq2seqlite.io.read`.
+
+    See Also
+    --------
+    read : Read a measurement as an array of decays.
+    """
 
     channel: int | None = None
     block: int | None = None

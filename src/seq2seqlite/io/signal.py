@@ -39,6 +39,10 @@ class Survey:
         Summed decay of the pixels that are not saturated.
     fault : str
         Why the counts are invalid (negative, not finite or too large); empty for valid counts.
+
+    See Also
+    --------
+    Measurement : Measurement with its survey.
     """
 
     source: str
@@ -152,6 +156,11 @@ def signal_from_counts(
     InputError
         If the shape has no time axis, the counts are not numbers, or a width or period is not positive.
         Invalid counts are recorded by the survey; :meth:`Survey.check` raises them.
+
+    See Also
+    --------
+    read : Read a measurement as an array of decays.
+    seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
 
     Examples
     --------

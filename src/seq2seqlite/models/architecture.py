@@ -29,6 +29,11 @@ class Architecture:
         Keras). ``lite``: reset gate before the recurrent product, hard sigmoid and hard tanh (Seq2SeqLite;
         the cell suited to hardware).
 
+    See Also
+    --------
+    initial_parameters : Return random parameters with the initialisers of Keras.
+    Network : Trained network, float or quantised; implements ``SfdPredictor``.
+
     Notes
     -----
     The encoder reads one time gate per step. The final state of each encoder layer is the initial state of

@@ -60,6 +60,11 @@ class ModelFile:
         Weights.
     quantisation : Quantisation, optional
         Fixed-point formats; None for a floating-point model.
+
+    See Also
+    --------
+    Network : Trained network, float or quantised; implements ``SfdPredictor``.
+    load_model : Return a shipped model by name, or the model in a file.
     """
 
     name: str

@@ -38,6 +38,11 @@ class Network:
     content : ModelFile
         Weights, metadata, and fixed-point formats if the network is quantised.
 
+    See Also
+    --------
+    load_model : Return a shipped model by name, or the model in a file.
+    seq2seqlite.load_predictor : Return a model, an integer program or an estimator as a predictor.
+
     Notes
     -----
     A network with fixed-point activations computes in a floating-point type in which every sum is exact, so

@@ -27,6 +27,11 @@ class Format:
     integer_bits, fraction_bits : int
         Number of bits left and right of the binary point, without the sign; either may be negative.
 
+    See Also
+    --------
+    quantise : Return values rounded to the nearest step of a format (ties upwards) and saturated.
+    Quantisation : Fixed-point formats of the weights and activations of a network.
+
     Examples
     --------
     >>> state = Format(True, 0, 7)
@@ -137,6 +142,12 @@ class ActivationFormats:
         multiplies it, but the matrix products do not use it. The decoder starts with a residue of zero.
     residual_bits : int
         Width of the stored rounding error, a truncated two's complement number; 0 for ``round``.
+
+    See Also
+    --------
+    Quantisation : Fixed-point formats of the weights and activations of a network.
+    seq2seqlite.compression.formats.activation_formats :
+        Return the formats of the activations, which need no calibration because the cell bounds their range.
     """
 
     input: Format
@@ -183,7 +194,7 @@ class ActivationFormats:
 
 @dataclass(frozen=True)
 class Quantisation:
-    """Formats of a network's tensors.
+    """Fixed-point formats of the weights and activations of a network.
 
     Parameters
     ----------
@@ -193,6 +204,12 @@ class Quantisation:
         Formats of the activations; None for floating-point activations (weight-only quantisation).
     weight_bits : mapping of str to ndarray of uint8, optional
         Bit width of each weight, for learned widths; by default all weights have the width of their format.
+
+    See Also
+    --------
+    ActivationFormats : Formats of the activations of a ``lite`` network.
+    Format : Fixed-point format: multiples of ``2**-fraction_bits`` with symmetric saturation.
+    seq2seqlite.compression.ptq.quantise_network : Return a float network after post-training quantisation.
     """
 
     weights: Mapping[str, Format]

@@ -31,8 +31,8 @@ def load_model(name_or_path: str | Path, /) -> Network:
 
     See Also
     --------
-    model_names : Names of the shipped models.
-    model_card : Origin and metrics of a shipped model.
+    seq2seqlite.models.model_names : Names of the shipped models.
+    seq2seqlite.models.model_card : Origin and metrics of a shipped model.
 
     Examples
     --------

@@ -22,6 +22,12 @@ class CollectedGates:
     ----------
     predictor : Predictor
         Predictor to adapt.
+
+    See Also
+    --------
+    seq2seqlite.cpu.GateSequential : Integer program that accepts a frame gate by gate.
+    seq2seqlite.streaming.GateStage :
+        Analysis gate by gate, so that the maps are ready soon after the last gate.
     """
 
     def __init__(self, predictor: Predictor, /) -> None:

@@ -25,6 +25,13 @@ class NativeAxisPredictor:
         Estimator on the axis of the measurement.
     rising_edge_ns : float
         Rising edge of the measurement on that axis, in ns.
+
+    See Also
+    --------
+    native_axis :
+        Return the time axis of a measurement, without the empty bins at both ends of the TAC window.
+    seq2seqlite.predictors.source.predictor_source :
+        Return the source of a predictor, after loading the model and the IRF once to check them.
     """
 
     estimator: Predictor
@@ -76,6 +83,13 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
     ------
     InputError
         If the period is unknown, counts are invalid, or no rising edge is found.
+
+    See Also
+    --------
+    NativeAxisPredictor :
+        Estimator on the time axis of the measurement, so that decays are neither shifted nor re-binned.
+    seq2seqlite.rebinning.tac_window.live_bins :
+        Return the bins within the TAC window, without the empty bins at both ends.
     """
     width, period = gate_width_ns(data), period_ns(data)
     total = survey(data).check().decay

@@ -18,7 +18,12 @@ __all__ = ["Backend", "check_backend", "is_estimator", "load_predictor", "load_p
 
 
 class Backend(StrEnum):
-    """Implementation of a model."""
+    """Implementation that runs a model: NumPy, compiled code for CPUs, or JAX.
+
+    See Also
+    --------
+    load_predictor : Return a model, an integer program or an estimator as a predictor.
+    """
 
     AUTO = "auto"
     """The fastest exact one."""
@@ -107,6 +112,11 @@ def load_program(name_or_path: str | Path, /) -> integer.Program:
     ------
     InputError
         If the name is unknown, the file is not valid, or the model is not quantised.
+
+    See Also
+    --------
+    load_predictor : Return a model, an integer program or an estimator as a predictor.
+    seq2seqlite.integer.lower : Return the integer program of a student.
     """
     name = _checked_name(name_or_path)
     if is_estimator(name):
@@ -117,12 +127,24 @@ def load_program(name_or_path: str | Path, /) -> integer.Program:
 
 
 def is_estimator(name_or_path: str | Path, /) -> bool:
-    """Return whether a name is that of an estimator rather than of a trained model."""
+    """Return whether a name is that of an estimator rather than of a trained model.
+
+    See Also
+    --------
+    load_predictor : Return a model, an integer program or an estimator as a predictor.
+    seq2seqlite.estimators.estimator_named : Return an estimator by name.
+    """
     return str(name_or_path) in ESTIMATORS
 
 
 def check_backend(name_or_path: str | Path, backend: str, /) -> None:
-    """Raise `InputError` for an unknown back end, or for any choice with an estimator."""
+    """Raise `InputError` for an unknown back end, or for any choice with an estimator.
+
+    See Also
+    --------
+    load_predictor : Return a model, an integer program or an estimator as a predictor.
+    Backend : Implementation that runs a model: NumPy, compiled code for CPUs, or JAX.
+    """
     if backend not in list(Backend):
         raise InputError(f"backend={str(backend)!r} is unknown; choose one of {', '.join(Backend)}")
     if backend != "auto" and is_estimator(name_or_path):
@@ -165,6 +187,12 @@ def predictors_for(
     ------
     InputError
         If a name is unknown or a model was trained on another axis.
+
+    See Also
+    --------
+    load_predictor : Return a model, an integer program or an estimator as a predictor.
+    seq2seqlite.compare_accuracy :
+        Compare predictors on the same simulated decays; the command ``benchmark accuracy``.
 
     Examples
     --------

@@ -42,6 +42,11 @@ class NamedSource:
         Threads of a model; default: all cores. Use 1 with one process per core.
     backend : str
         Back end, as for :func:`~seq2seqlite.predictors.load_predictor`.
+
+    See Also
+    --------
+    predictor_source :
+        Return the source of a predictor, after loading the model and the IRF once to check them.
     """
 
     model: str
@@ -137,6 +142,11 @@ def predictor_source(
     InputError
         If the name is unknown, the model or the IRF cannot be read, or options of an IRF are given without
         one.
+
+    See Also
+    --------
+    seq2seqlite.load_predictor : Return a model, an integer program or an estimator as a predictor.
+    NamedSource : Source of a model or estimator by name; implements ``PredictorSource``.
     """
     model = str(name_or_path)
     check_backend(model, backend)

@@ -35,7 +35,7 @@ MIN_GATES = 3
 
 @dataclass(frozen=True)
 class Rebinning:
-    """Record of a re-binning.
+    """Record of a re-binning: time axes before and after, shift, folded and filled gates.
 
     Parameters
     ----------
@@ -64,6 +64,10 @@ class Rebinning:
     photons_in, photons_out, photons_dropped, photons_filled : float
         Photon balance: ``photons_out = photons_in - photons_dropped + photons_filled``. Dropped photons are
         outside of the model's window; filled ones replace the part that was not measured.
+
+    See Also
+    --------
+    plan_rebinning : Plan the re-binning of a measurement to the time axis of a model.
     """
 
     source_bins: int
@@ -93,7 +97,7 @@ class Rebinning:
 
 @dataclass(frozen=True)
 class Rebinner:
-    """Re-binning of any part of an image.
+    """Planned re-binning to the time axis of a model, for any part of an image.
 
     Parameters
     ----------
@@ -103,6 +107,10 @@ class Rebinner:
         The whole operation: assignment of bins to gates, followed by the filling of missing gates.
     total : ndarray, shape (n_bins,)
         Summed decay of the measurement, in counts.
+
+    See Also
+    --------
+    plan_rebinning : Plan the re-binning of a measurement.
     """
 
     done: Rebinning
@@ -176,6 +184,12 @@ def plan_rebinning(
     InputError
         If the period is unknown or shorter than the window, no rising edge is found, or the window is too
         short.
+
+    See Also
+    --------
+    Rebinner : Planned re-binning to the time axis of a model, for any part of an image.
+    seq2seqlite.rebinning.tac_window.live_bins :
+        Return the bins within the TAC window, without the empty bins at both ends.
 
     Notes
     -----

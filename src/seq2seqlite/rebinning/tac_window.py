@@ -33,6 +33,12 @@ def live_bins(decay: ArrayLike, /, *, gate_width_ns: float) -> slice:
     slice
         Bins within the window. The bin at each detected limit is also excluded, as it is only partly covered.
 
+    See Also
+    --------
+    seq2seqlite.predictors.native_axis.native_axis :
+        Return the time axis of a measurement, without the empty bins at both ends of the TAC window.
+    seq2seqlite.rebinning.plan_rebinning : Plan the re-binning of a measurement to the time axis of a model.
+
     Examples
     --------
     >>> live_bins([0, 0, 0, 30, 30, 30, 30, 900, 500, 300, 200, 150, 120, 0, 0, 0], gate_width_ns=0.1)

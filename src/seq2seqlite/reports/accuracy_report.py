@@ -41,6 +41,13 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
     str
         Tables of the root mean square error divided by the Cramér-Rao bound: by lifetime, by photons, and by
         component.
+
+    See Also
+    --------
+    write_accuracy_report :
+        Write ``accuracy.md``, ``accuracy.png``, ``accuracy.json`` and ``components.json`` into a folder.
+    seq2seqlite.compare_accuracy :
+        Compare predictors on the same simulated decays; the command ``benchmark accuracy``.
     """
     photons = _typical(rows)
     parts = [
@@ -60,7 +67,13 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
 
 
 def accuracy_plot(rows: Rows, /) -> Figure:
-    """Return a plot of error over bound and of bias against the lifetime, for each number of photons."""
+    """Return a plot of error over bound and of bias against the lifetime, for each number of photons.
+
+    See Also
+    --------
+    write_accuracy_report :
+        Write ``accuracy.md``, ``accuracy.png``, ``accuracy.json`` and ``components.json`` into a folder.
+    """
     photons = sorted({row["photons"] for row in rows})
     names = list(dict.fromkeys(row["predictor"] for row in rows))
     figure = Figure(figsize=(3.4 * len(photons), 6.2), layout="constrained")
@@ -104,6 +117,12 @@ def write_accuracy_report(
         Conditions of the comparison; written to ``settings.json`` with the provenance.
     answered : mapping, optional
         As for :func:`accuracy_tables`.
+
+    See Also
+    --------
+    seq2seqlite.compare_accuracy :
+        Compare predictors on the same simulated decays; the command ``benchmark accuracy``.
+    accuracy_tables : Return the accuracy tables in Markdown.
     """
     with replace_folder_when_done(folder, prepare=accuracy_outputs(folder).prepare) as temporary:
         (temporary / "accuracy.md").write_text(
@@ -116,7 +135,13 @@ def write_accuracy_report(
 
 
 def check_accuracy_folder(folder: Path, /) -> None:
-    """Raise InputError if a report would overwrite files in a folder that were not written by a report."""
+    """Raise InputError if a report would overwrite files in a folder that were not written by a report.
+
+    See Also
+    --------
+    write_accuracy_report :
+        Write ``accuracy.md``, ``accuracy.png``, ``accuracy.json`` and ``components.json`` into a folder.
+    """
     accuracy_outputs(folder).check(ACCURACY_FILES)
 
 

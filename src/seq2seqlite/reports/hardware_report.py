@@ -44,6 +44,11 @@ def write_hardware_report(projects: Sequence[Project], folder: Path, /) -> dict[
     ------
     InputError
         If a recorded result cannot be read.
+
+    See Also
+    --------
+    hardware_results : Return the measured and estimated results of one project.
+    seq2seqlite.hardware.project.read_project : Read the project in a folder.
     """
     OutputSet(folder, {"hardware.json": ("designs", "provenance")}, ("report.html",)).check(
         ["hardware.json", "report.html"]
@@ -66,6 +71,10 @@ def hardware_results(project: Project, /) -> dict[str, Any]:
     ------
     InputError
         If a recorded result cannot be read.
+
+    See Also
+    --------
+    write_hardware_report : Write the report of projects, and return the content of its JSON file.
     """
     measured = {name: found for name in NUMBERS if (found := project.recorded(name)) is not None}
     for name, found in measured.items():

@@ -23,7 +23,15 @@ COST_NAMES = {
 
 
 def pareto_plot(rows: list[Row], /) -> str:
-    """Return a plot of error against weight bits, multiply-accumulates and LUTs, with the Pareto fronts."""
+    """Return a plot of error against weight bits, multiply-accumulates and LUTs, with the Pareto fronts.
+
+    See Also
+    --------
+    seq2seqlite.reports.study_tables.pareto_front :
+        Return the Pareto-optimal rows with respect to error and cost, in order of increasing cost.
+    learning_curves :
+        Return a plot of the validation error against the number of training decays, for every run.
+    """
     figure = Figure(figsize=(13, 4.2), layout="constrained")
     colours = {group: f"C{index}" for index, group in enumerate(dict.fromkeys(row.group for row in rows))}
     for axes, (cost, name) in zip(figure.subplots(1, 3), COST_NAMES.items(), strict=True):
@@ -55,7 +63,13 @@ def pareto_plot(rows: list[Row], /) -> str:
 
 
 def learning_curves(study: Study, results: Mapping[str, RunResult], /) -> str:
-    """Return a plot of the validation error against the number of training decays, for every run."""
+    """Return a plot of the validation error against the number of training decays, for every run.
+
+    See Also
+    --------
+    pareto_plot :
+        Return a plot of error against weight bits, multiply-accumulates and LUTs, with the Pareto fronts.
+    """
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
     for run in study.runs:
@@ -89,6 +103,11 @@ def example_decays(
         Predicted SFDs by network.
     axis_ns : ndarray, shape (n_gates,)
         Time of each gate, in ns.
+
+    See Also
+    --------
+    example_indices :
+        Return the indices of four decays: at the 5th, 35th, 65th and 95th percentile of photons.
     """
     n = len(inputs)
     figure = Figure(figsize=(3.2 * n, 5.5), layout="constrained")
@@ -111,7 +130,13 @@ def example_decays(
 
 
 def example_indices(photons: NDArray[Any], /) -> NDArray[np.intp]:
-    """Return the indices of four decays: at the 5th, 35th, 65th and 95th percentile of photons."""
+    """Return the indices of four decays: at the 5th, 35th, 65th and 95th percentile of photons.
+
+    See Also
+    --------
+    example_decays :
+        Return a plot of example decays: normalised TPSF, true SFD, and the prediction of each network.
+    """
     order = np.argsort(photons, kind="stable")
     return np.asarray(order[(np.array([0.05, 0.35, 0.65, 0.95]) * (len(order) - 1)).astype(int)])
 

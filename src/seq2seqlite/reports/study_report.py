@@ -53,6 +53,13 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
         ``study``, ``instrument``, ``teacher``, ``reference_decays``, ``rows``, ``summaries``, ``pareto``,
         ``published``. These values are reproducible, even if the study was interrupted. ``seconds``,
         ``machine`` and ``provenance`` are under the separate key ``about``.
+
+    See Also
+    --------
+    seq2seqlite.run_study :
+        Compare compression techniques on one instrument, and write a report; the command ``study``.
+    seq2seqlite.reports.study_tables.study_rows :
+        Return one row for each trained model and each run, in the order of the study.
     """
     check_study_folder(study, folder)
     models = {name: load_model(name) for name in dict.fromkeys((study.teacher, *study.models))}
@@ -87,6 +94,10 @@ def check_study_folder(study: Study, folder: Path, /) -> None:
     ------
     InputError
         If the folder has such a file.
+
+    See Also
+    --------
+    write_study_report : Write the report of a study, and return the content of its JSON file.
     """
     names = ("study.json", "study.md", "report.html")
     OutputSet(folder, {"study.json": ("study", "rows", "about")}, names).check(names)

@@ -22,7 +22,7 @@ COSTS = ("mean_weight_bits", "weight_memory_bits", "macs_per_pixel", "lut_estima
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a table.
+    """One trained model or run in the tables of a study.
 
     Parameters
     ----------
@@ -40,6 +40,10 @@ class Row:
         Number of decays in the training of the run.
     failure : str or None
         Reason of a failure; None for a successful run.
+
+    See Also
+    --------
+    study_rows : Return one row for each trained model and each run, in the order of the study.
     """
 
     group: str
@@ -68,6 +72,10 @@ class Summary:
         Means over the seeds.
     spread : float or None
         Standard deviation of the RMSE over the seeds (n - 1); None for one seed.
+
+    See Also
+    --------
+    summaries : Return mean and spread of the rows with equal group and label, in the order of the rows.
     """
 
     group: str
@@ -92,6 +100,11 @@ def study_rows(
         Results of the runs, by identifier.
     models : mapping of str to dict
         Figures of the trained models, including the teacher, by name.
+
+    See Also
+    --------
+    summaries : Return mean and spread of the rows with equal group and label, in the order of the rows.
+    pareto_front : Return the Pareto-optimal rows with respect to error and cost, in order of increasing cost.
     """
     teacher = models[study.teacher]["total"]["rmse"]
     rows = [
@@ -120,7 +133,12 @@ def _ratio(figures: Mapping[str, Any], teacher: float) -> float:
 
 
 def summaries(rows: list[Row], /) -> list[Summary]:
-    """Return mean and spread of the rows with equal group and label, in the order of the rows."""
+    """Return mean and spread of the rows with equal group and label, in the order of the rows.
+
+    See Also
+    --------
+    study_rows : Return one row for each trained model and each run, in the order of the study.
+    """
     result = []
     for group, label in dict.fromkeys((row.group, row.label) for row in rows):
         same = [row for row in rows if (row.group, row.label) == (group, label)]
@@ -149,6 +167,12 @@ def pareto_front(rows: list[Row], cost: str, /) -> list[Row]:
         All rows.
     cost : str
         ``mean_weight_bits``, ``weight_memory_bits``, ``macs_per_pixel`` or ``lut_estimate``.
+
+    See Also
+    --------
+    study_rows : Return one row for each trained model and each run, in the order of the study.
+    seq2seqlite.reports.study_plots.pareto_plot :
+        Return a plot of error against weight bits, multiply-accumulates and LUTs, with the Pareto fronts.
     """
     known = [row for row in rows if row.figures is not None and row.figures["cost"][cost] is not None]
     known.sort(key=lambda row: (_cost(row, cost), _error(row)))

@@ -50,6 +50,12 @@ class DecaySet:
         True lifetimes, shape (n,).
     manifest : dict, optional
         Instrument, seed, split and versions of a simulated set.
+
+    See Also
+    --------
+    simulated_set : Return ``n`` simulated decays with true lifetimes and manifest (see ``decays``).
+    read_decay_set :
+        Read a set of decays from an ``.npz`` file, written by this package or by another simulator.
     """
 
     name: str

@@ -63,6 +63,11 @@ class IrfRanges:
         Range of the Gaussian broadening of a measured IRF (FWHM), in ns.
     n_irfs : int
         Number of IRFs in a bank.
+
+    See Also
+    --------
+    Instrument : An instrument: time axis, IRFs, distribution of decays, and detector.
+    seq2seqlite.decay.ParametricIrf : Gaussian IRF with an optional exponential tail.
     """
 
     center_ns: Range
@@ -101,6 +106,11 @@ class DecayRanges:
         Log-uniform range of the expected photons in the window, background included.
     background : tuple of float
         Uniform range of the share of background in these photons.
+
+    See Also
+    --------
+    Instrument : An instrument: time axis, IRFs, distribution of decays, and detector.
+    IrfRanges : Variation of the IRF between pixels and between days, as uniform ranges.
     """
 
     tau_ns: Range
@@ -141,6 +151,11 @@ class Instrument:
         Noise model.
     measured_irf : MeasuredIrf, optional
         IRF read from ``irf.file``.
+
+    See Also
+    --------
+    load_instrument : Return a shipped instrument by name, or an instrument described in a TOML file.
+    Simulator : Simulator of one instrument's decays.
     """
 
     name: str

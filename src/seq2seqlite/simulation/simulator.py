@@ -43,6 +43,10 @@ class Decays:
         Expected photons in the window, background included, and the share of background in them.
     irf_index : ndarray of int, shape (n,)
         Index of the IRF in the bank.
+
+    See Also
+    --------
+    Simulator : Simulator of one instrument's decays.
     """
 
     tpsf: NDArray[np.integer]

@@ -46,6 +46,11 @@ class GrowingPtu:
     InputError
         If the file is not a T3 image with frame markers.
 
+    See Also
+    --------
+    SpoolFolder : Source of frames from the files in a folder, in the order of the numbers in their names.
+    seq2seqlite.read : Read a measurement as an array of decays.
+
     Notes
     -----
     Only appended records are read. ptufile finds the frame markers in them, and decodes the header of the

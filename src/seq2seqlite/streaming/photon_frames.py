@@ -25,6 +25,11 @@ class FramesOfPhotons:
     period_ns : float, optional
         Laser period, in ns.
 
+    See Also
+    --------
+    Photons : Photon events of one frame.
+    GrowingPtu : Source of the frames of a PicoQuant T3 image during its recording.
+
     Notes
     -----
     One frame is kept in memory. A frame is invalid if events are outside of its shape, or if the next frame

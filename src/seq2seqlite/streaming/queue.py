@@ -14,7 +14,12 @@ Delivered = TypeVar("Delivered", bound=Delivery)
 
 
 class Policy(StrEnum):
-    """Action when an item arrives at a full queue."""
+    """Action when an item arrives at a full queue.
+
+    See Also
+    --------
+    BoundedQueue : Thread-safe queue of at most ``bound`` items between a source and its analysis.
+    """
 
     BLOCK = "block"
     """Block the source until there is space; for files, and cameras that can wait."""
@@ -23,7 +28,12 @@ class Policy(StrEnum):
 
 
 class Ended(Exception):  # noqa: N818 - not an error
-    """Signal that the queue is empty and closed."""
+    """Signal that the queue is empty and closed.
+
+    See Also
+    --------
+    BoundedQueue : Thread-safe queue of at most ``bound`` items between a source and its analysis.
+    """
 
 
 class BoundedQueue(Generic[Delivered]):
@@ -51,6 +61,11 @@ class BoundedQueue(Generic[Delivered]):
         according to gaps in the frame numbers.
     depth_max : int
         Largest number of items so far.
+
+    See Also
+    --------
+    Policy : Action when an item arrives at a full queue.
+    run_stream : Analyse the frames or gates of a source during the measurement.
     """
 
     def __init__(self, bound: int, policy: Policy | str, /) -> None:

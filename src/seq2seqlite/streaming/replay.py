@@ -32,6 +32,12 @@ class ReplayedFrames:
     InputError
         If there are no frames, or the frame rate or number of repetitions is not positive.
 
+    See Also
+    --------
+    ReplayedGates : Source that replays frames gate by gate, like a time-gated camera.
+    seq2seqlite.simulation.simulated_frames :
+        Return simulated camera frames of one scene, with independent noise in each frame.
+
     Examples
     --------
     >>> from seq2seqlite.io import signal_from_counts
@@ -84,6 +90,10 @@ class ReplayedGates:
     ------
     InputError
         As for :class:`ReplayedFrames`, or if counts are not integers.
+
+    See Also
+    --------
+    ReplayedFrames : Source that replays frames in memory, once or repeatedly.
     """
 
     def __init__(

@@ -36,11 +36,19 @@ class StreamError(InputError):
         Reason, in one line.
     statistics : StreamStatistics
         Statistics of the stream until the failure. Results until then are valid.
+    result : dict, optional
+        Result of :func:`seq2seqlite.stream` until the failure; None for :func:`run_stream`.
+
+    See Also
+    --------
+    run_stream : Raises this error.
     """
 
-    def __init__(self, message: str, statistics: StreamStatistics, /) -> None:
+    def __init__(
+        self, message: str, statistics: StreamStatistics, /, *, result: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(message)
-        self.statistics = statistics
+        self.statistics, self.result = statistics, result
 
 
 def run_stream(
@@ -98,6 +106,11 @@ def run_stream(
     StreamError
         If the source stalls or fails, a sink cannot write, the frames do not fit the model, or all frames are
         invalid. Its ``statistics`` cover the results until then, which remain valid.
+
+    See Also
+    --------
+    seq2seqlite.stream : Compute lifetime maps during a measurement; the command ``stream``.
+    StreamError : Failure of a stream.
     """
     _check_limits(frames, duration_s, timeout_s)
     run = _Run(source, stage, BoundedQueue(queue, policy), clock or Clock())

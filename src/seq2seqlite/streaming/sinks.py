@@ -33,6 +33,10 @@ class FrameMaps:
         Time from then until the maps were complete, in s.
     maps : xarray.Dataset
         Maps, as returned by :func:`seq2seqlite.imaging.lifetime_map`.
+
+    See Also
+    --------
+    Sink : Receiver of maps, called frame by frame in a separate thread.
     """
 
     frame: int
@@ -42,7 +46,14 @@ class FrameMaps:
 
 
 class Sink(Protocol):
-    """Receiver of maps, called frame by frame in a separate thread."""
+    """Receiver of maps, called frame by frame in a separate thread.
+
+    See Also
+    --------
+    CallbackSink : Sink that calls a function with the maps of each frame.
+    MapFolder : Sink that writes one float32 TIFF per frame, ``frame-000000.tif``, with the maps as pages.
+    MapTable : Sink that writes one row per frame to a table: median, 5th and 95th percentile of each map.
+    """
 
     def put(self, result: FrameMaps, /) -> None:
         """Process the maps of a frame.
@@ -67,6 +78,11 @@ class CallbackSink:
     ----------
     function : callable
         Function of a :class:`FrameMaps`.
+
+    See Also
+    --------
+    MapFolder : Sink that writes one float32 TIFF per frame, ``frame-000000.tif``, with the maps as pages.
+    MapTable : Sink that writes one row per frame to a table: median, 5th and 95th percentile of each map.
     """
 
     function: Callable[[FrameMaps], None]
@@ -93,6 +109,12 @@ class MapFolder:
     ------
     InputError
         If the folder contains a file of such a name that was not written by a stream.
+
+    See Also
+    --------
+    MapTable : Sink that writes one row per frame to a table: median, 5th and 95th percentile of each map.
+    seq2seqlite.imaging.write_maps :
+        Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
     """
 
     def __init__(self, folder: Path, /) -> None:
@@ -139,6 +161,10 @@ class MapTable:
     ------
     InputError
         If the file exists and is not such a table, or cannot be written. Rows written earlier are kept.
+
+    See Also
+    --------
+    MapFolder : Sink that writes one float32 TIFF per frame, ``frame-000000.tif``, with the maps as pages.
     """
 
     def __init__(self, path: Path, /) -> None:

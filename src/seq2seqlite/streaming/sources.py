@@ -23,7 +23,12 @@ class Frame:
     arrived_s : float
         Time at which the frame was complete, on the :class:`Clock` of the source, in s.
     data : xarray.DataArray, dims ('Y', 'X', 'H')
-        Counts, as returned by :func:`seq2seqlite.io.measurement`.
+        Counts, as returned by :func:`seq2seqlite.io.read`.
+
+    See Also
+    --------
+    Gate : One gate of a frame, for all pixels.
+    Source : Source of frames, gates or photons, such as a camera, a file or a folder.
     """
 
     frame: int
@@ -45,6 +50,11 @@ class Gate:
         Number of the gate, from 0.
     counts : ndarray of unsigned integers, shape (Y, X)
         Counts of the gate.
+
+    See Also
+    --------
+    Frame : Complete frame of histograms.
+    GateStage : Analysis gate by gate, so that the maps are ready soon after the last gate.
     """
 
     frame: int
@@ -69,6 +79,10 @@ class Photons:
         Bin of each photon in the decay.
     last : bool
         Whether these events complete the frame.
+
+    See Also
+    --------
+    FramesOfPhotons : Source of frames, accumulated from a source of photon events.
     """
 
     frame: int
@@ -90,6 +104,10 @@ class Spoilt:
         Time at which the error was detected, in s.
     why : str
         Error message with value, rule and remedy.
+
+    See Also
+    --------
+    Frame : Complete frame of histograms.
     """
 
     frame: int
@@ -98,7 +116,14 @@ class Spoilt:
 
 
 class Delivery(Protocol):
-    """Common interface of all items that a source delivers."""
+    """Common interface of all items that a source delivers.
+
+    See Also
+    --------
+    Frame : Complete frame of histograms.
+    Gate : One gate of a frame, for all pixels.
+    Photons : Photon events of one frame.
+    """
 
     @property
     def frame(self) -> int:
@@ -124,6 +149,12 @@ class Source(Protocol[Delivered_co]):
     ----------
     name : str
         Name for messages.
+
+    See Also
+    --------
+    ReplayedFrames : Source that replays frames in memory, once or repeatedly.
+    SpoolFolder : Source of frames from the files in a folder, in the order of the numbers in their names.
+    GrowingPtu : Source of the frames of a PicoQuant T3 image during its recording.
     """
 
     @property
@@ -142,6 +173,10 @@ class Source(Protocol[Delivered_co]):
 
 class Clock:
     """Monotonic clock whose waits can be ended by another thread.
+
+    See Also
+    --------
+    Source : Source of frames, gates or photons, such as a camera, a file or a folder.
 
     Examples
     --------

@@ -27,7 +27,7 @@ class SpoolFolder:
     folder : pathlib.Path
         Folder to which a camera program writes one file per frame. Existing files are read first.
     read : callable
-        Function that reads a file, e.g. :func:`seq2seqlite.io.measurement`.
+        Function that reads a file, e.g. :func:`seq2seqlite.io.read`.
     suffixes : tuple of str
         Suffixes of frames; other files are ignored.
     poll_s : float
@@ -39,6 +39,11 @@ class SpoolFolder:
     ------
     InputError
         If the folder does not exist.
+
+    See Also
+    --------
+    GrowingPtu : Source of the frames of a PicoQuant T3 image during its recording.
+    ReplayedFrames : Source that replays frames in memory, once or repeatedly.
 
     Notes
     -----

@@ -24,7 +24,7 @@ __all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of processing one item.
+    """Result of a stage for one frame or gate.
 
     Parameters
     ----------
@@ -34,6 +34,10 @@ class Outcome:
         Reason for each rejected frame.
     remarks : tuple of str
         Warnings.
+
+    See Also
+    --------
+    Stage : Computation of maps from the items of a source.
     """
 
     maps: xr.Dataset | None = None
@@ -45,7 +49,13 @@ Delivered_contra = TypeVar("Delivered_contra", contravariant=True)
 
 
 class Stage(Protocol[Delivered_contra]):
-    """Computation of maps from the items of a source."""
+    """Computation of maps from the items of a source.
+
+    See Also
+    --------
+    FrameStage : Analysis of whole frames, planned with the first valid frame.
+    GateStage : Analysis gate by gate, so that the maps are ready soon after the last gate.
+    """
 
     def process(self, item: Delivered_contra, /, *, gap: bool) -> Outcome:
         """Process the next item.
@@ -80,6 +90,11 @@ class FrameStage:
         Model or estimator.
     options : MapOptions
         Options of the analysis.
+
+    See Also
+    --------
+    seq2seqlite.imaging.Analysis : Analysis of a frame.
+    GateStage : Analysis of frames that arrive gate by gate.
     """
 
     def __init__(
@@ -138,6 +153,12 @@ class GateStage:
     ------
     InputError
         If ``min_photons`` is not positive.
+
+    See Also
+    --------
+    FrameStage : Analysis of whole frames, planned with the first valid frame.
+    seq2seqlite.protocols.GateSequentialPredictor :
+        Accepts a frame gate by gate and keeps a state for every pixel.
     """
 
     def __init__(

@@ -47,6 +47,10 @@ class StreamStatistics:
         Times at which the first and the last map were complete, in s.
     memory_start_bytes, memory_end_bytes, memory_peak_bytes : int
         Resident memory of the process after the first map, after the last map, and its maximum after any map.
+
+    See Also
+    --------
+    run_stream : Analyse the frames or gates of a source during the measurement.
     """
 
     received: int = 0
@@ -108,6 +112,11 @@ class StreamStatistics:
 
 def resident_bytes() -> int:
     """Return the resident memory of this process, in bytes; its maximum so far on systems without /proc.
+
+    See Also
+    --------
+    StreamStatistics : Statistics of a stream so far.
+    seq2seqlite.limits.available_memory : Return the available memory in bytes.
 
     Examples
     --------

@@ -32,7 +32,7 @@ DEAD_ZONE_DECAYS = 500
 
 @dataclass(frozen=True)
 class RunResult:
-    """Result of a run.
+    """Result of a run of a study: metrics, cost figures and learning curve.
 
     Parameters
     ----------
@@ -46,6 +46,11 @@ class RunResult:
         Number of steps and decays, duration in seconds, machine and versions.
     failure : str or None
         Reason of the failure; None for a successful run.
+
+    See Also
+    --------
+    perform : Perform one run, or resume it after an interruption, and store its result.
+    read_result : Return the stored result of a run, or None if the run is not finished.
     """
 
     id: str
@@ -81,6 +86,12 @@ def perform_all(
         Called with a run; returns a callable that is called after each step of this run (one process only).
     finished : callable, optional
         Called with each result as soon as it is available.
+
+    See Also
+    --------
+    perform : Perform one run, or resume it after an interruption, and store its result.
+    seq2seqlite.run_study :
+        Compare compression techniques on one instrument, and write a report; the command ``study``.
     """
     results: dict[str, RunResult] = {}
     waiting = []
@@ -110,6 +121,10 @@ def perform(study: Study, run: PlannedRun, folder: Path, /, *, progress: Progres
 
     The result of a failed run contains the reason. Unless the reason is invalid input, the traceback is
     written to ``traceback.txt``. Delete the folder of a failed run to repeat it.
+
+    See Also
+    --------
+    perform_all : Perform all runs of a study that have no result yet, and return the results of all runs.
     """
     place = folder / run.id
     place.mkdir(parents=True, exist_ok=True)
@@ -142,6 +157,11 @@ def evaluated(network: Network, study: Study, /) -> dict[str, Any]:
         ``total``, ``short``, ``long``, ``lifetime`` as :func:`~seq2seqlite.training.evaluate_decays`;
         ``cost`` as :func:`~seq2seqlite.compression.cost.cost_figures`, ``parameters_saved`` among them;
         ``dead_zone`` or None.
+
+    See Also
+    --------
+    seq2seqlite.evaluation.evaluate_decays : Return a model's metrics on a set of decays.
+    seq2seqlite.compression.cost.cost_figures : Return the cost figures of a network.
     """
     data = reference_set(study.instrument, n=study.reference_decays)
     metrics = evaluate_decays(network, data)
@@ -155,7 +175,13 @@ def evaluated(network: Network, study: Study, /) -> dict[str, Any]:
 
 
 def read_result(folder: Path, run: PlannedRun, /) -> RunResult | None:
-    """Return the stored result of a run, or None if the run is not finished."""
+    """Return the stored result of a run, or None if the run is not finished.
+
+    See Also
+    --------
+    perform : Perform one run, or resume it after an interruption, and store its result.
+    RunResult : Result of a run of a study: metrics, cost figures and learning curve.
+    """
     try:
         return RunResult(**json.loads((folder / run.id / "result.json").read_text(encoding="utf-8")))
     except FileNotFoundError:

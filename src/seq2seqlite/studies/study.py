@@ -28,7 +28,7 @@ TABLES = {"training", "distillation", "sparsity", "quantisation"}
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a study.
+    """One run of a study: a recipe, and its place in the report.
 
     Parameters
     ----------
@@ -41,6 +41,12 @@ class PlannedRun:
         Recipe; models of other runs have the form ``run:ID``.
     needs : tuple of str
         Identifiers of the runs whose models this run uses.
+
+    See Also
+    --------
+    Study : Grid of runs, and the models that they are compared with.
+    seq2seqlite.studies.runs.perform :
+        Perform one run, or resume it after an interruption, and store its result.
     """
 
     id: str
@@ -89,6 +95,12 @@ class Study:
         Labels of runs and names of models for which the report shows example decays.
     runs : tuple of PlannedRun
         Runs, in an order in which each run follows the runs that it needs.
+
+    See Also
+    --------
+    load_study : Return a shipped study by name, or the study in a TOML file.
+    seq2seqlite.run_study :
+        Compare compression techniques on one instrument, and write a report; the command ``study``.
     """
 
     name: str
@@ -101,7 +113,12 @@ class Study:
 
 
 def study_names() -> list[str]:
-    """Return the names of the shipped studies."""
+    """Return the names of the shipped studies.
+
+    See Also
+    --------
+    load_study : Return a shipped study by name, or the study in a TOML file.
+    """
     return toml_names(configs_folder() / "studies")
 
 
@@ -120,6 +137,12 @@ def load_study(name_or_path: str | Path, /) -> Study:
     ------
     InputError
         If the study does not exist or is invalid.
+
+    See Also
+    --------
+    study_names : Return the names of the shipped studies.
+    seq2seqlite.run_study :
+        Compare compression techniques on one instrument, and write a report; the command ``study``.
     """
     return load_named_toml(name_or_path, _study, folder=configs_folder() / "studies", what="study")
 

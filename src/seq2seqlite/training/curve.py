@@ -18,6 +18,11 @@ def last_fifth_improvement(curve: Sequence[Mapping[str, float]], /) -> float:
     float
         ``1 - best / best before the last fifth``; NaN without a validation before the last fifth.
 
+    See Also
+    --------
+    seq2seqlite.train_model :
+        Train a network by a recipe, evaluate it on its reference set, and write model and card.
+
     Examples
     --------
     >>> last_fifth_improvement([{"step": 80, "validation_loss": 2.0}, {"step": 100, "validation_loss": 1.0}])

@@ -53,6 +53,12 @@ class Recipe:
         Number of decays of the validation split; number of steps between validations.
     patience : int
         Number of validations without improvement after which the training stops; 0 disables early stopping.
+
+    See Also
+    --------
+    load_recipe : Return a shipped recipe by name, or the recipe in a TOML file.
+    seq2seqlite.train_model :
+        Train a network by a recipe, evaluate it on its reference set, and write model and card.
     """
 
     name: str

@@ -34,7 +34,7 @@ MIN_BATCHES = 4
 
 @dataclass(frozen=True)
 class Simulation:
-    """Result of a simulation.
+    """Results and clock cycles of a simulation of a design.
 
     Parameters
     ----------
@@ -52,6 +52,10 @@ class Simulation:
         Total clock cycles.
     seconds : float
         Run time in seconds.
+
+    See Also
+    --------
+    Simulator : Compiled simulation of a project.
     """
 
     pixels: int
@@ -72,6 +76,11 @@ class Simulator:
         Project that is simulated.
     stream : StreamSimulator
         Simulator of its top-level module.
+
+    See Also
+    --------
+    compile_project : Compile the Verilog of a project with Verilator.
+    HardwarePredictor : Predictor for ``imaging`` that runs the simulation of a design.
     """
 
     project: Project
@@ -227,6 +236,11 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
     ------
     ToolError
         If Verilator or a C++ compiler is missing or fails.
+
+    See Also
+    --------
+    seq2seqlite.hardware.project.read_project : Read the project in a folder.
+    Simulator : Compiled simulation of a project.
     """
     from seq2seqlite.hardware.gateware.top import TOP
 
@@ -253,6 +267,12 @@ class HardwarePredictor:
     ------
     InputError
         If the project delivers raw SFDs.
+
+    See Also
+    --------
+    Simulator : Compiled simulation of a project.
+    seq2seqlite.integer.ProgramPredictor :
+        Integer program run by the interpreter; implements ``SfdPredictor``.
     """
 
     kind = "simulated hardware"

@@ -24,6 +24,10 @@ class Executable:
         Executable that :func:`compile_harness` built.
     in_bits, out_bits : int
         Widths of the input and the output port.
+
+    See Also
+    --------
+    compile_harness : Compile an executable.
     """
 
     program: Path
@@ -107,6 +111,10 @@ def compile_harness(
     ------
     ToolError
         If a tool is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    Executable : Result of the compilation.
     """
     program = compile_model(
         files,

@@ -25,6 +25,10 @@ class KernelSimulator:
     ----------
     executable : Executable
         Executable that :func:`compile_kernel` built. Its ports are ``d`` and ``q``.
+
+    See Also
+    --------
+    compile_kernel : Compile the simulation of a kernel.
     """
 
     executable: Executable
@@ -99,6 +103,11 @@ def compile_kernel(
     ------
     ToolError
         If a tool is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    seq2seqlite.hardware.cosim.stream.compile_stream :
+        Compile a design with the ports of ``docs/spec/hardware.md``.
     """
     executable = compile_harness(
         "kernel_harness.cpp",

@@ -36,6 +36,10 @@ class Access(NamedTuple):
         Byte address.
     write : int, optional
         Value to write, 32 bits.
+
+    See Also
+    --------
+    StreamSimulator : Compiled co-simulation of a design.
     """
 
     address: int
@@ -67,6 +71,10 @@ class StreamRun:
         AXI response to each access: ``"okay"``, ``"slverr"``, …
     seconds : float
         Run time in seconds.
+
+    See Also
+    --------
+    StreamSimulator : Compiled co-simulation of a design.
     """
 
     out: Beats
@@ -88,6 +96,11 @@ class StreamSimulator:
     ----------
     executable : Executable
         Executable that :func:`compile_stream` built. Its ports are ``s_axis_tdata`` and ``m_axis_tdata``.
+
+    See Also
+    --------
+    compile_stream : Compile a design with the ports of ``docs/spec/hardware.md``.
+    StreamRun : Result of a co-simulation.
     """
 
     executable: Executable
@@ -194,6 +207,11 @@ def compile_stream(
     ------
     ToolError
         If a tool is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    StreamSimulator : Compiled co-simulation of a design.
+    seq2seqlite.hardware.cosim.design.compile_project : Compile the Verilog of a project with Verilator.
     """
     executable = compile_harness(
         "stream_harness.cpp",
@@ -210,7 +228,12 @@ def compile_stream(
 
 
 def check_pauses(*, gaps: float, stalls: float) -> None:
-    """Check that the throttling probabilities are in [0, 1); raise `InputError` otherwise."""
+    """Check that the throttling probabilities are in [0, 1); raise `InputError` otherwise.
+
+    See Also
+    --------
+    StreamSimulator : Compiled co-simulation of a design.
+    """
     for name, value in (("gaps", gaps), ("stalls", stalls)):
         if not 0 <= value < 1:
             raise InputError(f"{name}={value} must be a probability, at least 0 and below 1")

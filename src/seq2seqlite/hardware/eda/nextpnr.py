@@ -44,6 +44,10 @@ class Use:
     ----------
     used, available : int
         Number of cells that the design uses, and that the device has.
+
+    See Also
+    --------
+    PlaceAndRouteResult : Result of place and route.
     """
 
     used: int
@@ -69,6 +73,10 @@ class Segment:
         Cell and port at its end.
     net : str
         Net of a routing segment; empty inside a cell.
+
+    See Also
+    --------
+    PlaceAndRouteResult : Result of place and route.
     """
 
     kind: str
@@ -99,6 +107,10 @@ class PlaceAndRouteResult:
         Configuration in text form, for :func:`bitstream`.
     report, log : pathlib.Path
         Report and log of nextpnr.
+
+    See Also
+    --------
+    place_and_route : Place and route a netlist on an ECP5.
     """
 
     clock_mhz: float
@@ -172,6 +184,13 @@ def place_and_route(
     ToolError
         If nextpnr is missing, fails, or exceeds the time limit. For a design that does not fit, the message
         contains the cell type in excess.
+
+    See Also
+    --------
+    seq2seqlite.hardware.eda.yosys.synthesize : Synthesise Verilog for an FPGA family.
+    bitstream : Convert a configuration to a bitstream in the same folder, and return its path.
+    seq2seqlite.hardware.implementation.place_and_route_project :
+        Synthesise a project, then place and route it with nextpnr.
     """
     check_request(device=device, speed=speed, freq_mhz=freq_mhz, seed=seed)
     stem = f"{netlist_json.stem}_{device}_{speed}_{seed}"
@@ -227,6 +246,10 @@ def check_request(*, device: str, speed: int, freq_mhz: float, seed: int) -> Non
     InputError
         If the device or speed grade is unknown, the frequency is not finite and above 0, or the seed is not 0
         to 2**31 - 1.
+
+    See Also
+    --------
+    place_and_route : Place and route a netlist on an ECP5.
     """
     if device not in DEVICES:
         raise InputError(f"device={device!r} is unknown; choose one of {', '.join(DEVICES)}")
@@ -252,6 +275,10 @@ def bitstream(textcfg: Path, /, *, time_limit_s: float = 600) -> Path:
     ------
     ToolError
         If ecppack is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    place_and_route : Place and route a netlist on an ECP5.
     """
     target, log = textcfg.with_suffix(".bit"), textcfg.with_name(f"{textcfg.stem}_ecppack.log")
     command = [*_python("run_ecppack"), "--input", textcfg.name, "--bit", target.name]

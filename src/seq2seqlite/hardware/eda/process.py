@@ -29,7 +29,12 @@ ERROR_LINE = re.compile(r"(?:^|[\s%])(?:fatal )?error(?:-\w+)?:\s", re.IGNORECAS
 
 
 class ToolError(InputError):
-    """Error of an external tool that is missing, failed or exceeded its time limit, as a single line."""
+    """Error of an external tool that is missing, failed or exceeded its time limit, as a single line.
+
+    See Also
+    --------
+    run_tool : Run one command of a tool; see ``run_tools``.
+    """
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class ToolRun:
         Largest peak memory of its processes.
     log : pathlib.Path
         Log of its output.
+
+    See Also
+    --------
+    run_tool : Run one command of a tool; see ``run_tools``.
     """
 
     seconds: float
@@ -63,6 +72,10 @@ def run_tool(
     heartbeat: Heartbeat | None = None,
 ) -> ToolRun:
     r"""Run one command of a tool; see :func:`run_tools`.
+
+    See Also
+    --------
+    run_tools : Run commands of a tool in parallel, and wait for all of them.
 
     Examples
     --------
@@ -128,6 +141,11 @@ def run_tools(
     ToolError
         If a command is missing, fails, or exceeds the time limit. All processes are terminated first, also
         after Ctrl-C.
+
+    See Also
+    --------
+    run_tool : Run one command of a tool; see ``run_tools``.
+    ToolRun : Resources used by a run of a tool.
     """
     if not time_limit_s > 0:
         raise InputError(f"time_limit_s={time_limit_s} must be > 0, in seconds (e.g. 7200)")

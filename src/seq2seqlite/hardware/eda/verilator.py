@@ -53,6 +53,10 @@ class Compilation:
         Additional arguments of the compiler and the linker.
     runtime : tuple of str
         Additional files of the Verilator run-time library, without suffix.
+
+    See Also
+    --------
+    compile_model : Compile Verilog and a harness to an executable.
     """
 
     optimisation: str = "-O1"
@@ -109,6 +113,11 @@ def compile_model(
     ------
     ToolError
         If Verilator or the compiler is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    cpp_compiler : Return the C++ compiler: ``CXX``, or the first of g++, clang++ and c++ on the ``PATH``.
+    Compilation : Options for the compilation of a model.
     """
     how = compilation or Compilation()
     compiler, root = cpp_compiler(), _root()
@@ -155,6 +164,10 @@ def cpp_compiler() -> str:
     ------
     ToolError
         If no compiler is found.
+
+    See Also
+    --------
+    compile_model : Compile Verilog and a harness to an executable.
     """
     requested = os.environ.get("CXX")
     for name in (requested,) if requested else COMPILERS:

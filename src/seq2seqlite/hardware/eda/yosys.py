@@ -89,7 +89,7 @@ def _quoted(path: Path, /) -> str:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """Synthesis options.
+    """Options of a synthesis with Yosys.
 
     Parameters
     ----------
@@ -102,6 +102,10 @@ class Synthesis:
         Whether to use block RAMs, DSP blocks, and (xc7) LUTs as shift registers.
     options : tuple of str
         Additional options of ``synth_xilinx`` or ``synth_ecp5``.
+
+    See Also
+    --------
+    synthesize : Synthesise Verilog for an FPGA family.
     """
 
     flatten: bool = True
@@ -114,7 +118,7 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class SynthesisResult:
-    """Synthesis result.
+    """Resources and netlist of a synthesis with Yosys.
 
     Parameters
     ----------
@@ -136,6 +140,10 @@ class SynthesisResult:
         Peak memory of the process.
     log : pathlib.Path
         Log of Yosys.
+
+    See Also
+    --------
+    synthesize : Synthesise Verilog for an FPGA family.
     """
 
     family: Family
@@ -189,6 +197,12 @@ def synthesize(
         If the family is unknown or a file is missing.
     ToolError
         If Yosys is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    seq2seqlite.hardware.eda.nextpnr.place_and_route : Place and route a netlist on an ECP5.
+    seq2seqlite.hardware.implementation.synthesize_project :
+        Synthesise a project with Yosys; the results are written to its folder ``synthesis``.
     """
     if family not in FAMILIES:
         raise InputError(f"family={family!r} is unknown; choose one of {', '.join(FAMILIES)}")
@@ -235,6 +249,10 @@ def simulation_files(result: SynthesisResult, /) -> list[Path]:
     InputError
         If Yosys does not have a model of a cell. To avoid these cells, synthesise with ``block_ram=False``
         and, for ECP5, ``dsp=False``.
+
+    See Also
+    --------
+    synthesize : Synthesise Verilog for an FPGA family.
     """
     unknown = sorted(set(result.cells) & WITHOUT_MODEL)
     if unknown:
@@ -292,6 +310,10 @@ def verilog_from_rtlil(
     ------
     ToolError
         If Yosys is not installed, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    synthesize : Synthesise Verilog for an FPGA family.
     """
     removed = " ".join(f"-remove {name}" for name in NOISE)
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as temporary:

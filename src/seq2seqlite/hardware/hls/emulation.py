@@ -36,6 +36,10 @@ class HlsCheck:
         Number of pixels that differ from the program in any code.
     compile_seconds, run_seconds : float
         Duration of the compilation and of the simulation.
+
+    See Also
+    --------
+    simulate_hls : Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
     """
 
     pixels: int
@@ -56,6 +60,10 @@ class HlsEmulator:
         Executable that :func:`compile_hls` built.
     compile_seconds : float
         Duration of the compilation.
+
+    See Also
+    --------
+    compile_hls : Compile the C++ of a project and its test bench.
     """
 
     program: Program
@@ -142,6 +150,11 @@ def compile_hls(
     ------
     ToolError
         If the compiler is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    simulate_hls : Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
+    HlsEmulator : Compiled C simulation of an HLS project.
     """
     compiler, started = cpp_compiler(), time.monotonic()
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -196,6 +209,11 @@ def simulate_hls(
     InputError
         If the folder does not contain an HLS project, the counts do not fit its program, or the C++ compiler
         is missing, fails, or exceeds the time limit.
+
+    See Also
+    --------
+    compile_hls : Compile the C++ of a project and its test bench.
+    HlsCheck : Result of a C simulation.
     """
     project = read_hls(Path(folder))
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:

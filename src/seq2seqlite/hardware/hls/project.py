@@ -48,6 +48,11 @@ class HlsProject:
         Program that the C++ computes.
     facts : mapping
         Content of the manifest ``hls.json``.
+
+    See Also
+    --------
+    write_hls : Write a program as a Vitis HLS project.
+    read_hls : Read the HLS project in a folder.
     """
 
     folder: Path
@@ -91,6 +96,12 @@ def write_hls(
     InputError
         If the write-back is not supported, the target is not an AMD FPGA, ``pixels_in_flight`` is out of
         range, or the folder contains other files or cannot be written.
+
+    See Also
+    --------
+    read_hls : Read the HLS project in a folder.
+    simulate_hls : Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
+    seq2seqlite.hardware.project.write_project : Write the project of a design.
     """
     target = target or find_target("xc7k410t")
     if target.family != "xc7":
@@ -116,6 +127,10 @@ def read_hls(folder: Path, /) -> HlsProject:
     ------
     InputError
         If the folder does not contain an HLS project, or its program was modified.
+
+    See Also
+    --------
+    write_hls : Write a program as a Vitis HLS project.
     """
     manifest = folder / PAPER
     if not manifest.is_file():

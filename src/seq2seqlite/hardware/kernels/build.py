@@ -33,6 +33,10 @@ class KernelStyle:
     raw_sfd : bool
         Whether the head outputs the total in addition to the short and the long component. Lifetimes do not
         need it.
+
+    See Also
+    --------
+    build_kernels : Compile the kernels of a program.
     """
 
     multipliers: Multipliers = "dsp"
@@ -84,6 +88,11 @@ class Kernel:
         Total width of all adders, close to the number of LUTs on an FPGA with carry chains.
     multipliers : int
         Number of multiplications in DSP blocks.
+
+    See Also
+    --------
+    Kernels : Compiled kernels of a program.
+    seq2seqlite.hardware.cosim.kernel.compile_kernel : Compile the simulation of a kernel.
     """
 
     name: str
@@ -106,6 +115,10 @@ class Kernels:
         ``encoder_step`` and ``decoder_step``, which have the same latency.
     head : Kernel
         ``head``.
+
+    See Also
+    --------
+    build_kernels : Compile the kernels of a program.
     """
 
     encoder: Kernel
@@ -132,6 +145,12 @@ def build_kernels(program: Program, style: KernelStyle, /) -> Kernels:
     ------
     InputError
         If the write-back of the program is not ``round``.
+
+    See Also
+    --------
+    seq2seqlite.hardware.kernels.schedule.schedule : Assign the nodes of a graph to pipeline stages.
+    seq2seqlite.hardware.design.make_design :
+        Build a design: compile the kernels, and derive the parameters of the gateware.
 
     Examples
     --------

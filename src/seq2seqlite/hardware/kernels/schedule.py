@@ -42,7 +42,7 @@ Products have their own stages.
 
 @dataclass(frozen=True)
 class Schedule:
-    """Schedule of a graph.
+    """Assignment of the nodes of a kernel graph to pipeline stages.
 
     Parameters
     ----------
@@ -54,6 +54,10 @@ class Schedule:
         Stage of the last use of each node; the number of stages plus 1 for outputs.
     register_bits : int
         Number of bits of the registers between stages and after the last stage.
+
+    See Also
+    --------
+    schedule : Assign the nodes of a graph to pipeline stages.
     """
 
     stages: int
@@ -63,7 +67,12 @@ class Schedule:
 
 
 def fewest_stages(graph: Graph, levels_per_stage: float, direct_fanout: int = 0, /) -> int:
-    """Return the minimum number of stages of a graph; parameters are those of :func:`schedule`."""
+    """Return the minimum number of pipeline stages of a graph; parameters are those of :func:`schedule`.
+
+    See Also
+    --------
+    schedule : Assign the nodes of a graph to pipeline stages.
+    """
     earliest = np.ones(len(graph.nodes), np.int64)
     for (before, after), distance in sorted(
         _distances(graph, levels_per_stage, direct_fanout).items(), key=lambda d: d[0][1]
@@ -95,6 +104,12 @@ def schedule(graph: Graph, levels_per_stage: float, stages: int, direct_fanout: 
     -------
     Schedule
         Schedule with the fewest register bits.
+
+    See Also
+    --------
+    fewest_stages :
+        Return the minimum number of pipeline stages of a graph; parameters are those of ``schedule``.
+    seq2seqlite.hardware.kernels.build_kernels : Compile the kernels of a program.
     """
     from scipy.optimize import linprog
     from scipy.sparse import csr_array

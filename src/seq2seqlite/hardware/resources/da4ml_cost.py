@@ -32,6 +32,12 @@ def kernel_costs(network: Network, /) -> dict[str, int]:
     ------
     InputError
         If the activations are in floating point.
+
+    See Also
+    --------
+    seq2seqlite.compression.cost.cost_figures : Return the cost figures of a network.
+    seq2seqlite.hardware.resources.estimate.estimate :
+        Estimate the resources of a design from its kernels and the calibration of the FPGA family.
     """
     if network.formats is None:
         raise InputError(

@@ -59,6 +59,10 @@ class Estimate:
         LUTs, flip-flops, DSP blocks.
     bram36 : float
         Block memory in units of 36 kbit.
+
+    See Also
+    --------
+    estimate : Estimate the resources of a design from its kernels and the calibration of the FPGA family.
     """
 
     lut: int
@@ -78,6 +82,10 @@ class LutEstimate:
     surroundings : int
         LUTs of everything else: pixel buffers, normalisers, lifetime units, packet receiver, collector, CSRs.
         0 for a network without a design.
+
+    See Also
+    --------
+    estimate : Estimate of the resources of a design.
     """
 
     encoder: int
@@ -162,6 +170,10 @@ def check_fit(design: Design, /) -> Estimate:
     ------
     InputError
         If a resource is exceeded. The message contains the excess.
+
+    See Also
+    --------
+    estimate : Estimate the resources of a design from its kernels and the calibration of the FPGA family.
     """
     expected, target, engines = estimate(design), design.target, design.options.engines
     for name in ("lut", "ff", "dsp", "bram36"):

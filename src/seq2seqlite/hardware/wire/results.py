@@ -37,7 +37,12 @@ RECORD_BITS = sum(FIELDS)
 
 
 class Flag(IntFlag):
-    """Flags of a result."""
+    """Flags of a pixel in a result record of an FPGA design.
+
+    See Also
+    --------
+    Records : Result records of n pixels, as int64 arrays of shape (n,).
+    """
 
     VALID = 1
     HAS_SHORT = 2
@@ -62,6 +67,11 @@ class Records:
         Combinations of :class:`Flag`.
     number : ndarray
         Index of the pixel in its frame.
+
+    See Also
+    --------
+    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
+    words_from_records : Return records as 32-bit words, shape (n, 4), lowest word first.
     """
 
     tau_mean: NDArray[np.int64]
@@ -107,6 +117,11 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
     Returns
     -------
     Records
+
+    See Also
+    --------
+    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
+    seq2seqlite.integer.run : Run a program on raw counts.
     """
     codes = result.lifetimes  # pixels below threshold have no component and codes of 0
     components = int(Flag.HAS_SHORT) * codes.has_short + int(Flag.HAS_LONG) * codes.has_long
@@ -126,6 +141,10 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
 def words_from_records(records: Records, /) -> NDArray[np.uint32]:
     """Return records as 32-bit words, shape (n, 4), lowest word first.
 
+    See Also
+    --------
+    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
+
     Examples
     --------
     >>> one = np.ones(1, np.int64)
@@ -137,7 +156,12 @@ def words_from_records(records: Records, /) -> NDArray[np.uint32]:
 
 
 def records_from_words(words: ArrayLike, /) -> Records:
-    """Return the records of words of shape (n, 4): the inverse of :func:`words_from_records`."""
+    """Return the records of words of shape (n, 4): the inverse of :func:`words_from_records`.
+
+    See Also
+    --------
+    words_from_records : Return records as 32-bit words, shape (n, 4), lowest word first.
+    """
     return Records(*unpack_codes(words, FIELDS).T)
 
 
@@ -155,6 +179,11 @@ def sfd_words_from_result(program: Program, result: Result, /) -> NDArray[np.uin
     -------
     ndarray of uint32, shape (n n_gates, n_words(sfd_word_bits(program)))
         Codes of total, short and long of a gate, from the lowest bit.
+
+    See Also
+    --------
+    records_from_result : Return the records that a design must deliver for a result of the interpreter.
+    sfd_word_bits : Return the width of a raw SFD word: the smallest power of two that holds three codes.
     """
     codes = np.where(result.dark[:, None, None], 0, result.sfd).transpose(0, 2, 1).reshape(-1, 3)
     words = pack_codes(codes, [program.formats.output.bits] * 3)
@@ -162,7 +191,12 @@ def sfd_words_from_result(program: Program, result: Result, /) -> NDArray[np.uin
 
 
 def sfd_word_bits(program: Program, /) -> int:
-    """Return the width of a raw SFD word: the smallest power of two that holds three codes."""
+    """Return the width of a raw SFD word: the smallest power of two that holds three codes.
+
+    See Also
+    --------
+    sfd_words_from_result : Return the words that a design for raw SFDs must deliver.
+    """
     return 1 << (3 * program.formats.output.bits - 1).bit_length()
 
 
@@ -185,6 +219,10 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
     ------
     InputError
         If a count does not fit 16 bits.
+
+    See Also
+    --------
+    words_from_beats : Return the words in beats, shape (n, word_bits / 32).
 
     Examples
     --------
@@ -210,7 +248,12 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
 
 
 def words_from_beats(beats: Beats, /, *, word_bits: int = RECORD_BITS) -> NDArray[np.uint32]:
-    """Return the words in beats, shape (n, word_bits / 32). An incomplete word at the end is dropped."""
+    """Return the words in beats, shape (n, word_bits / 32). An incomplete word at the end is dropped.
+
+    See Also
+    --------
+    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
+    """
     per_row = n_words(word_bits)
     flat = beats.words[:, :per_row].reshape(-1)
     return flat[: len(flat) // per_row * per_row].reshape(-1, per_row)

@@ -1,0 +1,166 @@
+"""Lifetime maps of measurement files."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from os import PathLike
+from pathlib import Path
+
+from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
+from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.parallel import workers_for
+from seq2seqlite.predictors.source import predictor_source
+
+__all__ = ["write_lifetime_maps"]
+
+Progress = Callable[[int, int], None]
+
+
+def write_lifetime_maps(
+    files: str | PathLike[str] | Sequence[str | PathLike[str]],
+    model: str | Path,
+    out: str | PathLike[str],
+    /,
+    *,
+    backend: str = "auto",
+    channel: int | None = None,
+    block: int | None = None,
+    period_ns: float | None = None,
+    gate_width_ns: float | None = None,
+    min_photons: float = MIN_PHOTONS,
+    binning: int = 0,
+    mask: Path | None = None,
+    extrapolate: bool = False,
+    drop: Sequence[str] = (),
+    irf: Path | None = None,
+    irf_bin_width_ns: float | None = None,
+    irf_range_ns: tuple[float, float] | None = None,
+    quality: bool = False,
+    pulses: float | None = None,
+    file_format: str | None = None,
+    workers: int = 1,
+    scheduler: str | None = None,
+    redo: bool = False,
+    progress: Callable[[str], AbstractContextManager[Progress | None]] = lambda _: nullcontext(),
+    finished: Callable[[Done], None] | None = None,
+) -> list[Done]:
+    """Write the lifetime maps of one or more measurement files; the command ``image``.
+
+    Parameters
+    ----------
+    files : path-like or sequence of path-like
+        PTU, SDT, LIF, ICS, TIFF, npz, zarr or text files, or folders of gate images. Zarr stacks with dims
+        (T, Z, Y, X, H) may be larger than memory.
+    model : str or path
+        Shipped model, ``.npz`` or ``.program`` file, or estimator.
+    out : path-like
+        Output folder; with several files, one subfolder per file.
+    backend, irf, irf_bin_width_ns, irf_range_ns
+        As for :func:`~seq2seqlite.predictors.source.predictor_source`.
+    channel, block, period_ns, gate_width_ns, drop
+        As for :func:`seq2seqlite.read`.
+    min_photons, binning, mask, extrapolate
+        As for :func:`seq2seqlite.lifetime_map`; a mask is a file.
+    quality : bool
+        Also map chi-square and deviation, and flag unreliable pixels.
+    pulses : float, optional
+        Excitation pulses in the exposure of a pixel; includes pile-up in the quality maps.
+    file_format : {"tiff", "ome-tiff", "ome-zarr"}, optional
+        Format of the maps; default: TIFF, and OME-Zarr for stacks of frames.
+    workers : int
+        Worker processes for files and tiles of stacks; more than 1 requires the extra ``cluster``.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers are used, e.g. ``"tcp://host:port"``.
+    redo : bool
+        Overwrite the results of an earlier run with the same settings instead of skipping its files.
+    progress : callable, optional
+        Takes a label and returns a context manager of a function, which is called with the amounts of work
+        done and in total.
+    finished : callable, optional
+        Called with each result as soon as it is known.
+
+    Returns
+    -------
+    list of Done
+        Result of each file. With several files or a stack, a file that fails has the state ``"failed"``, and
+        the other files are processed; an interrupted run resumes when it is repeated.
+
+    Raises
+    ------
+    InputError
+        If a setting is invalid, a file does not exist, a single image cannot be mapped, the disk is full or
+        all workers are lost.
+
+    See Also
+    --------
+    seq2seqlite.lifetime_map : Maps of a measurement in memory, without files.
+    seq2seqlite.batch.map_files : The same with own sources, options and workers.
+    """
+    paths = [Path(files)] if isinstance(files, str | PathLike) else [Path(file) for file in files]
+    folders = _folders(paths, Path(out))
+    if pulses is not None and not quality:
+        raise InputError(f"pulses={pulses:g} requires quality=True; add it")
+    alone = workers == 1 and scheduler is None
+    source = predictor_source(
+        model,
+        backend=backend,
+        irf=irf,
+        irf_bin_width_ns=irf_bin_width_ns,
+        irf_range_ns=irf_range_ns,
+        threads=None if alone else 1,
+    )
+    options = JobOptions(
+        read=ReadOptions(channel, block, gate_width_ns, period_ns, drop=tuple(drop)),
+        min_photons=min_photons,
+        binning=binning,
+        mask=None if mask is None else Path(mask).absolute(),
+        extrapolate=extrapolate,
+        quality=Quality(pulses=pulses) if quality else None,
+        file_format=file_format,
+    )
+    results: list[Done] = []
+
+    def note(done: Done) -> None:
+        results.append(done)
+        if finished is not None:
+            finished(done)
+
+    if len(paths) == 1 and alone and not in_tiles(paths[0], options):
+        with progress(paths[0].name) as show:
+            summary = make_image(ImageJob(paths[0], folders[0], source, options), progress=show)
+        note(Done(paths[0], folders[0], "done", summary))
+        return results
+    with workers_for(workers, scheduler) as pool:
+        for done in map_files(
+            paths,
+            folders,
+            source,
+            options,
+            manifest=Path(out) / "manifest.json",
+            workers=pool,
+            again=redo,
+            progress=progress,
+        ):
+            note(done)
+    return results
+
+
+def _folders(files: Sequence[Path], out: Path) -> list[Path]:
+    """Return the output folder of each file, after checking that all files exist."""
+    if not files:
+        raise InputError("files is empty; pass at least one measurement")
+    for file in files:
+        if not file.exists():
+            raise InputError(f"{file} does not exist; check the path")
+    if len(files) == 1:
+        return [out]
+    folders = [out / file.name for file in files]
+    for first, folder in enumerate(folders):
+        if folder in folders[:first]:
+            raise InputError(
+                f"two files are named {folder.name}; process them in two calls with different output folders"
+            )
+    return folders

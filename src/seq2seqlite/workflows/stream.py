@@ -1,0 +1,312 @@
+"""Lifetime maps during a measurement, from the name of a source and the name of a model."""
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_when_done
+from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.imaging.options import MapOptions
+from seq2seqlite.io.measurement import SUFFIXES, load, read
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.json_text import json_text
+from seq2seqlite.outputs import OutputSet
+from seq2seqlite.predictors import CollectedGates, is_estimator, load_predictor
+from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
+from seq2seqlite.provenance import provenance
+from seq2seqlite.simulation.camera import simulated_frames
+from seq2seqlite.simulation.instrument import instrument_names, load_instrument
+from seq2seqlite.streaming.growing_ptu import GrowingPtu
+from seq2seqlite.streaming.queue import Policy
+from seq2seqlite.streaming.replay import ReplayedFrames, ReplayedGates
+from seq2seqlite.streaming.run import StreamError, run_stream
+from seq2seqlite.streaming.sinks import MapFolder, MapTable, Sink
+from seq2seqlite.streaming.sources import Source
+from seq2seqlite.streaming.spool_folder import SpoolFolder
+from seq2seqlite.streaming.stages import FrameStage, GateStage
+from seq2seqlite.streaming.statistics import StreamStatistics
+
+__all__ = ["stream"]
+
+CAMERA = "camera"
+# Number of different frames of a simulated camera, which are repeated.
+CAMERA_FRAMES = 3
+CAMERA_SHAPE = (500, 500)
+RECORD = "stream.json"
+# Keys by which the record of an earlier stream is recognised.
+RECORD_KEYS = ("received", "delivered", "ended", "provenance")
+WHOLE = "whole"
+
+
+def stream(
+    source: str | PathLike[str] | Source[Any],
+    model: str | Path | Predictor,
+    /,
+    *,
+    backend: str = "auto",
+    fps: float | None = None,
+    policy: Policy | str = Policy.BLOCK,
+    queue: int = 4,
+    frames: int | None = None,
+    duration_s: float | None = None,
+    timeout_s: float | None = None,
+    out: str | PathLike[str] | None = None,
+    sinks: Sequence[Sink] = (),
+    gates: bool = False,
+    normalisation: str | None = None,
+    follow: bool = False,
+    repeat: int | None = 1,
+    shape: tuple[int, int] = CAMERA_SHAPE,
+    photons: float = 1000.0,
+    channel: int | None = None,
+    period_ns: float | None = None,
+    gate_width_ns: float | None = None,
+    min_photons: float = MIN_PHOTONS,
+    binning: int = 0,
+    mask: Any = None,
+    extrapolate: bool = False,
+    stop: threading.Event | None = None,
+    progress: Callable[[StreamStatistics, int], None] | None = None,
+    simulating: Callable[[int, int], None] | None = None,
+    report: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Compute lifetime maps during a measurement; the command ``stream``.
+
+    Parameters
+    ----------
+    source : str, path-like or Source
+        File to replay, folder to which a camera writes one file per frame, ``"camera"``, an instrument or its
+        TOML file (simulated camera), with ``follow`` a ``.ptu`` file during its recording, or an object that
+        delivers frames, or gates if ``gates`` is True.
+    model : str, path or Predictor
+        Shipped model, ``.npz`` or ``.program`` file, or predictor.
+    backend : {"auto", "numpy", "cpu", "jax"}
+        Implementation of a model that is given by its name or file.
+    fps : float, optional
+        Frame rate of a replay or simulated camera in frames/s; default: as fast as possible.
+    policy : {"block", "drop-oldest"}
+        Action of a full queue: block the source, or drop the oldest frame.
+    queue : int
+        Largest number of waiting frames, which limits the memory.
+    frames : int, optional
+        Number of analysed frames after which the stream ends.
+    duration_s : float, optional
+        Time after which the stream ends, in s.
+    timeout_s : float, optional
+        Time without data after which the stream fails, in s.
+    out : path-like, optional
+        Output folder for one TIFF of maps per frame, ``frames.csv`` and ``stream.json``.
+    sinks : sequence of Sink
+        Further receivers of the maps.
+    gates : bool
+        Deliver frames gate by gate, like a time-gated camera.
+    normalisation : {"after-edge", "previous-frame", "running", "whole"}, optional
+        Peak by which counts are divided if ``gates`` is True; default: ``"after-edge"`` for integer programs
+        on the CPU back end, ``"whole"`` for other models.
+    follow : bool
+        Read the ``.ptu`` file ``source`` during its recording.
+    repeat : int, optional
+        Number of replays of a file; 0 or None: endless. A simulated camera is endless.
+    shape : tuple of int
+        Rows and columns of the simulated camera.
+    photons : float
+        Mean counts of a pixel of the simulated camera.
+    channel, period_ns, gate_width_ns
+        As for :func:`seq2seqlite.read`.
+    min_photons, binning, mask, extrapolate
+        As for :func:`seq2seqlite.lifetime_map`.
+    stop : threading.Event, optional
+        Event that ends the stream after the current frame.
+    progress : callable, optional
+        Called with the statistics and the current depth of the queue.
+    simulating : callable, optional
+        Called with the finished and all parts of the simulation of the camera, before the stream starts.
+    report : callable, optional
+        Called with one line for each of the first five rejected frames, and for warnings.
+
+    Returns
+    -------
+    dict
+        Statistics (:meth:`StreamStatistics.to_dict`), settings and provenance; also written to
+        ``stream.json``.
+
+    Raises
+    ------
+    InputError
+        If the source, the model or an option is invalid, or ``out`` contains files of another origin.
+    StreamError
+        If the running stream fails; its ``result`` covers the frames until then.
+
+    See Also
+    --------
+    seq2seqlite.streaming.run_stream : The same for own sources, stages and sinks.
+    seq2seqlite.imaging.lifetime_map : Maps of one measurement.
+
+    Examples
+    --------
+    >>> result = stream("camera", "seq2seqlite-tcspc-80mhz-tiny", shape=(4, 5), frames=2)
+    >>> result["frames"], result["ended"]
+    (2, '2 frames')
+    """
+    if normalisation is not None and not gates:
+        raise InputError(f"normalisation={normalisation!r} requires gates=True; add it")
+    if out is not None:
+        OutputSet(Path(out), {RECORD: RECORD_KEYS}).check([RECORD])
+    predictor = _predictor(model, backend)
+    if gates:
+        _check_gates(source, {"binning": binning, "mask": mask, "extrapolate": extrapolate, "follow": follow})
+    options = ReadOptions(channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
+    origin: Any = source
+    if isinstance(source, str | PathLike):
+        if follow:
+            origin = GrowingPtu(Path(source), options)
+        elif _is_spool(source):
+            reader = partial(read, channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
+            origin = SpoolFolder(Path(source), reader, suffixes=SUFFIXES)
+        else:
+            simulated = _is_camera(source)
+            camera = partial(_camera, str(source), predictor, shape, photons, simulating)
+            taken = camera() if simulated else [_file(source, options)]
+            replayed = ReplayedGates if gates else ReplayedFrames
+            origin = replayed(taken, fps=fps, repeat=None if simulated or repeat == 0 else repeat)
+    stage: Any
+    if gates:
+        one_by_one, normalisation = _gate_sequential(predictor, normalisation)
+        stage = GateStage(one_by_one, min_photons=min_photons, name=origin.name)
+    else:
+        stage = FrameStage(predictor, MapOptions(min_photons, binning, mask, extrapolate))
+    written: list[Sink] = []
+    if out is not None:
+        written = [MapFolder(Path(out)), MapTable(Path(out) / "frames.csv")]
+    settings = {"source": str(source) if isinstance(source, str | PathLike) else origin.name}
+    settings |= {"model": predictor.name, "fps": fps, "policy": str(policy)}
+    settings |= {"predictor": stage.predictor.kind, "queue": queue, "gates": gates}
+    settings |= {"normalisation": normalisation}
+    try:
+        statistics = run_stream(
+            origin,
+            stage,
+            sinks=[*written, *sinks],
+            policy=policy,
+            queue=queue * predictor.axis.n_gates if gates else queue,
+            frames=frames,
+            duration_s=duration_s,
+            timeout_s=timeout_s,
+            stop=stop,
+            progress=progress,
+            report=report,
+        )
+    except StreamError as error:
+        result = _result(error.statistics, settings)
+        _write_record(out, result)
+        raise StreamError(str(error), error.statistics, result=result) from error
+    result = _result(statistics, settings)
+    _write_record(out, result)
+    return result
+
+
+def _predictor(model: str | Path | Predictor, backend: str) -> Predictor:
+    if not isinstance(model, str | Path):
+        return model
+    if is_estimator(model):
+        raise InputError(
+            f"model={str(model)!r} is an estimator; a stream requires a shipped model, or a .npz or .program "
+            "file"
+        )
+    return load_predictor(model, backend=backend)
+
+
+def _check_gates(source: str | PathLike[str] | Source[Any], whole_frames: dict[str, Any]) -> None:
+    """Reject sources and options that need whole frames."""
+    if isinstance(source, str | PathLike) and Path(source).is_dir():
+        raise InputError(
+            f"gates=True requires a file or a simulated camera as source, not the folder {source}; omit gates"
+        )
+    for name, value in whole_frames.items():
+        if value is not None and value is not False and (name != "binning" or value):
+            raise InputError(f"gates=True cannot be combined with {name}={value}; omit one of them")
+
+
+def _is_spool(source: str | PathLike[str]) -> bool:
+    return Path(source).is_dir() and Path(source).suffix.lower() != ".zarr"
+
+
+def _is_camera(source: str | PathLike[str]) -> bool:
+    name = str(source)
+    return name == CAMERA or name in instrument_names() or Path(source).suffix.lower() == ".toml"
+
+
+def _camera(
+    source: str,
+    predictor: Predictor,
+    shape: tuple[int, int],
+    photons: float,
+    progress: Callable[[int, int], None] | None,
+) -> list[xr.DataArray]:
+    """Return frames of a simulated camera with the named instrument, or with that of the model."""
+    name = source
+    if source == CAMERA:
+        name = predictor.instrument if isinstance(predictor, TrainedPredictor) else ""
+        if name not in instrument_names():
+            raise InputError(
+                f"model {predictor.name} was trained for instrument {name!r}, which is not a shipped "
+                f"instrument; pass its TOML file instead of {CAMERA!r}"
+            )
+    instrument = load_instrument(name)
+    counts = simulated_frames(instrument, shape=shape, n=CAMERA_FRAMES, photons=photons, progress=progress)
+    axis = instrument.axis
+    return [
+        signal_from_counts(
+            each,
+            source=f"camera {instrument.name}",
+            file_format="simulated camera",
+            gate_width_ns=axis.gate_width_ns,
+            period_ns=axis.period_ns,
+        )
+        for each in counts
+    ]
+
+
+def _file(source: str | PathLike[str], options: ReadOptions) -> xr.DataArray:
+    return load(
+        source, channel=options.channel, gate_width_ns=options.gate_width_ns, period_ns=options.period_ns
+    )
+
+
+def _gate_sequential(predictor: Predictor, normalisation: str | None) -> tuple[GateSequentialPredictor, str]:
+    """Return the predictor of single gates, and its normalisation."""
+    from seq2seqlite.cpu.gate_sequential import NORMALISATIONS, GateSequential
+    from seq2seqlite.cpu.predictors import ProgramEngine
+
+    engine = predictor if isinstance(predictor, ProgramEngine) else None
+    chosen = normalisation or (WHOLE if engine is None else NORMALISATIONS[0])
+    if chosen not in (*NORMALISATIONS, WHOLE):
+        names = ", ".join((*NORMALISATIONS, WHOLE))
+        raise InputError(f"normalisation={chosen!r} is unknown; choose one of {names}")
+    if chosen == WHOLE:
+        return CollectedGates(predictor), chosen
+    if engine is None:
+        raise InputError(
+            f"normalisation={chosen!r} requires an integer program on the CPU back end, not {predictor.name} "
+            f"({predictor.kind}); use {WHOLE!r} or a quantised model"
+        )
+    return GateSequential(engine.program, normalisation=chosen), chosen
+
+
+def _result(statistics: StreamStatistics, settings: dict[str, Any]) -> dict[str, Any]:
+    return statistics.to_dict() | settings | {"provenance": provenance()}
+
+
+def _write_record(out: str | PathLike[str] | None, result: dict[str, Any]) -> None:
+    """Write ``stream.json`` if maps were written."""
+    if out is None or not result["delivered"]:
+        return
+    with replace_when_done(Path(out) / RECORD) as temporary:
+        temporary.write_text(json_text(result | {"written_by": "seq2seqlite stream"}), encoding="utf-8")

@@ -1,11 +1,15 @@
 """Compilation with Numba, with a cache on disk if a folder is writable."""
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 
-__all__ = ["compiled"]
+from seq2seqlite.cpu.isa import ISA
+
+__all__ = ["compiled", "source_digest"]
 
 
 def compiled(function: Callable[..., Any], /) -> Any:
@@ -18,3 +22,15 @@ def compiled(function: Callable[..., Any], /) -> Any:
         return njit(nogil=True, cache=True)(function)
     except RuntimeError:  # Numba's: "no locator available"
         return njit(nogil=True)(function)
+
+
+def source_digest(*sources: str | Path) -> str:
+    """Return a digest of the instruction set, the sources of this package, and additional source files.
+
+    Numba's cache only checks the file of the compiled function. Its key includes the values in the closure of
+    the function: a function that refers to this digest is compiled again when a source changes.
+    """
+    digest = hashlib.sha256(ISA.name.encode())
+    for path in [*sorted(Path(__file__).parent.glob("*.py")), *map(Path, sources)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -4,8 +4,6 @@ The data of a group fit into the first-level cache, and no memory is allocated. 
 interpreter's lock, so that threads run them in parallel.
 """
 
-import hashlib
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,8 +25,7 @@ from seq2seqlite.cpu.arithmetic import (
     unpack,
     update,
 )
-from seq2seqlite.cpu.isa import ISA
-from seq2seqlite.cpu.jit import compiled
+from seq2seqlite.cpu.jit import compiled, source_digest
 from seq2seqlite.cpu.lanes import (
     GROUP,
     HEAD_ROWS,
@@ -47,6 +44,7 @@ __all__ = [
     "Head",
     "Layer",
     "advance",
+    "aligned_zeros",
     "decode",
     "input_code",
     "new_scratch",
@@ -100,10 +98,10 @@ def new_scratch(units: int, n_gates: int, dtype: Any, /) -> Scratch:
         inputs=n_gates, state=units, operands=units + 1, products=units + 1, gates=2 * units,
         candidate=units, outputs=HEAD_ROWS, sums=HEAD_ROWS,
     )  # fmt: skip
-    return Scratch(*(_aligned(size * GROUP, dtype) for size in sizes))
+    return Scratch(*(aligned_zeros(size * GROUP, dtype) for size in sizes))
 
 
-def _aligned(size: int, dtype: Any) -> NDArray[Any]:
+def aligned_zeros(size: int, dtype: Any, /) -> NDArray[Any]:
     """Return zeros aligned to a cache line, so that no register spans two cache lines."""
     itemsize = np.dtype(dtype).itemsize
     memory = np.zeros(size + CACHE_LINE // itemsize, dtype)
@@ -223,14 +221,6 @@ def _keep(s: Scratch, first: int, size: int, t: int, sfd: Any) -> None:
             sfd[first + lane, c, t] = s.outputs[c * GROUP + lane]
 
 
-def _sources() -> str:
-    """Return a digest of the sources of this package, which identifies compiled code in Numba's cache."""
-    digest = hashlib.sha256(ISA.name.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 def _compiled(sources: str) -> tuple[Any, Any, Any]:
     """Return the compiled functions; Numba's cache key includes the values in their closure."""
 
@@ -278,4 +268,4 @@ def _compiled(sources: str) -> tuple[Any, Any, Any]:
     return predict, advance, decode
 
 
-predict, advance, decode = _compiled(_sources())
+predict, advance, decode = _compiled(source_digest())

@@ -31,6 +31,10 @@ def test_flat_decay_is_all_zero():
     assert not normalise_to_codes(np.full((2, 20), 7), bits=8).any()
 
 
+def test_without_dark_gates_nothing_is_subtracted():
+    np.testing.assert_array_equal(normalise_tpsf([2, 4, 8], n_baseline=0), np.float32([0.25, 0.5, 1]))
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
@@ -43,7 +47,8 @@ def test_flat_decay_is_all_zero():
             "counts must be integers to compute integer codes, not float64",
         ),
         (lambda: normalise_to_codes(np.ones(20, int), bits=0), "bits=0 must be between 1 and 16"),
-        (lambda: normalise_tpsf(np.ones(20), n_baseline=0), "n_baseline=0 must be >= 1"),
+        (lambda: normalise_tpsf(np.ones(20), n_baseline=-1), "n_baseline=-1 must be >= 0"),
+        (lambda: normalise_to_codes(np.ones(20, int), bits=8, n_baseline=0), "n_baseline=0 must be >= 1"),
     ],
 )
 def test_bad_input_says_value_and_rule(call, text):

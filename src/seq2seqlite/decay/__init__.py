@@ -11,12 +11,14 @@ from seq2seqlite.decay.detector import (
     SpadFrameDetector,
     first_photon_histogram,
 )
+from seq2seqlite.decay.gate import Gate, GatedIrf
 from seq2seqlite.decay.irf import Irf, MeasuredIrf, ParametricIrf, angular_frequencies_per_ns
 from seq2seqlite.decay.normalise import BASELINE_GATES, normalise_to_codes, normalise_tpsf
 from seq2seqlite.decay.sfd import (
     CHANNELS,
     MIN_COMPONENT_SHARE,
     Lifetimes,
+    LifetimesWithErrors,
     amplitude_fraction_from_intensity,
     intensity_fraction_from_amplitude,
     lifetimes_from_areas,
@@ -33,9 +35,12 @@ __all__ = [
     "MAX_HARMONICS",
     "Detector",
     "ForwardModel",
+    "Gate",
+    "GatedIrf",
     "IccdDetector",
     "Irf",
     "Lifetimes",
+    "LifetimesWithErrors",
     "MIN_COMPONENT_SHARE",
     "MeasuredIrf",
     "ParametricIrf",

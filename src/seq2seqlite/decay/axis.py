@@ -1,6 +1,6 @@
 """Time axis of an instrument: time gates, their width and the laser period."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from seq2seqlite.errors import InputError
 
 __all__ = ["TimeAxis"]
+
+# Gate length of a sampled axis, in gate steps: its effect on a decay is below rounding in single precision.
+SAMPLE_STEPS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,24 @@ class TimeAxis:
     def integration_ns(self) -> float:
         """Integration time of one gate, in ns."""
         return self.gate_width_ns if self.gate_length_ns is None else self.gate_length_ns
+
+    def sampled(self) -> "TimeAxis":
+        """Return this axis with gates that sample a response at their starts instead of integrating it.
+
+        For responses that include the gate: :class:`GatedIrf`, or an IRF measured gate by gate.
+
+        Examples
+        --------
+        >>> TimeAxis(67, 0.183, 12.33, gate_length_ns=6.0).sampled().integration_ns < 0.001
+        True
+        """
+        return replace(self, gate_length_ns=SAMPLE_STEPS * self.gate_width_ns)
+
+    @property
+    def weight_ns(self) -> float:
+        """Time by which a gate multiplies a photon rate, in ns: its length, or one step for samples."""
+        length = self.integration_ns
+        return self.gate_width_ns if length < 2 * SAMPLE_STEPS * self.gate_width_ns else length
 
     @cached_property
     def starts_ns(self) -> NDArray[np.float64]:

@@ -18,7 +18,8 @@ def normalise_tpsf(tpsf: ArrayLike, /, *, n_baseline: int = BASELINE_GATES) -> N
     tpsf : array_like, shape (..., n_gates)
         Counts.
     n_baseline : int
-        Leading gates, before the rising edge, whose mean is the baseline.
+        Leading gates, before the rising edge, whose mean is the baseline; 0 for data without dark gates:
+        then nothing is subtracted.
 
     Returns
     -------
@@ -35,8 +36,10 @@ def normalise_tpsf(tpsf: ArrayLike, /, *, n_baseline: int = BASELINE_GATES) -> N
     [0.0, 0.0, 1.0, 0.5]
     """
     counts = np.asarray(tpsf, dtype=np.float32)
-    _check(counts.shape, n_baseline)
-    signal = np.clip(counts - counts[..., :n_baseline].mean(axis=-1, keepdims=True), 0, None)
+    _check(counts.shape, n_baseline, least=0)
+    signal = counts
+    if n_baseline:
+        signal = np.clip(counts - counts[..., :n_baseline].mean(axis=-1, keepdims=True), 0, None)
     peak = signal.max(axis=-1, keepdims=True)
     return np.asarray(np.divide(signal, peak, out=np.zeros_like(signal), where=peak > 0))
 
@@ -88,10 +91,10 @@ def normalise_to_codes(
     return np.asarray(np.where(peak > 0, (2 * signal * top + peak) // np.maximum(2 * peak, 1), 0))
 
 
-def _check(shape: tuple[int, ...], n_baseline: int) -> None:
+def _check(shape: tuple[int, ...], n_baseline: int, *, least: int = 1) -> None:
     if not shape or shape[-1] <= n_baseline:
         raise InputError(
             f"a TPSF of shape {shape} must have more than n_baseline={n_baseline} gates, as its last axis"
         )
-    if n_baseline < 1:
-        raise InputError(f"n_baseline={n_baseline} must be >= 1")
+    if n_baseline < least:
+        raise InputError(f"n_baseline={n_baseline} must be >= {least}")

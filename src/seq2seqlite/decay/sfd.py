@@ -1,6 +1,6 @@
 """Fluorescence decay without IRF (SFD), the output of the networks, and lifetimes computed from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +13,7 @@ __all__ = [
     "CHANNELS",
     "MIN_COMPONENT_SHARE",
     "Lifetimes",
+    "LifetimesWithErrors",
     "intensity_fraction_from_amplitude",
     "amplitude_fraction_from_intensity",
     "lifetimes_from_areas",
@@ -66,6 +67,36 @@ class Lifetimes:
                 np.where(dark, np.nan, values)
                 for values in (self.tau_mean_ns, self.tau_short_ns, self.tau_long_ns, self.amplitude_fraction)
             )
+        )
+
+
+@dataclass(frozen=True)
+class LifetimesWithErrors(Lifetimes):
+    """Lifetimes of decays with the standard error of each, as arrays of equal shape.
+
+    Parameters
+    ----------
+    tau_mean_std_ns, tau_short_std_ns, tau_long_std_ns : ndarray
+        Standard errors of the lifetimes, in ns.
+    amplitude_fraction_std : ndarray
+        Standard error of the amplitude fraction.
+
+    See Also
+    --------
+    Lifetimes : The same without errors.
+    """
+
+    tau_mean_std_ns: NDArray[np.floating]
+    tau_short_std_ns: NDArray[np.floating]
+    tau_long_std_ns: NDArray[np.floating]
+    amplitude_fraction_std: NDArray[np.floating]
+
+    def without(self, dark: NDArray[np.bool_], /) -> "LifetimesWithErrors":
+        """Return lifetimes and errors with NaN where ``dark`` is true."""
+        if not dark.any():
+            return self
+        return LifetimesWithErrors(
+            *(np.where(dark, np.nan, getattr(self, field.name)) for field in fields(self))
         )
 
 

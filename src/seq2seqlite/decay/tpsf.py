@@ -72,7 +72,7 @@ class ForwardModel:
         """Matrix that maps real and imaginary parts of harmonics 1 to ``n_harmonics`` to gates."""
         omega, length = self.angular_frequencies_per_ns, self.axis.integration_ns
         phase = np.outer(omega, self.axis.starts_ns + length / 2)
-        gain = 2 * length / self.axis.period_ns * np.sinc(omega * length / (2 * np.pi))[:, None]
+        gain = 2 * self.axis.weight_ns / self.axis.period_ns * np.sinc(omega * length / (2 * np.pi))[:, None]
         return np.concatenate([gain * np.cos(phase), -gain * np.sin(phase)])
 
     def tpsf(
@@ -119,9 +119,26 @@ class ForwardModel:
         for start in range(0, len(tau), BLOCK):
             rows = slice(start, start + BLOCK)
             rate[rows] = self._spectrum(weights[rows], tau[rows], irf[rows, 1:]) @ self.synthesis
-        rate += self.axis.integration_ns / self.axis.period_ns
+        rate += self.axis.weight_ns / self.axis.period_ns
         # The truncated series may be slightly negative; a photon rate cannot.
         return np.clip(rate, 0, None, out=rate).reshape(*shape, self.axis.n_gates)
+
+    def response(self, irf_coefficients: NDArray[np.complex128], /) -> NDArray[np.float64]:
+        """Return what the instrument measures of a light pulse: the limit of a very short lifetime.
+
+        Parameters
+        ----------
+        irf_coefficients : ndarray of complex, shape (..., n_harmonics + 1)
+            Fourier coefficients of the IRF.
+
+        Returns
+        -------
+        ndarray, shape (..., n_gates)
+            Expected share of the photons in each gate.
+        """
+        parts = np.concatenate([irf_coefficients.real[..., 1:], irf_coefficients.imag[..., 1:]], axis=-1)
+        rate = parts @ self.synthesis + self.axis.weight_ns / self.axis.period_ns
+        return np.asarray(np.clip(rate, 0, None))
 
     def _spectrum(
         self, weights: NDArray[np.float64], tau: NDArray[np.float64], irf: NDArray[np.complex128]

@@ -139,6 +139,12 @@ class MaximumLikelihood:
         _check_options(self)
 
     @property
+    def error_maps(self) -> tuple[str, ...]:
+        """Standard errors of the lifetimes, from the information matrix of the fit."""
+        names = ("tau_mean_std_ns", "tau_short_std_ns", "tau_long_std_ns")
+        return names[:1] if self.components == 1 else names
+
+    @property
     def tau_range_ns(self) -> tuple[float, float]:
         """Range of the fitted lifetimes, in ns."""
         return self.tau_bounds_ns

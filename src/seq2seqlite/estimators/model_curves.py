@@ -89,7 +89,7 @@ def fourier_shapes(
         irf_coefficients[1:].real,
         irf_coefficients[1:].imag,
         forward.synthesis[:, gates],
-        axis.integration_ns / axis.period_ns,
+        axis.weight_ns / axis.period_ns,
     )
 
 

@@ -11,12 +11,14 @@ from seq2seqlite.simulation.decay_set import (
 )
 from seq2seqlite.simulation.instrument import (
     DecayRanges,
+    GateRanges,
     Instrument,
     IrfRanges,
+    ResponseRanges,
     instrument_names,
     load_instrument,
 )
-from seq2seqlite.simulation.simulator import SPLITS, Decays, Simulator
+from seq2seqlite.simulation.simulator import SPLITS, Decays, Simulator, measured_response
 
 __all__ = [
     "REFERENCE_SEED",
@@ -24,11 +26,14 @@ __all__ = [
     "DecayRanges",
     "DecaySet",
     "Decays",
+    "GateRanges",
     "Instrument",
     "IrfRanges",
+    "ResponseRanges",
     "Simulator",
     "instrument_names",
     "load_instrument",
+    "measured_response",
     "read_decay_set",
     "reference_set",
     "simulated_frames",

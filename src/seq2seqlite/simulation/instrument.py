@@ -1,7 +1,7 @@
 """Description of an instrument and the decays measured with it, read from TOML; input of the simulator."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from seq2seqlite.config import (
 )
 from seq2seqlite.decay import (
     Detector,
+    Gate,
+    GatedIrf,
     IccdDetector,
     Irf,
     MeasuredIrf,
@@ -31,7 +33,15 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.resources import configs_folder
 
-__all__ = ["DecayRanges", "Instrument", "IrfRanges", "instrument_names", "load_instrument"]
+__all__ = [
+    "DecayRanges",
+    "GateRanges",
+    "Instrument",
+    "IrfRanges",
+    "ResponseRanges",
+    "instrument_names",
+    "load_instrument",
+]
 
 DETECTORS: dict[str, type[Any]] = {
     "photon-counting": PhotonCountingDetector,
@@ -45,6 +55,10 @@ DETECTORS: dict[str, type[Any]] = {
 MAX_IRFS = 100_000
 # The counts of a gate are stored in 32 bits.
 MAX_PHOTONS = 1e9
+MAX_BACKGROUND = 0.99
+MONO_TAU = ("uniform", "log-uniform", "both")
+# Three standard deviations of the length of a gate then are less than the length.
+MAX_SPREAD = 0.3
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,9 @@ class IrfRanges:
     Parameters
     ----------
     center_ns, fwhm_ns, tail_fraction, tail_ns : tuple of float
-        Ranges of a parametric IRF (see :class:`~seq2seqlite.decay.ParametricIrf`).
+        Ranges of a parametric IRF (see :class:`~seq2seqlite.decay.ParametricIrf`). With a gate, ``center_ns``
+        is the range of the rising edge of the gate series: the pulse arrives one gate length later, because
+        a gate that opens earlier is still open when the pulse arrives.
     file : str, optional
         File of a measured IRF that replaces the parametric one; ``center_ns`` then is the range of its mean.
     bin_width_ns : float, optional
@@ -91,6 +107,94 @@ class IrfRanges:
 
 
 @dataclass(frozen=True)
+class GateRanges:
+    """Time gates of a camera, and their variation.
+
+    Parameters
+    ----------
+    length_ns : tuple of float
+        Uniform range of the gate length, which the user sets for a whole image.
+    length_spread : float
+        Relative standard deviation of the length over the pixels.
+    rise_ns, fall_ns : tuple of float
+        Uniform ranges of the 10-90 % times of the opening and the closing edge.
+
+    See Also
+    --------
+    seq2seqlite.decay.Gate : One gate.
+    """
+
+    length_ns: Range
+    length_spread: float = 0.0
+    rise_ns: Range = (0.0, 0.0)
+    fall_ns: Range = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        for name in ("length_ns", "rise_ns", "fall_ns"):
+            _check_range(f"gate.{name}", getattr(self, name), low=0.0)
+        if self.length_ns[0] <= 0:
+            raise InputError(f"gate.length_ns={list(self.length_ns)} must be > 0 (e.g. 3.0)")
+        if not 0 <= self.length_spread <= MAX_SPREAD:
+            raise InputError(f"gate.length_spread={self.length_spread} must be between 0 and {MAX_SPREAD}")
+
+    def draw(self, rng: np.random.Generator, /) -> Gate:
+        """Return the gate of a random pixel."""
+        length = rng.uniform(*self.length_ns)
+        # A normal variate is bounded: the length stays positive for every permitted spread.
+        length *= 1 + self.length_spread * float(np.clip(rng.normal(), -3, 3))
+        return Gate(length, rng.uniform(*self.rise_ns), rng.uniform(*self.fall_ns))
+
+
+@dataclass(frozen=True)
+class ResponseRanges:
+    """Measurements of the instrument response that networks get as an input, and their errors.
+
+    Parameters
+    ----------
+    counts : tuple of float
+        Log-uniform range of the counts of the measured response.
+    background : tuple of float
+        Uniform range of the share of background in them.
+    shift_ns : float
+        Standard deviation of the delay between response and decay, after their alignment, in ns.
+    misaligned : float
+        Share of responses that are not aligned well.
+    misaligned_ns : float
+        Largest delay of these, in ns; uniform on both sides of zero.
+    extra_fwhm_ns : tuple of float
+        Uniform range of the width (FWHM) of a Gaussian by which the measured response is too wide, in ns.
+    unknown : float
+        Share of decays without a response: their networks have to do without one.
+
+    See Also
+    --------
+    Simulator : Simulator that measures the responses.
+    """
+
+    counts: Range = (1e3, 1e7)
+    background: Range = (0.0, 0.03)
+    shift_ns: float = 0.004
+    misaligned: float = 0.15
+    misaligned_ns: float = 0.08
+    extra_fwhm_ns: Range = (0.0, 0.08)
+    unknown: float = 0.12
+
+    def __post_init__(self) -> None:
+        for name in ("counts", "background", "extra_fwhm_ns"):
+            _check_range(f"response.{name}", getattr(self, name), low=0.0)
+        if self.counts[0] < 1 or self.counts[1] > MAX_PHOTONS:
+            raise InputError(f"response.counts={list(self.counts)} must be between 1 and {MAX_PHOTONS:g}")
+        if self.background[1] > MAX_BACKGROUND:
+            raise InputError(f"response.background={list(self.background)} must be <= {MAX_BACKGROUND:g}")
+        for name in ("shift_ns", "misaligned_ns"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"response.{name}={getattr(self, name)} must be >= 0")
+        for name in ("misaligned", "unknown"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"response.{name}={getattr(self, name)} must be between 0 and 1")
+
+
+@dataclass(frozen=True)
 class DecayRanges:
     """Distribution of the decays measured with an instrument.
 
@@ -102,6 +206,9 @@ class DecayRanges:
         Uniform range of the short component's share of the amplitude.
     mono_exponential : float
         Share of mono-exponential decays; both components then have the same lifetime and half the amplitude.
+    mono_tau : str
+        Distribution of the lifetimes of mono-exponential decays: ``uniform``; ``log-uniform``, with as many
+        decays between 0.2 and 0.4 ns as between 1 and 2 ns; or ``both``, half of the decays each.
     photons : tuple of float
         Log-uniform range of the expected photons in the window, background included.
     background : tuple of float
@@ -116,6 +223,7 @@ class DecayRanges:
     tau_ns: Range
     amplitude_fraction: Range = (0.0, 1.0)
     mono_exponential: float = 0.2
+    mono_tau: str = "uniform"
     photons: Range = (200.0, 20000.0)
     background: Range = (0.0, 0.05)
 
@@ -126,9 +234,17 @@ class DecayRanges:
             raise InputError(
                 f"decays.tau_ns={list(self.tau_ns)} and photons={list(self.photons)} must be > 0"
             )
-        for name, top in (("amplitude_fraction", 1.0), ("background", 0.99), ("photons", MAX_PHOTONS)):
+        for name, top in (
+            ("amplitude_fraction", 1.0),
+            ("background", MAX_BACKGROUND),
+            ("photons", MAX_PHOTONS),
+        ):
             if getattr(self, name)[1] > top:
                 raise InputError(f"decays.{name}={list(getattr(self, name))} must be <= {top:g}")
+        if self.mono_tau not in MONO_TAU:
+            raise InputError(
+                f"decays.mono_tau={self.mono_tau!r} is unknown; choose one of {', '.join(MONO_TAU)}"
+            )
         if not 0 <= self.mono_exponential <= 1:
             raise InputError(f"decays.mono_exponential={self.mono_exponential} must be between 0 and 1")
 
@@ -151,6 +267,10 @@ class Instrument:
         Noise model.
     measured_irf : MeasuredIrf, optional
         IRF read from ``irf.file``.
+    gate : GateRanges, optional
+        Gates with edges, of a camera; default: the ideal gates of the axis.
+    response : ResponseRanges, optional
+        Measurement of the response that networks get as an input; default: ``ResponseRanges()``.
 
     See Also
     --------
@@ -164,8 +284,22 @@ class Instrument:
     decays: DecayRanges
     detector: Detector
     measured_irf: MeasuredIrf | None = None
+    gate: GateRanges | None = None
+    response: ResponseRanges | None = None
 
     def __post_init__(self) -> None:
+        if self.gate is not None:
+            longest = self.gate.length_ns[1] * (1 + 3 * self.gate.length_spread)
+            if longest > self.axis.period_ns:
+                raise InputError(
+                    f"gate.length_ns={list(self.gate.length_ns)} (length_spread={self.gate.length_spread})"
+                    f" must be <= period_ns={self.axis.period_ns:g}"
+                )
+            if self.axis.gate_length_ns is not None:
+                raise InputError(
+                    f"axis.gate_length_ns={self.axis.gate_length_ns} and [gate] both give the gate length; "
+                    "omit axis.gate_length_ns"
+                )
         for name in ("center_ns", "fwhm_ns"):
             value = getattr(self.irf, name)
             if value[1] > self.axis.period_ns:
@@ -175,8 +309,42 @@ class Instrument:
                 f"decays.tau_ns={list(self.decays.tau_ns)} must be <= 1000 period_ns={self.axis.period_ns:g}"
             )
 
+    @property
+    def forward_axis(self) -> TimeAxis:
+        """Axis for the forward model of :meth:`draw_irf`'s responses: they include the gates of a camera."""
+        return self.axis if self.gate is None else self.axis.sampled()
+
+    def with_gate_length(self, length_ns: float, /) -> "Instrument":
+        """Return this instrument with one gate length, as set for an image.
+
+        Parameters
+        ----------
+        length_ns : float
+            Gate length, in ns.
+
+        Raises
+        ------
+        InputError
+            If the instrument has no ``[gate]``, or the length is not within its range.
+        """
+        if self.gate is None:
+            raise InputError(f"instrument {self.name} has no [gate]; its gate length cannot be set")
+        low, high = self.gate.length_ns
+        if not low <= length_ns <= high:
+            raise InputError(
+                f"gate_length_ns={length_ns} of instrument {self.name} must be between {low:g} and {high:g}"
+            )
+        return replace(self, gate=replace(self.gate, length_ns=(length_ns, length_ns)))
+
     def draw_irf(self, rng: np.random.Generator, /) -> Irf:
-        """Return a random IRF of this instrument."""
+        """Return a random response of this instrument; it includes the gate of a camera (``[gate]``)."""
+        irf = self._draw_light_response(rng)
+        if self.gate is None:
+            return irf
+        gate = self.gate.draw(rng)
+        return GatedIrf(irf.moved(gate.length_ns), gate)
+
+    def _draw_light_response(self, rng: np.random.Generator) -> Irf:
         ranges = self.irf
         center = rng.uniform(*ranges.center_ns)
         if self.measured_irf is not None:
@@ -192,6 +360,10 @@ class Instrument:
         """Return the configuration in the form of the TOML file, with all defaults filled in."""
         kind = next(name for name, cls in DETECTORS.items() if isinstance(self.detector, cls))
         tables = {name: plain_table(getattr(self, name)) for name in ("axis", "irf", "decays")}
+        if self.decays.mono_tau == DecayRanges.mono_tau:
+            del tables["decays"]["mono_tau"]  # as in the cards of models from before there was a choice
+        optional = {"gate": self.gate, "response": self.response}
+        tables |= {name: plain_table(value) for name, value in optional.items() if value is not None}
         return {"name": self.name, **tables, "detector": {"kind": kind, **plain_table(self.detector)}}
 
     @classmethod
@@ -203,8 +375,9 @@ class Instrument:
         InputError
             If a key is missing or unknown, or a value is out of range.
         """
-        known = {"name", "axis", "irf", "decays", "detector"}
-        check_keys(table, known=known, required=known - {"detector"}, name="the instrument")
+        required = {"name", "axis", "irf", "decays"}
+        known = required | {"detector", "gate", "response"}
+        check_keys(table, known=known, required=required, name="the instrument")
         name = table["name"]
         check_name(name)
         detector = dict(_table(table, "detector")) if "detector" in table else {"kind": "photon-counting"}
@@ -219,6 +392,8 @@ class Instrument:
             decays=_section(DecayRanges, table, "decays"),
             detector=from_table(DETECTORS[kind], detector, name="detector", prefix="detector."),
             measured_irf=None if irf.file is None else _read_measured(irf.file, irf.bin_width_ns, folder),
+            gate=_section(GateRanges, table, "gate") if "gate" in table else None,
+            response=_section(ResponseRanges, table, "response") if "response" in table else None,
         )
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +16,25 @@ from seq2seqlite.decay import (
     BASELINE_GATES,
     ForwardModel,
     Irf,
+    TimeAxis,
     harmonics_needed,
     rising_edge_ns,
     sfd_from_lifetimes,
 )
 from seq2seqlite.errors import InputError
-from seq2seqlite.simulation.instrument import Instrument
+from seq2seqlite.simulation.instrument import Instrument, ResponseRanges
 
-__all__ = ["SPLITS", "Decays", "Simulator"]
+__all__ = ["SPLITS", "Decays", "Simulator", "measured_response"]
 
 # Each split has its own IRF bank and its own random streams, so evaluation data never occur in training.
 SPLITS = {"train": 0, "validation": 1, "reference": 2}
 CHUNK = 2048
+FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+# Table of the bound: lifetimes, the step of the derivative, and the least background (a bound without any
+# background is reached by no estimator that does not know this).
+BOUND_LIFETIMES = 16
+LIFETIME_STEP = 1e-3
+SMALLEST_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Decays:
         Expected photons in the window, background included, and the share of background in them.
     irf_index : ndarray of int, shape (n,)
         Index of the IRF in the bank.
+    response : ndarray of int, shape (n, n_gates), optional
+        Measured response, in counts; zeros where none was measured.
 
     See Also
     --------
@@ -56,12 +66,15 @@ class Decays:
     photons: NDArray[np.float64]
     background: NDArray[np.float64]
     irf_index: NDArray[np.integer]
+    response: NDArray[np.integer] | None = None
 
     def __len__(self) -> int:
         return len(self.tpsf)
 
     def __getitem__(self, index: slice) -> "Decays":
-        return Decays(*(getattr(self, field.name)[index] for field in fields(self)))
+        values: list[Any] = [getattr(self, field.name) for field in fields(self)]
+        chosen: list[Any] = [None if value is None else value[index] for value in values]
+        return Decays(*chosen)
 
     @property
     def tau_mean_ns(self) -> NDArray[np.float64]:
@@ -71,9 +84,9 @@ class Decays:
     @staticmethod
     def joined(parts: "list[Decays]", /) -> "Decays":
         """Return the concatenation of several sets."""
-        return Decays(
-            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Decays))
-        )
+        columns: list[Any] = [[getattr(part, field.name) for part in parts] for field in fields(Decays)]
+        joined: list[Any] = [None if column[0] is None else np.concatenate(column) for column in columns]
+        return Decays(*joined)
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,8 @@ class Simulator:
         Seed of all random numbers.
     split : str
         ``train``, ``validation`` or ``reference``. Splits have disjoint IRF banks and random streams.
+    responses : bool
+        Whether each decay comes with a measured response.
 
     See Also
     --------
@@ -108,6 +123,7 @@ class Simulator:
     instrument: Instrument
     seed: int
     split: str
+    responses: bool = False
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -160,14 +176,80 @@ class Simulator:
         tau = np.sort(rng.uniform(*decays.tau_ns, size=(n, 2)), axis=1)
         fraction = rng.uniform(*decays.amplitude_fraction, size=n)
         mono = rng.random(n) < decays.mono_exponential
-        tau[mono, 0] = tau[mono, 1] = rng.uniform(*decays.tau_ns, size=int(mono.sum()))
+        if decays.mono_tau == "uniform":
+            tau[mono, 0] = tau[mono, 1] = rng.uniform(*decays.tau_ns, size=int(mono.sum()))
+        else:
+            low, high = np.log(decays.tau_ns).tolist()
+            drawn = np.exp(rng.uniform(low, high, size=int(mono.sum())))
+            if decays.mono_tau == "both":
+                linear = rng.random(drawn.size) < 0.5
+                drawn[linear] = rng.uniform(*decays.tau_ns, size=int(linear.sum()))
+            tau[mono, 0] = tau[mono, 1] = drawn
         fraction[mono] = 0.5
         photons = np.exp(rng.uniform(np.log(decays.photons[0]), np.log(decays.photons[1]), size=n))
         background = rng.uniform(*decays.background, size=n)
         irf_index = rng.integers(len(self.irf_coefficients), size=n)
         expected = self.expected(fraction, tau, irf_index, photons=photons, background=background)
         tpsf = self.instrument.detector.sample(expected, rng)
-        return Decays(tpsf.astype(np.int32), tau[:, 0], tau[:, 1], fraction, photons, background, irf_index)
+        response = self.measured_responses(irf_index, self._rng(3, index, n)) if self.responses else None
+        return Decays(
+            tpsf.astype(np.int32), tau[:, 0], tau[:, 1], fraction, photons, background, irf_index, response
+        )
+
+    def measured_responses(
+        self, irf_index: NDArray[np.integer], rng: np.random.Generator, /
+    ) -> NDArray[np.int32]:
+        """Return one measurement of each response, with the errors of such measurements.
+
+        Parameters
+        ----------
+        irf_index : ndarray of int, shape (n,)
+            Index of the IRF in the bank.
+        rng : numpy.random.Generator
+            Random numbers.
+
+        Returns
+        -------
+        ndarray of int, shape (n, n_gates)
+            Counts; zeros for a response that was not measured.
+        """
+        ranges, n = self.instrument.response or ResponseRanges(), len(irf_index)
+        shift = rng.normal(0, ranges.shift_ns, size=n)
+        misaligned = rng.random(n) < ranges.misaligned
+        shift = np.where(misaligned, rng.uniform(-ranges.misaligned_ns, ranges.misaligned_ns, size=n), shift)
+        sigma = rng.uniform(*ranges.extra_fwhm_ns, size=n) / FWHM_PER_SIGMA
+        omega = np.arange(self._forward.n_harmonics + 1) * (2 * np.pi / self.instrument.axis.period_ns)
+        error = np.exp(-1j * np.outer(shift, omega) - 0.5 * np.outer(sigma, omega) ** 2)
+        shape = self._forward.response(self.irf_coefficients[irf_index] * error)
+        counts = np.exp(rng.uniform(np.log(ranges.counts[0]), np.log(ranges.counts[1]), size=n))
+        counts[rng.random(n) < ranges.unknown] = 0
+        background = rng.uniform(*ranges.background, size=n)
+        expected = shape * (counts * (1 - background) / shape.sum(axis=1))[:, None]
+        expected += (counts * background / self.instrument.axis.n_gates)[:, None]
+        return np.asarray(rng.poisson(expected), np.int32)
+
+    def bound_ns(self, decays: Decays, /) -> NDArray[np.float64]:
+        """Return the Cramér-Rao bound of the mean lifetime of decays with one lifetime as long as the mean.
+
+        Parameters
+        ----------
+        decays : Decays
+            Decays of this simulator.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Standard error in ns, interpolated in a table over lifetimes for each IRF of the bank. The bound
+            of a decay with two lifetimes is larger: this is a scale of errors rather than a limit.
+        """
+        lifetimes, table = self._bounds
+        place = np.interp(np.log(decays.tau_mean_ns), np.log(lifetimes), np.arange(lifetimes.size))
+        low = np.minimum(place.astype(np.intp), lifetimes.size - 2)
+        part = place - low
+        rows = table[decays.irf_index]
+        index = np.arange(len(decays))
+        relative = rows[index, low] * (1 - part) + rows[index, low + 1] * part
+        return np.asarray(relative / np.sqrt(decays.photons * (1 - decays.background)))
 
     def expected(
         self,
@@ -205,6 +287,24 @@ class Simulator:
         return sfd.astype(np.float32)
 
     @cached_property
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lifetimes (m,) and the bounds for one photon in the window, shape (n_irfs, m)."""
+        low, high = self.instrument.decays.tau_ns
+        lifetimes = np.geomspace(low, high * (1 + 1e-9), BOUND_LIFETIMES)
+        share = float(np.mean(self.instrument.decays.background))
+        columns = []
+        for tau in lifetimes:
+            near = tau * np.array([1.0, 1.0 + LIFETIME_STEP])
+            ones = np.ones((len(self.irfs), 1))
+            shapes = [self._forward.tpsf(ones, value * ones, self.irf_coefficients) for value in near]
+            first, second = (shape / shape.sum(axis=1, keepdims=True) for shape in shapes)
+            mean = (1 - share) * first + max(share, SMALLEST_SHARE) / first.shape[1]
+            slopes = np.stack([(second - first) / (near[1] - near[0]), first, np.ones_like(first)], axis=1)
+            information = (slopes / mean[:, None]) @ slopes.transpose(0, 2, 1)
+            columns.append(np.sqrt(np.linalg.inv(information)[:, 0, 0]))
+        return lifetimes, np.stack(columns, axis=1)
+
+    @cached_property
     def irf_coefficients(self) -> NDArray[np.complex128]:
         """Fourier coefficients of the IRF bank, shape (n_irfs, n_harmonics + 1)."""
         period_ns, n_harmonics = self.instrument.axis.period_ns, self._forward.n_harmonics
@@ -235,7 +335,40 @@ class Simulator:
     def _forward(self) -> ForwardModel:
         sigma_ns = min(irf.narrowest_sigma_ns for irf in self.irfs)
         period_ns = self.instrument.axis.period_ns
-        return ForwardModel(self.instrument.axis, harmonics_needed(sigma_ns, period_ns=period_ns))
+        return ForwardModel(self.instrument.forward_axis, harmonics_needed(sigma_ns, period_ns=period_ns))
 
     def _rng(self, *key: int) -> np.random.Generator:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(SPLITS[self.split], *key)))
+
+
+def measured_response(irf: Irf, /, *, axis: TimeAxis, counts: float, seed: int = 0) -> NDArray[np.int64]:
+    """Return a simulated measurement of a response: counts of a light pulse, gate by gate.
+
+    Parameters
+    ----------
+    irf : Irf
+        Response; with the gates of a camera if the axis is sampled.
+    axis : TimeAxis
+        Gates.
+    counts : float
+        Expected counts.
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    ndarray of int, shape (n_gates,)
+
+    See Also
+    --------
+    Simulator.measured_responses : Measurements with errors, for training.
+
+    Examples
+    --------
+    >>> from seq2seqlite.decay import ParametricIrf
+    >>> int(measured_response(ParametricIrf(1.5, 0.2), axis=TimeAxis(100, 0.1, 10.0), counts=1e4).argmax())
+    14
+    """
+    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
+    shape = ForwardModel(axis, n_harmonics).response(irf.coefficients(n_harmonics, period_ns=axis.period_ns))
+    return np.asarray(np.random.default_rng(seed).poisson(counts * shape / shape.sum()), np.int64)

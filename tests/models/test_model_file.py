@@ -75,7 +75,7 @@ def test_batches_do_not_change_the_prediction(model):
         ({"gate_width_ns": "0.1"}, "gate_width_ns='0.1' must be a number from 0 to 1e\\+06"),
         ({"gate_width_ns": 5.0}, "is longer than period_ns=12.5"),
         ({"period_ns": None}, "period_ns=None must be a number"),
-        ({"n_baseline": 30}, "n_baseline=30 must be an integer from 1 to 29"),
+        ({"n_baseline": 30}, "n_baseline=30 must be an integer from 0 to 29"),
         ({"rising_edge_ns": -1}, "rising_edge_ns=-1 must be a number from 0 to 12.5"),
         ({"name": "../evil"}, "name='../evil' must be 1 to 64 letters"),
         ({"instrument": 3}, "instrument=3 must be a string"),

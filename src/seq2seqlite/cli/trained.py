@@ -24,9 +24,14 @@ def check_apart(place: "ModelFolder", json_file: Path | None, /) -> None:
 
 def print_card(folder: Path, card: Mapping[str, Any], /) -> None:
     """Print the most important figures of a card."""
-    total, cost = card["reference"]["metrics"]["total"]["rmse"], card["cost"]
+    reference, cost = card["reference"], card["cost"]
+    if "total" in reference["metrics"]:
+        error = f"total RMSE {reference['metrics']['total']['rmse']}"
+    else:
+        metrics = reference.get("metrics_response_given", reference["metrics"]["lifetime"])
+        error = f"RMSE of the mean lifetime {metrics['tau_mean_ns']['rmse']} ns"
     typer.echo(
-        f"{folder / card['name']}.npz: total RMSE {total} on the reference set, "
+        f"{folder / card['name']}.npz: {error} on the reference set, "
         f"{cost['parameters']} parameters of {cost['mean_weight_bits']:.3g} bits on average, "
         f"{card['training']['decays']} decays seen"
     )

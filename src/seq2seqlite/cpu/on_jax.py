@@ -94,6 +94,8 @@ class JaxNetwork(NetworkBackEnd):
     def __init__(self, network: Network, /) -> None:
         if network.formats is not None:
             raise UnfitError(_why_quantised_is_unfit(network))
+        if network.architecture.direct or network.uses_response:
+            raise UnfitError(f"model {network.name} is a direct network; use backend 'cpu' or 'numpy'")
         super().__init__(network)
         self.kind = f"{network.kind}, JAX on {jax.default_backend()}"
         self._jitted = jax.jit(partial(predict_sfd_jax, network.architecture))

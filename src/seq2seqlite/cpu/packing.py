@@ -171,6 +171,8 @@ def runs_network(network: Network, /) -> bool:
         network.formats is None
         and network.architecture.cell == "lite"
         and len(network.architecture.layers) == 1
+        and network.architecture.n_inputs == 1
+        and not network.architecture.direct
     )
 
 

@@ -7,8 +7,9 @@ from seq2seqlite.models.architecture import (
     Parameters,
     initial_parameters,
 )
+from seq2seqlite.models.inputs import response_columns
 from seq2seqlite.models.model_file import ModelFile, model_digest, parameters_digest
-from seq2seqlite.models.network import FRACTION_OF_A_COUNT, Network, network_inputs
+from seq2seqlite.models.network import FRACTION_OF_A_COUNT, Network, direct_lifetimes, network_inputs
 from seq2seqlite.models.numpy_forward import predict_sfd
 from seq2seqlite.models.quantisation import WRITE_BACKS, ActivationFormats, Format, Quantisation, quantise
 from seq2seqlite.models.registry import load_model, model_card, model_names
@@ -25,6 +26,7 @@ __all__ = [
     "ModelFile",
     "Parameters",
     "Quantisation",
+    "direct_lifetimes",
     "initial_parameters",
     "load_model",
     "model_card",
@@ -34,4 +36,5 @@ __all__ = [
     "parameters_digest",
     "predict_sfd",
     "quantise",
+    "response_columns",
 ]

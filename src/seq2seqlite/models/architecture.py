@@ -9,16 +9,29 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import CHANNELS
 from seq2seqlite.errors import InputError
 
-__all__ = ["CELLS", "SEQ2SEQ", "SEQ2SEQLITE", "Architecture", "Parameters", "initial_parameters"]
+__all__ = [
+    "CELLS",
+    "DIRECT_OUTPUTS",
+    "OUTPUTS",
+    "SEQ2SEQ",
+    "SEQ2SEQLITE",
+    "Architecture",
+    "Parameters",
+    "initial_parameters",
+]
 
 Parameters = dict[str, NDArray[np.float32]]
 
 CELLS = ("standard", "lite")
+MAX_INPUTS = 16
+OUTPUTS = ("sfd", "lifetimes")
+DIRECT_OUTPUTS = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
+"""Quantities of a direct network; its head has these, and then the logarithm of the error of each."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """A GRU encoder-decoder from a normalised TPSF to the three channels of the SFD.
+    """A recurrent network from a normalised TPSF to the three channels of the SFD, or directly to lifetimes.
 
     Parameters
     ----------
@@ -28,6 +41,11 @@ class Architecture:
         ``standard``: reset gate after the recurrent product, sigmoid and tanh (Seq2Seq; the cell of cuDNN and
         Keras). ``lite``: reset gate before the recurrent product, hard sigmoid and hard tanh (Seq2SeqLite;
         the cell suited to hardware).
+    n_inputs : int
+        Number of inputs per gate: the TPSF, and columns computed from the response.
+    output : str
+        ``sfd``: an encoder and a decoder, as in the paper. ``lifetimes``: a direct network, whose head maps
+        the last state of the encoder to :data:`DIRECT_OUTPUTS` and the logarithms of their errors.
 
     See Also
     --------
@@ -49,8 +67,14 @@ class Architecture:
 
     layers: tuple[int, ...]
     cell: str
+    n_inputs: int = 1
+    output: str = "sfd"
 
     def __post_init__(self) -> None:
+        if self.output not in OUTPUTS:
+            raise InputError(f"output={self.output!r} is unknown; choose one of {', '.join(OUTPUTS)}")
+        if not 1 <= self.n_inputs <= MAX_INPUTS:
+            raise InputError(f"n_inputs={self.n_inputs} must be between 1 and {MAX_INPUTS}")
         if self.cell not in CELLS:
             raise InputError(f"cell={self.cell!r} is unknown; choose one of {', '.join(CELLS)}")
         if not self.layers or any(units < 1 for units in self.layers):
@@ -66,17 +90,23 @@ class Architecture:
         ``standard`` cell has two biases per gate: one for the input and one for the recurrent product.
         """
         shapes: dict[str, tuple[int, ...]] = {}
-        for part in ("encoder", "decoder"):
-            inputs = 1
+        for part in ("encoder",) if self.direct else ("encoder", "decoder"):
+            inputs = self.n_inputs if part == "encoder" else 1
             for index, units in enumerate(self.layers):
                 prefix = f"{part}/{index}"
                 shapes[f"{prefix}/kernel"] = (inputs, 3 * units)
                 shapes[f"{prefix}/recurrent_kernel"] = (units, 3 * units)
                 shapes[f"{prefix}/bias"] = (2, 3 * units) if self.cell == "standard" else (3 * units,)
                 inputs = units
-        shapes["head/kernel"] = (self.layers[-1], len(CHANNELS))
-        shapes["head/bias"] = (len(CHANNELS),)
+        n_outputs = 2 * len(DIRECT_OUTPUTS) if self.direct else len(CHANNELS)
+        shapes["head/kernel"] = (self.layers[-1], n_outputs)
+        shapes["head/bias"] = (n_outputs,)
         return shapes
+
+    @property
+    def direct(self) -> bool:
+        """Whether the network has no decoder and predicts lifetimes."""
+        return self.output == "lifetimes"
 
     @property
     def n_parameters(self) -> int:
@@ -85,8 +115,12 @@ class Architecture:
 
     def macs_per_decay(self, n_gates: int, /) -> int:
         """Return the multiply-accumulates per decay of ``n_gates`` gates; the unused kernel has none."""
-        kernels = sum(math.prod(shape) for name, shape in self.parameter_shapes.items() if "kernel" in name)
-        return n_gates * (kernels - math.prod(self.parameter_shapes["decoder/0/kernel"]))
+        shapes = self.parameter_shapes
+        kernels = sum(math.prod(shape) for name, shape in shapes.items() if "kernel" in name)
+        if not self.direct:
+            return n_gates * (kernels - math.prod(shapes["decoder/0/kernel"]))
+        head = math.prod(shapes["head/kernel"])  # applied once
+        return n_gates * (kernels - head) + head
 
 
 SEQ2SEQ = Architecture((128, 128), "standard")

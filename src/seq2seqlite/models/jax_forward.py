@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 from seq2seqlite.models.architecture import Architecture
 from seq2seqlite.models.quantisation import ActivationFormats, Format
 
-__all__ = ["predict_sfd_jax", "quantise_jax", "states_and_sfd_jax"]
+__all__ = ["last_state_jax", "predict_sfd_jax", "quantise_jax", "states_and_sfd_jax"]
 
 Array = jax.Array
 
@@ -82,6 +82,15 @@ def states_and_sfd_jax(
         # Values out of range keep their gradient. Otherwise a network initialised there could not be trained.
         sfd = sfd + jax.lax.stop_gradient(quantise_jax(sfd, formats.output) - sfd)
     return sequence, sfd
+
+
+def last_state_jax(architecture: Architecture, parameters: Mapping[str, Any], sequence: Array, /) -> Array:
+    """Return the last state of the encoder, shape (n, units), for inputs of shape (n_gates, n, n_inputs)."""
+    n = sequence.shape[1]
+    for index, units in enumerate(architecture.layers):
+        state = jnp.zeros((n, units), sequence.dtype)
+        sequence = _layer(architecture, parameters, None, f"encoder/{index}", sequence=sequence, state=state)
+    return sequence[-1]
 
 
 def quantise_jax(values: Array, fmt: Format | None, /) -> Array:

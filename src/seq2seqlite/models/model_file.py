@@ -13,7 +13,7 @@ from seq2seqlite.archive import Header, archive_digest, header_text, read_archiv
 from seq2seqlite.config import check_name
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.models.architecture import Architecture, Parameters
+from seq2seqlite.models.architecture import DIRECT_OUTPUTS, MAX_INPUTS, Architecture, Parameters
 from seq2seqlite.models.quantisation import Quantisation
 
 __all__ = [
@@ -36,6 +36,9 @@ WIDTHS = "bits/"
 MAX_LAYERS, MAX_UNITS = 16, 4096
 MAX_GATES = 2**16
 MAX_PERIOD_NS = 1e6
+DEFAULTS: dict[str, Any] = {
+    "output": "sfd", "response_lifetimes_ns": [], "error_scale": [], "tau_range_ns": None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -53,13 +56,21 @@ class ModelFile:
     rising_edge_ns : float
         Position of the rising edge of these TPSFs, relative to the first gate, in ns.
     n_baseline : int
-        Number of leading gates averaged as baseline.
+        Number of leading gates averaged as baseline; 0 for no subtraction.
     instrument : str
         Name of the instrument.
     parameters : dict of ndarray
         Weights.
     quantisation : Quantisation, optional
         Fixed-point formats; None for a floating-point model.
+    response_lifetimes_ns : tuple of float
+        Columns of the response (:func:`~seq2seqlite.models.response_columns`); empty for a network that does
+        not get the response.
+    error_scale : tuple of float
+        For a direct network, the factors that make the predicted errors right on simulated decays, one for
+        each quantity.
+    tau_range_ns : tuple of float, optional
+        Range of the lifetimes used in training, in ns; a direct network has one.
 
     See Also
     --------
@@ -75,6 +86,9 @@ class ModelFile:
     instrument: str
     parameters: Parameters
     quantisation: Quantisation | None = None
+    response_lifetimes_ns: tuple[float, ...] = ()
+    error_scale: tuple[float, ...] = ()
+    tau_range_ns: tuple[float, float] | None = None
 
 
 def write_model_file(path: str | Path, model: ModelFile, /) -> None:
@@ -115,7 +129,14 @@ def read_model_file(path: str | Path, /) -> ModelFile:
 
 
 def _header(model: ModelFile) -> dict[str, Any]:
-    return {
+    # Keys with these defaults are not written: files of blind seq2seq networks stay as they were.
+    extra = {
+        "output": model.architecture.output,
+        "response_lifetimes_ns": list(model.response_lifetimes_ns),
+        "error_scale": list(model.error_scale),
+        "tau_range_ns": None if model.tau_range_ns is None else list(model.tau_range_ns),
+    }
+    return {key: value for key, value in extra.items() if value != DEFAULTS[key]} | {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "name": model.name,
@@ -145,7 +166,11 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
         header.refuse(f"layers={layers!r:.60} must be a list of 1 to {MAX_LAYERS} integers")
     if not all(type(units) is int and 1 <= units <= MAX_UNITS for units in layers):
         header.refuse(f"layers={layers!r:.60} must be integers from 1 to {MAX_UNITS}")
-    architecture = Architecture(tuple(layers), header.text("cell"))
+    header = Header(DEFAULTS | dict(header.values), where=header.where, remedy=header.remedy)
+    lifetimes = _numbers(header, "response_lifetimes_ns", MAX_INPUTS - 1, 0.0)
+    architecture = Architecture(
+        tuple(layers), header.text("cell"), n_inputs=1 + len(lifetimes), output=header.text("output")
+    )
     if {name: value.shape for name, value in parameters.items()} != architecture.parameter_shapes:
         header.refuse(f"its arrays do not match layers={layers} with cell={architecture.cell!r}")
     for name, value in parameters.items():
@@ -157,11 +182,43 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
         architecture=architecture,
         axis=axis,
         rising_edge_ns=header.number("rising_edge_ns", 0.0, axis.period_ns),
-        n_baseline=header.integer("n_baseline", 1, axis.n_gates - 1),
+        n_baseline=header.integer("n_baseline", 0, axis.n_gates - 1),
         instrument=header.text("instrument"),
         parameters=parameters,
         quantisation=_quantisation(header, architecture, parameters, widths),
+        response_lifetimes_ns=lifetimes,
+        error_scale=_error_scale(header, architecture),
+        tau_range_ns=_tau_range(header, architecture),
     )
+
+
+def _tau_range(header: Header, architecture: Architecture) -> tuple[float, float] | None:
+    if header["tau_range_ns"] is None:
+        if architecture.direct:
+            header.refuse("a direct network needs tau_range_ns")
+        return None
+    values = _numbers(header, "tau_range_ns", 2, 0.0)
+    if len(values) != 2 or not 0 < values[0] < values[1]:
+        header.refuse(f"tau_range_ns={list(values)} must be [low, high] with 0 < low < high")
+    return values[0], values[1]
+
+
+def _numbers(header: Header, key: str, most: int, low: float) -> tuple[float, ...]:
+    values = header[key]
+    if not isinstance(values, list) or len(values) > most:
+        header.refuse(f"{key}={values!r:.60} must be a list of at most {most} numbers")
+    for value in values:
+        if type(value) not in (int, float) or not low <= value <= MAX_PERIOD_NS:
+            header.refuse(f"{key}={values!r:.60} must be numbers from {low:g} to {MAX_PERIOD_NS:g}")
+    return tuple(float(value) for value in values)
+
+
+def _error_scale(header: Header, architecture: Architecture) -> tuple[float, ...]:
+    wanted = len(DIRECT_OUTPUTS) if architecture.direct else 0
+    scale = _numbers(header, "error_scale", len(DIRECT_OUTPUTS), 0.0)
+    if len(scale) != wanted:
+        header.refuse(f"error_scale={list(scale)} must have {wanted} numbers")
+    return scale
 
 
 def _quantisation(
@@ -181,6 +238,8 @@ def _quantisation(
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         header.refuse(f"its quantisation is not valid ({error!r:.200})")
     quantisation.check(parameters)
+    if quantisation.activations is not None and (architecture.direct or architecture.n_inputs > 1):
+        header.refuse("direct networks and networks with a response do not support fixed-point activations")
     if quantisation.activations is not None and architecture.cell != "lite":
         header.refuse(f"cell={architecture.cell!r} does not support fixed-point activations")
     return quantisation

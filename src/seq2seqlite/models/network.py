@@ -9,25 +9,31 @@ from threadpoolctl import threadpool_limits
 
 from seq2seqlite.decay import (
     Lifetimes,
+    LifetimesWithErrors,
     TimeAxis,
     counts_for,
     lifetimes_from_sfd,
     normalise_to_codes,
     normalise_tpsf,
 )
-from seq2seqlite.models.architecture import Architecture, Parameters
+from seq2seqlite.errors import InputError
+from seq2seqlite.maps import ERROR_MAPS
+from seq2seqlite.models.architecture import DIRECT_OUTPUTS, Architecture, Parameters
+from seq2seqlite.models.inputs import response_columns
 from seq2seqlite.models.model_file import ModelFile, read_model_file, write_model_file
-from seq2seqlite.models.numpy_forward import predict_sfd
+from seq2seqlite.models.numpy_forward import predict_direct, predict_sfd
 from seq2seqlite.models.quantisation import ActivationFormats
 from seq2seqlite.training_range import training_range_ns
 
-__all__ = ["FRACTION_OF_A_COUNT", "Network", "network_inputs"]
+__all__ = ["FRACTION_OF_A_COUNT", "Network", "direct_lifetimes", "network_inputs"]
 
 # Decays predicted together: the states of a batch of this size fit into the cache.
 BATCH = 1024
 # Re-binned counts are not integers. Fixed-point networks round them to this fraction of a count, far below
 # the photon noise.
 FRACTION_OF_A_COUNT = 64
+# Logarithms of errors that a direct network can predict: far beyond what occurs, and finite.
+MAX_LOG = 20.0
 
 
 class Network:
@@ -37,6 +43,9 @@ class Network:
     ----------
     content : ModelFile
         Weights, metadata, and fixed-point formats if the network is quantised.
+    response : ndarray, shape (n_gates,), optional
+        Response of the instrument on the axis of the model, with the delay of the decays, for a network that
+        uses it. Without a response such a network works too, with larger errors.
 
     See Also
     --------
@@ -49,8 +58,20 @@ class Network:
     its results equal those of integer arithmetic.
     """
 
-    def __init__(self, content: ModelFile, /) -> None:
+    def __init__(self, content: ModelFile, /, *, response: ArrayLike | None = None) -> None:
+        if response is not None and not content.response_lifetimes_ns:
+            raise InputError(f"model {content.name} does not use a response; omit it or choose another model")
         self.content = content
+        self.response = None if response is None else np.asarray(response, np.float64)
+        self._columns = (
+            response_columns(
+                np.zeros(content.axis.n_gates) if self.response is None else self.response,
+                content.response_lifetimes_ns,
+                axis=content.axis,
+            )
+            if content.response_lifetimes_ns
+            else None
+        )
 
     @classmethod
     def read(cls, path: str | Path, /) -> "Network":
@@ -60,6 +81,36 @@ class Network:
     def write(self, path: str | Path, /) -> None:
         """Write a model file."""
         write_model_file(path, self.content)
+
+    def with_response(self, response: ArrayLike | None, /) -> "Network":
+        """Return this network for decays of another response.
+
+        Parameters
+        ----------
+        response : array_like, shape (n_gates,), or None
+            Response on the axis of the model, with the delay of the decays; None for an unknown one.
+
+        Raises
+        ------
+        InputError
+            If the network does not use a response, or it does not match the axis.
+        """
+        return Network(self.content, response=response)
+
+    @property
+    def direct(self) -> bool:
+        """Whether the network predicts lifetimes and not a decay without IRF."""
+        return self.architecture.direct
+
+    @property
+    def uses_response(self) -> bool:
+        """Whether the response of the instrument is an input of the network."""
+        return bool(self.content.response_lifetimes_ns)
+
+    @property
+    def response_given(self) -> bool:
+        """Whether the network has the response of the decays."""
+        return self.response is not None
 
     @property
     def name(self) -> str:
@@ -101,7 +152,12 @@ class Network:
     @property
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
-        return training_range_ns(self.instrument)
+        return self.content.tau_range_ns or training_range_ns(self.instrument)
+
+    @property
+    def error_maps(self) -> tuple[str, ...]:
+        """Standard errors that the network predicts: those of all quantities, of a direct network."""
+        return tuple(ERROR_MAPS) if self.architecture.direct else ()
 
     @property
     def n_parameters(self) -> int:
@@ -126,21 +182,41 @@ class Network:
         InputError
             If the shape does not match the model's axis, or the counts are neither integers nor floats.
         """
+        if self.architecture.direct:
+            raise InputError(f"model {self.name} predicts lifetimes directly; it has no decay without IRF")
         return self._predicted(tpsf)[0]
 
     def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return the SFDs, and a mask of decays without counts above the baseline."""
+        """Return SFDs, or the head of a direct network, and a mask of decays without counts."""
         counts = counts_for(tpsf, axis=self.axis, name=self.name)
         kind, parameters = self._exact
         dark = np.empty(len(counts), np.bool_)
-        result = np.empty((len(counts), 3, self.axis.n_gates), np.float32)
+        direct = self.architecture.direct
+        shape = (2 * len(DIRECT_OUTPUTS),) if direct else (3, self.axis.n_gates)
+        result = np.empty((len(counts), *shape), np.float32)
         with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
             for start in range(0, len(counts), BATCH):
                 part = slice(start, start + BATCH)
                 inputs = self.inputs(counts[part]).astype(kind)
                 dark[part] = ~inputs.any(axis=1)
-                result[part] = predict_sfd(self.architecture, parameters, inputs, formats=self.formats)
+                inputs = self._with_columns(inputs)
+                if direct:
+                    result[part] = predict_direct(self.architecture, parameters, inputs)
+                else:
+                    result[part] = predict_sfd(self.architecture, parameters, inputs, formats=self.formats)
         return result, dark
+
+    def input_columns(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
+        """Return inputs, shape (n, n_gates, n_inputs), for counts of shape (n, n_gates)."""
+        inputs = self.inputs(tpsf)
+        return inputs[..., None] if self._columns is None else self._with_columns(inputs).astype(np.float32)
+
+    def _with_columns(self, inputs: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return normalised TPSFs with the columns of the response, shape (n, n_gates, n_inputs)."""
+        if self._columns is None:
+            return inputs
+        columns = np.broadcast_to(self._columns.astype(inputs.dtype), (len(inputs), *self._columns.shape))
+        return np.concatenate([inputs[..., None], columns], axis=-1)
 
     def inputs(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return TPSFs in the form of the network's input; see :func:`network_inputs`.
@@ -162,8 +238,46 @@ class Network:
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return the lifetimes of decays, arrays of shape (n,); see :meth:`sfd` for parameters and errors."""
-        sfd, dark = self._predicted(tpsf)
-        return lifetimes_from_sfd(sfd, axis=self.axis).without(dark)
+        found, dark = self._predicted(tpsf)
+        if self.architecture.direct:
+            return direct_lifetimes(found, counts=tpsf, content=self.content).without(dark)
+        return lifetimes_from_sfd(found, axis=self.axis).without(dark)
+
+
+def direct_lifetimes(
+    outputs: NDArray[np.floating], /, *, counts: ArrayLike, content: ModelFile
+) -> LifetimesWithErrors:
+    """Return lifetimes and standard errors from the outputs of a direct network's head.
+
+    Parameters
+    ----------
+    outputs : ndarray, shape (n, 8)
+        :data:`~seq2seqlite.models.architecture.DIRECT_OUTPUTS`, and the logarithm of each quantity's error
+        for one count.
+    counts : array_like, shape (n, n_gates)
+        Counts of the decays.
+    content : ModelFile
+        Model.
+
+    Returns
+    -------
+    LifetimesWithErrors
+        Arrays of shape (n,), ordered and within their physical limits.
+
+    See Also
+    --------
+    Network : Network that uses this function.
+    """
+    assert content.tau_range_ns is not None, "the model file of a direct network has a range"
+    low, high = content.tau_range_ns
+    total = np.maximum(np.asarray(counts, np.float64).sum(axis=1), 1.0)
+    scale = np.asarray(content.error_scale) / np.sqrt(total)[:, None]
+    std = np.exp(np.clip(outputs[:, 4:].astype(np.float64), -MAX_LOG, MAX_LOG)) * scale
+    mean, short, long, fraction = outputs[:, :4].astype(np.float64).T
+    mean = np.clip(mean, 0.5 * low, 2 * high)
+    short = np.clip(short, 0.5 * low, mean)
+    long = np.clip(long, mean, 2 * high)
+    return LifetimesWithErrors(mean, short, long, np.clip(fraction, 0, 1), *std.T)
 
 
 def network_inputs(

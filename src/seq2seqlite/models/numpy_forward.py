@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.models.architecture import Architecture, Parameters
 from seq2seqlite.models.quantisation import ActivationFormats, Format, quantise
 
-__all__ = ["Observer", "predict_sfd"]
+__all__ = ["Observer", "predict_direct", "predict_sfd"]
 
 Array = NDArray[np.floating]
 # Called at every step with the layer ("encoder/0"), the tensor and its values. Tensors are "gate",
@@ -37,8 +37,9 @@ def predict_sfd(
         Layers and cell.
     parameters : dict of ndarray
         Arrays as named by ``architecture.parameter_shapes``.
-    inputs : array_like of floating point, shape (n, n_gates)
-        Normalised TPSFs, 0 to 1. The computation uses their type if the type of the parameters is not wider.
+    inputs : array_like of floating point, shape (n, n_gates) or (n, n_gates, n_inputs)
+        Normalised TPSFs, 0 to 1, and columns of the response. The computation uses their type if the type of
+        the parameters is not wider.
     formats : ActivationFormats, optional
         Fixed-point formats of the activations; the architecture's cell must be ``lite``.
     observe : callable, optional
@@ -53,17 +54,9 @@ def predict_sfd(
     --------
     Network.sfd : SFD from counts.
     """
-    values = np.asarray(inputs)
-    sequence = np.ascontiguousarray(values.T)[..., None]
-    if formats is not None:
-        sequence = quantise(sequence, formats.input)
-    n_gates, n = sequence.shape[:2]
-    states = []
-    for index, units in enumerate(architecture.layers):
-        layer = _Layer(architecture, parameters, f"encoder/{index}", formats, observe)
-        sequence = layer.run(sequence, np.zeros((n, units), values.dtype))
-        states.append(sequence[-1])
-    sequence = np.empty((n_gates, n, 0), values.dtype)  # the decoder has no input
+    states, n_gates = _encoded(architecture, parameters, inputs, formats, observe)
+    n, kind = len(states[0]), states[0].dtype
+    sequence = np.empty((n_gates, n, 0), kind)  # the decoder has no input
     for index, state in enumerate(states):
         layer = _Layer(architecture, parameters, f"decoder/{index}", formats, observe)
         sequence = layer.run(sequence, state)
@@ -73,6 +66,49 @@ def predict_sfd(
     if formats is not None:
         sfd = quantise(sfd, formats.output)
     return np.ascontiguousarray(sfd.reshape(n_gates, n, 3).transpose(1, 2, 0))
+
+
+def predict_direct(architecture: Architecture, parameters: Parameters, inputs: ArrayLike, /) -> Array:
+    """Return the outputs of the head of a direct network.
+
+    Parameters
+    ----------
+    architecture, parameters, inputs
+        As for :func:`predict_sfd`.
+
+    Returns
+    -------
+    ndarray of floating point, shape (n, 8)
+        :data:`~seq2seqlite.models.architecture.DIRECT_OUTPUTS`, and the logarithm of the error of each.
+
+    See Also
+    --------
+    Network.lifetimes : Lifetimes from counts.
+    """
+    states, _ = _encoded(architecture, parameters, inputs, None, None)
+    return np.asarray(states[-1] @ parameters["head/kernel"] + parameters["head/bias"])
+
+
+def _encoded(
+    architecture: Architecture,
+    parameters: Parameters,
+    inputs: ArrayLike,
+    formats: ActivationFormats | None,
+    observe: Observer | None,
+) -> tuple[list[Array], int]:
+    """Return the last states of the encoder's layers, and the number of gates."""
+    values = np.asarray(inputs)
+    columns = values if values.ndim == 3 else values[..., None]
+    sequence = np.ascontiguousarray(columns.transpose(1, 0, 2))
+    if formats is not None:
+        sequence = quantise(sequence, formats.input)
+    n_gates, n = sequence.shape[:2]
+    states = []
+    for index, units in enumerate(architecture.layers):
+        layer = _Layer(architecture, parameters, f"encoder/{index}", formats, observe)
+        sequence = layer.run(sequence, np.zeros((n, units), values.dtype))
+        states.append(sequence[-1])
+    return states, n_gates
 
 
 class _Layer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays
+from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays, evaluate_responses
 from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.decay_set import REFERENCE_SEED, reference_set
 from seq2seqlite.simulation.instrument import load_instrument
@@ -43,9 +43,15 @@ def model_card_of(
     -------
     dict
         ``name``, ``licence``, ``cost``, ``instrument``, ``recipe``, ``training`` (summary, machine and
-        learning curve), ``reference`` (seed, decays, SHA-256, metrics), ``provenance``.
+        learning curve), ``reference`` (seed, decays, SHA-256, metrics, and those with a measured response,
+        for a network that uses it), ``provenance``.
     """
     data = reference_set(recipe.instrument, n=REFERENCE_DECAYS)
+    given: dict[str, Any] = {}
+    if result.model.uses_response:
+        given = {
+            "metrics_response_given": evaluate_responses(result.model, load_instrument(recipe.instrument))
+        }
     return {
         "name": recipe.name,
         "licence": LICENCE,
@@ -58,6 +64,7 @@ def model_card_of(
             "n": REFERENCE_DECAYS,
             "sha256": data.sha256,
             "metrics": evaluate_decays(result.model, data),
+            **given,
         },
         "provenance": provenance(),
     }

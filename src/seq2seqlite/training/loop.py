@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 
 from seq2seqlite.archive import Header
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ModelFile, Network
-from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Simulator
 from seq2seqlite.training.checkpoint import read_checkpoint, write_checkpoint
 from seq2seqlite.training.curve import last_fifth_improvement
+from seq2seqlite.training.direct import DirectObjective
 from seq2seqlite.training.objective import Batch, Objective
 from seq2seqlite.training.recipe import Recipe
 
@@ -51,7 +50,8 @@ class TrainingResult:
 
 
 CURVE = ("step", "decays", "training_loss", "validation_loss", "validation_total_rmse")
-"""Columns of the learning curve."""
+"""Columns of the learning curve. The last one of a direct network is the root mean square error of the mean
+lifetime in units of its bound."""
 
 
 @dataclass
@@ -103,8 +103,8 @@ def train(
         If the recipe does not match its instrument or its models, the checkpoint belongs to a different
         recipe, or the loss is no longer finite.
     """
-    simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="train")
-    objective = Objective(recipe) if objective is None else objective
+    objective = objective_of(recipe) if objective is None else objective
+    simulator = objective.simulator("train")
     optimiser = optax.chain(optax.clip_by_global_norm(recipe.clip_norm), optax.adam(_schedule(recipe)))
     start = jax.device_put(objective.start())
     state = _State(0, start, optimiser.init(start), start)
@@ -170,10 +170,11 @@ def _result(state: _State, recipe: Recipe, objective: Objective, simulator: Simu
         architecture=architecture,
         axis=instrument.axis,
         rising_edge_ns=simulator.rising_edge_ns,
-        n_baseline=simulator.n_baseline,
+        n_baseline=0 if architecture.direct else simulator.n_baseline,
         instrument=instrument.name,
         parameters=parameters,
         quantisation=quantisation,
+        **objective.described_result(state.best),
     )
     summary = {
         "steps": state.step,
@@ -196,32 +197,34 @@ def _schedule(recipe: Recipe) -> optax.Schedule:
     )
 
 
+def objective_of(recipe: Recipe, /) -> Objective:
+    """Return the objective of a float network, by the output of the recipe."""
+    return Objective(recipe) if recipe.output == "sfd" else DirectObjective(recipe)
+
+
 def _step_function(objective: Objective, optimiser: Any) -> Any:
     @jax.jit
-    def step(parameters: Any, optimiser_state: Any, batch: Batch, number: int) -> tuple[Any, Any, Any]:
-        loss, gradients = jax.value_and_grad(objective.loss)(parameters, batch, number)
+    def update(gradients: Any, optimiser_state: Any, parameters: Any) -> tuple[Any, Any]:
         updates, optimiser_state = optimiser.update(gradients, optimiser_state, parameters)
-        return loss, optax.apply_updates(parameters, updates), optimiser_state
+        return optax.apply_updates(parameters, updates), optimiser_state
 
-    return step
+    @jax.jit
+    def fused(parameters: Any, optimiser_state: Any, batch: Batch, number: int) -> tuple[Any, Any, Any]:
+        loss, gradients = jax.value_and_grad(objective.loss)(parameters, batch, number)
+        return loss, *update(gradients, optimiser_state, parameters)
+
+    def divided(parameters: Any, optimiser_state: Any, batch: Any, number: int) -> tuple[Any, Any, Any]:
+        loss, gradients = objective.loss_and_gradient(parameters, batch, number)
+        return loss, *update(gradients, optimiser_state, parameters)
+
+    return divided if objective.compiles_itself else fused
 
 
 def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tuple[float, float]]:
-    """Return a function that computes the loss and the total RMSE on the validation split."""
-    simulator = Simulator(load_instrument(recipe.instrument), seed=recipe.seed, split="validation")
+    """Return a function that computes the loss and the error on the validation split."""
+    simulator = objective.simulator("validation")
     batch = objective.batch(simulator, simulator.decays(recipe.validation_decays))
-
-    @jax.jit
-    def errors(parameters: Any, batch: Batch, number: int) -> tuple[jax.Array, jax.Array]:
-        predicted = objective.predict(parameters, batch.inputs, number)
-        total = jnp.sqrt(jnp.mean((predicted[..., 0] - batch.targets[..., 0]) ** 2))
-        return objective.distance(predicted, batch.targets), total
-
-    def validate(parameters: Any, number: int) -> tuple[float, float]:
-        loss, total = errors(parameters, batch, number)
-        return float(loss), float(total)
-
-    return validate
+    return lambda parameters, number: objective.validation(parameters, batch, number)
 
 
 def _prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:

@@ -1,6 +1,8 @@
 """Training objective: a network, its data, and the loss to minimise."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +22,7 @@ from seq2seqlite.models import (
     network_inputs,
 )
 from seq2seqlite.models.jax_forward import predict_sfd_jax
+from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.recipe import Recipe
 
@@ -84,10 +87,23 @@ class Objective:
     eligible_from = 0
     # Fixed-point formats of the activations.
     formats: ActivationFormats | None = None
+    # Whether the objective computes its gradient itself instead of leaving it to JAX.
+    compiles_itself = False
 
     def __init__(self, recipe: Recipe, /) -> None:
         self.recipe = recipe
         self.architecture = recipe.architecture
+
+    def simulator(self, split: str, /, *, responses: bool = False) -> Simulator:
+        """Return the simulator of a split."""
+        instrument, recipe = load_instrument(self.recipe.instrument), self.recipe
+        chosen: dict[str, Any] = {
+            key: value
+            for key in ("mono_exponential", "mono_tau")
+            if (value := getattr(recipe, key)) is not None
+        }
+        instrument = replace(instrument, decays=replace(instrument.decays, **chosen))
+        return Simulator(instrument, seed=recipe.seed, split=split, responses=responses)
 
     def described(self) -> dict[str, Any]:
         """Return all settings that determine the result, as plain values."""
@@ -116,6 +132,29 @@ class Objective:
     def loss(self, parameters: Any, batch: Batch, step: Any, /) -> jax.Array:
         """Return the loss: the distance to the true SFD."""
         return self.distance(self.predict(parameters, batch.inputs, step), batch.targets)
+
+    def loss_and_gradient(self, parameters: Any, batch: Any, step: Any, /) -> tuple[Any, Any]:
+        """Return the loss and its gradient, where :attr:`compiles_itself`."""
+        raise NotImplementedError
+
+    def described_result(self, parameters: Any, /) -> dict[str, Any]:  # noqa: ARG002
+        """Return further content of the model file."""
+        return {}
+
+    def validation(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[float, float]:
+        """Return the loss and the error of the total on the validation split."""
+        loss, total = self._errors(parameters, batch, step)
+        return float(loss), float(total)
+
+    @cached_property
+    def _errors(self) -> Any:
+        @jax.jit
+        def errors(parameters: Any, batch: Batch, number: int) -> tuple[jax.Array, jax.Array]:
+            predicted = self.predict(parameters, batch.inputs, number)
+            total = jnp.sqrt(jnp.mean((predicted[..., 0] - batch.targets[..., 0]) ** 2))
+            return self.distance(predicted, batch.targets), total
+
+        return errors
 
     def distance(self, predicted: jax.Array, targets: jax.Array, /) -> jax.Array:
         """Return the weighted mean squared error of the channels plus that of the amplitude."""

@@ -12,6 +12,8 @@ from seq2seqlite.resources import configs_folder
 
 __all__ = ["Recipe", "load_recipe", "recipe_names"]
 
+MAX_COLUMN_NS = 1000.0
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -46,6 +48,15 @@ class Recipe:
     amplitude_weight : float
         Weight of the squared error of the amplitude (short plus long at the first gate). The amplitude is one
         of hundreds of outputs, but the mean lifetime is inversely proportional to it.
+    response_lifetimes_ns : tuple of float
+        Columns of the response that the network gets (:func:`~seq2seqlite.models.response_columns`); empty
+        for a blind network.
+    output : str
+        ``sfd`` or ``lifetimes`` (see :class:`~seq2seqlite.models.Architecture`).
+    mono_exponential : float, optional
+        Share of mono-exponential decays in the training; default: that of the instrument.
+    mono_tau : str, optional
+        Distribution of their lifetimes; default: that of the instrument.
     start_from : str, optional
         Model (name or path) that provides the starting weights; it must have the same layers and cell, but
         may belong to another instrument.
@@ -75,6 +86,10 @@ class Recipe:
     clip_norm: float = 1.0
     channel_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
     amplitude_weight: float = 0.0
+    response_lifetimes_ns: tuple[float, ...] = ()
+    output: str = "sfd"
+    mono_exponential: float | None = None
+    mono_tau: str | None = None
     start_from: str | None = None
     validation_decays: int = 2048
     validation_every: int = 200
@@ -84,6 +99,7 @@ class Recipe:
         check_name(self.name)
         _ = self.architecture
         self._check_schedule()
+        self._check_direct()
         if len(self.channel_weights) != 3 or min(self.channel_weights) < 0 or max(self.channel_weights) <= 0:
             raise InputError(
                 f"channel_weights={list(self.channel_weights)} must be three numbers >= 0, at least one > 0"
@@ -91,6 +107,19 @@ class Recipe:
         for name in ("seed", "patience", "amplitude_weight"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name}={getattr(self, name)} must be >= 0")
+
+    def _check_direct(self) -> None:
+        if any(not 0 <= tau <= MAX_COLUMN_NS for tau in self.response_lifetimes_ns):
+            raise InputError(
+                f"response_lifetimes_ns={list(self.response_lifetimes_ns)} must be between 0 and "
+                f"{MAX_COLUMN_NS:g}"
+            )
+        if self.response_lifetimes_ns and self.output != "lifetimes":
+            raise InputError("response_lifetimes_ns needs output='lifetimes'")
+        if self.mono_exponential is not None and not 0 <= self.mono_exponential <= 1:
+            raise InputError(f"mono_exponential={self.mono_exponential} must be between 0 and 1")
+        if self.output == "lifetimes" and (self.cell != "lite" or len(self.layers) != 1):
+            raise InputError("output='lifetimes' needs one layer with cell='lite'")
 
     def _check_schedule(self) -> None:
         if self.steps < 0 or (self.steps == 0 and self.start_from is None):
@@ -110,11 +139,19 @@ class Recipe:
     @property
     def architecture(self) -> Architecture:
         """Layers and cell of the network."""
-        return Architecture(self.layers, self.cell)
+        return Architecture(
+            self.layers, self.cell, n_inputs=1 + len(self.response_lifetimes_ns), output=self.output
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the recipe in the form of its TOML file, with all defaults filled in."""
-        return plain_table(self)
+        """Return the recipe in the form of its TOML file, with all defaults filled in.
+
+        The keys of direct networks are left out for other networks, as in their cards.
+        """
+        table = plain_table(self)
+        if self.output == "sfd":
+            del table["output"], table["response_lifetimes_ns"]
+        return table
 
     @classmethod
     def from_dict(cls, table: dict[str, Any], /) -> "Recipe":

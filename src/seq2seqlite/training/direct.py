@@ -1,0 +1,191 @@
+"""Training objective of direct networks: errors of lifetimes in units of their Cramér-Rao bound."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.cpu.gru_gradient import Saved, lite_backward, lite_last_state
+from seq2seqlite.decay import normalise_tpsf
+from seq2seqlite.models import response_columns
+from seq2seqlite.models.jax_forward import last_state_jax
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.simulator import Decays, Simulator
+from seq2seqlite.training.objective import Objective
+from seq2seqlite.training.recipe import Recipe
+
+__all__ = ["DirectBatch", "DirectObjective"]
+
+N_QUANTITIES = 4
+# Weights of mean, short, long and fraction in the loss, and the units of their errors, in bounds of the mean
+# lifetime: the mean counts most; the components of a decay are known less well.
+WEIGHTS = (1.0, 0.1, 0.1, 0.1)
+UNITS = (1.0, 3.0, 3.0, 3.0)
+# Errors above this many units count linearly: a decay that cannot be resolved must not outweigh the others.
+HUBER = 4.0
+# Weight of the likelihood of the predicted errors. Its gradient does not reach the predicted lifetimes.
+LIKELIHOOD_WEIGHT = 0.1
+# Degrees of freedom of Student's distribution of the residuals: its gradient is bounded.
+FREEDOM = 5.0
+CALIBRATION_DECAYS = 32768
+ONE_SIGMA = 0.6827
+ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
+
+
+class DirectBatch(NamedTuple):
+    """Training data of one update.
+
+    Parameters
+    ----------
+    inputs : ndarray, shape (n_gates, n, n_inputs)
+        Normalised TPSFs and columns of the response.
+    targets : ndarray, shape (n, 4)
+        True mean, short and long lifetime, in ns, and amplitude fraction.
+    bounds : ndarray, shape (n,)
+        Bound of the mean lifetime, in ns.
+    counts : ndarray, shape (n,)
+        Counts.
+
+    See Also
+    --------
+    DirectObjective : Objective that creates these arrays.
+    """
+
+    inputs: Any
+    targets: Any
+    bounds: Any
+    counts: Any
+
+
+class DirectObjective(Objective):
+    """Objective of a direct network with one layer of ``lite`` cells.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Recipe with ``output="lifetimes"``.
+
+    See Also
+    --------
+    seq2seqlite.training.Recipe : Settings of the training.
+
+    Notes
+    -----
+    The loss is a pseudo-Huber function of the error over its bound, so that decays of all lifetimes and
+    photon numbers count alike, plus the likelihood of the residuals under the predicted errors (with the
+    distribution of Student).
+    """
+
+    compiles_itself = True
+
+    def __init__(self, recipe: Recipe, /) -> None:
+        super().__init__(recipe)
+        self._saved: Saved | None = None
+        self._head_gradient = jax.jit(jax.value_and_grad(self._head_loss, argnums=(0, 1)))
+
+    def start(self) -> dict[str, Any]:
+        """Return the starting parameters: those of a model, or random ones around typical lifetimes."""
+        parameters = super().start()
+        if self.recipe.start_from is None:
+            low, high = load_instrument(self.recipe.instrument).decays.tau_ns
+            typical = [low + share * (high - low) for share in (0.5, 0.3, 0.7)]
+            logarithm = np.log([typical[0], *(3 * tau for tau in typical[1:]), 3.0])
+            units = self.architecture.layers[0]
+            # Update gates that keep most of the state: gates of one half forget a decay while it lasts.
+            parameters["encoder/0/bias"] = np.repeat(np.array([1, 0, 0], np.float32), units)
+            parameters["head/bias"] = np.array([*typical, 0.5, *logarithm], np.float32)
+        return parameters
+
+    def simulator(self, split: str, /, *, responses: bool = False) -> Simulator:
+        """Return the simulator of a split, with responses if the network gets them."""
+        return super().simulator(split, responses=responses or self.architecture.n_inputs > 1)
+
+    def described_result(self, parameters: Any, /) -> dict[str, Any]:
+        """Return range, columns of the response, and factors of the errors from validation decays."""
+        simulator = self.simulator("validation")
+        return {
+            "response_lifetimes_ns": self.recipe.response_lifetimes_ns,
+            "tau_range_ns": simulator.instrument.decays.tau_ns,
+            "error_scale": self._error_scale(parameters, simulator),
+        }
+
+    def _error_scale(self, parameters: Any, simulator: Simulator) -> tuple[float, ...]:
+        batch = self.batch(simulator, simulator.decays(CALIBRATION_DECAYS))
+        outputs = self.outputs(parameters, batch)
+        std = np.exp(np.clip(outputs[:, N_QUANTITIES:], -20, 20)) / np.sqrt(batch.counts)[:, None]
+        ratio = np.abs(outputs[:, :N_QUANTITIES] - batch.targets) / std
+        return tuple(float(value) for value in np.quantile(ratio, ONE_SIGMA, axis=0))
+
+    def batch(self, simulator: Simulator, decays: Decays, /) -> DirectBatch:  # type: ignore[override]
+        """Return simulated decays as training arrays."""
+        inputs = normalise_tpsf(decays.tpsf, n_baseline=0)[..., None]
+        if decays.response is not None:
+            columns = response_columns(
+                decays.response, self.recipe.response_lifetimes_ns, axis=simulator.instrument.axis
+            )
+            inputs = np.concatenate([inputs, columns], axis=-1)
+        targets = [decays.tau_mean_ns, decays.tau_short_ns, decays.tau_long_ns, decays.amplitude_fraction]
+        return DirectBatch(
+            np.ascontiguousarray(inputs.transpose(1, 0, 2)),
+            np.stack(targets, axis=1).astype(np.float32),
+            simulator.bound_ns(decays).astype(np.float32),
+            decays.tpsf.sum(axis=1).astype(np.float32),
+        )
+
+    def batches(self, simulator: Simulator, /, *, start: int) -> Iterator[DirectBatch]:  # type: ignore[override]
+        """Yield an infinite sequence of batches from step ``start``."""
+        for decays in simulator.stream(batch=self.recipe.batch, start=start):
+            yield self.batch(simulator, decays)
+
+    def loss_and_gradient(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[Any, Any]:  # noqa: ARG002
+        """Return the loss and its gradient with respect to the parameters."""
+        state, self._saved = self._encoded(parameters, batch, self._saved)
+        head = {name: value for name, value in parameters.items() if name not in ENCODER}
+        loss, (gradient, of_state) = self._head_gradient(head, state, batch[1:])
+        encoder = lite_backward(self._saved, np.asarray(of_state))
+        return loss, {**gradient, **dict(zip(ENCODER, encoder[:3], strict=True))}
+
+    def loss(self, parameters: Any, batch: DirectBatch, step: Any, /) -> jax.Array:  # type: ignore[override]  # noqa: ARG002
+        """Return the loss, computed by JAX alone; the reference of :meth:`loss_and_gradient`."""
+        state = last_state_jax(self.architecture, parameters, jnp.asarray(batch.inputs))
+        head = {name: value for name, value in parameters.items() if name not in ENCODER}
+        loss: jax.Array = self._head_loss(head, state, batch[1:])
+        return loss
+
+    def validation(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[float, float]:  # type: ignore[override]
+        """Return the loss, and the root mean square error of the mean lifetime in units of its bound."""
+        outputs = self.outputs(parameters, batch)
+        errors = (outputs[:, 0] - batch.targets[:, 0]) / batch.bounds
+        return float(self.loss(parameters, batch, step)), float(np.sqrt(np.mean(errors**2)))
+
+    def outputs(self, parameters: Any, batch: DirectBatch, /) -> NDArray[np.float32]:
+        """Return the outputs of the head, shape (n, 8)."""
+        state, _ = self._encoded(parameters, batch, None)
+        return np.asarray(state @ np.asarray(parameters["head/kernel"]) + np.asarray(parameters["head/bias"]))
+
+    def _encoded(
+        self, parameters: Any, batch: DirectBatch, reuse: Saved | None
+    ) -> tuple[NDArray[np.float32], Saved]:
+        kernel, recurrent, bias = (np.asarray(parameters[name]) for name in ENCODER)
+        initial = np.zeros((batch.inputs.shape[1], self.architecture.layers[0]), np.float32)
+        return lite_last_state(batch.inputs, kernel, recurrent, bias, initial, reuse=reuse)
+
+    @partial(jax.jit, static_argnums=0)
+    def _head_loss(self, head: Any, state: jax.Array, truth: Any) -> jax.Array:
+        targets, bounds, counts = truth
+        outputs = state @ head["head/kernel"] + head["head/bias"]
+        predicted, logarithm = outputs[:, :N_QUANTITIES], outputs[:, N_QUANTITIES:]
+        # The fraction has no unit: one bound of the mean lifetime, relative to the mean.
+        unit = jnp.concatenate(
+            [jnp.tile(bounds[:, None], 3), (bounds / jnp.maximum(targets[:, 0], bounds))[:, None]], axis=1
+        )
+        errors = (predicted - targets) / (unit * jnp.asarray(UNITS))
+        robust = HUBER**2 * (jnp.sqrt(1 + (errors / HUBER) ** 2) - 1)
+        residual = jax.lax.stop_gradient(predicted - targets)
+        std = jnp.exp(jnp.clip(logarithm, -20, 20)) / jnp.sqrt(counts)[:, None]
+        likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
+        return jnp.mean(robust @ jnp.asarray(WEIGHTS) + LIKELIHOOD_WEIGHT * likelihood.mean(axis=1))

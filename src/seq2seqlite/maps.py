@@ -6,13 +6,20 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["LIFETIME_MAPS", "MAP_UNITS", "QUALITY_MAPS", "map_dataset"]
+__all__ = ["ERROR_MAPS", "LIFETIME_MAPS", "MAP_UNITS", "QUALITY_MAPS", "map_dataset"]
 
 LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
 """Maps of every predictor in the order of their files, with their units."""
+ERROR_MAPS = {
+    "tau_mean_std_ns": "ns",
+    "tau_short_std_ns": "ns",
+    "tau_long_std_ns": "ns",
+    "amplitude_fraction_std": "",
+}
+"""Standard errors of these maps, of predictors that estimate them (``error_maps``), with their units."""
 QUALITY_MAPS = {"chi_square": "", "deviation": "", "flagged": ""}
 """Further maps of the quality check, with their units."""
-MAP_UNITS = LIFETIME_MAPS | QUALITY_MAPS | {"intensity": "photons"}
+MAP_UNITS = LIFETIME_MAPS | ERROR_MAPS | QUALITY_MAPS | {"intensity": "photons"}
 """All maps, with their units."""
 
 

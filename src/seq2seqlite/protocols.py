@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 __all__ = [
     "GateSequentialPredictor",
     "Predictor",
+    "MeasuredPredictor",
     "PredictorSource",
     "RangedPredictor",
+    "ResponsePredictor",
     "SfdPredictor",
     "TrainedPredictor",
+    "error_maps",
     "tau_range_ns",
 ]
 
@@ -120,6 +123,44 @@ class TrainedPredictor(Predictor, Protocol):
 
 
 @runtime_checkable
+class ResponsePredictor(Predictor, Protocol):
+    """A network that may get the response of the instrument as an input.
+
+    See Also
+    --------
+    MeasuredPredictor : Predictor that is completed with a summed decay.
+    """
+
+    @property
+    def uses_response(self) -> bool:
+        """Whether it does; otherwise :meth:`with_response` raises InputError."""
+        ...
+
+    @property
+    def response_given(self) -> bool:
+        """Whether it has the response of the decays."""
+        ...
+
+    def with_response(self, response: NDArray[Any] | None, /) -> "ResponsePredictor":
+        """Return this predictor for decays measured with a response on its axis, shape (n_gates,)."""
+        ...
+
+
+@runtime_checkable
+class MeasuredPredictor(Predictor, Protocol):
+    """A predictor that is complete only with the summed decay of a measurement.
+
+    See Also
+    --------
+    PredictorSource : Creates predictors for a measurement.
+    """
+
+    def on_decay(self, decay: NDArray[Any], /) -> Predictor:
+        """Return the predictor for a measurement with a summed decay on its axis, shape (n_gates,)."""
+        ...
+
+
+@runtime_checkable
 class SfdPredictor(Predictor, Protocol):
     """A predictor that also returns the decay without IRF (SFD).
 
@@ -189,6 +230,17 @@ class PredictorSource(Hashable, Protocol):
     def described(self) -> dict[str, Any]:
         """Return names and digests of everything that the predictor depends on, ready for JSON."""
         ...
+
+
+def error_maps(predictor: Predictor, /) -> tuple[str, ...]:
+    """Return the names of the standard errors that a predictor estimates, as attributes of its lifetimes.
+
+    See Also
+    --------
+    tau_range_ns : Range of the lifetimes of a predictor.
+    """
+    found: tuple[str, ...] = getattr(predictor, "error_maps", ())
+    return found
 
 
 def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[float, float] | None:

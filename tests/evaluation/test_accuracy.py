@@ -41,6 +41,21 @@ def test_rows_have_their_keys_and_the_fit_reaches_the_bound(conditions, measured
         assert row["pixels_per_second"] > 0
 
 
+def test_intervals_of_the_fit_hold_the_truth(conditions, measured):
+    rows = mono_rows(conditions, measured)
+    assert {row["quantity"] for row in rows} == {"tau_mean_ns"}
+    for row in rows:
+        if row["predictor"] in ("mle-mono", "centre-of-mass"):
+            assert row["response"] == "given"
+            assert row["coverage_68"] == pytest.approx(0.683, abs=0.11)  # 256 decays: 3.8 standard errors
+            assert row["coverage_95"] == pytest.approx(0.954, abs=0.08)
+        else:
+            assert row["coverage_68"] is row["coverage_95"] is None
+    given = {row["predictor"]: row["response"] for row in rows}
+    assert given["centre-of-mass"] == "given"
+    assert given["seq2seqlite-swissspad3-float"] == "unknown"
+
+
 def test_components_are_those_of_decays_with_two_lifetimes(conditions, measured):
     rows = component_rows(conditions, measured)
     quantities = [row["quantity"] for row in rows if row["predictor"] == "seq2seqlite-swissspad3-float"]

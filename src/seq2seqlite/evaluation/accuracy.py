@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes
 from seq2seqlite.evaluation.conditions import Conditions, SimulatedDecays, simulated_decays
-from seq2seqlite.protocols import Predictor
+from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 
 __all__ = ["ROW_KEYS", "Measured", "PredictorOf", "answered_shares", "component_rows", "measure", "mono_rows"]
 
@@ -24,7 +24,18 @@ ROW_KEYS = (
     "rmse_ns",
     "rmse_over_crlb",
     "pixels_per_second",
+    "quantity",
+    "coverage_68",
+    "coverage_95",
+    "response",
 )
+# Attributes of the standard errors, and the shares of a normal distribution within one and two of them.
+STD_OF = {
+    "tau_mean_ns": "tau_mean_std_ns",
+    "tau_short_ns": "tau_short_std_ns",
+    "tau_long_ns": "tau_long_std_ns",
+    "amplitude_fraction": "amplitude_fraction_std",
+}
 QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
 
 
@@ -46,12 +57,19 @@ class Measured:
         Number of decays predicted per second, without the first IRF, which includes compilation.
     components : bool
         Whether the predictor estimates two lifetimes.
+    coverage : dict of tuple
+        Share of the predictions that are within one and within two standard errors of the truth, with the
+        same keys; only for quantities with a standard error.
+    response : str
+        ``given`` or ``unknown``: whether the predictor knows the response of the instrument.
     """
 
     errors: dict[tuple[str, int, int], NDArray[np.float64]]
     bounds: dict[tuple[str, int, int], float]
     pixels_per_second: float
     components: bool
+    coverage: dict[tuple[str, int, int], tuple[float, float]] = field(default_factory=dict)
+    response: str = "unknown"
 
 
 def measure(
@@ -79,11 +97,13 @@ def measure(
     """
     found: dict[str, list[Lifetimes]] = {name: [] for name in predictors}
     seconds: dict[str, list[float]] = {name: [] for name in predictors}
+    responses: dict[str, str] = {}
     sets: list[SimulatedDecays] = []
     for decays in simulated_decays(conditions):
         sets.append(decays)
         for index, (name, predictor_of) in enumerate(predictors.items()):
             predictor = predictor_of(decays.irf)
+            responses[name] = "given" if _knows_response(predictor) else "unknown"
             predictor.lifetimes(decays.tpsf[:1])  # build tables and compile before timing
             began = time.perf_counter()
             found[name].append(predictor.lifetimes(decays.tpsf))
@@ -97,6 +117,8 @@ def measure(
             bounds,
             _rate(len(sets[0].tpsf), seconds[name]),
             any((one.tau_short_ns < one.tau_long_ns).any() for one in found[name]),
+            _coverage(conditions, sets, found[name]),
+            responses[name],
         )
         for name in predictors
     }
@@ -123,7 +145,8 @@ def mono_rows(conditions: Conditions, measured: Mapping[str, Measured], /) -> li
             values = (
                 name, conditions.instrument.name, conditions.photons[p], conditions.decays[d].tau_mean_ns,
                 figures["bias"], figures["std"], figures["rmse"], figures["over_bound"],
-                result.pixels_per_second,
+                result.pixels_per_second, "tau_mean_ns",
+                *_covered(result, ("tau_mean_ns", d, p)), result.response,
             )  # fmt: skip
             rows.append(dict(zip(ROW_KEYS, values, strict=True)))
     return rows
@@ -165,8 +188,9 @@ def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) 
     -------
     list of dict
         ``predictor``, ``instrument``, ``photons``, the decay's ``tau_short_ns``, ``tau_long_ns`` and
-        ``amplitude_fraction``, ``quantity``, ``bias``, ``std``, ``rmse``, ``rmse_over_crlb``, and
-        ``predicted``, the share of decays with a value. Predictors of one lifetime only have rows of the
+        ``amplitude_fraction``, ``quantity``, ``bias``, ``std``, ``rmse``, ``rmse_over_crlb``, ``predicted``,
+        the share of decays with a value, and ``response``, ``coverage_68`` and ``coverage_95`` as in
+        :data:`ROW_KEYS`. Predictors of one lifetime only have rows of the
         mean.
 
     See Also
@@ -185,9 +209,42 @@ def component_rows(conditions: Conditions, measured: Mapping[str, Measured], /) 
                     "tau_long_ns": decay.tau_long_ns, "amplitude_fraction": decay.amplitude_fraction,
                     "quantity": quantity, "bias": figures["bias"], "std": figures["std"],
                     "rmse": figures["rmse"], "rmse_over_crlb": figures["over_bound"],
-                    "predicted": figures["predicted"],
+                    "predicted": figures["predicted"], "response": result.response,
+                    "coverage_68": _covered(result, (quantity, d, p))[0],
+                    "coverage_95": _covered(result, (quantity, d, p))[1],
                 })  # fmt: skip
     return rows
+
+
+def _covered(result: Measured, key: tuple[str, int, int]) -> tuple[float | None, float | None]:
+    return result.coverage.get(key, (None, None))
+
+
+def _knows_response(predictor: Predictor) -> bool:
+    """Return whether a predictor knows the response: estimators do, a network if it was given."""
+    if isinstance(predictor, ResponsePredictor):
+        return predictor.response_given
+    return not isinstance(predictor, TrainedPredictor)
+
+
+def _coverage(
+    conditions: Conditions, sets: list[SimulatedDecays], found: list[Lifetimes]
+) -> dict[tuple[str, int, int], tuple[float, float]]:
+    coverage = {}
+    for quantity, attribute in STD_OF.items():
+        if any(getattr(one, attribute, None) is None for one in found):
+            continue
+        value = np.stack([getattr(one, quantity) for one in found])
+        std = np.stack([getattr(one, attribute) for one in found])
+        for d, decay in enumerate(conditions.decays):
+            for p in range(len(conditions.photons)):
+                chosen = (sets[0].decay == d) & (sets[0].level == p)
+                sigmas = np.abs(value[:, chosen] - getattr(decay, quantity)) / std[:, chosen]
+                sigmas = sigmas[np.isfinite(sigmas)]
+                shares = ((sigmas < count).mean() if sigmas.size else np.nan for count in (1, 2))
+                one, two = (float(share) for share in shares)
+                coverage[quantity, d, p] = (one, two)
+    return coverage
 
 
 def _cells(conditions: Conditions, *, mono: bool) -> Iterable[tuple[int, int]]:

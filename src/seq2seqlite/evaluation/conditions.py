@@ -136,7 +136,7 @@ def _expected(
     conditions: Conditions, irf: Irf, decay: Decay, photons: float
 ) -> tuple[NDArray[np.float64], float, float]:
     """Return expected counts, photons of the decay in the whole period, and background per gate."""
-    axis = conditions.instrument.axis
+    axis = conditions.instrument.forward_axis
     amplitudes = [decay.amplitude_fraction, 1 - decay.amplitude_fraction]
     tpsf = expected_tpsf(amplitudes, [decay.tau_short_ns, decay.tau_long_ns], axis=axis, irf=irf)
     signal = photons * (1 - conditions.background) / float(tpsf.sum())
@@ -147,7 +147,7 @@ def _expected(
 def _bound(conditions: Conditions, irf: Irf, decay: Decay, photons: float, background: float) -> Bound:
     return cramer_rao_bound(
         decay.tau_short_ns,
-        axis=conditions.instrument.axis,
+        axis=conditions.instrument.forward_axis,
         irf=irf,
         photons=photons,
         tau_long_ns=None if decay.mono else decay.tau_long_ns,

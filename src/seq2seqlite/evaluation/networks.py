@@ -1,7 +1,7 @@
 """Evaluating a model on simulated decays whose truth is known."""
 
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,18 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
 from seq2seqlite.errors import InputError
 from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
-from seq2seqlite.protocols import Predictor, SfdPredictor
-from seq2seqlite.simulation.decay_set import DecaySet, reference_set
+from seq2seqlite.protocols import Predictor, ResponsePredictor, SfdPredictor
+from seq2seqlite.simulation.decay_set import REFERENCE_SEED, DecaySet, reference_set
+from seq2seqlite.simulation.instrument import Instrument
+from seq2seqlite.simulation.simulator import Simulator, measured_response
 
-__all__ = ["REFERENCE_DECAYS", "evaluate_decays", "evaluate_reference", "same_axis"]
+__all__ = [
+    "REFERENCE_DECAYS",
+    "evaluate_decays",
+    "evaluate_reference",
+    "evaluate_responses",
+    "same_axis",
+]
 
 REFERENCE_DECAYS = 20_000
 
@@ -78,7 +86,7 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
         raise InputError(
             f"data {data.name} have {data.axis}, model {model.name} takes {model.axis}; re-bin the data"
         )
-    sfd = model.sfd(data.tpsf) if sfd_truth and isinstance(model, SfdPredictor) else None
+    sfd = model.sfd(data.tpsf) if sfd_truth and _has_sfd(model) else None
     found = model.lifetimes(data.tpsf) if sfd is None else lifetimes_from_sfd(sfd, axis=model.axis)
     predicted = {field.name: getattr(found, field.name) for field in fields(Lifetimes)}
     result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
@@ -93,6 +101,51 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
         result.update(sfd_metrics(sfd, true_sfd))
     result["lifetime"] = lifetime_metrics(predicted, asdict(truth), photons=data.tpsf.sum(axis=1))
     return result
+
+
+def evaluate_responses(
+    model: ResponsePredictor, instrument: Instrument, /, *, n: int = REFERENCE_DECAYS, counts: float = 1e5
+) -> dict[str, Any]:
+    """Return a model's metrics on an instrument's reference set, with a measured response of each IRF.
+
+    Parameters
+    ----------
+    model : ResponsePredictor
+        Model that uses the response.
+    instrument : Instrument
+        Instrument.
+    n : int
+        Number of decays.
+    counts : float
+        Counts of a measured response.
+
+    Returns
+    -------
+    dict
+        Metrics of the lifetimes (:func:`lifetime_metrics`).
+
+    See Also
+    --------
+    evaluate_decays : The same without responses.
+    """
+    simulator = Simulator(instrument, seed=REFERENCE_SEED, split="reference")
+    decays = simulator.decays(n)
+    predicted = {field.name: np.full(n, np.nan) for field in fields(Lifetimes)}
+    for index, irf in enumerate(simulator.irfs):
+        chosen = np.flatnonzero(decays.irf_index == index)
+        if not chosen.size:
+            continue
+        response = measured_response(irf, axis=instrument.forward_axis, counts=counts, seed=index)
+        found = model.with_response(response).lifetimes(decays.tpsf[chosen])
+        for name, values in predicted.items():
+            values[chosen] = getattr(found, name)
+    truth = {name: getattr(decays, name) for name in predicted}
+    return lifetime_metrics(predicted, truth, photons=decays.tpsf.sum(axis=1))
+
+
+def _has_sfd(model: Predictor) -> TypeGuard[SfdPredictor]:
+    """Return whether a predictor gives decays without IRF; a direct network only has the method."""
+    return isinstance(model, SfdPredictor) and not getattr(model, "direct", False)
 
 
 def _median(values: NDArray[np.floating]) -> float:

@@ -29,7 +29,7 @@ from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, strips, survey
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS, map_dataset
-from seq2seqlite.protocols import Predictor, tau_range_ns
+from seq2seqlite.protocols import MeasuredPredictor, Predictor, error_maps, tau_range_ns
 from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
 
 __all__ = ["Analysis", "lifetime_map", "map_measurement"]
@@ -69,7 +69,8 @@ def lifetime_map(
     xarray.Dataset
         float32 maps (Y, X): ``tau_mean_ns`` (amplitude-weighted), ``tau_short_ns``, ``tau_long_ns``,
         ``amplitude_fraction`` (of the short component), NaN where not analysed, and ``intensity`` (counts of
-        each pixel, unbinned). Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
+        each pixel, unbinned). Predictors that estimate standard errors add ``tau_mean_std_ns`` and so on.
+        Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
         :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``,
         and ``warnings``: lines that say if the lifetimes lie outside of the range of the predictor.
         With ``quality`` also the maps ``chi_square`` (reduced), ``deviation`` (by how many standard errors
@@ -236,6 +237,8 @@ class Analysis:
             model=predictor.name,
             extrapolate=options.extrapolate,
         )
+        if isinstance(predictor, MeasuredPredictor):
+            predictor = predictor.on_decay(rebinner.decay)
         return cls(
             predictor,
             options,
@@ -251,7 +254,8 @@ class Analysis:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the computed maps."""
-        return (*LIFETIME_MAPS, *(QUALITY_MAPS if self.check is not None else ()))
+        quality = () if self.check is None else tuple(QUALITY_MAPS)
+        return (*LIFETIME_MAPS, *error_maps(self.predictor), *quality)
 
     def described(self) -> dict[str, Any]:
         """Return ``model``, ``predictor``, thresholds, ``rebinning`` and, with a check, ``quality``."""
@@ -344,7 +348,9 @@ class Analysis:
         done, todo = 0, int(selection.chosen.sum())
         for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
             lifetimes = self.predictor.lifetimes(tpsf)
-            values = {name: getattr(lifetimes, name) for name in LIFETIME_MAPS}
+            values = {
+                name: getattr(lifetimes, name) for name in (*LIFETIME_MAPS, *error_maps(self.predictor))
+            }
             if reasons is not None and isinstance(lifetimes, Estimate):
                 reasons.update(lifetimes.reason.tolist())
             if self.check is not None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis, rising_edge_ns
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
-from seq2seqlite.protocols import Predictor, tau_range_ns
+from seq2seqlite.protocols import Predictor, error_maps, tau_range_ns
 from seq2seqlite.rebinning.tac_window import live_bins
 
 __all__ = ["NativeAxisPredictor", "native_axis"]
@@ -56,6 +56,11 @@ class NativeAxisPredictor:
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes of the estimator, in ns; None if it is unknown."""
         return tau_range_ns(self.estimator)
+
+    @property
+    def error_maps(self) -> tuple[str, ...]:
+        """Standard errors that the estimator returns."""
+        return error_maps(self.estimator)
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
         """Return the lifetimes of TPSFs."""

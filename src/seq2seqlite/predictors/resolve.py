@@ -11,8 +11,9 @@ from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
 from seq2seqlite.models import Network, load_model, model_names
-from seq2seqlite.protocols import Predictor, TrainedPredictor
+from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 from seq2seqlite.simulation.instrument import Instrument
+from seq2seqlite.simulation.simulator import measured_response
 
 __all__ = ["Backend", "check_backend", "is_estimator", "load_predictor", "load_program", "predictors_for"]
 
@@ -36,6 +37,8 @@ class Backend(StrEnum):
 
 
 MODEL_SUFFIX = ".npz"
+# A response that takes seconds to measure.
+RESPONSE_COUNTS = 1e5
 
 
 def load_predictor(
@@ -170,7 +173,12 @@ def _checked_name(name_or_path: str | Path) -> str:
 
 
 def predictors_for(
-    instrument: Instrument, names: Sequence[str] = (), /, *, backend: str = "auto"
+    instrument: Instrument,
+    names: Sequence[str] = (),
+    /,
+    *,
+    backend: str = "auto",
+    response_counts: float = RESPONSE_COUNTS,
 ) -> dict[str, Callable[[Irf], Predictor]]:
     """Return functions that make predictors for decays measured through an IRF, by name.
 
@@ -182,6 +190,8 @@ def predictors_for(
         As for :func:`load_predictor`; default: all estimators, and all shipped models of the instrument.
     backend : str
         As for :func:`load_predictor`.
+    response_counts : float
+        Counts of the simulated measurement of the IRF that models get which use one; 0 for none.
 
     Raises
     ------
@@ -203,14 +213,20 @@ def predictors_for(
     if not names:
         shipped = [name for name in model_names() if load_model(name).instrument == instrument.name]
         names = [*ESTIMATORS, *shipped]
-    return {str(name): _for_irf(str(name), instrument.axis, backend) for name in names}
+    return {str(name): _for_irf(str(name), instrument, backend, response_counts) for name in names}
 
 
-def _for_irf(name: str, axis: TimeAxis, backend: str) -> Callable[[Irf], Predictor]:
+def _for_irf(
+    name: str, instrument: Instrument, backend: str, response_counts: float
+) -> Callable[[Irf], Predictor]:
     if is_estimator(name):
-        return lambda irf: load_predictor(name, axis=axis, irf=irf)
-    model = load_predictor(name, axis=axis, backend=backend)
-    return lambda _: model
+        return lambda irf: load_predictor(name, axis=instrument.forward_axis, irf=irf)
+    model = load_predictor(name, axis=instrument.axis, backend=backend)
+    if not isinstance(model, ResponsePredictor) or not model.uses_response or not response_counts:
+        return lambda _: model
+    return lambda irf: model.with_response(
+        measured_response(irf, axis=instrument.forward_axis, counts=response_counts)
+    )
 
 
 def _estimator(name: str, axis: TimeAxis | None, irf: Irf | None) -> Predictor:
@@ -256,11 +272,12 @@ def _network(network: Network, backend: str, threads: int | None) -> TrainedPred
         from seq2seqlite.cpu.on_jax import JaxNetwork
 
         return JaxNetwork(network)
+    from seq2seqlite.cpu.direct_engine import DirectEngine
     from seq2seqlite.cpu.packing import UnfitError
     from seq2seqlite.cpu.predictors import NetworkEngine
 
     try:
-        return NetworkEngine(network, threads=threads)
+        return (DirectEngine if network.architecture.direct else NetworkEngine)(network, threads=threads)
     except UnfitError:
         if backend == "cpu":
             raise

@@ -16,7 +16,8 @@ from seq2seqlite.files import sha256_of
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor
-from seq2seqlite.protocols import Predictor
+from seq2seqlite.predictors.response_model import ResponseModel
+from seq2seqlite.protocols import Predictor, ResponsePredictor
 from seq2seqlite.resources import pretrained_folder
 
 __all__ = ["NamedSource", "predictor_source"]
@@ -64,7 +65,7 @@ class NamedSource:
     def predictor(self, data: xr.DataArray, /) -> Predictor:
         """Return the model, or the estimator on the time axis of a measurement."""
         if self.trained is not None:
-            return self.trained
+            return self._with_irf(self.trained)
         axis, decay, edge_ns = native_axis(data)
         return NativeAxisPredictor(self.on_axis(axis, decay), edge_ns)
 
@@ -79,11 +80,18 @@ class NamedSource:
             Summed decay. The measured IRF is shifted to it; without one, an IRF is fitted to it.
         """
         if self.trained is not None:
-            return self.trained
+            model = self._with_irf(self.trained)
+            return model.on_decay(decay) if isinstance(model, ResponseModel) else model
         counts = np.asarray(decay, np.float64)
         irf = self.measured
         placed = fit_irf(counts, axis=axis) if irf is None else aligned_irf(irf, counts, axis=axis)
         return load_predictor(self.model, axis=axis, irf=placed, backend=self.backend)
+
+    def _with_irf(self, model: Predictor) -> Predictor:
+        """Return a model that uses the response together with the measured IRF; other models unchanged."""
+        if self.measured is None or not isinstance(model, ResponsePredictor) or not model.uses_response:
+            return model
+        return ResponseModel(model, self.measured)
 
     def irf(self) -> Irf | None:
         """Return the measured IRF, or None."""

@@ -1,0 +1,93 @@
+"""Direct networks with the IRF of a measurement, from the file to the maps."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+import seq2seqlite
+from seq2seqlite.cli.app import main
+from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
+from seq2seqlite.estimators import aligned_irf
+from seq2seqlite.imaging import lifetime_map
+from seq2seqlite.models import Architecture, ModelFile, Network, initial_parameters
+from seq2seqlite.predictors.response_model import ResponseModel
+from seq2seqlite.predictors.source import predictor_source
+
+AXIS = TimeAxis(125, 0.1, 12.5)
+IRF = ParametricIrf(2.0, 0.3, tail_fraction=0.1, tail_ns=0.3)
+ERRORS = ["tau_mean_std_ns", "tau_short_std_ns", "tau_long_std_ns", "amplitude_fraction_std"]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A direct network with random weights: what matters here is the path of its inputs."""
+    architecture = Architecture((8,), "lite", n_inputs=3, output="lifetimes")
+    parameters = initial_parameters(architecture, seed=4)
+    parameters["head/bias"] = np.array([1.5, 1.0, 2.0, 0.5, 0.0, 0.3, 0.3, 0.1], np.float32)
+    content = ModelFile(
+        name="random-direct", architecture=architecture, axis=AXIS, rising_edge_ns=1.5, n_baseline=0,
+        instrument="mine", parameters=parameters, response_lifetimes_ns=(0.0, 1.0),
+        error_scale=(1.0, 1.1, 1.2, 1.3), tau_range_ns=(0.1, 4.0),
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("model") / "random-direct.npz"
+    Network(content).write(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A measurement of 8 x 8 pixels, and its IRF with another bin width and another delay."""
+    folder = tmp_path_factory.mktemp("sample")
+    counts = np.random.default_rng(3).poisson(
+        expected_tpsf(np.ones((8, 8, 1)), [2.0], axis=AXIS, irf=IRF.moved(0.7), photons=2000, background=0.5)
+    )
+    np.savez(folder / "sample.npz", tpsf=counts, gate_width_ns=0.1, period_ns=12.5)
+    fine = TimeAxis(500, 0.025, 12.5)
+    pulse = expected_tpsf([1.0], [1e-3], axis=fine, irf=IRF, photons=1e6)
+    np.savetxt(folder / "irf.txt", np.column_stack([fine.starts_ns, np.round(pulse)]), fmt=["%.4f", "%d"])
+    return folder / "sample.npz", folder / "irf.txt"
+
+
+def test_irf_gets_the_delay_of_the_summed_decay(model: Path, sample: tuple[Path, Path]) -> None:
+    source = predictor_source(model, irf=sample[1])
+    data = seq2seqlite.read(sample[0])
+    predictor = source.predictor(data)
+    assert isinstance(predictor, ResponseModel)
+    decay = data.values.sum(axis=(0, 1)).astype(np.float64)
+    placed = predictor.on_decay(decay)
+    assert placed.response_given
+    response = placed.network.response  # type: ignore[attr-defined]
+    center = (response @ (AXIS.starts_ns + 0.05)) / response.sum()
+    assert center == pytest.approx(aligned_irf(IRF, decay, axis=AXIS).mean_ns, abs=0.02)
+    assert center == pytest.approx(IRF.mean_ns + 0.7, abs=0.03)
+
+
+def test_map_uses_the_response_and_has_errors(model: Path, sample: tuple[Path, Path]) -> None:
+    data = seq2seqlite.read(sample[0])
+    maps: dict[str, Any] = {}
+    for name, irf in (("blind", None), ("given", sample[1])):
+        maps[name] = lifetime_map(data, predictor_source(model, irf=irf).predictor(data))
+    assert all(error in maps["given"] for error in ERRORS)
+    assert (maps["given"]["tau_mean_std_ns"].values > 0).all()
+    assert maps["given"]["tau_mean_std_ns"].attrs["units"] == "ns"
+    assert not np.array_equal(maps["blind"]["tau_mean_ns"], maps["given"]["tau_mean_ns"])
+
+
+def test_command_writes_maps_of_errors(model: Path, sample: tuple[Path, Path], tmp_path: Path) -> None:
+    arguments = ["image", str(sample[0]), "--model", str(model), "--irf", str(sample[1])]
+    assert main([*arguments, "--out", str(tmp_path / "maps")]) == 0
+    written = {path.stem for path in (tmp_path / "maps").glob("*.tif")}
+    assert set(ERRORS) < written
+    assert np.isfinite(tifffile.imread(tmp_path / "maps" / "tau_mean_std_ns.tif")).all()
+
+
+def test_fit_writes_maps_of_its_errors(sample: tuple[Path, Path], tmp_path: Path) -> None:
+    arguments = ["image", str(sample[0]), "--model", "mle-mono", "--irf", str(sample[1])]
+    assert main([*arguments, "--out", str(tmp_path / "maps")]) == 0
+    std = tifffile.imread(tmp_path / "maps" / "tau_mean_std_ns.tif")
+    tau = tifffile.imread(tmp_path / "maps" / "tau_mean_ns.tif")
+    assert np.median(std) == pytest.approx(np.std(tau), rel=0.4)
+    assert not (tmp_path / "maps" / "tau_short_std_ns.tif").exists()

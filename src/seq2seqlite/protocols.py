@@ -20,6 +20,7 @@ __all__ = [
     "SfdPredictor",
     "TrainedPredictor",
     "error_maps",
+    "missing_irf",
     "tau_range_ns",
 ]
 
@@ -241,6 +242,22 @@ def error_maps(predictor: Predictor, /) -> tuple[str, ...]:
     """
     found: tuple[str, ...] = getattr(predictor, "error_maps", ())
     return found
+
+
+def missing_irf(predictor: Predictor, /) -> list[str]:
+    """Return a warning if a network could get the response of the instrument and does not.
+
+    See Also
+    --------
+    ResponsePredictor : Network that may get the response.
+    """
+    if (
+        not isinstance(predictor, ResponsePredictor)
+        or not predictor.uses_response
+        or predictor.response_given
+    ):
+        return []
+    return [f"{predictor.name} runs without an IRF: errors are larger; give it a measured IRF (irf, --irf)"]
 
 
 def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[float, float] | None:

@@ -66,6 +66,9 @@ def test_techniques_that_do_not_fit_are_refused(tmp_path):
     path.write_text(TRAINING + "steps = 0\n")
     with pytest.raises(InputError, match="steps=0 must be >= 1, or 0 with start_from"):
         load_compression_recipe(path)
+    path.write_text(TRAINING + 'output = "lifetimes"\n')
+    with pytest.raises(InputError, match="training.output='lifetimes' cannot be compressed yet"):
+        load_compression_recipe(path)
     path.write_text(TRAINING.replace("lite", "standard") + "[quantisation]\n")
     with pytest.raises(InputError, match="training.cell='standard' does not support fixed-point activations"):
         load_compression_recipe(path)

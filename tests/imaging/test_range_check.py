@@ -13,8 +13,8 @@ from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf, fit_tail
 from seq2seqlite.errors import InputError
+from seq2seqlite.histogram import Spread
 from seq2seqlite.imaging.frame_analysis import lifetime_map
-from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors import load_predictor

@@ -74,6 +74,9 @@ def test_map_uses_the_response_and_has_errors(model: Path, sample: tuple[Path, P
     assert (maps["given"]["tau_mean_std_ns"].values > 0).all()
     assert maps["given"]["tau_mean_std_ns"].attrs["units"] == "ns"
     assert not np.array_equal(maps["blind"]["tau_mean_ns"], maps["given"]["tau_mean_ns"])
+    texts = {name: " ".join(one.attrs["warnings"]) for name, one in maps.items()}
+    assert "random-direct runs without an IRF: errors are larger" in texts["blind"]
+    assert "without an IRF" not in texts["given"]
 
 
 def test_command_writes_maps_of_errors(model: Path, sample: tuple[Path, Path], tmp_path: Path) -> None:

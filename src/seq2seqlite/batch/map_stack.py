@@ -28,8 +28,8 @@ from seq2seqlite.batch.tiles import (
 )
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.histogram import Spread
 from seq2seqlite.imaging.frame_analysis import Analysis
-from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
 from seq2seqlite.imaging.map_writer import DISPLAYED, opened
 from seq2seqlite.imaging.mask import check_binning

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.stack import Stack, Tile
 from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.histogram import Spread
 from seq2seqlite.imaging.frame_analysis import Analysis
-from seq2seqlite.imaging.histogram import Spread
 from seq2seqlite.imaging.mask import Selection, read_mask, select
 from seq2seqlite.io.ome import LEVEL, open_maps
 from seq2seqlite.io.signal import Survey, survey

@@ -212,6 +212,10 @@ class CompressionRecipe:
 
     def __post_init__(self) -> None:
         plan = self.quantisation
+        if self.training.output != "sfd":
+            raise InputError(
+                f"training.output={self.training.output!r} cannot be compressed yet; use output = 'sfd'"
+            )
         if self.training.steps == 0 and (self.sparsity or (plan is not None and plan.method == "qat")):
             raise InputError(
                 "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Estimate
-from seq2seqlite.imaging.histogram import Spread
+from seq2seqlite.histogram import Spread
 from seq2seqlite.imaging.mask import (
     MIN_PHOTONS,
     Selection,
@@ -29,7 +29,7 @@ from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, strips, survey
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS, map_dataset
-from seq2seqlite.protocols import MeasuredPredictor, Predictor, error_maps, tau_range_ns
+from seq2seqlite.protocols import MeasuredPredictor, Predictor, error_maps, missing_irf, tau_range_ns
 from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
 
 __all__ = ["Analysis", "lifetime_map", "map_measurement"]
@@ -145,7 +145,7 @@ class Analysis:
     check : QualityCheck, optional
         Comparison of predictions with counts.
     decay_warnings : tuple of str
-        Warnings of the summed decay.
+        Warnings of the summed decay, and of a missing IRF.
 
     See Also
     --------
@@ -248,7 +248,10 @@ class Analysis:
             None
             if options.quality is None
             else QualityCheck(options.quality, rebinner.decay, axis=axis, irf=irf),
-            tuple(_range_check(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns)),
+            (
+                *missing_irf(predictor),
+                *_range_check(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns),
+            ),
         )
 
     @property

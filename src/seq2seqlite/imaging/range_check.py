@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from seq2seqlite.decay import TimeAxis, fit_tail
-from seq2seqlite.imaging.histogram import Spread
+from seq2seqlite.histogram import Spread
 
 __all__ = ["RangeCheck"]
 

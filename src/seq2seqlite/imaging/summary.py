@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.imaging.histogram import Spread
+from seq2seqlite.histogram import Spread
 from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.provenance import provenance
 

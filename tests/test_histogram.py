@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seqlite.imaging.histogram import Spread
+from seq2seqlite.histogram import Spread
 
 # Half a bin of 2^-9 of the value.
 BIN = 2.0**-9

@@ -27,7 +27,7 @@ WEIGHTS = (1.0, 0.1, 0.1, 0.1)
 UNITS = (1.0, 3.0, 3.0, 3.0)
 # Errors above this many units count linearly: a decay that cannot be resolved must not outweigh the others.
 HUBER = 4.0
-# Weight of the likelihood of the predicted errors. Its gradient does not reach the predicted lifetimes.
+# Weight of the likelihood of the predicted errors. It reaches the lifetimes only through the encoder.
 LIKELIHOOD_WEIGHT = 0.1
 # Degrees of freedom of Student's distribution of the residuals: its gradient is bounded.
 FREEDOM = 5.0

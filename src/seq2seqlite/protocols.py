@@ -257,7 +257,7 @@ def missing_irf(predictor: Predictor, /) -> list[str]:
         or predictor.response_given
     ):
         return []
-    return [f"{predictor.name} runs without an IRF: errors are larger; give it a measured IRF (irf, --irf)"]
+    return [f"{predictor.name} runs without an IRF: errors are larger; pass a measured IRF as irf"]
 
 
 def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[float, float] | None:

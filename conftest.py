@@ -79,6 +79,26 @@ pytest_collect_file = (
 ).pytest()
 
 
+# Code blocks of pages that this process has run, by page and line.
+_RUN_BLOCKS: set[tuple[str, int]] = set()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Run the earlier code blocks of a page first if another worker got them: they share their variables."""
+    example = getattr(item, "example", None)
+    if example is None:
+        return
+    for each in example.document.examples():
+        place = (example.path, each.line)
+        if each.line >= example.line:
+            _RUN_BLOCKS.add((example.path, example.line))
+            return
+        if place not in _RUN_BLOCKS:
+            _RUN_BLOCKS.add(place)
+            each.evaluate()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield

@@ -1,5 +1,6 @@
 """Direct networks on the CPU back end."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class DirectEngine(NetworkBackEnd):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; the layout of its weights depends on the CPU."""
-        return _restored, (self.network, self._asked)
+        return partial(DirectEngine, threads=self._asked), (self.network,)
 
     @property
     def kind(self) -> str:
@@ -98,7 +99,3 @@ class DirectEngine(NetworkBackEnd):
             # Sums in the same order for every number of decays: results do not depend on the batch.
             outputs[part] = np.einsum("nu,uo->no", states, kernel) + bias
         return direct_lifetimes(outputs, counts=counts, content=content).without(dark)
-
-
-def _restored(network: Network, threads: int | None) -> DirectEngine:
-    return DirectEngine(network, threads=threads)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["Irf", "MeasuredIrf", "ParametricIrf", "angular_frequencies_per_ns"]
+__all__ = ["FWHM_PER_SIGMA", "Irf", "MeasuredIrf", "ParametricIrf", "angular_frequencies_per_ns"]
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 # Bins below this share of the highest bin count as noise when the length of a measured IRF is checked.

@@ -21,6 +21,7 @@ from seq2seqlite.decay import (
     rising_edge_ns,
     sfd_from_lifetimes,
 )
+from seq2seqlite.decay.irf import FWHM_PER_SIGMA
 from seq2seqlite.errors import InputError
 from seq2seqlite.simulation.instrument import Instrument, ResponseRanges
 
@@ -29,7 +30,6 @@ __all__ = ["SPLITS", "Decays", "Simulator", "measured_response"]
 # Each split has its own IRF bank and its own random streams, so evaluation data never occur in training.
 SPLITS = {"train": 0, "validation": 1, "reference": 2}
 CHUNK = 2048
-FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 # Table of the bound: lifetimes, the step of the derivative, and the least background (a bound without any
 # background is reached by no estimator that does not know this).
 BOUND_LIFETIMES = 16

@@ -1,7 +1,5 @@
 """Training objective of direct networks: errors of lifetimes in units of their Cramér-Rao bound."""
 
-from collections.abc import Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +10,9 @@ from numpy.typing import NDArray
 from seq2seqlite.cpu.gru_gradient import Saved, lite_backward, lite_last_state
 from seq2seqlite.decay import normalise_tpsf
 from seq2seqlite.models import response_columns
+from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
+from seq2seqlite.models.network import MAX_LOG
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.objective import Objective
@@ -20,7 +20,7 @@ from seq2seqlite.training.recipe import Recipe
 
 __all__ = ["DirectBatch", "DirectObjective"]
 
-N_QUANTITIES = 4
+N_QUANTITIES = len(DIRECT_OUTPUTS)
 # Weights of mean, short, long and fraction in the loss, and the units of their errors, in bounds of the mean
 # lifetime: the mean counts most; the components of a decay are known less well.
 WEIGHTS = (1.0, 0.1, 0.1, 0.1)
@@ -80,7 +80,7 @@ class DirectObjective(Objective):
     distribution of Student).
     """
 
-    compiles_itself = True
+    traceable = False
 
     def __init__(self, recipe: Recipe, /) -> None:
         super().__init__(recipe)
@@ -116,7 +116,7 @@ class DirectObjective(Objective):
     def _error_scale(self, parameters: Any, simulator: Simulator) -> tuple[float, ...]:
         batch = self.batch(simulator, simulator.decays(CALIBRATION_DECAYS))
         outputs = self.outputs(parameters, batch)
-        std = np.exp(np.clip(outputs[:, N_QUANTITIES:], -20, 20)) / np.sqrt(batch.counts)[:, None]
+        std = np.exp(np.clip(outputs[:, N_QUANTITIES:], -MAX_LOG, MAX_LOG)) / np.sqrt(batch.counts)[:, None]
         ratio = np.abs(outputs[:, :N_QUANTITIES] - batch.targets) / std
         return tuple(float(value) for value in np.quantile(ratio, ONE_SIGMA, axis=0))
 
@@ -136,36 +136,29 @@ class DirectObjective(Objective):
             decays.tpsf.sum(axis=1).astype(np.float32),
         )
 
-    def batches(self, simulator: Simulator, /, *, start: int) -> Iterator[DirectBatch]:  # type: ignore[override]
-        """Yield an infinite sequence of batches from step ``start``."""
-        for decays in simulator.stream(batch=self.recipe.batch, start=start):
-            yield self.batch(simulator, decays)
-
     def loss_and_gradient(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[Any, Any]:  # noqa: ARG002
         """Return the loss and its gradient with respect to the parameters."""
         state, self._saved = self._encoded(parameters, batch, self._saved)
-        head = {name: value for name, value in parameters.items() if name not in ENCODER}
-        loss, (gradient, of_state) = self._head_gradient(head, state, batch[1:])
+        loss, (gradient, of_state) = self._head_gradient(_head(parameters), state, batch[1:])
         encoder = lite_backward(self._saved, np.asarray(of_state))
         return loss, {**gradient, **dict(zip(ENCODER, encoder[:3], strict=True))}
 
     def loss(self, parameters: Any, batch: DirectBatch, step: Any, /) -> jax.Array:  # type: ignore[override]  # noqa: ARG002
         """Return the loss, computed by JAX alone; the reference of :meth:`loss_and_gradient`."""
         state = last_state_jax(self.architecture, parameters, jnp.asarray(batch.inputs))
-        head = {name: value for name, value in parameters.items() if name not in ENCODER}
-        loss: jax.Array = self._head_loss(head, state, batch[1:])
-        return loss
+        return self._head_loss(_head(parameters), state, batch[1:])
 
-    def validation(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[float, float]:  # type: ignore[override]
+    def validation(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[float, float]:  # type: ignore[override]  # noqa: ARG002
         """Return the loss, and the root mean square error of the mean lifetime in units of its bound."""
-        outputs = self.outputs(parameters, batch)
-        errors = (outputs[:, 0] - batch.targets[:, 0]) / batch.bounds
-        return float(self.loss(parameters, batch, step)), float(np.sqrt(np.mean(errors**2)))
+        state, _ = self._encoded(parameters, batch, None)
+        errors = (_outputs(parameters, state)[:, 0] - batch.targets[:, 0]) / batch.bounds
+        loss = self._head_loss(_head(parameters), jnp.asarray(state), batch[1:])
+        return float(loss), float(np.sqrt(np.mean(errors**2)))
 
     def outputs(self, parameters: Any, batch: DirectBatch, /) -> NDArray[np.float32]:
         """Return the outputs of the head, shape (n, 8)."""
         state, _ = self._encoded(parameters, batch, None)
-        return np.asarray(state @ np.asarray(parameters["head/kernel"]) + np.asarray(parameters["head/bias"]))
+        return _outputs(parameters, state)
 
     def _encoded(
         self, parameters: Any, batch: DirectBatch, reuse: Saved | None
@@ -174,8 +167,8 @@ class DirectObjective(Objective):
         initial = np.zeros((batch.inputs.shape[1], self.architecture.layers[0]), np.float32)
         return lite_last_state(batch.inputs, kernel, recurrent, bias, initial, reuse=reuse)
 
-    @partial(jax.jit, static_argnums=0)
-    def _head_loss(self, head: Any, state: jax.Array, truth: Any) -> jax.Array:
+    @staticmethod
+    def _head_loss(head: Any, state: jax.Array, truth: Any) -> jax.Array:
         targets, bounds, counts = truth
         outputs = state @ head["head/kernel"] + head["head/bias"]
         predicted, logarithm = outputs[:, :N_QUANTITIES], outputs[:, N_QUANTITIES:]
@@ -186,6 +179,14 @@ class DirectObjective(Objective):
         errors = (predicted - targets) / (unit * jnp.asarray(UNITS))
         robust = HUBER**2 * (jnp.sqrt(1 + (errors / HUBER) ** 2) - 1)
         residual = jax.lax.stop_gradient(predicted - targets)
-        std = jnp.exp(jnp.clip(logarithm, -20, 20)) / jnp.sqrt(counts)[:, None]
+        std = jnp.exp(jnp.clip(logarithm, -MAX_LOG, MAX_LOG)) / jnp.sqrt(counts)[:, None]
         likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
         return jnp.mean(robust @ jnp.asarray(WEIGHTS) + LIKELIHOOD_WEIGHT * likelihood.mean(axis=1))
+
+
+def _head(parameters: Any) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name not in ENCODER}
+
+
+def _outputs(parameters: Any, state: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(state @ np.asarray(parameters["head/kernel"]) + np.asarray(parameters["head/bias"]))

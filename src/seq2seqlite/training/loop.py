@@ -208,16 +208,11 @@ def _step_function(objective: Objective, optimiser: Any) -> Any:
         updates, optimiser_state = optimiser.update(gradients, optimiser_state, parameters)
         return optax.apply_updates(parameters, updates), optimiser_state
 
-    @jax.jit
-    def fused(parameters: Any, optimiser_state: Any, batch: Batch, number: int) -> tuple[Any, Any, Any]:
-        loss, gradients = jax.value_and_grad(objective.loss)(parameters, batch, number)
-        return loss, *update(gradients, optimiser_state, parameters)
-
-    def divided(parameters: Any, optimiser_state: Any, batch: Any, number: int) -> tuple[Any, Any, Any]:
+    def step(parameters: Any, optimiser_state: Any, batch: Any, number: int) -> tuple[Any, Any, Any]:
         loss, gradients = objective.loss_and_gradient(parameters, batch, number)
         return loss, *update(gradients, optimiser_state, parameters)
 
-    return divided if objective.compiles_itself else fused
+    return jax.jit(step) if objective.traceable else step
 
 
 def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tuple[float, float]]:

@@ -87,8 +87,8 @@ class Objective:
     eligible_from = 0
     # Fixed-point formats of the activations.
     formats: ActivationFormats | None = None
-    # Whether the objective computes its gradient itself instead of leaving it to JAX.
-    compiles_itself = False
+    # Whether JAX can compile the gradient together with the update of the parameters.
+    traceable = True
 
     def __init__(self, recipe: Recipe, /) -> None:
         self.recipe = recipe
@@ -134,8 +134,9 @@ class Objective:
         return self.distance(self.predict(parameters, batch.inputs, step), batch.targets)
 
     def loss_and_gradient(self, parameters: Any, batch: Any, step: Any, /) -> tuple[Any, Any]:
-        """Return the loss and its gradient, where :attr:`compiles_itself`."""
-        raise NotImplementedError
+        """Return the loss and its gradient with respect to the parameters."""
+        loss, gradient = jax.value_and_grad(self.loss)(parameters, batch, step)
+        return loss, gradient
 
     def described_result(self, parameters: Any, /) -> dict[str, Any]:  # noqa: ARG002
         """Return further content of the model file."""

@@ -48,7 +48,9 @@ def test_intervals_of_the_fit_hold_the_truth(conditions, measured):
         if row["predictor"] in ("mle-mono", "centre-of-mass"):
             assert row["response"] == "given"
             assert row["coverage_68"] == pytest.approx(0.683, abs=0.11)  # 256 decays: 3.8 standard errors
-            assert row["coverage_95"] == pytest.approx(0.954, abs=0.08)
+            # 256 decays: 3.8 standard errors; those of the centre of mass are a linear approximation.
+            width = 0.05 if row["predictor"] == "mle-mono" else 0.08
+            assert row["coverage_95"] == pytest.approx(0.954, abs=width)
         else:
             assert row["coverage_68"] is row["coverage_95"] is None
     given = {row["predictor"]: row["response"] for row in rows}

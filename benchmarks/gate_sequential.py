@@ -25,7 +25,7 @@ from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Simulator
 
-MODELS = {"swissspad3": "seq2seqlite-swissspad3-int8", "tcspc-80mhz": "seq2seqlite-tcspc-80mhz-int8"}
+MODELS = {"narrow-gate": "seq2seqlite-narrow-gate-int8", "tcspc-80mhz": "seq2seqlite-tcspc-80mhz-int8"}
 PHOTONS = (300, 1000, 3000, 10000)
 ROUNDS = 3
 
@@ -88,8 +88,8 @@ def accuracy(n: int) -> list[dict[str, Any]]:
 
 def seconds(pixels: int) -> dict[str, float]:
     """Return the time for a whole frame, and the latency after the last gate for each normalisation."""
-    program = load_program(MODELS["swissspad3"])
-    simulator = Simulator(load_instrument("swissspad3"), seed=12, split="reference")
+    program = load_program(MODELS["narrow-gate"])
+    simulator = Simulator(load_instrument("narrow-gate"), seed=12, split="reference")
     frame = np.resize(simulator.chunk(0).tpsf.astype(np.uint16), (pixels, program.n_gates))
     engine = ProgramEngine(program)
     engine.lifetimes(frame)

@@ -35,7 +35,7 @@ from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Simulator
 
-INSTRUMENT = "swissspad3"
+INSTRUMENT = "narrow-gate"
 FLOAT, INT8, NARROW = (f"seq2seqlite-{INSTRUMENT}-{precision}" for precision in ("float", "int8", "narrow"))
 PEERS = ("ONNX Runtime", "PyTorch", "Keras on JAX")
 BATCH = 4096

@@ -43,7 +43,7 @@ def main() -> None:
     import jax
     import optax
 
-    training = load_compression_recipe("seq2seqlite-swissspad3-int8").training
+    training = load_compression_recipe("seq2seqlite-narrow-gate-int8").training
     objective = CompressionObjective(CompressionRecipe(training, quantisation=QuantisationPlan()))
     simulator = Simulator(load_instrument(training.instrument), seed=1, split="train")
     batch = objective.batch(simulator, simulator.decays(arguments.batch))

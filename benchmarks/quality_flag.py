@@ -89,8 +89,8 @@ def _sum(result: dict[str, Any], names: Iterable[str], threshold: float, which: 
 def main() -> None:
     """Print the fractions."""
     parser = argparse.ArgumentParser(description="Sensitivity and false-positive rate of the quality flag")
-    parser.add_argument("--instrument", default="swissspad3")
-    parser.add_argument("--model", default="seq2seqlite-swissspad3-float")
+    parser.add_argument("--instrument", default="narrow-gate")
+    parser.add_argument("--model", default="seq2seqlite-narrow-gate-float")
     parser.add_argument("--n", type=int, default=800)
     parser.add_argument(
         "--blind", action="store_true", help="fit an IRF to each image instead of using the measured IRF"

@@ -24,8 +24,8 @@ from seq2seqlite.streaming.run import run_stream
 from seq2seqlite.streaming.stages import FrameStage
 from seq2seqlite.streaming.statistics import StreamStatistics, resident_bytes
 
-INSTRUMENT = "swissspad3"
-MODEL = "seq2seqlite-swissspad3-int8"
+INSTRUMENT = "narrow-gate"
+MODEL = "seq2seqlite-narrow-gate-int8"
 MINUTE_S = 60.0
 
 

@@ -158,6 +158,6 @@ def test_names_that_are_not_file_names(name):
     with pytest.raises(InputError, match=r"^name=.* must be 1 to 64 letters, digits, '-', '_' or '\.'"):
         check_name(name)
     with pytest.raises(InputError, match="^name="):
-        Recipe(name=name, instrument="swissspad3", layers=(4,), cell="lite")
+        Recipe(name=name, instrument="narrow-gate", layers=(4,), cell="lite")
     with pytest.raises(InputError, match="^name="):
-        Instrument.from_dict(load_instrument("swissspad3").to_dict() | {"name": name})
+        Instrument.from_dict(load_instrument("narrow-gate").to_dict() | {"name": name})

@@ -10,7 +10,7 @@ import seq2seqlite
 from seq2seqlite.resources import configs_folder, pretrained_folder
 
 ROOT = Path(__file__).parents[1]
-INSTRUMENTS = {"swissspad3.toml", "tcspc-80mhz.toml"}
+INSTRUMENTS = {"narrow-gate.toml", "tcspc-80mhz.toml"}
 LONGEST_FILE = 500
 
 

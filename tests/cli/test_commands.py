@@ -134,11 +134,11 @@ def test_empty_range_of_the_irf_is_one_line(folder, capsys):
 
 def test_models_lists_the_cards(folder, capsys):
     assert cli("models --json models.json") == 0
-    assert "seq2seqlite-swissspad3-float" in capsys.readouterr().out
-    row = json.loads((folder / "models.json").read_text())["models"]["seq2seq-swissspad3-float"]
+    assert "seq2seqlite-narrow-gate-float" in capsys.readouterr().out
+    row = json.loads((folder / "models.json").read_text())["models"]["seq2seq-narrow-gate-float"]
     assert row["parameters"] == 299_139
-    assert row["instrument"] == "swissspad3"
-    row = json.loads((folder / "models.json").read_text())["models"]["seq2seqlite-swissspad3-int8"]
+    assert row["instrument"] == "narrow-gate"
+    row = json.loads((folder / "models.json").read_text())["models"]["seq2seqlite-narrow-gate-int8"]
     keys = (
         "parameters",
         "nonzero_weights",
@@ -154,16 +154,16 @@ def test_models_lists_the_cards(folder, capsys):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("evaluate --model nothing --reference swissspad3", "model 'nothing' is unknown; choose one of"),
+        ("evaluate --model nothing --reference narrow-gate", "model 'nothing' is unknown; choose one of"),
         (
-            "evaluate --model seq2seqlite-swissspad3-float",
+            "evaluate --model seq2seqlite-narrow-gate-float",
             "pass either reference=INSTRUMENT or data=FILE, but not both (options --reference, --data)",
         ),
         (
-            "evaluate --model seq2seqlite-swissspad3-float --reference nothing",
-            "instrument 'nothing' is unknown; choose one of swissspad3, tcspc-80mhz",
+            "evaluate --model seq2seqlite-narrow-gate-float --reference nothing",
+            "instrument 'nothing' is unknown; choose one of iccd, narrow-gate, spad512s",
         ),
-        ("evaluate --model seq2seqlite-swissspad3-float --data no.npz", "data file no.npz does not exist"),
+        ("evaluate --model seq2seqlite-narrow-gate-float --data no.npz", "data file no.npz does not exist"),
         ("simulate --instrument mine.toml --n 0 --out set.npz", "n=0 must be >= 1"),
         ("simulate --instrument mine.toml --split test --out set.npz", "split='test' is unknown"),
         ("train --recipe nothing --out trained", "recipe 'nothing' is unknown; choose one of"),

@@ -39,7 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 
 IMAGE = "image b.npz --model rld-3 --out X"
-SIMULATE = "simulate --instrument swissspad3 --n 10 --out set.npz"
+SIMULATE = "simulate --instrument narrow-gate --n 10 --out set.npz"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_foreign_maps_are_not_replaced(folder, capsys):
 
 def test_model_of_another_recipe_is_not_replaced(folder, capsys):
     recipe = (
-        'name = "{}"\ninstrument = "swissspad3"\nlayers = [4]\ncell = "lite"\nsteps = 5\nwarmup_steps = 1\n'
+        'name = "{}"\ninstrument = "narrow-gate"\nlayers = [4]\ncell = "lite"\nsteps = 5\nwarmup_steps = 1\n'
     )
     Path("recipe.toml").write_text(recipe.format("tiny"))
     Path("tiny.json").write_text(json.dumps({"recipe": {"name": "tiny"}}))

@@ -32,7 +32,7 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     model = SimpleNamespace(
         name="two",
-        instrument="swissspad3",
+        instrument="narrow-gate",
         n_parameters=1,
         kind="constant",
         axis=TimeAxis(135, 0.09, 12.5),
@@ -188,7 +188,7 @@ def test_a_model_of_an_unknown_instrument_has_no_camera(
     npz: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = SimpleNamespace(
-        name="mine-swissspad3-x",
+        name="mine-narrow-gate-x",
         kind="constant",
         axis=TimeAxis(135, 0.09, 12.5),
         rising_edge_ns=1.5,

@@ -16,7 +16,7 @@ from seq2seqlite.training.recipe import Recipe
 
 TINY = Recipe(
     name="tiny",
-    instrument="swissspad3",
+    instrument="narrow-gate",
     layers=(8,),
     cell="lite",
     steps=24,
@@ -26,7 +26,7 @@ TINY = Recipe(
     validation_decays=64,
     validation_every=6,
 )
-STUDENT = "seq2seqlite-swissspad3-float"
+STUDENT = "seq2seqlite-narrow-gate-float"
 
 
 class Stopped(Exception):
@@ -35,7 +35,7 @@ class Stopped(Exception):
 
 @pytest.fixture(scope="module")
 def tpsf():
-    return simulated_set(load_instrument("swissspad3"), 200, seed=5, split="validation").tpsf
+    return simulated_set(load_instrument("narrow-gate"), 200, seed=5, split="validation").tpsf
 
 
 def of_another_axis(folder):

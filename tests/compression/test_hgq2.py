@@ -15,20 +15,20 @@ from seq2seqlite.simulation.decay_set import reference_set
 @pytest.mark.parametrize(
     ("name", "plan"),
     [
-        ("seq2seqlite-swissspad3-int8", None),
+        ("seq2seqlite-narrow-gate-int8", None),
         ("seq2seqlite-tcspc-80mhz-narrow", None),
-        ("seq2seqlite-swissspad3-float", QuantisationPlan(method="ptq", weight_bits=4, gate_bits=6)),
+        ("seq2seqlite-narrow-gate-float", QuantisationPlan(method="ptq", weight_bits=4, gate_bits=6)),
     ],
 )
 def test_trained_student_equals_hgq2(name, plan):
     student = load_model(name) if plan is None else quantise_network(load_model(name), plan)
-    tpsf = reference_set("swissspad3", n=300).tpsf
+    tpsf = reference_set("narrow-gate", n=300).tpsf
     theirs = hgq2_model(student)(student.inputs(tpsf)[..., None])
     np.testing.assert_array_equal(student.sfd(tpsf), np.asarray(theirs).transpose(0, 2, 1))
 
 
 def test_what_hgq2_has_not_is_refused():
-    student = load_model("seq2seqlite-swissspad3-float")
+    student = load_model("seq2seqlite-narrow-gate-float")
     with pytest.raises(InputError, match="has floating-point activations; pass a fully quantised model"):
         hgq2_model(student)
     plan = QuantisationPlan(method="ptq", write_back="residual-bits", residual_bits=2)

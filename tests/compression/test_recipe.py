@@ -9,7 +9,7 @@ from seq2seqlite.compression import (
 )
 from seq2seqlite.errors import InputError
 
-TRAINING = '[training]\nname = "x"\ninstrument = "swissspad3"\nlayers = [32]\ncell = "lite"\n'
+TRAINING = '[training]\nname = "x"\ninstrument = "narrow-gate"\nlayers = [32]\ncell = "lite"\n'
 
 
 @pytest.mark.parametrize("name", compression_recipe_names())
@@ -59,7 +59,7 @@ def test_bad_recipe_says_value_and_rule(tmp_path, text, expected):
 
 def test_techniques_that_do_not_fit_are_refused(tmp_path):
     path = tmp_path / "recipe.toml"
-    start = 'start_from = "seq2seqlite-swissspad3-float"\nsteps = 0\n'
+    start = 'start_from = "seq2seqlite-narrow-gate-float"\nsteps = 0\n'
     path.write_text(TRAINING + start + "[sparsity]\nweights = 0.5\n")
     with pytest.raises(InputError, match=r"training.steps=0 must be > 0 for pruning"):
         load_compression_recipe(path)

@@ -31,12 +31,12 @@ INPUTS = np.random.default_rng(0).random((5, 12)).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def student():
-    return load_model("seq2seqlite-swissspad3-float")
+    return load_model("seq2seqlite-narrow-gate-float")
 
 
 @pytest.fixture(scope="module")
 def data():
-    return reference_set("swissspad3", n=400)
+    return reference_set("narrow-gate", n=400)
 
 
 def test_reduction_has_the_sizes_of_the_paper():
@@ -112,7 +112,7 @@ def test_quantised_after_training(student, data):
     with pytest.raises(InputError, match="is already quantised; start from a float model"):
         quantise_network(quantised, QuantisationPlan(method="ptq"))
     with pytest.raises(InputError, match="does not support fixed-point activations; set weights_only"):
-        quantise_network(load_model("seq2seq-swissspad3-float"), QuantisationPlan(method="ptq"))
+        quantise_network(load_model("seq2seq-narrow-gate-float"), QuantisationPlan(method="ptq"))
 
 
 def test_integer_bits_that_cannot_hold_the_weights_are_refused(student):
@@ -151,7 +151,7 @@ def test_effective_bit_operations_count_bits_of_weight_and_operand():
 
 
 def test_teachers_are_averaged_and_cached(student, data):
-    other = load_model("seq2seq-swissspad3-float")
+    other = load_model("seq2seq-narrow-gate-float")
     teachers = Teachers([student, other])
     inputs = student.inputs(data.tpsf[:8])
     both = np.asarray(teachers.sfd(inputs)).transpose(1, 2, 0)

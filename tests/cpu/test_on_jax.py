@@ -19,7 +19,7 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(getattr(found.lifetimes, name), codes, err_msg=name)
 
 
-@pytest.mark.parametrize("name", ["seq2seqlite-swissspad3-int8", "seq2seqlite-tcspc-80mhz-tiny"])
+@pytest.mark.parametrize("name", ["seq2seqlite-narrow-gate-int8", "seq2seqlite-tcspc-80mhz-tiny"])
 def test_shipped_programs_are_exact(name):
     program = load_program(name)
     counts = made_up_counts(program, 800)

@@ -9,6 +9,7 @@ from seq2seqlite.decay import (
     PileUpDetector,
     SpadFrameDetector,
     first_photon_histogram,
+    photons_of,
 )
 from seq2seqlite.errors import InputError
 
@@ -70,3 +71,21 @@ def test_iccd_has_gain_offset_read_noise_and_clips():
 def test_bad_detector_says_value_and_rule(call, text):
     with pytest.raises(InputError, match=text):
         call()
+
+
+def test_sums_of_one_bit_frames_stand_for_the_photons_that_came():
+    detector = SpadFrameDetector(n_frames=255)
+    sample = detector.sample(EXPECTED, np.random.default_rng(6))
+    photons = photons_of(detector, sample)
+    # The correction is unbiased to first order; its error grows as exp(rate) - 1 instead of the rate.
+    rate = np.array([0.5, 20.0, 200.0]) / 255
+    variance = 255 * np.expm1(rate)
+    np.testing.assert_allclose(photons.mean(axis=0), 255 * rate, rtol=0.004, atol=0.02)
+    np.testing.assert_allclose(photons.var(axis=0), variance, rtol=0.05)
+    assert detector.photons([0, 1]).tolist() == [0.0, -255 * np.log1p(-1 / 255)]
+    assert np.isfinite(detector.photons(255))
+
+
+def test_other_detectors_are_not_corrected():
+    counts = np.array([0, 3, 70_000])
+    assert photons_of(PhotonCountingDetector(), counts) is counts

@@ -13,13 +13,13 @@ from seq2seqlite.integer import load_program, write_program
 from seq2seqlite.predictors import predictors_for
 from seq2seqlite.simulation.instrument import load_instrument
 
-PREDICTORS = ["centre-of-mass", "mle-mono", "seq2seqlite-swissspad3-float"]
+PREDICTORS = ["centre-of-mass", "mle-mono", "seq2seqlite-narrow-gate-float"]
 
 
 @pytest.fixture(scope="module")
 def conditions():
     return Conditions(
-        load_instrument("swissspad3"), photons=(1000.0,), repeats=256, n_irfs=2,
+        load_instrument("narrow-gate"), photons=(1000.0,), repeats=256, n_irfs=2,
         decays=(Decay(1.0, 1.0), Decay(2.0, 2.0), Decay(0.4, 2.5, 0.3)),
     )  # fmt: skip
 
@@ -35,7 +35,7 @@ def test_rows_have_their_keys_and_the_fit_reaches_the_bound(conditions, measured
     ratios = {(row["predictor"], row["tau_ns"]): row["rmse_over_crlb"] for row in rows}
     assert ratios["mle-mono", 1.0] < 1.15
     assert ratios["centre-of-mass", 1.0] > 1.3
-    assert ratios["seq2seqlite-swissspad3-float", 1.0] < 2.5
+    assert ratios["seq2seqlite-narrow-gate-float", 1.0] < 2.5
     for row in rows:
         assert row["rmse_ns"] == pytest.approx(np.hypot(row["bias_ns"], row["std_ns"]))
         assert row["pixels_per_second"] > 0
@@ -55,12 +55,12 @@ def test_intervals_of_the_fit_hold_the_truth(conditions, measured):
             assert row["coverage_68"] is row["coverage_95"] is None
     given = {row["predictor"]: row["response"] for row in rows}
     assert given["centre-of-mass"] == "given"
-    assert given["seq2seqlite-swissspad3-float"] == "unknown"
+    assert given["seq2seqlite-narrow-gate-float"] == "unknown"
 
 
 def test_components_are_those_of_decays_with_two_lifetimes(conditions, measured):
     rows = component_rows(conditions, measured)
-    quantities = [row["quantity"] for row in rows if row["predictor"] == "seq2seqlite-swissspad3-float"]
+    quantities = [row["quantity"] for row in rows if row["predictor"] == "seq2seqlite-narrow-gate-float"]
     assert quantities == ["tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction"]
     assert [row["quantity"] for row in rows if row["predictor"] == "mle-mono"] == ["tau_mean_ns"]
 
@@ -106,9 +106,9 @@ def test_a_program_file_is_a_predictor(tmp_path):
 
 
 def test_model_of_another_axis():
-    instrument = load_instrument("swissspad3")
+    instrument = load_instrument("narrow-gate")
     from dataclasses import replace
 
     other = replace(instrument, axis=replace(instrument.axis, n_gates=100))
-    with pytest.raises(InputError, match="model seq2seqlite-swissspad3-float requires TimeAxis"):
-        predictors_for(other, ["seq2seqlite-swissspad3-float"])
+    with pytest.raises(InputError, match="model seq2seqlite-narrow-gate-float requires TimeAxis"):
+        predictors_for(other, ["seq2seqlite-narrow-gate-float"])

@@ -121,7 +121,7 @@ def samples() -> dict[str, Sample]:
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"p-{os.getpid()}.program"
     write_program(target, load_program(model))
     one("program", "p.program", target.read_bytes(), load_program, archive.archive)
-    data = simulated_set(load_instrument("swissspad3"), 20, seed=1, split="train")
+    data = simulated_set(load_instrument("narrow-gate"), 20, seed=1, split="train")
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"set-{os.getpid()}.npz"
     write_decay_set(target, data)
     one("decay set", "d.npz", target.read_bytes(), read_decay_set, archive.archive)

@@ -87,7 +87,7 @@ def test_fit_of_the_tail_has_no_answer_without_counts() -> None:
 
 def test_every_trained_predictor_has_the_range_of_its_instrument() -> None:
     for backend in ("numpy", "cpu", "jax"):
-        for model, range_ns in ((MODEL, (0.1, 6.0)), ("seq2seqlite-swissspad3-float", (0.05, 3.0))):
+        for model, range_ns in ((MODEL, (0.1, 6.0)), ("seq2seqlite-narrow-gate-float", (0.05, 3.0))):
             predictor: Any = load_predictor(model, backend=backend)
             assert predictor.tau_range_ns == range_ns
 

@@ -7,7 +7,7 @@ from seq2seqlite.integer import lower, run
 from seq2seqlite.models import load_model
 from seq2seqlite.simulation.decay_set import reference_set
 
-INT8 = ("seq2seqlite-swissspad3-int8", "seq2seqlite-tcspc-80mhz-int8")
+INT8 = ("seq2seqlite-narrow-gate-int8", "seq2seqlite-tcspc-80mhz-int8")
 
 
 @pytest.mark.filterwarnings("ignore")  # of Keras and HGQ2, about themselves

@@ -26,8 +26,8 @@ from seq2seqlite.models import ActivationFormats, load_model, predict_sfd
 from seq2seqlite.simulation.decay_set import reference_set
 
 QUANTISED = (
-    "seq2seqlite-swissspad3-int8",
-    "seq2seqlite-swissspad3-narrow",
+    "seq2seqlite-narrow-gate-int8",
+    "seq2seqlite-narrow-gate-narrow",
     "seq2seqlite-tcspc-80mhz-int8",
     "seq2seqlite-tcspc-80mhz-narrow",
     "seq2seqlite-tcspc-80mhz-tiny",

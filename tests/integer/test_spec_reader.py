@@ -151,8 +151,8 @@ def _widths(header, arrays):
 # ---- The comparison; from here on the project's modules are used. ----
 
 STUDENTS = (
-    "seq2seqlite-swissspad3-int8",
-    "seq2seqlite-swissspad3-narrow",
+    "seq2seqlite-narrow-gate-int8",
+    "seq2seqlite-narrow-gate-narrow",
     "seq2seqlite-tcspc-80mhz-int8",
     "seq2seqlite-tcspc-80mhz-narrow",
     "seq2seqlite-tcspc-80mhz-tiny",

@@ -71,4 +71,4 @@ def test_giant_png_mask_is_not_decoded(tmp_path: Path) -> None:
 
 def test_giant_simulated_set_is_refused() -> None:
     with pytest.raises(InputError, match=r"n=1,000,000,000,000 decays needs .* GiB of memory"):
-        simulated_set(load_instrument("swissspad3"), 10**12, seed=1, split="train")
+        simulated_set(load_instrument("narrow-gate"), 10**12, seed=1, split="train")

@@ -145,10 +145,10 @@ def test_programs(own_model: Path) -> None:
 
 
 def test_predictors_of_an_instrument_are_found_by_what_the_files_say() -> None:
-    names = list(predictors_for(load_instrument("swissspad3")))
+    names = list(predictors_for(load_instrument("narrow-gate")))
     assert names[: len(ESTIMATORS)] == list(ESTIMATORS)
     assert names[len(ESTIMATORS) :] == [
-        name for name in model_names() if load_model(name).instrument == "swissspad3"
+        name for name in model_names() if load_model(name).instrument == "narrow-gate"
     ]
 
 
@@ -208,7 +208,7 @@ def test_camera_of_an_own_model(own_model: Path, tmp_path: Path) -> None:
             "model 'phasor' is an estimator",
         ),
         (["hardware", "synthesize", "--target", "ecp5-85f"], "model 'phasor' is an estimator; an integer"),
-        (["evaluate", "--reference", "swissspad3", "--backend", "jax"], "backend='jax' is for models"),
+        (["evaluate", "--reference", "narrow-gate", "--backend", "jax"], "backend='jax' is for models"),
         (
             ["image", "a.npz", "--out", "o", "--backend", "no"],
             "'no' is not one of 'auto', 'numpy', 'cpu'",

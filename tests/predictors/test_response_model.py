@@ -12,7 +12,7 @@ from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import aligned_irf
 from seq2seqlite.imaging import lifetime_map
-from seq2seqlite.models import Architecture, ModelFile, Network, initial_parameters
+from seq2seqlite.models import Architecture, ErrorScale, ModelFile, Network, initial_parameters
 from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.predictors.source import predictor_source
 
@@ -30,7 +30,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     content = ModelFile(
         name="random-direct", architecture=architecture, axis=AXIS, rising_edge_ns=1.5, n_baseline=0,
         instrument="mine", parameters=parameters, response_lifetimes_ns=(0.0, 1.0),
-        error_scale=(1.0, 1.1, 1.2, 1.3), tau_range_ns=(0.1, 4.0),
+        error_scale=ErrorScale((100.0, 1e4), ((1.0, 1.1, 1.2, 1.3),) * 2, ((2.0, 2.1, 2.2, 2.3),) * 2),
+        tau_range_ns=(0.1, 4.0),
     )  # fmt: skip
     path = tmp_path_factory.mktemp("model") / "random-direct.npz"
     Network(content).write(path)

@@ -9,7 +9,7 @@ from seq2seqlite.simulation.instrument import load_instrument
 
 
 def test_frames_are_one_scene_with_fresh_noise() -> None:
-    instrument = load_instrument("swissspad3")
+    instrument = load_instrument("narrow-gate")
     seen: list[tuple[int, int]] = []
     frames = simulated_frames(
         instrument, shape=(40, 60), n=2, photons=400.0, progress=lambda done, todo: seen.append((done, todo))
@@ -28,7 +28,7 @@ def test_frames_are_one_scene_with_fresh_noise() -> None:
 
 
 def test_the_type_is_the_narrowest_that_does_not_saturate() -> None:
-    instrument = load_instrument("swissspad3")
+    instrument = load_instrument("narrow-gate")
     dim, bright = (
         simulated_frames(instrument, shape=(4, 4), n=1, photons=photons)[0] for photons in (200.0, 20_000.0)
     )
@@ -37,7 +37,7 @@ def test_the_type_is_the_narrowest_that_does_not_saturate() -> None:
 
 
 def test_bad_cameras() -> None:
-    instrument = load_instrument("swissspad3")
+    instrument = load_instrument("narrow-gate")
     with pytest.raises(InputError, match=r"^n=0 and shape=\(4, 4\) must be >= 1"):
         simulated_frames(instrument, shape=(4, 4), n=0, photons=100.0)
     with pytest.raises(InputError, match=r"^photons=-1\.0 must be finite and > 0 \(e\.g\. 1000\)$"):

@@ -20,7 +20,7 @@ def plain(**changes):
 
 
 def test_stored_set_comes_back_with_its_manifest(tmp_path):
-    data = simulated_set(load_instrument("swissspad3"), 50, seed=7, split="train")
+    data = simulated_set(load_instrument("narrow-gate"), 50, seed=7, split="train")
     write_decay_set(tmp_path / "set.npz", data)
     back = read_decay_set(tmp_path / "set.npz")
     np.testing.assert_array_equal(back.tpsf, data.tpsf)
@@ -30,7 +30,7 @@ def test_stored_set_comes_back_with_its_manifest(tmp_path):
     assert back.axis == data.axis
     assert back.manifest is not None
     assert back.manifest["seed"] == 7
-    assert back.manifest["instrument"]["name"] == "swissspad3"
+    assert back.manifest["instrument"]["name"] == "narrow-gate"
 
 
 def test_reference_set_is_always_the_same():
@@ -40,7 +40,7 @@ def test_reference_set_is_always_the_same():
 
 def test_changed_set_is_refused(tmp_path):
     path = tmp_path / "set.npz"
-    write_decay_set(path, simulated_set(load_instrument("swissspad3"), 5, seed=7, split="train"))
+    write_decay_set(path, simulated_set(load_instrument("narrow-gate"), 5, seed=7, split="train"))
     with np.load(path) as archive:
         arrays = dict(archive)
     changes = {"tpsf": arrays["tpsf"] + 1, "gate_width_ns": 0.08, "tau_long_ns": np.full(5, 3.0)}

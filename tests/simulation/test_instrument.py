@@ -38,11 +38,24 @@ def changed(**values):
     return table
 
 
-def test_shipped_instruments_have_the_papers_axis():
-    assert instrument_names() == ["swissspad3", "tcspc-80mhz"]
-    for name in instrument_names():
-        axis = load_instrument(name).axis
-        assert (axis.n_gates, axis.gate_width_ns, axis.period_ns) == (135, 0.09, 12.5)
+@pytest.mark.parametrize(
+    ("name", "axis", "gate_ns"),
+    [
+        ("iccd", (140, 0.04, 12.5), (0.2, 0.4)),
+        ("narrow-gate", (135, 0.09, 12.5), None),
+        ("spad512s", (67, 0.183489, 12.3305), (5.0, 7.0)),
+        ("swissspad3", (135, 0.09, 12.5), (1.0, 4.0)),
+        ("tcspc-80mhz", (135, 0.09, 12.5), None),
+    ],
+)
+def test_shipped_instruments(name, axis, gate_ns):
+    instrument = load_instrument(name)
+    assert (instrument.axis.n_gates, instrument.axis.gate_width_ns, instrument.axis.period_ns) == axis
+    assert (None if instrument.gate is None else instrument.gate.length_ns) == gate_ns
+
+
+def test_no_other_instrument_is_shipped():
+    assert instrument_names() == ["iccd", "narrow-gate", "spad512s", "swissspad3", "tcspc-80mhz"]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +179,10 @@ def test_bad_value_says_key_value_and_rule(values, text):
 def test_unknown_instrument_lists_the_known():
     with pytest.raises(
         InputError,
-        match="instrument 'swisspad' is unknown; choose one of swissspad3, tcspc-80mhz or pass the path",
+        match=(
+            "instrument 'swisspad' is unknown; choose one of iccd, narrow-gate, spad512s, swissspad3, "
+            "tcspc-80mhz or pass the path"
+        ),
     ):
         load_instrument("swisspad")
 

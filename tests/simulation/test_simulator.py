@@ -36,7 +36,7 @@ def test_many_noisy_decays_average_to_the_forward_model():
 
 
 def test_a_decay_depends_on_seed_and_split_not_on_threads_or_length():
-    instrument = load_instrument("swissspad3")
+    instrument = load_instrument("narrow-gate")
     simulator = Simulator(instrument, seed=5, split="train")
     first = simulator.decays(5000, n_threads=1)
     np.testing.assert_array_equal(first.tpsf, simulator.decays(6000, n_threads=3).tpsf[:5000])
@@ -49,7 +49,7 @@ def test_a_decay_depends_on_seed_and_split_not_on_threads_or_length():
 
 
 def test_stream_starts_anywhere():
-    simulator = Simulator(load_instrument("swissspad3"), seed=5, split="train")
+    simulator = Simulator(load_instrument("narrow-gate"), seed=5, split="train")
     stream = simulator.stream(batch=8)
     batches = [next(stream) for _ in range(3)]
     np.testing.assert_array_equal(batches[2].tpsf, next(simulator.stream(batch=8, start=2)).tpsf)

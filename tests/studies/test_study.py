@@ -19,10 +19,10 @@ SUMS_ON_OTHER_CORES = 1e-3
 
 TINY = """
 name = "tiny"
-instrument = "swissspad3"
-teacher = "seq2seqlite-swissspad3-float"
+instrument = "narrow-gate"
+teacher = "seq2seqlite-narrow-gate-float"
 reference_decays = 300
-examples = ["float 6", "8 bits", "seq2seqlite-swissspad3-float"]
+examples = ["float 6", "8 bits", "seq2seqlite-narrow-gate-float"]
 
 [defaults.training]
 layers = [6]
@@ -93,7 +93,7 @@ def test_study_records_every_run_and_marks_the_failed_ones(undisturbed):
     whole = table(undisturbed)
     rows = {(row["group"], row["label"], row["seed"]): row for row in whole["rows"]}
     assert len(rows) == 1 + 4 + 2 + 2
-    assert rows["models", "seq2seqlite-swissspad3-float", None]["ratio"] == 1.0
+    assert rows["models", "seq2seqlite-narrow-gate-float", None]["ratio"] == 1.0
     assert rows["kd", "float 4x4", 2]["figures"]["cost"]["parameters"] == 375
     assert rows["ptq", "4 bits", 1]["figures"]["cost"]["mean_weight_bits"] < 4
     assert "weight_integer_bits=-6 with" in rows["qat", "too narrow", 1]["failure"]
@@ -175,7 +175,7 @@ def test_shipped_studies_are_read(name):
         ('label = "diverges"', 'label = "d"\nseeds = 2', "run.seeds=2 must be a list of values"),
         ("[[6], [4, 4]]", "4", r"run.vary.training.layers=4 must be a list of values"),
         ("[defaults.training]", "[defaults.trainin]", r"\[defaults\] has an unknown key 'trainin'"),
-        ('teacher = "seq', 'teacher = "sequ', "model 'sequ2seqlite-swissspad3-float' is unknown"),
+        ('teacher = "seq', 'teacher = "sequ', "model 'sequ2seqlite-narrow-gate-float' is unknown"),
     ],
 )
 def test_bad_study_says_value_and_rule(tmp_path, old, new, text):

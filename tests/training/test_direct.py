@@ -16,7 +16,7 @@ from seq2seqlite.models import Network, load_model
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.simulation import Simulator, load_instrument
 from seq2seqlite.training import Recipe
-from seq2seqlite.training.direct import DirectObjective
+from seq2seqlite.training.direct import DirectObjective, error_factor
 from seq2seqlite.training.loop import train
 
 INSTRUMENT = """
@@ -91,7 +91,8 @@ def test_model_file_keeps_everything(network: Network, tmp_path: Path) -> None:
     assert again.architecture.direct
     assert again.response_lifetimes_ns == (0.0, 1.0)
     assert again.tau_range_ns == (0.3, 3.0)
-    assert len(again.error_scale) == 4
+    assert again.error_scale is not None
+    assert len(again.error_scale.given[0]) == 4
 
 
 def test_engine_equals_the_network(network: Network, recipe: Recipe, tmp_path: Path) -> None:
@@ -130,16 +131,27 @@ def test_lifetimes_are_physical_and_dark_pixels_nan(network: Network) -> None:
 
 
 def test_errors_contain_the_truth_as_often_as_they_say(network: Network, recipe: Recipe) -> None:
-    simulator = Simulator(
-        load_instrument(recipe.instrument), seed=recipe.seed, split="validation", responses=True
-    )
+    simulator = Simulator(load_instrument(recipe.instrument), seed=99, split="validation", responses=True)
     objective = DirectObjective(recipe)
-    decays = simulator.decays(4096)
+    decays = simulator.decays(8192)
     batch = objective.batch(simulator, decays)
-    outputs = objective.outputs(network.content.parameters, batch)
-    std = np.exp(outputs[:, 4:]) / np.sqrt(batch.counts)[:, None] * np.asarray(network.content.error_scale)
-    inside = np.abs(outputs[:, :4] - batch.targets) < std
-    np.testing.assert_allclose(inside.mean(axis=0), 0.6827, atol=0.03)
+    assert decays.response is not None
+    assert network.content.error_scale is not None
+    two = decays.tau_short_ns < decays.tau_long_ns
+    for given in (True, False):
+        chosen = (decays.response.sum(axis=1) > 0) == given
+        outputs = objective.outputs(network.content.parameters, batch)[chosen]
+        factors = network.content.error_scale.factors(batch.counts[chosen], response_given=given)
+        std = np.exp(outputs[:, 4:]) / np.sqrt(batch.counts[chosen])[:, None] * factors
+        ratio = np.abs(outputs[:, :4] - batch.targets[chosen]) / std
+        assert 0.62 < (ratio[:, 0] < 1).mean() < 0.78
+        assert (ratio[:, 0] < 2).mean() > 0.90
+        assert 0.50 < (ratio[two[chosen], 3] < 1).mean() < 0.82
+
+
+def test_factor_of_normal_errors_is_their_standard_deviation() -> None:
+    ratio = np.abs(np.random.default_rng(1).normal(0, 1.7, 200_000))
+    assert error_factor(ratio) == pytest.approx(1.7, rel=0.01)
 
 
 @pytest.mark.parametrize(

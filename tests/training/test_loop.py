@@ -15,7 +15,7 @@ from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
 
 TINY = Recipe(
     name="tiny",
-    instrument="swissspad3",
+    instrument="narrow-gate",
     layers=(6,),
     cell="lite",
     steps=24,
@@ -98,7 +98,7 @@ def test_data_of_another_axis_are_refused(tmp_path):
     model = train(dataclasses.replace(TINY, steps=4)).model
     axis = dataclasses.replace(model.axis, gate_width_ns=0.08)
     other = type(model)(dataclasses.replace(model.content, axis=axis))
-    data = simulated_set(load_instrument("swissspad3"), 3, seed=5, split="validation")
+    data = simulated_set(load_instrument("narrow-gate"), 3, seed=5, split="validation")
     with pytest.raises(InputError, match="re-bin the data"):
         evaluate_decays(other, data)
 
@@ -133,7 +133,7 @@ def test_every_shipped_recipe_is_valid():
 )
 def test_bad_recipe_says_key_value_and_rule(tmp_path, text, message):
     path = tmp_path / "recipe.toml"
-    path.write_text(f'name = "x"\ninstrument = "swissspad3"\nlayers = [4]\ncell = "lite"\n{text}\n')
+    path.write_text(f'name = "x"\ninstrument = "narrow-gate"\nlayers = [4]\ncell = "lite"\n{text}\n')
     with pytest.raises(InputError, match=message):
         load_recipe(path)
 

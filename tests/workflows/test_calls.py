@@ -24,7 +24,11 @@ TINY = "seq2seqlite-tcspc-80mhz-tiny"
 RENAMED = {
     "stream": {"duration": "duration_s", "timeout": "timeout_s", "frame": "shape"},
     "study": {"config": "study"},
-    "benchmark": {"model": "models"},
+    "benchmark": {
+        "model": "models",
+        "gate_length": "gate_length_ns",
+        "response_delay": "response_delay_ns",
+    },
 }
 COMMAND_ONLY = {"json_file", "what"}
 CALLS = {

@@ -24,7 +24,7 @@ def benchmark(
     what: Annotated[
         What, typer.Argument(metavar="WHAT", help="accuracy: errors compared with the Cramér-Rao bound")
     ],
-    instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")] = "swissspad3",
+    instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")] = "narrow-gate",
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -41,6 +41,20 @@ def benchmark(
     ] = None,
     repeats: Annotated[int, typer.Option(help="Number of decays for each lifetime and photon count.")] = 1000,
     seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 2024,
+    gate_length: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NS", help="Length of the gates of a camera. Default: the lengths of the instrument."
+        ),
+    ] = None,
+    response_counts: Annotated[
+        float,
+        typer.Option(help="Counts of the measured response that models get which use one; 0 for none."),
+    ] = 1e5,
+    response_delay: Annotated[
+        float,
+        typer.Option(metavar="NS", help="Error of the delay of the response, for models and estimators."),
+    ] = 0.0,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", file_okay=False, help="Output folder for tables, figure and all values."),
@@ -67,6 +81,9 @@ def benchmark(
             photons=photons or PHOTONS,
             repeats=repeats,
             seed=seed,
+            gate_length_ns=gate_length,
+            response_counts=response_counts,
+            response_delay_ns=response_delay,
             out=out,
             progress=progress,
         )

@@ -59,6 +59,11 @@ class DirectEngine(NetworkBackEnd):
         return f"{self.network.kind}, CPU back end"
 
     @property
+    def direct(self) -> bool:
+        """Whether the network predicts lifetimes and not a decay without IRF: True."""
+        return True
+
+    @property
     def error_maps(self) -> tuple[str, ...]:
         """Standard errors of the predictions."""
         return self.network.error_maps
@@ -98,4 +103,6 @@ class DirectEngine(NetworkBackEnd):
             )
             # Sums in the same order for every number of decays: results do not depend on the batch.
             outputs[part] = np.einsum("nu,uo->no", states, kernel) + bias
-        return direct_lifetimes(outputs, counts=counts, content=content).without(dark)
+        return direct_lifetimes(
+            outputs, counts=counts, content=content, response_given=self.response_given
+        ).without(dark)

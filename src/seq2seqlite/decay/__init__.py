@@ -10,6 +10,7 @@ from seq2seqlite.decay.detector import (
     PileUpDetector,
     SpadFrameDetector,
     first_photon_histogram,
+    photons_of,
 )
 from seq2seqlite.decay.gate import Gate, GatedIrf
 from seq2seqlite.decay.irf import Irf, MeasuredIrf, ParametricIrf, angular_frequencies_per_ns
@@ -62,6 +63,7 @@ __all__ = [
     "mean_arrival_ns",
     "normalise_to_codes",
     "normalise_tpsf",
+    "photons_of",
     "rising_edge_ns",
     "sfd_from_lifetimes",
     "tau_from_area_ratio",

@@ -1,7 +1,7 @@
 """Detector models: noisy counts from expected counts."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ __all__ = [
     "PileUpDetector",
     "SpadFrameDetector",
     "first_photon_histogram",
+    "photons_of",
 ]
 
 
@@ -96,6 +97,15 @@ class SpadFrameDetector:
         rate = (expected + self.dark_counts_per_gate) / self.n_frames
         return rng.binomial(self.n_frames, -np.expm1(-rate))
 
+    def photons(self, counts: ArrayLike, /) -> NDArray[np.float64]:
+        """Return the photons that counts stand for, of the same shape.
+
+        A frame counts several photons of one gate once, so ``n`` of ``N`` frames with a count stand for
+        ``-N log(1 - n / N)`` photons. A gate with counts in all frames is taken for half a frame less.
+        """
+        share = np.minimum(np.asarray(counts, np.float64), self.n_frames - 0.5) / self.n_frames
+        return -self.n_frames * np.log1p(-share)
+
 
 @dataclass(frozen=True)
 class PileUpDetector:
@@ -172,6 +182,28 @@ class IccdDetector:
             self.gain * rng.poisson(expected) + self.offset + rng.normal(0, self.read_noise, expected.shape)
         )
         return np.clip(np.rint(signal), 0, 2**self.bits - 1).astype(np.int64)
+
+
+def photons_of(detector: Detector, counts: NDArray[np.integer], /) -> NDArray[Any]:
+    """Return the counts of a detector, corrected for its saturation where that is known.
+
+    Parameters
+    ----------
+    detector : Detector
+        Detector that measured the counts.
+    counts : ndarray of int, shape (..., n_gates)
+        Counts.
+
+    Returns
+    -------
+    ndarray, shape (..., n_gates)
+        Float for a :class:`SpadFrameDetector`; otherwise the counts as they are.
+
+    See Also
+    --------
+    SpadFrameDetector.photons : The correction for sums of one-bit frames.
+    """
+    return detector.photons(counts) if isinstance(detector, SpadFrameDetector) else counts
 
 
 def first_photon_histogram(expected: ArrayLike, /, *, n_pulses: float) -> NDArray[np.float64]:

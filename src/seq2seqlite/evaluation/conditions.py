@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, expected_tpsf
+from seq2seqlite.decay import Irf, expected_tpsf, photons_of
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.crlb import Bound, cramer_rao_bound
 from seq2seqlite.simulation.decay_set import REFERENCE_SEED
@@ -98,8 +98,8 @@ class SimulatedDecays:
     ----------
     irf : Irf
         Instrument response.
-    tpsf : ndarray of int, shape (n, n_gates)
-        Counts.
+    tpsf : ndarray of int or float, shape (n, n_gates)
+        Counts, corrected by :func:`~seq2seqlite.decay.photons_of` (then floats).
     decay, level : ndarray of int, shape (n,)
         Indices of the decay and of the number of photons of each measurement.
     bounds : dict
@@ -107,7 +107,7 @@ class SimulatedDecays:
     """
 
     irf: Irf
-    tpsf: NDArray[np.integer]
+    tpsf: NDArray[np.integer | np.floating]
     decay: NDArray[np.intp]
     level: NDArray[np.intp]
     bounds: dict[tuple[int, int], Bound]
@@ -121,9 +121,9 @@ def simulated_decays(conditions: Conditions, /) -> Iterator[SimulatedDecays]:
         rng = np.random.default_rng(np.random.SeedSequence(conditions.seed, spawn_key=(31, index)))
         cells = [(d, p) for d in range(len(conditions.decays)) for p in range(len(conditions.photons))]
         expected = [_expected(conditions, irf, conditions.decays[d], conditions.photons[p]) for d, p in cells]
-        tpsf = conditions.instrument.detector.sample(
-            np.repeat([e for e, _, _ in expected], share, axis=0), rng
-        )
+        detector = conditions.instrument.detector
+        counts = detector.sample(np.repeat([e for e, _, _ in expected], share, axis=0), rng)
+        tpsf = photons_of(detector, counts)
         bounds = {
             cell: _bound(conditions, irf, conditions.decays[cell[0]], signal, level)
             for cell, (_, signal, level) in zip(cells, expected, strict=True)

@@ -68,8 +68,8 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
     -------
     dict
         ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`;
-        not for estimators) and ``lifetime`` (:func:`lifetime_metrics`); without one the medians of the
-        predictions.
+        for a direct network, of the decay with its two lifetimes; not for estimators) and ``lifetime``
+        (:func:`lifetime_metrics`); without one the medians of the predictions.
 
     Raises
     ------
@@ -89,6 +89,8 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
     sfd = model.sfd(data.tpsf) if sfd_truth and _has_sfd(model) else None
     found = model.lifetimes(data.tpsf) if sfd is None else lifetimes_from_sfd(sfd, axis=model.axis)
     predicted = {field.name: getattr(found, field.name) for field in fields(Lifetimes)}
+    if sfd_truth and getattr(model, "direct", False):
+        sfd = _sfd_of(predicted, model.axis)
     result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
     if data.truth is None:
         result["median"] = {name: _median(value) for name, value in predicted.items()}
@@ -122,7 +124,7 @@ def evaluate_responses(
     Returns
     -------
     dict
-        Metrics of the lifetimes (:func:`lifetime_metrics`).
+        ``total``, ``short``, ``long`` (:func:`sfd_metrics`) and ``lifetime`` (:func:`lifetime_metrics`).
 
     See Also
     --------
@@ -140,7 +142,20 @@ def evaluate_responses(
         for name, values in predicted.items():
             values[chosen] = getattr(found, name)
     truth = {name: getattr(decays, name) for name in predicted}
-    return lifetime_metrics(predicted, truth, photons=decays.tpsf.sum(axis=1))
+    return {
+        **sfd_metrics(_sfd_of(predicted, model.axis), simulator.sfd(decays)),
+        "lifetime": lifetime_metrics(predicted, truth, photons=decays.tpsf.sum(axis=1)),
+    }
+
+
+def _sfd_of(found: dict[str, NDArray[Any]], axis: TimeAxis) -> NDArray[np.float64]:
+    """Return the decays with predicted lifetimes; a decay without counts is one without photons."""
+    known = np.isfinite(found["tau_mean_ns"])
+    columns = [
+        np.where(known, found[name], fill)
+        for name, fill in (("amplitude_fraction", 0.5), ("tau_short_ns", 1.0), ("tau_long_ns", 1.0))
+    ]
+    return np.asarray(sfd_from_lifetimes(*columns, axis=axis) * known[:, None, None])
 
 
 def _has_sfd(model: Predictor) -> TypeGuard[SfdPredictor]:

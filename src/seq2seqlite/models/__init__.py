@@ -7,6 +7,7 @@ from seq2seqlite.models.architecture import (
     Parameters,
     initial_parameters,
 )
+from seq2seqlite.models.error_scale import ErrorScale
 from seq2seqlite.models.inputs import response_columns
 from seq2seqlite.models.model_file import ModelFile, model_digest, parameters_digest
 from seq2seqlite.models.network import FRACTION_OF_A_COUNT, Network, direct_lifetimes, network_inputs
@@ -21,6 +22,7 @@ __all__ = [
     "WRITE_BACKS",
     "ActivationFormats",
     "Architecture",
+    "ErrorScale",
     "Format",
     "Network",
     "ModelFile",

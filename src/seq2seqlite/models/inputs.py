@@ -10,6 +10,9 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["response_columns"]
 
+# Columns of pulses and of gates of several nanoseconds then have peaks between 0.4 and 3.
+NORM = 3.0
+
 
 def response_columns(
     response: ArrayLike, lifetimes_ns: Sequence[float], /, *, axis: TimeAxis
@@ -28,8 +31,8 @@ def response_columns(
     Returns
     -------
     ndarray of float32, shape (..., n_gates, n_lifetimes)
-        Columns with a peak of 1, or zeros for an unknown response. The background of the response, the median
-        of the lower half of its gates, is subtracted.
+        Columns with a Euclidean norm of 3, or zeros for an unknown response. The background of the response,
+        the median of the lower half of its gates, is subtracted.
 
     Raises
     ------
@@ -44,13 +47,14 @@ def response_columns(
     -----
     A column is the convolution of the response with an exponential, sampled at the gates and summed over all
     earlier laser pulses. A smooth curve that a decay can be compared with gate by gate says more to a small
-    network than the response does, and it averages the noise of a measured response.
+    network than the response does, and it averages the noise of a measured response. The norm averages it,
+    too: the peak of a gate of 3 ns, measured with 1,000 counts, is a third too high by noise alone.
 
     Examples
     --------
     >>> axis = TimeAxis(4, 1.0, 4.0)
     >>> response_columns([0, 8, 0, 0], [0.0, 1.0], axis=axis)[:, 1].round(3)
-    array([0.05 , 1.   , 0.368, 0.135], dtype=float32)
+    array([0.139, 2.79 , 1.026, 0.378], dtype=float32)
     """
     counts = np.asarray(response, np.float64)
     if not counts.ndim or counts.shape[-1] != axis.n_gates:
@@ -81,5 +85,5 @@ def _convolved(signal: NDArray[np.float64], tau_ns: float, axis: TimeAxis) -> ND
 
 
 def _normalised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    peak = values.max(axis=-1, keepdims=True)
-    return np.asarray(np.divide(values, peak, out=np.zeros_like(values), where=peak > 0))
+    norm = np.sqrt((values**2).sum(axis=-1, keepdims=True))
+    return np.asarray(np.divide(NORM * values, norm, out=np.zeros_like(values), where=norm > 0))

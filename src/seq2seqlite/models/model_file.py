@@ -13,7 +13,8 @@ from seq2seqlite.archive import Header, archive_digest, header_text, read_archiv
 from seq2seqlite.config import check_name
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.models.architecture import DIRECT_OUTPUTS, MAX_INPUTS, Architecture, Parameters
+from seq2seqlite.models.architecture import MAX_INPUTS, Architecture, Parameters
+from seq2seqlite.models.error_scale import ErrorScale
 from seq2seqlite.models.quantisation import Quantisation
 
 __all__ = [
@@ -37,7 +38,7 @@ MAX_LAYERS, MAX_UNITS = 16, 4096
 MAX_GATES = 2**16
 MAX_PERIOD_NS = 1e6
 DEFAULTS: dict[str, Any] = {
-    "output": "sfd", "response_lifetimes_ns": [], "error_scale": [], "tau_range_ns": None,
+    "output": "sfd", "response_lifetimes_ns": [], "error_scale": None, "tau_range_ns": None,
 }  # fmt: skip
 
 
@@ -66,9 +67,8 @@ class ModelFile:
     response_lifetimes_ns : tuple of float
         Columns of the response (:func:`~seq2seqlite.models.response_columns`); empty for a network that does
         not get the response.
-    error_scale : tuple of float
-        For a direct network, the factors that make the predicted errors right on simulated decays, one for
-        each quantity.
+    error_scale : ErrorScale, optional
+        Factors that make the errors predicted by a direct network right on simulated decays.
     tau_range_ns : tuple of float, optional
         Range of the lifetimes used in training, in ns; a direct network has one.
 
@@ -87,7 +87,7 @@ class ModelFile:
     parameters: Parameters
     quantisation: Quantisation | None = None
     response_lifetimes_ns: tuple[float, ...] = ()
-    error_scale: tuple[float, ...] = ()
+    error_scale: ErrorScale | None = None
     tau_range_ns: tuple[float, float] | None = None
 
 
@@ -133,7 +133,7 @@ def _header(model: ModelFile) -> dict[str, Any]:
     extra = {
         "output": model.architecture.output,
         "response_lifetimes_ns": list(model.response_lifetimes_ns),
-        "error_scale": list(model.error_scale),
+        "error_scale": None if model.error_scale is None else model.error_scale.to_dict(),
         "tau_range_ns": None if model.tau_range_ns is None else list(model.tau_range_ns),
     }
     return {key: value for key, value in extra.items() if value != DEFAULTS[key]} | {
@@ -213,12 +213,12 @@ def _numbers(header: Header, key: str, most: int, low: float) -> tuple[float, ..
     return tuple(float(value) for value in values)
 
 
-def _error_scale(header: Header, architecture: Architecture) -> tuple[float, ...]:
-    wanted = len(DIRECT_OUTPUTS) if architecture.direct else 0
-    scale = _numbers(header, "error_scale", len(DIRECT_OUTPUTS), 0.0)
-    if len(scale) != wanted:
-        header.refuse(f"error_scale={list(scale)} must have {wanted} numbers")
-    return scale
+def _error_scale(header: Header, architecture: Architecture) -> ErrorScale | None:
+    if architecture.direct:
+        return ErrorScale.from_header(header, "error_scale")
+    if header["error_scale"] is not None:
+        header.refuse("error_scale is for direct networks")
+    return None
 
 
 def _quantisation(

@@ -240,12 +240,14 @@ class Network:
         """Return the lifetimes of decays, arrays of shape (n,); see :meth:`sfd` for parameters and errors."""
         found, dark = self._predicted(tpsf)
         if self.architecture.direct:
-            return direct_lifetimes(found, counts=tpsf, content=self.content).without(dark)
+            return direct_lifetimes(
+                found, counts=tpsf, content=self.content, response_given=self.response_given
+            ).without(dark)
         return lifetimes_from_sfd(found, axis=self.axis).without(dark)
 
 
 def direct_lifetimes(
-    outputs: NDArray[np.floating], /, *, counts: ArrayLike, content: ModelFile
+    outputs: NDArray[np.floating], /, *, counts: ArrayLike, content: ModelFile, response_given: bool
 ) -> LifetimesWithErrors:
     """Return lifetimes and standard errors from the outputs of a direct network's head.
 
@@ -258,6 +260,8 @@ def direct_lifetimes(
         Counts of the decays.
     content : ModelFile
         Model.
+    response_given : bool
+        Whether the network had the response of the decays.
 
     Returns
     -------
@@ -269,9 +273,10 @@ def direct_lifetimes(
     Network : Network that uses this function.
     """
     assert content.tau_range_ns is not None, "the model file of a direct network has a range"
+    assert content.error_scale is not None, "the model file of a direct network has factors of the errors"
     low, high = content.tau_range_ns
     total = np.maximum(np.asarray(counts, np.float64).sum(axis=1), 1.0)
-    scale = np.asarray(content.error_scale) / np.sqrt(total)[:, None]
+    scale = content.error_scale.factors(total, response_given=response_given) / np.sqrt(total)[:, None]
     std = np.exp(np.clip(outputs[:, 4:].astype(np.float64), -MAX_LOG, MAX_LOG)) * scale
     mean, short, long, fraction = outputs[:, :4].astype(np.float64).T
     mean = np.clip(mean, 0.5 * low, 2 * high)

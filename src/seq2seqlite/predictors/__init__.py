@@ -10,6 +10,7 @@
 
 from seq2seqlite.predictors.collected_gates import CollectedGates
 from seq2seqlite.predictors.resolve import (
+    RESPONSE_COUNTS,
     Backend,
     check_backend,
     is_estimator,
@@ -19,6 +20,7 @@ from seq2seqlite.predictors.resolve import (
 )
 
 __all__ = [
+    "RESPONSE_COUNTS",
     "Backend",
     "CollectedGates",
     "check_backend",

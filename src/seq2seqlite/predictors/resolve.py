@@ -38,6 +38,7 @@ class Backend(StrEnum):
 
 MODEL_SUFFIX = ".npz"
 # A response that takes seconds to measure.
+MAX_RESPONSE_COUNTS = 1e9
 RESPONSE_COUNTS = 1e5
 
 
@@ -179,6 +180,7 @@ def predictors_for(
     *,
     backend: str = "auto",
     response_counts: float = RESPONSE_COUNTS,
+    response_delay_ns: float = 0.0,
 ) -> dict[str, Callable[[Irf], Predictor]]:
     """Return functions that make predictors for decays measured through an IRF, by name.
 
@@ -192,11 +194,13 @@ def predictors_for(
         As for :func:`load_predictor`.
     response_counts : float
         Counts of the simulated measurement of the IRF that models get which use one; 0 for none.
+    response_delay_ns : float
+        Error of the delay of the IRF that models and estimators get, in ns.
 
     Raises
     ------
     InputError
-        If a name is unknown or a model was trained on another axis.
+        If a name is unknown, a model was trained on another axis, or a number is invalid.
 
     See Also
     --------
@@ -207,25 +211,37 @@ def predictors_for(
     Examples
     --------
     >>> from seq2seqlite.simulation import load_instrument
-    >>> list(predictors_for(load_instrument("swissspad3"), ["mle-mono"]))
+    >>> list(predictors_for(load_instrument("narrow-gate"), ["mle-mono"]))
     ['mle-mono']
     """
     if not names:
         shipped = [name for name in model_names() if load_model(name).instrument == instrument.name]
         names = [*ESTIMATORS, *shipped]
-    return {str(name): _for_irf(str(name), instrument, backend, response_counts) for name in names}
+    if not 0 <= response_counts <= MAX_RESPONSE_COUNTS:
+        raise InputError(
+            f"response_counts={response_counts} must be between 0 and {MAX_RESPONSE_COUNTS:g} (e.g. 1e5)"
+        )
+    if not abs(response_delay_ns) <= instrument.axis.period_ns:
+        raise InputError(
+            f"response_delay_ns={response_delay_ns} must not exceed the period of "
+            f"{instrument.axis.period_ns:g} ns"
+        )
+    return {
+        str(name): _for_irf(str(name), instrument, backend, response_counts, response_delay_ns)
+        for name in names
+    }
 
 
 def _for_irf(
-    name: str, instrument: Instrument, backend: str, response_counts: float
+    name: str, instrument: Instrument, backend: str, response_counts: float, delay_ns: float
 ) -> Callable[[Irf], Predictor]:
     if is_estimator(name):
-        return lambda irf: load_predictor(name, axis=instrument.forward_axis, irf=irf)
+        return lambda irf: load_predictor(name, axis=instrument.forward_axis, irf=irf.moved(delay_ns))
     model = load_predictor(name, axis=instrument.axis, backend=backend)
     if not isinstance(model, ResponsePredictor) or not model.uses_response or not response_counts:
         return lambda _: model
     return lambda irf: model.with_response(
-        measured_response(irf, axis=instrument.forward_axis, counts=response_counts)
+        measured_response(irf.moved(delay_ns), axis=instrument.forward_axis, counts=response_counts)
     )
 
 

@@ -40,7 +40,7 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
     -------
     str
         Tables of the root mean square error divided by the Cramér-Rao bound: by lifetime, by photons, and by
-        component.
+        component; and of the reliability of the standard errors, by photons.
 
     See Also
     --------
@@ -58,6 +58,11 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
         "\n### By photons: RMSE over the bound, median over the lifetimes\n",
         _by_photons(rows),
     ]
+    if any(row["coverage_68"] is not None for row in rows):
+        parts += [
+            "\n### Share of decays within one and two standard errors (68.3 % and 95.4 % for right ones)\n",
+            _coverage(rows, components),
+        ]
     if components:
         parts += [
             "\n### Two lifetimes: RMSE over the bound (share of decays with a value)\n",
@@ -67,7 +72,10 @@ def accuracy_tables(rows: Rows, components: Rows, /, *, answered: Answered | Non
 
 
 def accuracy_plot(rows: Rows, /) -> Figure:
-    """Return a plot of error over bound and of bias against the lifetime, for each number of photons.
+    """Return a plot of error over bound, bias and reliability of the error bars against the lifetime.
+
+    Each number of photons has a column. The row of the reliability shows the shares of decays within one and
+    within two standard errors; it is left out if no predictor has any.
 
     See Also
     --------
@@ -76,8 +84,10 @@ def accuracy_plot(rows: Rows, /) -> Figure:
     """
     photons = sorted({row["photons"] for row in rows})
     names = list(dict.fromkeys(row["predictor"] for row in rows))
-    figure = Figure(figsize=(3.4 * len(photons), 6.2), layout="constrained")
-    panels = figure.subplots(2, len(photons), squeeze=False, sharex=True, sharey="row")
+    covered = any(row["coverage_68"] is not None for row in rows)
+    n_rows = 3 if covered else 2
+    figure = Figure(figsize=(3.4 * len(photons), 3.1 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, len(photons), squeeze=False, sharex=True, sharey="row")
     for column, level in enumerate(photons):
         for index, name in enumerate(names):
             chosen = [row for row in rows if row["photons"] == level and row["predictor"] == name]
@@ -86,12 +96,22 @@ def accuracy_plot(rows: Rows, /) -> Figure:
             over, bias = panels[0, column], panels[1, column]
             over.plot(taus, [row["rmse_over_crlb"] for row in chosen], marker=".", label=name, **style)
             bias.plot(taus, [row["bias_ns"] / row["tau_ns"] for row in chosen], marker=".", **style)
+            if covered and chosen[0]["coverage_68"] is not None:
+                for key in ("coverage_68", "coverage_95"):
+                    panels[2, column].plot(taus, [row[key] for row in chosen], marker=".", **style)
         over.set(title=f"{level:,.0f} photons", yscale="log", ylim=(0.6, 30))
         over.axhline(1, color="black", linewidth=0.8)
-        bias.set(xlabel="lifetime / ns", ylim=(-0.4, 0.4))
+        bias.set(ylim=(-0.4, 0.4))
         bias.axhline(0, color="black", linewidth=0.8)
+        if covered:
+            panels[2, column].set(ylim=(0, 1))
+            for share in (0.683, 0.954):
+                panels[2, column].axhline(share, color="black", linewidth=0.8)
+        panels[-1, column].set_xlabel("lifetime / ns")
     panels[0, 0].set_ylabel("RMSE over the Cramér-Rao bound")
     panels[1, 0].set_ylabel("bias over the lifetime")
+    if covered:
+        panels[2, 0].set_ylabel("share within 1 and 2 standard errors")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
     return figure
 
@@ -180,6 +200,21 @@ def _by_photons(rows: Rows) -> str:
             np.median([row["rmse_over_crlb"] for row in own if row["photons"] == level]) for level in levels
         ]
         lines.append([f"`{name}`", *(f"{median:.2f}" for median in medians)])
+    return _table(["predictor", *(f"{level:,.0f}" for level in levels)], lines)
+
+
+def _coverage(rows: Rows, components: Rows) -> str:
+    """Return the shares of all decays, by predictor with error bars and photons."""
+    every = [row for row in [*rows, *components] if row["quantity"] == "tau_mean_ns"]
+    levels = sorted({row["photons"] for row in every})
+    lines = []
+    for name in dict.fromkeys(row["predictor"] for row in every if row["coverage_68"] is not None):
+        cells = []
+        for level in levels:
+            own = [row for row in every if row["predictor"] == name and row["photons"] == level]
+            one, two = (np.mean([row[key] for row in own]) for key in ("coverage_68", "coverage_95"))
+            cells.append(f"{one:.1%} / {two:.1%}")
+        lines.append([f"`{name}`", *cells])
     return _table(["predictor", *(f"{level:,.0f}" for level in levels)], lines)
 
 

@@ -64,7 +64,7 @@ def simulated_frames(
     Examples
     --------
     >>> from seq2seqlite.simulation import load_instrument
-    >>> frames = simulated_frames(load_instrument("swissspad3"), shape=(3, 4), n=2, photons=300.0)
+    >>> frames = simulated_frames(load_instrument("narrow-gate"), shape=(3, 4), n=2, photons=300.0)
     >>> len(frames), frames[0].shape, frames[0].dtype.name
     (2, (3, 4, 135), 'uint8')
     """

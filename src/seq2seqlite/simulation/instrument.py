@@ -421,7 +421,7 @@ def load_instrument(name_or_path: str | Path, /) -> Instrument:
 
     Examples
     --------
-    >>> load_instrument("swissspad3").axis.n_gates
+    >>> load_instrument("narrow-gate").axis.n_gates
     135
     """
     return load_named_toml(

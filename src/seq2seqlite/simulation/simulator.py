@@ -18,6 +18,7 @@ from seq2seqlite.decay import (
     Irf,
     TimeAxis,
     harmonics_needed,
+    photons_of,
     rising_edge_ns,
     sfd_from_lifetimes,
 )
@@ -43,8 +44,8 @@ class Decays:
 
     Parameters
     ----------
-    tpsf : ndarray of int, shape (n, n_gates)
-        Measured counts.
+    tpsf : ndarray of int or float, shape (n, n_gates)
+        Measured counts, corrected by :func:`~seq2seqlite.decay.photons_of` (then floats).
     tau_short_ns, tau_long_ns, amplitude_fraction : ndarray of float64, shape (n,)
         Lifetimes, in ns, and the short component's share of the amplitude.
     photons, background : ndarray of float64, shape (n,)
@@ -59,7 +60,7 @@ class Decays:
     Simulator : Simulator of one instrument's decays.
     """
 
-    tpsf: NDArray[np.integer]
+    tpsf: NDArray[np.integer | np.floating]
     tau_short_ns: NDArray[np.float64]
     tau_long_ns: NDArray[np.float64]
     amplitude_fraction: NDArray[np.float64]
@@ -116,7 +117,7 @@ class Simulator:
     Examples
     --------
     >>> from seq2seqlite.simulation import load_instrument
-    >>> Simulator(load_instrument("swissspad3"), seed=1, split="train").decays(3).tpsf.shape
+    >>> Simulator(load_instrument("narrow-gate"), seed=1, split="train").decays(3).tpsf.shape
     (3, 135)
     """
 
@@ -190,10 +191,17 @@ class Simulator:
         background = rng.uniform(*decays.background, size=n)
         irf_index = rng.integers(len(self.irf_coefficients), size=n)
         expected = self.expected(fraction, tau, irf_index, photons=photons, background=background)
-        tpsf = self.instrument.detector.sample(expected, rng)
+        tpsf = photons_of(self.instrument.detector, self.instrument.detector.sample(expected, rng))
         response = self.measured_responses(irf_index, self._rng(3, index, n)) if self.responses else None
         return Decays(
-            tpsf.astype(np.int32), tau[:, 0], tau[:, 1], fraction, photons, background, irf_index, response
+            tpsf.astype(np.int32 if tpsf.dtype.kind in "iu" else np.float32),
+            tau[:, 0],
+            tau[:, 1],
+            fraction,
+            photons,
+            background,
+            irf_index,
+            response,
         )
 
     def measured_responses(

@@ -1,5 +1,6 @@
 """Training objective of direct networks: errors of lifetimes in units of their Cramér-Rao bound."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -9,16 +10,16 @@ from numpy.typing import NDArray
 
 from seq2seqlite.cpu.gru_gradient import Saved, lite_backward, lite_last_state
 from seq2seqlite.decay import normalise_tpsf
-from seq2seqlite.models import response_columns
+from seq2seqlite.models import ErrorScale, response_columns
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
 from seq2seqlite.models.network import MAX_LOG
-from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.instrument import ResponseRanges, load_instrument
 from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.objective import Objective
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["DirectBatch", "DirectObjective"]
+__all__ = ["DirectBatch", "DirectObjective", "error_factor"]
 
 N_QUANTITIES = len(DIRECT_OUTPUTS)
 # Weights of mean, short, long and fraction in the loss, and the units of their errors, in bounds of the mean
@@ -32,7 +33,8 @@ LIKELIHOOD_WEIGHT = 0.1
 # Degrees of freedom of Student's distribution of the residuals: its gradient is bounded.
 FREEDOM = 5.0
 CALIBRATION_DECAYS = 32768
-ONE_SIGMA = 0.6827
+CALIBRATION_BINS = 5
+ONE_SIGMA, TWO_SIGMA = 0.6827, 0.9545
 ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
 
 
@@ -113,12 +115,42 @@ class DirectObjective(Objective):
             "error_scale": self._error_scale(parameters, simulator),
         }
 
-    def _error_scale(self, parameters: Any, simulator: Simulator) -> tuple[float, ...]:
-        batch = self.batch(simulator, simulator.decays(CALIBRATION_DECAYS))
+    def _error_scale(self, parameters: Any, simulator: Simulator) -> ErrorScale:
+        # Predictions align the response with the decays: errors of that alignment do not count here.
+        instrument = simulator.instrument
+        aligned = replace(instrument.response or ResponseRanges(), misaligned=0.0)
+        simulator = replace(simulator, instrument=replace(instrument, response=aligned))
+        decays = simulator.decays(CALIBRATION_DECAYS)
+        batch = self.batch(simulator, decays)
+        mono = decays.tau_short_ns == decays.tau_long_ns
+        low, high = np.quantile(batch.counts, [0.001, 0.999])
+        edges = np.unique(np.geomspace(low, high, CALIBRATION_BINS + 1))
+        bins = np.digitize(batch.counts, edges[1:-1])
+        unknown = self._factors(
+            parameters, batch._replace(inputs=_without_response(batch.inputs)), mono, bins
+        )
+        given, known = unknown, batch.inputs[..., 1:].any(axis=(0, 2))
+        if known.any():
+            chosen = DirectBatch(batch.inputs[:, known], *(column[known] for column in batch[1:]))
+            given = self._factors(parameters, chosen, mono[known], bins[known])
+        counts = np.sqrt(edges[:-1] * edges[1:]) if edges.size > 1 else edges
+        return ErrorScale(tuple(float(value) for value in counts), given, unknown)
+
+    def _factors(
+        self, parameters: Any, batch: DirectBatch, mono: NDArray[np.bool_], bins: NDArray[np.intp]
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return the factors of each bin of counts and each quantity."""
         outputs = self.outputs(parameters, batch)
         std = np.exp(np.clip(outputs[:, N_QUANTITIES:], -MAX_LOG, MAX_LOG)) / np.sqrt(batch.counts)[:, None]
         ratio = np.abs(outputs[:, :N_QUANTITIES] - batch.targets) / std
-        return tuple(float(value) for value in np.quantile(ratio, ONE_SIGMA, axis=0))
+        rows = []
+        for index in range(int(bins.max()) + 1):
+            chosen = bins == index
+            two = chosen & ~mono if (chosen & ~mono).any() else chosen
+            rows.append(
+                tuple(error_factor(ratio[rows_of, i]) for i, rows_of in enumerate([chosen] * 3 + [two]))
+            )
+        return tuple(rows)
 
     def batch(self, simulator: Simulator, decays: Decays, /) -> DirectBatch:  # type: ignore[override]
         """Return simulated decays as training arrays."""
@@ -178,10 +210,40 @@ class DirectObjective(Objective):
         )
         errors = (predicted - targets) / (unit * jnp.asarray(UNITS))
         robust = HUBER**2 * (jnp.sqrt(1 + (errors / HUBER) ** 2) - 1)
+        # The fraction of a decay with one lifetime has no meaning.
+        two = (targets[:, 1] < targets[:, 2])[:, None]
+        meant = jnp.concatenate([jnp.ones_like(errors[:, 1:]), two.astype(errors.dtype)], axis=1)
         residual = jax.lax.stop_gradient(predicted - targets)
         std = jnp.exp(jnp.clip(logarithm, -MAX_LOG, MAX_LOG)) / jnp.sqrt(counts)[:, None]
         likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
-        return jnp.mean(robust @ jnp.asarray(WEIGHTS) + LIKELIHOOD_WEIGHT * likelihood.mean(axis=1))
+        loss = (robust * meant) @ jnp.asarray(WEIGHTS) + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1)
+        return jnp.mean(loss)
+
+
+def error_factor(ratio: NDArray[np.floating], /) -> float:
+    """Return the factor of predicted errors that serves intervals of one and of two standard errors.
+
+    Parameters
+    ----------
+    ratio : ndarray, shape (n,)
+        Absolute errors over predicted errors.
+
+    Returns
+    -------
+    float
+        Geometric mean of the factor with which one standard error contains 68.3 % of the decays and of that
+        with which two contain 95.4 %. The two are equal for normal errors; tails make the second larger.
+
+    See Also
+    --------
+    seq2seqlite.models.ErrorScale : Factors of all quantities and numbers of counts.
+    """
+    one, two = np.quantile(ratio, [ONE_SIGMA, TWO_SIGMA])
+    return float(np.sqrt(one * two / 2))
+
+
+def _without_response(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([inputs[..., :1], np.zeros_like(inputs[..., 1:])], axis=-1)
 
 
 def _head(parameters: Any) -> dict[str, Any]:

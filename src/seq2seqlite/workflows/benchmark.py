@@ -8,7 +8,7 @@ from typing import Any
 
 from seq2seqlite.evaluation.accuracy import answered_shares, component_rows, measure, mono_rows
 from seq2seqlite.evaluation.conditions import PHOTONS, Conditions
-from seq2seqlite.predictors import predictors_for
+from seq2seqlite.predictors import RESPONSE_COUNTS, predictors_for
 from seq2seqlite.reports.accuracy_report import (
     accuracy_tables,
     check_accuracy_folder,
@@ -48,7 +48,7 @@ class AccuracyComparison:
 
 
 def compare_accuracy(
-    instrument: str | Path | Instrument = "swissspad3",
+    instrument: str | Path | Instrument = "narrow-gate",
     models: Sequence[str] = (),
     /,
     *,
@@ -56,6 +56,9 @@ def compare_accuracy(
     photons: Sequence[float] = PHOTONS,
     repeats: int = 1000,
     seed: int = REFERENCE_SEED,
+    gate_length_ns: float | None = None,
+    response_counts: float = RESPONSE_COUNTS,
+    response_delay_ns: float = 0.0,
     out: str | PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> AccuracyComparison:
@@ -76,6 +79,13 @@ def compare_accuracy(
         Number of decays for each lifetime and photon count.
     seed : int
         Seed of the noise.
+    gate_length_ns : float, optional
+        Length of the gates of a camera, in ns; default: the lengths of the instrument, one for each IRF.
+    response_counts : float
+        Counts of the simulated measurement of each IRF, for models that use one; 0 for none. Estimators get
+        the true IRF.
+    response_delay_ns : float
+        Error of the delay of the IRF that models and estimators get, in ns.
     out : path-like, optional
         Output folder for ``accuracy.md``, ``accuracy.png``, ``accuracy.json`` and ``components.json``.
     progress : callable, optional
@@ -96,10 +106,18 @@ def compare_accuracy(
     seq2seqlite.evaluate_model : Errors of one model on a set of decays.
     """
     described = instrument if isinstance(instrument, Instrument) else load_instrument(instrument)
+    if gate_length_ns is not None:
+        described = described.with_gate_length(gate_length_ns)
     conditions = Conditions(described, photons=tuple(photons), repeats=repeats, seed=seed)
     if out is not None:
         check_accuracy_folder(Path(out))
-    predictors = predictors_for(described, models, backend=backend)
+    predictors = predictors_for(
+        described,
+        models,
+        backend=backend,
+        response_counts=response_counts,
+        response_delay_ns=response_delay_ns,
+    )
     measured = measure(conditions, predictors, progress=progress)
     result = AccuracyComparison(
         mono_rows(conditions, measured),
@@ -112,6 +130,8 @@ def compare_accuracy(
             "repeats": repeats,
             "seed": seed,
             "photons": conditions.photons,
+            "response_counts": response_counts,
+            "response_delay_ns": response_delay_ns,
         }
         write_accuracy_report(
             result.rows, result.components, Path(out), settings=settings, answered=result.answered

@@ -124,7 +124,7 @@ class TrainedPredictor(Predictor, Protocol):
 
 
 @runtime_checkable
-class ResponsePredictor(Predictor, Protocol):
+class ResponsePredictor(TrainedPredictor, Protocol):
     """A network that may get the response of the instrument as an input.
 
     See Also
@@ -156,8 +156,16 @@ class MeasuredPredictor(Predictor, Protocol):
     PredictorSource : Creates predictors for a measurement.
     """
 
-    def on_decay(self, decay: NDArray[Any], /) -> Predictor:
-        """Return the predictor for a measurement with a summed decay on its axis, shape (n_gates,)."""
+    def on_decay(self, decay: NDArray[Any], /, *, delay_ns: float = 0.0) -> tuple[Predictor, dict[str, Any]]:
+        """Return the predictor for a measurement, and how its response was obtained, ready for JSON.
+
+        Parameters
+        ----------
+        decay : ndarray, shape (n_gates,)
+            Summed decay on the axis of the predictor.
+        delay_ns : float
+            Time that was added to the measurement to bring it onto this axis, in ns.
+        """
         ...
 
 
@@ -257,7 +265,9 @@ def missing_irf(predictor: Predictor, /) -> list[str]:
         or predictor.response_given
     ):
         return []
-    return [f"{predictor.name} runs without an IRF: errors are larger; pass a measured IRF as irf"]
+    return [
+        f"{predictor.name} runs without an IRF: errors are larger; pass a measured IRF as irf, or irf='fit'"
+    ]
 
 
 def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[float, float] | None:

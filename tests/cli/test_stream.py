@@ -39,7 +39,7 @@ def npz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         rising_edge_ns=1.5,
         lifetimes=lifetimes,
     )
-    monkeypatch.setattr("seq2seqlite.workflows.stream.load_predictor", lambda *_, **__: model)
+    monkeypatch.setattr("seq2seqlite.predictors.source.load_predictor", lambda *_, **__: model)
     times = np.arange(250) * 0.05
     decay = 100 * np.exp(-np.clip(times - 2, 0, None) / 2) / (1 + np.exp(-(times - 2) / 0.05))
     counts = np.broadcast_to(decay.round().astype(np.uint16), (4, 5, 250))
@@ -196,7 +196,7 @@ def test_a_model_of_an_unknown_instrument_has_no_camera(
         instrument="lab",
         n_parameters=1,
     )
-    monkeypatch.setattr("seq2seqlite.workflows.stream.load_predictor", lambda *_, **__: model)
+    monkeypatch.setattr("seq2seqlite.predictors.source.load_predictor", lambda *_, **__: model)
     assert stream("camera") == 2
     printed = capsys.readouterr().err
     assert (

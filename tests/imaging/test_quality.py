@@ -44,7 +44,7 @@ def test_maps_without_a_check_have_no_flag():
 
 def test_an_estimator_works_on_the_bins_of_the_measurement():
     data = image(IRF)
-    axis, decay, edge_ns = native_axis(data)
+    axis, decay, edge_ns, _ = native_axis(data)
     assert (axis, decay.sum()) == (AXIS, data.values.sum())
     maps = lifetime_map(data, NativeAxisPredictor(CentreOfMass(axis, IRF), edge_ns))
     direct = CentreOfMass(AXIS, IRF).lifetimes(data.values.reshape(-1, 135)).tau_mean_ns

@@ -10,6 +10,7 @@ import tifffile
 import seq2seqlite
 from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
+from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import aligned_irf
 from seq2seqlite.imaging import lifetime_map
 from seq2seqlite.models import Architecture, ErrorScale, ModelFile, Network, initial_parameters
@@ -58,8 +59,10 @@ def test_irf_gets_the_delay_of_the_summed_decay(model: Path, sample: tuple[Path,
     predictor = source.predictor(data)
     assert isinstance(predictor, ResponseModel)
     decay = data.values.sum(axis=(0, 1)).astype(np.float64)
-    placed = predictor.on_decay(decay)
+    placed, described = predictor.on_decay(decay)
     assert placed.response_given
+    assert described["origin"] == "aligned"
+    assert described["shift_ns"] == pytest.approx(0.7, abs=0.03)
     response = placed.network.response  # type: ignore[attr-defined]
     center = (response @ (AXIS.starts_ns + 0.05)) / response.sum()
     assert center == pytest.approx(aligned_irf(IRF, decay, axis=AXIS).mean_ns, abs=0.02)
@@ -95,3 +98,55 @@ def test_fit_writes_maps_of_its_errors(sample: tuple[Path, Path], tmp_path: Path
     tau = tifffile.imread(tmp_path / "maps" / "tau_mean_ns.tif")
     assert np.median(std) == pytest.approx(np.std(tau), rel=0.4)
     assert not (tmp_path / "maps" / "tau_short_std_ns.tif").exists()
+
+
+def test_shift_of_the_irf_is_fitted_fixed_or_given(model: Path, sample: tuple[Path, Path]) -> None:
+    data = seq2seqlite.read(sample[0])
+    maps = {}
+    for shift in ("fit", "fixed", 0.7, "0.7"):
+        for name in (model, "mle-mono"):
+            source = predictor_source(name, irf=sample[1], irf_shift=shift)
+            maps[shift, name] = lifetime_map(data, source.predictor(data))
+    for name in (model, "mle-mono"):
+        fitted, given = maps["fit", name], maps[0.7, name]
+        assert fitted.attrs["irf"]["shift_ns"] == pytest.approx(0.7, abs=0.03)
+        assert given.attrs["irf"] == {"origin": "fixed", "shift_ns": 0.7}
+        assert maps["fixed", name].attrs["irf"] == {"origin": "fixed", "shift_ns": 0.0}
+        np.testing.assert_array_equal(given["tau_mean_ns"], maps["0.7", name]["tau_mean_ns"])
+        away = abs(float((fitted["tau_mean_ns"] - given["tau_mean_ns"]).mean()))
+        assert away < 0.03
+    mle = "mle-mono"
+    assert float((maps["fixed", mle]["tau_mean_ns"] - maps[0.7, mle]["tau_mean_ns"]).mean()) > 0.3
+
+
+def test_network_can_get_a_fitted_irf(model: Path, sample: tuple[Path, Path]) -> None:
+    data = seq2seqlite.read(sample[0])
+    maps = lifetime_map(data, predictor_source(model, irf="fit").predictor(data))
+    assert maps.attrs["irf"] == {"origin": "fitted", "shift_ns": None}
+    decay = data.values.sum(axis=(0, 1)).astype(np.float64)
+    responses = []
+    for irf in ("fit", sample[1]):
+        predictor = predictor_source(model, irf=irf).predictor(data)
+        assert isinstance(predictor, ResponseModel)
+        response = predictor.on_decay(decay)[0].network.response  # type: ignore[attr-defined]
+        responses.append(response / response.sum())
+    fitted, measured = responses
+    assert np.abs(fitted - measured).sum() < 0.15
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"irf_shift": "fixed"}, "irf_shift=fixed is an option of a measured IRF; pass irf as well"),
+        ({"irf": "fit", "irf_shift": 0.1}, "irf_shift=0.1 is an option of a measured IRF"),
+        ({"irf": "IRF", "irf_shift": "late"}, "irf_shift=late must be fit, fixed, or a number in ns"),
+        ({"irf": "IRF", "irf_shift": float("nan")}, "irf_shift=nan must be fit, fixed, or a number"),
+        ({"irf": "missing.txt"}, "missing.txt does not exist"),
+    ],
+)
+def test_options_of_the_irf_are_checked(
+    model: Path, sample: tuple[Path, Path], options: dict[str, Any], message: str
+) -> None:
+    options = {key: sample[1] if value == "IRF" else value for key, value in options.items()}
+    with pytest.raises(InputError, match=message):
+        predictor_source(model, **options)

@@ -74,6 +74,8 @@ class Stack:
         Laser period, in ns.
     pixel_size_um, z_step_um, frame_time_s : float or None
         Steps along X and Y in um, along Z in um, and along T in s.
+    gate_length_ns : float or None
+        Length of the gates of a camera, in ns.
 
     See Also
     --------
@@ -92,6 +94,7 @@ class Stack:
     pixel_size_um: float | None = None
     z_step_um: float | None = None
     frame_time_s: float | None = None
+    gate_length_ns: float | None = None
 
     @property
     def frame_shape(self) -> tuple[int, int]:
@@ -159,6 +162,7 @@ class Stack:
             gate_width_ns=self.gate_width_ns,
             period_ns=self.period_ns,
             pixel_size_um=self.pixel_size_um,
+            gate_length_ns=self.gate_length_ns,
         )
 
 
@@ -215,6 +219,7 @@ def open_stack(path: Path, options: ReadOptions = ReadOptions(), /) -> Stack:  #
         tile_rows=_tile_rows(path, stored),
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
         period_ns=options.period_or(period),
+        gate_length_ns=options.gate_length_ns,
         **values,
     )
 

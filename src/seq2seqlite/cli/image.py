@@ -10,12 +10,20 @@ from rich.console import Console
 from rich.table import Table
 
 from seq2seqlite.batch.jobs import Done
+from seq2seqlite.cli.irf_options import (
+    GateLengthOption,
+    IrfBinWidthOption,
+    IrfOption,
+    IrfRangeOption,
+    IrfShiftOption,
+)
 from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.maps import LIFETIME_MAPS
+from seq2seqlite.predictors.source import FIT
 from seq2seqlite.workflows.image import write_lifetime_maps
 
 __all__ = ["image"]
@@ -47,6 +55,7 @@ def image(
     gate_width_ns: Annotated[
         float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
     ] = None,
+    gate_length_ns: GateLengthOption = None,
     min_photons: Annotated[
         float,
         typer.Option(help="Photon threshold: smallest number of counts of an analysed pixel, after binning"),
@@ -63,16 +72,10 @@ def image(
     drop: Annotated[
         list[str] | None, typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated")
     ] = None,
-    irf: Annotated[
-        Path | None, typer.Option(help="Measured IRF (SDT or text), for estimators and --quality")
-    ] = None,
-    irf_bin_width_ns: Annotated[
-        float | None, typer.Option(help="Bin width of the IRF in ns, if its file does not contain it")
-    ] = None,
-    irf_range_ns: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="Part of the IRF to use, in ns, e.g. to exclude late pulses"),
-    ] = None,
+    irf: IrfOption = None,
+    irf_bin_width_ns: IrfBinWidthOption = None,
+    irf_range_ns: IrfRangeOption = None,
+    irf_shift: IrfShiftOption = FIT,
     quality: Annotated[
         bool,
         typer.Option("--quality", help="Also map chi-square and deviation, and flag unreliable pixels"),
@@ -112,7 +115,7 @@ def image(
     processed, and the exit code is 2.
 
     An estimator uses the bins of the measurement without re-binning; without --irf, it uses an IRF fitted to
-    the summed decay.
+    the summed decay. A direct network uses the IRF of --irf; without, it works with larger errors.
     """
     results = write_lifetime_maps(
         files,
@@ -123,6 +126,7 @@ def image(
         block=block,
         period_ns=period_ns,
         gate_width_ns=gate_width_ns,
+        gate_length_ns=gate_length_ns,
         min_photons=min_photons,
         binning=binning,
         mask=mask,
@@ -131,6 +135,7 @@ def image(
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
+        irf_shift=irf_shift,
         quality=quality,
         pulses=pulses,
         file_format=None if file_format is None else file_format.value,

@@ -11,11 +11,19 @@ from typing import Annotated, Any
 
 import typer
 
+from seq2seqlite.cli.irf_options import (
+    GateLengthOption,
+    IrfBinWidthOption,
+    IrfOption,
+    IrfRangeOption,
+    IrfShiftOption,
+)
 from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import live_line
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.predictors.source import FIT
 from seq2seqlite.streaming.queue import Policy
 from seq2seqlite.streaming.run import StreamError
 from seq2seqlite.streaming.statistics import StreamStatistics
@@ -93,6 +101,11 @@ def stream(
     gate_width_ns: Annotated[
         float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
     ] = None,
+    gate_length_ns: GateLengthOption = None,
+    irf: IrfOption = None,
+    irf_bin_width_ns: IrfBinWidthOption = None,
+    irf_range_ns: IrfRangeOption = None,
+    irf_shift: IrfShiftOption = FIT,
     min_photons: Annotated[
         float,
         typer.Option(help="Photon threshold: smallest number of counts of an analysed pixel, after binning"),
@@ -132,6 +145,11 @@ def stream(
                 channel=channel,
                 period_ns=period_ns,
                 gate_width_ns=gate_width_ns,
+                gate_length_ns=gate_length_ns,
+                irf=irf,
+                irf_bin_width_ns=irf_bin_width_ns,
+                irf_range_ns=irf_range_ns,
+                irf_shift=irf_shift,
                 min_photons=min_photons,
                 binning=binning,
                 mask=mask,

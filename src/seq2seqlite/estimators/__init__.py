@@ -15,6 +15,7 @@ from seq2seqlite.estimators.irf_fit import aligned_irf, fit_irf
 from seq2seqlite.estimators.phasor import Phasor, apparent_lifetimes, phasor_from_tpsf
 from seq2seqlite.estimators.rapid_lifetime import RapidLifetime, rld_from_gates, rld_from_three_gates
 from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
+from seq2seqlite.estimators.response_fit import PlacedIrf, fit_gated_irf, placed_irf
 
 __all__ = [
     "ESTIMATORS",
@@ -27,7 +28,10 @@ __all__ = [
     "aligned_irf",
     "apparent_lifetimes",
     "estimator_named",
+    "fit_gated_irf",
     "fit_irf",
+    "placed_irf",
+    "PlacedIrf",
     "goodness_of",
     "phasor_from_tpsf",
     "rld_from_gates",

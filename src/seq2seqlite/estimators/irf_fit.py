@@ -33,13 +33,18 @@ FITTED_STARTS = ((1.0, -2.0), (2.5, -1.0), (5.0, 0.0))
 
 
 @dataclass(frozen=True)
-class _Decay:
+class SummedDecay:
     """Summed decay, with the goodness of fit of an IRF combined with arbitrary lifetimes."""
 
     counts: NDArray[np.float64]
     axis: TimeAxis
     lifetimes_ns: NDArray[np.float64]
     n_harmonics: int
+
+    @classmethod
+    def of(cls, decay: ArrayLike, axis: TimeAxis, n_harmonics: int, /) -> "SummedDecay":
+        """Return the decay on an axis; raise InputError if it does not match the axis or has no photons."""
+        return cls(_checked(decay, axis), axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
 
     @cached_property
     def forward(self) -> ForwardModel:
@@ -96,9 +101,9 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
     >>> round(aligned_irf(ParametricIrf(1.0, 0.2), decay, axis=axis).mean_ns, 2)
     4.0
     """
-    counts = _checked(decay, axis)
     n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-    measured = _Decay(counts, axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
+    measured = SummedDecay.of(decay, axis, n_harmonics)
+    counts = measured.counts
     coefficients = irf.coefficients(n_harmonics, period_ns=axis.period_ns)
     omega = np.arange(n_harmonics + 1) * 2 * np.pi / axis.period_ns
 
@@ -158,7 +163,7 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
     edge = rising_edge_ns(counts, bin_width_ns=axis.gate_width_ns) + axis.integration_ns / 2
     narrowest = NARROWEST_GATES * axis.gate_width_ns
     n_harmonics = harmonics_needed(narrowest, period_ns=axis.period_ns)
-    measured = _Decay(counts, axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
+    measured = SummedDecay.of(counts, axis, n_harmonics)
 
     def irf_of(x: NDArray[np.float64]) -> ParametricIrf:
         sigma = narrowest + np.logaddexp(0, x[1]) * axis.gate_width_ns
@@ -174,7 +179,8 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
 
     starts = [np.array([edge, np.log(np.expm1(width)), tail, 0.0]) for width, tail in FITTED_STARTS]
     with threadpool_limits(1, user_api="blas"):
-        found = [_searched(loss, start, axis) for start in starts]
+        steps = np.array([2 * axis.gate_width_ns, 1.0, 1.5, 0.7])
+        found = [searched(loss, start, steps) for start in starts]
     return irf_of(min(found, key=lambda result: result.fun).x)
 
 
@@ -189,10 +195,11 @@ def _shifts(irf: Irf, counts: NDArray[np.float64], axis: TimeAxis, step: float) 
     return away + np.arange(-reach, reach, step)
 
 
-def _searched(
-    loss: Callable[[NDArray[np.float64]], float], start: NDArray[np.float64], axis: TimeAxis
+def searched(
+    loss: Callable[[NDArray[np.float64]], float], start: NDArray[np.float64], steps: NDArray[np.float64], /
 ) -> Any:
-    simplex = start + np.concatenate([np.zeros((1, 4)), np.diag([2 * axis.gate_width_ns, 1.0, 1.5, 0.7])])
+    """Return scipy's result of a search for the minimum that begins with steps of these sizes."""
+    simplex = start + np.concatenate([np.zeros((1, start.size)), np.diag(steps)])
     options = {"initial_simplex": simplex, "maxfev": 500, "xatol": 1e-3, "fatol": 0.05}
     return minimize(loss, start, method="Nelder-Mead", options=options)
 

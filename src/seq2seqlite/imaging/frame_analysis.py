@@ -146,6 +146,8 @@ class Analysis:
         Comparison of predictions with counts.
     decay_warnings : tuple of str
         Warnings of the summed decay, and of a missing IRF.
+    response : dict, optional
+        How the response of the instrument was obtained, for a predictor that uses it.
 
     See Also
     --------
@@ -160,6 +162,7 @@ class Analysis:
     rebinner: Rebinner
     check: QualityCheck | None = None
     decay_warnings: tuple[str, ...] = ()
+    response: dict[str, Any] | None = None
 
     @classmethod
     def plan(
@@ -237,8 +240,9 @@ class Analysis:
             model=predictor.name,
             extrapolate=options.extrapolate,
         )
+        response: dict[str, Any] | None = getattr(predictor, "response", None)
         if isinstance(predictor, MeasuredPredictor):
-            predictor = predictor.on_decay(rebinner.decay)
+            predictor, response = predictor.on_decay(rebinner.decay, delay_ns=rebinner.done.shift_ns)
         return cls(
             predictor,
             options,
@@ -247,11 +251,18 @@ class Analysis:
             rebinner,
             None
             if options.quality is None
-            else QualityCheck(options.quality, rebinner.decay, axis=axis, irf=irf),
+            else QualityCheck(
+                options.quality,
+                rebinner.decay,
+                axis=axis,
+                irf=irf,
+                gate_length_ns=data.attrs.get("gate_length_ns"),
+            ),
             (
                 *missing_irf(predictor),
                 *_range_check(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns),
             ),
+            response,
         )
 
     @property
@@ -261,7 +272,7 @@ class Analysis:
         return (*LIFETIME_MAPS, *error_maps(self.predictor), *quality)
 
     def described(self) -> dict[str, Any]:
-        """Return ``model``, ``predictor``, thresholds, ``rebinning`` and, with a check, ``quality``."""
+        """Return ``model``, ``predictor``, thresholds, ``rebinning`` and, if any, ``irf`` and ``quality``."""
         done = {
             "model": self.predictor.name,
             "predictor": self.predictor.kind,
@@ -269,6 +280,8 @@ class Analysis:
             "binning": int(self.options.binning),
             "rebinning": self.rebinner.done,
         }
+        if self.response is not None:
+            done["irf"] = self.response
         return done if self.check is None else done | {"quality": self.check.described()}
 
     def warnings(self, lifetimes: NDArray[np.float32] | Spread, /) -> list[str]:

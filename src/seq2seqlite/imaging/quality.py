@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
-from seq2seqlite.estimators import aligned_irf, fit_irf, goodness_of
+from seq2seqlite.estimators import goodness_of, placed_irf
 
 __all__ = ["Quality", "QualityCheck"]
 
@@ -57,14 +57,24 @@ class QualityCheck:
         Time axis of the predictor.
     irf : Irf, optional
         Measured IRF; default: that of the settings.
+    gate_length_ns : float, optional
+        Length of the gates of a camera, in ns.
     """
 
     def __init__(
-        self, quality: Quality, decay: NDArray[np.float64], /, *, axis: TimeAxis, irf: Irf | None = None
+        self,
+        quality: Quality,
+        decay: NDArray[np.float64],
+        /,
+        *,
+        axis: TimeAxis,
+        irf: Irf | None = None,
+        gate_length_ns: float | None = None,
     ) -> None:
-        self.axis, self.pulses = axis, quality.pulses
+        self.pulses = quality.pulses
         measured = quality.irf if irf is None else irf
-        self.irf = fit_irf(decay, axis=axis) if measured is None else aligned_irf(measured, decay, axis=axis)
+        placed = placed_irf(decay, axis=axis, measured=measured, gate_length_ns=gate_length_ns)
+        self.irf, self.axis = placed.irf, placed.axis
         self.given = measured is not None
 
     def maps(self, lifetimes: Lifetimes, tpsf: NDArray[Any], /) -> dict[str, NDArray[np.float64]]:

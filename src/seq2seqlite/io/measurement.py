@@ -12,7 +12,7 @@ from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
 from seq2seqlite.io.gate_series import gate_files, read_gates
 from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
 from seq2seqlite.io.read_options import ReadOptions
-from seq2seqlite.io.signal import survey
+from seq2seqlite.io.signal import check_gate_length, survey
 from seq2seqlite.io.tiff import read_tiff
 
 __all__ = ["READERS", "SUFFIXES", "existing", "load", "read", "read_measurement"]
@@ -46,6 +46,7 @@ def read(
     period_ns: float | None = None,
     frame: int = -1,
     drop: Sequence[str] = (),
+    gate_length_ns: float | None = None,
 ) -> xr.DataArray:
     """Read a measurement as an array of decays.
 
@@ -66,6 +67,8 @@ def read(
         Frame of a PTU image; -1 sums all frames.
     drop : sequence of str
         Gates of a series to exclude, by file name without suffix, e.g. ``("B149",)``.
+    gate_length_ns : float, optional
+        Length of the gates of a camera, in ns, if it differs from the step between them.
 
     Returns
     -------
@@ -91,13 +94,25 @@ def read(
     A PTU file may contain more bins than one laser period. Bins beyond the period are not part of the array,
     but their photons are included in ``photons_in_file``.
     """
-    return read_measurement(path, ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop)))
+    return read_measurement(
+        path, ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop), gate_length_ns)
+    )
 
 
 def read_measurement(
     path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], options: ReadOptions, /
 ) -> xr.DataArray:
     """Read a measurement with the options of :func:`read` as one object; see there."""
+    data = _read(path, options)
+    if options.gate_length_ns is not None:
+        check_gate_length(options.gate_length_ns, data.attrs["period_ns"], source=data.attrs["source"])
+        data.attrs["gate_length_ns"] = float(options.gate_length_ns)
+    return data
+
+
+def _read(
+    path: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], options: ReadOptions
+) -> xr.DataArray:
     if not isinstance(path, str | os.PathLike):
         files = [existing(Path(item)) for item in path]
         if len(files) < 2:
@@ -141,6 +156,7 @@ def load(
     period_ns: float | None = None,
     frame: int = -1,
     drop: Sequence[str] = (),
+    gate_length_ns: float | None = None,
 ) -> xr.DataArray:
     """Read a measurement and check its counts.
 
@@ -164,6 +180,7 @@ def load(
         period_ns=period_ns,
         frame=frame,
         drop=drop,
+        gate_length_ns=gate_length_ns,
     )
     survey(data).check()
     return data

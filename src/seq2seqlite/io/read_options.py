@@ -27,6 +27,7 @@ class ReadOptions:
     period_ns: float | None = None
     frame: int = -1
     drop: tuple[str, ...] = ()
+    gate_length_ns: float | None = None
 
     def period_or(self, stored_ns: float | None, /) -> float | None:
         """Return the period of the options, otherwise the stored one, otherwise None."""

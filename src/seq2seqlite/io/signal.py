@@ -17,6 +17,8 @@ __all__ = ["Measurement", "Survey", "gate_width_ns", "period_ns", "signal_from_c
 UNEVEN_STEP = 0.02
 # Largest count up to which all integers are exact in float64.
 MAX_COUNT = 2.0**53
+# Longest gate if the laser period is unknown.
+MAX_GATE_NS = 1e6
 # With more bins than this, strips have fewer pixels, so that the memory of a strip is constant.
 USUAL_BINS = 256
 # Up to this size, a strip of a lazy array is as high as its chunks, so that each chunk is loaded once.
@@ -122,6 +124,7 @@ def signal_from_counts(
     start_ns: float = 0.0,
     photons_in_file: float | None = None,
     pixel_size_um: float | None = None,
+    gate_length_ns: float | None = None,
 ) -> Measurement:
     """Return counts as a measurement with time axis, metadata and survey.
 
@@ -144,6 +147,8 @@ def signal_from_counts(
         Number of all photons in the file; default: the sum of ``counts``.
     pixel_size_um : float, optional
         Edge of a pixel, in um.
+    gate_length_ns : float, optional
+        Length of the gates of a camera, in ns, if it differs from the step between them.
 
     Returns
     -------
@@ -181,6 +186,7 @@ def signal_from_counts(
             raise InputError(
                 f"{source}: {name}={value} must be finite and > 0 (e.g. {0.09 if 'gate' in name else 12.5})"
             )
+    check_gate_length(gate_length_ns, period_ns, source=source)
     if isinstance(array, np.ndarray):
         array = array.view()
         array.flags.writeable = False
@@ -201,7 +207,20 @@ def signal_from_counts(
     data.attrs["photons"] = found.photons
     data.attrs["photons_in_file"] = found.photons if photons_in_file is None else photons_in_file
     data.attrs["pixel_size_um"] = pixel_size_um
+    if gate_length_ns is not None:
+        data.attrs["gate_length_ns"] = float(gate_length_ns)
     return data
+
+
+def check_gate_length(
+    gate_length_ns: float | None, period_ns: float | None, /, *, source: str | Path
+) -> None:
+    """Raise InputError if the length of a gate is not positive or is longer than the laser period."""
+    if gate_length_ns is not None and not 0 < gate_length_ns <= (period_ns or MAX_GATE_NS):
+        raise InputError(
+            f"{source}: gate_length_ns={gate_length_ns} must be > 0 and <= the laser period"
+            + ("" if period_ns is None else f" of {period_ns:g} ns")
+        )
 
 
 def gate_width_ns(data: xr.DataArray, /) -> float:

@@ -25,6 +25,8 @@ class NativeAxisPredictor:
         Estimator on the axis of the measurement.
     rising_edge_ns : float
         Rising edge of the measurement on that axis, in ns.
+    response : dict, optional
+        How the response of the instrument was obtained.
 
     See Also
     --------
@@ -36,6 +38,7 @@ class NativeAxisPredictor:
 
     estimator: Predictor
     rising_edge_ns: float
+    response: dict[str, Any] | None = None
 
     @property
     def name(self) -> str:
@@ -67,7 +70,7 @@ class NativeAxisPredictor:
         return self.estimator.lifetimes(tpsf)
 
 
-def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], float]:
+def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], float, float]:
     """Return the time axis of a measurement, without the empty bins at both ends of the TAC window.
 
     Parameters
@@ -83,6 +86,8 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
         Summed decay on this axis.
     rising_edge_ns : float
         Rising edge of the summed decay, in ns.
+    start_ns : float
+        Start of the axis after the first bin of the measurement, in ns.
 
     Raises
     ------
@@ -102,4 +107,5 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
     most = int(period / width * (1 + 1e-9))
     live = slice(int(live.start), int(min(live.stop, live.start + most)))
     decay = total[live]
-    return TimeAxis(decay.size, width, period), decay, rising_edge_ns(decay, bin_width_ns=width)
+    edge_ns = rising_edge_ns(decay, bin_width_ns=width)
+    return TimeAxis(decay.size, width, period), decay, edge_ns, live.start * width

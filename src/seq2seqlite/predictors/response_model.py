@@ -1,4 +1,4 @@
-"""A network that uses the response of the instrument, together with the IRF of a measurement."""
+"""A network that uses the response of the instrument, together with the response for a measurement."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, TimeAxis, harmonics_needed
-from seq2seqlite.estimators import aligned_irf
+from seq2seqlite.estimators import placed_irf
 from seq2seqlite.protocols import ResponsePredictor, error_maps, tau_range_ns
 
 __all__ = ["ResponseModel"]
@@ -18,22 +18,28 @@ COUNTS = 1e9
 
 @dataclass(frozen=True)
 class ResponseModel:
-    """A network and the measured IRF of an instrument, whose delay is not yet that of the decays.
+    """A network and the response of an instrument, whose delay is not yet that of the decays.
 
     Parameters
     ----------
     model : ResponsePredictor
         Network that uses the response.
-    measured : Irf
-        Measured IRF, with any delay.
+    measured : Irf, optional
+        Measured response, with any delay. Default: one is fitted to the summed decay.
+    gate_length_ns : float, optional
+        Length of the gates of a camera, in ns.
+    shift_ns : float, optional
+        Delay of the decays against the measured response, in ns; default: the one that fits best.
 
     See Also
     --------
-    seq2seqlite.estimators.aligned_irf : Alignment of the IRF with the summed decay.
+    seq2seqlite.estimators.placed_irf : Alignment, or fit, of the response with the summed decay.
     """
 
     model: ResponsePredictor
-    measured: Irf
+    measured: Irf | None = None
+    gate_length_ns: float | None = None
+    shift_ns: float | None = None
 
     @property
     def name(self) -> str:
@@ -61,24 +67,44 @@ class ResponseModel:
         return tau_range_ns(self.model)
 
     @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.model.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.model.n_parameters
+
+    @property
     def error_maps(self) -> tuple[str, ...]:
         """Standard errors that the model predicts."""
         return error_maps(self.model)
 
-    def on_decay(self, decay: NDArray[Any], /) -> ResponsePredictor:
-        """Return the model for decays with the delay of a summed decay.
+    def on_decay(
+        self, decay: NDArray[Any], /, *, delay_ns: float = 0.0
+    ) -> tuple[ResponsePredictor, dict[str, Any]]:
+        """Return the model for decays with the delay of a summed decay, and how its response was obtained.
 
         Parameters
         ----------
         decay : ndarray, shape (n_gates,)
             Summed decay of the measurement on the axis of the model.
+        delay_ns : float
+            Time that was added to the measurement to bring it onto the axis of the model, in ns.
         """
-        placed = aligned_irf(self.measured, np.asarray(decay, np.float64), axis=self.axis)
-        n_harmonics = harmonics_needed(placed.narrowest_sigma_ns, period_ns=self.axis.period_ns)
-        forward = ForwardModel(self.axis, n_harmonics)
-        shape = forward.response(placed.coefficients(n_harmonics, period_ns=self.axis.period_ns))
-        return self.model.with_response(COUNTS * shape / shape.sum())
+        placed = placed_irf(
+            np.asarray(decay, np.float64),
+            axis=self.axis,
+            measured=self.measured,
+            gate_length_ns=self.gate_length_ns,
+            shift_ns=None if self.shift_ns is None else self.shift_ns + delay_ns,
+        )
+        n_harmonics = harmonics_needed(placed.irf.narrowest_sigma_ns, period_ns=self.axis.period_ns)
+        forward = ForwardModel(placed.axis, n_harmonics)
+        shape = forward.response(placed.irf.coefficients(n_harmonics, period_ns=self.axis.period_ns))
+        return self.model.with_response(COUNTS * shape / shape.sum()), placed.described(delay_ns)
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
-        """Return the lifetimes of TPSFs, without the IRF: its delay is not known before :meth:`on_decay`."""
+        """Return lifetimes without the response: its delay is unknown before :meth:`on_decay`."""
         return self.model.lifetimes(tpsf)

@@ -1,5 +1,6 @@
 """A predictor by name, with its IRF: created where it is needed, also in worker processes."""
 
+import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import aligned_irf, fit_irf
+from seq2seqlite.estimators import PlacedIrf, placed_irf
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
@@ -20,7 +21,10 @@ from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.protocols import Predictor, ResponsePredictor
 from seq2seqlite.resources import pretrained_folder
 
-__all__ = ["NamedSource", "predictor_source"]
+__all__ = ["FIT", "NamedSource", "predictor_source"]
+
+FIT = "fit"
+MAX_SHIFT_NS = 1e4
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,11 @@ class NamedSource:
         Threads of a model; default: all cores. Use 1 with one process per core.
     backend : str
         Back end, as for :func:`~seq2seqlite.predictors.load_predictor`.
+    irf_fit : bool
+        Whether a network that uses the response gets one fitted to the summed decay. Estimators without a
+        measured IRF always get one.
+    irf_shift_ns : float, optional
+        Delay of the measurement against the measured IRF, in ns; default: fitted to the summed decay.
 
     See Also
     --------
@@ -57,6 +66,8 @@ class NamedSource:
     digests: tuple[str | None, str | None] = (None, None)
     threads: int | None = None
     backend: str = "auto"
+    irf_fit: bool = False
+    irf_shift_ns: float | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the pickled state: names and digests, without network and IRF."""
@@ -64,10 +75,12 @@ class NamedSource:
 
     def predictor(self, data: xr.DataArray, /) -> Predictor:
         """Return the model, or the estimator on the time axis of a measurement."""
+        gate_length_ns = data.attrs.get("gate_length_ns")
         if self.trained is not None:
-            return self._with_irf(self.trained)
-        axis, decay, edge_ns = native_axis(data)
-        return NativeAxisPredictor(self.on_axis(axis, decay), edge_ns)
+            return self.network(gate_length_ns)
+        axis, decay, edge_ns, start_ns = native_axis(data)
+        estimator, placed = self._estimator(axis, decay, gate_length_ns=gate_length_ns, delay_ns=-start_ns)
+        return NativeAxisPredictor(estimator, edge_ns, placed.described(-start_ns))
 
     def on_axis(self, axis: TimeAxis, decay: NDArray[Any], /) -> Predictor:
         """Return the model, or the estimator for decays on an axis.
@@ -80,18 +93,49 @@ class NamedSource:
             Summed decay. The measured IRF is shifted to it; without one, an IRF is fitted to it.
         """
         if self.trained is not None:
-            model = self._with_irf(self.trained)
-            return model.on_decay(decay) if isinstance(model, ResponseModel) else model
-        counts = np.asarray(decay, np.float64)
-        irf = self.measured
-        placed = fit_irf(counts, axis=axis) if irf is None else aligned_irf(irf, counts, axis=axis)
-        return load_predictor(self.model, axis=axis, irf=placed, backend=self.backend)
+            model = self.network(None)
+            return model.on_decay(decay)[0] if isinstance(model, ResponseModel) else model
+        return self._estimator(axis, decay)[0]
 
-    def _with_irf(self, model: Predictor) -> Predictor:
-        """Return a model that uses the response together with the measured IRF; other models unchanged."""
-        if self.measured is None or not isinstance(model, ResponsePredictor) or not model.uses_response:
+    def _estimator(
+        self,
+        axis: TimeAxis,
+        decay: NDArray[Any],
+        *,
+        gate_length_ns: float | None = None,
+        delay_ns: float = 0.0,
+    ) -> tuple[Predictor, PlacedIrf]:
+        placed = placed_irf(
+            np.asarray(decay, np.float64),
+            axis=axis,
+            measured=self.measured,
+            gate_length_ns=gate_length_ns,
+            shift_ns=None if self.irf_shift_ns is None else self.irf_shift_ns + delay_ns,
+        )
+        estimator = load_predictor(self.model, axis=placed.axis, irf=placed.irf, backend=self.backend)
+        return estimator, placed
+
+    def network(self, gate_length_ns: float | None, /) -> Predictor:
+        """Return the model; one that uses the response, together with the measured or fitted IRF.
+
+        Parameters
+        ----------
+        gate_length_ns : float or None
+            Length of the gates of a camera, in ns.
+
+        Raises
+        ------
+        InputError
+            If the source is that of an estimator.
+        """
+        model = self.trained
+        if model is None:
+            raise InputError(f"model={self.model!r} is an estimator; pass a trained model")
+        if self.measured is None and not self.irf_fit:
             return model
-        return ResponseModel(model, self.measured)
+        if not isinstance(model, ResponsePredictor) or not model.uses_response:
+            return model
+        return ResponseModel(model, self.measured, gate_length_ns, self.irf_shift_ns)
 
     def irf(self) -> Irf | None:
         """Return the measured IRF, or None."""
@@ -106,7 +150,12 @@ class NamedSource:
             "irf_bin_width_ns": self.irf_bin_width_ns,
             "irf_range_ns": self.irf_range_ns,
         }
-        return described if self.backend == "auto" else described | {"backend": self.backend}
+        extra: dict[str, Any] = {
+            "backend": None if self.backend == "auto" else self.backend,
+            "irf_fit": self.irf_fit or None,
+            "irf_shift_ns": self.irf_shift_ns,
+        }
+        return described | {key: value for key, value in extra.items() if value is not None}
 
     @cached_property
     def trained(self) -> Predictor | None:
@@ -130,9 +179,10 @@ def predictor_source(
     *,
     backend: str = "auto",
     threads: int | None = None,
-    irf: Path | None = None,
+    irf: str | Path | None = None,
     irf_bin_width_ns: float | None = None,
     irf_range_ns: tuple[float, float] | None = None,
+    irf_shift: str | float = FIT,
 ) -> NamedSource:
     """Return the source of a predictor, after loading the model and the IRF once to check them.
 
@@ -140,10 +190,13 @@ def predictor_source(
     ----------
     name_or_path, backend, threads
         As for :func:`~seq2seqlite.predictors.load_predictor`.
-    irf : pathlib.Path, optional
-        File of a measured IRF.
+    irf : path-like, optional
+        File of a measured IRF; or ``"fit"``: fit one to the summed decay, also for networks that use it.
     irf_bin_width_ns, irf_range_ns
         As for :class:`NamedSource`.
+    irf_shift : str or float
+        Delay of the measurement against the measured IRF: ``"fit"`` to the summed decay, ``"fixed"`` at 0,
+        or a number in ns. The first bins of both files are at the same time.
 
     Raises
     ------
@@ -158,6 +211,12 @@ def predictor_source(
     """
     model = str(name_or_path)
     check_backend(model, backend)
+    irf_fit, irf = str(irf) == FIT, None if irf is None or str(irf) == FIT else Path(irf)
+    shift_ns = _shift_ns(irf_shift)
+    if irf is None and shift_ns is not None:
+        raise InputError(
+            f"irf_shift={irf_shift} is an option of a measured IRF; pass irf as well, or omit it"
+        )
     for key, value in (("irf_bin_width_ns", irf_bin_width_ns), ("irf_range_ns", irf_range_ns)):
         if irf is None and value is not None:
             raise InputError(f"{key}={value} is an option of a measured IRF; pass irf as well, or omit it")
@@ -169,10 +228,28 @@ def predictor_source(
         file = pretrained_folder() / f"{model}.npz"
     place = None if irf is None else irf.absolute()
     digests = (_digest(file), _digest(place))
-    source = NamedSource(model, place, irf_bin_width_ns, irf_range_ns, digests, threads, backend)
+    source = NamedSource(
+        model, place, irf_bin_width_ns, irf_range_ns, digests, threads, backend, irf_fit, shift_ns
+    )
     source.irf()
     _ = source.trained
     return source
+
+
+def _shift_ns(shift: str | float) -> float | None:
+    """Return the shift in ns; None for one that is fitted."""
+    if shift == FIT:
+        return None
+    try:
+        value = 0.0 if shift == "fixed" else float(shift)
+    except ValueError:
+        value = math.nan
+    if not abs(value) <= MAX_SHIFT_NS:
+        raise InputError(
+            f"irf_shift={shift} must be fit, fixed, or a number in ns from {-MAX_SHIFT_NS:g} to "
+            f"{MAX_SHIFT_NS:g}"
+        )
+    return value
 
 
 def _digest(file: Path | None) -> str | None:

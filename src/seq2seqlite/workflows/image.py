@@ -12,7 +12,7 @@ from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.parallel import workers_for
-from seq2seqlite.predictors.source import predictor_source
+from seq2seqlite.predictors.source import FIT, predictor_source
 
 __all__ = ["write_lifetime_maps"]
 
@@ -30,14 +30,16 @@ def write_lifetime_maps(
     block: int | None = None,
     period_ns: float | None = None,
     gate_width_ns: float | None = None,
+    gate_length_ns: float | None = None,
     min_photons: float = MIN_PHOTONS,
     binning: int = 0,
     mask: Path | None = None,
     extrapolate: bool = False,
     drop: Sequence[str] = (),
-    irf: Path | None = None,
+    irf: str | Path | None = None,
     irf_bin_width_ns: float | None = None,
     irf_range_ns: tuple[float, float] | None = None,
+    irf_shift: str | float = FIT,
     quality: bool = False,
     pulses: float | None = None,
     file_format: str | None = None,
@@ -58,9 +60,9 @@ def write_lifetime_maps(
         Shipped model, ``.npz`` or ``.program`` file, or estimator.
     out : path-like
         Output folder; with several files, one subfolder per file.
-    backend, irf, irf_bin_width_ns, irf_range_ns
+    backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
-    channel, block, period_ns, gate_width_ns, drop
+    channel, block, period_ns, gate_width_ns, gate_length_ns, drop
         As for :func:`seq2seqlite.read`.
     min_photons, binning, mask, extrapolate
         As for :func:`seq2seqlite.lifetime_map`; a mask is a file.
@@ -110,10 +112,13 @@ def write_lifetime_maps(
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
+        irf_shift=irf_shift,
         threads=None if alone else 1,
     )
     options = JobOptions(
-        read=ReadOptions(channel, block, gate_width_ns, period_ns, drop=tuple(drop)),
+        read=ReadOptions(
+            channel, block, gate_width_ns, period_ns, drop=tuple(drop), gate_length_ns=gate_length_ns
+        ),
         min_photons=min_photons,
         binning=binning,
         mask=None if mask is None else Path(mask).absolute(),

@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 
+from seq2seqlite.decay import photons_of
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.imaging.mask import MIN_PHOTONS
@@ -18,7 +19,8 @@ from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
-from seq2seqlite.predictors import CollectedGates, is_estimator, load_predictor
+from seq2seqlite.predictors import CollectedGates, is_estimator
+from seq2seqlite.predictors.source import FIT, predictor_source
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.camera import simulated_frames
@@ -68,6 +70,11 @@ def stream(
     channel: int | None = None,
     period_ns: float | None = None,
     gate_width_ns: float | None = None,
+    gate_length_ns: float | None = None,
+    irf: str | Path | None = None,
+    irf_bin_width_ns: float | None = None,
+    irf_range_ns: tuple[float, float] | None = None,
+    irf_shift: str | float = FIT,
     min_photons: float = MIN_PHOTONS,
     binning: int = 0,
     mask: Any = None,
@@ -118,8 +125,11 @@ def stream(
         Rows and columns of the simulated camera.
     photons : float
         Mean counts of a pixel of the simulated camera.
-    channel, period_ns, gate_width_ns
+    channel, period_ns, gate_width_ns, gate_length_ns
         As for :func:`seq2seqlite.read`.
+    irf, irf_bin_width_ns, irf_range_ns, irf_shift
+        As for :func:`~seq2seqlite.predictors.source.predictor_source`, for a model by name that uses the
+        response of the instrument. A fitted delay is that of the first frame.
     min_photons, binning, mask, extrapolate
         As for :func:`seq2seqlite.lifetime_map`.
     stop : threading.Event, optional
@@ -159,16 +169,26 @@ def stream(
         raise InputError(f"normalisation={normalisation!r} requires gates=True; add it")
     if out is not None:
         OutputSet(Path(out), {RECORD: RECORD_KEYS}).check([RECORD])
-    predictor = _predictor(model, backend)
+    of_irf = (irf, irf_bin_width_ns, irf_range_ns, irf_shift)
+    predictor = _predictor(model, backend, of_irf, gate_length_ns)
     if gates:
-        _check_gates(source, {"binning": binning, "mask": mask, "extrapolate": extrapolate, "follow": follow})
-    options = ReadOptions(channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
+        whole_frames = {"binning": binning, "mask": mask, "extrapolate": extrapolate}
+        _check_gates(source, whole_frames | {"follow": follow, "irf": irf})
+    options = ReadOptions(
+        channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns, gate_length_ns=gate_length_ns
+    )
     origin: Any = source
     if isinstance(source, str | PathLike):
         if follow:
             origin = GrowingPtu(Path(source), options)
         elif _is_spool(source):
-            reader = partial(read, channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns)
+            reader = partial(
+                read,
+                channel=channel,
+                gate_width_ns=gate_width_ns,
+                period_ns=period_ns,
+                gate_length_ns=gate_length_ns,
+            )
             origin = SpoolFolder(Path(source), reader, suffixes=SUFFIXES)
         else:
             simulated = _is_camera(source)
@@ -212,15 +232,31 @@ def stream(
     return result
 
 
-def _predictor(model: str | Path | Predictor, backend: str) -> Predictor:
+def _predictor(
+    model: str | Path | Predictor,
+    backend: str,
+    of_irf: tuple[str | Path | None, float | None, tuple[float, float] | None, str | float],
+    gate_length_ns: float | None,
+) -> Predictor:
+    irf, bin_width_ns, range_ns, shift = of_irf
     if not isinstance(model, str | Path):
+        if irf is not None:
+            raise InputError(f"irf={irf} needs a model by name; pass its name, or a model with its response")
         return model
     if is_estimator(model):
         raise InputError(
             f"model={str(model)!r} is an estimator; a stream requires a shipped model, or a .npz or .program "
             "file"
         )
-    return load_predictor(model, backend=backend)
+    source = predictor_source(
+        model,
+        backend=backend,
+        irf=irf,
+        irf_bin_width_ns=bin_width_ns,
+        irf_range_ns=range_ns,
+        irf_shift=shift,
+    )
+    return source.network(gate_length_ns)
 
 
 def _check_gates(source: str | PathLike[str] | Source[Any], whole_frames: dict[str, Any]) -> None:
@@ -264,7 +300,7 @@ def _camera(
     axis = instrument.axis
     return [
         signal_from_counts(
-            each,
+            photons_of(instrument.detector, each),
             source=f"camera {instrument.name}",
             file_format="simulated camera",
             gate_width_ns=axis.gate_width_ns,
@@ -276,7 +312,11 @@ def _camera(
 
 def _file(source: str | PathLike[str], options: ReadOptions) -> xr.DataArray:
     return load(
-        source, channel=options.channel, gate_width_ns=options.gate_width_ns, period_ns=options.period_ns
+        source,
+        channel=options.channel,
+        gate_width_ns=options.gate_width_ns,
+        period_ns=options.period_ns,
+        gate_length_ns=options.gate_length_ns,
     )
 
 

@@ -1,0 +1,36 @@
+"""Options of a measured IRF and of the gates of a camera, which several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["GateLengthOption", "IrfBinWidthOption", "IrfOption", "IrfRangeOption", "IrfShiftOption"]
+
+GateLengthOption = Annotated[
+    float | None,
+    typer.Option(help="Length of the gates of a camera in ns, if it differs from the step between them"),
+]
+IrfOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE|fit",
+        help="Measured IRF (SDT or text), for estimators, direct networks and --quality; or fit: one fitted "
+        "to the summed decay",
+    ),
+]
+IrfBinWidthOption = Annotated[
+    float | None, typer.Option(help="Bin width of the IRF in ns, if its file does not contain it")
+]
+IrfRangeOption = Annotated[
+    tuple[float, float] | None,
+    typer.Option(help="Part of the IRF to use, in ns, e.g. to exclude late pulses"),
+]
+IrfShiftOption = Annotated[
+    str,
+    typer.Option(
+        metavar="fit|fixed|NS",
+        help="Delay of the measurement against the measured IRF: fitted to the summed decay, fixed at 0, or "
+        "a number in ns",
+    ),
+]

@@ -14,6 +14,7 @@ __all__ = [
     "GateSequentialPredictor",
     "Predictor",
     "MeasuredPredictor",
+    "PixelPredictor",
     "PredictorSource",
     "RangedPredictor",
     "ResponsePredictor",
@@ -166,6 +167,20 @@ class MeasuredPredictor(Predictor, Protocol):
         delay_ns : float
             Time that was added to the measurement to bring it onto this axis, in ns.
         """
+        ...
+
+
+@runtime_checkable
+class PixelPredictor(Predictor, Protocol):
+    """A predictor for one image, whose pixels have different responses.
+
+    See Also
+    --------
+    seq2seqlite.decay.IrfBank : Responses of the pixels.
+    """
+
+    def lifetimes_at(self, tpsf: NDArray[Any], pixels: NDArray[Any], /) -> Lifetimes:
+        """Return the lifetimes of TPSFs, shape (n, n_gates), of pixels by flat index, shape (n,)."""
         ...
 
 

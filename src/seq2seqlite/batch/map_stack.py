@@ -26,6 +26,7 @@ from seq2seqlite.batch.tiles import (
     plan_stack,
     survey_tile,
 )
+from seq2seqlite.decay import IrfBank
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.histogram import Spread
@@ -96,6 +97,8 @@ def map_stack(
         raise InputError(
             f"{path} is a stack, and file_format={options.file_format!r} is for images; use 'ome-zarr'"
         )
+    if isinstance(source.irf(), IrfBank):
+        raise InputError(f"{path} is a stack; irf_per_pixel and delay_map are for single images")
     stack = open_stack(path, options.read)
     check_binning(options.binning, stack.frame_shape)
     work = StackWork(stack, source, options, record.folder / IMAGE, record.parts)

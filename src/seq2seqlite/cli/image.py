@@ -11,9 +11,11 @@ from rich.table import Table
 
 from seq2seqlite.batch.jobs import Done
 from seq2seqlite.cli.irf_options import (
+    DelayMapOption,
     GateLengthOption,
     IrfBinWidthOption,
     IrfOption,
+    IrfPerPixelOption,
     IrfRangeOption,
     IrfShiftOption,
 )
@@ -76,6 +78,8 @@ def image(
     irf_bin_width_ns: IrfBinWidthOption = None,
     irf_range_ns: IrfRangeOption = None,
     irf_shift: IrfShiftOption = FIT,
+    irf_per_pixel: IrfPerPixelOption = False,
+    delay_map: DelayMapOption = None,
     quality: Annotated[
         bool,
         typer.Option("--quality", help="Also map chi-square and deviation, and flag unreliable pixels"),
@@ -136,6 +140,8 @@ def image(
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
         irf_shift=irf_shift,
+        irf_per_pixel=irf_per_pixel,
+        delay_map=delay_map,
         quality=quality,
         pulses=pulses,
         file_format=None if file_format is None else file_format.value,

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["GateLengthOption", "IrfBinWidthOption", "IrfOption", "IrfRangeOption", "IrfShiftOption"]
+__all__ = [
+    "DelayMapOption",
+    "GateLengthOption",
+    "IrfBinWidthOption",
+    "IrfOption",
+    "IrfPerPixelOption",
+    "IrfRangeOption",
+    "IrfShiftOption",
+]
 
 GateLengthOption = Annotated[
     float | None,
@@ -33,4 +41,12 @@ IrfShiftOption = Annotated[
         help="Delay of the measurement against the measured IRF: fitted to the summed decay, fixed at 0, or "
         "a number in ns",
     ),
+]
+IrfPerPixelOption = Annotated[
+    bool,
+    typer.Option("--irf-per-pixel", help="The IRF file has a response for each pixel of the image"),
+]
+DelayMapOption = Annotated[
+    Path | None,
+    typer.Option(help="TIFF or npy file with the delay of each pixel in ns, which is added to the IRF"),
 ]

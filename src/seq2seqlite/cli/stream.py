@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from seq2seqlite.cli.irf_options import (
+    DelayMapOption,
     GateLengthOption,
     IrfBinWidthOption,
     IrfOption,
+    IrfPerPixelOption,
     IrfRangeOption,
     IrfShiftOption,
 )
@@ -106,6 +108,8 @@ def stream(
     irf_bin_width_ns: IrfBinWidthOption = None,
     irf_range_ns: IrfRangeOption = None,
     irf_shift: IrfShiftOption = FIT,
+    irf_per_pixel: IrfPerPixelOption = False,
+    delay_map: DelayMapOption = None,
     min_photons: Annotated[
         float,
         typer.Option(help="Photon threshold: smallest number of counts of an analysed pixel, after binning"),
@@ -150,6 +154,8 @@ def stream(
                 irf_bin_width_ns=irf_bin_width_ns,
                 irf_range_ns=irf_range_ns,
                 irf_shift=irf_shift,
+                irf_per_pixel=irf_per_pixel,
+                delay_map=delay_map,
                 min_photons=min_photons,
                 binning=binning,
                 mask=mask,

@@ -14,6 +14,7 @@ from seq2seqlite.decay.detector import (
 )
 from seq2seqlite.decay.gate import Gate, GatedIrf
 from seq2seqlite.decay.irf import Irf, MeasuredIrf, ParametricIrf, angular_frequencies_per_ns
+from seq2seqlite.decay.irf_bank import IrfBank
 from seq2seqlite.decay.normalise import BASELINE_GATES, normalise_to_codes, normalise_tpsf
 from seq2seqlite.decay.sfd import (
     CHANNELS,
@@ -40,6 +41,7 @@ __all__ = [
     "GatedIrf",
     "IccdDetector",
     "Irf",
+    "IrfBank",
     "Lifetimes",
     "LifetimesWithErrors",
     "MIN_COMPONENT_SHARE",

@@ -29,7 +29,14 @@ from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, strips, survey
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS, map_dataset
-from seq2seqlite.protocols import MeasuredPredictor, Predictor, error_maps, missing_irf, tau_range_ns
+from seq2seqlite.protocols import (
+    MeasuredPredictor,
+    PixelPredictor,
+    Predictor,
+    error_maps,
+    missing_irf,
+    tau_range_ns,
+)
 from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
 
 __all__ = ["Analysis", "lifetime_map", "map_measurement"]
@@ -243,6 +250,9 @@ class Analysis:
         response: dict[str, Any] | None = getattr(predictor, "response", None)
         if isinstance(predictor, MeasuredPredictor):
             predictor, response = predictor.on_decay(rebinner.decay, delay_ns=rebinner.done.shift_ns)
+        shape = getattr(predictor, "image_shape", mask.shape)
+        if shape != mask.shape:
+            raise InputError(f"the IRF of each pixel has shape {shape}, but the image {mask.shape}")
         return cls(
             predictor,
             options,
@@ -363,14 +373,17 @@ class Analysis:
         maps = {name: np.full(selection.chosen.shape, np.nan, np.float32) for name in self.names}
         done, todo = 0, int(selection.chosen.sum())
         for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
-            lifetimes = self.predictor.lifetimes(tpsf)
+            if isinstance(self.predictor, PixelPredictor):
+                lifetimes = self.predictor.lifetimes_at(tpsf, index)
+            else:
+                lifetimes = self.predictor.lifetimes(tpsf)
             values = {
                 name: getattr(lifetimes, name) for name in (*LIFETIME_MAPS, *error_maps(self.predictor))
             }
             if reasons is not None and isinstance(lifetimes, Estimate):
                 reasons.update(lifetimes.reason.tolist())
             if self.check is not None:
-                values |= self.check.maps(lifetimes, tpsf)
+                values |= self.check.maps(lifetimes, tpsf, pixels=index)
             for name, image in maps.items():
                 image.reshape(-1)[index] = values[name]
             done += index.size

@@ -1,8 +1,6 @@
 """Selection of the analysed pixels: mask files, photon threshold, and sums of neighbouring pixels."""
 
-import math
 import os
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.archive import npy_header
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.reader_errors import reading
+from seq2seqlite.io.image_file import read_image
 from seq2seqlite.io.signal import Survey
-from seq2seqlite.limits import BoundedFile
 
 __all__ = ["MIN_PHOTONS", "Selection", "check_binning", "neighbourhood_sum", "read_mask", "select"]
 
@@ -109,7 +105,9 @@ def read_mask(
     if mask is None:
         return np.ones(shape, np.bool_)
     name = str(mask) if isinstance(mask, str | os.PathLike) else "mask"
-    stored: Any = _from_file(Path(mask), shape) if isinstance(mask, str | os.PathLike) else mask
+    stored: Any = (
+        read_image(Path(mask), what="mask", shape=shape) if isinstance(mask, str | os.PathLike) else mask
+    )
     values: NDArray[Any] = np.asarray(stored)
     if values.ndim == 3 and values.shape[:2] == shape and values.shape[-1] in (2, 3, 4):
         colours = values.shape[-1] - (values.shape[-1] % 2 == 0)  # the last of two or four is alpha
@@ -170,42 +168,3 @@ def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
         upto = np.moveaxis(np.cumsum(np.pad(image, padding), axis=axis, dtype=kind), axis, 0)
         image = np.moveaxis(upto[2 * reach + 1 :] - upto[: -2 * reach - 1], 0, axis)
     return image
-
-
-def _from_file(path: Path, shape: tuple[int, int]) -> NDArray[Any]:
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check the path of the mask")
-    if not path.is_file():
-        raise InputError(f"{path} is not a regular file; pass a mask file")
-    suffix = path.suffix.lower()
-    with reading(path, "mask"), BoundedFile(path) as stream:
-        if suffix in (".tif", ".tiff"):
-            import tifffile
-
-            with tifffile.TiffFile(stream) as tif:
-                series = tif.series[0]
-                _check_size(path, series.shape, shape)
-                return np.squeeze(np.asarray(series.asarray()))
-        if suffix == ".npy":
-            npy_header(stream.read(2**17))  # refuses a header of gigabytes
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
-            _check_size(path, stored.shape, shape)
-            return np.array(stored)
-        if suffix == ".png":
-            from PIL import Image
-
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # its shape is checked here
-                with Image.open(stream) as image:
-                    _check_size(path, (image.height, image.width), shape)
-                    return np.asarray(image)
-    raise InputError(
-        f"{path}: unsupported mask format {suffix!r}; use a .tif, .png or .npy file with the "
-        "shape of the image"
-    )
-
-
-def _check_size(path: Path, stored: tuple[int, ...], shape: tuple[int, int]) -> None:
-    """Reject, before decoding, a mask with more values than an image with four colour channels."""
-    if math.prod(stored) > 4 * math.prod(shape):
-        raise InputError(f"{path} has shape {stored}, but the image {shape}; draw the mask on this image")

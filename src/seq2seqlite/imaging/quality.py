@@ -1,12 +1,12 @@
 """Quality maps: comparison of reconvolved predictions with the counts, and a flag for unreliable pixels."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
+from seq2seqlite.decay import Irf, IrfBank, Lifetimes, TimeAxis
 from seq2seqlite.estimators import goodness_of, placed_irf
 
 __all__ = ["Quality", "QualityCheck"]
@@ -77,7 +77,9 @@ class QualityCheck:
         self.irf, self.axis = placed.irf, placed.axis
         self.given = measured is not None
 
-    def maps(self, lifetimes: Lifetimes, tpsf: NDArray[Any], /) -> dict[str, NDArray[np.float64]]:
+    def maps(
+        self, lifetimes: Lifetimes, tpsf: NDArray[Any], /, *, pixels: NDArray[np.intp] | None = None
+    ) -> dict[str, NDArray[np.float64]]:
         """Return ``chi_square``, ``deviation`` in standard errors, and ``flagged`` (0 or 1), shape (n,).
 
         Parameters
@@ -86,17 +88,34 @@ class QualityCheck:
             Predictions.
         tpsf : ndarray, shape (n, n_gates)
             Counts from which the lifetimes were predicted.
+        pixels : ndarray of int, shape (n,), optional
+            Flat indices of the pixels; required if they have different responses.
         """
-        found = goodness_of(lifetimes, tpsf, axis=self.axis, irf=self.irf, pulses=self.pulses)
-        deviation = found.stretch / found.stretch_std
+        chi_square, deviation = self._compared(lifetimes, tpsf, pixels)
         limit = 1 + MOST_CHI_SIGMAS * np.sqrt(2 / (self.axis.n_gates - 2))
-        flagged = (np.abs(deviation) > MOST_DEVIATION) | (found.chi_square > limit)
+        flagged = (np.abs(deviation) > MOST_DEVIATION) | (chi_square > limit)
         known = np.isfinite(deviation)
         return {
-            "chi_square": found.chi_square,
+            "chi_square": chi_square,
             "deviation": deviation,
             "flagged": np.where(known, flagged, np.nan),
         }
+
+    def _compared(
+        self, lifetimes: Lifetimes, tpsf: NDArray[Any], pixels: NDArray[np.intp] | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return chi-square and deviation of each pixel, with its own response."""
+        chi_square, deviation = np.empty((2, len(tpsf)))
+        if isinstance(self.irf, IrfBank):
+            assert pixels is not None, "pixels are known where responses differ"
+            groups = [(self.irf.irfs[number], own) for number, own in self.irf.groups(pixels)]
+        else:
+            groups = [(self.irf, np.arange(len(tpsf)))]
+        for irf, own in groups:
+            part = Lifetimes(*(getattr(lifetimes, field.name)[own] for field in fields(Lifetimes)))
+            found = goodness_of(part, tpsf[own], axis=self.axis, irf=irf, pulses=self.pulses)
+            chi_square[own], deviation[own] = found.chi_square, found.stretch / found.stretch_std
+        return chi_square, deviation
 
     def described(self) -> dict[str, Any]:
         """Return the IRF and the thresholds of the comparison, for the summary."""

@@ -1,13 +1,13 @@
 """Readers of measurements and IRFs.
 
 - :func:`read`, :func:`load`: a measurement from any supported file, without and with a check of its counts
-- :func:`read_irf`: a measured IRF
+- :func:`read_irf`, :func:`read_irf_bank`: a measured IRF, and one for each pixel
 - :func:`signal_from_counts`: a measurement from an array in memory
 - :func:`survey`: intensity, saturation and summed decay, which belong to a measurement
 """
 
 from seq2seqlite.files import sha256_of
-from seq2seqlite.io.irf import read_irf
+from seq2seqlite.io.irf import read_irf, read_irf_bank
 from seq2seqlite.io.measurement import SUFFIXES, load, read
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import Measurement, Survey, signal_from_counts, survey
@@ -20,6 +20,7 @@ __all__ = [
     "load",
     "read",
     "read_irf",
+    "read_irf_bank",
     "sha256_of",
     "signal_from_counts",
     "survey",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis, rising_edge_ns
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
-from seq2seqlite.protocols import Predictor, error_maps, tau_range_ns
+from seq2seqlite.protocols import PixelPredictor, Predictor, error_maps, tau_range_ns
 from seq2seqlite.rebinning.tac_window import live_bins
 
 __all__ = ["NativeAxisPredictor", "native_axis"]
@@ -67,6 +67,12 @@ class NativeAxisPredictor:
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
         """Return the lifetimes of TPSFs."""
+        return self.estimator.lifetimes(tpsf)
+
+    def lifetimes_at(self, tpsf: NDArray[Any], pixels: NDArray[np.intp], /) -> Lifetimes:
+        """Return the lifetimes of TPSFs of pixels, by flat index."""
+        if isinstance(self.estimator, PixelPredictor):
+            return self.estimator.lifetimes_at(tpsf, pixels)
         return self.estimator.lifetimes(tpsf)
 
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, TimeAxis, harmonics_needed
 from seq2seqlite.estimators import placed_irf
-from seq2seqlite.protocols import ResponsePredictor, error_maps, tau_range_ns
+from seq2seqlite.predictors.pixel_bank import PixelBank
+from seq2seqlite.protocols import Predictor, ResponsePredictor, error_maps, tau_range_ns
 
 __all__ = ["ResponseModel"]
 
@@ -81,9 +82,7 @@ class ResponseModel:
         """Standard errors that the model predicts."""
         return error_maps(self.model)
 
-    def on_decay(
-        self, decay: NDArray[Any], /, *, delay_ns: float = 0.0
-    ) -> tuple[ResponsePredictor, dict[str, Any]]:
+    def on_decay(self, decay: NDArray[Any], /, *, delay_ns: float = 0.0) -> tuple[Predictor, dict[str, Any]]:
         """Return the model for decays with the delay of a summed decay, and how its response was obtained.
 
         Parameters
@@ -100,10 +99,15 @@ class ResponseModel:
             gate_length_ns=self.gate_length_ns,
             shift_ns=None if self.shift_ns is None else self.shift_ns + delay_ns,
         )
-        n_harmonics = harmonics_needed(placed.irf.narrowest_sigma_ns, period_ns=self.axis.period_ns)
-        forward = ForwardModel(placed.axis, n_harmonics)
-        shape = forward.response(placed.irf.coefficients(n_harmonics, period_ns=self.axis.period_ns))
-        return self.model.with_response(COUNTS * shape / shape.sum()), placed.described(delay_ns)
+        predictor = PixelBank.of(placed.irf, lambda irf: self._with(irf, placed.axis))
+        return predictor, placed.described(delay_ns)
+
+    def _with(self, irf: Irf, axis: TimeAxis) -> ResponsePredictor:
+        n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
+        shape = ForwardModel(axis, n_harmonics).response(
+            irf.coefficients(n_harmonics, period_ns=axis.period_ns)
+        )
+        return self.model.with_response(COUNTS * shape / shape.sum())
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:
         """Return lifetimes without the response: its delay is unknown before :meth:`on_decay`."""

@@ -10,12 +10,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, TimeAxis
+from seq2seqlite.decay import Irf, IrfBank, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import PlacedIrf, placed_irf
 from seq2seqlite.files import sha256_of
-from seq2seqlite.io.irf import read_irf
+from seq2seqlite.io.image_file import read_image
+from seq2seqlite.io.irf import read_irf, read_irf_bank
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
+from seq2seqlite.predictors.pixel_bank import PixelBank
 from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor
 from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.protocols import Predictor, ResponsePredictor
@@ -52,6 +54,10 @@ class NamedSource:
         measured IRF always get one.
     irf_shift_ns : float, optional
         Delay of the measurement against the measured IRF, in ns; default: fitted to the summed decay.
+    irf_per_pixel : bool
+        Whether the file of the IRF has a response for each pixel; otherwise its pixels are added up.
+    delay_map : pathlib.Path, optional
+        Image with the delay of each pixel, in ns, which is added to the measured IRF.
 
     See Also
     --------
@@ -68,13 +74,26 @@ class NamedSource:
     backend: str = "auto"
     irf_fit: bool = False
     irf_shift_ns: float | None = None
+    irf_per_pixel: bool = False
+    delay_map: Path | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the pickled state: names and digests, without network and IRF."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def predictor(self, data: xr.DataArray, /) -> Predictor:
-        """Return the model, or the estimator on the time axis of a measurement."""
+        """Return the model, or the estimator on the time axis of a measurement.
+
+        Raises
+        ------
+        InputError
+            If there is a response for each pixel, and the image has another shape.
+        """
+        if isinstance(self.measured, IrfBank):
+            shape = (data.sizes["Y"], data.sizes["X"])
+            if self.measured.shape != shape:
+                file = self.delay_map or self.irf_file
+                raise InputError(f"{file} has shape {self.measured.shape}, but the image {shape}")
         gate_length_ns = data.attrs.get("gate_length_ns")
         if self.trained is not None:
             return self.network(gate_length_ns)
@@ -112,8 +131,11 @@ class NamedSource:
             gate_length_ns=gate_length_ns,
             shift_ns=None if self.irf_shift_ns is None else self.irf_shift_ns + delay_ns,
         )
-        estimator = load_predictor(self.model, axis=placed.axis, irf=placed.irf, backend=self.backend)
-        return estimator, placed
+
+        def estimator_of(irf: Irf) -> Predictor:
+            return load_predictor(self.model, axis=placed.axis, irf=irf, backend=self.backend)
+
+        return PixelBank.of(placed.irf, estimator_of), placed
 
     def network(self, gate_length_ns: float | None, /) -> Predictor:
         """Return the model; one that uses the response, together with the measured or fitted IRF.
@@ -154,6 +176,8 @@ class NamedSource:
             "backend": None if self.backend == "auto" else self.backend,
             "irf_fit": self.irf_fit or None,
             "irf_shift_ns": self.irf_shift_ns,
+            "irf_per_pixel": self.irf_per_pixel or None,
+            "delay_map_sha256": _digest(self.delay_map),
         }
         return described | {key: value for key, value in extra.items() if value is not None}
 
@@ -166,11 +190,20 @@ class NamedSource:
 
     @cached_property
     def measured(self) -> Irf | None:
-        """Selected part of the measured IRF, or None."""
+        """Selected part of the measured IRF, or those of all pixels, or None."""
         if self.irf_file is None:
             return None
-        irf = read_irf(self.irf_file, bin_width_ns=self.irf_bin_width_ns)
-        return irf if self.irf_range_ns is None else irf.within(*self.irf_range_ns)
+        if self.irf_per_pixel:
+            return read_irf_bank(self.irf_file, bin_width_ns=self.irf_bin_width_ns)
+        whole = read_irf(self.irf_file, bin_width_ns=self.irf_bin_width_ns)
+        irf = whole if self.irf_range_ns is None else whole.within(*self.irf_range_ns)
+        if self.delay_map is None:
+            return irf
+        delays = read_image(self.delay_map, what="delay map")
+        try:
+            return IrfBank.from_delays(irf, delays)
+        except InputError as error:
+            raise InputError(f"{self.delay_map}: {error}") from None
 
 
 def predictor_source(
@@ -183,6 +216,8 @@ def predictor_source(
     irf_bin_width_ns: float | None = None,
     irf_range_ns: tuple[float, float] | None = None,
     irf_shift: str | float = FIT,
+    irf_per_pixel: bool = False,
+    delay_map: str | Path | None = None,
 ) -> NamedSource:
     """Return the source of a predictor, after loading the model and the IRF once to check them.
 
@@ -197,6 +232,8 @@ def predictor_source(
     irf_shift : str or float
         Delay of the measurement against the measured IRF: ``"fit"`` to the summed decay, ``"fixed"`` at 0,
         or a number in ns. The first bins of both files are at the same time.
+    irf_per_pixel, delay_map
+        As for :class:`NamedSource`; only for images of the same shape.
 
     Raises
     ------
@@ -220,6 +257,11 @@ def predictor_source(
     for key, value in (("irf_bin_width_ns", irf_bin_width_ns), ("irf_range_ns", irf_range_ns)):
         if irf is None and value is not None:
             raise InputError(f"{key}={value} is an option of a measured IRF; pass irf as well, or omit it")
+    for key, chosen in (("irf_per_pixel", irf_per_pixel), ("delay_map", delay_map)):
+        if irf is None and chosen:
+            raise InputError(f"{key}={chosen} is an option of a measured IRF; pass irf as well, or omit it")
+    if irf_per_pixel and (delay_map is not None or irf_range_ns is not None):
+        raise InputError("irf_per_pixel cannot be combined with delay_map or irf_range_ns; omit one of them")
     file = Path(model)
     if not is_estimator(model) and file.is_file():
         file = file.absolute()  # a worker may have another working directory
@@ -229,7 +271,17 @@ def predictor_source(
     place = None if irf is None else irf.absolute()
     digests = (_digest(file), _digest(place))
     source = NamedSource(
-        model, place, irf_bin_width_ns, irf_range_ns, digests, threads, backend, irf_fit, shift_ns
+        model,
+        place,
+        irf_bin_width_ns,
+        irf_range_ns,
+        digests,
+        threads,
+        backend,
+        irf_fit,
+        shift_ns,
+        irf_per_pixel,
+        None if delay_map is None else Path(delay_map).absolute(),
     )
     source.irf()
     _ = source.trained

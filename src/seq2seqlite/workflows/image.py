@@ -40,6 +40,8 @@ def write_lifetime_maps(
     irf_bin_width_ns: float | None = None,
     irf_range_ns: tuple[float, float] | None = None,
     irf_shift: str | float = FIT,
+    irf_per_pixel: bool = False,
+    delay_map: str | Path | None = None,
     quality: bool = False,
     pulses: float | None = None,
     file_format: str | None = None,
@@ -60,7 +62,7 @@ def write_lifetime_maps(
         Shipped model, ``.npz`` or ``.program`` file, or estimator.
     out : path-like
         Output folder; with several files, one subfolder per file.
-    backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift
+    backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
     channel, block, period_ns, gate_width_ns, gate_length_ns, drop
         As for :func:`seq2seqlite.read`.
@@ -113,6 +115,8 @@ def write_lifetime_maps(
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
         irf_shift=irf_shift,
+        irf_per_pixel=irf_per_pixel,
+        delay_map=delay_map,
         threads=None if alone else 1,
     )
     options = JobOptions(

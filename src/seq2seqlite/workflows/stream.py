@@ -75,6 +75,8 @@ def stream(
     irf_bin_width_ns: float | None = None,
     irf_range_ns: tuple[float, float] | None = None,
     irf_shift: str | float = FIT,
+    irf_per_pixel: bool = False,
+    delay_map: str | Path | None = None,
     min_photons: float = MIN_PHOTONS,
     binning: int = 0,
     mask: Any = None,
@@ -127,7 +129,7 @@ def stream(
         Mean counts of a pixel of the simulated camera.
     channel, period_ns, gate_width_ns, gate_length_ns
         As for :func:`seq2seqlite.read`.
-    irf, irf_bin_width_ns, irf_range_ns, irf_shift
+    irf, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
         As for :func:`~seq2seqlite.predictors.source.predictor_source`, for a model by name that uses the
         response of the instrument. A fitted delay is that of the first frame.
     min_photons, binning, mask, extrapolate
@@ -169,7 +171,14 @@ def stream(
         raise InputError(f"normalisation={normalisation!r} requires gates=True; add it")
     if out is not None:
         OutputSet(Path(out), {RECORD: RECORD_KEYS}).check([RECORD])
-    of_irf = (irf, irf_bin_width_ns, irf_range_ns, irf_shift)
+    of_irf: dict[str, Any] = {
+        "irf": irf,
+        "irf_bin_width_ns": irf_bin_width_ns,
+        "irf_range_ns": irf_range_ns,
+        "irf_shift": irf_shift,
+        "irf_per_pixel": irf_per_pixel,
+        "delay_map": delay_map,
+    }
     predictor = _predictor(model, backend, of_irf, gate_length_ns)
     if gates:
         whole_frames = {"binning": binning, "mask": mask, "extrapolate": extrapolate}
@@ -235,27 +244,21 @@ def stream(
 def _predictor(
     model: str | Path | Predictor,
     backend: str,
-    of_irf: tuple[str | Path | None, float | None, tuple[float, float] | None, str | float],
+    of_irf: dict[str, Any],
     gate_length_ns: float | None,
 ) -> Predictor:
-    irf, bin_width_ns, range_ns, shift = of_irf
     if not isinstance(model, str | Path):
-        if irf is not None:
-            raise InputError(f"irf={irf} needs a model by name; pass its name, or a model with its response")
+        if of_irf["irf"] is not None:
+            raise InputError(
+                f"irf={of_irf['irf']} needs a model by name; pass its name, or a model with its response"
+            )
         return model
     if is_estimator(model):
         raise InputError(
             f"model={str(model)!r} is an estimator; a stream requires a shipped model, or a .npz or .program "
             "file"
         )
-    source = predictor_source(
-        model,
-        backend=backend,
-        irf=irf,
-        irf_bin_width_ns=bin_width_ns,
-        irf_range_ns=range_ns,
-        irf_shift=shift,
-    )
+    source = predictor_source(model, backend=backend, **of_irf)
     return source.network(gate_length_ns)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite import load_model
+from seq2seqlite import load_predictor
 from seq2seqlite.decay import Irf, MeasuredIrf, TimeAxis
 from seq2seqlite.estimators import ESTIMATORS, Estimate, aligned_irf, estimator_named
 from seq2seqlite.estimators.crlb import cramer_rao_bound
@@ -29,8 +29,10 @@ from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.measurement import read
 from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.predictors.response_model import ResponseModel
 
 PHOTONS = (300, 1000, 3000, 10_000)
+DIRECT = "seq2seqlite-tcspc-80mhz-direct-float"
 NETWORKS = ("seq2seqlite-tcspc-80mhz-float", "seq2seqlite-tcspc-80mhz-int8", "seq2seq-tcspc-80mhz-float")
 COLUMNS = (
     "photons",
@@ -41,7 +43,13 @@ COLUMNS = (
     "rmse_ns",
     "std_over_crlb",
     "rmse_over_crlb",
+    "coverage_68",
+    "coverage_95",
 )
+
+
+Found = tuple[Any, Any]
+Predict = Callable[[NDArray[Any]], Found]
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,9 @@ def atto550(folder: Path) -> Bright:
     irf = aligned_irf(
         MeasuredIrf(channels(folder / "atto550/irf.txt"), bin_width_ns=width), counts, axis=axis
     )
-    return Bright("atto550", counts, axis, irf, MaximumLikelihood(axis, irf).lifetimes(counts[None]), ())
+    return Bright(
+        "atto550", counts, axis, irf, MaximumLikelihood(axis, irf).lifetimes(counts[None]), (DIRECT,)
+    )
 
 
 def nadh(folder: Path) -> Bright:
@@ -74,7 +84,7 @@ def nadh(folder: Path) -> Bright:
     axis = TimeAxis(counts.size, data.attrs["gate_width_ns"], data.attrs["period_ns"])
     irf = aligned_irf(read_irf(folder / "nadh-yeast/IRF.sdt").within(2.5, 4.0), counts, axis=axis)
     fit = MaximumLikelihood(axis, irf, components=2).lifetimes(counts[None])
-    return Bright("nadh-yeast", counts, axis, irf, fit, NETWORKS)
+    return Bright("nadh-yeast", counts, axis, irf, fit, (*NETWORKS, DIRECT))
 
 
 def channels(path: Path) -> NDArray[np.float64]:
@@ -83,21 +93,36 @@ def channels(path: Path) -> NDArray[np.float64]:
     return np.array([float(row[1]) for row in rows if len(row) == 2 and row[0].isdigit()])
 
 
-def estimated_by(estimator: Any) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
-    """Return a function that computes the mean lifetimes of thinned decays with an estimator."""
-    return lambda thinned: np.asarray(estimator.lifetimes(thinned).tau_mean_ns)
+def estimated_by(estimator: Any) -> Predict:
+    """Return a function that computes the mean lifetimes of thinned decays, and their errors, by a fit."""
+
+    def estimated(thinned: NDArray[Any]) -> Found:
+        found = estimator.lifetimes(thinned)
+        return np.asarray(found.tau_mean_ns), getattr(found, "tau_mean_std_ns", None)
+
+    return estimated
 
 
-def network_lifetimes(name: str, bright: Bright) -> Callable[[NDArray[Any]], NDArray[np.float64]]:
-    """Return a function that computes the mean lifetimes of thinned decays with a network."""
-    model = load_model(name)
+def network_lifetimes(name: str, bright: Bright) -> Predict:
+    """Return a function that computes the mean lifetimes of thinned decays with a network.
 
-    def mapped(thinned: NDArray[Any]) -> NDArray[np.float64]:
+    A direct network gets the IRF, whose delay is fitted to the sum of the thinned decays.
+    """
+    model: Any = load_predictor(name)
+    if name == DIRECT:
+        model = ResponseModel(model, bright.irf)
+
+    def mapped(thinned: NDArray[Any]) -> Found:
         data = signal_from_counts(
             thinned, source=bright.name, file_format="thinned", gate_width_ns=bright.axis.gate_width_ns,
             period_ns=bright.axis.period_ns,
         )  # fmt: skip
-        return np.asarray(lifetime_map(data, model, min_photons=1)["tau_mean_ns"].values[:, 0], np.float64)
+        maps = lifetime_map(data, model, min_photons=1)
+        found = [
+            np.asarray(maps[name].values[:, 0], np.float64) if name in maps else None
+            for name in ("tau_mean_ns", "tau_mean_std_ns")
+        ]
+        return found[0], found[1]
 
     return mapped
 
@@ -105,7 +130,7 @@ def network_lifetimes(name: str, bright: Bright) -> Callable[[NDArray[Any]], NDA
 def rows_of(bright: Bright, repeats: int) -> list[dict[str, Any]]:
     """Return one row for each photon count and predictor."""
     rng = np.random.default_rng(1)
-    predictors: dict[str, Callable[[NDArray[Any]], NDArray[np.float64]]] = {}
+    predictors: dict[str, Predict] = {}
     for name in (name for name in ESTIMATORS if not name.startswith("rld")):
         estimator = estimator_named(name, axis=bright.axis, irf=bright.irf)
         predictors[name] = estimated_by(estimator)
@@ -118,14 +143,18 @@ def rows_of(bright: Bright, repeats: int) -> list[dict[str, Any]]:
         for name, predict in predictors.items():
             predict(thinned[:1])
             began = time.perf_counter()
-            tau = predict(thinned)
+            tau, error = predict(thinned)
             seconds = time.perf_counter() - began
             bias, std = float(np.nanmean(tau) - reference), float(np.nanstd(tau))
             rmse = float(np.hypot(bias, std))
+            covered = [
+                None if error is None else float((np.abs(tau - reference) < n * error).mean()) for n in (1, 2)
+            ]
             rows.append({
                 "predictor": name, "instrument": bright.name, "photons": photons, "tau_ns": reference,
                 "mean_ns": reference + bias, "bias_ns": bias, "std_ns": std, "rmse_ns": rmse,
                 "std_over_crlb": std / bound, "rmse_over_crlb": rmse / bound,
+                "coverage_68": covered[0], "coverage_95": covered[1],
                 "answered": float(np.isfinite(tau).mean()), "pixels_per_second": repeats / seconds,
             })  # fmt: skip
     return rows
@@ -161,7 +190,7 @@ def main() -> None:
             cells = [
                 str(row["photons"]),
                 f"`{row['predictor']}`",
-                *(f"{row[key]:.3f}" for key in COLUMNS[2:]),
+                *("" if row[key] is None else f"{row[key]:.3f}" for key in COLUMNS[2:]),
             ]
             print(f"| {' | '.join(cells)} |")
     if arguments.json is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import seq2seqlite
-from seq2seqlite.decay import Gate, GatedIrf, ParametricIrf, TimeAxis, expected_tpsf
+from seq2seqlite.decay import Gate, GatedIrf, MeasuredIrf, ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import fit_gated_irf, placed_irf
 from seq2seqlite.imaging import lifetime_map
@@ -79,3 +79,12 @@ def test_length_of_a_gate_is_an_attribute(tmp_path):
     np.savez(tmp_path / "a.npz", tpsf=np.ones((1, WIDE.n_gates), int), gate_width_ns=0.09, period_ns=12.5)
     assert seq2seqlite.read(tmp_path / "a.npz", gate_length_ns=3).attrs["gate_length_ns"] == 3.0
     assert "gate_length_ns" not in seq2seqlite.read(tmp_path / "a.npz").attrs
+
+
+def test_response_longer_than_the_period_is_refused():
+    counts = np.ones(WIDE.n_gates)
+    counts[20:40] = 100
+    long = MeasuredIrf(counts, bin_width_ns=1.0)
+    assert long.span_ns == pytest.approx(19, abs=1)
+    with pytest.raises(InputError, match=r"extends over 19 ns, longer than the laser period of 12\.5 ns"):
+        placed_irf(counts, axis=WIDE, measured=long)

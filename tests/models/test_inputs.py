@@ -19,8 +19,9 @@ def test_column_is_the_decay_of_its_lifetime(tau_ns: float, gate_ns: float) -> N
     column = response_columns(pulse, [tau_ns], axis=AXIS)[:, 0]
     # The sum over gates of 90 ps takes the place of an integral: curves are shifted by half a gate at most.
     falling = slice(int(decay.argmax()) + 2, None)
-    np.testing.assert_allclose(column[falling], (decay / decay.max())[falling], atol=0.01 + 0.055 / tau_ns)
-    assert column.max() == 1
+    scaled = column / column.max()
+    np.testing.assert_allclose(scaled[falling], (decay / decay.max())[falling], atol=0.01 + 0.055 / tau_ns)
+    assert np.linalg.norm(column) == pytest.approx(3, rel=1e-5)
 
 
 def test_columns_do_not_depend_on_scale_and_background() -> None:
@@ -29,7 +30,7 @@ def test_columns_do_not_depend_on_scale_and_background() -> None:
     first = response_columns(pulse, [0.0, 1.0], axis=AXIS)
     np.testing.assert_allclose(response_columns(5 * pulse + 700, [0.0, 1.0], axis=AXIS), first, atol=1e-6)
     noisy = response_columns(rng.poisson(pulse), [0.0, 1.0], axis=AXIS)
-    assert np.abs(noisy - first).max() < 0.02
+    assert np.abs(noisy - first).max() < 0.05
 
 
 def test_unknown_response_gives_zeros() -> None:

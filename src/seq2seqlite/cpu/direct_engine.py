@@ -93,7 +93,7 @@ class DirectEngine(NetworkBackEnd):
         for start in range(0, len(counts), BATCH):
             part = slice(start, start + BATCH)
             inputs = self.network.input_columns(counts[part])
-            dark[part] = ~inputs[..., 0].any(axis=1)
+            dark[part] = np.ptp(inputs[..., 0], axis=1) == 0  # no counts, or the same in all gates
             states, saved = lite_last_state(
                 inputs.transpose(1, 0, 2),
                 *self._weights,

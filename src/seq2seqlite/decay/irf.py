@@ -191,6 +191,12 @@ class MeasuredIrf(Irf):
         self.extra_sigma_ns = 0.0
         self._as_measured = lru_cache(maxsize=4)(self._coefficients_as_measured)
 
+    @property
+    def span_ns(self) -> float:
+        """Time between the first and the last half per cent of the counts, in ns."""
+        share = np.cumsum(self.weights)
+        return float((np.searchsorted(share, 0.995) - np.searchsorted(share, 0.005)) * self.bin_width_ns)
+
     def changed(self, *, mean_ns: float | None = None, extra_fwhm_ns: float = 0.0) -> "MeasuredIrf":
         """Return this IRF shifted to a mean of ``mean_ns`` and broadened by a Gaussian of ``extra_fwhm_ns``.
 

@@ -7,7 +7,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from seq2seqlite.decay import Gate, GatedIrf, Irf, ParametricIrf, TimeAxis, harmonics_needed, rising_edge_ns
+from seq2seqlite.decay import (
+    Gate,
+    GatedIrf,
+    Irf,
+    IrfBank,
+    MeasuredIrf,
+    ParametricIrf,
+    TimeAxis,
+    harmonics_needed,
+    rising_edge_ns,
+)
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.estimate import expected_edge_ns
 from seq2seqlite.estimators.irf_fit import SummedDecay, aligned_irf, fit_irf, searched
@@ -90,7 +100,8 @@ def placed_irf(
     Raises
     ------
     InputError
-        If the decay has no photons or does not match the axis, or the gate is longer than the period.
+        If the decay has no photons or does not match the axis, or the gate or the measured response is longer
+        than the period.
 
     See Also
     --------
@@ -112,10 +123,20 @@ def placed_irf(
         if gate_length_ns is None:
             return PlacedIrf(fit_irf(decay, axis=axis), axis, "fitted")
         return PlacedIrf(fit_gated_irf(decay, axis=axis, gate_length_ns=gate_length_ns), sampled, "fitted")
+    _check_span(measured, axis)
     if shift_ns is not None:
         return PlacedIrf(measured.moved(shift_ns), sampled, "fixed", shift_ns)
     found = aligned_irf(measured, decay, axis=sampled)
     return PlacedIrf(found, sampled, "aligned", float(found.mean_ns - measured.mean_ns))
+
+
+def _check_span(irf: Irf, axis: TimeAxis) -> None:
+    for one in irf.irfs if isinstance(irf, IrfBank) else (irf,):
+        if isinstance(one, MeasuredIrf) and one.span_ns > axis.period_ns:
+            raise InputError(
+                f"the measured IRF extends over {one.span_ns:.4g} ns, longer than the laser period of "
+                f"{axis.period_ns:g} ns; check its bin width, or pass irf_range_ns"
+            )
 
 
 def fit_gated_irf(decay: ArrayLike, /, *, axis: TimeAxis, gate_length_ns: float) -> GatedIrf:

@@ -198,7 +198,7 @@ class Network:
             for start in range(0, len(counts), BATCH):
                 part = slice(start, start + BATCH)
                 inputs = self.inputs(counts[part]).astype(kind)
-                dark[part] = ~inputs.any(axis=1)
+                dark[part] = np.ptp(inputs, axis=1) == 0  # no counts, or the same in all gates
                 inputs = self._with_columns(inputs)
                 if direct:
                     result[part] = predict_direct(self.architecture, parameters, inputs)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 
 from seq2seqlite import integer
@@ -240,9 +241,16 @@ def _for_irf(
     model = load_predictor(name, axis=instrument.axis, backend=backend)
     if not isinstance(model, ResponsePredictor) or not model.uses_response or not response_counts:
         return lambda _: model
-    return lambda irf: model.with_response(
-        measured_response(irf.moved(delay_ns), axis=instrument.forward_axis, counts=response_counts)
-    )
+    seeds = count()  # each IRF is measured with its own noise
+
+    def of_irf(irf: Irf) -> Predictor:
+        moved = irf.moved(delay_ns)
+        response = measured_response(
+            moved, axis=instrument.forward_axis, counts=response_counts, seed=next(seeds)
+        )
+        return model.with_response(response)
+
+    return of_irf
 
 
 def _estimator(name: str, axis: TimeAxis | None, irf: Irf | None) -> Predictor:

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays, evaluate_responses
+from seq2seqlite.models import Network
 from seq2seqlite.provenance import provenance
-from seq2seqlite.simulation.decay_set import REFERENCE_SEED, reference_set
-from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.decay_set import REFERENCE_SEED, DecaySet, reference_set
+from seq2seqlite.simulation.instrument import Instrument, load_instrument
 from seq2seqlite.training.loop import TrainingResult
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["machine", "model_card_of"]
+__all__ = ["FIRST_DECAYS", "machine", "model_card_of", "reference_metrics"]
 
 LICENCE = "BSD-3-Clause"
+# Decays on which a slow network can be checked quickly.
+FIRST_DECAYS = 2000
 
 
 def model_card_of(
@@ -43,15 +46,10 @@ def model_card_of(
     -------
     dict
         ``name``, ``licence``, ``cost``, ``instrument``, ``recipe``, ``training`` (summary, machine and
-        learning curve), ``reference`` (seed, decays, SHA-256, metrics, and those with a measured response,
-        for a network that uses it), ``provenance``.
+        learning curve), ``reference`` (seed, decays, SHA-256, metrics, those with a measured response for a
+        network that uses it, and under ``first`` those of the first 2,000 decays), ``provenance``.
     """
     data = reference_set(recipe.instrument, n=REFERENCE_DECAYS)
-    given: dict[str, Any] = {}
-    if result.model.uses_response:
-        given = {
-            "metrics_response_given": evaluate_responses(result.model, load_instrument(recipe.instrument))
-        }
     return {
         "name": recipe.name,
         "licence": LICENCE,
@@ -63,11 +61,33 @@ def model_card_of(
             "seed": REFERENCE_SEED,
             "n": REFERENCE_DECAYS,
             "sha256": data.sha256,
-            "metrics": evaluate_decays(result.model, data),
-            **given,
+            **reference_metrics(result.model, load_instrument(recipe.instrument), data),
+            "first": reference_metrics(
+                result.model,
+                load_instrument(recipe.instrument),
+                reference_set(recipe.instrument, n=FIRST_DECAYS),
+            ),
         },
         "provenance": provenance(),
     }
+
+
+def reference_metrics(model: Network, instrument: Instrument, data: DecaySet, /) -> dict[str, Any]:
+    """Return the metrics of a model on decays of a reference set, with and without a measured response.
+
+    Parameters
+    ----------
+    model : Network
+        Model.
+    instrument : Instrument
+        Instrument.
+    data : DecaySet
+        First decays of its reference set.
+    """
+    found: dict[str, Any] = {"metrics": evaluate_decays(model, data)}
+    if model.uses_response:
+        found["metrics_response_given"] = evaluate_responses(model, instrument, n=len(data.tpsf))
+    return found
 
 
 def machine() -> str:

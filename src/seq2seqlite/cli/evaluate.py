@@ -73,16 +73,31 @@ def _print(result: dict[str, Any]) -> None:
         for name, value in result["median"].items():
             console.print(f"  median {name}: {value:.4g}")
         return
+    _print_metrics(console, result)
+    if "response_given" in result:
+        console.print("with a measured response of 100,000 counts:")
+        _print_metrics(console, result["response_given"])
+
+
+def _print_metrics(console: Console, result: dict[str, Any]) -> None:
     if set(CHANNELS) <= set(result):  # not for estimators
         channels = Table("channel", "RMSE", "R2", "L2")
         for channel in CHANNELS:
             row = result[channel]
             channels.add_row(channel, *(f"{row[key]:.4g}" for key in ("rmse", "r2", "l2")))
         console.print(channels)
-    lifetimes = Table("quantity", "RMSE", "median abs. error", "bias", "n")
+    coverage = result.get("coverage", {})
+    errors = ("in 1 std. error", "in 2") if coverage else ()
+    lifetimes = Table("quantity", "RMSE", "median abs. error", "bias", *errors, "n")
     for name, row in result["lifetime"].items():
+        shares = [
+            f"{coverage[name][key]:.1%}" if name in coverage else "" for key in ("within_one", "within_two")
+        ]
         lifetimes.add_row(
-            name, *(f"{row[key]:.4g}" for key in ("rmse", "median_abs_error", "bias")), str(row["n"])
+            name,
+            *(f"{row[key]:.4g}" for key in ("rmse", "median_abs_error", "bias")),
+            *(shares if coverage else ()),
+            str(row["n"]),
         )
     console.print(lifetimes)
 

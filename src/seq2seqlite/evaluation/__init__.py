@@ -8,7 +8,13 @@
 The last two need JAX (the extra ``train``) and are imported by their own names.
 """
 
-from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
+from seq2seqlite.evaluation.metrics import coverage_metrics, lifetime_metrics, sfd_metrics
 from seq2seqlite.evaluation.networks import evaluate_decays, evaluate_reference
 
-__all__ = ["evaluate_decays", "evaluate_reference", "lifetime_metrics", "sfd_metrics"]
+__all__ = [
+    "coverage_metrics",
+    "evaluate_decays",
+    "evaluate_reference",
+    "lifetime_metrics",
+    "sfd_metrics",
+]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes
 from seq2seqlite.evaluation.conditions import Conditions, SimulatedDecays, simulated_decays
+from seq2seqlite.evaluation.metrics import STD_OF
 from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 
 __all__ = ["ROW_KEYS", "Measured", "PredictorOf", "answered_shares", "component_rows", "measure", "mono_rows"]
@@ -29,13 +30,6 @@ ROW_KEYS = (
     "coverage_95",
     "response",
 )
-# Attributes of the standard errors, and the shares of a normal distribution within one and two of them.
-STD_OF = {
-    "tau_mean_ns": "tau_mean_std_ns",
-    "tau_short_ns": "tau_short_std_ns",
-    "tau_long_ns": "tau_long_std_ns",
-    "amplitude_fraction": "amplitude_fraction_std",
-}
 QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
 
 

@@ -9,8 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import CHANNELS
 
-__all__ = ["lifetime_metrics", "sfd_metrics"]
+__all__ = ["STD_OF", "coverage_metrics", "lifetime_metrics", "sfd_metrics"]
 
+# Attribute of the standard error of each quantity.
+STD_OF = {
+    "tau_mean_ns": "tau_mean_std_ns",
+    "tau_short_ns": "tau_short_std_ns",
+    "tau_long_ns": "tau_long_std_ns",
+    "amplitude_fraction": "amplitude_fraction_std",
+}
 PHOTON_BINS = (200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0, 20000.0)
 # Metrics are given to six significant digits: the order of float32 sums, which differs between CPUs, shows
 # beyond them.
@@ -105,6 +112,50 @@ def lifetime_metrics(
                 rows.append({"photons": [low, high], **_errors(error[chosen])})
         result[name] = {**_errors(error), "by_photons": rows}
     return result
+
+
+def coverage_metrics(
+    predicted: Mapping[str, ArrayLike], truth: Mapping[str, ArrayLike], /
+) -> dict[str, dict[str, float]]:
+    """Return how often the error bars of predicted lifetimes contain the truth.
+
+    Parameters
+    ----------
+    predicted : mapping of str to array_like, shape (n,)
+        Quantities, and their standard errors (``tau_mean_std_ns`` and so on), as far as there are any.
+    truth : mapping of str to array_like, shape (n,)
+        True quantities. The fraction counts only for decays with two lifetimes.
+
+    Returns
+    -------
+    dict
+        For each quantity with a standard error, the share of decays ``within_one`` and ``within_two``
+        standard errors of the truth: 0.683 and 0.954 for right, normal errors.
+
+    See Also
+    --------
+    lifetime_metrics : Errors of the lifetimes themselves.
+
+    Examples
+    --------
+    >>> truth = {"tau_mean_ns": [1.0, 2.0]}
+    >>> coverage_metrics({"tau_mean_ns": [1.1, 2.3], "tau_mean_std_ns": [0.2, 0.2]}, truth)
+    {'tau_mean_ns': {'within_one': 0.5, 'within_two': 1.0}}
+    """
+    shares = {}
+    for quantity, error in STD_OF.items():
+        if quantity not in truth or predicted.get(error) is None:
+            continue
+        std = np.asarray(predicted[error], np.float64)
+        sigmas = np.abs(np.asarray(predicted[quantity]) - np.asarray(truth[quantity])) / std
+        if quantity == "amplitude_fraction":
+            sigmas = sigmas[np.asarray(truth["tau_short_ns"]) < np.asarray(truth["tau_long_ns"])]
+        sigmas = sigmas[np.isfinite(sigmas)]
+        if sigmas.size:
+            shares[quantity] = {
+                name: _rounded((sigmas < n).mean()) for n, name in ((1, "within_one"), (2, "within_two"))
+            }
+    return shares
 
 
 def _errors(error: NDArray[np.float64]) -> dict[str, Any]:

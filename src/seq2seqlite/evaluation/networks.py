@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
 from seq2seqlite.errors import InputError
-from seq2seqlite.evaluation.metrics import lifetime_metrics, sfd_metrics
-from seq2seqlite.protocols import Predictor, ResponsePredictor, SfdPredictor
+from seq2seqlite.evaluation.metrics import STD_OF, coverage_metrics, lifetime_metrics, sfd_metrics
+from seq2seqlite.protocols import Predictor, ResponsePredictor, SfdPredictor, error_maps
 from seq2seqlite.simulation.decay_set import REFERENCE_SEED, DecaySet, reference_set
 from seq2seqlite.simulation.instrument import Instrument
 from seq2seqlite.simulation.simulator import Simulator, measured_response
@@ -68,8 +68,9 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
     -------
     dict
         ``model``, ``data``, ``n``; with a known truth ``total``, ``short``, ``long`` (:func:`sfd_metrics`;
-        for a direct network, of the decay with its two lifetimes; not for estimators) and ``lifetime``
-        (:func:`lifetime_metrics`); without one the medians of the predictions.
+        for a direct network, of the decay with its two lifetimes; not for estimators), ``lifetime``
+        (:func:`lifetime_metrics`) and, for predictions with standard errors, ``coverage``
+        (:func:`coverage_metrics`); without a truth the medians of the predictions.
 
     Raises
     ------
@@ -89,6 +90,7 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
     sfd = model.sfd(data.tpsf) if sfd_truth and _has_sfd(model) else None
     found = model.lifetimes(data.tpsf) if sfd is None else lifetimes_from_sfd(sfd, axis=model.axis)
     predicted = {field.name: getattr(found, field.name) for field in fields(Lifetimes)}
+    errors = {name: getattr(found, name, None) for name in STD_OF.values()}
     if sfd_truth and getattr(model, "direct", False):
         sfd = _sfd_of(predicted, model.axis)
     result: dict[str, Any] = {"model": model.name, "data": data.name, "n": len(data.tpsf)}
@@ -102,6 +104,8 @@ def evaluate_decays(model: Predictor, data: DecaySet, /, *, sfd_truth: bool = Tr
         )
         result.update(sfd_metrics(sfd, true_sfd))
     result["lifetime"] = lifetime_metrics(predicted, asdict(truth), photons=data.tpsf.sum(axis=1))
+    if coverage := coverage_metrics(predicted | errors, asdict(truth)):
+        result["coverage"] = coverage
     return result
 
 
@@ -124,7 +128,8 @@ def evaluate_responses(
     Returns
     -------
     dict
-        ``total``, ``short``, ``long`` (:func:`sfd_metrics`) and ``lifetime`` (:func:`lifetime_metrics`).
+        ``total``, ``short``, ``long`` (:func:`sfd_metrics`), ``lifetime`` (:func:`lifetime_metrics`) and
+        ``coverage`` (:func:`coverage_metrics`).
 
     See Also
     --------
@@ -132,7 +137,8 @@ def evaluate_responses(
     """
     simulator = Simulator(instrument, seed=REFERENCE_SEED, split="reference")
     decays = simulator.decays(n)
-    predicted = {field.name: np.full(n, np.nan) for field in fields(Lifetimes)}
+    names = [field.name for field in fields(Lifetimes)]
+    predicted = {name: np.full(n, np.nan) for name in (*names, *error_maps(model))}
     for index, irf in enumerate(simulator.irfs):
         chosen = np.flatnonzero(decays.irf_index == index)
         if not chosen.size:
@@ -141,10 +147,12 @@ def evaluate_responses(
         found = model.with_response(response).lifetimes(decays.tpsf[chosen])
         for name, values in predicted.items():
             values[chosen] = getattr(found, name)
-    truth = {name: getattr(decays, name) for name in predicted}
+    truth = {name: getattr(decays, name) for name in names}
+    lifetimes = {name: predicted[name] for name in names}
     return {
         **sfd_metrics(_sfd_of(predicted, model.axis), simulator.sfd(decays)),
-        "lifetime": lifetime_metrics(predicted, truth, photons=decays.tpsf.sum(axis=1)),
+        "lifetime": lifetime_metrics(lifetimes, truth, photons=decays.tpsf.sum(axis=1)),
+        "coverage": coverage_metrics(predicted, truth),
     }
 
 

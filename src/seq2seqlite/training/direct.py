@@ -34,6 +34,7 @@ LIKELIHOOD_WEIGHT = 0.1
 FREEDOM = 5.0
 CALIBRATION_DECAYS = 32768
 CALIBRATION_BINS = 5
+CALIBRATION_COUNTS = 1e5
 ONE_SIGMA, TWO_SIGMA = 0.6827, 0.9545
 ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
 
@@ -116,10 +117,16 @@ class DirectObjective(Objective):
         }
 
     def _error_scale(self, parameters: Any, simulator: Simulator) -> ErrorScale:
-        # Predictions align the response with the decays: errors of that alignment do not count here.
+        # Error bars are those of photon noise and of a response measured well: a wrong response causes
+        # errors that are the same in all pixels.
         instrument = simulator.instrument
-        aligned = replace(instrument.response or ResponseRanges(), misaligned=0.0)
-        simulator = replace(simulator, instrument=replace(instrument, response=aligned))
+        well = replace(
+            instrument.response or ResponseRanges(),
+            counts=(CALIBRATION_COUNTS, CALIBRATION_COUNTS),
+            misaligned=0.0,
+            extra_fwhm_ns=(0.0, 0.0),
+        )
+        simulator = replace(simulator, instrument=replace(instrument, response=well))
         decays = simulator.decays(CALIBRATION_DECAYS)
         batch = self.batch(simulator, decays)
         mono = decays.tau_short_ns == decays.tau_long_ns

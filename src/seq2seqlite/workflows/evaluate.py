@@ -7,13 +7,19 @@ from typing import Any
 import numpy as np
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.evaluation.networks import REFERENCE_DECAYS, evaluate_decays, same_axis
+from seq2seqlite.evaluation.networks import (
+    REFERENCE_DECAYS,
+    evaluate_decays,
+    evaluate_responses,
+    same_axis,
+)
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors.source import predictor_source
-from seq2seqlite.protocols import Predictor, TrainedPredictor
+from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
 from seq2seqlite.rebinning.plan import Rebinning, plan_rebinning
 from seq2seqlite.simulation.decay_set import DecaySet, read_decay_set, reference_set
+from seq2seqlite.simulation.instrument import load_instrument
 
 __all__ = ["evaluate_model"]
 
@@ -47,7 +53,8 @@ def evaluate_model(
     -------
     dict
         Metrics (:func:`~seq2seqlite.evaluation.evaluate_decays`), ``parameters``, the number of weights (None
-        for an estimator), ``provenance``, and for re-binned decays ``rebinning``.
+        for an estimator), ``provenance``, for re-binned decays ``rebinning``, and for a network that uses the
+        response, on a reference set, ``response_given``: the metrics with a measured response of each IRF.
 
     Raises
     ------
@@ -77,6 +84,9 @@ def evaluate_model(
         metrics = evaluate_decays(predictor, decays, sfd_truth=False) | {"rebinning": rebinning.to_dict()}
     else:
         metrics = evaluate_decays(predictor, decays)
+    measured = predictor if isinstance(predictor, ResponsePredictor) and predictor.uses_response else None
+    if reference is not None and irf is None and measured is not None:
+        metrics["response_given"] = evaluate_responses(measured, load_instrument(reference))
     return {**metrics, "parameters": _parameters(predictor), "provenance": provenance()}
 
 

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seq2seqlite.cpu.gru_gradient import Saved, lite_backward, lite_forward, lite_last_state
+from seq2seqlite.gru.gradient import Saved, lite_backward, lite_forward, lite_last_state
 from seq2seqlite.models import jax_forward
 
 BATCHES = (256, 1024)

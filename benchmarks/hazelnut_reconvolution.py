@@ -18,8 +18,8 @@ import numpy as np
 
 from seq2seqlite import lifetime_map, load, load_model
 from seq2seqlite.decay import TimeAxis
-from seq2seqlite.estimators import fit_irf
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
+from seq2seqlite.responses import fit_irf
 
 HAZELNUT = Path("build/hazelnut/napari_flim_phasor_plotter/data/hazelnut_FLIM_single_image.ptu")
 BLOCK = 8

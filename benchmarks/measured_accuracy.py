@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite import load_predictor
 from seq2seqlite.decay import Irf, MeasuredIrf, TimeAxis
-from seq2seqlite.estimators import ESTIMATORS, Estimate, aligned_irf, estimator_named
+from seq2seqlite.estimators import ESTIMATORS, Estimate, estimator_named
 from seq2seqlite.estimators.crlb import cramer_rao_bound
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
 from seq2seqlite.imaging.frame_analysis import lifetime_map
@@ -30,6 +30,7 @@ from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.measurement import read
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors.response_model import ResponseModel
+from seq2seqlite.responses import aligned_irf
 
 PHOTONS = (300, 1000, 3000, 10_000)
 DIRECT = "seq2seqlite-tcspc-80mhz-direct-float"

@@ -19,10 +19,10 @@ from PIL import Image
 
 from seq2seqlite import lifetime_map, read
 from seq2seqlite.decay import SpadFrameDetector, expected_tpsf
-from seq2seqlite.estimators import placed_irf
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.predictors.source import predictor_source
 from seq2seqlite.rebinning.plan import plan_rebinning
+from seq2seqlite.responses import placed_irf
 
 PREDICTORS = ("mle-mono", "mle-bi")
 

@@ -17,6 +17,7 @@ from seq2seqlite.decay import MeasuredIrf, expected_tpsf
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.predictors.response_model import ResponseModel
+from seq2seqlite.protocols import ResponsePredictor
 from seq2seqlite.simulation import Instrument, Simulator, load_instrument
 from seq2seqlite.simulation.simulator import measured_response
 
@@ -29,7 +30,7 @@ SIDE = 48
 
 def shifted(instrument: Instrument, gate_ns: float | None, model: str) -> None:
     """Print the changes of the mean lifetime for a response that is early or late."""
-    rows = {}
+    rows: dict[tuple[str, float, float], float] = {}
     for delay_ns in (-DELAY_NS, 0.0, DELAY_NS):
         found = compare_accuracy(
             instrument,
@@ -57,6 +58,7 @@ def fitted(instrument: Instrument, model: str) -> None:
     irf = Simulator(instrument, seed=2024, split="reference").irfs[0]
     axis = instrument.forward_axis
     network = load_predictor(model)
+    assert isinstance(network, ResponsePredictor)
     worst = 0.0
     for tau in IMAGE_NS:
         expected = expected_tpsf([1.0], [tau], axis=axis, irf=irf, photons=1.0)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from seq2seqlite.decay import MeasuredIrf, TimeAxis, intensity_fraction_from_amplitude
-from seq2seqlite.estimators import aligned_irf, apparent_lifetimes, phasor_from_tpsf, rld_from_three_gates
+from seq2seqlite.estimators import apparent_lifetimes, phasor_from_tpsf, rld_from_three_gates
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.measurement import read
+from seq2seqlite.responses import aligned_irf
 
 # FLIMLib's own run of this decay (settings in the data's manifest): bins 9 to 190 from bin 40 on.
 FLIMLIB_BIN_NS = 0.058628749

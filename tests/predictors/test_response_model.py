@@ -11,11 +11,12 @@ import seq2seqlite
 from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import aligned_irf
 from seq2seqlite.imaging import lifetime_map
 from seq2seqlite.models import Architecture, ErrorScale, ModelFile, Network, initial_parameters
 from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.predictors.source import predictor_source
+from seq2seqlite.protocols import ResponsePredictor
+from seq2seqlite.responses import aligned_irf
 
 AXIS = TimeAxis(125, 0.1, 12.5)
 IRF = ParametricIrf(2.0, 0.3, tail_fraction=0.1, tail_ns=0.3)
@@ -60,6 +61,7 @@ def test_irf_gets_the_delay_of_the_summed_decay(model: Path, sample: tuple[Path,
     assert isinstance(predictor, ResponseModel)
     decay = data.values.sum(axis=(0, 1)).astype(np.float64)
     placed, described = predictor.on_decay(decay)
+    assert isinstance(placed, ResponsePredictor)
     assert placed.response_given
     assert described["origin"] == "aligned"
     assert described["shift_ns"] == pytest.approx(0.7, abs=0.03)

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from seq2seqlite import compare_accuracy
 from seq2seqlite.compression import load_compression_recipe
 from seq2seqlite.compression.cost import cost_figures
 from seq2seqlite.models import load_model, model_card, model_names
@@ -129,3 +130,18 @@ def test_student_reads_the_lifetimes_of_bright_decays():
     error = predicted.tau_mean_ns - data.truth.tau_mean_ns[bright]
     assert np.median(np.abs(error)) < 0.2
     assert abs(np.median(error)) < 0.1
+
+
+@pytest.mark.parametrize("name", DIRECT)
+def test_direct_network_with_the_response_is_near_the_bound(name):
+    medians = {}
+    for counts in (1e5, 0):
+        found = compare_accuracy(
+            instrument_of(name), [name], photons=[1000.0], repeats=160, response_counts=counts
+        )
+        assert {row["response"] for row in found.rows} == {"given" if counts else "unknown"}
+        chosen = [row for row in found.rows if 0.5 <= row["tau_ns"] <= 2.5]
+        medians[counts] = np.median([row["rmse_over_crlb"] for row in chosen])
+        assert 0.55 < np.mean([row["coverage_68"] for row in chosen]) < 0.85
+    assert medians[1e5] < 1.4
+    assert medians[0] > 1.15 * medians[1e5]

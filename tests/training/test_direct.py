@@ -9,9 +9,9 @@ import jax
 import numpy as np
 import pytest
 
-from seq2seqlite.cpu.direct_engine import DirectEngine
 from seq2seqlite.decay import LifetimesWithErrors
 from seq2seqlite.errors import InputError
+from seq2seqlite.gru.direct_engine import DirectEngine
 from seq2seqlite.models import Network, load_model
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.simulation import Simulator, load_instrument

@@ -64,7 +64,7 @@ def rising_edge_ns(tpsf: ArrayLike, /, *, bin_width_ns: float) -> float:
 
     See Also
     --------
-    seq2seqlite.estimators.aligned_irf : Align an IRF with a decay.
+    seq2seqlite.responses.aligned_irf : Align an IRF with a decay.
 
     Examples
     --------

@@ -100,7 +100,7 @@ class ParametricIrf(Irf):
     See Also
     --------
     MeasuredIrf : IRF from a measured histogram.
-    seq2seqlite.estimators.fit_irf : Fit a parametric IRF to a decay.
+    seq2seqlite.responses.fit_irf : Fit a parametric IRF to a decay.
 
     Examples
     --------
@@ -163,7 +163,7 @@ class MeasuredIrf(Irf):
     See Also
     --------
     ParametricIrf : IRF with few parameters.
-    seq2seqlite.estimators.aligned_irf : Align an IRF with a decay.
+    seq2seqlite.responses.aligned_irf : Align an IRF with a decay.
 
     Examples
     --------

@@ -11,11 +11,9 @@ therefore compute lifetime maps, and all appear in the accuracy table.
 from seq2seqlite.estimators.centre_of_mass import CentreOfMass
 from seq2seqlite.estimators.estimate import Estimate, Reason
 from seq2seqlite.estimators.goodness_of_fit import Goodness, goodness_of
-from seq2seqlite.estimators.irf_fit import aligned_irf, fit_irf
 from seq2seqlite.estimators.phasor import Phasor, apparent_lifetimes, phasor_from_tpsf
 from seq2seqlite.estimators.rapid_lifetime import RapidLifetime, rld_from_gates, rld_from_three_gates
 from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
-from seq2seqlite.estimators.response_fit import PlacedIrf, fit_gated_irf, placed_irf
 
 __all__ = [
     "ESTIMATORS",
@@ -25,13 +23,8 @@ __all__ = [
     "Phasor",
     "RapidLifetime",
     "Reason",
-    "aligned_irf",
     "apparent_lifetimes",
     "estimator_named",
-    "fit_gated_irf",
-    "fit_irf",
-    "placed_irf",
-    "PlacedIrf",
     "goodness_of",
     "phasor_from_tpsf",
     "rld_from_gates",

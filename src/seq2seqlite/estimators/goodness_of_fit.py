@@ -86,7 +86,7 @@ def goodness_of(
 
     See Also
     --------
-    aligned_irf : Align an IRF with the counts.
+    seq2seqlite.responses.aligned_irf : Align an IRF with the counts.
 
     Notes
     -----

@@ -67,7 +67,7 @@ class MaximumLikelihood:
         Gates and laser period.
     irf : Irf
         Instrument response. If it is not aligned with the data, align it with
-        :func:`seq2seqlite.estimators.aligned_irf`, or fit the delay (``max_shift_ns``).
+        :func:`seq2seqlite.responses.aligned_irf`, or fit the delay (``max_shift_ns``).
     components : {1, 2}
         Number of lifetimes of a decay.
     background : bool

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, IrfBank, Lifetimes, TimeAxis
-from seq2seqlite.estimators import goodness_of, placed_irf
+from seq2seqlite.estimators import goodness_of
+from seq2seqlite.responses import placed_irf
 
 __all__ = ["Quality", "QualityCheck"]
 

@@ -296,9 +296,9 @@ def _network(network: Network, backend: str, threads: int | None) -> TrainedPred
         from seq2seqlite.cpu.on_jax import JaxNetwork
 
         return JaxNetwork(network)
-    from seq2seqlite.cpu.direct_engine import DirectEngine
     from seq2seqlite.cpu.packing import UnfitError
     from seq2seqlite.cpu.predictors import NetworkEngine
+    from seq2seqlite.gru.direct_engine import DirectEngine
 
     try:
         return (DirectEngine if network.architecture.direct else NetworkEngine)(network, threads=threads)

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, TimeAxis, harmonics_needed
-from seq2seqlite.estimators import placed_irf
 from seq2seqlite.predictors.pixel_bank import PixelBank
 from seq2seqlite.protocols import Predictor, ResponsePredictor, error_maps, tau_range_ns
+from seq2seqlite.responses import placed_irf
 
 __all__ = ["ResponseModel"]
 
@@ -34,7 +34,7 @@ class ResponseModel:
 
     See Also
     --------
-    seq2seqlite.estimators.placed_irf : Alignment, or fit, of the response with the summed decay.
+    seq2seqlite.responses.placed_irf : Alignment, or fit, of the response with the summed decay.
     """
 
     model: ResponsePredictor

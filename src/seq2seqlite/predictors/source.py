@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, IrfBank, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import PlacedIrf, placed_irf
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.image_file import read_image
 from seq2seqlite.io.irf import read_irf, read_irf_bank
@@ -22,6 +21,7 @@ from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_pre
 from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.protocols import Predictor, ResponsePredictor
 from seq2seqlite.resources import pretrained_folder
+from seq2seqlite.responses import PlacedIrf, placed_irf
 
 __all__ = ["FIT", "NamedSource", "predictor_source"]
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.cpu.gru_gradient import Saved, lite_backward, lite_last_state
 from seq2seqlite.decay import normalise_tpsf
+from seq2seqlite.gru.gradient import Saved, lite_backward, lite_last_state
 from seq2seqlite.models import ErrorScale, response_columns
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seq2seqlite.cpu.gru_gradient import Saved, lite_last_state
 from seq2seqlite.cpu.network_back_end import NetworkBackEnd
 from seq2seqlite.cpu.packing import UnfitError
 from seq2seqlite.cpu.predictors import available_threads
 from seq2seqlite.decay import LifetimesWithErrors, counts_for
+from seq2seqlite.gru.gradient import Saved, lite_last_state
 from seq2seqlite.models import Network, direct_lifetimes
 
 __all__ = ["DirectEngine"]

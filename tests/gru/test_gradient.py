@@ -10,9 +10,9 @@ import jax
 import numpy as np
 import pytest
 
-from seq2seqlite.cpu.gru_gradient import lite_backward, lite_forward, lite_last_state
 from seq2seqlite.cpu.isa import ISAS, VARIABLE, chosen_isa
 from seq2seqlite.errors import InputError
+from seq2seqlite.gru.gradient import lite_backward, lite_forward, lite_last_state
 from seq2seqlite.models.jax_forward import _lite_gru
 
 ROOT = Path(__file__).parents[2]
@@ -178,7 +178,7 @@ def supported_sets():
 @pytest.mark.parametrize("isa", [isa for isa in supported_sets() if isa != chosen_isa().name])
 def test_other_instruction_sets(isa):
     script = (
-        "from tests.cpu import test_gru_gradient as t\n"
+        "from tests.gru import test_gradient as t\n"
         "t.test_states_and_gradients_equal_those_of_jax(20, 17, 3, 5)\n"
         "t.test_gradient_at_the_last_state_only()\n"
     )

@@ -6,11 +6,11 @@ import pytest
 import seq2seqlite
 from seq2seqlite.decay import Gate, GatedIrf, MeasuredIrf, ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import fit_gated_irf, placed_irf
 from seq2seqlite.imaging import lifetime_map
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.predictors.source import predictor_source
+from seq2seqlite.responses import fit_gated_irf, placed_irf
 
 SPAD = TimeAxis(67, 0.183489, 12.3305)
 WIDE = TimeAxis(135, 0.09, 12.5)

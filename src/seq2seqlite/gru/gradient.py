@@ -14,7 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seq2seqlite.cpu.gru_kernels import (
+from seq2seqlite.cpu.kernels import aligned_zeros
+from seq2seqlite.cpu.lanes import GROUP, LANES, ROWS, TILE_COLUMNS, TILE_ROWS
+from seq2seqlite.cpu.predictors import available_threads, in_threads
+from seq2seqlite.errors import InputError
+from seq2seqlite.gru.kernels import (
     CHUNK,
     Floats,
     Scratch,
@@ -25,10 +29,6 @@ from seq2seqlite.cpu.gru_kernels import (
     gradient_shape,
     whole,
 )
-from seq2seqlite.cpu.kernels import aligned_zeros
-from seq2seqlite.cpu.lanes import GROUP, LANES, ROWS, TILE_COLUMNS, TILE_ROWS
-from seq2seqlite.cpu.predictors import available_threads, in_threads
-from seq2seqlite.errors import InputError
 
 __all__ = ["LiteGradients", "Saved", "lite_backward", "lite_forward", "lite_last_state"]
 

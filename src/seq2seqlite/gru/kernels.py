@@ -1,4 +1,4 @@
-"""Compiled loops of :mod:`seq2seqlite.cpu.gru_gradient`, for one group of decays at a time.
+"""Compiled loops of :mod:`seq2seqlite.gru.gradient`, for one group of decays at a time.
 
 The functions allocate no memory and release the interpreter's lock, so that threads run them in parallel.
 """

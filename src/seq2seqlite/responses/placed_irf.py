@@ -20,7 +20,7 @@ from seq2seqlite.decay import (
 )
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.estimate import expected_edge_ns
-from seq2seqlite.estimators.irf_fit import SummedDecay, aligned_irf, fit_irf, searched
+from seq2seqlite.responses.irf_fit import SummedDecay, aligned_irf, fit_irf, searched
 
 __all__ = ["PlacedIrf", "fit_gated_irf", "placed_irf"]
 

@@ -5,7 +5,7 @@ import pytest
 
 from seq2seqlite.decay import MeasuredIrf, ParametricIrf, expected_tpsf
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators import aligned_irf, fit_irf
+from seq2seqlite.responses import aligned_irf, fit_irf
 
 
 def summed(axis, irf):

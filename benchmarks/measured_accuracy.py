@@ -6,7 +6,7 @@ tests/estimators/test_published.py compares with published values of Atto550 and
 Cramér-Rao bound is that of the fitted decay with its background. Rapid lifetime determination is
 excluded, because two gates are not suitable for a window of thirty lifetimes.
 
-    python benchmarks/measured_accuracy.py [--data ../shared/data] [--repeats 1000] [--json FILE]
+    python benchmarks/measured_accuracy.py [--data DIR] [--repeats 1000] [--only NAME] [--json FILE]
 """
 
 import argparse
@@ -128,14 +128,15 @@ def network_lifetimes(name: str, bright: Bright) -> Predict:
     return mapped
 
 
-def rows_of(bright: Bright, repeats: int) -> list[dict[str, Any]]:
-    """Return one row for each photon count and predictor."""
+def rows_of(bright: Bright, repeats: int, only: str | None) -> list[dict[str, Any]]:
+    """Return one row for each photon count and predictor, or that with one name only."""
     rng = np.random.default_rng(1)
     predictors: dict[str, Predict] = {}
     for name in (name for name in ESTIMATORS if not name.startswith("rld")):
         estimator = estimator_named(name, axis=bright.axis, irf=bright.irf)
         predictors[name] = estimated_by(estimator)
     predictors |= {name: network_lifetimes(name, bright) for name in bright.networks}
+    predictors = {name: one for name, one in predictors.items() if only in (None, name)}
     reference, rows = bright.fit.tau_mean_ns.item(), []
     for photons in PHOTONS:
         kept = photons / bright.counts.sum()
@@ -179,6 +180,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy on thinned measurements")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--repeats", type=int, default=1000)
+    parser.add_argument("--only", metavar="NAME", help="only this predictor")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = []
@@ -186,7 +188,7 @@ def main() -> None:
         mean = bright.fit.tau_mean_ns.item()
         print(f"\n{bright.name}: {bright.counts.sum():,.0f} photons, mean {mean:.3f} ns\n")
         print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
-        for row in rows_of(bright, arguments.repeats):
+        for row in rows_of(bright, arguments.repeats, arguments.only):
             rows.append(row)
             cells = [
                 str(row["photons"]),

@@ -17,14 +17,17 @@ import pytest
 from seq2seqlite.decay import Lifetimes, ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import ESTIMATORS
+from seq2seqlite.maps import ERROR_MAPS
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor
-from seq2seqlite.protocols import Predictor, SfdPredictor, TrainedPredictor
+from seq2seqlite.protocols import Predictor, ResponsePredictor, SfdPredictor, TrainedPredictor, error_maps
+from seq2seqlite.simulation.simulator import measured_response
 
 AXIS = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
 IRF = ParametricIrf(1.5, 0.25, 0.1, 0.3)
 N_DECAYS = 60
 QUANTITIES = [field.name for field in fields(Lifetimes)]
+DIRECT = "seq2seqlite-tcspc-80mhz-direct-float"
 FLOAT, TINY = "seq2seqlite-tcspc-80mhz-float", "seq2seqlite-tcspc-80mhz-tiny"
 
 
@@ -73,6 +76,7 @@ class Case:
 NAMES = [
     "float-numpy", "float-cpu", "float-jax",
     "program-numpy", "program-cpu", "program-jax", "rtl",
+    "direct-numpy", "direct-cpu", "direct-blind",
     *ESTIMATORS, "native-axis",
 ]  # fmt: skip
 
@@ -85,6 +89,8 @@ def make_case(name: str, request: pytest.FixtureRequest) -> Case:
         estimator = load_predictor("rld-3", axis=AXIS, irf=IRF)
         return Case(NativeAxisPredictor(estimator, 1.4), estimator, CLOSED_FORM, CLOSED_FORM)
     model, _, backend = name.partition("-")
+    if model == "direct":
+        return direct_case(backend)
     stored = FLOAT if model == "float" else TINY
     reference = load_predictor(stored, backend="numpy")
     if name == "rtl":
@@ -98,6 +104,21 @@ def make_case(name: str, request: pytest.FixtureRequest) -> Case:
         return Case(predictor, reference, EQUAL, EQUAL, other)
     same = EQUAL if backend == "numpy" else FLOAT32_SUMS
     return Case(predictor, reference, same, BLAS_SHAPE if backend == "numpy" else SAME_ORDER, other)
+
+
+def direct_case(backend: str) -> Case:
+    """A direct network with the response of the decays, or without it."""
+    blind = backend == "blind"
+    response = None if blind else measured_response(IRF, axis=AXIS, counts=1e5)
+
+    def model(backend: str, threads: int | None = None) -> Predictor:
+        found = load_predictor(DIRECT, backend=backend, threads=threads)
+        assert isinstance(found, ResponsePredictor)
+        return found.with_response(response)
+
+    if backend == "numpy":
+        return Case(model("numpy"), model("numpy"), EQUAL, BLAS_SHAPE)
+    return Case(model("cpu", 1), model("numpy"), FLOAT32_SUMS, SAME_ORDER, partial(model, "cpu", 3))
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -159,7 +180,7 @@ def test_attributes(case: Case) -> None:
     assert 0 < predictor.rising_edge_ns < AXIS.window_ns
     if isinstance(predictor, TrainedPredictor):
         assert predictor.instrument == "tcspc-80mhz"
-        assert predictor.n_parameters == {FLOAT: 6627, TINY: 507}[predictor.name]
+        assert predictor.n_parameters == {FLOAT: 6627, TINY: 507, DIRECT: 3816}[predictor.name]
         assert case.reference is not None
         assert predictor.rising_edge_ns == case.reference.rising_edge_ns
 
@@ -284,6 +305,9 @@ def test_agreement_with_the_reference(case: Case, counts: np.ndarray, found: Lif
 
 
 def test_decays_without_irf(case: Case, counts: np.ndarray) -> None:
+    if getattr(case.predictor, "direct", False):
+        assert error_maps(case.predictor) == tuple(ERROR_MAPS)
+        return
     if not isinstance(case.predictor, SfdPredictor):
         assert not isinstance(case.predictor, TrainedPredictor) or "hardware" in case.predictor.kind
         return

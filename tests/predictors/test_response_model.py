@@ -12,6 +12,7 @@ from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import lifetime_map
+from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import Architecture, ErrorScale, ModelFile, Network, initial_parameters
 from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.predictors.source import predictor_source
@@ -33,7 +34,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         name="random-direct", architecture=architecture, axis=AXIS, rising_edge_ns=1.5, n_baseline=0,
         instrument="mine", parameters=parameters, response_lifetimes_ns=(0.0, 1.0),
         error_scale=ErrorScale((100.0, 1e4), ((1.0, 1.1, 1.2, 1.3),) * 2, ((2.0, 2.1, 2.2, 2.3),) * 2),
-        tau_range_ns=(0.1, 4.0),
+        tau_range_ns=(0.1, 4.0), max_background=0.05,
     )  # fmt: skip
     path = tmp_path_factory.mktemp("model") / "random-direct.npz"
     Network(content).write(path)
@@ -64,6 +65,8 @@ def test_irf_gets_the_delay_of_the_summed_decay(model: Path, sample: tuple[Path,
     assert isinstance(placed, ResponsePredictor)
     assert placed.response_given
     assert described["origin"] == "aligned"
+    assert described["background"] == pytest.approx(0.5 * 125 / (2000 + 0.5 * 125), abs=0.01)
+    assert "warning" not in described
     assert described["shift_ns"] == pytest.approx(0.7, abs=0.03)
     response = placed.network.response  # type: ignore[attr-defined]
     center = (response @ (AXIS.starts_ns + 0.05)) / response.sum()
@@ -112,8 +115,9 @@ def test_shift_of_the_irf_is_fitted_fixed_or_given(model: Path, sample: tuple[Pa
     for name in (model, "mle-mono"):
         fitted, given = maps["fit", name], maps[0.7, name]
         assert fitted.attrs["irf"]["shift_ns"] == pytest.approx(0.7, abs=0.03)
-        assert given.attrs["irf"] == {"origin": "fixed", "shift_ns": 0.7}
-        assert maps["fixed", name].attrs["irf"] == {"origin": "fixed", "shift_ns": 0.0}
+        for shift, shift_ns in ((0.7, 0.7), ("fixed", 0.0)):
+            described = maps[shift, name].attrs["irf"]
+            assert (described["origin"], described["shift_ns"]) == ("fixed", shift_ns)
         np.testing.assert_array_equal(given["tau_mean_ns"], maps["0.7", name]["tau_mean_ns"])
         away = abs(float((fitted["tau_mean_ns"] - given["tau_mean_ns"]).mean()))
         assert away < 0.03
@@ -124,7 +128,7 @@ def test_shift_of_the_irf_is_fitted_fixed_or_given(model: Path, sample: tuple[Pa
 def test_network_can_get_a_fitted_irf(model: Path, sample: tuple[Path, Path]) -> None:
     data = seq2seqlite.read(sample[0])
     maps = lifetime_map(data, predictor_source(model, irf="fit").predictor(data))
-    assert maps.attrs["irf"] == {"origin": "fitted", "shift_ns": None}
+    assert (maps.attrs["irf"]["origin"], maps.attrs["irf"]["shift_ns"]) == ("fitted", None)
     decay = data.values.sum(axis=(0, 1)).astype(np.float64)
     responses = []
     for irf in ("fit", sample[1]):
@@ -152,3 +156,14 @@ def test_options_of_the_irf_are_checked(
     options = {key: sample[1] if value == "IRF" else value for key, value in options.items()}
     with pytest.raises(InputError, match=message):
         predictor_source(model, **options)
+
+
+def test_more_background_than_in_the_training_is_a_warning(model: Path, sample: tuple[Path, Path]) -> None:
+    data = seq2seqlite.read(sample[0])
+    counts = data.values + np.random.default_rng(1).poisson(3, data.shape)
+    bright = signal_from_counts(
+        counts, source="bright", file_format="test", gate_width_ns=0.1, period_ns=12.5
+    )
+    maps = lifetime_map(bright, predictor_source(model, irf=sample[1]).predictor(bright))
+    assert "background, more than the 5% that random-direct was trained for" in maps.attrs["warnings"][0]
+    assert maps.attrs["irf"]["background"] == pytest.approx(0.18, abs=0.02)

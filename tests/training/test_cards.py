@@ -19,7 +19,7 @@ from seq2seqlite.training.recipe import load_recipe, recipe_names
 FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow"]}
 # Instruments with networks that predict the decay without IRF.
 SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
-DIRECT = ["seq2seqlite-narrow-gate-direct-float", "seq2seqlite-swissspad3-direct-float"]
+DIRECT = [f"seq2seqlite-{name}-direct-float" for name in instrument_names()]
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
 # sums, which differs between CPUs, can change the last one or two.

@@ -64,6 +64,11 @@ class DirectEngine(NetworkBackEnd):
         return True
 
     @property
+    def max_background(self) -> float | None:
+        """Largest share of background in the counts in the training."""
+        return self.network.max_background
+
+    @property
     def error_maps(self) -> tuple[str, ...]:
         """Standard errors of the predictions."""
         return self.network.error_maps

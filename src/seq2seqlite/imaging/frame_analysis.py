@@ -253,6 +253,7 @@ class Analysis:
         shape = getattr(predictor, "image_shape", mask.shape)
         if shape != mask.shape:
             raise InputError(f"the IRF of each pixel has shape {shape}, but the image {mask.shape}")
+        too_much = () if response is None or "warning" not in response else (response.pop("warning"),)
         return cls(
             predictor,
             options,
@@ -270,6 +271,7 @@ class Analysis:
             ),
             (
                 *missing_irf(predictor),
+                *too_much,
                 *_range_check(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns),
             ),
             response,

@@ -39,6 +39,7 @@ MAX_GATES = 2**16
 MAX_PERIOD_NS = 1e6
 DEFAULTS: dict[str, Any] = {
     "output": "sfd", "response_lifetimes_ns": [], "error_scale": None, "tau_range_ns": None,
+    "max_background": None,
 }  # fmt: skip
 
 
@@ -71,6 +72,9 @@ class ModelFile:
         Factors that make the errors predicted by a direct network right on simulated decays.
     tau_range_ns : tuple of float, optional
         Range of the lifetimes used in training, in ns; a direct network has one.
+    max_background : float, optional
+        Largest share of background in the counts in the training; a direct network, which does not subtract a
+        baseline, has one.
 
     See Also
     --------
@@ -89,6 +93,7 @@ class ModelFile:
     response_lifetimes_ns: tuple[float, ...] = ()
     error_scale: ErrorScale | None = None
     tau_range_ns: tuple[float, float] | None = None
+    max_background: float | None = None
 
 
 def write_model_file(path: str | Path, model: ModelFile, /) -> None:
@@ -135,6 +140,7 @@ def _header(model: ModelFile) -> dict[str, Any]:
         "response_lifetimes_ns": list(model.response_lifetimes_ns),
         "error_scale": None if model.error_scale is None else model.error_scale.to_dict(),
         "tau_range_ns": None if model.tau_range_ns is None else list(model.tau_range_ns),
+        "max_background": model.max_background,
     }
     return {key: value for key, value in extra.items() if value != DEFAULTS[key]} | {
         "format": FORMAT,
@@ -189,6 +195,7 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
         response_lifetimes_ns=lifetimes,
         error_scale=_error_scale(header, architecture),
         tau_range_ns=_tau_range(header, architecture),
+        max_background=header.optional_number("max_background", -1.0, 1.0),
     )
 
 

@@ -155,6 +155,11 @@ class Network:
         return self.content.tau_range_ns or training_range_ns(self.instrument)
 
     @property
+    def max_background(self) -> float | None:
+        """Largest share of background in the counts in the training; None if it does not matter."""
+        return self.content.max_background
+
+    @property
     def error_maps(self) -> tuple[str, ...]:
         """Standard errors that the network predicts: those of all quantities, of a direct network."""
         return tuple(ERROR_MAPS) if self.architecture.direct else ()

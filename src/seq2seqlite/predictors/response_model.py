@@ -15,6 +15,8 @@ __all__ = ["ResponseModel"]
 
 # The columns of a response are normalised: any number of counts far above one describes it.
 COUNTS = 1e9
+# The share of background in a summed decay is known within some tenths of its value.
+BACKGROUND_EXCESS = 1.3
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,21 @@ class ResponseModel:
             shift_ns=None if self.shift_ns is None else self.shift_ns + delay_ns,
         )
         predictor = PixelBank.of(placed.irf, lambda irf: self._with(irf, placed.axis))
-        return predictor, placed.described(delay_ns)
+        described = placed.described(delay_ns)
+        most, share = self._max_background, placed.background(decay)
+        if most is not None:
+            described["background"] = round(share, 4)
+            if share > BACKGROUND_EXCESS * most:
+                described["warning"] = (
+                    f"{share:.1%} of the counts are background, more than the {most:.0%} that {self.name} "
+                    "was trained for: its lifetimes are wrong; subtract the background, or use an estimator"
+                )
+        return predictor, described
+
+    @property
+    def _max_background(self) -> float | None:
+        most: float | None = getattr(self.model, "max_background", None)
+        return most
 
     def _with(self, irf: Irf, axis: TimeAxis) -> ResponsePredictor:
         n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)

@@ -52,6 +52,19 @@ class SummedDecay:
 
     def deviance(self, coefficients: NDArray[np.complex128], rounds: int = REWEIGHTINGS) -> float:
         """Return the Poisson deviance of the best-fitting mixture of lifetimes and background."""
+        _, expected = self._fitted(coefficients, rounds)
+        log_ratio = np.where(
+            self.counts > 0, self.counts * np.log(np.maximum(self.counts, 1e-300) / expected), 0
+        )
+        return float(2 * (log_ratio - self.counts + expected).sum())
+
+    def background(self, irf: Irf, /) -> float:
+        """Return the share of background in the counts, from the best-fitting mixture of lifetimes."""
+        coefficients = irf.coefficients(self.n_harmonics, period_ns=self.axis.period_ns)
+        return self._fitted(coefficients, REWEIGHTINGS)[0]
+
+    def _fitted(self, coefficients: NDArray[np.complex128], rounds: int) -> tuple[float, NDArray[np.float64]]:
+        """Return the share of background and the expected counts of the best-fitting mixture."""
         tau = self.lifetimes_ns[:, None]
         shapes = self.forward.tpsf(np.ones_like(tau), tau, coefficients)
         design = np.concatenate([shapes, np.full((1, self.axis.n_gates), 1 / self.axis.n_gates)]).T
@@ -61,10 +74,7 @@ class SummedDecay:
             scale = 1 / np.sqrt(expected)
             shares = nnls(design * scale[:, None], self.counts * scale)[0]
             expected = np.maximum(design @ shares, 1e-3)
-        log_ratio = np.where(
-            self.counts > 0, self.counts * np.log(np.maximum(self.counts, 1e-300) / expected), 0
-        )
-        return float(2 * (log_ratio - self.counts + expected).sum())
+        return float(shares[-1] * self.counts.sum() / expected.sum()), expected
 
 
 def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:

@@ -58,6 +58,11 @@ class PlacedIrf:
     origin: str
     shift_ns: float | None = None
 
+    def background(self, decay: ArrayLike, /) -> float:
+        """Return the share of background in a summed decay, shape (n_gates,), fitted with this response."""
+        n_harmonics = harmonics_needed(self.irf.narrowest_sigma_ns, period_ns=self.axis.period_ns)
+        return SummedDecay.of(decay, self.axis, n_harmonics).background(self.irf)
+
     def described(self, delay_ns: float = 0.0, /) -> dict[str, Any]:
         """Return how the response was obtained, ready for JSON.
 

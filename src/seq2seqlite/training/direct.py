@@ -113,6 +113,7 @@ class DirectObjective(Objective):
         return {
             "response_lifetimes_ns": self.recipe.response_lifetimes_ns,
             "tau_range_ns": simulator.instrument.decays.tau_ns,
+            "max_background": simulator.instrument.decays.background[1],
             "error_scale": self._error_scale(parameters, simulator),
         }
 

@@ -102,6 +102,8 @@ class Objective:
             for key in ("mono_exponential", "mono_tau")
             if (value := getattr(recipe, key)) is not None
         }
+        if recipe.background:
+            chosen["background"] = recipe.background
         instrument = replace(instrument, decays=replace(instrument.decays, **chosen))
         return Simulator(instrument, seed=recipe.seed, split=split, responses=responses)
 

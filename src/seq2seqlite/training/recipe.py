@@ -57,6 +57,8 @@ class Recipe:
         Share of mono-exponential decays in the training; default: that of the instrument.
     mono_tau : str, optional
         Distribution of their lifetimes; default: that of the instrument.
+    background : tuple of float
+        Range of the share of background in the training; empty for that of the instrument.
     start_from : str, optional
         Model (name or path) that provides the starting weights; it must have the same layers and cell, but
         may belong to another instrument.
@@ -90,6 +92,7 @@ class Recipe:
     output: str = "sfd"
     mono_exponential: float | None = None
     mono_tau: str | None = None
+    background: tuple[float, ...] = ()
     start_from: str | None = None
     validation_decays: int = 2048
     validation_every: int = 200
@@ -118,6 +121,8 @@ class Recipe:
             raise InputError("response_lifetimes_ns needs output='lifetimes'")
         if self.mono_exponential is not None and not 0 <= self.mono_exponential <= 1:
             raise InputError(f"mono_exponential={self.mono_exponential} must be between 0 and 1")
+        if self.background and len(self.background) != 2:
+            raise InputError(f"background={list(self.background)} must be [low, high]")
         if self.output == "lifetimes" and (self.cell != "lite" or len(self.layers) != 1):
             raise InputError("output='lifetimes' needs one layer with cell='lite'")
 
@@ -151,6 +156,8 @@ class Recipe:
         table = plain_table(self)
         if self.output == "sfd":
             del table["output"], table["response_lifetimes_ns"]
+        if not self.background:
+            del table["background"]
         return table
 
     @classmethod

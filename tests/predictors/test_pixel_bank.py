@@ -89,7 +89,8 @@ def test_lifetimes_do_not_follow_the_delays(folder, model):
             assert "responses" in maps.attrs["predictor"]
     assert spread["cube"] < 0.12
     assert spread["delays"] < 0.12
-    assert spread["one"] > 0.3
+    # A network follows a wrong delay less than a fit does.
+    assert spread["one"] > (0.15 if "direct" in model else 0.3)
 
 
 def test_quality_flag_knows_the_response_of_each_pixel(folder):

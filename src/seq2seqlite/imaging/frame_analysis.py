@@ -268,6 +268,9 @@ class Analysis:
                 axis=axis,
                 irf=irf,
                 gate_length_ns=data.attrs.get("gate_length_ns"),
+                shift_ns=response["shift_ns"] + rebinner.done.shift_ns
+                if response is not None and response["origin"] == "fixed"
+                else None,
             ),
             (
                 *missing_irf(predictor),

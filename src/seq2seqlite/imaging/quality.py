@@ -60,6 +60,8 @@ class QualityCheck:
         Measured IRF; default: that of the settings.
     gate_length_ns : float, optional
         Length of the gates of a camera, in ns.
+    shift_ns : float, optional
+        Delay to add to the measured IRF; default: the one that fits the decay best.
     """
 
     def __init__(
@@ -71,12 +73,15 @@ class QualityCheck:
         axis: TimeAxis,
         irf: Irf | None = None,
         gate_length_ns: float | None = None,
+        shift_ns: float | None = None,
     ) -> None:
         self.pulses = quality.pulses
         measured = quality.irf if irf is None else irf
-        placed = placed_irf(decay, axis=axis, measured=measured, gate_length_ns=gate_length_ns)
+        placed = placed_irf(
+            decay, axis=axis, measured=measured, gate_length_ns=gate_length_ns, shift_ns=shift_ns
+        )
         self.irf, self.axis = placed.irf, placed.axis
-        self.given = measured is not None
+        self.origin = placed.origin
 
     def maps(
         self, lifetimes: Lifetimes, tpsf: NDArray[Any], /, *, pixels: NDArray[np.intp] | None = None
@@ -121,7 +126,7 @@ class QualityCheck:
     def described(self) -> dict[str, Any]:
         """Return the IRF and the thresholds of the comparison, for the summary."""
         return {
-            "irf": "given, aligned" if self.given else "fitted to the summed decay",
+            "irf": "fitted to the summed decay" if self.origin == "fitted" else f"given, {self.origin}",
             "irf_mean_ns": float(self.irf.mean_ns),
             "pulses": self.pulses,
             "most_deviation": MOST_DEVIATION,

@@ -195,7 +195,7 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
         response_lifetimes_ns=lifetimes,
         error_scale=_error_scale(header, architecture),
         tau_range_ns=_tau_range(header, architecture),
-        max_background=header.optional_number("max_background", -1.0, 1.0),
+        max_background=_max_background(header),
     )
 
 
@@ -218,6 +218,13 @@ def _numbers(header: Header, key: str, most: int, low: float) -> tuple[float, ..
         if type(value) not in (int, float) or not low <= value <= MAX_PERIOD_NS:
             header.refuse(f"{key}={values!r:.60} must be numbers from {low:g} to {MAX_PERIOD_NS:g}")
     return tuple(float(value) for value in values)
+
+
+def _max_background(header: Header) -> float | None:
+    share = header.optional_number("max_background", -1.0, 1.0)
+    if share is not None and share < 0:
+        header.refuse(f"max_background={share} must be >= 0")
+    return share
 
 
 def _error_scale(header: Header, architecture: Architecture) -> ErrorScale | None:

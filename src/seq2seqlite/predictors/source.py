@@ -44,7 +44,7 @@ class NamedSource:
     irf_range_ns : tuple of float, optional
         Part of the IRF that is used, in ns.
     digests : tuple of str, optional
-        SHA-256 of the files of model and IRF; None without a file.
+        SHA-256 of the files of model, IRF and delay map; None without a file.
     threads : int, optional
         Threads of a model; default: all cores. Use 1 with one process per core.
     backend : str
@@ -69,7 +69,7 @@ class NamedSource:
     irf_file: Path | None = None
     irf_bin_width_ns: float | None = None
     irf_range_ns: tuple[float, float] | None = None
-    digests: tuple[str | None, str | None] = (None, None)
+    digests: tuple[str | None, str | None, str | None] = (None, None, None)
     threads: int | None = None
     backend: str = "auto"
     irf_fit: bool = False
@@ -177,7 +177,7 @@ class NamedSource:
             "irf_fit": self.irf_fit or None,
             "irf_shift_ns": self.irf_shift_ns,
             "irf_per_pixel": self.irf_per_pixel or None,
-            "delay_map_sha256": _digest(self.delay_map),
+            "delay_map_sha256": self.digests[2],
         }
         return described | {key: value for key, value in extra.items() if value is not None}
 
@@ -269,7 +269,8 @@ def predictor_source(
     else:
         file = pretrained_folder() / f"{model}.npz"
     place = None if irf is None else irf.absolute()
-    digests = (_digest(file), _digest(place))
+    delays = None if delay_map is None else Path(delay_map).absolute()
+    digests = (_digest(file), _digest(place), _digest(delays))
     source = NamedSource(
         model,
         place,
@@ -281,7 +282,7 @@ def predictor_source(
         irf_fit,
         shift_ns,
         irf_per_pixel,
-        None if delay_map is None else Path(delay_map).absolute(),
+        delays,
     )
     source.irf()
     _ = source.trained

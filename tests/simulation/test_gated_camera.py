@@ -129,6 +129,14 @@ def test_response_of_a_photon_counter_is_its_histogram() -> None:
         ({"response": {"unknown": 2.0}}, "response.unknown=2.0 must be between 0 and 1"),
         ({"response": {"shift_ns": -1.0}}, "response.shift_ns=-1.0 must be >= 0"),
         ({"response": {"background": 1.0}}, r"response.background=\[1.0, 1.0\] must be <= 0.99"),
+        (
+            {"decays": {"background_prior": "normal"}},
+            "decays.background_prior='normal' is unknown; choose one of uniform, ",
+        ),
+        (
+            {"decays": {"background_prior": "log-uniform", "background": [0.0, 0.1]}},
+            r"decays.background=\[0.0, 0.1\] must be > 0 for background_prior='log-uniform'",
+        ),
         ({"decays": {"mono_tau": "normal"}}, "decays.mono_tau='normal' is unknown; choose one of uniform, "),
     ],
 )
@@ -153,3 +161,10 @@ def test_distribution_of_lifetimes_has_short_ones(kind: str) -> None:
     expected = {"log-uniform": np.log(2) / np.log(15), "both": (np.log(2) / np.log(15) + 0.2 / 2.8) / 2}
     assert (uniform.tau_mean_ns < 0.4).mean() == pytest.approx(0.2 / 2.8, abs=0.02)
     assert (other.tau_mean_ns < 0.4).mean() == pytest.approx(expected[kind], abs=0.02)
+
+
+def test_log_uniform_background_is_mostly_small() -> None:
+    ranges = {"background": [0.001, 0.3], "background_prior": "log-uniform"}
+    background = Simulator(camera(decays=ranges), seed=1, split="train").decays(4000).background
+    assert (background < 0.01).mean() == pytest.approx(np.log(10) / np.log(300), abs=0.02)
+    assert background.max() < 0.3

@@ -57,6 +57,7 @@ MAX_IRFS = 100_000
 MAX_PHOTONS = 1e9
 MAX_BACKGROUND = 0.99
 MONO_TAU = ("uniform", "log-uniform", "both")
+BACKGROUND_PRIOR = ("uniform", "log-uniform")
 # Three standard deviations of the length of a gate then are less than the length.
 MAX_SPREAD = 0.3
 
@@ -212,7 +213,10 @@ class DecayRanges:
     photons : tuple of float
         Log-uniform range of the expected photons in the window, background included.
     background : tuple of float
-        Uniform range of the share of background in these photons.
+        Range of the share of background in these photons.
+    background_prior : str
+        Distribution of this share: ``uniform``; or ``log-uniform``, with as many decays between 0.01 and 0.02
+        as between 0.1 and 0.2, from a lowest share > 0.
 
     See Also
     --------
@@ -226,6 +230,7 @@ class DecayRanges:
     mono_tau: str = "uniform"
     photons: Range = (200.0, 20000.0)
     background: Range = (0.0, 0.05)
+    background_prior: str = "uniform"
 
     def __post_init__(self) -> None:
         for name in ("tau_ns", "amplitude_fraction", "photons", "background"):
@@ -244,6 +249,15 @@ class DecayRanges:
         if self.mono_tau not in MONO_TAU:
             raise InputError(
                 f"decays.mono_tau={self.mono_tau!r} is unknown; choose one of {', '.join(MONO_TAU)}"
+            )
+        if self.background_prior not in BACKGROUND_PRIOR:
+            raise InputError(
+                f"decays.background_prior={self.background_prior!r} is unknown; choose one of "
+                f"{', '.join(BACKGROUND_PRIOR)}"
+            )
+        if self.background_prior == "log-uniform" and self.background[0] <= 0:
+            raise InputError(
+                f"decays.background={list(self.background)} must be > 0 for background_prior='log-uniform'"
             )
         if not 0 <= self.mono_exponential <= 1:
             raise InputError(f"decays.mono_exponential={self.mono_exponential} must be between 0 and 1")
@@ -362,6 +376,8 @@ class Instrument:
         tables = {name: plain_table(getattr(self, name)) for name in ("axis", "irf", "decays")}
         if self.decays.mono_tau == DecayRanges.mono_tau:
             del tables["decays"]["mono_tau"]  # as in the cards of models from before there was a choice
+        if self.decays.background_prior == DecayRanges.background_prior:
+            del tables["decays"]["background_prior"]
         optional = {"gate": self.gate, "response": self.response}
         tables |= {name: plain_table(value) for name, value in optional.items() if value is not None}
         return {"name": self.name, **tables, "detector": {"kind": kind, **plain_table(self.detector)}}

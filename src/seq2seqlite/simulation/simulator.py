@@ -188,7 +188,10 @@ class Simulator:
             tau[mono, 0] = tau[mono, 1] = drawn
         fraction[mono] = 0.5
         photons = np.exp(rng.uniform(np.log(decays.photons[0]), np.log(decays.photons[1]), size=n))
-        background = rng.uniform(*decays.background, size=n)
+        if decays.background_prior == "uniform":
+            background = rng.uniform(*decays.background, size=n)
+        else:
+            background = np.exp(rng.uniform(*np.log(decays.background), size=n))
         irf_index = rng.integers(len(self.irf_coefficients), size=n)
         expected = self.expected(fraction, tau, irf_index, photons=photons, background=background)
         tpsf = photons_of(self.instrument.detector, self.instrument.detector.sample(expected, rng))

@@ -99,7 +99,7 @@ class Objective:
         instrument, recipe = load_instrument(self.recipe.instrument), self.recipe
         chosen: dict[str, Any] = {
             key: value
-            for key in ("mono_exponential", "mono_tau")
+            for key in ("mono_exponential", "mono_tau", "background_prior")
             if (value := getattr(recipe, key)) is not None
         }
         if recipe.background:

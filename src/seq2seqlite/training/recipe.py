@@ -59,6 +59,8 @@ class Recipe:
         Distribution of their lifetimes; default: that of the instrument.
     background : tuple of float
         Range of the share of background in the training; empty for that of the instrument.
+    background_prior : str, optional
+        Distribution of this share, ``uniform`` or ``log-uniform``; default: that of the instrument.
     start_from : str, optional
         Model (name or path) that provides the starting weights; it must have the same layers and cell, but
         may belong to another instrument.
@@ -93,6 +95,7 @@ class Recipe:
     mono_exponential: float | None = None
     mono_tau: str | None = None
     background: tuple[float, ...] = ()
+    background_prior: str | None = None
     start_from: str | None = None
     validation_decays: int = 2048
     validation_every: int = 200

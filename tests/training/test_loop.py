@@ -122,7 +122,7 @@ def test_every_shipped_recipe_is_valid():
     [
         (
             "layres = [3]",
-            "the recipe has an unknown key 'layres'; known keys are amplitude_weight, background, batch",
+            "the recipe has an unknown key 'layres'; known keys are amplitude_weight, background, ",
         ),
         ("steps = 1.5", "steps=1.5 must be an integer"),
         ("learning_rate = 'fast'", "learning_rate='fast' must be a number"),

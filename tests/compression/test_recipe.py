@@ -66,8 +66,20 @@ def test_techniques_that_do_not_fit_are_refused(tmp_path):
     path.write_text(TRAINING + "steps = 0\n")
     with pytest.raises(InputError, match="steps=0 must be >= 1, or 0 with start_from"):
         load_compression_recipe(path)
-    path.write_text(TRAINING + 'output = "lifetimes"\n')
-    with pytest.raises(InputError, match="training.output='lifetimes' cannot be compressed yet"):
+    direct = TRAINING + 'output = "lifetimes"\n'
+    path.write_text(direct + '[distillation]\nteachers = ["seq2seqlite-narrow-gate-float"]\n')
+    with pytest.raises(InputError, match="distillation of training.output='lifetimes' is not available"):
+        load_compression_recipe(path)
+    path.write_text(direct + '[quantisation]\nmethod = "ptq"\nweights_only = true\n')
+    with pytest.raises(
+        InputError, match="training.output='lifetimes' must have quantisation.weights_only=false"
+    ):
+        load_compression_recipe(path)
+    path.write_text(TRAINING + "[quantisation]\noperand_bits = 10\n")
+    with pytest.raises(InputError, match="quantisation.operand_bits=10 must be <= state_bits=8"):
+        load_compression_recipe(path)
+    path.write_text(TRAINING + "[quantisation]\nresponse_integer_bits = 8\n")
+    with pytest.raises(InputError, match="quantisation.response_bits=8 must be > response_integer_bits=8"):
         load_compression_recipe(path)
     path.write_text(TRAINING.replace("lite", "standard") + "[quantisation]\n")
     with pytest.raises(InputError, match="training.cell='standard' does not support fixed-point activations"):

@@ -26,6 +26,10 @@ def test_half_rounds_up():
     assert normalise_to_codes([0, 2, 1], bits=1, n_baseline=1).tolist() == [0, 1, 1]
 
 
+def test_codes_without_baseline_are_counts_over_peak() -> None:
+    assert normalise_to_codes([3, 10, 1, 0], bits=4, n_baseline=0).tolist() == [5, 15, 2, 0]
+
+
 def test_flat_decay_is_all_zero():
     assert not normalise_tpsf(np.full((2, 20), 7)).any()
     assert not normalise_to_codes(np.full((2, 20), 7), bits=8).any()
@@ -48,7 +52,7 @@ def test_without_dark_gates_nothing_is_subtracted():
         ),
         (lambda: normalise_to_codes(np.ones(20, int), bits=0), "bits=0 must be between 1 and 16"),
         (lambda: normalise_tpsf(np.ones(20), n_baseline=-1), "n_baseline=-1 must be >= 0"),
-        (lambda: normalise_to_codes(np.ones(20, int), bits=8, n_baseline=0), "n_baseline=0 must be >= 1"),
+        (lambda: normalise_to_codes(np.ones(20, int), bits=8, n_baseline=-1), "n_baseline=-1 must be >= 0"),
     ],
 )
 def test_bad_input_says_value_and_rule(call, text):

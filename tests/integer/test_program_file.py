@@ -86,7 +86,7 @@ def _too_wide(header, arrays):
     [
         (_one_weight, "its content does not have the recorded SHA-256: it was altered"),
         (_more_widths, "its accumulator widths do not match its weights"),
-        (_other_version, "spec_version=9 is not the one supported"),
+        (_other_version, "spec_version=9 is not one of those supported"),
         (_float_array, "array head/bias must be int32, not float32"),
         (_no_axis, "its header lacks 'n_gates'"),
         (_no_axes, r"array encoder/recurrent has shape \(\); lower the model again"),

@@ -15,9 +15,11 @@ import pytest
 ACTIVATIONS = {"input": 0, "gate": 0, "state": 1, "candidate": 1, "product": 1, "output": None}
 NUMBERS = ("gate_width_ns", "period_ns", "rising_edge_ns")
 TEXTS = {"format", "name", "instrument", "model_sha256"}
-INTEGERS = {"format_version", "spec_version", "n_gates", "n_baseline", "tau_fraction_bits"}
+INTEGERS = {"format_version", "spec_version", "n_gates", "n_baseline"}
 TABLES = {"formats", "weights", "accumulator_bits"}
 KEYS = TEXTS | INTEGERS | TABLES | set(NUMBERS) | {"gate_length_ns"}
+DIRECT_KEYS = {"response_lifetimes_ns", "tau_low", "tau_high", "max_background"}
+FACTORS = "errors/factors"
 
 
 class RefusedError(Exception):
@@ -39,9 +41,12 @@ def read_from_page(path):
         header = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (OSError, ValueError, KeyError, EOFError, RecursionError) as error:
         raise RefusedError(str(error)) from error
-    must(isinstance(header, dict) and set(header) == KEYS, "header keys")
+    must(isinstance(header, dict) and header.get("spec_version") in (1, 2), "version")
+    more = DIRECT_KEYS if FACTORS in arrays else {"tau_fraction_bits"}
+    more = more | ({"full_gate"} if header["spec_version"] == 2 else set())
+    must(set(header) == KEYS | more, "header keys")
     must(digest == _sha256(text, arrays), "SHA-256")
-    _check_header(header)
+    _check_header(header, direct=FACTORS in arrays)
     _check_arrays(header, arrays)
     must(header["accumulator_bits"] == _widths(header, arrays), "accumulator widths")
     return header, arrays
@@ -65,59 +70,115 @@ def _sha256(text, arrays):
     return digest.hexdigest()
 
 
-def _check_header(header):
+def _check_header(header, *, direct):
     must(all(isinstance(header[key], str) and len(header[key]) <= 1000 for key in TEXTS), "texts")
     must(all(type(header[key]) is int for key in INTEGERS), "integers")
     must(all(isinstance(header[key], dict) for key in TABLES), "objects")
-    versions = [header[key] for key in ("format", "format_version", "spec_version")]
-    must(versions == ["seq2seqlite integer program", 2, 1], "version")
+    versions = [header[key] for key in ("format", "format_version")]
+    must(versions == ["seq2seqlite integer program", 2], "version")
+    added = direct or header.get("full_gate", False) or "operand" in header["formats"]
+    must(header["spec_version"] == (2 if added else 1), "lowest version")
+    must(type(header.get("full_gate", False)) is bool, "full_gate")
     must(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", header["name"]), "name")
-    must(2 <= header["n_gates"] <= 65536 and 1 <= header["n_baseline"] < header["n_gates"], "T and B")
-    must(0 <= header["tau_fraction_bits"] <= 16, "tau_fraction_bits")
+    must(2 <= header["n_gates"] <= 65536, "T")
+    if not direct:
+        must(1 <= header["n_baseline"] < header["n_gates"], "B")
+        must(type(header["tau_fraction_bits"]) is int, "tau_fraction_bits")
+        must(0 <= header["tau_fraction_bits"] <= 16, "tau_fraction_bits")
     must(all(type(header[key]) in (int, float) and math.isfinite(header[key]) for key in NUMBERS), "numbers")
     width, period, edge = (header[key] for key in NUMBERS)
     must(0 < width <= 1e6 and 0 < period <= 1e6 and 0 <= edge <= period, "axis")
     must(header["n_gates"] * width <= period * (1 + 1e-9), "window")
     length = header["gate_length_ns"]
     must(length is None or (type(length) in (int, float) and 0 < length <= period), "gate_length_ns")
-    must(set(header["formats"]) == set(ACTIVATIONS), "formats")
+    known = dict(ACTIVATIONS)
+    known |= {"operand": 1} if "operand" in header["formats"] else {}
+    lifetimes = header.get("response_lifetimes_ns", [])
+    must(isinstance(lifetimes, list), "columns")
+    known |= {"response": None} if lifetimes else {}
+    must(set(header["formats"]) == set(known), "formats")
     for triple in [*header["formats"].values(), *header["weights"].values()]:
         must(isinstance(triple, list) and [type(part) for part in triple] == [int] * 3, "format")
         signed, i, f = triple
         must(signed in (0, 1) and abs(i) <= 64 and abs(f) <= 64, "format")
         must(i + f >= 1 and signed + i + f <= 24, "format width")
-    for name, signed in ACTIVATIONS.items():
+    for name, signed in known.items():
         must(signed is None or header["formats"][name][:2] == [signed, 0], f"format of {name}")
+    if "response" in known:
+        must(header["formats"]["response"][0] == 0, "unsigned response")
+    if "operand" in known:
+        must(header["formats"]["operand"][2] <= header["formats"]["state"][2], "width of the operand")
     must(all(type(bits) is int for bits in header["accumulator_bits"].values()), "accumulator widths")
+    if direct:
+        _check_direct(header)
+
+
+def _check_direct(header):
+    must(header["n_baseline"] == 0, "B")
+    lifetimes, share = header["response_lifetimes_ns"], header["max_background"]
+    must(isinstance(lifetimes, list) and len(lifetimes) <= 15, "R")
+    must(all(type(tau) in (int, float) and 0 <= tau <= 1e6 for tau in lifetimes), "columns")
+    must(type(share) in (int, float) and 0 <= share <= 1, "max_background")
+    low, high, (_, i, f) = header["tau_low"], header["tau_high"], header["formats"]["output"]
+    must(type(low) is int and type(high) is int, "limits")
+    must(1 <= low < high <= 2 ** (i + f) - 1, "limits")
 
 
 def _check_arrays(header, arrays):
     units = len(np.atleast_1d(arrays.get("encoder/recurrent", 0)))
     must(1 <= units <= 4096, "U")
-    shapes = {"head/kernel": (units, 3), "head/bias": (1, 3)}
-    for part, rows in (("encoder", 1), ("decoder", 0)):
+    direct = FACTORS in arrays
+    outputs = 8 if direct else 3
+    shapes = {"head/kernel": (units, outputs), "head/bias": (1, outputs)}
+    for part, rows in _parts(header, direct=direct):
         shapes[f"{part}/kernel"], shapes[f"{part}/bias"] = (rows, 3 * units), (1, 3 * units)
         shapes[f"{part}/recurrent"] = (units, 3 * units)
     must(set(header["weights"]) == set(shapes), "weights")
-    shapes["reduction/tau_codes"] = (8 * header["n_gates"] + 1,)
+    if direct:
+        shapes[FACTORS] = (2, 33, 4)
+    else:
+        shapes["reduction/tau_codes"] = (8 * header["n_gates"] + 1,)
     must({name: array.shape for name, array in arrays.items()} == shapes, "arrays and shapes")
     must(all(array.dtype == np.int32 for array in arrays.values()), "int32")
     for name, (signed, i, f) in header["weights"].items():
         high = 2 ** (i + f) - 1
         must(all(-high * signed <= code <= high for code in arrays[name].ravel().tolist()), "codes")
+    if direct:
+        must(np.abs(arrays[FACTORS].astype(object)).max() <= 32767, "factors")
+        return
     table = arrays["reduction/tau_codes"].tolist()
     must(table == sorted(table) and table[0] >= 0 and table[-1] <= 65535, "table")
 
 
+def _parts(header, *, direct):
+    """Return the steps, and the number of rows of their kernels."""
+    if direct:
+        return [("encoder", 1 + len(header["response_lifetimes_ns"]))]
+    return [("encoder", 1), ("decoder", 0)]
+
+
 def _widths(header, arrays):
     units, formats = len(arrays["encoder/recurrent"]), header["formats"]
+    direct = FACTORS in arrays
     high = {name: 2 ** (i + f) - 1 for name, (_, i, f) in formats.items()}
     fraction = {name: f for name, (_, _, f) in formats.items()}
     exact = {name: array.astype(object) for name, array in arrays.items()}
+    if header.get("full_gate"):
+        high["gate"] += 1
+    operand = "state"
+    if "operand" in formats:
+        operand, high["operand"] = "operand", high["operand"] + 1
+    weights = dict(header["weights"])
+    # The rows of the TPSF and those of the response have different operands.
+    exact["encoder/response"], weights["encoder/response"] = (
+        exact["encoder/kernel"][1:],
+        weights["encoder/kernel"],
+    )
+    exact["encoder/kernel"] = exact["encoder/kernel"][:1]
 
     def column_sum(bias, operands, columns):
         def fw(name):
-            return header["weights"][name][2]
+            return weights[name][2]
 
         terms = {name: operand for name, operand in operands.items() if exact[name].size}
         common = max([fw(name) + fraction[operand] for name, operand in terms.items()] + [fw(bias)])
@@ -132,18 +193,22 @@ def _widths(header, arrays):
 
     found = {}
     update = fraction["gate"] + max(fraction["state"], fraction["candidate"])
-    for part in ("encoder", "decoder"):
-        for name, operand, columns in (
-            ("gates", "state", slice(0, 2 * units)),
+    for part, _ in _parts(header, direct=direct):
+        for name, used, columns in (
+            ("gates", operand, slice(0, 2 * units)),
             ("candidate", "product", slice(2 * units, None)),
         ):
-            operands = {f"{part}/kernel": "input", f"{part}/recurrent": operand}
+            operands = {f"{part}/kernel": "input", f"{part}/recurrent": used}
+            if part == "encoder":
+                operands["encoder/response"] = "response"
             found[f"{part}.{name}"] = column_sum(f"{part}/bias", operands, columns)
-        found[f"{part}.product"] = high["gate"] * high["state"]
+        found[f"{part}.product"] = high["gate"] * high[operand]
         found[f"{part}.update"] = 2 * 2**update + 2 ** (update - 1)
-    found["head"] = column_sum("head/bias", {"head/kernel": "state"}, slice(None))
-    signal = 65535 * header["n_baseline"]
+    found["head"] = column_sum("head/bias", {"head/kernel": "state" if direct else operand}, slice(None))
+    signal = 65535 * max(header["n_baseline"], 1)
     found["normaliser"] = 2 * signal * high["input"] + signal
+    if direct:
+        return {name: int(magnitude).bit_length() + 1 for name, magnitude in found.items()}
     found["reduction"] = max(2**12 * header["n_gates"] * high["output"], 2**31, 2**15 * high["output"])
     return {name: int(magnitude).bit_length() + 1 for name, magnitude in found.items()}
 
@@ -159,9 +224,25 @@ STUDENTS = (
 )
 
 
+DIRECT = "direct"
+
+
+def _direct_program():
+    """Return the program of a direct network, quantised without training."""
+    from seq2seqlite.compression.ptq import quantise_network
+    from seq2seqlite.compression.recipe import QuantisationPlan
+    from seq2seqlite.integer import lower_direct
+    from seq2seqlite.models import load_model
+
+    plan = QuantisationPlan(
+        method="ptq", bias_bits=12, head_bits=12, gate_bits=7, full_gate=True, state_bits=12, operand_bits=8
+    )
+    return lower_direct(quantise_network(load_model("seq2seqlite-narrow-gate-direct-float"), plan))
+
+
 @pytest.fixture(scope="module")
 def program_file(tmp_path_factory):
-    """Return the path of the program file of a shipped student."""
+    """Return the path of the program file of a shipped student, or of a direct network."""
     from seq2seqlite.integer import load_program, write_program
 
     folder = tmp_path_factory.mktemp("programs")
@@ -169,7 +250,7 @@ def program_file(tmp_path_factory):
     def path_of(name) -> Path:
         path = folder / f"{name}.program"
         if not path.exists():
-            write_program(path, load_program(name))
+            write_program(path, _direct_program() if name == DIRECT else load_program(name))
         return path
 
     return path_of
@@ -283,6 +364,29 @@ ALTERED = {
     "no units": _no_units,
     "sum of negative fraction bits": _negative_sum,
 }
+DIRECT_ALTERED = {
+    "first version": _set("spec_version", to=1),
+    "no full_gate": lambda header, arrays: header.pop("full_gate"),
+    "full_gate of 1": _set("full_gate", to=1),
+    "baseline gates": _set("n_baseline", to=2),
+    "fewer columns": _set("response_lifetimes_ns", to=[0.0, 0.5]),
+    "negative column": _set("response_lifetimes_ns", to=[0.0, 0.5, -2.0]),
+    "no response format": lambda header, arrays: header["formats"].pop("response"),
+    "signed response": _set("formats", "response", to=[1, 1, 7]),
+    "no operand": lambda header, arrays: header["formats"].pop("operand"),
+    "operand wider than the state": _set("formats", "operand", to=[1, 0, 12]),
+    "operand of another width": _set("formats", "operand", to=[1, 0, 8]),
+    "lowest lifetime of zero": _set("tau_low", to=0),
+    "highest lifetime below the lowest": _set("tau_high", to=1),
+    "highest lifetime beyond its format": _set("tau_high", to=65536),
+    "background above 1": _set("max_background", to=1.5),
+    "wide factor": _code(FACTORS, (0, 0, 0), 32768),
+    "short factors": _array(FACTORS, lambda codes: codes[:1]),
+    "table of lifetimes": lambda header, arrays: arrays.update(
+        {"reduction/tau_codes": np.zeros(1081, np.int32)}
+    ),
+    "head of three outputs": _array("head/kernel", lambda codes: codes[:, :3]),
+}
 UNHASHED = {
     "weight": _code("encoder/recurrent", (0, 0), 0),
     "axis": _set("gate_width_ns", to=0.05),
@@ -316,6 +420,22 @@ def _altered(source, target, change, *, rehash):
 def test_altered_files_with_a_correct_digest_are_refused(program_file, tmp_path, case):
     _altered(program_file(STUDENTS[-1]), tmp_path / "a.program", ALTERED[case], rehash=True)
     _both_refuse(tmp_path / "a.program")
+
+
+@pytest.mark.parametrize("case", DIRECT_ALTERED)
+def test_altered_direct_programs_are_refused(program_file, tmp_path, case):
+    _altered(program_file(DIRECT), tmp_path / "a.program", DIRECT_ALTERED[case], rehash=True)
+    _both_refuse(tmp_path / "a.program")
+
+
+def test_direct_programs_are_accepted(program_file):
+    from seq2seqlite.integer import read_program
+
+    header, arrays = read_from_page(program_file(DIRECT))
+    program = read_program(program_file(DIRECT))
+    assert header["spec_version"] == program.spec_version == 2
+    for array, codes in program.arrays.items():
+        np.testing.assert_array_equal(arrays[array], codes)
 
 
 @pytest.mark.parametrize("case", UNHASHED)
@@ -360,11 +480,12 @@ def _paths(value, before=()):
         yield from _paths(part, (*before, key))
 
 
-def test_both_readers_agree_on_random_headers(program_file, tmp_path):
+@pytest.mark.parametrize("name", [STUDENTS[-1], DIRECT])
+def test_both_readers_agree_on_random_headers(program_file, tmp_path, name):
     from seq2seqlite.errors import InputError
     from seq2seqlite.integer import read_program
 
-    source, path = program_file(STUDENTS[-1]), tmp_path / "a.program"
+    source, path = program_file(name), tmp_path / "a.program"
     paths = list(_paths(json.loads(_stored(source)["header"].item())))
     rng = np.random.default_rng(15)
     for _ in range(200):

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from seq2seqlite.compression.direct import DirectCompressionObjective
 from seq2seqlite.compression.objective import CompressionObjective
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.recipe import CompressionRecipe
@@ -49,7 +50,8 @@ def compress(
         Return a shipped compression recipe by name, or the recipe in a TOML file.
     """
     if recipe.training.steps:
-        objective = CompressionObjective(recipe)
+        direct = recipe.training.output == "lifetimes"
+        objective = DirectCompressionObjective(recipe) if direct else CompressionObjective(recipe)
         result = train(recipe.training, objective=objective, checkpoint=checkpoint, progress=progress)
     else:
         result = TrainingResult(_taken_as_it_is(recipe), [], {"steps": 0, "decays": 0, "seconds": 0.0})

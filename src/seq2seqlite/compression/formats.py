@@ -9,18 +9,36 @@ from numpy.typing import NDArray
 from seq2seqlite.compression.recipe import QuantisationPlan
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ActivationFormats, Format, Parameters, quantise
+from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 
-__all__ = ["activation_formats", "best_format", "with_input_step", "weight_formats"]
+__all__ = ["activation_formats", "best_format", "fixed_point_units", "weight_formats"]
 
 # Formats with fewer integer bits than the largest weight needs are also tried: clipping a few large weights
 # may cause less error than a coarser step for all weights.
 TRIED_BELOW = 4
+# Width of the lifetimes of a direct network.
+TAU_BITS = 16
 
 
-def activation_formats(plan: QuantisationPlan, /) -> ActivationFormats:
+def activation_formats(
+    plan: QuantisationPlan,
+    /,
+    *,
+    with_response: bool = False,
+    tau_range_ns: tuple[float, float] | None = None,
+) -> ActivationFormats:
     """Return the formats of the activations, which need no calibration because the cell bounds their range.
 
     The SFD is between 0 and 1, relative to the first sample of the total.
+
+    Parameters
+    ----------
+    plan : QuantisationPlan
+        Bit widths.
+    with_response : bool
+        Whether the network gets the response.
+    tau_range_ns : tuple of float, optional
+        Range of the lifetimes, of a direct network; its lifetimes have 16 bits.
 
     See Also
     --------
@@ -33,10 +51,26 @@ def activation_formats(plan: QuantisationPlan, /) -> ActivationFormats:
         gate=_unsigned(plan.gate_bits),
         candidate=_signed(plan.candidate_bits),
         product=_signed(plan.product_bits),
-        output=_unsigned(plan.output_bits),
+        output=_unsigned(plan.output_bits) if tau_range_ns is None else _lifetimes(tau_range_ns),
+        operand=_signed(plan.operand_bits) if plan.operand_bits else None,
+        response=(
+            Format(
+                signed=False,
+                integer_bits=plan.response_integer_bits,
+                fraction_bits=plan.response_bits - plan.response_integer_bits,
+            )
+            if with_response
+            else None
+        ),
+        full_gate=plan.full_gate,
         write_back=plan.write_back,
         residual_bits=plan.residual_bits,
     )
+
+
+def _lifetimes(tau_range_ns: tuple[float, float]) -> Format:
+    integer_bits = _integer_bits(2 * tau_range_ns[1])
+    return Format(signed=False, integer_bits=integer_bits, fraction_bits=TAU_BITS - integer_bits)
 
 
 def _unsigned(bits: int) -> Format:
@@ -108,16 +142,26 @@ def best_format(values: NDArray[Any], bits: int, /) -> Format:
     return min(formats, key=lambda fmt: float(((quantise(values, fmt) - values) ** 2).sum()))
 
 
-def with_input_step(parameters: dict[str, Any], formats: ActivationFormats, /) -> dict[str, Any]:
-    """Return float parameters rescaled for inputs whose peak is the highest code instead of 1.
+def fixed_point_units(parameters: dict[str, Any], formats: ActivationFormats, /) -> dict[str, Any]:
+    """Return float parameters rescaled for the units of fixed-point networks.
+
+    The peak of an input is the highest code instead of 1, and the errors that a direct network predicts are
+    logarithms to base 2 instead of natural ones: hardware then adds where it would have to multiply.
 
     See Also
     --------
     activation_formats :
         Return the formats of the activations, which need no calibration because the cell bounds their range.
     """
-    kernel = parameters["encoder/0/kernel"]
-    return {**parameters, "encoder/0/kernel": kernel / np.float32(formats.input.high)}
+    kernel = np.array(parameters["encoder/0/kernel"], np.float32)
+    kernel[0] /= np.float32(formats.input.high)  # the other rows belong to the response
+    changed = {**parameters, "encoder/0/kernel": kernel}
+    if "decoder/0/kernel" not in parameters:
+        for name in ("head/kernel", "head/bias"):
+            values = np.array(parameters[name], np.float32)
+            values[..., len(DIRECT_OUTPUTS) :] /= np.float32(np.log(2))
+            changed[name] = values
+    return changed
 
 
 def _integer_bits(largest: float) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.compression.formats import activation_formats, weight_formats, with_input_step
+from seq2seqlite.compression.formats import activation_formats, fixed_point_units, weight_formats
 from seq2seqlite.compression.recipe import QuantisationPlan
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Network, Quantisation, quantise
@@ -40,7 +40,15 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
     content = network.content
     if content.quantisation is not None:
         raise InputError(f"model {network.name} is already quantised; start from a float model")
-    formats = None if plan.weights_only else activation_formats(plan)
+    formats = (
+        None
+        if plan.weights_only
+        else activation_formats(
+            plan,
+            with_response=bool(content.response_lifetimes_ns),
+            tau_range_ns=content.tau_range_ns if network.direct else None,
+        )
+    )
     if formats is not None and network.architecture.cell != "lite":
         raise InputError(
             f"model {network.name} has cell={network.architecture.cell!r}, which does not support "
@@ -48,7 +56,7 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
         )
     parameters: dict[str, Any] = without_idle_kernel(content.parameters)
     if formats is not None:
-        parameters = with_input_step(parameters, formats)
+        parameters = fixed_point_units(parameters, formats)
     weights = weight_formats(parameters, plan)
     return Network(
         dataclasses.replace(
@@ -67,4 +75,4 @@ def without_idle_kernel(parameters: dict[str, Any], /) -> dict[str, Any]:
     quantise_network : Return a float network after post-training quantisation.
     """
     name = "decoder/0/kernel"
-    return {**parameters, name: np.zeros_like(parameters[name])}
+    return {**parameters, name: np.zeros_like(parameters[name])} if name in parameters else parameters

@@ -166,6 +166,6 @@ def effective_bit_operations(
     for name, value in weights.items():
         fraction = widths[name]
         rounded = fraction + jax.lax.stop_gradient(jnp.round(fraction) - fraction)
-        operand = formats.input.bits if name == "encoder/0/kernel" else formats.state.bits
+        operand = formats.input.bits if name == "encoder/0/kernel" else formats.state_operand.bits
         total = total + operand * magnitude_bits(jax.lax.stop_gradient(value), rounded).sum()
     return total

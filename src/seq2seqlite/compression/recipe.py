@@ -22,6 +22,9 @@ __all__ = [
 ]
 
 
+LATER_KEYS = ("operand_bits", "response_bits", "response_integer_bits", "full_gate")
+
+
 @dataclass(frozen=True)
 class Distillation:
     """Settings of knowledge distillation: the student learns the teachers' output and the true SFD.
@@ -121,6 +124,13 @@ class QuantisationPlan:
         Whether the activations remain in floating point (only with ``ptq``).
     input_bits, state_bits, gate_bits, candidate_bits, product_bits, output_bits : int
         Bit widths of the activations.
+    operand_bits : int
+        Number of leading bits of the state that the matrix products use; 0 for all.
+    response_bits, response_integer_bits : int
+        Bit width of the columns of the response, and integer bits among them.
+    full_gate : bool
+        Whether a gate of 1 is exact (see :class:`~seq2seqlite.models.ActivationFormats`): its code of
+        ``2**gate_bits`` needs one bit more.
     write_back, residual_bits : str, int
         See :class:`~seq2seqlite.models.ActivationFormats`.
     learned : bool
@@ -147,6 +157,10 @@ class QuantisationPlan:
     candidate_bits: int = 8
     product_bits: int = 8
     output_bits: int = 8
+    operand_bits: int = 0
+    response_bits: int = 8
+    response_integer_bits: int = 1
+    full_gate: bool = False
     write_back: str = "round"
     residual_bits: int = 0
     learned: bool = False
@@ -177,7 +191,16 @@ class QuantisationPlan:
         for name in ("input_bits", "gate_bits", "output_bits"):
             if not 1 <= getattr(self, name) <= 16:
                 raise InputError(f"quantisation.{name}={getattr(self, name)} must be 1 to 16")
-        for name in ("bias_bits", "head_bits"):
+        if not 0 <= self.response_integer_bits < self.response_bits <= 16:
+            raise InputError(
+                f"quantisation.response_bits={self.response_bits} must be > "
+                f"response_integer_bits={self.response_integer_bits} and <= 16"
+            )
+        if self.operand_bits > self.state_bits:
+            raise InputError(
+                f"quantisation.operand_bits={self.operand_bits} must be <= state_bits={self.state_bits}"
+            )
+        for name in ("bias_bits", "head_bits", "operand_bits"):
             if getattr(self, name) not in (0, *range(2, 17)):
                 raise InputError(f"quantisation.{name}={getattr(self, name)} must be 2 to 16, or 0")
 
@@ -213,9 +236,16 @@ class CompressionRecipe:
     def __post_init__(self) -> None:
         plan = self.quantisation
         if self.training.output != "sfd":
-            raise InputError(
-                f"training.output={self.training.output!r} cannot be compressed yet; use output = 'sfd'"
-            )
+            if self.distillation is not None:
+                raise InputError(
+                    f"distillation of training.output={self.training.output!r} is not available; remove "
+                    "[distillation], or use output = 'sfd'"
+                )
+            if plan is not None and (plan.weights_only or plan.write_back != "round"):
+                raise InputError(
+                    f"training.output={self.training.output!r} must have quantisation.weights_only=false and "
+                    "write_back='round'"
+                )
         if self.training.steps == 0 and (self.sparsity or (plan is not None and plan.method == "qat")):
             raise InputError(
                 "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "
@@ -233,6 +263,10 @@ class CompressionRecipe:
         for name in ("distillation", "sparsity", "quantisation"):
             if getattr(self, name) is not None:
                 tables[name] = plain_table(getattr(self, name))
+        plan = tables.get("quantisation", {})
+        for name in LATER_KEYS:  # as in the cards of students from before there was a choice
+            if plan and plan[name] == getattr(QuantisationPlan, name):
+                del plan[name]
         return tables
 
     @classmethod

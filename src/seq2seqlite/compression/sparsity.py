@@ -116,14 +116,15 @@ def only_units(
 def _importance(architecture: Architecture, parameters: Mapping[str, Any], index: int) -> Any:
     units = architecture.layers[index]
     total: Any = 0.0
-    for part in ("encoder", "decoder"):
+    for part in ("encoder",) if architecture.direct else ("encoder", "decoder"):
         prefix = f"{part}/{index}"
         recurrent = jnp.asarray(parameters[f"{prefix}/recurrent_kernel"]) ** 2
         total = total + recurrent.sum(axis=1) + _gates(recurrent, units).sum(axis=(0, 1))
         if not (part == "decoder" and index == 0):
             total = total + _gates(jnp.asarray(parameters[f"{prefix}/kernel"]) ** 2, units).sum(axis=(0, 1))
         following = f"{part}/{index + 1}/kernel" if index + 1 < len(architecture.layers) else "head/kernel"
-        if following in parameters and not (part == "encoder" and following == "head/kernel"):
+        before_head = part == "decoder" or architecture.direct
+        if following in parameters and (before_head or following != "head/kernel"):
             total = total + (jnp.asarray(parameters[following]) ** 2).sum(axis=1)
     return total
 

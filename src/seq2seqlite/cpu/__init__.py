@@ -4,8 +4,16 @@ For integer programs the results equal those of the interpreter of :mod:`seq2seq
 :mod:`~seq2seqlite.cpu.packing` checks the ranges of a program, and rejects programs that could overflow.
 """
 
+from seq2seqlite.cpu.direct_program import DirectProgramEngine
 from seq2seqlite.cpu.gate_sequential import NORMALISATIONS, GateSequential
 from seq2seqlite.cpu.packing import UnfitError
 from seq2seqlite.cpu.predictors import NetworkEngine, ProgramEngine
 
-__all__ = ["NORMALISATIONS", "GateSequential", "NetworkEngine", "ProgramEngine", "UnfitError"]
+__all__ = [
+    "NORMALISATIONS",
+    "DirectProgramEngine",
+    "GateSequential",
+    "NetworkEngine",
+    "ProgramEngine",
+    "UnfitError",
+]

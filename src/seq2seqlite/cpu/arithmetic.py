@@ -69,6 +69,7 @@ class Codes(NamedTuple):
 
     gate_shift: int
     gate_high: int
+    operand_shift: int
     product_shift: int
     product_half: int
     product_high: int
@@ -175,7 +176,7 @@ def update(a: Any, s: Any, units: Any) -> Any:
 
 
 def unpack(a: Any, s: Any, units: Any) -> Any:
-    """Unpack the state from its packed operand form."""
+    """Unpack the state from its packed operand form, which must have all its bits."""
 
 
 @_operation(accumulated)
@@ -253,7 +254,7 @@ def _product(a: Any, reset: Any, state: Any) -> Any: ...
 def _product_of(a: Any, reset: Any, state: Any) -> Any:
     def of_codes(a: Any, reset: Any, state: Any) -> Any:
         c = a.codes
-        exact = add(multiply_pairs(reset, state), c.product_half)
+        exact = add(multiply_pairs(reset, shift_right(state, c.operand_shift)), c.product_half)
         return clip(shift_right(exact, c.product_shift), -c.product_high, c.product_high)
 
     return of_codes
@@ -328,6 +329,16 @@ def _multiply_by_reset(a: Any, s: Any, units: Any) -> Any:
     return _chosen(a, _multiply_by_reset_floats, _multiply_by_reset_pairs, _multiply_by_reset_bytes)
 
 
+def _as_operand(a: Any, state: Any) -> Any: ...
+
+
+@_operation(_as_operand)
+def _as_operand_of(a: Any, state: Any) -> Any:
+    if _arithmetic(a) is Float32:
+        return lambda a, state: state
+    return lambda a, state: shift_right(state, a.codes.operand_shift)
+
+
 def _updated(a: Any, s: Any, i: Any) -> Any: ...
 
 
@@ -336,7 +347,7 @@ def _updated_of(a: Any, s: Any, i: Any) -> Any:
     def one(a: Any, s: Any, i: Any) -> Any:
         new = _new_state(a, load(s.gates, i), load(s.state, i), load(s.candidate, i))
         store(s.state, i, new)
-        return new
+        return _as_operand(a, new)
 
     return one
 

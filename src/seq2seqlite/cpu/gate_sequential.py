@@ -67,6 +67,11 @@ class GateSequential:
             raise InputError(
                 f"normalisation={normalisation!r} is unknown; choose one of {', '.join(NORMALISATIONS)}"
             )
+        if program.formats.operand is not None:
+            raise InputError(
+                f"program {program.name} keeps more bits of its state than its matrix products use, which "
+                "the analysis gate after gate does not support; use whole pixels"
+            )
         self.engine = ProgramEngine(program, threads=threads)
         self.normalisation = normalisation
         self._previous: NDArray[np.int64] | None = None

@@ -46,6 +46,7 @@ __all__ = [
     "advance",
     "aligned_zeros",
     "decode",
+    "encode",
     "input_code",
     "new_scratch",
     "padded_units",
@@ -70,6 +71,7 @@ class Layer(NamedTuple):
     """Weights of one recurrent step, as one-dimensional arrays of rows.
 
     Each row has the weights of ``packing`` units for all outputs. The last row belongs to the input, if any.
+    The biases have one row, or one for each gate.
     """
 
     arithmetic: Arithmetic
@@ -120,7 +122,7 @@ def _normalise_floats(a: Any, s: Any, counts: Any, first: Any, size: Any, n_base
         baseline = np.float32(0)
         for t in range(n_baseline):
             baseline += pixel[t]
-        baseline /= np.float32(n_baseline)
+        baseline /= np.float32(max(n_baseline, 1))
         peak = pixel.max() - baseline
         dark[first + lane] = peak <= 0
         if peak > 0:
@@ -135,12 +137,18 @@ def _normalise_codes(a: Any, s: Any, counts: Any, first: Any, size: Any, n_basel
         baseline = np.int64(0)
         for t in range(n_baseline):
             baseline += np.int64(pixel[t])
-        peak = n_baseline * np.int64(pixel.max()) - baseline
+        scale = max(n_baseline, 1)
+        peak = scale * np.int64(pixel.max()) - baseline
         dark[first + lane] = peak <= 0
         if peak > 0:
+            lowest = np.int32(a.codes.input_high)
             for t in range(pixel.size):
-                signal = n_baseline * np.int64(pixel[t]) - baseline
-                s.inputs[t * GROUP + lane] = input_code(signal, peak, a.codes.input_high)
+                signal = scale * np.int64(pixel[t]) - baseline
+                code = input_code(signal, peak, a.codes.input_high)
+                s.inputs[t * GROUP + lane] = code
+                lowest = min(lowest, code)
+            # The peak of a decay has the highest code: all others have it, too, in a flat decay.
+            dark[first + lane] = n_baseline == 0 and lowest == a.codes.input_high
 
 
 @overload(_normalise, strict=False)
@@ -149,18 +157,18 @@ def _normalise_of(a: Any, s: Any, counts: Any, first: Any, size: Any, n_baseline
 
 
 @njit(nogil=True, inline="always")
-def _step(layer: Layer, s: Scratch, units: int) -> None:
-    """Advance the state of a group by one gate."""
+def _step(layer: Layer, s: Scratch, units: int, row: int) -> None:
+    """Advance the state of a group by one gate, with a row of the biases."""
     a = layer.arithmetic
     rows = layer.gates.size // (2 * units)
     for j in range(0, 2 * units, ROWS):
-        block = block_start(layer.gates_bias, j)
+        block = block_start(layer.gates_bias, row * 2 * units + j)
         for k in range(rows):
             block = accumulated(a, block, layer.gates, k * 2 * units + j, s.operands, k * GROUP)
         block_store(as_gate(a, block), s.gates, j * GROUP)
     multiply_by_reset(a, s, units)
     for j in range(0, units, ROWS):
-        block = block_start(layer.candidate_bias, j)
+        block = block_start(layer.candidate_bias, row * units + j)
         for k in range(rows):
             block = accumulated(a, block, layer.candidate, k * units + j, s.products, k * GROUP)
         block_store(as_candidate(a, block), s.candidate, j * GROUP)
@@ -185,7 +193,7 @@ def _decode_group(
     a, rows = decoder.arithmetic, head.kernel.size // HEAD_ROWS
     s.sums[:] = 0
     for t in range(n_gates):
-        _step(decoder, s, units)
+        _step(decoder, s, units, 0)
         block = head_start(head.bias, 0)
         for k in range(rows):
             block = head_accumulated(a, block, head.kernel, k * HEAD_ROWS, s.operands, k * GROUP)
@@ -238,7 +246,7 @@ def _compiled(sources: str) -> tuple[Any, Any, Any]:
             clear(encoder.arithmetic, s, units)
             for t in range(n_gates):
                 _set_input(s, s.inputs, t * GROUP, row)
-                _step(encoder, s, units)
+                _step(encoder, s, units, 0)
             _decode_group(decoder, head, s, units, n_gates, first, size, firsts, areas, sfd)
 
     @compiled
@@ -249,7 +257,7 @@ def _compiled(sources: str) -> tuple[Any, Any, Any]:
             s.operands[: states.shape[1]] = states[group]
             unpack(encoder.arithmetic, s, units)
             _set_input(s, inputs, group * GROUP, row)
-            _step(encoder, s, units)
+            _step(encoder, s, units, 0)
             states[group] = s.operands[: states.shape[1]]
 
     @compiled
@@ -268,4 +276,27 @@ def _compiled(sources: str) -> tuple[Any, Any, Any]:
     return predict, advance, decode
 
 
+def _compiled_encoder(sources: str) -> Any:
+    """Return the compiled function of direct programs."""
+
+    @compiled
+    def encode(encoder: Layer, s: Scratch, units: int, counts: Any, dark: Any, states: Any) -> None:
+        assert sources
+        n, n_gates = counts.shape
+        row = encoder.gates.size // (2 * units) - 1
+        for first in range(0, n, GROUP):
+            size = min(GROUP, n - first)
+            _normalise(encoder.arithmetic, s, counts, first, size, 0, dark)
+            clear(encoder.arithmetic, s, units)
+            for t in range(n_gates):
+                _set_input(s, s.inputs, t * GROUP, row)
+                _step(encoder, s, units, t)
+            for lane in range(size):
+                for unit in range(states.shape[1]):
+                    states[first + lane, unit] = s.state[unit * GROUP + lane]
+
+    return encode
+
+
 predict, advance, decode = _compiled(source_digest())
+encode = _compiled_encoder(source_digest())

@@ -13,12 +13,25 @@ from seq2seqlite.cpu.counts import whole_counts
 from seq2seqlite.cpu.network_back_end import NetworkBackEnd
 from seq2seqlite.cpu.packing import UnfitError
 from seq2seqlite.decay import Lifetimes, counts_for, lifetimes_from_sfd
-from seq2seqlite.integer import Program, ProgramPredictor, Result, accumulators, fits_float32
+from seq2seqlite.integer import (
+    DirectPredictor,
+    DirectProgram,
+    DirectResult,
+    EncoderProgram,
+    Program,
+    ProgramPredictor,
+    Result,
+    accumulators,
+    direct_accumulators,
+    fits_float32,
+)
+from seq2seqlite.integer.direct import checked_bank, checked_index, direct_results
 from seq2seqlite.integer.interpreter import advanced, checked_counts, head, prepared
+from seq2seqlite.integer.ranges import exact_in_float32
 from seq2seqlite.models import Network
 from seq2seqlite.models.jax_forward import predict_sfd_jax
 
-__all__ = ["JaxNetwork", "JaxPredictor"]
+__all__ = ["JaxDirectPredictor", "JaxNetwork", "JaxPredictor"]
 
 # Every batch is padded to this size, the last one too, so that XLA compiles once and the results of a pixel
 # do not depend on the number of pixels.
@@ -75,6 +88,77 @@ class JaxPredictor(ProgramPredictor):
     def counts(self, tpsf: ArrayLike, /) -> NDArray[np.integer]:
         """Return TPSFs as 16-bit counts, the input of the program."""
         return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+
+
+class JaxDirectPredictor(DirectPredictor):
+    """Program of a direct network on JAX's default device; equals ``run_direct`` bit for bit.
+
+    Parameters
+    ----------
+    program : DirectProgram
+        Program.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program; by default unknown.
+
+    Raises
+    ------
+    UnfitError
+        If an accumulator of the encoder does not fit 32 bits.
+    """
+
+    def __init__(self, program: DirectProgram, /, *, response: ArrayLike | None = None) -> None:
+        super().__init__(program, response=response)
+        reach = {name: one for name, one in direct_accumulators(program).items() if name != "head"}
+        widest = max(reach, key=lambda name: reach[name].magnitude)
+        if reach[widest].magnitude >= 2**31:
+            raise UnfitError(
+                f"program {program.name}: accumulator {widest} does not fit 32 bits; "
+                "only the interpreter runs it"
+            )
+        self.kind = f"integer program, JAX on {jax.default_backend()}"
+        kind = jnp.float32 if exact_in_float32(reach) else jnp.int32
+        self._states = jax.jit(partial(_last_states, program, kind))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the program; compiled code belongs to one process and one device."""
+        return partial(type(self), response=self.response), (self.program,)
+
+    def run(
+        self,
+        tpsf: ArrayLike,
+        /,
+        *,
+        bank: ArrayLike | None = None,
+        index: ArrayLike | None = None,
+        min_photons: int = 0,
+        count_exponent: ArrayLike = 0,
+    ) -> DirectResult:
+        """Run the program; see :func:`~seq2seqlite.integer.run_direct` for parameters, result and errors.
+
+        The bank is by default that of the response of this predictor.
+        """
+        counts = checked_counts(self.program, tpsf)
+        table = checked_bank(self.program, self.bank if bank is None else bank)
+        chosen = checked_index(index, n=len(counts), n_responses=len(table))
+        states = np.empty((len(counts), self.program.units), np.int64)
+        dark = np.empty(len(counts), np.bool_)
+        for start in range(0, len(counts), BATCH):
+            part = counts[start : start + BATCH]
+            here = np.zeros(BATCH, np.int32)
+            here[: len(part)] = chosen[start : start + BATCH]
+            found, flat = self._states(_padded(part.astype(np.int32), BATCH), table.astype(np.int32), here)
+            states[start : start + BATCH] = np.asarray(found)[: len(part)]
+            dark[start : start + BATCH] = np.asarray(flat)[: len(part)]
+        photons = counts.sum(axis=1)
+        dark |= photons < min_photons
+        return direct_results(
+            self.program,
+            states,
+            photons=photons,
+            dark=dark,
+            given=np.asarray(table.any(axis=(1, 2)))[chosen],
+            count_exponent=count_exponent,
+        )
 
 
 class JaxNetwork(NetworkBackEnd):
@@ -160,10 +244,29 @@ def _sfd(program: Program, kind: Any, counts: jax.Array) -> tuple[jax.Array, jax
     return outputs.transpose(1, 2, 0).astype(jnp.int32), ~codes.any(axis=1)
 
 
-def _normalised(program: Program, counts: jax.Array) -> jax.Array:
+def _last_states(
+    program: DirectProgram, kind: Any, counts: jax.Array, bank: jax.Array, index: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return the last states of the encoder, shape (n, units), and which decays are flat."""
+    codes = _normalised(program, counts)
+    encoder = prepared(program, program.encoder, kind)
+    zeros = jnp.zeros((len(counts), program.units), kind)
+
+    def encode(state: Any, here: Any) -> tuple[Any, None]:
+        code, response = here
+        inputs = jnp.concatenate([code[:, None], response[index]], axis=1)
+        return advanced(program, encoder, state, inputs), None
+
+    with jax.default_matmul_precision("highest"):  # TF32 and bfloat16 would round
+        sequence = (codes.T.astype(kind), bank.transpose(1, 0, 2).astype(kind))
+        state, _ = lax.scan(encode, zeros, sequence)
+    return state.astype(jnp.int32), codes.min(axis=1) == codes.max(axis=1)
+
+
+def _normalised(program: EncoderProgram, counts: jax.Array) -> jax.Array:
     """Return :func:`~seq2seqlite.decay.normalise_to_codes` in 32 bits."""
     n = program.n_baseline
-    signal = jnp.maximum(n * counts - counts[:, :n].sum(axis=1, keepdims=True), 0)
+    signal = jnp.maximum(max(n, 1) * counts - counts[:, :n].sum(axis=1, keepdims=True), 0)
     peak = signal.max(axis=1, keepdims=True)
     codes = (2 * signal * program.formats.input.high_code + peak) // jnp.maximum(2 * peak, 1)
     return jnp.where(peak > 0, codes, 0)

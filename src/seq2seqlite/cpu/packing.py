@@ -1,5 +1,6 @@
 """Conversion of the weights of a program or a float student to the layout of the kernels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +11,26 @@ from seq2seqlite.cpu.arithmetic import Arithmetic, Bytes, Codes, Float32, Pairs,
 from seq2seqlite.cpu.isa import ISA
 from seq2seqlite.cpu.kernels import Head, Layer, new_scratch, padded_units
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer import GruStep, Program, accumulators
+from seq2seqlite.integer import (
+    DirectProgram,
+    EncoderProgram,
+    GruStep,
+    Program,
+    accumulators,
+    direct_accumulators,
+)
 from seq2seqlite.integer.interpreter import prepared, scaled
 from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum
 from seq2seqlite.models import ActivationFormats, Network, Parameters
 
 __all__ = [
     "Compiled",
+    "CompiledEncoder",
     "UnfitError",
+    "compiled_encoder",
     "compiled_network",
     "compiled_program",
+    "response_sums",
     "runs_network",
     "unfit_program",
 ]
@@ -143,10 +154,7 @@ def compiled_program(program: Program, /) -> Compiled:
     if reason:
         raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
     f, steps = program.formats, {part: _step_weights(program, getattr(program, part)) for part in PARTS}
-    highest = max(_highest_weight(program), f.state.high_code, f.product.high_code)
-    in_bytes = highest <= BYTE and f.input.high_code <= 2 * BYTE + 1
-    packing = 4 if ISA.dot_bytes and in_bytes else 2
-    kind = Bytes if packing == 4 else Pairs
+    packing, kind = _packing(f, _highest_weight(program))
     layers = {
         part: _packed(step, kind(_codes(program, getattr(program, part))), packing)
         for part, step in steps.items()
@@ -158,6 +166,105 @@ def compiled_program(program: Program, /) -> Compiled:
         n_gates=program.n_gates,
         n_baseline=program.n_baseline,
     )
+
+
+def _packing(formats: ActivationFormats, highest_weight: int) -> tuple[int, Any]:
+    """Return the number of units in a lane, and the arithmetic."""
+    highest = max(highest_weight, formats.state_operand.high_code, formats.product.high_code)
+    in_bytes = highest <= BYTE and formats.input.high_code <= 2 * BYTE + 1
+    return (4, Bytes) if ISA.dot_bytes and in_bytes else (2, Pairs)
+
+
+@dataclass(frozen=True)
+class CompiledEncoder:
+    """Weights of a direct program in the memory layout of the compiled CPU kernels.
+
+    Parameters
+    ----------
+    layer : Layer
+        Weights of the encoder step; the biases are those of an unknown response.
+    units : int
+        Number of units, including padding of the last block.
+    n_gates : int
+        Number of gates of a TPSF.
+
+    See Also
+    --------
+    compiled_encoder : Return the weights of a direct program in this layout.
+    """
+
+    layer: Layer
+    units: int
+    n_gates: int
+
+    def scratch(self) -> Scratch:
+        """Return the working memory of one thread."""
+        return new_scratch(self.units, self.n_gates, np.int32)
+
+    def with_biases(self, gates: NDArray[np.int64], candidate: NDArray[np.int64], /) -> Layer:
+        """Return the weights with the contributions of a response added to the bias at each gate.
+
+        Parameters
+        ----------
+        gates, candidate : ndarray of int64, shapes (n_gates, 2 units) and (n_gates, units)
+            Products of kernel and response, on the grid of the sums.
+        """
+        layer, units = self.layer, candidate.shape[1]
+        extra = ((0, 0), (0, self.units - units))
+        both = np.concatenate([np.pad(gates[:, :units], extra), np.pad(gates[:, units:], extra)], axis=1)
+        return layer._replace(
+            gates_bias=(both + layer.gates_bias).reshape(-1).astype(np.int32),
+            candidate_bias=(np.pad(candidate, extra) + layer.candidate_bias).reshape(-1).astype(np.int32),
+        )
+
+
+def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
+    """Return the weights of a direct program in the layout of the CPU kernels.
+
+    Raises
+    ------
+    UnfitError
+        If a number does not fit the registers.
+
+    See Also
+    --------
+    compiled_program : The same for programs with a decoder.
+    """
+    step, f = program.encoder, program.formats
+    weights = _step_weights(program, step, n_inputs=1)
+    highest = max(int(np.abs(rows).max(initial=0)) for rows in (weights.gates, weights.candidate))
+    reason = _unfit_operands(f, highest)
+    if not reason:
+        found = direct_accumulators(program)
+        reach = {name: one.magnitude for name, one in found.items() if name not in ("normaliser", "head")}
+        reason = _unfit_sums(_on_grids(reach, program, ("encoder",)))
+    if reason:
+        raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
+    packing, kind = _packing(f, highest)
+    layer = _packed(weights, kind(_codes(program, step)), packing)
+    return CompiledEncoder(layer, padded_units(program.units), program.n_gates)
+
+
+def response_sums(
+    program: DirectProgram, codes: NDArray[np.int64], /
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return what a response adds to the sums of gates and candidate at each gate.
+
+    Parameters
+    ----------
+    program : DirectProgram
+        Program.
+    codes : ndarray of int64, shape (n_gates, n_columns)
+        Codes of the response.
+
+    See Also
+    --------
+    compiled_encoder : Weights to which these are added.
+    """
+    w = prepared(program, program.encoder, np.int64)
+    fg, fc = _grids(program, program.encoder)
+    gates = (codes @ w.gate_kernel[1:]) << (fg - w.gate_fraction)
+    return gates, (codes @ w.candidate_kernel[1:]) << (fc - w.candidate_fraction)
 
 
 def runs_network(network: Network, /) -> bool:
@@ -184,23 +291,41 @@ def unfit_program(program: Program, /) -> str:
     compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
     """
     f = program.formats
-    if max(f.input.high_code, f.gate.high_code, f.product.high_code) > HALF:
-        return "an operand does not fit 16 bits"
-    if 2 ** (_common_grid(f) + 1) > HALF:
-        return "the difference of state and candidate does not fit 16 bits"
-    if f.product.fraction_bits >= f.gate.fraction_bits + f.state.fraction_bits:
-        return "the product of reset gate and state is as fine as its factors"
-    if _highest_weight(program) > HALF:
-        return f"a weight of {_highest_weight(program)} on the grid of its sum does not fit 16 bits"
+    reason = _unfit_operands(f, _highest_weight(program))
+    if reason:
+        return reason
     reach = {name: one.magnitude for name, one in accumulators(program).items()}
-    for part in PARTS:
-        step = getattr(program, part)
-        grids = _grids(program, step)
-        reach[f"{part}.gates"] <<= grids[0] - gate_sum(step, f)
-        reach[f"{part}.candidate"] <<= grids[1] - candidate_sum(step, f)
+    reach = _on_grids(reach, program, PARTS)
     reach["head"] <<= _head_grid(program) - head_sum(program)
     reach["sum of the SFD"] = program.n_gates * f.output.high_code
     del reach["normaliser"], reach["reduction"]  # computed in 64 bits
+    return _unfit_sums(reach)
+
+
+def _unfit_operands(f: ActivationFormats, highest_weight: int) -> str:
+    if max(f.input.high_code, f.gate_high_code, f.product.high_code) > HALF:
+        return "an operand does not fit 16 bits"
+    if 2 ** (_common_grid(f) + 1) > HALF:
+        return "the difference of state and candidate does not fit 16 bits"
+    if f.product.fraction_bits >= f.gate.fraction_bits + f.state_operand.fraction_bits:
+        return "the product of reset gate and state is as fine as its factors"
+    if highest_weight > HALF:
+        return f"a weight of {highest_weight} on the grid of its sum does not fit 16 bits"
+    return ""
+
+
+def _on_grids(reach: dict[str, int], program: EncoderProgram, parts: Sequence[str]) -> dict[str, int]:
+    """Return magnitudes of sums on the grids of the kernels."""
+    f, found = program.formats, dict(reach)
+    for part in parts:
+        step = getattr(program, part)
+        grids = _grids(program, step)
+        found[f"{part}.gates"] <<= grids[0] - gate_sum(step, f)
+        found[f"{part}.candidate"] <<= grids[1] - candidate_sum(step, f)
+    return found
+
+
+def _unfit_sums(reach: dict[str, int]) -> str:
     widest = max(reach, key=lambda name: reach[name])
     return f"accumulator {widest} does not fit 32 bits" if reach[widest] > WORD else ""
 
@@ -219,7 +344,7 @@ def _common_grid(formats: ActivationFormats) -> int:
     return max(formats.state.fraction_bits, formats.candidate.fraction_bits)
 
 
-def _grids(program: Program, step: GruStep) -> tuple[int, int]:
+def _grids(program: EncoderProgram, step: GruStep) -> tuple[int, int]:
     """Return the fraction bits of the pre-activation sums: at least those of gates and candidate."""
     f = program.formats
     return max(gate_sum(step, f), f.gate.fraction_bits - 1), max(
@@ -231,14 +356,17 @@ def _head_grid(program: Program) -> int:
     return max(head_sum(program), program.formats.output.fraction_bits)
 
 
-def _codes(program: Program, step: GruStep) -> Codes:
+def _codes(program: EncoderProgram, step: GruStep) -> Codes:
     f, common = program.formats, _common_grid(program.formats)
     gates, candidate = _grids(program, step)
-    product_shift = f.gate.fraction_bits + f.state.fraction_bits - f.product.fraction_bits
+    operand = f.state_operand.fraction_bits
+    product_shift = f.gate.fraction_bits + operand - f.product.fraction_bits
+    head_grid = _head_grid(program) if isinstance(program, Program) else f.output.fraction_bits
     update_shift = f.gate.fraction_bits + common - f.state.fraction_bits
     return Codes(
         gate_shift=gates + 1 - f.gate.fraction_bits,
-        gate_high=f.gate.high_code,
+        gate_high=f.gate_high_code,
+        operand_shift=f.state.fraction_bits - operand,
         product_shift=product_shift,
         product_half=1 << (product_shift - 1),
         product_high=f.product.high_code,
@@ -250,7 +378,7 @@ def _codes(program: Program, step: GruStep) -> Codes:
         update_shift=update_shift,
         update_half=1 << (update_shift - 1),
         state_high=f.state.high_code,
-        output_shift=_head_grid(program) - f.output.fraction_bits,
+        output_shift=head_grid - f.output.fraction_bits,
         output_low=f.output.low_code,
         output_high=f.output.high_code,
         input_high=f.input.high_code,
@@ -276,22 +404,23 @@ def _float_layer(parameters: Parameters, name: str, n_inputs: int) -> Layer:
     return _packed(step, Float32(1.0), packing=1)
 
 
-def _step_weights(program: Program, step: GruStep) -> _StepWeights:
+def _step_weights(program: EncoderProgram, step: GruStep, *, n_inputs: int | None = None) -> _StepWeights:
+    """Return the weights of a step, of all its inputs or of the first ones only."""
     w, codes = prepared(program, step, np.int64), _codes(program, step)
     fg, fc = _grids(program, step)
     finer_g, finer_c = fg - w.gate_fraction, fc - w.candidate_fraction
     one = 1 << fg  # of the hard sigmoid, (1 + x) / 2
     return _StepWeights(
-        np.concatenate([w.gate_recurrent, w.gate_kernel]) << finer_g,
+        np.concatenate([w.gate_recurrent, w.gate_kernel[:n_inputs]]) << finer_g,
         (w.gate_bias[0] << finer_g) + one + _half(codes.gate_shift),
-        np.concatenate([w.candidate_recurrent, w.candidate_kernel]) << finer_c,
+        np.concatenate([w.candidate_recurrent, w.candidate_kernel[:n_inputs]]) << finer_c,
         (w.candidate_bias[0] << finer_c) + _half(codes.candidate_shift),
     )
 
 
 def _head_weights(program: Program) -> tuple[Rows, Rows]:
     f, fraction = program.formats, _head_grid(program)
-    kernel = scaled(program.head_kernel, fraction - f.state.fraction_bits, np.int64)
+    kernel = scaled(program.head_kernel, fraction - f.state_operand.fraction_bits, np.int64)
     bias = scaled(program.head_bias, fraction, np.int64)[0]
     return kernel, bias + _half(fraction - f.output.fraction_bits)
 

@@ -36,7 +36,7 @@ def normalise_tpsf(tpsf: ArrayLike, /, *, n_baseline: int = BASELINE_GATES) -> N
     [0.0, 0.0, 1.0, 0.5]
     """
     counts = np.asarray(tpsf, dtype=np.float32)
-    _check(counts.shape, n_baseline, least=0)
+    _check(counts.shape, n_baseline)
     signal = counts
     if n_baseline:
         signal = np.clip(counts - counts[..., :n_baseline].mean(axis=-1, keepdims=True), 0, None)
@@ -56,13 +56,13 @@ def normalise_to_codes(
     bits : int
         Width of a code, 1 to 16.
     n_baseline : int
-        Leading gates whose mean is the baseline.
+        Leading gates whose mean is the baseline; 0 for no subtraction.
 
     Returns
     -------
     ndarray of int64, shape (..., n_gates)
         ``floor(signal (2**bits - 1) / peak + 1/2)``. The signal is scaled by ``n_baseline`` so that the mean
-        of the baseline remains an integer. Zeros for a decay without counts above the baseline.
+        of a baseline remains an integer. Zeros for a decay without counts above the baseline.
 
     Raises
     ------
@@ -85,16 +85,16 @@ def normalise_to_codes(
         raise InputError(f"bits={bits} must be between 1 and 16")
     _check(counts.shape, n_baseline)
     wide = counts.astype(np.int64)
-    signal = np.clip(n_baseline * wide - wide[..., :n_baseline].sum(axis=-1, keepdims=True), 0, None)
+    signal = np.clip(max(n_baseline, 1) * wide - wide[..., :n_baseline].sum(axis=-1, keepdims=True), 0, None)
     peak = signal.max(axis=-1, keepdims=True)
     top = 2**bits - 1
     return np.asarray(np.where(peak > 0, (2 * signal * top + peak) // np.maximum(2 * peak, 1), 0))
 
 
-def _check(shape: tuple[int, ...], n_baseline: int, *, least: int = 1) -> None:
+def _check(shape: tuple[int, ...], n_baseline: int) -> None:
     if not shape or shape[-1] <= n_baseline:
         raise InputError(
             f"a TPSF of shape {shape} must have more than n_baseline={n_baseline} gates, as its last axis"
         )
-    if n_baseline < least:
-        raise InputError(f"n_baseline={n_baseline} must be >= {least}")
+    if n_baseline < 0:
+        raise InputError(f"n_baseline={n_baseline} must be >= 0")

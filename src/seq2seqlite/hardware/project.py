@@ -16,7 +16,7 @@ from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
 from seq2seqlite.hardware.targets import Target, find_target
-from seq2seqlite.integer import Program, read_program, write_program
+from seq2seqlite.integer import Program, load_program, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
@@ -172,7 +172,7 @@ def read_project(folder: Path, /) -> Project:
         raise InputError(f"{manifest} is damaged ({error}); {REMEDY}") from None
     except (KeyError, TypeError) as error:
         raise InputError(f"{manifest} is damaged ({error!r}); {REMEDY}") from None
-    program = read_program(folder / PROGRAM_FILE)
+    program = load_program(folder / PROGRAM_FILE)
     if program.sha256 != facts["program_sha256"]:
         raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; {REMEDY}")
     for name, digest in facts["sha256"].items():

@@ -3,6 +3,8 @@
 ``docs/spec/integer.md`` is the normative specification.
 """
 
+from seq2seqlite.integer.direct import DirectResult, direct_accumulators, response_codes, run_direct
+from seq2seqlite.integer.direct_program import MAX_BANK, DirectProgram
 from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
 from seq2seqlite.integer.lifetime_table import (
     FRACTION_BITS,
@@ -13,23 +15,43 @@ from seq2seqlite.integer.lifetime_table import (
     Reduced,
     Reduction,
 )
-from seq2seqlite.integer.lowering import lower
-from seq2seqlite.integer.predictor import ProgramPredictor, lifetimes_from_codes, whole_counts
-from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSION, Affine, GruStep, Program
-from seq2seqlite.integer.program_file import SUFFIX, load_program, read_program, write_program
+from seq2seqlite.integer.lowering import lower, lower_direct
+from seq2seqlite.integer.predictor import (
+    DirectPredictor,
+    ProgramPredictor,
+    direct_lifetimes_from_codes,
+    lifetimes_from_codes,
+    scaled_counts,
+    whole_counts,
+)
+from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSIONS, Affine, EncoderProgram, GruStep, Program
+from seq2seqlite.integer.program_file import (
+    SUFFIX,
+    AnyProgram,
+    load_any_program,
+    load_program,
+    read_program,
+    write_program,
+)
 from seq2seqlite.integer.ranges import Accumulator, accumulators, fits_float32
 
 __all__ = [
     "COUNT_BITS",
     "FRACTION_BITS",
     "KNOT_BITS",
+    "MAX_BANK",
     "RATIO_BITS",
     "SHARE",
-    "SPEC_VERSION",
+    "SPEC_VERSIONS",
     "SUFFIX",
     "TAU_BITS",
     "Accumulator",
     "Affine",
+    "AnyProgram",
+    "DirectPredictor",
+    "DirectProgram",
+    "DirectResult",
+    "EncoderProgram",
     "GruStep",
     "Program",
     "ProgramPredictor",
@@ -39,15 +61,22 @@ __all__ = [
     "accumulators",
     "decode",
     "decoder_states",
+    "direct_accumulators",
+    "direct_lifetimes_from_codes",
     "encode",
     "fits_float32",
     "head",
     "lifetimes_from_codes",
+    "load_any_program",
     "load_program",
     "lower",
+    "lower_direct",
     "normalise",
     "read_program",
+    "response_codes",
     "run",
+    "run_direct",
+    "scaled_counts",
     "step",
     "whole_counts",
     "write_program",

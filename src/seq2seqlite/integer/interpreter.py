@@ -3,6 +3,7 @@
 ``docs/spec/integer.md`` specifies each rule under the name of the corresponding function of this module.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,9 +14,17 @@ from threadpoolctl import threadpool_limits
 from seq2seqlite.decay import normalise_to_codes
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.lifetime_table import Reduced
-from seq2seqlite.integer.program import COUNT_BITS, Affine, GruStep, Program
-from seq2seqlite.integer.ranges import candidate_sum, fits_float32, gate_sum, head_sum, update_sum
-from seq2seqlite.models import Format
+from seq2seqlite.integer.program import COUNT_BITS, Affine, EncoderProgram, GruStep, Program
+from seq2seqlite.integer.ranges import (
+    Accumulator,
+    accumulators,
+    candidate_sum,
+    exact_in_float32,
+    gate_sum,
+    head_sum,
+    update_sum,
+)
+from seq2seqlite.models import ActivationFormats, Format
 
 __all__ = [
     "Arithmetic",
@@ -23,10 +32,12 @@ __all__ = [
     "Result",
     "advanced",
     "checked_counts",
+    "chosen_type",
     "decode",
     "decoder_states",
     "encode",
     "head",
+    "leading_bits",
     "normalise",
     "prepared",
     "run",
@@ -101,7 +112,7 @@ def run(
     seq2seqlite.integer.ProgramPredictor : Lifetimes in ns from a program.
     """
     counts = checked_counts(program, tpsf)
-    dtype = _dtype(program, arithmetic)
+    dtype = chosen_type(program.name, accumulators(program), arithmetic)
     photons = counts.sum(axis=1)
     sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
     dark = photons < min_photons
@@ -115,7 +126,7 @@ def run(
     return Result(sfd, reduced.darkened(dark), photons, dark)
 
 
-def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:
+def checked_counts(program: EncoderProgram, tpsf: ArrayLike, /) -> NDArray[np.int64]:
     """Return counts as int64; raise InputError if the program does not accept them.
 
     See Also
@@ -138,7 +149,7 @@ def checked_counts(program: Program, tpsf: ArrayLike, /) -> NDArray[np.int64]:
     return counts.astype(np.int64)
 
 
-def normalise(program: Program, counts: NDArray[np.int64], /) -> NDArray[np.int64]:
+def normalise(program: EncoderProgram, counts: NDArray[np.int64], /) -> NDArray[np.int64]:
     """Return the input codes of counts, shape (n, n_gates).
 
     See Also
@@ -150,8 +161,10 @@ def normalise(program: Program, counts: NDArray[np.int64], /) -> NDArray[np.int6
     return normalise_to_codes(counts, bits=program.formats.input.bits, n_baseline=program.n_baseline)
 
 
-def encode(program: Program, inputs: Codes, /) -> Codes:
+def encode(program: EncoderProgram, inputs: Codes, /) -> Codes:
     """Return the encoder's final state codes, shape (n, units), for input codes of shape (n, n_gates).
+
+    Inputs with columns of the response have the shape (n, n_gates, n_inputs).
 
     See Also
     --------
@@ -161,7 +174,8 @@ def encode(program: Program, inputs: Codes, /) -> Codes:
     state = np.zeros((len(inputs), program.units), inputs.dtype)
     weights = prepared(program, program.encoder, inputs.dtype)
     for t in range(program.n_gates):
-        state = advanced(program, weights, state, inputs[:, t : t + 1])
+        here = inputs[:, t]
+        state = advanced(program, weights, state, here[:, None] if here.ndim == 1 else here)
     return state
 
 
@@ -200,9 +214,10 @@ def head(program: Program, states: Codes, /) -> Codes:
     decode : Return the codes of the SFD, shape (n, 3, n_gates), from the final state of the encoder.
     """
     fraction, fmt = head_sum(program), program.formats.output
-    kernel = scaled(program.head_kernel, fraction - program.formats.state.fraction_bits, states.dtype)
+    operand = program.formats.state_operand.fraction_bits
+    kernel = scaled(program.head_kernel, fraction - operand, states.dtype)
     bias = scaled(program.head_bias, fraction, states.dtype)
-    total = states @ kernel + bias
+    total = leading_bits(states, program.formats) @ kernel + bias
     return saturated(shifted(total, fraction - fmt.fraction_bits), fmt)
 
 
@@ -228,6 +243,21 @@ def shifted(values: Codes, bits: int, /) -> Codes:
         return (values + (1 << (bits - 1))) >> bits
     kind = values.dtype.type
     return values.__array_namespace__().floor(values * kind(2.0**-bits) + kind(0.5))
+
+
+def leading_bits(state: Codes, formats: ActivationFormats, /) -> Codes:
+    """Return state codes as operands of the matrix products: their leading bits, rounded down.
+
+    See Also
+    --------
+    advanced : Step that uses them.
+    """
+    less = formats.state.fraction_bits - formats.state_operand.fraction_bits
+    if not less:
+        return state
+    if np.issubdtype(state.dtype, np.integer):
+        return state >> less
+    return state.__array_namespace__().floor(state * state.dtype.type(2.0**-less))
 
 
 def saturated(codes: Codes, fmt: Format, /) -> Codes:
@@ -266,7 +296,7 @@ class Prepared:
     candidate_bias: Codes
 
 
-def prepared(program: Program, gru: GruStep, dtype: Any, /) -> Prepared:
+def prepared(program: EncoderProgram, gru: GruStep, dtype: Any, /) -> Prepared:
     """Return the weights of the encoder or decoder step in the type that represents the integers.
 
     See Also
@@ -277,17 +307,25 @@ def prepared(program: Program, gru: GruStep, dtype: Any, /) -> Prepared:
     formats, units = program.formats, program.units
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
     fg, fc = gate_sum(gru, formats), candidate_sum(gru, formats)
-    x = formats.input.fraction_bits
+    operand = formats.state_operand.fraction_bits
     return Prepared(
         gate_fraction=fg,
-        gate_kernel=scaled(gru.kernel, fg - x, dtype)[:, gates],
-        gate_recurrent=scaled(gru.recurrent, fg - formats.state.fraction_bits, dtype)[:, gates],
+        gate_kernel=_kernel(gru, formats, fg, dtype)[:, gates],
+        gate_recurrent=scaled(gru.recurrent, fg - operand, dtype)[:, gates],
         gate_bias=scaled(gru.bias, fg, dtype)[:, gates],
         candidate_fraction=fc,
-        candidate_kernel=scaled(gru.kernel, fc - x, dtype)[:, candidate],
+        candidate_kernel=_kernel(gru, formats, fc, dtype)[:, candidate],
         candidate_recurrent=scaled(gru.recurrent, fc - formats.product.fraction_bits, dtype)[:, candidate],
         candidate_bias=scaled(gru.bias, fc, dtype)[:, candidate],
     )
+
+
+def _kernel(gru: GruStep, formats: ActivationFormats, fraction: int, dtype: Any) -> Codes:
+    """Return the input kernel on the grid of a sum: a row for the TPSF, and one for each response column."""
+    rows = [scaled(gru.kernel, fraction - formats.input.fraction_bits, dtype)[:1]]
+    if formats.response is not None:
+        rows.append(scaled(gru.kernel, fraction - formats.response.fraction_bits, dtype)[1:])
+    return np.concatenate(rows)
 
 
 def scaled(affine: Affine, fraction: int, dtype: Any, /) -> Codes:
@@ -302,8 +340,8 @@ def scaled(affine: Affine, fraction: int, dtype: Any, /) -> Codes:
     return (affine.codes << (fraction - affine.format.fraction_bits)).astype(dtype)
 
 
-def advanced(program: Program, w: Prepared, state: Codes, inputs: Codes | None, /) -> Codes:
-    """Return the state codes, shape (n, units), after one step with inputs of shape (n, 1).
+def advanced(program: EncoderProgram, w: Prepared, state: Codes, inputs: Codes | None, /) -> Codes:
+    """Return the state codes, shape (n, units), after one step with inputs of shape (n, n_inputs).
 
     See Also
     --------
@@ -311,14 +349,17 @@ def advanced(program: Program, w: Prepared, state: Codes, inputs: Codes | None, 
     prepared : Return the weights of the encoder or decoder step in the type that represents the integers.
     """
     formats, units = program.formats, program.units
-    total = state @ w.gate_recurrent + w.gate_bias
+    operand = leading_bits(state, formats)
+    total = operand @ w.gate_recurrent + w.gate_bias
     if inputs is not None:
         total = total + inputs @ w.gate_kernel
     one = total.dtype.type(2**w.gate_fraction)
-    gates = saturated(shifted(total + one, w.gate_fraction + 1 - formats.gate.fraction_bits), formats.gate)
+    gates = shifted(total + one, w.gate_fraction + 1 - formats.gate.fraction_bits)
+    kind = gates.dtype.type
+    gates = gates.__array_namespace__().clip(gates, kind(0), kind(formats.gate_high_code))
     update, reset = gates[:, :units], gates[:, units:]
-    wide = formats.gate.fraction_bits + formats.state.fraction_bits
-    product = saturated(shifted(reset * state, wide - formats.product.fraction_bits), formats.product)
+    wide = formats.gate.fraction_bits + formats.state_operand.fraction_bits
+    product = saturated(shifted(reset * operand, wide - formats.product.fraction_bits), formats.product)
     total = product @ w.candidate_recurrent + w.candidate_bias
     if inputs is not None:
         total = total + inputs @ w.candidate_kernel
@@ -327,7 +368,7 @@ def advanced(program: Program, w: Prepared, state: Codes, inputs: Codes | None, 
     return _written_back(program, state, update, candidate)
 
 
-def _written_back(program: Program, state: Codes, update: Codes, candidate: Codes) -> Codes:
+def _written_back(program: EncoderProgram, state: Codes, update: Codes, candidate: Codes) -> Codes:
     """Return the new state ``candidate + update * (state - candidate)``, rounded to the state's format."""
     formats = program.formats
     kind, fraction = state.dtype.type, update_sum(formats)
@@ -338,13 +379,34 @@ def _written_back(program: Program, state: Codes, update: Codes, candidate: Code
     return saturated(shifted(wide, fraction - formats.state.fraction_bits), formats.state)
 
 
-def _dtype(program: Program, arithmetic: Arithmetic | None) -> Any:
+def chosen_type(
+    name: str, reach: Mapping[str, Accumulator], arithmetic: Arithmetic | None, /
+) -> "np.dtype[Any]":
+    """Return the type that represents the integers of a program.
+
+    Parameters
+    ----------
+    name : str
+        Name of the program.
+    reach : mapping of Accumulator
+        Accumulators of its steps.
+    arithmetic : str or None
+        Type asked for; None for the fastest one that is exact.
+
+    Raises
+    ------
+    InputError
+        If the type is unknown or not exact.
+
+    See Also
+    --------
+    run : Run a program.
+    """
+    exact = exact_in_float32(dict(reach))
     if arithmetic is None:
-        return np.float32 if fits_float32(program) else np.float64
+        return np.dtype(np.float32 if exact else np.float64)
     if arithmetic not in {"int64", "float32", "float64"}:
         raise InputError(f"arithmetic={arithmetic!r} is unknown; choose int64, float32 or float64")
-    if arithmetic == "float32" and not fits_float32(program):
-        raise InputError(
-            f"arithmetic='float32' is not exact for program {program.name}; use 'int64' or 'float64'"
-        )
+    if arithmetic == "float32" and not exact:
+        raise InputError(f"arithmetic='float32' is not exact for program {name}; use 'int64' or 'float64'")
     return np.dtype(arithmetic)

@@ -3,15 +3,25 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for
+from seq2seqlite.decay import Lifetimes, LifetimesWithErrors, TimeAxis, counts_for
 from seq2seqlite.errors import InputError
+from seq2seqlite.integer.direct import DirectResult, response_codes, run_direct
+from seq2seqlite.integer.direct_program import LOG_FRACTION_BITS, DirectProgram
 from seq2seqlite.integer.interpreter import Result, run
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
 from seq2seqlite.integer.program import COUNT_BITS, Program
+from seq2seqlite.maps import ERROR_MAPS
 from seq2seqlite.models import FRACTION_OF_A_COUNT
 from seq2seqlite.training_range import training_range_ns
 
-__all__ = ["ProgramPredictor", "lifetimes_from_codes", "whole_counts"]
+__all__ = [
+    "DirectPredictor",
+    "ProgramPredictor",
+    "direct_lifetimes_from_codes",
+    "lifetimes_from_codes",
+    "scaled_counts",
+    "whole_counts",
+]
 
 
 class ProgramPredictor:
@@ -87,6 +97,116 @@ class ProgramPredictor:
         return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
 
+class DirectPredictor:
+    """Integer program of a direct network run by the interpreter, with the response of the decays.
+
+    Parameters
+    ----------
+    program : DirectProgram
+        Program.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program, with the delay of the decays; by default
+        unknown.
+
+    See Also
+    --------
+    seq2seqlite.integer.run_direct : Run a program on raw counts, with a bank of responses.
+    seq2seqlite.cpu.DirectProgramEngine : Program compiled for this CPU; equals ``run_direct`` bit for bit.
+    """
+
+    kind = "integer program"
+    direct = True
+
+    def __init__(self, program: DirectProgram, /, *, response: ArrayLike | None = None) -> None:
+        self.program = program
+        self.response = None if response is None else np.asarray(response, np.float64)
+        self.bank = response_codes(program, response)[None]
+
+    def with_response(self, response: ArrayLike | None, /) -> "DirectPredictor":
+        """Return this predictor for decays of another response; None for an unknown one."""
+        return type(self)(self.program, response=response)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.program.name
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Time axis of the TPSFs that the program accepts."""
+        return self.program.axis
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Required position of the rising edge, in ns."""
+        return self.program.rising_edge_ns
+
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.program.instrument
+
+    @property
+    def tau_range_ns(self) -> tuple[float, float]:
+        """Range of the lifetimes that the model was trained for, in ns."""
+        step = self.program.formats.output.step
+        return 2 * self.program.tau_low * step, self.program.tau_high * step / 2
+
+    @property
+    def max_background(self) -> float | None:
+        """Largest share of background in the counts in the training."""
+        return self.program.max_background
+
+    @property
+    def uses_response(self) -> bool:
+        """Whether the response of the instrument is an input of the network."""
+        return self.program.n_columns > 0
+
+    @property
+    def response_given(self) -> bool:
+        """Whether the program has the response of the decays."""
+        return self.response is not None
+
+    @property
+    def error_maps(self) -> tuple[str, ...]:
+        """Standard errors that the program predicts: those of all quantities."""
+        return tuple(ERROR_MAPS)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.program.n_parameters
+
+    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0, count_exponent: ArrayLike = 0) -> DirectResult:
+        """Run the program; see :func:`run_direct` for parameters, result and errors."""
+        return run_direct(
+            self.program, tpsf, bank=self.bank, min_photons=min_photons, count_exponent=count_exponent
+        )
+
+    def lifetimes(self, tpsf: ArrayLike, /) -> LifetimesWithErrors:
+        """Return lifetimes and standard errors, shape (n,), for counts of shape (n, n_gates)."""
+        counts, exponent = scaled_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+        return direct_lifetimes_from_codes(self.program, self.run(counts, count_exponent=exponent))
+
+
+def direct_lifetimes_from_codes(program: DirectProgram, found: DirectResult, /) -> LifetimesWithErrors:
+    """Return codes as lifetimes and standard errors in ns; NaN for pixels below threshold.
+
+    See Also
+    --------
+    run_direct : Codes of a program.
+    """
+    step, codes = program.formats.output.step, found.lifetimes
+    std = 2.0 ** (found.log_errors.T / (1 << LOG_FRACTION_BITS))
+    return LifetimesWithErrors(
+        codes.tau_mean * step,
+        codes.tau_short * step,
+        codes.tau_long * step,
+        codes.fraction * 2.0**-FRACTION_BITS,
+        *std,
+    ).without(found.dark)
+
+
 def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
     """Return counts as 16-bit integers, the input of a program.
 
@@ -116,6 +236,23 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
     >>> whole_counts([[0.5, 1.0], [0.0, 65536.0]]).tolist()
     [[32, 64], [0, 32768]]
     """
+    return scaled_counts(tpsf)[0]
+
+
+def scaled_counts(tpsf: ArrayLike, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return counts as 16-bit integers, and the binary logarithm of the factor they were multiplied by.
+
+    Parameters and errors are those of :func:`whole_counts`.
+
+    Returns
+    -------
+    counts : ndarray of int64, shape (n, n_gates)
+    exponent : ndarray of int64, shape (n,)
+
+    See Also
+    --------
+    whole_counts : The counts only.
+    """
     counts = np.asarray(tpsf)
     top = 2**COUNT_BITS - 1
     exact = np.asarray(counts, np.float64)
@@ -124,7 +261,8 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
     scale = 1 if np.issubdtype(counts.dtype, np.integer) else FRACTION_OF_A_COUNT
     peak = np.rint(exact.max(axis=-1, keepdims=True, initial=0) * scale)
     down = np.ceil(np.log2(np.maximum((peak + 1) / (top + 1), 1)))
-    return np.asarray(np.minimum(np.rint(exact * scale * 2.0**-down), top), np.int64)
+    found = np.asarray(np.minimum(np.rint(exact * scale * 2.0**-down), top), np.int64)
+    return found, (np.log2(scale) - down[..., 0]).astype(np.int64)
 
 
 def lifetimes_from_codes(program: Program, codes: Reduced, /) -> Lifetimes:

@@ -16,10 +16,10 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.integer.lifetime_table import Reduction
 from seq2seqlite.models import ActivationFormats, Format
 
-__all__ = ["COUNT_BITS", "SPEC_VERSION", "TAU_CODES", "Affine", "GruStep", "Program"]
+__all__ = ["COUNT_BITS", "SPEC_VERSIONS", "TAU_CODES", "Affine", "GruStep", "EncoderProgram", "Program"]
 
-SPEC_VERSION = 1
-"""Version of docs/spec/integer.md that a program follows."""
+SPEC_VERSIONS = (1, 2)
+"""Versions of docs/spec/integer.md: 1 is enough for a program that uses nothing that version 2 added."""
 
 TAU_CODES = "reduction/tau_codes"
 """Name of the lifetime table among a program's arrays."""
@@ -95,13 +95,13 @@ class GruStep:
 
     @property
     def n_inputs(self) -> int:
-        """Number of inputs: 1 for the encoder, 0 for the decoder."""
+        """Number of inputs: 1 and the columns of the response for the encoder, 0 for the decoder."""
         return int(self.kernel.codes.shape[0])
 
 
 @dataclass(frozen=True)
-class Program:
-    """Integer program of one student: a fully quantised network in integer arithmetic.
+class EncoderProgram:
+    """What all integer programs have: metadata, formats, and the encoder.
 
     Parameters
     ----------
@@ -116,11 +116,106 @@ class Program:
     rising_edge_ns : float
         Required position of the rising edge, relative to the first gate, in ns.
     n_baseline : int
-        Number of leading gates averaged as baseline.
+        Number of leading gates averaged as baseline; 0 for no subtraction (version 2).
     formats : ActivationFormats
         Formats of the activations; the write-back is ``round``.
-    encoder, decoder : GruStep
-        Weights of the encoder step and of the decoder step.
+    encoder : GruStep
+        Weights of the encoder step.
+
+    See Also
+    --------
+    Program : Integer program of a student with a decoder.
+    seq2seqlite.integer.DirectProgram : Integer program of a direct network.
+    """
+
+    name: str
+    model_sha256: str
+    instrument: str
+    axis: TimeAxis
+    rising_edge_ns: float
+    n_baseline: int
+    formats: ActivationFormats
+    encoder: GruStep
+
+    def __post_init__(self) -> None:
+        units = self.units
+        if self.formats.write_back != "round":
+            raise InputError(
+                f"write_back={self.formats.write_back!r} must be 'round' for an integer program; compress "
+                "the model with write_back = 'round'"
+            )
+        if not 1 <= units <= MAX_UNITS:
+            raise InputError(f"units={units} of a program must be between 1 and {MAX_UNITS}")
+        for name, array, shape in self._shaped(units):
+            array.check(name, shape)
+        if not 0 <= self.n_baseline < self.axis.n_gates:
+            raise InputError(
+                f"n_baseline={self.n_baseline} must be at least 0 and less than n_gates={self.axis.n_gates}"
+            )
+        if (self.formats.response is None) != (self.n_columns == 0):
+            raise InputError("a program must have a format of the response if its encoder has such inputs")
+
+    def _shaped(self, units: int) -> Iterator[tuple[str, Affine, tuple[int, ...]]]:
+        yield from _shaped_step("encoder", self.encoder, self.encoder.n_inputs, units)
+
+    @property
+    def units(self) -> int:
+        """Number of units."""
+        return self.encoder.units
+
+    @property
+    def n_gates(self) -> int:
+        """Number of gates of a TPSF."""
+        return self.axis.n_gates
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of the response among the inputs."""
+        return self.encoder.n_inputs - 1
+
+    @property
+    def spec_version(self) -> int:
+        """Version of the specification that the program needs."""
+        formats = self.formats
+        added = formats.full_gate or formats.operand is not None or self.n_columns or not self.n_baseline
+        return 2 if added else 1
+
+    @property
+    def affines(self) -> dict[str, Affine]:
+        """All weights, by their names in a program file."""
+        return {name: array for name, array, _ in self._shaped(self.units)}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Metadata and formats (everything except the arrays), as plain values for JSON."""
+        names = ("input", "state", "gate", "candidate", "product", "output", "operand", "response")
+        formats = {name: _plain(fmt) for name in names if (fmt := getattr(self.formats, name)) is not None}
+        plain = {
+            "name": self.name,
+            "model_sha256": self.model_sha256,
+            "instrument": self.instrument,
+            "n_gates": self.axis.n_gates,
+            "gate_width_ns": self.axis.gate_width_ns,
+            "period_ns": self.axis.period_ns,
+            "gate_length_ns": self.axis.gate_length_ns,
+            "rising_edge_ns": self.rising_edge_ns,
+            "n_baseline": self.n_baseline,
+            "formats": formats,
+            "weights": {name: _plain(affine.format) for name, affine in self.affines.items()},
+        }
+        return plain | ({"full_gate": self.formats.full_gate} if self.spec_version > 1 else {})
+
+
+@dataclass(frozen=True)
+class Program(EncoderProgram):
+    """Integer program of a student with a decoder: a fully quantised network in integer arithmetic.
+
+    Parameters
+    ----------
+    name, model_sha256, instrument, axis, rising_edge_ns, n_baseline, formats, encoder
+        See :class:`EncoderProgram`.
+    decoder : GruStep
+        Weights of the decoder step.
     head_kernel, head_bias : Affine, shapes (units, 3) and (1, 3)
         Weights of the head, which maps the state to total, short and long.
     reduction : Reduction
@@ -134,62 +229,29 @@ class Program:
         Integer program run by the interpreter; implements ``SfdPredictor``.
     """
 
-    name: str
-    model_sha256: str
-    instrument: str
-    axis: TimeAxis
-    rising_edge_ns: float
-    n_baseline: int
-    formats: ActivationFormats
-    encoder: GruStep
     decoder: GruStep
     head_kernel: Affine
     head_bias: Affine
     reduction: Reduction
 
     def __post_init__(self) -> None:
-        units = self.units
-        if self.formats.write_back != "round":
+        super().__post_init__()
+        if self.n_columns or not self.n_baseline:
             raise InputError(
-                f"write_back={self.formats.write_back!r} must be 'round' for an integer program; compress "
-                "the model with write_back = 'round'"
-            )
-        if not 1 <= units <= MAX_UNITS:
-            raise InputError(f"units={units} of a program must be between 1 and {MAX_UNITS}")
-        for name, array, shape in self._shaped(units):
-            array.check(name, shape)
-        if not 1 <= self.n_baseline < self.axis.n_gates:
-            raise InputError(
-                f"n_baseline={self.n_baseline} must be at least 1 and less than n_gates={self.axis.n_gates}"
+                f"a program with a decoder has n_baseline={self.n_baseline} and {self.n_columns} columns of "
+                "the response, but must have n_baseline >= 1 and no response"
             )
 
     def _shaped(self, units: int) -> Iterator[tuple[str, Affine, tuple[int, ...]]]:
-        for part, step, n_inputs in (("encoder", self.encoder, 1), ("decoder", self.decoder, 0)):
-            yield f"{part}/kernel", step.kernel, (n_inputs, 3 * units)
-            yield f"{part}/recurrent", step.recurrent, (units, 3 * units)
-            yield f"{part}/bias", step.bias, (1, 3 * units)
+        yield from _shaped_step("encoder", self.encoder, 1, units)
+        yield from _shaped_step("decoder", self.decoder, 0, units)
         yield "head/kernel", self.head_kernel, (units, 3)
         yield "head/bias", self.head_bias, (1, 3)
-
-    @property
-    def units(self) -> int:
-        """Number of units of encoder and of decoder."""
-        return self.encoder.units
-
-    @property
-    def n_gates(self) -> int:
-        """Number of gates of a TPSF."""
-        return self.axis.n_gates
 
     @property
     def n_parameters(self) -> int:
         """Number of parameters of the network, including the unused input kernel of its decoder."""
         return sum(affine.codes.size for affine in self.affines.values()) + 3 * self.units
-
-    @property
-    def affines(self) -> dict[str, Affine]:
-        """All weights, by their names in a program file."""
-        return {name: array for name, array, _ in self._shaped(self.units)}
 
     @property
     def arrays(self) -> dict[str, Codes]:
@@ -201,24 +263,7 @@ class Program:
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Metadata and formats (everything except the arrays), as plain values for JSON."""
-        formats = {
-            name: _plain(getattr(self.formats, name))
-            for name in ("input", "state", "gate", "candidate", "product", "output")
-        }
-        return {
-            "name": self.name,
-            "model_sha256": self.model_sha256,
-            "instrument": self.instrument,
-            "n_gates": self.axis.n_gates,
-            "gate_width_ns": self.axis.gate_width_ns,
-            "period_ns": self.axis.period_ns,
-            "gate_length_ns": self.axis.gate_length_ns,
-            "rising_edge_ns": self.rising_edge_ns,
-            "n_baseline": self.n_baseline,
-            "formats": formats,
-            "weights": {name: _plain(affine.format) for name, affine in self.affines.items()},
-            "tau_fraction_bits": self.reduction.tau_fraction_bits,
-        }
+        return {**super().facts, "tau_fraction_bits": self.reduction.tau_fraction_bits}
 
     @cached_property
     def sha256(self) -> str:
@@ -226,6 +271,14 @@ class Program:
         from seq2seqlite.integer.program_file import program_digest
 
         return program_digest(self)
+
+
+def _shaped_step(
+    part: str, step: GruStep, n_inputs: int, units: int
+) -> Iterator[tuple[str, Affine, tuple[int, ...]]]:
+    yield f"{part}/kernel", step.kernel, (n_inputs, 3 * units)
+    yield f"{part}/recurrent", step.recurrent, (units, 3 * units)
+    yield f"{part}/bias", step.bias, (1, 3 * units)
 
 
 def _plain(fmt: Format) -> list[int]:

@@ -9,27 +9,41 @@ from numpy.typing import NDArray
 
 from seq2seqlite.archive import Header, archive_digest, header_text, read_archive, write_archive
 from seq2seqlite.errors import InputError
+from seq2seqlite.integer.direct import direct_accumulators
+from seq2seqlite.integer.direct_program import ERROR_FACTORS, DirectProgram
 from seq2seqlite.integer.lifetime_table import Reduction
-from seq2seqlite.integer.lowering import lower
-from seq2seqlite.integer.program import SPEC_VERSION, TAU_CODES, Affine, GruStep, Program
+from seq2seqlite.integer.lowering import lower, lower_direct
+from seq2seqlite.integer.program import SPEC_VERSIONS, TAU_CODES, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import accumulators
 from seq2seqlite.models import ActivationFormats, Format, load_model
-from seq2seqlite.models.model_file import read_axis, read_name
+from seq2seqlite.models.model_file import MAX_PERIOD_NS, read_axis, read_name
 
-__all__ = ["SUFFIX", "load_program", "program_digest", "read_program", "write_program"]
+__all__ = [
+    "SUFFIX",
+    "AnyProgram",
+    "load_any_program",
+    "load_program",
+    "program_digest",
+    "read_program",
+    "write_program",
+]
 
 FORMAT = "seq2seqlite integer program"
 FORMAT_VERSION = 2
-WEIGHTS = (
-    *(f"{part}/{array}" for part in ("encoder", "decoder") for array in ("kernel", "recurrent", "bias")),
-    "head/kernel",
-    "head/bias",
-)
+ENCODER = tuple(f"encoder/{array}" for array in ("kernel", "recurrent", "bias"))
+DECODER = tuple(f"decoder/{array}" for array in ("kernel", "recurrent", "bias"))
+HEAD = ("head/kernel", "head/bias")
+NAMES = {*ENCODER, *DECODER, *HEAD, TAU_CODES}
+DIRECT_NAMES = {*ENCODER, *HEAD, ERROR_FACTORS}
+# Numbers of dimensions of the arrays that are not matrices.
+DIMENSIONS = {TAU_CODES: 1, ERROR_FACTORS: 3}
+MAX_COLUMNS = 15
+AnyProgram = Program | DirectProgram
 MAX_EXPONENT = 64
 SUFFIX = ".program"
 
 
-def write_program(path: str | Path, program: Program, /) -> None:
+def write_program(path: str | Path, program: AnyProgram, /) -> None:
     """Write a program file; equal programs give identical files.
 
     The header includes the required width of each accumulator, as a proof that no accumulator overflows.
@@ -42,7 +56,7 @@ def write_program(path: str | Path, program: Program, /) -> None:
     write_archive(path, _header(program), _arrays(program))
 
 
-def program_digest(program: Program, /) -> str:
+def program_digest(program: AnyProgram, /) -> str:
     """Return the SHA-256 digest of a program, computed from the whole content of its file.
 
     See Also
@@ -54,21 +68,45 @@ def program_digest(program: Program, /) -> str:
     return archive_digest(header_text(_header(program)), _arrays(program))
 
 
-def _header(program: Program) -> dict[str, Any]:
+def _header(program: AnyProgram) -> dict[str, Any]:
+    found = direct_accumulators(program) if isinstance(program, DirectProgram) else accumulators(program)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "spec_version": SPEC_VERSION,
+        "spec_version": program.spec_version,
         **program.facts,
-        "accumulator_bits": {name: reach.bits for name, reach in accumulators(program).items()},
+        "accumulator_bits": {name: reach.bits for name, reach in found.items()},
     }
 
 
-def _arrays(program: Program) -> dict[str, NDArray[Any]]:
+def _arrays(program: AnyProgram) -> dict[str, NDArray[Any]]:
     return {name: codes.astype(np.int32) for name, codes in program.arrays.items()}
 
 
 def load_program(name_or_path: str | Path, /) -> Program:
+    """Return the program of a shipped model, a model file or a program file, of a network with a decoder.
+
+    Raises
+    ------
+    InputError
+        If the program or model does not exist or is invalid, the model is not fully quantised, or it is a
+        direct network.
+
+    See Also
+    --------
+    load_any_program : The same, also for direct networks.
+    read_program : Read a program file only.
+    """
+    found = load_any_program(name_or_path)
+    if isinstance(found, DirectProgram):
+        raise InputError(
+            f"program {found.name} is that of a direct network, which is not supported here; choose one of a "
+            "network with a decoder"
+        )
+    return found
+
+
+def load_any_program(name_or_path: str | Path, /) -> AnyProgram:
     """Return the program of a shipped model, a model file or a program file.
 
     Raises
@@ -82,10 +120,11 @@ def load_program(name_or_path: str | Path, /) -> Program:
     """
     if Path(name_or_path).suffix == SUFFIX:
         return read_program(name_or_path)
-    return lower(load_model(name_or_path))
+    network = load_model(name_or_path)
+    return lower_direct(network) if network.direct else lower(network)
 
 
-def read_program(path: str | Path, /) -> Program:
+def read_program(path: str | Path, /) -> AnyProgram:
     """Read a program file.
 
     Raises
@@ -101,7 +140,7 @@ def read_program(path: str | Path, /) -> Program:
         path,
         what="program",
         form=FORMAT,
-        versions={"format_version": FORMAT_VERSION, "spec_version": SPEC_VERSION},
+        versions={"format_version": FORMAT_VERSION},
         remedy="lower the model again",
     )
     try:
@@ -111,15 +150,23 @@ def read_program(path: str | Path, /) -> Program:
         raise InputError(text if text.startswith(header.where) else f"{header.where}: {text}") from None
 
 
-def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
-    if set(arrays) != {*WEIGHTS, TAU_CODES}:
+def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> AnyProgram:
+    version = header["spec_version"]
+    if type(version) is not int or version not in SPEC_VERSIONS:
+        header.refuse(
+            f"spec_version={version!r:.60} is not one of those supported by this version "
+            f"({', '.join(map(str, SPEC_VERSIONS))})",
+            remedy=f"{header.remedy}, or install the seq2seqlite that wrote it",
+        )
+    if set(arrays) not in (NAMES, DIRECT_NAMES):
         header.refuse("its arrays are not those of a program")
     for name, codes in arrays.items():
         if codes.dtype != np.int32:
             header.refuse(f"array {name} must be int32, not {codes.dtype}")
-        if codes.ndim != (1 if name == TAU_CODES else 2):
+        if codes.ndim != DIMENSIONS.get(name, 2):
             header.refuse(f"array {name} has shape {codes.shape}")
-    program = _built(header, arrays)
+    program: AnyProgram
+    program = _direct(header, arrays) if ERROR_FACTORS in arrays else _built(header, arrays)
     if header.values != _header(program):
         widths = header["accumulator_bits"] != _header(program)["accumulator_bits"]
         header.refuse(
@@ -129,39 +176,71 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
 
 
 def _built(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
-    weights = header.table("weights")
-
-    def affine(name: str) -> Affine:
-        return Affine(arrays[name].astype(np.int64), _format(header, weights, name))
-
-    def step(part: str) -> GruStep:
-        return GruStep(*(affine(f"{part}/{name}") for name in ("kernel", "recurrent", "bias")))
-
-    axis = read_axis(header)
-    formats = header.table("formats")
+    common, axis = _common(header, arrays), read_axis(header)
     return Program(
-        name=read_name(header),
-        model_sha256=header.text("model_sha256"),
-        instrument=header.text("instrument"),
-        axis=axis,
-        rising_edge_ns=header.number("rising_edge_ns", 0.0, axis.period_ns),
-        n_baseline=header.integer("n_baseline", 1, axis.n_gates - 1),
-        formats=ActivationFormats(
-            input=_format(header, formats, "input"),
-            state=_format(header, formats, "state"),
-            gate=_format(header, formats, "gate"),
-            candidate=_format(header, formats, "candidate"),
-            product=_format(header, formats, "product"),
-            output=_format(header, formats, "output"),
-        ),
-        encoder=step("encoder"),
-        decoder=step("decoder"),
-        head_kernel=affine("head/kernel"),
-        head_bias=affine("head/bias"),
+        **common,
+        decoder=_step(header, arrays, "decoder"),
+        head_kernel=_affine(header, arrays, "head/kernel"),
+        head_bias=_affine(header, arrays, "head/bias"),
         reduction=Reduction(
             axis.n_gates, arrays[TAU_CODES].astype(np.int64), header.integer("tau_fraction_bits", 0, 16)
         ),
     )
+
+
+def _direct(header: Header, arrays: Mapping[str, NDArray[Any]]) -> DirectProgram:
+    lifetimes = header["response_lifetimes_ns"]
+    if (
+        not isinstance(lifetimes, list)
+        or len(lifetimes) > MAX_COLUMNS
+        or not all(type(tau) in (int, float) and 0 <= tau <= MAX_PERIOD_NS for tau in lifetimes)
+    ):
+        header.refuse(
+            f"response_lifetimes_ns={lifetimes!r:.60} must be at most {MAX_COLUMNS} numbers from 0 to "
+            f"{MAX_PERIOD_NS:g}"
+        )
+    top = 2**MAX_EXPONENT
+    return DirectProgram(
+        **_common(header, arrays),
+        response_lifetimes_ns=tuple(lifetimes),
+        head_kernel=_affine(header, arrays, "head/kernel"),
+        head_bias=_affine(header, arrays, "head/bias"),
+        tau_low=header.integer("tau_low", 0, top),
+        tau_high=header.integer("tau_high", 0, top),
+        factors=arrays[ERROR_FACTORS].astype(np.int64),
+        max_background=header.number("max_background", -1.0, 1.0),
+    )
+
+
+def _common(header: Header, arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
+    """Return what all programs have."""
+    axis, formats = read_axis(header), header.table("formats")
+    names = ("input", "state", "gate", "candidate", "product", "output")
+    found: dict[str, Any] = {name: _format(header, formats, name) for name in names}
+    found |= {name: _format(header, formats, name) for name in ("operand", "response") if name in formats}
+    if header["spec_version"] > 1:
+        full_gate = header["full_gate"]
+        if type(full_gate) is not bool:
+            header.refuse(f"full_gate={full_gate!r:.60} must be true or false")
+        found["full_gate"] = full_gate
+    return {
+        "name": read_name(header),
+        "model_sha256": header.text("model_sha256"),
+        "instrument": header.text("instrument"),
+        "axis": axis,
+        "rising_edge_ns": header.number("rising_edge_ns", 0.0, axis.period_ns),
+        "n_baseline": header.integer("n_baseline", 0, axis.n_gates - 1),
+        "formats": ActivationFormats(**found),
+        "encoder": _step(header, arrays, "encoder"),
+    }
+
+
+def _affine(header: Header, arrays: Mapping[str, NDArray[Any]], name: str) -> Affine:
+    return Affine(arrays[name].astype(np.int64), _format(header, header.table("weights"), name))
+
+
+def _step(header: Header, arrays: Mapping[str, NDArray[Any]], part: str) -> GruStep:
+    return GruStep(*(_affine(header, arrays, f"{part}/{name}") for name in ("kernel", "recurrent", "bias")))
 
 
 def _format(header: Header, table: Mapping[str, Any], name: str) -> Format:

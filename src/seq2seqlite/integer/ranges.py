@@ -7,16 +7,23 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, RATIO_BITS, TAU_BITS
-from seq2seqlite.integer.program import COUNT_BITS, Affine, GruStep, Program
+from seq2seqlite.integer.program import COUNT_BITS, Affine, EncoderProgram, GruStep, Program
 from seq2seqlite.models import ActivationFormats, Format
 
 __all__ = [
     "Accumulator",
+    "Operand",
+    "Term",
     "accumulators",
+    "candidate_sum",
+    "exact_in_float32",
     "fits_float32",
     "gate_sum",
-    "candidate_sum",
     "head_sum",
+    "normaliser",
+    "step_accumulators",
+    "sum_of",
+    "symmetric",
     "update_sum",
 ]
 
@@ -63,7 +70,7 @@ def gate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
     head_sum : Return the fraction bits of the sum of an output.
     update_sum : Return the fraction bits of the new state before it is rounded to the format of the state.
     """
-    return _fraction([(step.kernel, formats.input), (step.recurrent, formats.state)], step.bias)
+    return _fraction([*_inputs(step, formats), (step.recurrent, _state_operand(formats))], step.bias)
 
 
 def candidate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
@@ -74,7 +81,7 @@ def candidate_sum(step: GruStep, formats: ActivationFormats, /) -> int:
     gate_sum : Return the fraction bits of the pre-activation sum of a gate.
     update_sum : Return the fraction bits of the new state before it is rounded to the format of the state.
     """
-    return _fraction([(step.kernel, formats.input), (step.recurrent, formats.product)], step.bias)
+    return _fraction([*_inputs(step, formats), (step.recurrent, _operand(formats.product))], step.bias)
 
 
 def head_sum(program: Program, /) -> int:
@@ -84,7 +91,7 @@ def head_sum(program: Program, /) -> int:
     --------
     gate_sum : Return the fraction bits of the pre-activation sum of a gate.
     """
-    return _fraction([(program.head_kernel, program.formats.state)], program.head_bias)
+    return _fraction([(program.head_kernel, _state_operand(program.formats))], program.head_bias)
 
 
 def update_sum(formats: ActivationFormats, /) -> int:
@@ -116,27 +123,49 @@ def accumulators(program: Program, /) -> dict[str, Accumulator]:
     fits_float32 : Return whether float32 represents every integer of encoder, decoder and head exactly.
     Accumulator : Range and binary point of a sum of products.
     """
-    formats, units = program.formats, program.units
-    found: dict[str, Accumulator] = {}
-    for part, step in (("encoder", program.encoder), ("decoder", program.decoder)):
-        x = (step.kernel, formats.input)
-        gates, candidate = slice(0, 2 * units), slice(2 * units, None)
-        found[f"{part}.gates"] = _sum([x, (step.recurrent, formats.state)], step.bias, gates)
-        found[f"{part}.candidate"] = _sum([x, (step.recurrent, formats.product)], step.bias, candidate)
-        product = formats.gate.high_code * formats.state.high_code
-        found[f"{part}.product"] = _symmetric(
-            formats.gate.fraction_bits + formats.state.fraction_bits, product
-        )
-        # The difference of candidate and state, times the gate, is the largest partial sum.
-        fraction = update_sum(formats)
-        found[f"{part}.update"] = _symmetric(fraction, 2 * 2**fraction + 2 ** (fraction - 1))
-    found["head"] = _sum([(program.head_kernel, formats.state)], program.head_bias, slice(None))
-    signal = program.n_baseline * (2**COUNT_BITS - 1)
-    found["normaliser"] = _symmetric(0, 2 * signal * formats.input.high_code + signal)
+    formats = program.formats
+    found = step_accumulators("encoder", program.encoder, formats)
+    found |= step_accumulators("decoder", program.decoder, formats)
+    found["head"] = sum_of([(program.head_kernel, _state_operand(formats))], program.head_bias, slice(None))
+    found["normaliser"] = normaliser(program)
     first = formats.output.high_code
     area = 2 * program.n_gates * first << RATIO_BITS
-    found["reduction"] = _symmetric(0, max(area, 2 ** (FRACTION_BITS + TAU_BITS), first << FRACTION_BITS))
+    found["reduction"] = symmetric(0, max(area, 2 ** (FRACTION_BITS + TAU_BITS), first << FRACTION_BITS))
     return found
+
+
+def step_accumulators(part: str, step: GruStep, formats: ActivationFormats, /) -> dict[str, Accumulator]:
+    """Return the ranges of the accumulators of a step, by name.
+
+    See Also
+    --------
+    accumulators : Ranges of a whole program.
+    """
+    units = step.units
+    inputs, gates, candidate = _inputs(step, formats), slice(0, 2 * units), slice(2 * units, None)
+    operand = _state_operand(formats)
+    product = formats.gate_high_code * max(operand.high, -operand.low)
+    # The difference of candidate and state, times the gate, is the largest partial sum.
+    fraction = update_sum(formats)
+    return {
+        f"{part}.gates": sum_of([*inputs, (step.recurrent, operand)], step.bias, gates),
+        f"{part}.candidate": sum_of(
+            [*inputs, (step.recurrent, _operand(formats.product))], step.bias, candidate
+        ),
+        f"{part}.product": symmetric(formats.gate.fraction_bits + operand.fraction_bits, product),
+        f"{part}.update": symmetric(fraction, 2 * 2**fraction + 2 ** (fraction - 1)),
+    }
+
+
+def normaliser(program: EncoderProgram, /) -> Accumulator:
+    """Return the range of the normalisation of the counts.
+
+    See Also
+    --------
+    accumulators : Ranges of a whole program.
+    """
+    signal = max(program.n_baseline, 1) * (2**COUNT_BITS - 1)
+    return symmetric(0, 2 * signal * program.formats.input.high_code + signal)
 
 
 def fits_float32(program: Program, /) -> bool:
@@ -146,19 +175,73 @@ def fits_float32(program: Program, /) -> bool:
     --------
     accumulators : Return the range of every accumulator of a program, by name.
     """
+    return exact_in_float32(accumulators(program))
+
+
+def exact_in_float32(found: dict[str, Accumulator], /) -> bool:
+    """Return whether float32 represents every integer of the given accumulators of steps and head exactly.
+
+    See Also
+    --------
+    fits_float32 : The same for a program.
+    """
     return all(
         reach.magnitude <= FLOAT32_INTEGERS
-        for name, reach in accumulators(program).items()
+        for name, reach in found.items()
         if name not in {"normaliser", "reduction"}
     )
 
 
-def _fraction(terms: list[tuple[Affine, Format]], bias: Affine) -> int:
+@dataclass(frozen=True)
+class Operand:
+    """Fraction bits and codes of an operand of a matrix product."""
+
+    fraction_bits: int
+    low: int
+    high: int
+
+
+Term = tuple[Affine, Operand]
+
+
+def _operand(fmt: Format) -> Operand:
+    return Operand(fmt.fraction_bits, fmt.low_code, fmt.high_code)
+
+
+def _state_operand(formats: ActivationFormats) -> Operand:
+    fmt = formats.state_operand
+    return Operand(fmt.fraction_bits, formats.operand_low_code, fmt.high_code)
+
+
+def _inputs(step: GruStep, formats: ActivationFormats) -> list[Term]:
+    """Return the kernel, divided into the rows of the TPSF and those of the response."""
+    terms = [(Affine(step.kernel.codes[:1], step.kernel.format), _operand(formats.input))]
+    if formats.response is not None:
+        terms.append((Affine(step.kernel.codes[1:], step.kernel.format), _operand(formats.response)))
+    return terms
+
+
+def _fraction(terms: list[Term], bias: Affine) -> int:
     used = [a.format.fraction_bits + f.fraction_bits for a, f in terms if a.codes.size]
     return max([*used, bias.format.fraction_bits])
 
 
-def _sum(terms: list[tuple[Affine, Format]], bias: Affine, columns: slice) -> Accumulator:
+def sum_of(terms: list[Term], bias: Affine, columns: slice, /) -> Accumulator:
+    """Return the range of a sum of products.
+
+    Parameters
+    ----------
+    terms : list of (Affine, Operand)
+        Weights and their operands.
+    bias : Affine
+        Bias.
+    columns : slice
+        Outputs.
+
+    See Also
+    --------
+    accumulators : Ranges of a whole program.
+    """
     fraction = _fraction(terms, bias)
     _check_size(terms, bias, fraction)
     low = high = bias.codes[0, columns] << (fraction - bias.format.fraction_bits)
@@ -168,19 +251,20 @@ def _sum(terms: list[tuple[Affine, Format]], bias: Affine, columns: slice) -> Ac
             continue
         scale = 1 << (fraction - affine.format.fraction_bits - operand.fraction_bits)
         codes = affine.codes[:, columns] * scale
-        ends = np.stack([codes * operand.low_code, codes * operand.high_code])
+        ends = np.stack([codes * operand.low, codes * operand.high])
         low, high = low + ends.min(axis=0).sum(axis=0), high + ends.max(axis=0).sum(axis=0)
         size = size + np.abs(ends).max(axis=0).sum(axis=0)
     # Offsets added to a sum: one by the hard sigmoid, and half a step by the rounding.
     return Accumulator(fraction, low, high, int(size.max()) + 2 * 2**fraction)
 
 
-def _check_size(terms: list[tuple[Affine, Format]], bias: Affine, fraction: int) -> None:
+def _check_size(terms: list[Term], bias: Affine, fraction: int) -> None:
     """Raise InputError unless all products of a sum fit into int64, the type used to compute the ranges."""
     total = int(np.abs(bias.codes).max(initial=0)) << (fraction - bias.format.fraction_bits)
     for affine, operand in terms:
         scale = 1 << max(fraction - affine.format.fraction_bits - operand.fraction_bits, 0)
-        total += len(affine.codes) * int(np.abs(affine.codes).max(initial=0)) * scale * operand.high_code
+        most = max(operand.high, -operand.low)
+        total += len(affine.codes) * int(np.abs(affine.codes).max(initial=0)) * scale * most
     if fraction < 0:
         raise InputError(
             f"a sum has {fraction} fraction bits and must have >= 0; use formats with more fraction bits"
@@ -192,6 +276,12 @@ def _check_size(terms: list[tuple[Affine, Format]], bias: Affine, fraction: int)
         )
 
 
-def _symmetric(fraction: int, magnitude: int) -> Accumulator:
+def symmetric(fraction: int, magnitude: int, /) -> Accumulator:
+    """Return the range of one number between minus and plus its magnitude.
+
+    See Also
+    --------
+    sum_of : Range of a sum of products.
+    """
     reach = np.array([magnitude], np.int64)
     return Accumulator(fraction, -reach, reach, magnitude)

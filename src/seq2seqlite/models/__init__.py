@@ -10,7 +10,13 @@ from seq2seqlite.models.architecture import (
 from seq2seqlite.models.error_scale import ErrorScale
 from seq2seqlite.models.inputs import response_columns
 from seq2seqlite.models.model_file import ModelFile, model_digest, parameters_digest
-from seq2seqlite.models.network import FRACTION_OF_A_COUNT, Network, direct_lifetimes, network_inputs
+from seq2seqlite.models.network import (
+    FRACTION_OF_A_COUNT,
+    Network,
+    direct_lifetimes,
+    network_inputs,
+    tau_limits_ns,
+)
 from seq2seqlite.models.numpy_forward import predict_sfd
 from seq2seqlite.models.quantisation import WRITE_BACKS, ActivationFormats, Format, Quantisation, quantise
 from seq2seqlite.models.registry import load_model, model_card, model_names
@@ -39,4 +45,5 @@ __all__ = [
     "predict_sfd",
     "quantise",
     "response_columns",
+    "tau_limits_ns",
 ]

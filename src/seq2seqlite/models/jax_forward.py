@@ -67,9 +67,7 @@ def states_and_sfd_jax(
     inputs = jnp.asarray(inputs)
     n, n_gates = inputs.shape
     layer = partial(_layer, architecture, parameters, formats)
-    sequence = inputs.T[..., None]
-    if formats is not None:
-        sequence = quantise_jax(sequence, formats.input)
+    sequence = _quantised_inputs(inputs.T[..., None], formats)
     states = []
     for index, units in enumerate(architecture.layers):
         sequence = layer(f"encoder/{index}", sequence=sequence, state=jnp.zeros((n, units), inputs.dtype))
@@ -77,20 +75,41 @@ def states_and_sfd_jax(
     sequence = jnp.zeros((n_gates, n, 0), inputs.dtype)  # the decoder has no input
     for index, state in enumerate(states):
         sequence = layer(f"decoder/{index}", sequence=sequence, state=state)
-    sfd: Array = _matmul(sequence, parameters["head/kernel"]) + parameters["head/bias"]
+    operand = sequence + jax.lax.stop_gradient(_leading_bits(sequence, formats) - sequence)
+    sfd: Array = _matmul(operand, parameters["head/kernel"]) + parameters["head/bias"]
     if formats is not None:
         # Values out of range keep their gradient. Otherwise a network initialised there could not be trained.
         sfd = sfd + jax.lax.stop_gradient(quantise_jax(sfd, formats.output) - sfd)
     return sequence, sfd
 
 
-def last_state_jax(architecture: Architecture, parameters: Mapping[str, Any], sequence: Array, /) -> Array:
+def last_state_jax(
+    architecture: Architecture,
+    parameters: Mapping[str, Any],
+    sequence: Array,
+    /,
+    *,
+    formats: ActivationFormats | None = None,
+) -> Array:
     """Return the last state of the encoder, shape (n, units), for inputs of shape (n_gates, n, n_inputs)."""
     n = sequence.shape[1]
+    sequence = _quantised_inputs(sequence, formats)
     for index, units in enumerate(architecture.layers):
         state = jnp.zeros((n, units), sequence.dtype)
-        sequence = _layer(architecture, parameters, None, f"encoder/{index}", sequence=sequence, state=state)
+        sequence = _layer(
+            architecture, parameters, formats, f"encoder/{index}", sequence=sequence, state=state
+        )
     return sequence[-1]
+
+
+def _quantised_inputs(sequence: Array, formats: ActivationFormats | None) -> Array:
+    """Return inputs, shape (n_gates, n, n_inputs), in the formats of TPSF and response."""
+    if formats is None:
+        return sequence
+    tpsf = quantise_jax(sequence[..., :1], formats.input)
+    if formats.response is None:
+        return tpsf
+    return jnp.concatenate([tpsf, quantise_jax(sequence[..., 1:], formats.response)], axis=-1)
 
 
 def quantise_jax(values: Array, fmt: Format | None, /) -> Array:
@@ -99,6 +118,20 @@ def quantise_jax(values: Array, fmt: Format | None, /) -> Array:
         return values
     scale = 2.0**fmt.fraction_bits
     return jnp.clip(jnp.floor(values * scale + 0.5) / scale, fmt.low, fmt.high)
+
+
+def _quantised_gate(values: Array, formats: ActivationFormats | None) -> Array:
+    if formats is None:
+        return values
+    scale = 2.0**formats.gate.fraction_bits
+    return jnp.minimum(jnp.floor(values * scale + 0.5) / scale, formats.gate_high)
+
+
+def _leading_bits(state: Array, formats: ActivationFormats | None) -> Array:
+    if formats is None or formats.operand is None:
+        return state
+    scale = 2.0**formats.operand.fraction_bits
+    return jnp.floor(state * scale) / scale
 
 
 def _layer(
@@ -195,16 +228,15 @@ def _lite_scan(
     formats: ActivationFormats | None, projected: Array, recurrent: Array, initial: Array
 ) -> tuple[Array, ...]:
     units = initial.shape[-1]
-    gate, product, candidate = (
-        (None, None, None) if formats is None else (formats.gate, formats.product, formats.candidate)
-    )
+    product, candidate = (None, None) if formats is None else (formats.product, formats.candidate)
 
     def step(carry: tuple[Array, Array], x: Array) -> tuple[tuple[Array, Array], tuple[Array, ...]]:
         h, residue = carry
-        pre = x[:, : 2 * units] + h @ recurrent[:, : 2 * units]
-        gates = quantise_jax(jnp.clip(0.5 * pre + 0.5, 0, 1), gate)
+        operand = _leading_bits(h, formats)
+        pre = x[:, : 2 * units] + operand @ recurrent[:, : 2 * units]
+        gates = _quantised_gate(jnp.clip(0.5 * pre + 0.5, 0, 1), formats)
         z, r = gates[:, :units], gates[:, units:]
-        c = x[:, 2 * units :] + quantise_jax(r * h, product) @ recurrent[:, 2 * units :]
+        c = x[:, 2 * units :] + quantise_jax(r * operand, product) @ recurrent[:, 2 * units :]
         c = quantise_jax(jnp.clip(c, -1, 1), candidate)
         state, residue = _written_back(formats, h, residue, z, c)
         return (state, residue), (state, z, r, c)
@@ -243,25 +275,26 @@ def _lite_backward(formats: ActivationFormats | None, residuals: Any, gradient: 
     previous = _previous(states, initial)
     units = initial.shape[-1]
     gates_transposed, candidate_transposed = recurrent[:, : 2 * units].T, recurrent[:, 2 * units :].T
-    gate_high, candidate_high = (1.0, 1.0) if formats is None else (formats.gate.high, formats.candidate.high)
+    gate_high, candidate_high = (1.0, 1.0) if formats is None else (formats.gate_high, formats.candidate.high)
+    operands = _leading_bits(previous, formats)
 
     def step(dh: Array, at: tuple[Array, ...]) -> tuple[Array, Array]:
-        dy, z, r, c, h = at
+        dy, z, r, c, h, operand = at
         dh = dh + dy
         dz = 0.5 * dh * (h - c) * _inside(z, 0.0, gate_high)
         dc = dh * (1 - z) * _inside(c, -candidate_high, candidate_high)
         d_product = dc @ candidate_transposed
-        dr = 0.5 * d_product * h * _inside(r, 0.0, gate_high)
+        dr = 0.5 * d_product * operand * _inside(r, 0.0, gate_high)
         gates = jnp.concatenate([dz, dr], axis=1)
         return dh * z + d_product * r + gates @ gates_transposed, jnp.concatenate([gates, dc], axis=1)
 
     d_initial, d_projected = jax.lax.scan(
-        step, jnp.zeros_like(initial), (gradient, z, r, c, previous), reverse=True
+        step, jnp.zeros_like(initial), (gradient, z, r, c, previous, operands), reverse=True
     )
-    product = r * previous if formats is None else quantise_jax(r * previous, formats.product)
+    product = r * operands if formats is None else quantise_jax(r * operands, formats.product)
     d_recurrent = jnp.concatenate(
         [
-            _weight_gradient(previous, d_projected[..., : 2 * units]),
+            _weight_gradient(operands, d_projected[..., : 2 * units]),
             _weight_gradient(product, d_projected[..., 2 * units :]),
         ],
         axis=1,

@@ -252,8 +252,10 @@ def _quantisation(
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         header.refuse(f"its quantisation is not valid ({error!r:.200})")
     quantisation.check(parameters)
-    if quantisation.activations is not None and (architecture.direct or architecture.n_inputs > 1):
-        header.refuse("direct networks and networks with a response do not support fixed-point activations")
+    if quantisation.activations is not None:
+        given = quantisation.activations.response is not None
+        if given != (architecture.n_inputs > 1):
+            header.refuse("its fixed-point formats must have one for the response if it has such inputs")
     if quantisation.activations is not None and architecture.cell != "lite":
         header.refuse(f"cell={architecture.cell!r} does not support fixed-point activations")
     return quantisation

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,16 +23,18 @@ from seq2seqlite.models.architecture import DIRECT_OUTPUTS, Architecture, Parame
 from seq2seqlite.models.inputs import response_columns
 from seq2seqlite.models.model_file import ModelFile, read_model_file, write_model_file
 from seq2seqlite.models.numpy_forward import predict_direct, predict_sfd
-from seq2seqlite.models.quantisation import ActivationFormats
+from seq2seqlite.models.quantisation import ActivationFormats, Format, quantise
 from seq2seqlite.training_range import training_range_ns
 
-__all__ = ["FRACTION_OF_A_COUNT", "Network", "direct_lifetimes", "network_inputs"]
+__all__ = ["FRACTION_OF_A_COUNT", "Network", "direct_lifetimes", "network_inputs", "tau_limits_ns"]
 
 # Decays predicted together: the states of a batch of this size fit into the cache.
 BATCH = 1024
 # Re-binned counts are not integers. Fixed-point networks round them to this fraction of a count, far below
 # the photon noise.
 FRACTION_OF_A_COUNT = 64
+# Format of the amplitude fraction in a fixed-point network: 1 is a code of 2**15.
+FRACTION = Format(signed=False, integer_bits=1, fraction_bits=15)
 # Logarithms of errors that a direct network can predict: far beyond what occurs, and finite.
 MAX_LOG = 20.0
 
@@ -191,14 +194,15 @@ class Network:
             raise InputError(f"model {self.name} predicts lifetimes directly; it has no decay without IRF")
         return self._predicted(tpsf)[0]
 
-    def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return SFDs, or the head of a direct network, and a mask of decays without counts."""
         counts = counts_for(tpsf, axis=self.axis, name=self.name)
         kind, parameters = self._exact
         dark = np.empty(len(counts), np.bool_)
         direct = self.architecture.direct
         shape = (2 * len(DIRECT_OUTPUTS),) if direct else (3, self.axis.n_gates)
-        result = np.empty((len(counts), *shape), np.float32)
+        # The sums of a direct network's head are rounded later, and must be exact until then.
+        result = np.empty((len(counts), *shape), kind if direct else np.float32)
         with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
             for start in range(0, len(counts), BATCH):
                 part = slice(start, start + BATCH)
@@ -206,7 +210,7 @@ class Network:
                 dark[part] = np.ptp(inputs, axis=1) == 0  # no counts, or the same in all gates
                 inputs = self._with_columns(inputs)
                 if direct:
-                    result[part] = predict_direct(self.architecture, parameters, inputs)
+                    result[part] = predict_direct(self.architecture, parameters, inputs, formats=self.formats)
                 else:
                     result[part] = predict_sfd(self.architecture, parameters, inputs, formats=self.formats)
         return result, dark
@@ -260,7 +264,7 @@ def direct_lifetimes(
     ----------
     outputs : ndarray, shape (n, 8)
         :data:`~seq2seqlite.models.architecture.DIRECT_OUTPUTS`, and the logarithm of each quantity's error
-        for one count.
+        for one count; to base 2 for a fixed-point network.
     counts : array_like, shape (n, n_gates)
         Counts of the decays.
     content : ModelFile
@@ -279,15 +283,44 @@ def direct_lifetimes(
     """
     assert content.tau_range_ns is not None, "the model file of a direct network has a range"
     assert content.error_scale is not None, "the model file of a direct network has factors of the errors"
-    low, high = content.tau_range_ns
+    quantisation = content.quantisation
+    formats = None if quantisation is None else quantisation.activations
+    low, high = tau_limits_ns(content.tau_range_ns, formats)
+    if formats is not None:
+        outputs = outputs.astype(np.float64)
+        outputs[:, :3] = quantise(outputs[:, :3], formats.output)
+        outputs[:, 3] = quantise(outputs[:, 3], FRACTION)
     total = np.maximum(np.asarray(counts, np.float64).sum(axis=1), 1.0)
     scale = content.error_scale.factors(total, response_given=response_given) / np.sqrt(total)[:, None]
-    std = np.exp(np.clip(outputs[:, 4:].astype(np.float64), -MAX_LOG, MAX_LOG)) * scale
+    logarithm = outputs[:, 4:].astype(np.float64) * (1.0 if formats is None else np.log(2))
+    std = np.exp(np.clip(logarithm, -MAX_LOG, MAX_LOG)) * scale
     mean, short, long, fraction = outputs[:, :4].astype(np.float64).T
-    mean = np.clip(mean, 0.5 * low, 2 * high)
-    short = np.clip(short, 0.5 * low, mean)
-    long = np.clip(long, mean, 2 * high)
+    mean = np.clip(mean, low, high)
+    short = np.clip(short, low, mean)
+    long = np.clip(long, mean, high)
     return LifetimesWithErrors(mean, short, long, np.clip(fraction, 0, 1), *std.T)
+
+
+def tau_limits_ns(
+    tau_range_ns: tuple[float, float], formats: ActivationFormats | None, /
+) -> tuple[float, float]:
+    """Return the shortest and the longest lifetime that a direct network may give, in ns.
+
+    Parameters
+    ----------
+    tau_range_ns : tuple of float
+        Range of the lifetimes in the training.
+    formats : ActivationFormats or None
+        Fixed-point formats; the limits are then multiples of the step of the lifetimes.
+
+    See Also
+    --------
+    direct_lifetimes : Function that applies the limits.
+    """
+    limits = np.array([0.5 * tau_range_ns[0], 2 * tau_range_ns[1]])
+    if formats is not None:
+        limits = np.maximum(quantise(limits, formats.output), formats.output.step)
+    return float(limits[0]), float(limits[1])
 
 
 def network_inputs(

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.models.architecture import Architecture, Parameters
-from seq2seqlite.models.quantisation import ActivationFormats, Format, quantise
+from seq2seqlite.models.quantisation import (
+    ActivationFormats,
+    Format,
+    leading_bits,
+    quantise,
+    quantised_gate,
+)
 
 __all__ = ["Observer", "predict_direct", "predict_sfd"]
 
@@ -60,6 +66,8 @@ def predict_sfd(
     for index, state in enumerate(states):
         layer = _Layer(architecture, parameters, f"decoder/{index}", formats, observe)
         sequence = layer.run(sequence, state)
+    if formats is not None:
+        sequence = leading_bits(sequence, formats)
     sfd = sequence.reshape(-1, sequence.shape[-1]) @ parameters["head/kernel"] + parameters["head/bias"]
     if observe is not None:
         observe("head", "output", sfd)
@@ -68,13 +76,20 @@ def predict_sfd(
     return np.ascontiguousarray(sfd.reshape(n_gates, n, 3).transpose(1, 2, 0))
 
 
-def predict_direct(architecture: Architecture, parameters: Parameters, inputs: ArrayLike, /) -> Array:
+def predict_direct(
+    architecture: Architecture,
+    parameters: Parameters,
+    inputs: ArrayLike,
+    /,
+    *,
+    formats: ActivationFormats | None = None,
+) -> Array:
     """Return the outputs of the head of a direct network.
 
     Parameters
     ----------
-    architecture, parameters, inputs
-        As for :func:`predict_sfd`.
+    architecture, parameters, inputs, formats
+        As for :func:`predict_sfd`. The outputs are not rounded.
 
     Returns
     -------
@@ -85,7 +100,7 @@ def predict_direct(architecture: Architecture, parameters: Parameters, inputs: A
     --------
     Network.lifetimes : Lifetimes from counts.
     """
-    states, _ = _encoded(architecture, parameters, inputs, None, None)
+    states, _ = _encoded(architecture, parameters, inputs, formats, None)
     return np.asarray(states[-1] @ parameters["head/kernel"] + parameters["head/bias"])
 
 
@@ -101,7 +116,10 @@ def _encoded(
     columns = values if values.ndim == 3 else values[..., None]
     sequence = np.ascontiguousarray(columns.transpose(1, 0, 2))
     if formats is not None:
-        sequence = quantise(sequence, formats.input)
+        parts = [quantise(sequence[..., :1], formats.input)]
+        if formats.response is not None:
+            parts.append(quantise(sequence[..., 1:], formats.response))
+        sequence = np.concatenate(parts, axis=-1)
     n_gates, n = sequence.shape[:2]
     states = []
     for index, units in enumerate(architecture.layers):
@@ -150,10 +168,15 @@ class _Layer:
 
     def _lite_gates(self, h: Array, projected: Array) -> tuple[Array, Array]:
         units = h.shape[-1]
-        pre = projected[:, : 2 * units] + h @ self.recurrent[:, : 2 * units]
-        gates = self._seen("gate", np.clip(0.5 * pre + 0.5, 0, 1))
+        operand = h if self.formats is None else leading_bits(h, self.formats)
+        pre = projected[:, : 2 * units] + operand @ self.recurrent[:, : 2 * units]
+        gates = np.clip(0.5 * pre + 0.5, 0, 1)
+        if self.observe is not None:
+            self.observe(self.name, "gate", gates)
+        if self.formats is not None:
+            gates = quantised_gate(gates, self.formats)
         z, r = gates[:, :units], gates[:, units:]
-        product = self._seen("product", r * h)
+        product = self._seen("product", r * operand)
         candidate = projected[:, 2 * units :] + product @ self.recurrent[:, 2 * units :]
         return z, self._seen("candidate", np.clip(candidate, -1, 1))
 

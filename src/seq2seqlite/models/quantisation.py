@@ -9,7 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["WRITE_BACKS", "ActivationFormats", "Format", "Quantisation", "quantise"]
+__all__ = [
+    "WRITE_BACKS",
+    "ActivationFormats",
+    "Format",
+    "Quantisation",
+    "leading_bits",
+    "quantise",
+    "quantised_gate",
+]
 
 WRITE_BACKS = ("round", "error-feedback", "residual-bits")
 MAX_BITS = 24  # significand of a float32
@@ -117,6 +125,32 @@ def quantise(values: ArrayLike, fmt: Format, /) -> NDArray[Any]:
     return np.asarray(np.clip(rounded, fmt.low, fmt.high, dtype=array.dtype))
 
 
+def quantised_gate(values: NDArray[Any], formats: "ActivationFormats", /) -> NDArray[Any]:
+    """Return gates, 0 to 1, rounded to their format.
+
+    See Also
+    --------
+    quantise : The same for the other tensors.
+    """
+    kind = values.dtype.type
+    scale = kind(2.0**formats.gate.fraction_bits)
+    rounded = np.floor(values * scale + kind(0.5)) / scale
+    return np.asarray(np.minimum(rounded, kind(formats.gate_high)))
+
+
+def leading_bits(state: NDArray[Any], formats: "ActivationFormats", /) -> NDArray[Any]:
+    """Return a state as an operand of the matrix products: its leading bits.
+
+    See Also
+    --------
+    ActivationFormats : Formats of state and operand.
+    """
+    if formats.operand is None:
+        return state
+    scale = state.dtype.type(2.0**formats.operand.fraction_bits)
+    return np.asarray(np.floor(state * scale) / scale)
+
+
 @dataclass(frozen=True)
 class ActivationFormats:
     """Formats of the activations of a ``lite`` network.
@@ -126,7 +160,7 @@ class ActivationFormats:
     input : Format
         Normalised TPSF: unsigned, without integer bits.
     state : Format
-        State as an operand of the matrix products.
+        State.
     gate : Format
         Update and reset gate: unsigned, without integer bits.
     candidate : Format
@@ -134,7 +168,7 @@ class ActivationFormats:
     product : Format
         Product of reset gate and state.
     output : Format
-        SFD.
+        SFD; of a direct network, the lifetimes in ns.
     write_back : str
         Conversion of the new state, which has more fraction bits, to the format of the state. ``round``:
         round to nearest. ``error-feedback``: the rounding error is added to the next new state.
@@ -142,6 +176,14 @@ class ActivationFormats:
         multiplies it, but the matrix products do not use it. The decoder starts with a residue of zero.
     residual_bits : int
         Width of the stored rounding error, a truncated two's complement number; 0 for ``round``.
+    operand : Format, optional
+        State as an operand of the matrix products: its leading bits, without rounding. By default the whole
+        state.
+    response : Format, optional
+        Columns of the response, of a network that gets it: unsigned.
+    full_gate : bool
+        Whether a gate can be exactly 1, with a code of ``2**fraction_bits``. Otherwise its highest code is
+        one less, and a state that should be kept decays by a step of the gate at each time gate.
 
     See Also
     --------
@@ -158,6 +200,9 @@ class ActivationFormats:
     output: Format
     write_back: str = "round"
     residual_bits: int = 0
+    operand: Format | None = None
+    response: Format | None = None
+    full_gate: bool = False
 
     def __post_init__(self) -> None:
         for name in ("input", "gate"):
@@ -180,6 +225,34 @@ class ActivationFormats:
             raise InputError(
                 f"residual_bits={self.residual_bits} must be 0 with write_back='round' and 1 to 8 otherwise"
             )
+        if self.operand is not None and (
+            self.operand.bits > self.state.bits or not self.operand.signed or self.operand.integer_bits
+        ):
+            raise InputError(
+                f"operand={self.operand} must be signed with integer_bits=0, and not finer than {self.state}"
+            )
+        if self.response is not None and self.response.signed:
+            raise InputError(f"response={self.response} must be unsigned")
+
+    @property
+    def gate_high_code(self) -> int:
+        """Highest code of a gate."""
+        return self.gate.high_code + int(self.full_gate)
+
+    @property
+    def gate_high(self) -> float:
+        """Highest value of a gate."""
+        return self.gate_high_code * self.gate.step
+
+    @property
+    def state_operand(self) -> Format:
+        """Format of the state as an operand of the matrix products."""
+        return self.operand or self.state
+
+    @property
+    def operand_low_code(self) -> int:
+        """Lowest code of this operand; that of leading bits is one lower than that of rounded values."""
+        return self.state.low_code if self.operand is None else -self.operand.high_code - 1
 
     @property
     def state_bits(self) -> int:
@@ -219,6 +292,9 @@ class Quantisation:
     def to_dict(self) -> dict[str, Any]:
         """Return the formats as plain values for JSON; ``weight_bits`` is stored separately, as arrays."""
         activations = None if self.activations is None else asdict(self.activations)
+        if activations is not None:  # keys with these defaults are not written: older files stay as they were
+            extra = {"operand": None, "response": None, "full_gate": False}
+            activations = {k: v for k, v in activations.items() if k not in extra or v != extra[k]}
         return {
             "weights": {name: asdict(fmt) for name, fmt in self.weights.items()},
             "activations": activations,
@@ -237,10 +313,19 @@ class Quantisation:
         if plain is None:
             return cls(weights, None, weight_bits)
         formats = {f.name: _format(plain[f.name]) for f in fields(ActivationFormats) if f.type is Format}
+        formats |= {name: _format(plain[name]) for name in ("operand", "response") if plain.get(name)}
+        if set(plain) - {f.name for f in fields(ActivationFormats)}:
+            raise TypeError(f"activations has unknown keys {sorted(plain)}")
+        full_gate = plain.get("full_gate", False)
+        if type(full_gate) is not bool:
+            raise TypeError(f"full_gate={full_gate!r:.80} must be true or false")
         return cls(
             weights,
             ActivationFormats(
-                **formats, write_back=plain["write_back"], residual_bits=plain["residual_bits"]
+                **formats,
+                write_back=plain["write_back"],
+                residual_bits=plain["residual_bits"],
+                full_gate=full_gate,
             ),
             weight_bits,
         )
@@ -274,11 +359,12 @@ class Quantisation:
         gate = 2.0 ** -(formats.gate.fraction_bits + formats.residual_bits)
         if 4.0 / (gate * min(formats.state.step, formats.candidate.step)) > 2.0**24:
             return False
-        reach = max(formats.state.high, formats.product.high, formats.input.high)
-        finest = min(formats.state.step, formats.product.step, formats.input.step)
+        used = [formats.state_operand, formats.product, formats.input, formats.response or formats.input]
         for name, value in parameters.items():
             if name.endswith("bias"):
                 continue
+            operands = [formats.state] if name == "head/kernel" and value.shape[1] > 3 else used
+            reach, finest = max(2.0**fmt.integer_bits for fmt in operands), min(fmt.step for fmt in operands)
             bias_name = name.rsplit("/", 1)[0] + "/bias"
             step = min(self.weights[name].step * finest, self.weights[bias_name].step)
             total = np.abs(value).sum(axis=0).max() * reach + np.abs(parameters[bias_name]).max()

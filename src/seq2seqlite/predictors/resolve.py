@@ -264,11 +264,33 @@ def _estimator(name: str, axis: TimeAxis | None, irf: Irf | None) -> Predictor:
 
 def _trained(name: str, backend: str, threads: int | None) -> TrainedPredictor:
     if Path(name).suffix == integer.SUFFIX:
-        return _program(integer.read_program(name), backend, threads)
+        program = integer.read_program(name)
+        if isinstance(program, integer.DirectProgram):
+            return _direct_program(program, backend, threads)
+        return _program(program, backend, threads)
     network = load_model(name)
     if network.formats is None or len(network.architecture.layers) > 1:
         return _network(network, backend, threads)
+    if network.direct:
+        return _direct_program(integer.lower_direct(network), backend, threads)
     return _program(integer.lower(network), backend, threads)
+
+
+def _direct_program(program: integer.DirectProgram, backend: str, threads: int | None) -> TrainedPredictor:
+    if backend == "jax":
+        from seq2seqlite.cpu.on_jax import JaxDirectPredictor
+
+        return JaxDirectPredictor(program)
+    if backend != "numpy":
+        from seq2seqlite.cpu.direct_program import DirectProgramEngine
+        from seq2seqlite.cpu.packing import UnfitError
+
+        try:
+            return DirectProgramEngine(program, threads=threads)
+        except UnfitError:
+            if backend == "cpu":
+                raise
+    return integer.DirectPredictor(program)
 
 
 def _program(program: integer.Program, backend: str, threads: int | None) -> TrainedPredictor:

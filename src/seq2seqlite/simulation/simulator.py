@@ -191,7 +191,8 @@ class Simulator:
         if decays.background_prior == "uniform":
             background = rng.uniform(*decays.background, size=n)
         else:
-            background = np.exp(rng.uniform(*np.log(decays.background), size=n))
+            least, most = decays.background
+            background = np.exp(rng.uniform(np.log(least), np.log(most), size=n))
         irf_index = rng.integers(len(self.irf_coefficients), size=n)
         expected = self.expected(fraction, tau, irf_index, photons=photons, background=background)
         tpsf = photons_of(self.instrument.detector, self.instrument.detector.sample(expected, rng))

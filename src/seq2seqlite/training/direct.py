@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import normalise_tpsf
 from seq2seqlite.gru.gradient import Saved, lite_backward, lite_last_state
-from seq2seqlite.models import ErrorScale, response_columns
+from seq2seqlite.models import ErrorScale, network_inputs, response_columns
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
 from seq2seqlite.models.network import MAX_LOG
@@ -19,7 +18,14 @@ from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.objective import Objective
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["DirectBatch", "DirectObjective", "error_factor"]
+__all__ = [
+    "DirectBatch",
+    "DirectObjective",
+    "error_factor",
+    "head_loss",
+    "head_outputs",
+    "head_weights",
+]
 
 N_QUANTITIES = len(DIRECT_OUTPUTS)
 # Weights of mean, short, long and fraction in the loss, and the units of their errors, in bounds of the mean
@@ -88,7 +94,7 @@ class DirectObjective(Objective):
     def __init__(self, recipe: Recipe, /) -> None:
         super().__init__(recipe)
         self._saved: Saved | None = None
-        self._head_gradient = jax.jit(jax.value_and_grad(self._head_loss, argnums=(0, 1)))
+        self._head_gradient = jax.jit(jax.value_and_grad(head_loss, argnums=(0, 1)))
 
     def start(self) -> dict[str, Any]:
         """Return the starting parameters: those of a model, or random ones around typical lifetimes."""
@@ -162,7 +168,7 @@ class DirectObjective(Objective):
 
     def batch(self, simulator: Simulator, decays: Decays, /) -> DirectBatch:  # type: ignore[override]
         """Return simulated decays as training arrays."""
-        inputs = normalise_tpsf(decays.tpsf, n_baseline=0)[..., None]
+        inputs = network_inputs(decays.tpsf, self.formats, n_baseline=0)[..., None]
         if decays.response is not None:
             columns = response_columns(
                 decays.response, self.recipe.response_lifetimes_ns, axis=simulator.instrument.axis
@@ -179,26 +185,26 @@ class DirectObjective(Objective):
     def loss_and_gradient(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[Any, Any]:  # noqa: ARG002
         """Return the loss and its gradient with respect to the parameters."""
         state, self._saved = self._encoded(parameters, batch, self._saved)
-        loss, (gradient, of_state) = self._head_gradient(_head(parameters), state, batch[1:])
+        loss, (gradient, of_state) = self._head_gradient(head_weights(parameters), state, batch[1:])
         encoder = lite_backward(self._saved, np.asarray(of_state))
         return loss, {**gradient, **dict(zip(ENCODER, encoder[:3], strict=True))}
 
     def loss(self, parameters: Any, batch: DirectBatch, step: Any, /) -> jax.Array:  # type: ignore[override]  # noqa: ARG002
         """Return the loss, computed by JAX alone; the reference of :meth:`loss_and_gradient`."""
         state = last_state_jax(self.architecture, parameters, jnp.asarray(batch.inputs))
-        return self._head_loss(_head(parameters), state, batch[1:])
+        return head_loss(head_weights(parameters), state, batch[1:])
 
     def validation(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[float, float]:  # type: ignore[override]  # noqa: ARG002
         """Return the loss, and the root mean square error of the mean lifetime in units of its bound."""
         state, _ = self._encoded(parameters, batch, None)
-        errors = (_outputs(parameters, state)[:, 0] - batch.targets[:, 0]) / batch.bounds
-        loss = self._head_loss(_head(parameters), jnp.asarray(state), batch[1:])
+        errors = (head_outputs(parameters, np.asarray(state))[:, 0] - batch.targets[:, 0]) / batch.bounds
+        loss = head_loss(head_weights(parameters), jnp.asarray(state), batch[1:])
         return float(loss), float(np.sqrt(np.mean(errors**2)))
 
     def outputs(self, parameters: Any, batch: DirectBatch, /) -> NDArray[np.float32]:
         """Return the outputs of the head, shape (n, 8)."""
         state, _ = self._encoded(parameters, batch, None)
-        return _outputs(parameters, state)
+        return np.asarray(head_outputs(parameters, np.asarray(state)), np.float32)
 
     def _encoded(
         self, parameters: Any, batch: DirectBatch, reuse: Saved | None
@@ -207,25 +213,40 @@ class DirectObjective(Objective):
         initial = np.zeros((batch.inputs.shape[1], self.architecture.layers[0]), np.float32)
         return lite_last_state(batch.inputs, kernel, recurrent, bias, initial, reuse=reuse)
 
-    @staticmethod
-    def _head_loss(head: Any, state: jax.Array, truth: Any) -> jax.Array:
-        targets, bounds, counts = truth
-        outputs = state @ head["head/kernel"] + head["head/bias"]
-        predicted, logarithm = outputs[:, :N_QUANTITIES], outputs[:, N_QUANTITIES:]
-        # The fraction has no unit: one bound of the mean lifetime, relative to the mean.
-        unit = jnp.concatenate(
-            [jnp.tile(bounds[:, None], 3), (bounds / jnp.maximum(targets[:, 0], bounds))[:, None]], axis=1
-        )
-        errors = (predicted - targets) / (unit * jnp.asarray(UNITS))
-        robust = HUBER**2 * (jnp.sqrt(1 + (errors / HUBER) ** 2) - 1)
-        # The fraction of a decay with one lifetime has no meaning.
-        two = (targets[:, 1] < targets[:, 2])[:, None]
-        meant = jnp.concatenate([jnp.ones_like(errors[:, 1:]), two.astype(errors.dtype)], axis=1)
-        residual = jax.lax.stop_gradient(predicted - targets)
-        std = jnp.exp(jnp.clip(logarithm, -MAX_LOG, MAX_LOG)) / jnp.sqrt(counts)[:, None]
-        likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
-        loss = (robust * meant) @ jnp.asarray(WEIGHTS) + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1)
-        return jnp.mean(loss)
+
+def head_loss(head: Any, state: jax.Array, truth: Any, /) -> jax.Array:
+    """Return the loss of a direct network.
+
+    Parameters
+    ----------
+    head : mapping of array
+        Weights of the head.
+    state : array, shape (n, units)
+        Last state of the encoder.
+    truth : tuple of array
+        ``targets``, ``bounds`` and ``counts`` of a :class:`DirectBatch`.
+
+    See Also
+    --------
+    DirectObjective : Description of the loss.
+    """
+    targets, bounds, counts = truth
+    outputs = state @ head["head/kernel"] + head["head/bias"]
+    predicted, logarithm = outputs[:, :N_QUANTITIES], outputs[:, N_QUANTITIES:]
+    # The fraction has no unit: one bound of the mean lifetime, relative to the mean.
+    unit = jnp.concatenate(
+        [jnp.tile(bounds[:, None], 3), (bounds / jnp.maximum(targets[:, 0], bounds))[:, None]], axis=1
+    )
+    errors = (predicted - targets) / (unit * jnp.asarray(UNITS))
+    robust = HUBER**2 * (jnp.sqrt(1 + (errors / HUBER) ** 2) - 1)
+    # The fraction of a decay with one lifetime has no meaning.
+    two = (targets[:, 1] < targets[:, 2])[:, None]
+    meant = jnp.concatenate([jnp.ones_like(errors[:, 1:]), two.astype(errors.dtype)], axis=1)
+    residual = jax.lax.stop_gradient(predicted - targets)
+    std = jnp.exp(jnp.clip(logarithm, -MAX_LOG, MAX_LOG)) / jnp.sqrt(counts)[:, None]
+    likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
+    loss = (robust * meant) @ jnp.asarray(WEIGHTS) + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1)
+    return jnp.mean(loss)
 
 
 def error_factor(ratio: NDArray[np.floating], /) -> float:
@@ -254,9 +275,21 @@ def _without_response(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([inputs[..., :1], np.zeros_like(inputs[..., 1:])], axis=-1)
 
 
-def _head(parameters: Any) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if name not in ENCODER}
+def head_weights(parameters: Any, /) -> dict[str, Any]:
+    """Return the parameters without those of the encoder.
+
+    See Also
+    --------
+    head_loss : Loss of these weights.
+    """
+    return {name: value for name, value in parameters.items() if name.startswith("head/")}
 
 
-def _outputs(parameters: Any, state: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.asarray(state @ np.asarray(parameters["head/kernel"]) + np.asarray(parameters["head/bias"]))
+def head_outputs(parameters: Any, state: Any, /) -> Any:
+    """Return the outputs of the head, shape (n, 8), for last states of shape (n, units).
+
+    See Also
+    --------
+    head_loss : Loss of these outputs.
+    """
+    return state @ parameters["head/kernel"] + parameters["head/bias"]

@@ -16,7 +16,7 @@ from seq2seqlite.hardware.project_files import check_folder, read_facts, templat
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import TARGETS, Target, find_target
 from seq2seqlite.hardware.wire.results import sfd_word_bits
-from seq2seqlite.integer import Program, normalise, read_program, run, write_program
+from seq2seqlite.integer import Program, load_program, normalise, run, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Format
 from seq2seqlite.provenance import provenance
@@ -141,7 +141,7 @@ def read_hls(folder: Path, /) -> HlsProject:
     facts = read_facts(manifest, remedy="write the project again")
     if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{manifest} was written by an incompatible version; write the project again")
-    program = read_program(folder / PROGRAM_FILE)
+    program = load_program(folder / PROGRAM_FILE)
     if program.sha256 != facts.get("program_sha256"):
         raise InputError(
             f"{folder / PROGRAM_FILE} is not the program of this project; write the project again"

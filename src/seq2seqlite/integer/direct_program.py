@@ -1,0 +1,194 @@
+"""Integer program of a direct network: an encoder, and a head that is applied once to its last state.
+
+``docs/spec/integer.md`` specifies its semantics, which :mod:`seq2seqlite.integer.direct` implements.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.integer.program import Affine, Codes, EncoderProgram
+from seq2seqlite.models import ErrorScale
+from seq2seqlite.models.architecture import DIRECT_OUTPUTS
+
+__all__ = [
+    "ERROR_BITS",
+    "ERROR_FACTORS",
+    "LOG_COUNTS",
+    "LOG_FRACTION_BITS",
+    "MAX_BANK",
+    "N_OCTAVES",
+    "DirectProgram",
+    "factor_codes",
+    "log_counts",
+]
+
+MAX_BANK = 64
+"""Maximum number of responses in a bank."""
+LOG_FRACTION_BITS = 8
+"""Fraction bits of a logarithm to base 2: steps of 2**-8 octaves, 0.3 %."""
+ERROR_BITS = 16
+"""Bit width of the logarithm of a standard error."""
+N_OCTAVES = 33
+"""Octaves of the counts: those of a pixel of 65,536 gates with 65,535 counts each."""
+ERROR_FACTORS = "errors/factors"
+"""Name of the table of factors among a program's arrays."""
+
+N_OUTPUTS = 2 * len(DIRECT_OUTPUTS)
+_MANTISSA = np.arange(1 << LOG_FRACTION_BITS)
+LOG_COUNTS: NDArray[np.int64] = np.rint(
+    (1 << LOG_FRACTION_BITS) * np.log2(1 + (_MANTISSA + 0.5) / (1 << LOG_FRACTION_BITS))
+).astype(np.int64)
+"""Logarithm to base 2 of ``1 + (m + 1/2) / 256`` for m from 0 to 255, in steps of ``2**-8``."""
+
+
+def log_counts(counts: NDArray[np.int64], /) -> NDArray[np.int64]:
+    """Return the logarithm to base 2 of counts, in steps of ``2**-8``; 0 for counts below 1.
+
+    Parameters
+    ----------
+    counts : ndarray of int64
+        Counts, less than 2**48.
+
+    Returns
+    -------
+    ndarray of int64
+        Within 0.4 % of a count of the exact logarithm.
+
+    See Also
+    --------
+    DirectProgram : Program whose standard errors it scales.
+
+    Examples
+    --------
+    >>> log_counts(np.array([1, 2, 1000])).tolist(), round(256 * np.log2(1000))
+    ([1, 257, 2551], 2551)
+    """
+    counts = np.maximum(counts, 1)
+    octave = np.frexp(counts.astype(np.float64))[1].astype(np.int64) - 1
+    mantissa = ((counts << LOG_FRACTION_BITS) >> octave) - (1 << LOG_FRACTION_BITS)
+    return np.asarray((octave << LOG_FRACTION_BITS) + LOG_COUNTS[mantissa])
+
+
+def factor_codes(scale: ErrorScale, /) -> Codes:
+    """Return the factors of the errors as logarithms, for an unknown and for a given response, by octave.
+
+    Parameters
+    ----------
+    scale : ErrorScale
+        Factors by counts.
+
+    Returns
+    -------
+    ndarray of int64, shape (2, 33, 4)
+        Logarithms to base 2, in steps of ``2**-8``.
+
+    See Also
+    --------
+    DirectProgram : Program with these factors.
+    """
+    middle = 2.0 ** (np.arange(N_OCTAVES) + 0.5)
+    factors = [scale.factors(middle, response_given=given) for given in (False, True)]
+    codes = np.rint((1 << LOG_FRACTION_BITS) * np.log2(np.stack(factors)))
+    return np.asarray(codes, np.int64)
+
+
+@dataclass(frozen=True)
+class DirectProgram(EncoderProgram):
+    """Integer program of a direct network, which may get the response of the instrument.
+
+    Parameters
+    ----------
+    name, model_sha256, instrument, axis, rising_edge_ns, n_baseline, formats, encoder
+        See :class:`EncoderProgram`. The format ``output`` is that of the lifetimes.
+    response_lifetimes_ns : tuple of float
+        Columns of the response (:func:`~seq2seqlite.models.response_columns`).
+    head_kernel, head_bias : Affine, shapes (units, 8) and (1, 8)
+        Weights of the head: mean, short and long lifetime, fraction, and the logarithm of the error of each.
+    tau_low, tau_high : int
+        Lowest and highest code of a lifetime.
+    factors : ndarray of int64, shape (2, 33, 4)
+        Logarithms to base 2 of the factors of the errors, in steps of ``2**-8``: for an unknown and for a
+        given response, by the octave of the counts, for each quantity.
+    max_background : float
+        Largest share of background in the counts in the training. It does not affect the computation.
+
+    See Also
+    --------
+    seq2seqlite.integer.run_direct : Run a program on raw counts.
+    """
+
+    response_lifetimes_ns: tuple[float, ...]
+    head_kernel: Affine
+    head_bias: Affine
+    tau_low: int
+    tau_high: int
+    factors: Codes
+    max_background: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.n_baseline:
+            raise InputError(f"n_baseline={self.n_baseline} of a direct program must be 0")
+        if len(self.response_lifetimes_ns) != self.n_columns:
+            raise InputError(
+                f"response_lifetimes_ns={list(self.response_lifetimes_ns)} must have one lifetime for each "
+                f"of the {self.n_columns} columns of the response"
+            )
+        if not 1 <= self.tau_low < self.tau_high <= self.formats.output.high_code:
+            raise InputError(
+                f"tau_low={self.tau_low} and tau_high={self.tau_high} must be ascending codes from 1 to "
+                f"{self.formats.output.high_code}"
+            )
+        if self.factors.shape != (2, N_OCTAVES, len(DIRECT_OUTPUTS)):
+            raise InputError(
+                f"array {ERROR_FACTORS} must have shape {(2, N_OCTAVES, len(DIRECT_OUTPUTS))}, not "
+                f"{self.factors.shape}"
+            )
+        if not 0 <= self.max_background <= 1:
+            raise InputError(f"max_background={self.max_background} must be between 0 and 1")
+        if np.abs(self.factors).max() >= 1 << (ERROR_BITS - 1):
+            raise InputError(f"array {ERROR_FACTORS} must have codes of {ERROR_BITS} bits")
+
+    def _shaped(self, units: int) -> Iterator[tuple[str, Affine, tuple[int, ...]]]:
+        yield from super()._shaped(units)
+        yield "head/kernel", self.head_kernel, (units, N_OUTPUTS)
+        yield "head/bias", self.head_bias, (1, N_OUTPUTS)
+
+    @property
+    def spec_version(self) -> int:
+        """Version of the specification that the program needs: 2."""
+        return 2
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the network."""
+        return sum(affine.codes.size for affine in self.affines.values())
+
+    @property
+    def arrays(self) -> dict[str, Codes]:
+        """All arrays, by their names in a program file."""
+        return {name: affine.codes for name, affine in self.affines.items()} | {ERROR_FACTORS: self.factors}
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Metadata and formats (everything except the arrays), as plain values for JSON."""
+        return {
+            **super().facts,
+            "response_lifetimes_ns": list(self.response_lifetimes_ns),
+            "tau_low": self.tau_low,
+            "tau_high": self.tau_high,
+            "max_background": self.max_background,
+        }
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 digest of the program, computed from header and arrays of its file."""
+        from seq2seqlite.integer.program_file import program_digest
+
+        return program_digest(self)

@@ -11,22 +11,28 @@ from numpy.typing import NDArray
 from seq2seqlite.compression.formats import activation_formats
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.weights import CompressedWeights
-from seq2seqlite.models import Architecture, Parameters, Quantisation
+from seq2seqlite.gru.gradient import lite_backward
+from seq2seqlite.models import Architecture, Parameters, Quantisation, quantise
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
 from seq2seqlite.simulation.instrument import load_instrument
-from seq2seqlite.training.direct import DirectBatch, DirectObjective, head_loss, head_outputs, head_weights
-from seq2seqlite.training.objective import Objective
+from seq2seqlite.simulation.simulator import Decays, Simulator
+from seq2seqlite.training.direct import (
+    ENCODER,
+    DirectBatch,
+    DirectObjective,
+    head_loss,
+    head_outputs,
+    head_weights,
+)
 
 __all__ = ["DirectCompressionObjective"]
 
-# Decays predicted together after the training: bounds the memory.
-BATCH = 4096
 NATURAL_UNITS = np.repeat(np.array([1.0, np.log(2)], np.float32), len(DIRECT_OUTPUTS))
 
 
 class DirectCompressionObjective(DirectObjective):
-    """Objective of a direct network that is pruned and quantised during training, computed by JAX.
+    """Objective of a direct network that is pruned and quantised during training.
 
     Parameters
     ----------
@@ -37,8 +43,6 @@ class DirectCompressionObjective(DirectObjective):
     --------
     seq2seqlite.compression.objective.CompressionObjective : The same for networks with a decoder.
     """
-
-    traceable = True
 
     def __init__(self, recipe: CompressionRecipe, /) -> None:
         super().__init__(recipe.training)
@@ -61,12 +65,46 @@ class DirectCompressionObjective(DirectObjective):
         """Return the weights and the other trained parameters: bit widths."""
         return self.weights.start()
 
-    def loss_and_gradient(self, parameters: Any, batch: Any, step: Any, /) -> tuple[Any, Any]:
+    def batch(self, simulator: Simulator, decays: Decays, /) -> DirectBatch:  # type: ignore[override]
+        """Return simulated decays as training arrays, with the response in its format."""
+        batch = super().batch(simulator, decays)
+        if self.formats is None or self.formats.response is None:
+            return batch
+        columns = quantise(batch.inputs[..., 1:], self.formats.response)
+        return batch._replace(inputs=np.concatenate([batch.inputs[..., :1], columns], axis=-1))
+
+    def loss_and_gradient(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[Any, Any]:
         """Return the loss and its gradient with respect to the parameters."""
-        return Objective.loss_and_gradient(self, parameters, batch, step)
+        weights = self._effective(parameters, step)
+        state, self._saved = self._encoded(weights, batch, self._saved)
+        loss, (of_head, of_state) = self._head_gradient(self._natural(weights), state, batch[1:])
+        of_encoder = lite_backward(self._saved, np.asarray(of_state))
+        gradient = {**self._natural(of_head), **dict(zip(ENCODER, of_encoder[:3], strict=True))}
+        penalty, found = self._pulled_back(parameters, step, gradient)
+        return loss + penalty, found
+
+    @cached_property
+    def _effective(self) -> Any:
+        """Function that returns the effective weights at a step."""
+        return jax.jit(lambda parameters, step: self.weights.at(parameters, step).parameters)
+
+    @cached_property
+    def _pulled_back(self) -> Any:
+        """Function that returns the penalty, and the gradient of the loss with respect to the parameters."""
+
+        @jax.jit
+        def pulled_back(parameters: Any, step: Any, gradient: Any) -> tuple[jax.Array, Any]:
+            def effective(chosen: Any) -> tuple[jax.Array, Any]:
+                network = self.weights.at(chosen, step)
+                return self.weights.penalty(network), network.parameters
+
+            (penalty, _), pull_back = jax.vjp(effective, parameters)
+            return penalty, pull_back((jnp.ones(()), gradient))[0]
+
+        return pulled_back
 
     def loss(self, parameters: Any, batch: DirectBatch, step: Any, /) -> jax.Array:  # type: ignore[override]
-        """Return the loss of the pruned and quantised network, plus the penalty for bit operations."""
+        """Return the loss, computed by JAX alone; the reference of :meth:`loss_and_gradient`."""
         network = self.weights.at(parameters, step)
         weights, inputs = network.parameters, jnp.asarray(batch.inputs)
         state = last_state_jax(self.architecture, weights, inputs, formats=self.formats)
@@ -74,41 +112,24 @@ class DirectCompressionObjective(DirectObjective):
 
     def validation(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[float, float]:  # type: ignore[override]
         """Return the loss, and the root mean square error of the mean lifetime in units of its bound."""
-        loss, errors = self._validated(parameters, batch, step)
-        return float(loss), float(errors)
-
-    @cached_property
-    def _validated(self) -> Any:
-        @jax.jit
-        def validated(parameters: Any, batch: DirectBatch, step: Any) -> tuple[jax.Array, jax.Array]:
-            weights = self.weights.at(parameters, step).parameters
-            state = last_state_jax(self.architecture, weights, batch.inputs, formats=self.formats)
-            errors = (head_outputs(weights, state)[:, 0] - batch.targets[:, 0]) / batch.bounds
-            return head_loss(self._natural(weights), state, batch[1:]), jnp.sqrt(jnp.mean(errors**2))
-
-        return validated
+        weights = self._effective(parameters, step)
+        state, _ = self._encoded(weights, batch, None)
+        errors = (head_outputs(weights, state)[:, 0] - batch.targets[:, 0]) / batch.bounds
+        loss = head_loss(self._natural(weights), jnp.asarray(state), batch[1:])
+        return float(loss), float(np.sqrt(np.mean(errors**2)))
 
     def outputs(self, parameters: Any, batch: DirectBatch, /) -> NDArray[np.float32]:
         """Return the outputs of the head of the finished network, shape (n, 8)."""
-
-        @jax.jit
-        def outputs(inputs: jax.Array) -> jax.Array:
-            weights = self.weights.at(parameters, self.recipe.steps).parameters
-            state = last_state_jax(self.architecture, weights, inputs, formats=self.formats)
-            found: jax.Array = head_outputs(self._natural(weights), state)
-            return found
-
-        parts = [
-            outputs(batch.inputs[:, start : start + BATCH]) for start in range(0, len(batch.counts), BATCH)
-        ]
-        return np.concatenate([np.asarray(part, np.float32) for part in parts])
+        weights = self._effective(parameters, self.recipe.steps)
+        state, _ = self._encoded(weights, batch, None)
+        return np.asarray(head_outputs(self._natural(weights), state), np.float32)
 
     def _natural(self, weights: Any) -> dict[str, Any]:
         """Return the weights of the head; a fixed-point network has logarithms to base 2."""
         head = head_weights(weights)
         if self.formats is None:
             return head
-        return {name: value * jnp.asarray(NATURAL_UNITS) for name, value in head.items()}
+        return {name: value * NATURAL_UNITS for name, value in head.items()}
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
         """Return the trained network without pruned units, and its formats if it is quantised."""

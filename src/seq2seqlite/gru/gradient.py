@@ -1,6 +1,6 @@
 """Compiled forward and backward pass of one ``lite`` GRU layer over a sequence, for training on CPUs.
 
-The functions compute what :mod:`seq2seqlite.models.jax_forward` computes, without formats, in float32. They
+The functions compute what :mod:`seq2seqlite.models.jax_forward` computes, in float32. They
 process groups of decays, one decay in each lane of the vector registers. The tensors saved for the backward
 pass are stored by group, so that the matrix products read contiguous registers. Each group has its own sums
 of the weight gradients, and these are added in the order of the groups: the results have the same bits for
@@ -21,6 +21,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.gru.kernels import (
     CHUNK,
     Floats,
+    Rounding,
     Scratch,
     Transposed,
     Weights,
@@ -29,8 +30,12 @@ from seq2seqlite.gru.kernels import (
     gradient_shape,
     whole,
 )
+from seq2seqlite.models import ActivationFormats
 
 __all__ = ["LiteGradients", "Saved", "lite_backward", "lite_forward", "lite_last_state"]
+
+# Float32 numbers of this size are whole numbers.
+MAGIC = 1.5 * 2.0**23
 
 
 class LiteGradients(NamedTuple):
@@ -68,6 +73,8 @@ class Saved:
         Inputs, states (the initial one first), update and reset gates, and candidates.
     recurrent : array, shape (units, 3 * units)
         Recurrent kernel.
+    rounding : Rounding
+        Fixed-point formats of the activations.
 
     See Also
     --------
@@ -83,6 +90,7 @@ class Saved:
     gates: Floats
     candidates: Floats
     recurrent: Floats
+    rounding: Rounding
 
 
 def lite_forward(
@@ -93,6 +101,7 @@ def lite_forward(
     initial: ArrayLike,
     /,
     *,
+    formats: ActivationFormats | None = None,
     threads: int | None = None,
     reuse: Saved | None = None,
 ) -> tuple[Floats, Saved]:
@@ -110,6 +119,10 @@ def lite_forward(
         Bias.
     initial : array, shape (n, units)
         Initial state.
+    formats : ActivationFormats, optional
+        Formats to which gates, products, candidate and state are rounded, for quantisation-aware training;
+        the inputs have to be rounded already. The gradient of rounding is that of the identity. Ties are
+        rounded to even, not up as in an integer program.
     threads : int, optional
         Number of threads; by default all available cores. It does not affect the results.
     reuse : Saved, optional
@@ -140,7 +153,7 @@ def lite_forward(
     array([0.25 , 0.375], dtype=float32)
     """
     layer = _checked(x, kernel=kernel, recurrent=recurrent, bias=bias, initial=initial)
-    return _run_forward(layer, n_kept=len(layer.x), threads=threads, reuse=reuse)
+    return _run_forward(layer, formats, n_kept=len(layer.x), threads=threads, reuse=reuse)
 
 
 def lite_last_state(
@@ -151,6 +164,7 @@ def lite_last_state(
     initial: ArrayLike,
     /,
     *,
+    formats: ActivationFormats | None = None,
     threads: int | None = None,
     reuse: Saved | None = None,
 ) -> tuple[Floats, Saved]:
@@ -170,7 +184,7 @@ def lite_last_state(
     array([-0.25,  0.  ,  0.75], dtype=float32)
     """
     layer = _checked(x, kernel=kernel, recurrent=recurrent, bias=bias, initial=initial)
-    states, saved = _run_forward(layer, n_kept=1, threads=threads, reuse=reuse)
+    states, saved = _run_forward(layer, formats, n_kept=1, threads=threads, reuse=reuse)
     return states[0], saved
 
 
@@ -219,7 +233,7 @@ def lite_backward(saved: Saved, d_states: ArrayLike, /, *, threads: int | None =
         for group in range(part.start, part.stop):
             arrays = (s.inputs[group], s.states[group], s.gates[group], s.candidates[group])
             backward(
-                weights, scratch, units, s.n_inputs, s.n_steps, *arrays, given, group * GROUP,
+                weights, s.rounding, scratch, units, s.n_inputs, s.n_steps, *arrays, given, group * GROUP,
                 sums[group], d_initial,
             )  # fmt: skip
 
@@ -261,23 +275,50 @@ def _checked(x: ArrayLike, /, **weights: ArrayLike) -> _Layer:
 
 
 def _run_forward(
-    layer: _Layer, /, *, n_kept: int, threads: int | None, reuse: Saved | None
+    layer: _Layer,
+    formats: ActivationFormats | None,
+    /,
+    *,
+    n_kept: int,
+    threads: int | None,
+    reuse: Saved | None,
 ) -> tuple[Floats, Saved]:
     """Return the last ``n_kept`` states, and what the backward pass needs."""
-    s, weights = _saved(layer, reuse), _weights(layer)
+    s, weights = _saved(layer, _rounding(formats), reuse), _weights(layer)
     states = np.empty((n_kept, s.n, s.units), np.float32)
 
     def work(part: slice) -> None:
-        products = aligned_zeros(s.units * GROUP, np.float32)
+        operands, products = (aligned_zeros(s.units * GROUP, np.float32) for _ in range(2))
         for group in range(part.start, part.stop):
             arrays = (s.inputs[group], s.states[group], s.gates[group], s.candidates[group])
-            forward(weights, products, s.units, layer.x, layer.initial, *arrays, group * GROUP, states)
+            forward(
+                weights, s.rounding, operands, products, s.units, layer.x, layer.initial, *arrays,
+                group * GROUP, states,
+            )  # fmt: skip
 
     _each_group(len(s.states), work, threads)
     return states, s
 
 
-def _saved(layer: _Layer, reuse: Saved | None) -> Saved:
+def _rounding(formats: ActivationFormats | None) -> Rounding:
+    if formats is None:
+        return Rounding(0.0, 1.0, 0.0, np.inf, 0.0, 1.0, 0.0, np.inf, 0.0, 0.0)
+    operand, state = formats.state_operand, formats.state
+    return Rounding(
+        gate=MAGIC * formats.gate.step,
+        gate_high=formats.gate_high,
+        product=MAGIC * formats.product.step,
+        product_high=formats.product.high,
+        candidate=MAGIC * formats.candidate.step,
+        candidate_high=formats.candidate.high,
+        state=MAGIC * state.step,
+        state_high=state.high,
+        operand=MAGIC * operand.step,
+        operand_offset=(operand.step - state.step) / 2,
+    )
+
+
+def _saved(layer: _Layer, rounding: Rounding, reuse: Saved | None) -> Saved:
     """Return the memory of a forward pass."""
     (n_steps, n, n_inputs), units = layer.x.shape, len(layer.recurrent)
     if reuse is not None and (n_steps, n, n_inputs, units) == (
@@ -286,7 +327,7 @@ def _saved(layer: _Layer, reuse: Saved | None) -> Saved:
         reuse.n_inputs,
         reuse.units,
     ):
-        return replace(reuse, recurrent=layer.recurrent)
+        return replace(reuse, recurrent=layer.recurrent, rounding=rounding)
     groups = -(-n // GROUP)
     inputs, states, gates, candidates = _divided(  # one allocation, for which the system uses large pages
         groups,
@@ -305,6 +346,7 @@ def _saved(layer: _Layer, reuse: Saved | None) -> Saved:
         gates=gates,
         candidates=candidates,
         recurrent=layer.recurrent,
+        rounding=rounding,
     )
 
 

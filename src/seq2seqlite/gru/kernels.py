@@ -22,6 +22,7 @@ from seq2seqlite.cpu.lanes import (
     block_clip,
     block_start,
     block_store,
+    clip,
     keep_inside,
     lane_sum,
     load,
@@ -36,6 +37,7 @@ from seq2seqlite.cpu.lanes import (
 __all__ = [
     "CHUNK",
     "Floats",
+    "Rounding",
     "Scratch",
     "Transposed",
     "Weights",
@@ -58,6 +60,24 @@ class Weights(NamedTuple):
     gates_bias: Floats
     candidate: Floats
     candidate_bias: Floats
+
+
+class Rounding(NamedTuple):
+    """Constants that round activations to fixed-point formats; with zeros for steps, nothing is rounded.
+
+    Adding and subtracting 1.5 * 2**23 steps rounds a float32 to whole steps, ties to even.
+    """
+
+    gate: float
+    gate_high: float
+    product: float
+    product_high: float
+    candidate: float
+    candidate_high: float
+    state: float
+    state_high: float
+    operand: float
+    operand_offset: float
 
 
 class Transposed(NamedTuple):
@@ -113,6 +133,18 @@ def _products(
 
 
 @njit(nogil=True, inline="always")
+def _rounded(value: Any, magic: float, low: float, high: float) -> Any:
+    """Return a register rounded to whole steps and clipped."""
+    return clip(subtract(add(value, magic), magic), low, high)
+
+
+@njit(nogil=True, inline="always")
+def _operand(r: Rounding, state: Any) -> Any:
+    """Return the leading bits of a state, rounded down."""
+    return subtract(add(subtract(state, r.operand_offset), r.operand), r.operand)
+
+
+@njit(nogil=True, inline="always")
 def _gradient_products(weights: Any, zeros: Any, operands: Any, i: int, n: int, out: Any) -> None:
     """Write the products of weights and operands."""
     w = 0
@@ -153,28 +185,33 @@ def _from_lanes(lanes: Any, begin: int, rows: Any, first: int, size: int) -> Non
 
 
 @njit(nogil=True, inline="always")
-def _at_gates(s: Scratch, size: int, states: Any, h: int, gates: Any, z: int, candidates: Any, c: int,
-              update: int, candidate: int) -> None:  # fmt: skip
+def _at_gates(r: Rounding, s: Scratch, size: int, states: Any, h: int, gates: Any, z: int, candidates: Any,
+              c: int, update: int, candidate: int) -> None:  # fmt: skip
     """Write the gradients at the update gate and at the candidate, and what passes the update gate."""
     for i in range(0, size, LANES):
         gradient = add(add(load(s.gradient, i), load(s.through_gates, i)), load(s.incoming, i))
         gate, value = load(gates, z + i), load(candidates, c + i)
         passed = multiply(gradient, gate)
         to_gate = multiply(gradient, subtract(load(states, h + i), value))
-        store(s.gradients, update + i, keep_inside(to_gate, gate, 0, 1))
-        store(s.gradients, candidate + i, keep_inside(subtract(gradient, passed), value, -1, 1))
+        store(s.gradients, update + i, keep_inside(to_gate, gate, 0, r.gate_high))
+        to_candidate = subtract(gradient, passed)
+        inside = keep_inside(to_candidate, value, -r.candidate_high, r.candidate_high)
+        store(s.gradients, candidate + i, inside)
         store(s.gradient, i, passed)
 
 
 @njit(nogil=True, inline="always")
-def _at_reset(s: Scratch, size: int, states: Any, h: int, gates: Any, r: int, reset: int, row: int) -> None:
+def _at_reset(r: Rounding, s: Scratch, size: int, states: Any, h: int, gates: Any, g: int, reset: int,
+              row: int) -> None:  # fmt: skip
     """Write the gradient at the reset gate, add what passes it, and keep the operands of the weights."""
     for i in range(0, size, LANES):
-        gate, state, product = load(gates, r + i), load(states, h + i), load(s.through_candidate, i)
-        store(s.gradients, reset + i, keep_inside(multiply(product, state), gate, 0, 1))
+        gate, product = load(gates, g + i), load(s.through_candidate, i)
+        operand = _operand(r, load(states, h + i))
+        store(s.gradients, reset + i, keep_inside(multiply(product, operand), gate, 0, r.gate_high))
         store(s.gradient, i, add(load(s.gradient, i), multiply(product, gate)))
-        store(s.operands, row + i, state)
-        store(s.products, row + i, multiply(gate, state))
+        store(s.operands, row + i, operand)
+        kept = _rounded(multiply(gate, operand), r.product, -r.product_high, r.product_high)
+        store(s.products, row + i, kept)
 
 
 @njit(nogil=True, inline="always")
@@ -203,7 +240,7 @@ def _accumulate(s: Scratch, n: int, rows: int, columns: int, of_gates: int) -> N
 
 @njit(nogil=True, inline="always")
 def _forward_group(
-    weights: Weights, products: Any, units: int, x: Any, initial: Any,
+    weights: Weights, r: Rounding, operands: Any, products: Any, units: int, x: Any, initial: Any,
     inputs: Any, states: Any, gates: Any, candidates: Any, first: int, out: Any,
 ) -> None:  # fmt: skip
     """Run the forward pass of a group; write its last states, as many as ``out`` has."""
@@ -214,24 +251,32 @@ def _forward_group(
         i, h = t * n_inputs * GROUP, t * units * GROUP
         g, c = t * weights.gates_bias.size * GROUP, t * weights.candidate_bias.size * GROUP
         _to_lanes(x[t], first, size, inputs, i)
-        _products(weights.gates, weights.gates_bias, 0, states, h, units, inputs, i, n_inputs, gates, g)
         for k in range(0, units * GROUP, LANES):
-            store(products, k, multiply(load(gates, g + units * GROUP + k), load(states, h + k)))
+            store(operands, k, _operand(r, load(states, h + k)))
+        _products(weights.gates, weights.gates_bias, 0, operands, 0, units, inputs, i, n_inputs, gates, g)
+        for k in range(g, g + 2 * units * GROUP, LANES):
+            store(gates, k, _rounded(load(gates, k), r.gate, 0, r.gate_high))
+        for k in range(0, units * GROUP, LANES):
+            product = multiply(load(gates, g + units * GROUP + k), load(operands, k))
+            store(products, k, _rounded(product, r.product, -r.product_high, r.product_high))
         _products(
             weights.candidate, weights.candidate_bias, -1, products, 0, units, inputs, i, n_inputs,
             candidates, c,
         )  # fmt: skip
         for k in range(0, units * GROUP, LANES):
             value = load(candidates, c + k)
+            value = _rounded(value, r.candidate, -r.candidate_high, r.candidate_high)
+            store(candidates, c + k, value)
             change = multiply(load(gates, g + k), subtract(load(states, h + k), value))
-            store(states, h + units * GROUP + k, add(value, change))
+            new = _rounded(add(value, change), r.state, -r.state_high, r.state_high)
+            store(states, h + units * GROUP + k, new)
         if t >= skipped:
             _from_lanes(states, h + units * GROUP, out[t - skipped], first, size)
 
 
 @njit(nogil=True, inline="always")
 def _backward_group(
-    weights: Transposed, s: Scratch, units: int, n_inputs: int, n_steps: int,
+    weights: Transposed, r: Rounding, s: Scratch, units: int, n_inputs: int, n_steps: int,
     inputs: Any, states: Any, gates: Any, candidates: Any, d_states: Any, first: int,
     sums: Any, d_initial: Any,
 ) -> None:  # fmt: skip
@@ -252,11 +297,11 @@ def _backward_group(
         z, c = t * (gates.size // n_steps), t * (candidates.size // n_steps)
         at, row = kept * columns * GROUP, kept * rows * GROUP
         candidate = at + of_gates * GROUP
-        _at_gates(s, width, states, h, gates, z, candidates, c, at, candidate)
+        _at_gates(r, s, width, states, h, gates, z, candidates, c, at, candidate)
         _gradient_products(
             weights.candidate, weights.zeros, s.gradients, candidate, units, s.through_candidate
         )
-        _at_reset(s, width, states, h, gates, z + width, at + width, row)
+        _at_reset(r, s, width, states, h, gates, z + width, at + width, row)
         _keep_inputs(s, n_inputs * GROUP, inputs, x, row + width)
         _gradient_products(weights.gates, weights.zeros, s.gradients, at, 2 * units, s.through_gates)
         kept += 1
@@ -275,21 +320,23 @@ def _compiled(sources: str) -> tuple[Any, Any]:
 
     @compiled
     def forward(
-        weights: Weights, products: Any, units: int, x: Any, initial: Any,
+        weights: Weights, r: Rounding, operands: Any, products: Any, units: int, x: Any, initial: Any,
         inputs: Any, states: Any, gates: Any, candidates: Any, first: int, out: Any,
     ) -> None:  # fmt: skip
         assert sources
-        _forward_group(weights, products, units, x, initial, inputs, states, gates, candidates, first, out)
+        _forward_group(
+            weights, r, operands, products, units, x, initial, inputs, states, gates, candidates, first, out
+        )
 
     @compiled
     def backward(
-        weights: Transposed, s: Scratch, units: int, n_inputs: int, n_steps: int,
+        weights: Transposed, r: Rounding, s: Scratch, units: int, n_inputs: int, n_steps: int,
         inputs: Any, states: Any, gates: Any, candidates: Any, d_states: Any, first: int,
         sums: Any, d_initial: Any,
     ) -> None:  # fmt: skip
         assert sources
         _backward_group(
-            weights, s, units, n_inputs, n_steps, inputs, states, gates, candidates, d_states, first,
+            weights, r, s, units, n_inputs, n_steps, inputs, states, gates, candidates, d_states, first,
             sums, d_initial,
         )  # fmt: skip
 

@@ -222,7 +222,7 @@ def head(program: Program, states: Codes, /) -> Codes:
 
 
 def step(
-    program: Program, part: Literal["encoder", "decoder"], state: Codes, inputs: Codes | None = None, /
+    program: EncoderProgram, part: Literal["encoder", "decoder"], state: Codes, inputs: Codes | None = None, /
 ) -> Codes:
     """Return the state codes after one step of the recurrent network; the reference for hardware kernels.
 

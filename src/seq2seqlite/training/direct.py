@@ -19,6 +19,7 @@ from seq2seqlite.training.objective import Objective
 from seq2seqlite.training.recipe import Recipe
 
 __all__ = [
+    "ENCODER",
     "DirectBatch",
     "DirectObjective",
     "error_factor",
@@ -211,7 +212,9 @@ class DirectObjective(Objective):
     ) -> tuple[NDArray[np.float32], Saved]:
         kernel, recurrent, bias = (np.asarray(parameters[name]) for name in ENCODER)
         initial = np.zeros((batch.inputs.shape[1], self.architecture.layers[0]), np.float32)
-        return lite_last_state(batch.inputs, kernel, recurrent, bias, initial, reuse=reuse)
+        return lite_last_state(
+            batch.inputs, kernel, recurrent, bias, initial, formats=self.formats, reuse=reuse
+        )
 
 
 def head_loss(head: Any, state: jax.Array, truth: Any, /) -> jax.Array:

@@ -5,15 +5,18 @@ import numpy as np
 import pytest
 from tests.hardware.kernel_runs import run_kernel
 
+from seq2seqlite.compression.ptq import quantise_network
+from seq2seqlite.compression.recipe import QuantisationPlan
+from seq2seqlite.compression.sparsity import only_units
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.kernels import KernelStyle, build_kernels
+from seq2seqlite.hardware.kernels import KernelStyle, build_encoder, build_kernels
 from seq2seqlite.hardware.kernels.cmvm import matrix_product
 from seq2seqlite.hardware.kernels.graph import Graph, evaluate
 from seq2seqlite.hardware.kernels.lower import head_graph, step_graph
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
 from seq2seqlite.hardware.wire.bitpack import pack_codes, unpack_codes
-from seq2seqlite.integer import Affine, GruStep, head, load_program, step
-from seq2seqlite.models import ActivationFormats, Format
+from seq2seqlite.integer import Affine, GruStep, head, load_program, lower_direct, step
+from seq2seqlite.models import ActivationFormats, Format, Network, load_model
 
 cmvm = pytest.importorskip("da4ml.cmvm")
 
@@ -25,7 +28,7 @@ def tiny():
     return load_program("seq2seqlite-tcspc-80mhz-tiny")
 
 
-def vectors(program, seed=0):
+def vectors(program, seed=0, inputs=1):
     """Random state and input codes, the ends of their ranges, and states that the encoder does reach."""
     random, formats, units = np.random.default_rng(seed), program.formats, program.units
     low, high = formats.state.low_code, formats.state.high_code
@@ -33,10 +36,18 @@ def vectors(program, seed=0):
     ends = random.choice([low, high, 0, -1, 1], (N_RANDOM // 4, units))
     reached = [np.zeros((N_RANDOM // N_STEPS, units), np.int64)]
     for _ in range(N_STEPS - 1):
-        x = random.integers(0, formats.input.high_code + 1, (len(reached[0]), 1))
+        x = input_codes(random, formats, len(reached[0]), inputs)
         reached.append(step(program, "encoder", reached[-1], x))
     state = np.concatenate([state, ends, *reached])
-    return state, random.integers(0, formats.input.high_code + 1, (len(state), 1))
+    return state, input_codes(random, formats, len(state), inputs)
+
+
+def input_codes(random, formats, n, inputs):
+    """Random codes of a TPSF and of the columns of a response."""
+    x = random.integers(0, formats.input.high_code + 1, (n, 1))
+    if inputs == 1:
+        return x
+    return np.concatenate([x, random.integers(0, formats.response.high_code + 1, (n, inputs - 1))], axis=1)
 
 
 def odd_program(tiny, seed):
@@ -47,9 +58,13 @@ def odd_program(tiny, seed):
     def bits(low, high):
         return int(random.integers(low, high + 1))
 
+    state = Format(True, 0, bits(3, 8))
+    later = seed % 2 == 1  # version 2 of the specification
     formats = ActivationFormats(
         input=Format(False, 0, bits(3, 8)),
-        state=Format(True, 0, bits(3, 8)),
+        state=state,
+        operand=Format(True, 0, bits(2, state.fraction_bits)) if later else None,
+        full_gate=later,
         gate=Format(False, 0, bits(2, 9)),
         candidate=Format(True, 0, bits(3, 9)),
         product=Format(True, 0, bits(3, 9)),
@@ -88,6 +103,7 @@ def simulated(kernel, program, state, x, folder):
     encoder, is_head = kernel.name == "encoder_step", kernel.name == "head"
     codes = np.concatenate([state, x], axis=1) if encoder else state
     widths = [formats.state.bits] * program.units + [formats.input.bits] * encoder
+    widths += [formats.response.bits] * program.n_columns if formats.response else []
     words = run_kernel(
         [file],
         pack_codes(codes, widths),
@@ -131,6 +147,29 @@ def test_verilog_computes_what_the_program_does(tiny, seed, style, tmp_path):
     for part, kernel in vars(kernels).items():
         got = simulated(kernel, program, state, x, tmp_path)
         np.testing.assert_array_equal(got, expected(program, part, state, x, style.channels))
+
+
+def direct_program(seed):
+    """A direct program of six units whose encoder gets a response."""
+    network = load_model("seq2seqlite-narrow-gate-direct-float")
+    wide = [{}, {"state_bits": 12, "operand_bits": 8, "full_gate": True, "gate_bits": 7}][seed]
+    plan = QuantisationPlan(method="ptq", weight_bits=5, head_bits=12, response_bits=6, **wide)
+    keep = only_units(network.architecture, network.content.parameters, [np.arange(6)])
+    architecture = dataclasses.replace(network.architecture, layers=(6,))
+    content = dataclasses.replace(network.content, architecture=architecture, parameters=keep)
+    return lower_direct(quantise_network(Network(content), plan))
+
+
+@pytest.mark.parametrize("style", [KernelStyle(), KernelStyle("shift-add", levels_per_stage=3.0)])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_encoders_of_direct_programs_compute_what_the_program_does(seed, style, tmp_path):
+    program = direct_program(seed)
+    state, x = vectors(program, inputs=program.encoder.n_inputs)
+    wanted = step(program, "encoder", state, x)
+    graph = step_graph(program, "encoder", style.multipliers)
+    np.testing.assert_array_equal(np.stack(evaluate(graph, [*state.T, *x.T]), axis=1), wanted)
+    got = simulated(build_encoder(program, style), program, state, x, tmp_path)
+    np.testing.assert_array_equal(got, wanted)
 
 
 def test_the_same_program_gives_the_same_bytes(tiny):

@@ -4,6 +4,6 @@ The compiler stages are lowering (``trace``), CMVM with da4ml (``sums``), schedu
 duplication (``fanout``) and Verilog generation (``verilog``).
 """
 
-from seq2seqlite.hardware.kernels.build import Kernel, Kernels, KernelStyle, build_kernels
+from seq2seqlite.hardware.kernels.build import Kernel, Kernels, KernelStyle, build_encoder, build_kernels
 
-__all__ = ["Kernel", "KernelStyle", "Kernels", "build_kernels"]
+__all__ = ["Kernel", "KernelStyle", "Kernels", "build_encoder", "build_kernels"]

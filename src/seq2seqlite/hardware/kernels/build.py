@@ -9,9 +9,9 @@ from seq2seqlite.hardware.kernels.graph import Graph, Kind
 from seq2seqlite.hardware.kernels.lower import Multipliers, head_graph, step_graph
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
 from seq2seqlite.hardware.kernels.verilog import verilog
-from seq2seqlite.integer import Program
+from seq2seqlite.integer import EncoderProgram, Program
 
-__all__ = ["Kernel", "KernelStyle", "Kernels", "build_kernels"]
+__all__ = ["Kernel", "KernelStyle", "Kernels", "build_encoder", "build_kernels"]
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,33 @@ def build_kernels(program: Program, style: KernelStyle, /) -> Kernels:
         _kernel("decoder_step", decoder, style, stages, (state, bits)),
         _kernel("head", head, style, shortest, (state, formats.output.bits)),
     )
+
+
+def build_encoder(program: EncoderProgram, style: KernelStyle, /) -> Kernel:
+    """Compile the encoder step alone, of any program.
+
+    Parameters
+    ----------
+    program : EncoderProgram
+        Program to compile.
+    style : KernelStyle
+        Compiler options.
+
+    Returns
+    -------
+    Kernel
+        ``encoder_step``, with the fewest stages. Its inputs are the state, the input code and the codes of
+        the response.
+
+    See Also
+    --------
+    build_kernels : Compile all kernels of a program with a decoder.
+    """
+    graph, formats = step_graph(program, "encoder", style.multipliers), program.formats
+    stages = fewest_stages(graph, style.levels_per_stage, style.direct_fanout)
+    response = [] if formats.response is None else [formats.response.bits] * program.n_columns
+    widths = [*[formats.state.bits] * program.units, formats.input.bits, *response]
+    return _kernel("encoder_step", graph, style, stages, (widths, formats.state.bits))
 
 
 def _kernel(

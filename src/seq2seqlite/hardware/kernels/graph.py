@@ -202,6 +202,20 @@ class Graph:
         operands = (self.bits(a, 0, keep=bits), above, below, *([sign] if signed and node.signed else []))
         return self._added(Node(Kind.CLIP, operands, low, high, (bits,)))
 
+    def clip_to_power(self, a: int, bits: int, /) -> int:
+        """Add a saturation to the range from 0 to ``2**bits``, both ends included."""
+        found = self.clip(a, bits + 1, signed=False)
+        if self.nodes[found].high <= 1 << bits:
+            return found
+        if self.nodes[found].low >= 1 << bits:
+            return self.constant(1 << bits)
+        top = self.bits(found, bits, keep=1)
+        low, zero = self.bits(found, 0, keep=bits), self.constant(0)
+        # The highest bit clears the others.
+        rest = self._added(Node(Kind.CLIP, (low, zero, top), 0, (1 << bits) - 1, (bits,)))
+        node = Node(Kind.JOIN, (top, rest), self.nodes[found].low, 1 << bits, (bits,))
+        return self._added(node)
+
     def without_dead(self) -> "Graph":
         """Return the graph without dead nodes, which no output depends on. Inputs are kept."""
         live = set(self.outputs) | set(self.inputs)

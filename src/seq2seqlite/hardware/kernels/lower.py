@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.hardware.kernels.cmvm import Term, matrix_product
 from seq2seqlite.hardware.kernels.graph import Graph
-from seq2seqlite.integer import Affine, Program
+from seq2seqlite.integer import Affine, EncoderProgram, GruStep, Program
 from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum, update_sum
 from seq2seqlite.models import ActivationFormats, Format
 
@@ -24,13 +24,15 @@ Multipliers = Literal["dsp", "shift-add"]
 """Implementation of a product of two variables: a DSP block, or AND gates and adders."""
 
 
-def step_graph(program: Program, part: Literal["encoder", "decoder"], multipliers: Multipliers, /) -> Graph:
+def step_graph(
+    program: EncoderProgram, part: Literal["encoder", "decoder"], multipliers: Multipliers, /
+) -> Graph:
     """Lower a GRU step of the encoder or decoder.
 
     Parameters
     ----------
-    program : Program
-        Program to lower.
+    program : EncoderProgram
+        Program to lower; a direct program has an encoder only.
     part : str
         ``"encoder"`` or ``"decoder"``.
     multipliers : str
@@ -39,26 +41,31 @@ def step_graph(program: Program, part: Literal["encoder", "decoder"], multiplier
     Returns
     -------
     Graph
-        Inputs: state codes, then the input code in the encoder. Outputs: new state codes.
+        Inputs: state codes, then in the encoder the input code and the codes of the response. Outputs: new
+        state codes.
     """
     formats, units = program.formats, program.units
     gru, graph = getattr(program, part), Graph()
     state = _inputs(graph, "h", formats.state, units)
-    x = _inputs(graph, "x", formats.input, gru.n_inputs)
+    x = _inputs(graph, "x", formats.input, min(gru.n_inputs, 1))
+    response = [] if formats.response is None else _inputs(graph, "v", formats.response, gru.n_inputs - 1)
+    operand = _leading_bits(graph, formats, state)
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
     fg, fc = gate_sum(gru, formats), candidate_sum(gru, formats)
     rows = [
-        (state, _scaled(gru.recurrent, fg - formats.state.fraction_bits)[:, gates]),
-        (x, _scaled(gru.kernel, fg - formats.input.fraction_bits)[:, gates]),
+        (operand, _scaled(gru.recurrent, fg - formats.state_operand.fraction_bits)[:, gates]),
+        *_input_rows(gru, formats, fg, (x, response), gates),
     ]
     # The hard sigmoid, clip(x / 2 + 1 / 2), only adds a constant and moves the binary point.
     bias = _scaled(gru.bias, fg)[0, gates] + (1 << fg)
-    gate = _activations(graph, rows, bias, fg + 1 - formats.gate.fraction_bits, formats.gate)
+    gate = _activations(
+        graph, rows, bias, fg + 1 - formats.gate.fraction_bits, formats.gate, full=formats.full_gate
+    )
     update, reset = gate[:units], gate[units:]
-    product = [_reset(graph, formats, values, multipliers) for values in zip(state, reset, strict=True)]
+    product = [_reset(graph, formats, values, multipliers) for values in zip(operand, reset, strict=True)]
     rows = [
         (product, _scaled(gru.recurrent, fc - formats.product.fraction_bits)[:, candidate]),
-        (x, _scaled(gru.kernel, fc - formats.input.fraction_bits)[:, candidate]),
+        *_input_rows(gru, formats, fc, (x, response), candidate),
     ]
     bias = _scaled(gru.bias, fc)[0, candidate]
     new = _activations(graph, rows, bias, fc - formats.candidate.fraction_bits, formats.candidate)
@@ -87,10 +94,11 @@ def head_graph(program: Program, channels: Sequence[int], /) -> Graph:
     """
     graph, fmt, fraction = Graph(), program.formats.output, head_sum(program)
     state = _inputs(graph, "h", program.formats.state, program.units)
+    operand = _leading_bits(graph, program.formats, state)
     wanted = list(channels)
-    kernel = _scaled(program.head_kernel, fraction - program.formats.state.fraction_bits)[:, wanted]
+    kernel = _scaled(program.head_kernel, fraction - program.formats.state_operand.fraction_bits)[:, wanted]
     bias = _scaled(program.head_bias, fraction)[0, wanted]
-    graph.outputs = _activations(graph, [(state, kernel)], bias, fraction - fmt.fraction_bits, fmt)
+    graph.outputs = _activations(graph, [(operand, kernel)], bias, fraction - fmt.fraction_bits, fmt)
     _name(graph, "y", graph.outputs)
     return graph.without_dead()
 
@@ -99,6 +107,28 @@ def _inputs(graph: Graph, name: str, fmt: Format, count: int) -> list[int]:
     nodes = [graph.input(fmt.low_code, fmt.high_code) for _ in range(count)]
     _name(graph, name, nodes)
     return nodes
+
+
+def _leading_bits(graph: Graph, formats: ActivationFormats, state: Sequence[int]) -> list[int]:
+    """Return the states as operands of the matrix products."""
+    less = formats.state.fraction_bits - formats.state_operand.fraction_bits
+    return [graph.bits(node, less) for node in state]
+
+
+def _input_rows(
+    gru: GruStep,
+    formats: ActivationFormats,
+    fraction: int,
+    inputs: tuple[list[int], list[int]],
+    columns: slice,
+) -> list[tuple[list[int], Codes]]:
+    """Return the inputs of a step, TPSF and response, and their weights on the grid of a sum."""
+    x, response = inputs
+    rows = [(x, _scaled(gru.kernel, fraction - formats.input.fraction_bits)[: len(x), columns])]
+    if formats.response is not None:
+        kernel = _scaled(gru.kernel, fraction - formats.response.fraction_bits)
+        rows.append((response, kernel[1:, columns]))
+    return rows
 
 
 def _name(graph: Graph, name: str, nodes: Sequence[int]) -> None:
@@ -112,9 +142,15 @@ def _scaled(affine: Affine, fraction: int) -> Codes:
 
 
 def _activations(
-    graph: Graph, rows: Sequence[tuple[list[int], Codes]], bias: Codes, below: int, fmt: Format
+    graph: Graph,
+    rows: Sequence[tuple[list[int], Codes]],
+    bias: Codes,
+    below: int,
+    fmt: Format,
+    *,
+    full: bool = False,
 ) -> list[int]:
-    """Return ``saturated(shifted(sum + bias, below), fmt)`` of each column."""
+    """Return ``saturated(shifted(sum + bias, below), fmt)`` of each column; ``full``: gates that reach 1."""
     operands = [node for nodes, _ in rows for node in nodes]
     matrix = np.concatenate([matrix for _, matrix in rows])
     # Operands with a range of one value are constants, and are added to the bias.
@@ -126,6 +162,8 @@ def _activations(
     bits = fmt.integer_bits + fmt.fraction_bits
     half = 1 << (below - 1) if below > 0 else 0
     sums = (_floored(graph, term, int(b) + half, below) for term, b in zip(terms, bias, strict=True))
+    if full:
+        return [graph.clip_to_power(total, bits) for total in sums]
     return [graph.clip(total, bits, signed=fmt.signed) for total in sums]
 
 
@@ -162,7 +200,8 @@ def _reset(
 ) -> int:
     """Return the product of reset gate and state in the format ``product``, for values (h, r)."""
     h, r = values
-    below = formats.gate.fraction_bits + formats.state.fraction_bits - formats.product.fraction_bits
+    operand = formats.state_operand.fraction_bits
+    below = formats.gate.fraction_bits + operand - formats.product.fraction_bits
     bits = formats.product.fraction_bits
     if not 1 < below <= graph.nodes[r].width:
         total = _rounded(graph, _product(graph, h, r, multipliers), below)

@@ -135,7 +135,7 @@ def _check_arrays(header, arrays):
         shapes[f"{part}/recurrent"] = (units, 3 * units)
     must(set(header["weights"]) == set(shapes), "weights")
     if direct:
-        shapes[FACTORS] = (2, 33, 4)
+        shapes[FACTORS] = (2, 34, 4)
     else:
         shapes["reduction/tau_codes"] = (8 * header["n_gates"] + 1,)
     must({name: array.shape for name, array in arrays.items()} == shapes, "arrays and shapes")

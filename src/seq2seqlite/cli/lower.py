@@ -9,8 +9,15 @@ from rich.table import Table
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer import SUFFIX, accumulators, fits_float32, write_program
-from seq2seqlite.predictors import load_program
+from seq2seqlite.integer import (
+    SUFFIX,
+    DirectProgram,
+    accumulators,
+    direct_accumulators,
+    exact_in_float32,
+    write_program,
+)
+from seq2seqlite.predictors import load_any_program
 from seq2seqlite.provenance import provenance
 
 __all__ = ["lower"]
@@ -24,11 +31,11 @@ def lower(
     json_file: JsonOption = None,
 ) -> None:
     """Convert a quantised student to an integer program."""
-    program = load_program(model)
+    program = load_any_program(model)
     if out.suffix != SUFFIX:
         raise InputError(f"--out {out} must end in {SUFFIX}, not in {out.suffix!r}; use {out.stem}{SUFFIX}")
     write_program(out, program)
-    reaches = accumulators(program)
+    reaches = direct_accumulators(program) if isinstance(program, DirectProgram) else accumulators(program)
     table = Table("accumulator", "bits", "fraction bits")
     for name, reach in reaches.items():
         table.add_row(name, str(reach.bits), str(reach.fraction_bits))
@@ -45,7 +52,7 @@ def lower(
             "units": program.units,
             "n_gates": program.n_gates,
             "accumulator_bits": {name: reach.bits for name, reach in reaches.items()},
-            "exact_in_float32": fits_float32(program),
+            "exact_in_float32": exact_in_float32(reaches),
             "provenance": provenance(),
         },
     )

@@ -121,8 +121,7 @@ def lite_forward(
         Initial state.
     formats : ActivationFormats, optional
         Formats to which gates, products, candidate and state are rounded, for quantisation-aware training;
-        the inputs have to be rounded already. The gradient of rounding is that of the identity. Ties are
-        rounded to even, not up as in an integer program.
+        the inputs have to be rounded already. The gradient of rounding is that of the identity.
     threads : int, optional
         Number of threads; by default all available cores. It does not affect the results.
     reuse : Saved, optional

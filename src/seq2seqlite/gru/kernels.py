@@ -49,6 +49,8 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
+# 2**-10 steps, over 1.5 * 2**23 steps.
+NUDGE = 2.0**-10 / (1.5 * 2.0**23)
 CHUNK = 16
 """Number of steps after which the weight gradients are accumulated: their operands fit the cache."""
 
@@ -65,7 +67,8 @@ class Weights(NamedTuple):
 class Rounding(NamedTuple):
     """Constants that round activations to fixed-point formats; with zeros for steps, nothing is rounded.
 
-    Adding and subtracting 1.5 * 2**23 steps rounds a float32 to whole steps, ties to even.
+    Adding and subtracting 1.5 * 2**23 steps rounds a float32 to whole steps. ``NUDGE`` of this is added
+    before: less than half the grid of the sums, it makes ties go up, as in an integer program.
     """
 
     gate: float
@@ -135,7 +138,7 @@ def _products(
 @njit(nogil=True, inline="always")
 def _rounded(value: Any, magic: float, low: float, high: float) -> Any:
     """Return a register rounded to whole steps and clipped."""
-    return clip(subtract(add(value, magic), magic), low, high)
+    return clip(subtract(add(add(value, magic * NUDGE), magic), magic), low, high)
 
 
 @njit(nogil=True, inline="always")

@@ -33,7 +33,7 @@ from seq2seqlite.integer.program_file import (
     read_program,
     write_program,
 )
-from seq2seqlite.integer.ranges import Accumulator, accumulators, fits_float32
+from seq2seqlite.integer.ranges import Accumulator, accumulators, exact_in_float32, fits_float32
 
 __all__ = [
     "COUNT_BITS",
@@ -64,6 +64,7 @@ __all__ = [
     "direct_accumulators",
     "direct_lifetimes_from_codes",
     "encode",
+    "exact_in_float32",
     "fits_float32",
     "head",
     "lifetimes_from_codes",

@@ -216,10 +216,18 @@ def direct_results(
     most = (1 << (ERROR_BITS - 1)) - 1
     errors = np.clip(shifted(outputs[:, 4:], fraction_bits - LOG_FRACTION_BITS), -most, most)
     level = log_counts(photons) - (np.asarray(count_exponent, np.int64) << LOG_FRACTION_BITS)
-    octave = np.clip(level >> LOG_FRACTION_BITS, 0, N_OCTAVES - 1)
-    errors = errors + program.factors[given.astype(np.int64), octave] - (level >> 1)[:, None]
+    errors = errors + _factors(program, level, given) - (level >> 1)[:, None]
     errors = np.where(dark[:, None], 0, np.clip(errors, -most, most))
     return DirectResult(lifetimes.darkened(dark), errors, photons, dark)
+
+
+def _factors(program: DirectProgram, level: NDArray[np.int64], given: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the factors of the errors, shape (n, 4), interpolated in the octave of the counts."""
+    inside = np.clip(level, 0, (N_OCTAVES << LOG_FRACTION_BITS) - 1)
+    octave, part = inside >> LOG_FRACTION_BITS, (inside & ((1 << LOG_FRACTION_BITS) - 1))[:, None]
+    row = given.astype(np.int64)
+    here, there = program.factors[row, octave], program.factors[row, octave + 1]
+    return here + shifted((there - here) * part, LOG_FRACTION_BITS)
 
 
 def direct_accumulators(program: DirectProgram, /) -> dict[str, Accumulator]:

@@ -35,7 +35,8 @@ LOG_FRACTION_BITS = 8
 ERROR_BITS = 16
 """Bit width of the logarithm of a standard error."""
 N_OCTAVES = 33
-"""Octaves of the counts: those of a pixel of 65,536 gates with 65,535 counts each."""
+"""Octaves of the counts: those of a pixel of 65,536 gates with 65,535 counts each. Factors are given at
+their ends."""
 ERROR_FACTORS = "errors/factors"
 """Name of the table of factors among a program's arrays."""
 
@@ -85,15 +86,15 @@ def factor_codes(scale: ErrorScale, /) -> Codes:
 
     Returns
     -------
-    ndarray of int64, shape (2, 33, 4)
-        Logarithms to base 2, in steps of ``2**-8``.
+    ndarray of int64, shape (2, 34, 4)
+        Logarithms to base 2, in steps of ``2**-8``, for counts of 1, 2, 4, ….
 
     See Also
     --------
     DirectProgram : Program with these factors.
     """
-    middle = 2.0 ** (np.arange(N_OCTAVES) + 0.5)
-    factors = [scale.factors(middle, response_given=given) for given in (False, True)]
+    counts = 2.0 ** np.arange(N_OCTAVES + 1)
+    factors = [scale.factors(counts, response_given=given) for given in (False, True)]
     codes = np.rint((1 << LOG_FRACTION_BITS) * np.log2(np.stack(factors)))
     return np.asarray(codes, np.int64)
 
@@ -112,9 +113,9 @@ class DirectProgram(EncoderProgram):
         Weights of the head: mean, short and long lifetime, fraction, and the logarithm of the error of each.
     tau_low, tau_high : int
         Lowest and highest code of a lifetime.
-    factors : ndarray of int64, shape (2, 33, 4)
+    factors : ndarray of int64, shape (2, 34, 4)
         Logarithms to base 2 of the factors of the errors, in steps of ``2**-8``: for an unknown and for a
-        given response, by the octave of the counts, for each quantity.
+        given response, at the ends of the octaves of the counts, for each quantity.
     max_background : float
         Largest share of background in the counts in the training. It does not affect the computation.
 
@@ -145,11 +146,9 @@ class DirectProgram(EncoderProgram):
                 f"tau_low={self.tau_low} and tau_high={self.tau_high} must be ascending codes from 1 to "
                 f"{self.formats.output.high_code}"
             )
-        if self.factors.shape != (2, N_OCTAVES, len(DIRECT_OUTPUTS)):
-            raise InputError(
-                f"array {ERROR_FACTORS} must have shape {(2, N_OCTAVES, len(DIRECT_OUTPUTS))}, not "
-                f"{self.factors.shape}"
-            )
+        shape = (2, N_OCTAVES + 1, len(DIRECT_OUTPUTS))
+        if self.factors.shape != shape:
+            raise InputError(f"array {ERROR_FACTORS} must have shape {shape}, not {self.factors.shape}")
         if not 0 <= self.max_background <= 1:
             raise InputError(f"max_background={self.max_background} must be between 0 and 1")
         if np.abs(self.factors).max() >= 1 << (ERROR_BITS - 1):

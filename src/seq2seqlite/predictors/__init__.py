@@ -14,6 +14,7 @@ from seq2seqlite.predictors.resolve import (
     Backend,
     check_backend,
     is_estimator,
+    load_any_program,
     load_predictor,
     load_program,
     predictors_for,
@@ -26,6 +27,7 @@ __all__ = [
     "check_backend",
     "is_estimator",
     "load_predictor",
+    "load_any_program",
     "load_program",
     "predictors_for",
 ]

@@ -16,7 +16,15 @@ from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 from seq2seqlite.simulation.instrument import Instrument
 from seq2seqlite.simulation.simulator import measured_response
 
-__all__ = ["Backend", "check_backend", "is_estimator", "load_predictor", "load_program", "predictors_for"]
+__all__ = [
+    "Backend",
+    "check_backend",
+    "is_estimator",
+    "load_any_program",
+    "load_predictor",
+    "load_program",
+    "predictors_for",
+]
 
 
 class Backend(StrEnum):
@@ -121,14 +129,31 @@ def load_program(name_or_path: str | Path, /) -> integer.Program:
     See Also
     --------
     load_predictor : Return a model, an integer program or an estimator as a predictor.
+    load_any_program : The same, also for direct networks.
     seq2seqlite.integer.lower : Return the integer program of a student.
     """
+    return integer.load_program(_program_name(name_or_path))
+
+
+def load_any_program(name_or_path: str | Path, /) -> integer.AnyProgram:
+    """Return the integer program of a quantised model, also of a direct network.
+
+    Parameters and errors are those of :func:`load_program`.
+
+    See Also
+    --------
+    load_program : Programs of networks with a decoder only, which the hardware supports.
+    """
+    return integer.load_any_program(_program_name(name_or_path))
+
+
+def _program_name(name_or_path: str | Path) -> str:
     name = _checked_name(name_or_path)
     if is_estimator(name):
         raise InputError(
             f"model {name!r} is an estimator; an integer program needs a quantised model or a .program file"
         )
-    return integer.load_program(name)
+    return name
 
 
 def is_estimator(name_or_path: str | Path, /) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.integer import Affine, GruStep, Program
 from seq2seqlite.models import Format
 
@@ -53,12 +54,17 @@ def trace_functions(program: Program, /) -> tuple[Function, ...]:
     Parameters
     ----------
     program : Program
-        Program with the write-back ``round``.
+        Program of version 1 of the specification.
 
     Returns
     -------
     tuple of Function
         Functions that are bit-exact with :mod:`seq2seqlite.integer.interpreter`.
+
+    Raises
+    ------
+    InputError
+        If the program needs version 2.
 
     Examples
     --------
@@ -67,6 +73,11 @@ def trace_functions(program: Program, /) -> tuple[Function, ...]:
     >>> [(function.name, function.n_inputs, function.n_outputs) for function in functions]
     [('encoder_step', 9, 8), ('decoder_step', 8, 8), ('head', 8, 3)]
     """
+    if program.spec_version > 1:
+        raise InputError(
+            f"program {program.name} needs version {program.spec_version} of the specification, but HLS code "
+            "is generated for version 1; use the RTL (hardware build)"
+        )
     units = program.units
     encoder = _function("encoder_step", units + 1, lambda values: _step(program, program.encoder, values))
     decoder = _function("decoder_step", units, lambda values: _step(program, program.decoder, values))

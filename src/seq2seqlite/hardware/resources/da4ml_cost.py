@@ -26,7 +26,8 @@ def kernel_costs(network: Network, /) -> dict[str, int]:
     Returns
     -------
     dict
-        ``encoder``, ``decoder``, ``head``.
+        ``encoder``, ``decoder``, ``head``. A direct network has no decoder, and its head, which is applied
+        once a pixel, takes a multiplier and no adder graph: both are 0.
 
     Raises
     ------
@@ -43,15 +44,12 @@ def kernel_costs(network: Network, /) -> dict[str, int]:
         raise InputError(
             f"model {network.name} has floating-point activations; a LUT estimate requires a quantised model"
         )
-    return {
-        "encoder": round(
-            sum(_step_cost(network, "encoder", i) for i in range(len(network.architecture.layers)))
-        ),
-        "decoder": round(
-            sum(_step_cost(network, "decoder", i) for i in range(len(network.architecture.layers)))
-        ),
-        "head": round(_head_cost(network)),
-    }
+    layers = range(len(network.architecture.layers))
+    encoder = round(sum(_step_cost(network, "encoder", i) for i in layers))
+    if network.direct:
+        return {"encoder": encoder, "decoder": 0, "head": 0}
+    decoder = round(sum(_step_cost(network, "decoder", i) for i in layers))
+    return {"encoder": encoder, "decoder": decoder, "head": round(_head_cost(network))}
 
 
 def _step_cost(network: Network, part: str, index: int) -> float:
@@ -61,10 +59,15 @@ def _step_cost(network: Network, part: str, index: int) -> float:
     assert formats is not None
     layers = network.architecture.layers
     units, name = layers[index], f"{part}/{index}"
-    n_inputs = layers[index - 1] if index else int(part == "encoder")
+    first = network.architecture.n_inputs if part == "encoder" else 0
+    n_inputs = layers[index - 1] if index else first
     variables = _inputs(n_inputs + units + (units if formats.residual_bits else 0))
     x = variables[:n_inputs].quantize(*_kif(formats.state if index else formats.input))
+    if not index and formats.response is not None and n_inputs > 1:
+        response = variables[1:n_inputs].quantize(*_kif(formats.response))
+        x = np.concatenate([x[:1], response])
     h = variables[n_inputs : n_inputs + units].quantize(*_kif(formats.state))
+    operand = _leading_bits(formats, h)
     residue: Any = 0
     if formats.residual_bits:
         fraction = formats.state.fraction_bits
@@ -78,9 +81,10 @@ def _step_cost(network: Network, part: str, index: int) -> float:
         operands = np.concatenate([x, state]) if n_inputs else state
         return operands @ rows + bias[columns]
 
-    gates = _quantised(affine(slice(0, 2 * units), h) * 0.5 + 0.5, formats.gate)
+    # A gate that reaches 1 costs a gate of logic more for each of its bits, which is not counted.
+    gates = _quantised(affine(slice(0, 2 * units), operand) * 0.5 + 0.5, formats.gate)
     z, r = gates[:units], gates[units:]
-    product = _quantised(r * h, formats.product)
+    product = _quantised(r * operand, formats.product)
     c = _quantised(affine(slice(2 * units, 3 * units), product), formats.candidate)
     outputs = [_written_back(formats, h, residue, z, c)]
     return float(comb_trace(variables, np.concatenate(outputs)).cost)
@@ -106,9 +110,15 @@ def _head_cost(network: Network) -> float:
     formats, weights = network.formats, network.content.parameters
     assert formats is not None
     variables = _inputs(network.architecture.layers[-1])
-    state = variables.quantize(*_kif(formats.state))
+    state = _leading_bits(formats, variables.quantize(*_kif(formats.state)))
     output = state @ weights["head/kernel"].astype(np.float64) + weights["head/bias"].astype(np.float64)
     return float(comb_trace(variables, _quantised(output, formats.output)).cost)
+
+
+def _leading_bits(formats: ActivationFormats, state: Any) -> Any:
+    if formats.operand is None:
+        return state
+    return state.quantize(*_kif(formats.operand), overflow_mode="WRAP", round_mode="TRN")
 
 
 def _inputs(n: int) -> Any:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seq2seqlite.workflows.benchmark import compare_accuracy
     from seq2seqlite.workflows.evaluate import evaluate_model
     from seq2seqlite.workflows.image import write_lifetime_maps
+    from seq2seqlite.workflows.plan import plan_acquisition
     from seq2seqlite.workflows.simulate import simulate_decays
     from seq2seqlite.workflows.stream import stream
     from seq2seqlite.workflows.study import run_study
@@ -29,6 +30,7 @@ __all__ = [
     "load",
     "load_model",
     "load_predictor",
+    "plan_acquisition",
     "read",
     "run_study",
     "simulate_decays",
@@ -47,6 +49,7 @@ _HOMES = {
     "load": "seq2seqlite.io",
     "load_model": "seq2seqlite.models",
     "load_predictor": "seq2seqlite.predictors",
+    "plan_acquisition": "seq2seqlite.workflows.plan",
     "read": "seq2seqlite.io",
     "run_study": "seq2seqlite.workflows.study",
     "simulate_decays": "seq2seqlite.workflows.simulate",

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -18,6 +19,7 @@ __all__ = ["COMMANDS", "app", "lazy_group", "main"]
 COMMANDS = {
     "image": "Make lifetime maps of measurements.",
     "stream": "Make lifetime maps during a measurement.",
+    "plan": "Plan an acquisition: photons, gates, bits and speed that a precision requires.",
     "simulate": "Simulate decays of an instrument, with their true lifetimes and a manifest.",
     "train": "Train a network according to a recipe, and write the model and its model card.",
     "compress": "Compress a network to a student by reduction, pruning, distillation and quantisation.",
@@ -31,6 +33,9 @@ COMMANDS = {
     "versions": "Print the versions of seq2seqlite and of its dependencies.",
 }
 """Commands in the order of the help, with the first line of the docstring of each."""
+
+# A negative number, in contrast to an option.
+NUMBER = re.compile(r"-\d*\.?\d+(?:[eE][-+]?\d+)?")
 
 _EXTRA = {
     "jax": "train",
@@ -79,7 +84,26 @@ def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) ->
 
 
 class _Command(TyperCommand):
-    """Command whose output paths are checked before it runs."""
+    """Command whose output paths are checked before it runs, and whose lists may be written as lists."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_lists(args))
+
+    def _with_lists(self, args: list[str]) -> list[str]:
+        """Return ``--tau 0.5 2.5`` as ``--tau 0.5 --tau 2.5``, for a command without positional arguments."""
+        if any(parameter.param_type_name == "argument" for parameter in self.params):
+            return args
+        lists = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
+        found: list[str] = []
+        current = ""
+        for word in args:
+            is_value = not word.startswith("-") or NUMBER.fullmatch(word) is not None
+            if current and is_value and found[-1] != current:
+                found.append(current)
+            elif not is_value:
+                current = word if word in lists else ""
+            found.append(word)
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         check_outputs(ctx.command_path, ctx.params)

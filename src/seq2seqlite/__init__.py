@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seq2seqlite.sample_data import fetch
     from seq2seqlite.workflows.benchmark import compare_accuracy
     from seq2seqlite.workflows.evaluate import evaluate_model
+    from seq2seqlite.workflows.exchange import export_model, import_model
     from seq2seqlite.workflows.image import write_lifetime_maps
     from seq2seqlite.workflows.plan import plan_acquisition
     from seq2seqlite.workflows.simulate import simulate_decays
@@ -25,7 +26,9 @@ __all__ = [
     "compare_accuracy",
     "compress_model",
     "evaluate_model",
+    "export_model",
     "fetch",
+    "import_model",
     "lifetime_map",
     "load",
     "load_model",
@@ -44,7 +47,9 @@ _HOMES = {
     "compare_accuracy": "seq2seqlite.workflows.benchmark",
     "compress_model": "seq2seqlite.compression.model_folder",
     "evaluate_model": "seq2seqlite.workflows.evaluate",
+    "export_model": "seq2seqlite.workflows.exchange",
     "fetch": "seq2seqlite.sample_data",
+    "import_model": "seq2seqlite.workflows.exchange",
     "lifetime_map": "seq2seqlite.imaging",
     "load": "seq2seqlite.io",
     "load_model": "seq2seqlite.models",

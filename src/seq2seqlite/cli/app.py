@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -24,6 +25,8 @@ COMMANDS = {
     "train": "Train a network according to a recipe, and write the model and its model card.",
     "compress": "Compress a network to a student by reduction, pruning, distillation and quantisation.",
     "lower": "Convert a quantised student to an integer program.",
+    "export": "Write a float network as an ONNX or Keras file.",
+    "import": "Convert an ONNX or Keras network to a model file, and compare the outputs of both.",
     "hardware": "Build, simulate, synthesise, place and route FPGA designs of a student.",
     "study": "Compare compression techniques on one instrument, and write a report.",
     "evaluate": "Evaluate a model or an estimator on decays with known lifetimes.",
@@ -46,7 +49,9 @@ _EXTRA = {
     "amaranth": "hardware",
     "pyosys": "hardware",
     "hgq": "hgq",
-    "keras": "hgq",
+    "keras": "export",
+    "onnx": "export",
+    "onnxruntime": "export",
     "dask": "cluster",
     "distributed": "cluster",
 }
@@ -121,6 +126,7 @@ def _listed() -> None:
 def _load(package: str, name: str) -> Any:
     """Import and return a command or group."""
     python_name = name.replace("-", "_")
+    python_name += "_" if iskeyword(python_name) else ""
     found = getattr(import_module(f"{package}.{python_name}"), python_name)
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)

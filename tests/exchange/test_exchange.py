@@ -206,6 +206,23 @@ def test_networks_of_another_structure_are_refused(tmp_path, options, text):
     assert not (tmp_path / "k.npz").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[1]", "its description is not a JSON object; export the model again"),
+        ("{", "its description is not a JSON object"),
+        ("{}", "its description is not that of a model of format_version 3"),
+        ('{"format": "seq2seqlite model", "format_version": 3}', "its header lacks 'layers'"),
+    ],
+)
+def test_wrong_description(tmp_path, text, line):
+    model, *_ = torch_model()
+    model.metadata_props.add(key="seq2seqlite", value=text)
+    (tmp_path / "a.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(InputError, match=rf"a\.onnx: .*{line}"):
+        import_model(tmp_path / "a.onnx", tmp_path / "a.npz")
+
+
 def test_layers_are_found_in_any_order_of_the_computation(tmp_path):
     export_model(small(), tmp_path / "a.keras")
     export_model(small(), tmp_path / "a.onnx")

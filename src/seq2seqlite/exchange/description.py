@@ -14,7 +14,15 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import Network, Parameters
 from seq2seqlite.models.model_file import model_header
 
-__all__ = ["MEMBER", "PRODUCER", "FoundLayer", "FoundNetwork", "check_exchange_file", "description"]
+__all__ = [
+    "MEMBER",
+    "PRODUCER",
+    "FoundLayer",
+    "FoundNetwork",
+    "check_exchange_file",
+    "description",
+    "parsed_description",
+]
 
 PRODUCER = "seq2seqlite"
 MEMBER = "seq2seqlite.json"
@@ -118,7 +126,29 @@ def description(network: Network, /) -> str:
     --------
     check_exchange_file : Check that a file was written by seq2seqlite.
     """
-    return json.dumps(model_header(network.content), sort_keys=True)
+    # Quantised weights are exported as floats; a file of weights has no bit widths.
+    return json.dumps(model_header(network.content) | {"quantisation": None}, sort_keys=True)
+
+
+def parsed_description(text: str | bytes, /) -> dict[str, Any]:
+    """Return a description of :func:`description`.
+
+    Raises
+    ------
+    InputError
+        If the text is not a JSON object.
+
+    See Also
+    --------
+    description : Return the description of a network.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError("its description is not a JSON object; export the model again")
+    return found
 
 
 def check_exchange_file(path: Path, /) -> None:

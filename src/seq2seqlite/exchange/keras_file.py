@@ -14,7 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.exchange.description import MEMBER, FoundLayer, FoundNetwork, description
+from seq2seqlite.exchange.description import (
+    MEMBER,
+    FoundLayer,
+    FoundNetwork,
+    description,
+    parsed_description,
+)
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.models import Network
 
@@ -109,7 +115,9 @@ def read_keras(path: Path, /) -> FoundNetwork:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 if MEMBER in archive.namelist():
-                    described = json.loads(archive.read(MEMBER))
+                    described = parsed_description(archive.read(MEMBER))
+    except InputError:
+        raise
     except Exception as error:  # noqa: BLE001 - Keras raises anything on a damaged file
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(f"{path} is not a valid Keras file ({reason:.200}); save it again") from None

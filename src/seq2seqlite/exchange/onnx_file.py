@@ -1,6 +1,5 @@
 """Networks as ONNX files: standard operators only, and the same numbers within float tolerance."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.exchange.description import PRODUCER, FoundLayer, FoundNetwork, description
+from seq2seqlite.exchange.description import (
+    PRODUCER,
+    FoundLayer,
+    FoundNetwork,
+    description,
+    parsed_description,
+)
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.limits import BoundedFile
 from seq2seqlite.models import Network
@@ -185,7 +190,7 @@ def read_onnx(path: Path, /) -> FoundNetwork:
     if not layers:
         raise InputError("it has no GRU operator")
     texts = {item.key: item.value for item in model.metadata_props}
-    described = json.loads(texts[PRODUCER]) if PRODUCER in texts else None
+    described = parsed_description(texts[PRODUCER]) if PRODUCER in texts else None
     return FoundNetwork(layers, kernel, bias, described, _runner(content))
 
 

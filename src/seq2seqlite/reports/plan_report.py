@@ -50,7 +50,7 @@ def plan_table(plan: AcquisitionPlan, /, *, every: bool = False) -> str:
         for value in (planned.photons_per_second, planned.frames_per_second):
             cells.append("" if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
         errors = (planned.precision, planned.precision_same_photons, planned.precision_same_time)
-        cells += [f"{error:.1%}" for error in errors]
+        cells += [f"{error:.1%}" if error < 1 else "> 100%" for error in errors]
         lines.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 

@@ -182,7 +182,8 @@ def read_onnx(path: Path, /) -> FoundNetwork:
                 arrays[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         layers = _layers(model.graph.node, arrays)
         kernel, bias = _head(model.graph.node, arrays)
-    except InputError:
+        run = _runner(content)
+    except (InputError, ModuleNotFoundError):
         raise
     except Exception as error:  # noqa: BLE001 - protobuf and onnx raise anything on a damaged file
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
@@ -191,7 +192,7 @@ def read_onnx(path: Path, /) -> FoundNetwork:
         raise InputError("it has no GRU operator")
     texts = {item.key: item.value for item in model.metadata_props}
     described = parsed_description(texts[PRODUCER]) if PRODUCER in texts else None
-    return FoundNetwork(layers, kernel, bias, described, _runner(content))
+    return FoundNetwork(layers, kernel, bias, described, run)
 
 
 def _layers(nodes: Any, arrays: Mapping[str, NDArray[Any]]) -> list[FoundLayer]:

@@ -15,11 +15,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from PIL import Image
 
 from seq2seqlite import lifetime_map, read
-from seq2seqlite.decay import SpadFrameDetector, expected_tpsf
-from seq2seqlite.io import signal_from_counts
+from seq2seqlite.decay import expected_tpsf
+from seq2seqlite.io import signal_from_counts, survey
 from seq2seqlite.predictors.source import predictor_source
 from seq2seqlite.rebinning.plan import plan_rebinning
 from seq2seqlite.responses import placed_irf
@@ -34,18 +33,16 @@ def iccd(folder: Path) -> xr.DataArray:
 
 def spad512s(folder: Path) -> xr.DataArray:
     """Return the bacteria, in blocks of 2 x 2 pixels, corrected for saturation."""
-    files = sorted((folder / "spad512s").glob("*.png"))
-    counts = np.stack([np.asarray(Image.open(file)) for file in files], axis=-1)
-    photons = SpadFrameDetector(n_frames=255).photons(counts)
-    photons[(counts == 255).any(axis=-1)] = 0
+    data = read(folder / "spad512s")
+    photons = np.where(survey(data).saturated[..., None], 0, data.values)
     blocks = photons.reshape(256, 2, 256, 2, -1).sum(axis=(1, 3))
     return signal_from_counts(
-        blocks.astype(np.float32),
+        blocks,
         source="spad512s",
-        file_format="PNG",
-        gate_width_ns=0.183489,
-        period_ns=1e3 / 81.1,
-        gate_length_ns=6.0,
+        file_format=data.attrs["format"],
+        gate_width_ns=data.attrs["gate_width_ns"],
+        period_ns=data.attrs["period_ns"],
+        gate_length_ns=data.attrs["gate_length_ns"],
     )
 
 

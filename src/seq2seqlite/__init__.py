@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from seq2seqlite.sample_data import fetch
     from seq2seqlite.workflows.benchmark import compare_accuracy
     from seq2seqlite.workflows.evaluate import evaluate_model
+    from seq2seqlite.workflows.exchange import export_model, import_model
     from seq2seqlite.workflows.image import write_lifetime_maps
+    from seq2seqlite.workflows.plan import plan_acquisition
     from seq2seqlite.workflows.simulate import simulate_decays
     from seq2seqlite.workflows.stream import stream
     from seq2seqlite.workflows.study import run_study
@@ -24,11 +26,14 @@ __all__ = [
     "compare_accuracy",
     "compress_model",
     "evaluate_model",
+    "export_model",
     "fetch",
+    "import_model",
     "lifetime_map",
     "load",
     "load_model",
     "load_predictor",
+    "plan_acquisition",
     "read",
     "run_study",
     "simulate_decays",
@@ -42,11 +47,14 @@ _HOMES = {
     "compare_accuracy": "seq2seqlite.workflows.benchmark",
     "compress_model": "seq2seqlite.compression.model_folder",
     "evaluate_model": "seq2seqlite.workflows.evaluate",
+    "export_model": "seq2seqlite.workflows.exchange",
     "fetch": "seq2seqlite.sample_data",
+    "import_model": "seq2seqlite.workflows.exchange",
     "lifetime_map": "seq2seqlite.imaging",
     "load": "seq2seqlite.io",
     "load_model": "seq2seqlite.models",
     "load_predictor": "seq2seqlite.predictors",
+    "plan_acquisition": "seq2seqlite.workflows.plan",
     "read": "seq2seqlite.io",
     "run_study": "seq2seqlite.workflows.study",
     "simulate_decays": "seq2seqlite.workflows.simulate",

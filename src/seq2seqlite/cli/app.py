@@ -2,9 +2,11 @@
 
 import io
 import logging
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -18,10 +20,13 @@ __all__ = ["COMMANDS", "app", "lazy_group", "main"]
 COMMANDS = {
     "image": "Make lifetime maps of measurements.",
     "stream": "Make lifetime maps during a measurement.",
+    "plan": "Plan an acquisition: photons, gates, bits and speed that a precision requires.",
     "simulate": "Simulate decays of an instrument, with their true lifetimes and a manifest.",
     "train": "Train a network according to a recipe, and write the model and its model card.",
     "compress": "Compress a network to a student by reduction, pruning, distillation and quantisation.",
     "lower": "Convert a quantised student to an integer program.",
+    "export": "Write a float network as an ONNX or Keras file.",
+    "import": "Convert an ONNX or Keras network to a model file, and compare the outputs of both.",
     "hardware": "Build, simulate, synthesise, place and route FPGA designs of a student.",
     "study": "Compare compression techniques on one instrument, and write a report.",
     "evaluate": "Evaluate a model or an estimator on decays with known lifetimes.",
@@ -32,6 +37,9 @@ COMMANDS = {
 }
 """Commands in the order of the help, with the first line of the docstring of each."""
 
+# A negative number, in contrast to an option.
+NUMBER = re.compile(r"-\d*\.?\d+(?:[eE][-+]?\d+)?")
+
 _EXTRA = {
     "jax": "train",
     "jaxlib": "train",
@@ -41,7 +49,9 @@ _EXTRA = {
     "amaranth": "hardware",
     "pyosys": "hardware",
     "hgq": "hgq",
-    "keras": "hgq",
+    "keras": "export",
+    "onnx": "export",
+    "onnxruntime": "export",
     "dask": "cluster",
     "distributed": "cluster",
 }
@@ -79,7 +89,26 @@ def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) ->
 
 
 class _Command(TyperCommand):
-    """Command whose output paths are checked before it runs."""
+    """Command whose output paths are checked before it runs, and whose lists may be written as lists."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, self._with_lists(args))
+
+    def _with_lists(self, args: list[str]) -> list[str]:
+        """Return ``--tau 0.5 2.5`` as ``--tau 0.5 --tau 2.5``, for a command without positional arguments."""
+        if any(parameter.param_type_name == "argument" for parameter in self.params):
+            return args
+        lists = {name for option in self.params if getattr(option, "multiple", False) for name in option.opts}
+        found: list[str] = []
+        current = ""
+        for word in args:
+            is_value = not word.startswith("-") or NUMBER.fullmatch(word) is not None
+            if current and is_value and found[-1] != current:
+                found.append(current)
+            elif not is_value:
+                current = word if word in lists else ""
+            found.append(word)
+        return found
 
     def invoke(self, ctx: Any) -> Any:
         check_outputs(ctx.command_path, ctx.params)
@@ -97,6 +126,7 @@ def _listed() -> None:
 def _load(package: str, name: str) -> Any:
     """Import and return a command or group."""
     python_name = name.replace("-", "_")
+    python_name += "_" if iskeyword(python_name) else ""
     found = getattr(import_module(f"{package}.{python_name}"), python_name)
     if isinstance(found, typer.Typer):
         return typer.main.get_command(found)

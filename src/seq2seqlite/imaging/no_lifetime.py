@@ -17,8 +17,9 @@ class TooDarkError(InputError):
 
 def all_saturated(name: str, n: int, kind: np.dtype[Any], /) -> TooDarkError:
     """Return the error for a measurement in which all pixels with counts are saturated."""
+    limit = f" at {np.iinfo(kind).max}" if kind.kind in "ui" else ""
     return TooDarkError(
-        f"{name}: all {n} pixels with counts are saturated at {np.iinfo(kind).max}; "
+        f"{name}: all {n} pixels with counts are saturated{limit}; "
         "measure with less light or a wider data type"
     )
 

@@ -1,4 +1,4 @@
-"""Reader of gate series of time-gated cameras, with one TIFF per gate."""
+"""Reader of gate series of time-gated cameras, with one TIFF or PNG image per gate."""
 
 import re
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.io.spad_series import camera_settings, read_image_of_gate, read_spad_series
 from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["gate_files", "read_gates"]
@@ -26,19 +27,22 @@ SAME_STEP = 0.25
 
 
 def gate_files(folder: Path, /) -> list[Path]:
-    """Return the TIFF files of a folder.
+    """Return the TIFF files of a folder, or its PNG files if it has no TIFF files.
 
     Raises
     ------
     InputError
         If there are fewer than two.
     """
-    files = sorted(item for item in folder.iterdir() if item.suffix.lower() in (".tif", ".tiff"))
-    if len(files) < 2:
+    files = sorted(folder.iterdir())
+    tiff = [item for item in files if item.suffix.lower() in (".tif", ".tiff")]
+    found = tiff or [item for item in files if item.suffix.lower() == ".png"]
+    if len(found) < 2:
         raise InputError(
-            f"{folder} contains {len(files)} TIFF files; a gate series requires one file per gate, at least 2"
+            f"{folder} contains {len(found)} TIFF or PNG files; a gate series requires one file per gate, at "
+            "least 2"
         )
-    return files
+    return found
 
 
 def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
@@ -62,18 +66,16 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
             f"{folder}: drop={sorted(options.drop)} leaves {len(kept)} of {len(files)} gates; a decay "
             f"requires at least 2"
         )
+    if kept[0].suffix.lower() == ".png" and camera_settings(kept[0]):
+        return read_spad_series(kept, options)
     series, first_ns, step_ns = _ordered(kept)
     recorded = _davis(folder)
     images: list[NDArray[Any]] = []
     for file in series:
-        with reading(file, "TIFF"), BoundedFile(file) as stream, tifffile.TiffFile(stream) as tif:
-            stack = tif.series[0]
-            require_memory(
-                stack.nbytes * (2 * len(series) - len(images)),
-                what=f"{file}: image {stack.shape} and those of the other gates",
-                remedy="save a part of the images",
-            )
-            images.append(stack.asarray())
+        if file.suffix.lower() == ".png":
+            images.append(read_image_of_gate(file, n_images=len(series)))
+        else:
+            images.append(_tiff(file, n_left=2 * len(series) - len(images)))
         if images[-1].shape != images[0].shape or images[-1].ndim != 2:
             raise InputError(
                 f"{file} has shape {images[-1].shape}, but {series[0].name} {images[0].shape}; all gates "
@@ -91,6 +93,17 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
         period_ns=options.period_or(recorded.get("period_ns")),
         start_ns=first_ns or 0.0,
     )
+
+
+def _tiff(file: Path, /, *, n_left: int) -> NDArray[Any]:
+    with reading(file, "TIFF"), BoundedFile(file) as stream, tifffile.TiffFile(stream) as tif:
+        stack = tif.series[0]
+        require_memory(
+            stack.nbytes * n_left,
+            what=f"{file}: image {stack.shape} and those of the other gates",
+            remedy="save a part of the images",
+        )
+        return np.asarray(stack.asarray())
 
 
 def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]:

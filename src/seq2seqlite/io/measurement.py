@@ -54,7 +54,7 @@ def read(
     ----------
     path : path-like or sequence of path-like
         PTU, SDT, LIF, ICS, FLIM-TIFF, OME-TIFF, ``.npz``, ``.zarr``, text (``.txt``, ``.csv``, ``.dat``), a
-        folder of TIFF images of one gate each, or the list of these images.
+        folder of TIFF or PNG images of one gate each, or the list of these images.
     channel : int, optional
         Detector channel; required if several channels contain photons.
     block : int, optional
@@ -64,7 +64,7 @@ def read(
         Bin width and laser period, in ns; required if the file does not contain them. They replace stored
         values; there are no default values.
     frame : int
-        Frame of a PTU image; -1 sums all frames.
+        Frame of a PTU image, or repetition of the gate series of a SPAD camera; -1 sums all frames.
     drop : sequence of str
         Gates of a series to exclude, by file name without suffix, e.g. ``("B149",)``.
     gate_length_ns : float, optional
@@ -91,6 +91,9 @@ def read(
 
     Notes
     -----
+    Gate series of Pi Imaging cameras (PNG files with their settings as text) have the gate length in the
+    attribute ``gate_length_ns``. Their counts are corrected for the saturation of one-bit frames.
+
     A PTU file may contain more bins than one laser period. Bins beyond the period are not part of the array,
     but their photons are included in ``photons_in_file``.
     """

@@ -125,6 +125,7 @@ def signal_from_counts(
     photons_in_file: float | None = None,
     pixel_size_um: float | None = None,
     gate_length_ns: float | None = None,
+    saturated: NDArray[np.bool_] | None = None,
 ) -> Measurement:
     """Return counts as a measurement with time axis, metadata and survey.
 
@@ -149,6 +150,8 @@ def signal_from_counts(
         Edge of a pixel, in um.
     gate_length_ns : float, optional
         Length of the gates of a camera, in ns, if it differs from the step between them.
+    saturated : ndarray of bool, shape (Y, X), optional
+        Pixels that are known to be saturated, besides those with a count at the maximum of its integer type.
 
     Returns
     -------
@@ -202,7 +205,7 @@ def signal_from_counts(
             "period_ns": None if period_ns is None else float(period_ns),
         },
     )
-    found = survey(data)
+    found = survey(data, saturated=saturated)
     data._surveyed = (data.variable.data, found)  # noqa: SLF001 - nothing else sets it
     data.attrs["photons"] = found.photons
     data.attrs["photons_in_file"] = found.photons if photons_in_file is None else photons_in_file
@@ -291,7 +294,9 @@ def strips(
         yield slice(first, last), first - top, np.asarray(data[top : min(last + halo, height)].values)
 
 
-def survey(data: xr.DataArray, /, *, block_pixels: int = 16384) -> Survey:
+def survey(
+    data: xr.DataArray, /, *, block_pixels: int = 16384, saturated: NDArray[np.bool_] | None = None
+) -> Survey:
     """Return the survey of counts: that of a :class:`Measurement`, otherwise that of one pass over them.
 
     Parameters
@@ -300,6 +305,8 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384) -> Survey:
         Counts, lazy or in memory; read strip by strip.
     block_pixels : int
         Pixels held in memory at a time.
+    saturated : ndarray of bool, shape (Y, X), optional
+        Pixels that are known to be saturated.
 
     Raises
     ------
@@ -316,7 +323,7 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384) -> Survey:
     _check_kind(data.dtype, name)
     limit = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else None
     intensity = np.zeros((data.sizes["Y"], data.sizes["X"]))
-    saturated = np.zeros(intensity.shape, np.bool_)
+    saturated = np.zeros(intensity.shape, np.bool_) if saturated is None else saturated.copy()
     decay = np.zeros(data.sizes["H"])
     fault = ""
     with np.errstate(invalid="ignore", over="ignore"):  # a fault is reported once, by its text
@@ -324,7 +331,7 @@ def survey(data: xr.DataArray, /, *, block_pixels: int = 16384) -> Survey:
             fault = fault or _fault(counts)
             intensity[rows] = counts.sum(axis=-1, dtype=np.float64)
             if limit is not None:
-                saturated[rows] = (counts == limit).any(axis=-1)
+                saturated[rows] |= (counts == limit).any(axis=-1)
             valid = counts[~saturated[rows]] if saturated[rows].any() else counts.reshape(-1, decay.size)
             decay += valid.sum(axis=0, dtype=np.float64)
     return Survey(name, intensity, saturated, decay, fault)

@@ -22,6 +22,8 @@ __all__ = [
     "MAX_GATES",
     "ModelFile",
     "model_digest",
+    "model_from_header",
+    "model_header",
     "parameters_digest",
     "read_axis",
     "read_model_file",
@@ -98,7 +100,7 @@ class ModelFile:
 
 def write_model_file(path: str | Path, model: ModelFile, /) -> None:
     """Write a model as ``.npz`` with a JSON header; equal models give identical files."""
-    write_archive(path, _header(model), _arrays(model))
+    write_archive(path, model_header(model), _arrays(model))
 
 
 def model_digest(model: ModelFile, /) -> str:
@@ -108,7 +110,7 @@ def model_digest(model: ModelFile, /) -> str:
     --------
     parameters_digest : Digest of the weights only.
     """
-    return archive_digest(header_text(_header(model)), _arrays(model))
+    return archive_digest(header_text(model_header(model)), _arrays(model))
 
 
 def read_model_file(path: str | Path, /) -> ModelFile:
@@ -133,7 +135,13 @@ def read_model_file(path: str | Path, /) -> ModelFile:
         raise InputError(text if text.startswith("model file") else f"model file {path}: {text}") from None
 
 
-def _header(model: ModelFile) -> dict[str, Any]:
+def model_header(model: ModelFile, /) -> dict[str, Any]:
+    """Return the header of a model's file: all of the model but its arrays.
+
+    See Also
+    --------
+    model_from_header : Return the model of a header and arrays.
+    """
     # Keys with these defaults are not written: files of blind seq2seq networks stay as they were.
     extra = {
         "output": model.architecture.output,
@@ -157,6 +165,35 @@ def _header(model: ModelFile) -> dict[str, Any]:
         "instrument": model.instrument,
         "quantisation": None if model.quantisation is None else model.quantisation.to_dict(),
     }
+
+
+def model_from_header(
+    values: Mapping[str, Any], parameters: Mapping[str, NDArray[Any]], /, *, where: str
+) -> ModelFile:
+    """Return the model of a header and arrays that come from a file of another format.
+
+    Parameters
+    ----------
+    values : mapping
+        Header, as of :func:`model_header`.
+    parameters : mapping of ndarray
+        Weights.
+    where : str
+        Name of the file, for error messages.
+
+    Raises
+    ------
+    InputError
+        If the header and the arrays are not those of a model.
+
+    See Also
+    --------
+    model_header : Header of a model.
+    """
+    header = Header(values, where=where, remedy="export the model again")
+    if (values.get("format"), values.get("format_version")) != (FORMAT, FORMAT_VERSION):
+        header.refuse(f"its description is not that of a model of format_version {FORMAT_VERSION}")
+    return _checked(header, parameters)
 
 
 def _arrays(model: ModelFile) -> dict[str, NDArray[Any]]:

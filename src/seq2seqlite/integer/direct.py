@@ -227,7 +227,7 @@ def _factors(program: DirectProgram, level: NDArray[np.int64], given: NDArray[np
     octave, part = inside >> LOG_FRACTION_BITS, (inside & ((1 << LOG_FRACTION_BITS) - 1))[:, None]
     row = given.astype(np.int64)
     here, there = program.factors[row, octave], program.factors[row, octave + 1]
-    return here + shifted((there - here) * part, LOG_FRACTION_BITS)
+    return np.asarray(here + shifted((there - here) * part, LOG_FRACTION_BITS))
 
 
 def direct_accumulators(program: DirectProgram, /) -> dict[str, Accumulator]:

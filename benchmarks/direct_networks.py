@@ -1,6 +1,6 @@
 """Errors of the shipped direct networks over the Cramér-Rao bound, with and without a response.
 
-    python benchmarks/direct_networks.py [INSTRUMENT ...] [--repeats N]
+    python benchmarks/direct_networks.py [INSTRUMENT ...] [--student int8] [--repeats N]
 
 For each instrument, at 300, 1,000, 3,000 and 10,000 photons: the median RMSE over the bound for one lifetime
 of 0.5 to 2.5 ns, that of 0.3 ns, the mean for two lifetimes (0.4 and 2.5 ns, three fractions), the bias at
@@ -28,11 +28,11 @@ MEDIAN_NS = (0.5, 2.5)
 LONGEST_NS = {"tcspc-80mhz": 4.0}
 
 
-def row_of(name: str, gate_ns: float | None, counts: float, repeats: int) -> list[str]:
+def row_of(name: str, student: str, gate_ns: float | None, counts: float, repeats: int) -> list[str]:
     """Return the cells of one row."""
     found = compare_accuracy(
         load_instrument(name),
-        [f"seq2seqlite-{name}-direct-float"],
+        [f"seq2seqlite-{name}-direct-{student}"],
         photons=PHOTONS,
         repeats=repeats,
         gate_length_ns=gate_ns,
@@ -63,6 +63,7 @@ def main() -> None:
     """Print one table with a response of 100,000 counts, and one without a response."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("instruments", nargs="*", default=list(GATES_NS), metavar="INSTRUMENT")
+    parser.add_argument("--student", default="float", help="float (default) or int8")
     parser.add_argument("--repeats", type=int, default=1000)
     arguments = parser.parse_args()
     for counts in (1e5, 0.0):
@@ -71,7 +72,10 @@ def main() -> None:
         print("|---|---|---|---|---|---|---|")
         for name in arguments.instruments:
             for gate_ns in GATES_NS.get(name, (None,)):
-                print(f"| {' | '.join(row_of(name, gate_ns, counts, arguments.repeats))} |", flush=True)
+                print(
+                    f"| {' | '.join(row_of(name, arguments.student, gate_ns, counts, arguments.repeats))} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ def row_of_direct(name):
     cells = [
         f"`{name}`",
         f"{card['cost']['parameters']:,}",
-        f"{card['cost']['macs_per_pixel']:,}",
+        f"{card['cost']['mean_weight_bits']:.1f}",
+        "" if card["cost"]["lut_estimate"] is None else f"{card['cost']['lut_estimate']:,}",
         f"{card['training']['decays'] / 1e6:.2f} M",
         *(f"{metrics['total']['rmse']:.4f}" for metrics in (given, blind)),
         *(f"{metrics['lifetime']['tau_mean_ns']['median_abs_error']:.3f}" for metrics in (given, blind)),
     ]
-    return f"| {' | '.join(cells)} |"
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")
 
 
 def row_of(name):

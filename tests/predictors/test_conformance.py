@@ -28,6 +28,7 @@ IRF = ParametricIrf(1.5, 0.25, 0.1, 0.3)
 N_DECAYS = 60
 QUANTITIES = [field.name for field in fields(Lifetimes)]
 DIRECT = "seq2seqlite-tcspc-80mhz-direct-float"
+DIRECT_INT8 = "seq2seqlite-tcspc-80mhz-direct-int8"
 FLOAT, TINY = "seq2seqlite-tcspc-80mhz-float", "seq2seqlite-tcspc-80mhz-tiny"
 
 
@@ -77,6 +78,7 @@ NAMES = [
     "float-numpy", "float-cpu", "float-jax",
     "program-numpy", "program-cpu", "program-jax", "rtl",
     "direct-numpy", "direct-cpu", "direct-blind",
+    "directprogram-numpy", "directprogram-cpu", "directprogram-jax",
     *ESTIMATORS, "native-axis",
 ]  # fmt: skip
 
@@ -89,8 +91,8 @@ def make_case(name: str, request: pytest.FixtureRequest) -> Case:
         estimator = load_predictor("rld-3", axis=AXIS, irf=IRF)
         return Case(NativeAxisPredictor(estimator, 1.4), estimator, CLOSED_FORM, CLOSED_FORM)
     model, _, backend = name.partition("-")
-    if model == "direct":
-        return direct_case(backend)
+    if model.startswith("direct"):
+        return direct_case(backend, integer=model == "directprogram")
     stored = FLOAT if model == "float" else TINY
     reference = load_predictor(stored, backend="numpy")
     if name == "rtl":
@@ -106,16 +108,20 @@ def make_case(name: str, request: pytest.FixtureRequest) -> Case:
     return Case(predictor, reference, same, BLAS_SHAPE if backend == "numpy" else SAME_ORDER, other)
 
 
-def direct_case(backend: str) -> Case:
-    """A direct network with the response of the decays, or without it."""
+def direct_case(backend: str, *, integer: bool) -> Case:
+    """A direct network or its program, with the response of the decays or without it."""
     blind = backend == "blind"
     response = None if blind else measured_response(IRF, axis=AXIS, counts=1e5)
 
     def model(backend: str, threads: int | None = None) -> Predictor:
-        found = load_predictor(DIRECT, backend=backend, threads=threads)
+        found = load_predictor(DIRECT_INT8 if integer else DIRECT, backend=backend, threads=threads)
         assert isinstance(found, ResponsePredictor)
         return found.with_response(response)
 
+    if integer:
+        threads = 1 if backend == "cpu" else None
+        other = partial(model, "cpu", 3) if threads else None
+        return Case(model(backend, threads), model("numpy"), EQUAL, EQUAL, other)
     if backend == "numpy":
         return Case(model("numpy"), model("numpy"), EQUAL, BLAS_SHAPE)
     return Case(model("cpu", 1), model("numpy"), FLOAT32_SUMS, SAME_ORDER, partial(model, "cpu", 3))
@@ -180,7 +186,10 @@ def test_attributes(case: Case) -> None:
     assert 0 < predictor.rising_edge_ns < AXIS.window_ns
     if isinstance(predictor, TrainedPredictor):
         assert predictor.instrument == "tcspc-80mhz"
-        assert predictor.n_parameters == {FLOAT: 6627, TINY: 507, DIRECT: 3816}[predictor.name]
+        assert (
+            predictor.n_parameters
+            == {FLOAT: 6627, TINY: 507, DIRECT: 3816, DIRECT_INT8: 3816}[predictor.name]
+        )
         assert case.reference is not None
         assert predictor.rising_edge_ns == case.reference.rising_edge_ns
 

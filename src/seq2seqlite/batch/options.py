@@ -17,7 +17,7 @@ class JobOptions(MapOptions):
 
     Parameters
     ----------
-    min_photons, binning, extrapolate, block_pixels
+    min_photons, binning, extrapolate, block_pixels, also, donor_tau_ns
         As for :class:`~seq2seqlite.imaging.MapOptions`.
     mask : pathlib.Path, optional
         Mask file.
@@ -49,4 +49,6 @@ class JobOptions(MapOptions):
             "quality": self.quality is not None,
             "pulses": None if self.quality is None else self.quality.pulses,
             "file_format": self.file_format,
+            "also": list(self.also),
+            "donor_tau_ns": self.donor_tau_ns,
         }

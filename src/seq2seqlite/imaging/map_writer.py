@@ -110,7 +110,10 @@ def _write_tiff(path: Path, image: xr.DataArray, pixel_size_um: float | None) ->
         "max": high,
         "Labels": [f"{image.name} {unit}".strip()],
     }
-    metadata |= {"Info": f"name = {image.name}\nunit = {unit or '1'}\nNaN = not analysed\n"}
+    meaning = image.attrs["long_name"]
+    metadata |= {
+        "Info": f"name = {image.name}\nmeaning = {meaning}\nunit = {unit or '1'}\nNaN = not analysed\n"
+    }
     if unit:
         metadata |= {"cf": 0, "c0": 0.0, "c1": 1.0, "vunit": unit}  # displayed by ImageJ beside each value
     resolution = None

@@ -54,10 +54,10 @@ def lifetime_picture(maps: xr.Dataset, /, *, name: str = "tau_mean_ns") -> Figur
     image_axes.set_title(Path(str(maps.attrs.get("source", ""))).name, parse_math=False)
     if maps.attrs.get("pixel_size_um"):
         _scale_bar(image_axes, values.shape, float(maps.attrs["pixel_size_um"]))
-    figure.colorbar(
-        scale, ax=image_axes, label="amplitude-weighted mean lifetime / ns" if name == "tau_mean_ns" else name
-    )
-    _histogram(histogram_axes, finite, scale, (low, high))
+    unit = maps[name].attrs.get("units")
+    label = f"{maps[name].attrs.get('long_name', name)}{f' / {unit}' if unit else ''}"
+    figure.colorbar(scale, ax=image_axes, label=label)
+    _histogram(histogram_axes, finite, scale, (low, high), unit)
     made_by = f"{maps.attrs.get('model', '')} ({maps.attrs.get('predictor', '')})"
     figure.supxlabel(made_by, fontsize=8, parse_math=False)
     return figure
@@ -86,17 +86,21 @@ def _rgb(
 
 
 def _histogram(
-    axes: Axes, finite: NDArray[np.float32], scale: ScalarMappable, limits: tuple[float, float]
+    axes: Axes,
+    finite: NDArray[np.float32],
+    scale: ScalarMappable,
+    limits: tuple[float, float],
+    unit: str | None,
 ) -> None:
     margin = 0.15 * (limits[1] - limits[0])
     counts, edges = np.histogram(finite, bins=80, range=(limits[0] - margin, limits[1] + margin))
     centres = (edges[:-1] + edges[1:]) / 2
     axes.bar(centres, counts, width=np.diff(edges), color=scale.to_rgba(centres))
-    axes.set(xlabel="lifetime / ns", ylabel="pixels")
+    axes.set(xlabel="lifetime / ns" if unit == "ns" else "value", ylabel="pixels")
     if finite.size:
         median = float(np.median(finite))
         axes.axvline(median, color="black", linewidth=1)
-        axes.set_title(f"median {median:.2f} ns", fontsize=10)
+        axes.set_title(f"median {median:.2f} {unit or ''}".rstrip(), fontsize=10)
 
 
 def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_size_um: float) -> None:

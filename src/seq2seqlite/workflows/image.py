@@ -35,6 +35,8 @@ def write_lifetime_maps(
     binning: int = 0,
     mask: Path | None = None,
     extrapolate: bool = False,
+    also: Sequence[str] = (),
+    donor_tau_ns: float | None = None,
     drop: Sequence[str] = (),
     irf: str | Path | None = None,
     irf_bin_width_ns: float | None = None,
@@ -66,7 +68,7 @@ def write_lifetime_maps(
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
     channel, block, period_ns, gate_width_ns, gate_length_ns, drop
         As for :func:`seq2seqlite.read`.
-    min_photons, binning, mask, extrapolate
+    min_photons, binning, mask, extrapolate, also, donor_tau_ns
         As for :func:`seq2seqlite.lifetime_map`; a mask is a file.
     quality : bool
         Also map chi-square and deviation, and flag unreliable pixels.
@@ -129,6 +131,8 @@ def write_lifetime_maps(
         extrapolate=extrapolate,
         quality=Quality(pulses=pulses) if quality else None,
         file_format=file_format,
+        also=tuple(also),
+        donor_tau_ns=donor_tau_ns,
     )
     results: list[Done] = []
 

@@ -37,7 +37,7 @@ from seq2seqlite.decay.sfd import (
     sfd_from_lifetimes,
     tau_from_area_ratio,
 )
-from seq2seqlite.decay.tail_fit import TailFit, fit_tail
+from seq2seqlite.decay.tail_fit import TailFit, fit_tail, longer_lifetime_ns
 from seq2seqlite.decay.tpsf import MAX_HARMONICS, ForwardModel, expected_tpsf, harmonics_needed
 
 __all__ = [
@@ -78,6 +78,7 @@ __all__ = [
     "intensity_weighted_mean_ns",
     "lifetimes_from_areas",
     "lifetimes_from_sfd",
+    "longer_lifetime_ns",
     "mean_arrival_ns",
     "normalise_to_codes",
     "normalise_tpsf",

@@ -168,7 +168,8 @@ def _tail(
     fallen = since_peak[counts <= low + START_SHARE * (counts[peak] - low)]
     start_ns = min(float(fallen.min(initial=LATEST_START_NS)), LATEST_START_NS)
     tail = (since_peak >= start_ns - 1e-9) & (since_peak < axis.period_ns - rise_ns)
-    return since_peak[tail], counts[tail]
+    times_ns: NDArray[np.float64] = np.asarray(since_peak[tail], np.float64)
+    return times_ns, counts[tail]
 
 
 def _chi_square(

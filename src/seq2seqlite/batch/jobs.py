@@ -13,7 +13,7 @@ from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
 from seq2seqlite.errors import HaltError, InputError
-from seq2seqlite.files import replace_when_done
+from seq2seqlite.files import replace_when_done, sha256_of
 from seq2seqlite.imaging.frame_analysis import map_measurement
 from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
 from seq2seqlite.imaging.map_writer import write_maps
@@ -23,12 +23,15 @@ from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
 from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.provenance import provenance
+from seq2seqlite.regions import Regions, read_regions, region_table, regions_file, table_text
 
-__all__ = ["Done", "ImageJob", "in_tiles", "make_image", "map_files"]
+__all__ = ["TABLE", "Done", "ImageJob", "in_tiles", "make_image", "map_files"]
 
 Progress = Callable[[int, int], None]
 # Seconds between two updates of the manifest, which may have thousands of lines.
 MANIFEST_EVERY_S = 1.0
+# Statistics of the maps by region, in the folder of a measurement.
+TABLE = "regions.csv"
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,24 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     """
     source, options = job.source, job.options
     file_format = options.file_format or "tiff"
-    check_map_folder(job.folder, file_format)
+    check_map_folder(job.folder, file_format, more=[TABLE] if options.table else [])
     data = read_measurement(job.path, options.read)
+    regions = _regions(job.path, options, (data.sizes["Y"], data.sizes["X"]))
     maps = map_measurement(data, source.predictor(data), options, irf=source.irf(), progress=progress)
-    return write_maps(maps, job.folder, file_format=file_format)
+    more: dict[str, Callable[[Path], object]] = {}
+    if regions is not None:
+        text = table_text(region_table(maps, regions))
+        more[TABLE] = lambda path: path.write_text(text, encoding="utf-8")
+    return write_maps(maps, job.folder, file_format=file_format, more=more)
+
+
+def _regions(path: Path, options: JobOptions, shape: tuple[int, int]) -> Regions | None:
+    """Return the regions of a measurement; None if no table is written."""
+    if not options.table:
+        return None
+    if options.regions is None:
+        return Regions.whole(shape)
+    return read_regions(regions_file(options.regions, path), shape=shape)
 
 
 def map_files(
@@ -224,8 +241,8 @@ class _Batch:
         images: dict[ImageJob, Record] = {}
         stacks: dict[Path, Record] = {}
         for path, folder in folders.items():
-            record = Record(self._place(folder), input_state(path), self.made_by)
             try:
+                record = Record(self._place(folder), input_state(path), self._made_by(path))
                 summary = None if self.again else record.finished()
                 if summary is not None:
                     record.finish()  # the input may have been moved, or the end of that run interrupted
@@ -249,6 +266,13 @@ class _Batch:
             yield self._stack(path, record)
         if self.bugs:
             raise self.bugs[0]
+
+    def _made_by(self, path: Path) -> dict[str, Any]:
+        """Return everything that determines the result of an input, with the digest of its regions."""
+        if self.options.regions is None:
+            return self.made_by
+        file = regions_file(self.options.regions, path)
+        return self.made_by | {"regions_sha256": sha256_of(file) if file.is_file() else None}
 
     def _place(self, path: Path) -> Path:
         """Return a path that is valid for the workers."""

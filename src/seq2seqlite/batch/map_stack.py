@@ -97,6 +97,8 @@ def map_stack(
         raise InputError(
             f"{path} is a stack, and file_format={options.file_format!r} is for images; use 'ome-zarr'"
         )
+    if options.regions is not None:
+        raise InputError(f"{path} is a stack; regions={options.regions} is for single images")
     if isinstance(source.irf(), IrfBank):
         raise InputError(f"{path} is a stack; irf_per_pixel and delay_map are for single images")
     stack = open_stack(path, options.read)

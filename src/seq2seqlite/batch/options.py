@@ -25,6 +25,10 @@ class JobOptions(MapOptions):
         Settings of the quality maps, without an IRF: the measured IRF is that of the predictor source.
     read : ReadOptions
         Options of the reader.
+    table : bool
+        Write statistics of the maps by region, ``regions.csv``.
+    regions : str, optional
+        File of the regions, as for :func:`~seq2seqlite.regions.regions_file`; None: one region, ``all``.
     file_format : str, optional
         One of :data:`~seq2seqlite.imaging.map_outputs.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
 
@@ -37,6 +41,8 @@ class JobOptions(MapOptions):
     mask: Path | None = None
     read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
     file_format: str | None = None
+    table: bool = False
+    regions: str | None = None
 
     def described(self) -> dict[str, Any]:
         """Return all options that affect the result, with the digest of the mask, ready for JSON."""
@@ -49,6 +55,8 @@ class JobOptions(MapOptions):
             "quality": self.quality is not None,
             "pulses": None if self.quality is None else self.quality.pulses,
             "file_format": self.file_format,
+            "table": self.table,
+            "regions": None if self.regions is None else Path(self.regions).name,
             "also": list(self.also),
             "donor_tau_ns": self.donor_tau_ns,
         }

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seq2seqlite.batch.jobs import Done
+from seq2seqlite.batch.tables import BATCH_TABLE
 from seq2seqlite.cli.irf_options import (
     DelayMapOption,
     GateLengthOption,
@@ -83,6 +84,21 @@ def image(
     donor_tau_ns: Annotated[
         float | None, typer.Option(help="Lifetime of the donor without acceptor in ns, for fret_efficiency")
     ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Label image (TIFF, PNG, npy), Fiji ROIs (.roi, .zip) or GeoJSON: write statistics by "
+            "region to regions.csv. {stem} in the name stands for the file name without suffix",
+        ),
+    ] = None,
+    conditions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Pattern of the file names, e.g. '{cell}_{dose}.ptu': columns of batch.csv",
+        ),
+    ] = None,
     drop: Annotated[
         list[str] | None, typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated")
     ] = None,
@@ -149,6 +165,8 @@ def image(
         extrapolate=extrapolate,
         also=tuple(name.strip() for name in also.split(",")) if also else (),
         donor_tau_ns=donor_tau_ns,
+        regions=regions,
+        conditions=conditions,
         drop=drop or (),
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
@@ -165,6 +183,9 @@ def image(
         progress=progress_bar,
         finished=_print_done,
     )
+    table = out / BATCH_TABLE
+    if len(results) > 1 and table.is_file():
+        print(table)
     write_json(json_file, _result(results))
     if any(done.summary is None for done in results):
         raise typer.Exit(2)

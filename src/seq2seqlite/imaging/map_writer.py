@@ -1,6 +1,7 @@
 """Writing of lifetime maps as TIFF, OME-TIFF or OME-Zarr, with a figure and a summary."""
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ CHUNK_ROWS = 512
 
 
 def write_maps(
-    maps: xr.Dataset, folder: str | os.PathLike[str], /, *, file_format: str = "tiff"
+    maps: xr.Dataset,
+    folder: str | os.PathLike[str],
+    /,
+    *,
+    file_format: str = "tiff",
+    more: Mapping[str, Callable[[Path], object]] | None = None,
 ) -> dict[str, Any]:
     """Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
 
@@ -40,6 +46,8 @@ def write_maps(
     file_format : {'tiff', 'ome-tiff', 'ome-zarr'}
         ``'tiff'`` writes one TIFF per map, with units for ImageJ; the others write all maps as the channels
         of ``maps.ome.tif`` or ``maps.ome.zarr`` (OME-NGFF 0.5).
+    more : mapping of str to callable, optional
+        Further files by name, each with a function that writes it to a path.
 
     Returns
     -------
@@ -58,12 +66,15 @@ def write_maps(
     seq2seqlite.imaging.Summary : Medians and percentiles of the maps.
     """
     check_path(folder)
-    check_map_folder(Path(folder), file_format)
+    more = {} if more is None else more
+    check_map_folder(Path(folder), file_format, more=more)
     summary = Summary.of(maps).to_dict()
     prepare = map_outputs(Path(folder)).prepare
     with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
         write_picture(maps, temporary / "lifetime.png")
+        for name, write in more.items():
+            write(temporary / name)
         written = sorted(item.name for item in temporary.iterdir())
         summary["files"] = [str(Path(folder) / name) for name in (*written, "summary.json")]
         summary["outputs"] = describe_outputs(temporary, written)

@@ -1,0 +1,23 @@
+"""Regions of an image, and tables of their statistics.
+
+- :func:`read_regions`: label images, Fiji ROIs and GeoJSON
+- :func:`region_table`: statistics of maps by region
+- :func:`batch_table`: tables of several measurements in one, with columns from the file names
+"""
+
+from seq2seqlite.regions.batch_table import batch_table
+from seq2seqlite.regions.conditions import Conditions
+from seq2seqlite.regions.read import read_regions, regions_file
+from seq2seqlite.regions.regions import Regions
+from seq2seqlite.regions.table import STATISTICS, region_table, table_text
+
+__all__ = [
+    "STATISTICS",
+    "Conditions",
+    "Regions",
+    "batch_table",
+    "read_regions",
+    "region_table",
+    "regions_file",
+    "table_text",
+]

@@ -9,10 +9,10 @@ import pytest
 import xarray as xr
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.figures import lifetime_picture
 from seq2seqlite.imaging.frame_analysis import Analysis, lifetime_map
 from seq2seqlite.imaging.mask import neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import MapOptions
-from seq2seqlite.imaging.picture import lifetime_picture
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.measurement import load
 from seq2seqlite.io.signal import signal_from_counts, survey

@@ -8,13 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xarray as xr
+
 from seq2seqlite.batch.map_stack import map_stack
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
+from seq2seqlite.decay import Irf
 from seq2seqlite.errors import HaltError, InputError
+from seq2seqlite.figures import DecayRecord, decay_record
+from seq2seqlite.figures.decay_figure import write_decay_figure
 from seq2seqlite.files import replace_when_done, sha256_of
-from seq2seqlite.imaging.frame_analysis import map_measurement
+from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
 from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.io.measurement import read_measurement
@@ -32,6 +38,8 @@ Progress = Callable[[int, int], None]
 MANIFEST_EVERY_S = 1.0
 # Statistics of the maps by region, in the folder of a measurement.
 TABLE = "regions.csv"
+# Figure of the summed decay.
+DECAY = "decay.png"
 
 
 @dataclass(frozen=True)
@@ -115,15 +123,30 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     """
     source, options = job.source, job.options
     file_format = options.file_format or "tiff"
-    check_map_folder(job.folder, file_format, more=[TABLE] if options.table else [])
+    names = [name for name, made in ((TABLE, options.table), (DECAY, options.decay_figure)) if made]
+    check_map_folder(job.folder, file_format, more=names)
     data = read_measurement(job.path, options.read)
     regions = _regions(job.path, options, (data.sizes["Y"], data.sizes["X"]))
-    maps = map_measurement(data, source.predictor(data), options, irf=source.irf(), progress=progress)
+    maps, analysis = analyse_measurement(
+        data, source.predictor(data), options, irf=source.irf(), progress=progress
+    )
     more: dict[str, Callable[[Path], object]] = {}
     if regions is not None:
         text = table_text(region_table(maps, regions))
         more[TABLE] = lambda path: path.write_text(text, encoding="utf-8")
-    return write_maps(maps, job.folder, file_format=file_format, more=more)
+    if options.decay_figure:
+        record = _decay_record(data, maps, analysis, source.irf())
+        maps.attrs["decay"] = record.described()
+        more[DECAY] = lambda path: write_decay_figure(record, path)
+    return write_maps(maps, job.folder, file_format=file_format, picture=options.picture, more=more)
+
+
+def _decay_record(data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None) -> DecayRecord:
+    """Return the summed decay of the pixels with a lifetime."""
+    chosen = np.isfinite(maps["tau_mean_ns"].values)
+    known = analysis.response
+    shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
+    return decay_record(data, chosen, analysis.predictor, analysis.rebinner, measured=irf, shift_ns=shift_ns)
 
 
 def _regions(path: Path, options: JobOptions, shape: tuple[int, int]) -> Regions | None:

@@ -84,6 +84,25 @@ def image(
     donor_tau_ns: Annotated[
         float | None, typer.Option(help="Lifetime of the donor without acceptor in ns, for fret_efficiency")
     ] = None,
+    cmap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Colours of lifetime.png: even-lightness (default) or one of Matplotlib",
+        ),
+    ] = None,
+    colour_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            "--range",
+            metavar="LOW HIGH",
+            help="Lifetimes of the first and the last colour in ns. Default: 2nd and 98th percentile; with "
+            "several files, one range for all",
+        ),
+    ] = None,
+    decay: Annotated[
+        bool, typer.Option("--decay/--no-decay", help="Fit the summed decay and write its figure, decay.png")
+    ] = True,
     regions: Annotated[
         str | None,
         typer.Option(
@@ -165,6 +184,9 @@ def image(
         extrapolate=extrapolate,
         also=tuple(name.strip() for name in also.split(",")) if also else (),
         donor_tau_ns=donor_tau_ns,
+        cmap=cmap,
+        colour_range=colour_range,
+        decay_figure=decay,
         regions=regions,
         conditions=conditions,
         drop=drop or (),

@@ -40,7 +40,7 @@ from seq2seqlite.protocols import (
 )
 from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
 
-__all__ = ["Analysis", "lifetime_map", "map_measurement"]
+__all__ = ["Analysis", "analyse_measurement", "lifetime_map", "map_measurement"]
 
 # Pixels predicted at a time: a few seconds of a slow predictor between two progress updates.
 BATCH = 4096
@@ -130,6 +130,19 @@ def map_measurement(
     --------
     lifetime_map : The same with the options as arguments.
     """
+    return analyse_measurement(data, predictor, options, irf=irf, progress=progress)[0]
+
+
+def analyse_measurement(
+    data: xr.DataArray,
+    predictor: Predictor,
+    options: MapOptions = MapOptions(),  # noqa: B008 - frozen
+    /,
+    *,
+    irf: Irf | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "tuple[xr.Dataset, Analysis]":
+    """Return the maps of :func:`map_measurement`, and the steps by which they were computed."""
     began = time.perf_counter()
     found = survey(data, block_pixels=options.block_pixels).check()
     reasons: Counter[int] = Counter()
@@ -138,7 +151,7 @@ def map_measurement(
     if not np.isfinite(maps["tau_mean_ns"].values).any():
         raise no_lifetime(found.source, predictor.name, reasons)
     maps.attrs["seconds"] = time.perf_counter() - began
-    return maps
+    return maps, analysis
 
 
 @dataclass(frozen=True)

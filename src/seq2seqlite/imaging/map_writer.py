@@ -10,9 +10,9 @@ import tifffile
 import xarray as xr
 from numpy.typing import NDArray
 
+from seq2seqlite.figures.picture import PictureOptions, picture_record, write_picture
 from seq2seqlite.files import check_path, replace_folder_when_done
 from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder, map_outputs
-from seq2seqlite.imaging.picture import write_picture
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
 from seq2seqlite.json_text import json_text
@@ -32,6 +32,7 @@ def write_maps(
     /,
     *,
     file_format: str = "tiff",
+    picture: PictureOptions = PictureOptions(),  # noqa: B008 - frozen
     more: Mapping[str, Callable[[Path], object]] | None = None,
 ) -> dict[str, Any]:
     """Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
@@ -46,6 +47,8 @@ def write_maps(
     file_format : {'tiff', 'ome-tiff', 'ome-zarr'}
         ``'tiff'`` writes one TIFF per map, with units for ImageJ; the others write all maps as the channels
         of ``maps.ome.tif`` or ``maps.ome.zarr`` (OME-NGFF 0.5).
+    picture : PictureOptions
+        Colours of ``lifetime.png``.
     more : mapping of str to callable, optional
         Further files by name, each with a function that writes it to a path.
 
@@ -68,11 +71,11 @@ def write_maps(
     check_path(folder)
     more = {} if more is None else more
     check_map_folder(Path(folder), file_format, more=more)
-    summary = Summary.of(maps).to_dict()
+    summary = Summary.of(maps).to_dict() | {"picture": picture_record(maps, picture)}
     prepare = map_outputs(Path(folder)).prepare
     with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
-        write_picture(maps, temporary / "lifetime.png")
+        write_picture(maps, temporary / "lifetime.png", options=picture)
         for name, write in more.items():
             write(temporary / name)
         written = sorted(item.name for item in temporary.iterdir())

@@ -72,6 +72,11 @@ class PixelBank:
         return tau_range_ns(self.members[0])
 
     @property
+    def irf(self) -> Irf:
+        """Mean response of the pixels."""
+        return self.bank
+
+    @property
     def quantities(self) -> Quantities:
         """Quantities that each member determines."""
         return quantities(self.members[0])

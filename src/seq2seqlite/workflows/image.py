@@ -7,8 +7,10 @@ from pathlib import Path
 
 from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
 from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
+from seq2seqlite.figures import PictureOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
@@ -39,6 +41,9 @@ def write_lifetime_maps(
     extrapolate: bool = False,
     also: Sequence[str] = (),
     donor_tau_ns: float | None = None,
+    cmap: str | None = None,
+    colour_range: tuple[float, float] | None = None,
+    decay_figure: bool = True,
     regions: str | Path | None = None,
     conditions: str | None = None,
     drop: Sequence[str] = (),
@@ -74,6 +79,13 @@ def write_lifetime_maps(
         As for :func:`seq2seqlite.read`.
     min_photons, binning, mask, extrapolate, also, donor_tau_ns
         As for :func:`seq2seqlite.lifetime_map`; a mask is a file.
+    cmap : str, optional
+        Colours of ``lifetime.png``, as for :func:`~seq2seqlite.figures.lifetime_colours`.
+    colour_range : tuple of float, optional
+        Lifetimes of the first and the last colour, in ns. Default: from the 2nd to the 98th percentile of
+        the image; with several files, from the smallest to the largest of these percentiles.
+    decay_figure : bool
+        Fit the summed decay of each image, and write its figure, ``decay.png``.
     regions : path-like, optional
         Label image, Fiji ROIs or GeoJSON, as for :func:`~seq2seqlite.regions.read_regions`, whose statistics
         are written to ``regions.csv`` beside the maps. ``{stem}`` in the name stands for the name of the
@@ -122,6 +134,7 @@ def write_lifetime_maps(
     folders = _folders(paths, Path(out))
     if pulses is not None and not quality:
         raise InputError(f"pulses={pulses:g} requires quality=True; add it")
+    picture = PictureOptions(cmap, None if colour_range is None else (colour_range[0], colour_range[1]))
     fields = _fields(paths, conditions)
     several = len(paths) > 1
     _check_regions(paths, regions)
@@ -151,6 +164,8 @@ def write_lifetime_maps(
         file_format=file_format,
         also=tuple(also),
         donor_tau_ns=donor_tau_ns,
+        picture=picture,
+        decay_figure=decay_figure,
         table=several or regions is not None,
         regions=None if regions is None else str(Path(regions).absolute()),
     )
@@ -179,6 +194,7 @@ def write_lifetime_maps(
         ):
             note(done)
     if several:
+        results = share_colours(results, picture)
         write_batch_table(Path(out) / BATCH_TABLE, paths, results, fields)
     return results
 

@@ -100,7 +100,7 @@ def image(
             "several files, one range for all",
         ),
     ] = None,
-    decay: Annotated[
+    decay_figure: Annotated[
         bool, typer.Option("--decay/--no-decay", help="Fit the summed decay and write its figure, decay.png")
     ] = True,
     regions: Annotated[
@@ -182,11 +182,11 @@ def image(
         binning=binning,
         mask=mask,
         extrapolate=extrapolate,
-        also=tuple(name.strip() for name in also.split(",")) if also else (),
+        also=None if also is None else [name.strip() for name in also.split(",")],
         donor_tau_ns=donor_tau_ns,
         cmap=cmap,
         colour_range=colour_range,
-        decay_figure=decay,
+        decay_figure=decay_figure,
         regions=regions,
         conditions=conditions,
         drop=drop or (),

@@ -55,6 +55,8 @@ class _Described(Protocol):
 class Predictor(_Described, Protocol):
     """Computes lifetimes from TPSFs: a float network, an integer program, an estimator or an FPGA design.
 
+    A predictor that does not determine two lifetimes and their amplitude-weighted mean declares what it
+    determines by an attribute ``quantities`` (:class:`~seq2seqlite.decay.Quantities`).
     ``tests/predictors/test_conformance.py`` checks the properties that every predictor has.
 
     See Also

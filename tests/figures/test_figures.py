@@ -154,7 +154,7 @@ def test_decay_figure() -> None:
     record = record_of(image(2.0), MODEL)
     figure = decay_figure(record)
     decay_axes, residual_axes = figure.axes
-    assert decay_axes.get_title() == f"a.npz: 100 pixels, {record.counts.sum():,.0f} photons"
+    assert decay_axes.get_title() == f"a.npz: 100 pixels, {record.counts.sum():,.0f} counts"
     texts = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
     assert texts[:2] == ["IRF (fitted)", "counts"]
     assert texts[2].startswith("fit: ")

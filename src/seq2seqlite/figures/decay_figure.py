@@ -65,7 +65,7 @@ def decay_figure(record: DecayRecord, /) -> Figure:
     if curves:
         _draw_residuals(residual_axes, record, times, curves)
     residual_axes.set_xlabel("time / ns", fontsize=11)
-    title = f"{Path(record.source).name}: {record.pixels:,} pixels, {record.counts.sum():,.0f} photons"
+    title = f"{Path(record.source).name}: {record.pixels:,} pixels, {record.counts.sum():,.0f} counts"
     decay_axes.set_title(title, fontsize=12, parse_math=False)
     return figure
 

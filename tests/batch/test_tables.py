@@ -55,6 +55,7 @@ def test_a_batch_with_regions_and_conditions(
     assert list(rows[0])[:7] == ["file", "cell", "dose", "region", "pixels", "photons", "pixels_analysed"]
     for row, tau_ns in zip(rows, (1.0, 1.0, 2.5, 2.5), strict=True):
         assert float(row["tau_mean_ns_median"]) == pytest.approx(tau_ns, rel=0.2)
+        assert float(row["decay_tau_mean_ns"]) == pytest.approx(tau_ns, rel=0.15)
     own = table(out / files[0].name / "regions.csv")
     assert [{"file": files[0].name, "cell": "c1", "dose": "10", **row} for row in own] == rows[:2]
     assert "regions.csv" in json.loads((out / files[0].name / "summary.json").read_text())["outputs"]

@@ -12,10 +12,19 @@ import roifile
 import tifffile
 from PIL import Image
 
-from seq2seqlite.decay import Quantities
+from seq2seqlite.decay import ParametricIrf, Quantities, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.maps import map_dataset
-from seq2seqlite.regions import Conditions, Regions, read_regions, region_table, table_text
+from seq2seqlite.regions import (
+    Conditions,
+    Regions,
+    decay_columns,
+    read_regions,
+    region_decays,
+    region_table,
+    table_text,
+)
 
 SHAPE = (6, 8)
 LABELS = np.zeros(SHAPE, np.uint8)
@@ -159,6 +168,30 @@ def test_statistics() -> None:
     assert rows[1]["tau_mean_ns_median"] == ""
     (whole,) = region_table(maps, Regions.whole(SHAPE))
     assert (whole["region"], whole["pixels"], whole["photons"]) == ("all", 48, 480)
+
+
+def test_decays_of_regions() -> None:
+    """Two cells of different lifetimes, one of which is dim, and a pixel without a lifetime."""
+    axis, irf = TimeAxis(125, 0.1, 12.5), ParametricIrf(2.0, 0.2)
+    tau_ns = np.where(LABELS == 3, 1.0, 3.0)[..., None]
+    photons = np.where(LABELS == 200, 200, 20_000)
+    counts = np.random.default_rng(1).poisson(
+        expected_tpsf([1.0], tau_ns, axis=axis, irf=irf, photons=photons)
+    )
+    data = signal_from_counts(counts, source="a", file_format="array", gate_width_ns=0.1, period_ns=12.5)
+    chosen = np.ones(SHAPE, np.bool_)
+    chosen[1, 2] = False
+    regions = Regions.of_labels(LABELS, shape=SHAPE)
+    decays = region_decays(data, regions, chosen, block_pixels=SHAPE[1])
+    np.testing.assert_array_equal(decays[0], counts[(LABELS == 3) & chosen].sum(axis=0))
+    np.testing.assert_array_equal(decays[1], counts[4, 0])
+    (one, dim) = decay_columns(decays, axis=axis, irf=irf, components=1)
+    assert one["decay_tau_ns"] == pytest.approx(1.0, rel=0.02)
+    assert 0.5 < one["decay_chi_square"] < 1.5
+    assert dim == {"decay_tau_ns": None, "decay_chi_square": None}
+    two = decay_columns(decays, axis=axis, irf=irf, components=2)[0]
+    assert list(two)[:2] == ["decay_tau_mean_ns", "decay_tau_short_ns"]
+    assert two["decay_tau_mean_ns"] == pytest.approx(1.0, rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,14 @@ def test_one_lifetime() -> None:
     )
 
 
+@pytest.mark.parametrize("photons", [1e4, 1e6])
+def test_a_second_lifetime_that_is_not_there(photons: float) -> None:
+    """Its amplitude would be noise, and so would be the amplitude-weighted mean."""
+    found = fit_lifetimes(counts([1.0], [2.0], photons), axis=AXIS, irf=IRF)
+    assert len(found.taus_ns) == 1
+    assert found.tau_mean_ns == pytest.approx(2.0, rel=0.05)
+
+
 def test_the_curve_of_wrong_lifetimes_has_a_large_chi_square() -> None:
     decay = counts([0.5, 0.5], [0.5, 2.5], 1e6)
     right = decay_curve(decay, axis=AXIS, irf=IRF, taus_ns=[2.5, 0.5], amplitudes=[2, 2])

@@ -27,9 +27,17 @@ from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
-from seq2seqlite.protocols import PredictorSource
+from seq2seqlite.protocols import PredictorSource, quantities
 from seq2seqlite.provenance import provenance
-from seq2seqlite.regions import Regions, read_regions, region_table, regions_file, table_text
+from seq2seqlite.regions import (
+    Regions,
+    decay_columns,
+    read_regions,
+    region_decays,
+    region_table,
+    regions_file,
+    table_text,
+)
 
 __all__ = ["TABLE", "Done", "ImageJob", "in_tiles", "make_image", "map_files"]
 
@@ -131,13 +139,13 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
         data, source.predictor(data), options, irf=source.irf(), progress=progress
     )
     more: dict[str, Callable[[Path], object]] = {}
-    if regions is not None:
-        text = table_text(region_table(maps, regions))
-        more[TABLE] = lambda path: path.write_text(text, encoding="utf-8")
-    if options.decay_figure:
-        record = _decay_record(data, maps, analysis, source.irf())
+    record = _decay_record(data, maps, analysis, source.irf()) if options.decay_figure else None
+    if record is not None:
         maps.attrs["decay"] = record.described()
-        more[DECAY] = lambda path: write_decay_figure(record, path)
+        more[DECAY] = partial(write_decay_figure, record)
+    if regions is not None:
+        text = table_text(_rows(data, maps, analysis, regions, record))
+        more[TABLE] = partial(Path.write_text, data=text, encoding="utf-8")
     return write_maps(maps, job.folder, file_format=file_format, picture=options.picture, more=more)
 
 
@@ -147,6 +155,27 @@ def _decay_record(data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf:
     known = analysis.response
     shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
     return decay_record(data, chosen, analysis.predictor, analysis.rebinner, measured=irf, shift_ns=shift_ns)
+
+
+def _rows(
+    data: xr.DataArray,
+    maps: xr.Dataset,
+    analysis: Analysis,
+    regions: Regions,
+    record: DecayRecord | None,
+) -> list[dict[str, Any]]:
+    """Return the statistics of regions and, where a response is known, the lifetimes of their decays."""
+    rows = region_table(maps, regions)
+    if record is None or record.response is None:
+        return rows
+    decays = record.window(region_decays(data, regions, np.isfinite(maps["tau_mean_ns"].values)))
+    columns = decay_columns(
+        decays,
+        axis=record.axis,
+        irf=record.response.irf,
+        components=quantities(analysis.predictor).components,
+    )
+    return [row | more for row, more in zip(rows, columns, strict=True)]
 
 
 def _regions(path: Path, options: JobOptions, shape: tuple[int, int]) -> Regions | None:

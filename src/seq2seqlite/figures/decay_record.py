@@ -36,6 +36,8 @@ class DecayRecord:
         Number of summed pixels.
     source, model : str
         Names of the measurement and of the predictor.
+    response : PlacedIrf, optional
+        Response with the delay of the decay.
     irf : ndarray of shape (n_gates,), optional
         Response, as the instrument would record it with one photon. None without a response.
     origin : str, optional
@@ -57,10 +59,16 @@ class DecayRecord:
     pixels: int
     source: str
     model: str
+    response: PlacedIrf | None = None
     irf: NDArray[np.float64] | None = None
     origin: str | None = None
     fit: DecayCurve | None = None
     predicted: DecayCurve | None = None
+
+    def window(self, decays: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Return decays of the whole measurement, shape (..., H), within the TAC window."""
+        first = round(self.start_ns / self.axis.gate_width_ns)
+        return decays[..., first : first + self.axis.n_gates]
 
     def described(self) -> dict[str, Any]:
         """Return numbers of the fit and of the prediction, ready for JSON."""
@@ -133,14 +141,15 @@ def decay_record(
     if placed is None:
         return DecayRecord(axis, *about)
     n_harmonics = harmonics_needed(placed.irf.narrowest_sigma_ns, period_ns=period)
-    response = ForwardModel(placed.axis, n_harmonics).response(
+    irf = ForwardModel(placed.axis, n_harmonics).response(
         placed.irf.coefficients(n_harmonics, period_ns=period)
     )
     fit = fit_lifetimes(counts, axis=placed.axis, irf=placed.irf, components=quantities(predictor).components)
     return DecayRecord(
         placed.axis,
         *about,
-        response,
+        placed,
+        irf,
         "fitted" if placed.origin == "fitted" else "measured",
         fit,
         _predicted(predictor, rebinner, whole, counts, placed),

@@ -22,6 +22,9 @@ FIRST_STEP = 0.4
 # Range of the lifetimes, in gates and in periods.
 SHORTEST_GATES, LONGEST_PERIODS = 1 / 3, 3.0
 SMALLEST_COUNT = 1e-3
+# Smallest decrease of the deviance by the two parameters of a second lifetime: three standard errors. It is
+# multiplied by the reduced chi-square, where this exceeds 1.
+MIN_GAIN = 11.8
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class DecayCurve:
 
     See Also
     --------
-    fit_lifetimes : Fit of one or two lifetimes.
+    fit_lifetimes : Fit of up to two lifetimes.
     decay_curve : Curve of given lifetimes.
     """
 
@@ -74,7 +77,7 @@ class DecayCurve:
 
 
 def fit_lifetimes(decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, components: int = 2) -> DecayCurve:
-    """Fit one or two lifetimes and a background to a summed decay by maximum likelihood.
+    """Fit up to two lifetimes and a background to a summed decay by maximum likelihood.
 
     Parameters
     ----------
@@ -85,12 +88,12 @@ def fit_lifetimes(decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, components: 
     irf : Irf
         Response with the delay of the decay.
     components : {1, 2}
-        Number of lifetimes.
+        Largest number of lifetimes.
 
     Returns
     -------
     DecayCurve
-        Without a component of zero amplitude.
+        One lifetime where a second one does not improve the fit significantly (three standard errors).
 
     Raises
     ------
@@ -121,6 +124,16 @@ def fit_lifetimes(decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, components: 
         raise InputError(f"components={components} must be 1 or 2")
     counts = checked_decay(decay, axis)
     model = _Model.of(axis, irf)
+    with threadpool_limits(1, user_api="blas"):
+        found = [_fitted(model, counts, number) for number in range(1, components + 1)]
+    curve, deviance = found[-1]
+    gain = found[0][1] - deviance
+    return found[0][0] if components == 2 and gain < MIN_GAIN * max(curve.chi_square, 1.0) else curve
+
+
+def _fitted(model: "_Model", counts: NDArray[np.float64], components: int) -> tuple[DecayCurve, float]:
+    """Return the curve of the best lifetimes, and its deviance."""
+    axis = model.forward.axis
     low, high = np.log(SHORTEST_GATES * axis.gate_width_ns), np.log(LONGEST_PERIODS * axis.period_ns)
 
     def taus_of(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,16 +144,16 @@ def fit_lifetimes(decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, components: 
         ratio = np.log(np.maximum(counts, SMALLEST_COUNT) / expected)
         return float(2 * (np.where(counts > 0, counts * ratio, 0) - counts + expected).sum())
 
-    with threadpool_limits(1, user_api="blas"):
-        found = [
-            searched(deviance, np.log(np.array(start) * axis.period_ns), np.full(components, FIRST_STEP))
-            for start in STARTS[components]
-        ]
-        best = min(found, key=lambda result: result.fun)
-        best = searched(deviance, best.x, np.full(components, 0.1 * FIRST_STEP))  # leave a flat valley
+    found = [
+        searched(deviance, np.log(np.array(start) * axis.period_ns), np.full(components, FIRST_STEP))
+        for start in STARTS[components]
+    ]
+    best = min(found, key=lambda result: result.fun)
+    best = searched(deviance, best.x, np.full(components, 0.1 * FIRST_STEP))  # leave a flat valley
     taus = np.sort(taus_of(best.x))
     shares, expected = model.scaled(model.shapes(taus), counts)
-    return _curve(taus, shares[:-1] / taus, shares, expected, counts, fitted=2 * components + 1)
+    fitted = 2 * components + 1
+    return _curve(taus, shares[:-1] / taus, shares, expected, counts, fitted=fitted), float(best.fun)
 
 
 def decay_curve(

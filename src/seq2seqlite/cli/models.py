@@ -15,7 +15,7 @@ __all__ = ["models"]
 def models(
     json_file: JsonOption = None,
 ) -> None:
-    """List the shipped models with their sizes, errors and the range of lifetimes of their training."""
+    """List the shipped models with their sizes, errors and ranges of lifetimes."""
     rows = {
         name: _row(model_card(name)) | {"tau_range_ns": load_model(name).tau_range_ns}
         for name in model_names()

@@ -1,15 +1,27 @@
-"""Names and units of lifetime maps, and the dataset that holds them."""
+"""Names, units and meanings of lifetime maps, and the dataset that holds them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-__all__ = ["ERROR_MAPS", "LIFETIME_MAPS", "MAP_UNITS", "QUALITY_MAPS", "map_dataset"]
+from seq2seqlite.decay import Quantities
+
+__all__ = [
+    "DERIVED_MAPS",
+    "ERROR_MAPS",
+    "LIFETIME_MAPS",
+    "MAP_UNITS",
+    "QUALITY_MAPS",
+    "long_names",
+    "map_dataset",
+]
 
 LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
-"""Maps of every predictor in the order of their files, with their units."""
+"""Maps of a predictor of two lifetimes in the order of their files, with their units. The first is the map of
+every predictor."""
 ERROR_MAPS = {
     "tau_mean_std_ns": "ns",
     "tau_short_std_ns": "ns",
@@ -17,18 +29,78 @@ ERROR_MAPS = {
     "amplitude_fraction_std": "",
 }
 """Standard errors of these maps, of predictors that estimate them (``error_maps``), with their units."""
+DERIVED_MAPS = {
+    "tau_intensity_ns": "ns",
+    "photon_fraction": "",
+    "bound_free_ratio": "",
+    "fret_efficiency": "",
+}
+"""Maps that are computed from the lifetimes on request, with their units."""
 QUALITY_MAPS = {"chi_square": "", "deviation": "", "flagged": ""}
 """Further maps of the quality check, with their units."""
-MAP_UNITS = LIFETIME_MAPS | ERROR_MAPS | QUALITY_MAPS | {"intensity": "photons"}
+MAP_UNITS = LIFETIME_MAPS | ERROR_MAPS | DERIVED_MAPS | QUALITY_MAPS | {"intensity": "photons"}
 """All maps, with their units."""
 
+_LONG_NAMES = {
+    "tau_short_ns": "lifetime of the short component",
+    "tau_long_ns": "lifetime of the long component",
+    "amplitude_fraction": "amplitude fraction of the short component",
+    "tau_mean_std_ns": "standard error of the mean lifetime",
+    "tau_short_std_ns": "standard error of the short lifetime",
+    "tau_long_std_ns": "standard error of the long lifetime",
+    "amplitude_fraction_std": "standard error of the amplitude fraction",
+    "tau_intensity_ns": "intensity-weighted mean lifetime",
+    "photon_fraction": "photon fraction of the short component",
+    "bound_free_ratio": "amplitude of the long component divided by that of the short one",
+    "fret_efficiency": "FRET efficiency",
+    "chi_square": "reduced chi-square",
+    "deviation": "deviation of the lifetimes in standard errors",
+    "flagged": "flag of unreliable pixels",
+    "intensity": "photons of the pixel",
+}
 
-def map_dataset(maps: dict[str, NDArray[np.float32]], attrs: dict[str, Any], /) -> xr.Dataset:
-    """Return maps as a dataset with dims ('Y', 'X'), each with its unit.
+
+def long_names(names: Iterable[str], /, *, quantities: Quantities) -> dict[str, str]:
+    """Return the meaning of maps in words, by name.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names of :data:`MAP_UNITS`.
+    quantities : Quantities
+        Quantities of the predictor, which define the meaning of ``tau_mean_ns``.
+
+    See Also
+    --------
+    map_dataset : Maps as a dataset.
+
+    Examples
+    --------
+    >>> long_names(["tau_mean_ns"], quantities=Quantities())
+    {'tau_mean_ns': 'amplitude-weighted mean lifetime'}
+    """
+    known = _LONG_NAMES | {"tau_mean_ns": quantities.mean}
+    known["fret_efficiency"] += f", from the {quantities.mean}"
+    return {name: known[name] for name in names}
+
+
+def map_dataset(
+    maps: dict[str, NDArray[np.float32]],
+    attrs: dict[str, Any],
+    /,
+    *,
+    quantities: Quantities = Quantities(),  # noqa: B008 - frozen
+) -> xr.Dataset:
+    """Return maps as a dataset with dims ('Y', 'X'), each with the attributes ``units`` and ``long_name``.
 
     See Also
     --------
     seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
+    long_names : Meaning of the maps.
     """
-    variables = {name: (("Y", "X"), image, {"units": MAP_UNITS[name]}) for name, image in maps.items()}
+    meanings = long_names(maps, quantities=quantities)
+    variables = {
+        name: (("Y", "X"), image, {"units": MAP_UNITS[name], "long_name": meanings[name]})
+        for name, image in maps.items()
+    }
     return xr.Dataset(variables, attrs=attrs)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
+from seq2seqlite.decay import Irf, Lifetimes, Quantities, TimeAxis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,6 +22,7 @@ __all__ = [
     "TrainedPredictor",
     "error_maps",
     "missing_irf",
+    "quantities",
     "tau_range_ns",
 ]
 
@@ -54,6 +55,8 @@ class _Described(Protocol):
 class Predictor(_Described, Protocol):
     """Computes lifetimes from TPSFs: a float network, an integer program, an estimator or an FPGA design.
 
+    A predictor that does not determine two lifetimes and their amplitude-weighted mean declares what it
+    determines by an attribute ``quantities`` (:class:`~seq2seqlite.decay.Quantities`).
     ``tests/predictors/test_conformance.py`` checks the properties that every predictor has.
 
     See Also
@@ -283,6 +286,20 @@ def missing_irf(predictor: Predictor, /) -> list[str]:
     return [
         f"{predictor.name} runs without an IRF: errors are larger; pass a measured IRF as irf, or irf='fit'"
     ]
+
+
+def quantities(predictor: Predictor | GateSequentialPredictor, /) -> Quantities:
+    """Return the quantities that a predictor determines: its attribute ``quantities``.
+
+    Without the attribute, two lifetimes and their amplitude-weighted mean, as for all networks.
+
+    See Also
+    --------
+    seq2seqlite.decay.Quantities : Number of lifetimes, and meaning of the mean lifetime.
+    error_maps : Standard errors that a predictor estimates.
+    """
+    found: Quantities = getattr(predictor, "quantities", Quantities())
+    return found
 
 
 def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[float, float] | None:

@@ -254,3 +254,17 @@ def test_full_disk_is_one_line(
         f"error: cannot write {tmp_path}/out/maps.ome.zarr: No space left on device; free space or choose "
         "another folder\n"
     )
+
+
+def test_derived_maps_on_request(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    common = ["image", str(npz), "--model", "two", "--out", str(out), "--period-ns", "12.5"]
+    assert main([*common, "--also", "fret_efficiency"]) == 2
+    assert capsys.readouterr().err.endswith("(options --also, --donor-tau-ns)\n")
+    assert not out.exists()
+    assert main([*common, "--also", "photon_fraction, fret_efficiency", "--donor-tau-ns", "2.5"]) == 0
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["fret_efficiency"]["median"] == pytest.approx(0.2)
+    assert summary["photon_fraction"]["median"] == pytest.approx(0.5)
+    assert summary["quantities"]["fret_efficiency"].startswith("FRET efficiency, from the amplitude-weighted")
+    assert (out / "photon_fraction.tif").is_file()

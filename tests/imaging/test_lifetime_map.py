@@ -9,11 +9,14 @@ import pytest
 import xarray as xr
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.figures import lifetime_picture
 from seq2seqlite.imaging.frame_analysis import Analysis, lifetime_map
 from seq2seqlite.imaging.mask import neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import MapOptions
+from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.measurement import load
 from seq2seqlite.io.signal import signal_from_counts, survey
+from seq2seqlite.predictors.source import predictor_source
 from seq2seqlite.protocols import Predictor
 
 # The window cuts the tail of a decay, and what of it precedes the pulse is subtracted.
@@ -281,3 +284,42 @@ def test_a_frame_unlike_the_first_is_refused(
         analysis.maps(other, survey(other))
     with pytest.raises(InputError, match=r"image\.npz: counts must be finite, found 4 NaN"):
         survey(changed(first, np.nan)).check(may_be_dark=True)
+
+
+def test_maps_of_one_lifetime_say_which(decay_image: Callable[..., xr.DataArray]) -> None:
+    """The mean of the phasor is not the amplitude-weighted one, and it has no components."""
+    data = decay_image(np.full((3, 4), 2.0))
+    maps = lifetime_map(data, predictor_source("phasor").predictor(data))
+    assert set(maps.data_vars) == {"tau_mean_ns", "intensity"}
+    assert maps["tau_mean_ns"].attrs["long_name"] == "phasor lifetime, of the nearest single exponential"
+    assert maps.attrs["quantities"]["tau_mean_ns"] == maps["tau_mean_ns"].attrs["long_name"]
+    labels = [axes.get_ylabel() for axes in lifetime_picture(maps).axes]
+    assert "phasor lifetime, of the nearest single exponential / ns" in labels
+    with pytest.raises(InputError, match="also=photon_fraction needs two lifetimes, but model phasor"):
+        lifetime_map(data, predictor_source("phasor").predictor(data), also=["photon_fraction"])
+
+
+def test_derived_maps(predictor: Predictor, decay_image: Callable[..., xr.DataArray]) -> None:
+    data = decay_image(np.linspace(0.5, 1.5, 12).reshape(3, 4))
+    maps = lifetime_map(data, predictor, also=["tau_intensity_ns", "fret_efficiency"], donor_tau_ns=3.0)
+    mean = maps["tau_mean_ns"].values  # the stand-in has 0.25 of half and 0.75 of twice this lifetime
+    expected = mean * (0.25 * 0.25 + 0.75 * 4) / (0.25 * 0.5 + 0.75 * 2)
+    np.testing.assert_allclose(maps["tau_intensity_ns"], expected, rtol=1e-6)
+    np.testing.assert_allclose(maps["fret_efficiency"], 1 - mean / 3, rtol=1e-5)
+    assert maps["tau_intensity_ns"].attrs == {"units": "ns", "long_name": "intensity-weighted mean lifetime"}
+    assert Summary.of(maps).to_dict()["donor_tau_ns"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"also": ("tau",)}, "also=tau must contain different names of tau_intensity_ns, photon_fraction"),
+        ({"also": ("photon_fraction",) * 2}, "must contain different names"),
+        ({"also": ("fret_efficiency",)}, "donor_tau_ns=None do not match: the map fret_efficiency requires"),
+        ({"donor_tau_ns": 2.5}, "do not match"),
+        ({"also": ("fret_efficiency",), "donor_tau_ns": 0.0}, "donor_tau_ns=0.0 must be finite and > 0"),
+    ],
+)
+def test_derived_maps_that_do_not_exist(more: dict[str, Any], text: str) -> None:
+    with pytest.raises(InputError, match=text):
+        MapOptions(**more)

@@ -62,6 +62,15 @@ def test_pixels_at_the_edge_of_the_range() -> None:
     assert "of the analysed pixels have a lifetime near or beyond 6 ns" in lines[1]
 
 
+def test_a_long_lifetime_beside_a_short_one() -> None:
+    """The mean of the model is far from the end of its range, and the tail is not a single exponential."""
+    axis = TimeAxis(135, 0.09, 12.5)
+    tpsf = expected_tpsf([0.5, 0.5], [2.0, 10.0], axis=axis, irf=ParametricIrf(1.5, 0.2), photons=3e7)
+    (line,) = RangeCheck("model", (0.1, 6.0)).of_decay(tpsf, axis=axis, edge_ns=1.45)
+    assert 8 < float(line.split()[8]) < 13
+    assert RangeCheck("model", (0.1, 12.0)).of_decay(tpsf, axis=axis, edge_ns=1.45) == []
+
+
 def test_estimators_outside_of_their_range() -> None:
     assert warnings(image(2.0), "centre-of-mass") == warnings(image(2.0), "phasor") == []
     assert "outside of the" in warnings(image(0.15, photons=5000), "rld-2")[0]

@@ -14,13 +14,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seq2seqlite.decay import Lifetimes, ParametricIrf, TimeAxis, expected_tpsf
+from seq2seqlite.decay import (
+    AMPLITUDE_WEIGHTED,
+    Lifetimes,
+    ParametricIrf,
+    Quantities,
+    TimeAxis,
+    expected_tpsf,
+)
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.maps import ERROR_MAPS
-from seq2seqlite.predictors import load_predictor
+from seq2seqlite.predictors import CollectedGates, load_predictor
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor
-from seq2seqlite.protocols import Predictor, ResponsePredictor, SfdPredictor, TrainedPredictor, error_maps
+from seq2seqlite.protocols import (
+    Predictor,
+    ResponsePredictor,
+    SfdPredictor,
+    TrainedPredictor,
+    error_maps,
+    quantities,
+)
 from seq2seqlite.simulation.simulator import measured_response
 
 AXIS = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
@@ -192,6 +206,20 @@ def test_attributes(case: Case) -> None:
         )
         assert case.reference is not None
         assert predictor.rising_edge_ns == case.reference.rising_edge_ns
+
+
+def test_declared_quantities(case: Case, found: Lifetimes) -> None:
+    """Networks determine two lifetimes; where only one is declared, both components are equal to it."""
+    declared = quantities(case.predictor)
+    if isinstance(case.predictor, TrainedPredictor):
+        assert declared == Quantities(2, AMPLITUDE_WEIGHTED)
+    if declared.components == 1:
+        assert declared.mean != AMPLITUDE_WEIGHTED
+        np.testing.assert_array_equal(found.tau_short_ns, found.tau_mean_ns)
+        np.testing.assert_array_equal(found.tau_long_ns, found.tau_mean_ns)
+    if isinstance(case.predictor, NativeAxisPredictor):
+        assert declared == quantities(case.predictor.estimator)
+        assert quantities(CollectedGates(case.predictor)) == declared
 
 
 def test_shapes_and_types_of_the_result(case: Case, found: Lifetimes) -> None:

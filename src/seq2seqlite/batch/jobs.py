@@ -8,27 +8,46 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xarray as xr
+
 from seq2seqlite.batch.map_stack import map_stack
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
+from seq2seqlite.decay import Irf
 from seq2seqlite.errors import HaltError, InputError
-from seq2seqlite.files import replace_when_done
-from seq2seqlite.imaging.frame_analysis import map_measurement
+from seq2seqlite.figures import DecayRecord, decay_record
+from seq2seqlite.figures.decay_figure import write_decay_figure
+from seq2seqlite.files import replace_when_done, sha256_of
+from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
 from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
-from seq2seqlite.protocols import PredictorSource
+from seq2seqlite.protocols import PredictorSource, quantities
 from seq2seqlite.provenance import provenance
+from seq2seqlite.regions import (
+    Regions,
+    decay_columns,
+    read_regions,
+    region_decays,
+    region_table,
+    regions_file,
+    table_text,
+)
 
-__all__ = ["Done", "ImageJob", "in_tiles", "make_image", "map_files"]
+__all__ = ["TABLE", "Done", "ImageJob", "in_tiles", "make_image", "map_files"]
 
 Progress = Callable[[int, int], None]
 # Seconds between two updates of the manifest, which may have thousands of lines.
 MANIFEST_EVERY_S = 1.0
+# Statistics of the maps by region, in the folder of a measurement.
+TABLE = "regions.csv"
+# Figure of the summed decay.
+DECAY = "decay.png"
 
 
 @dataclass(frozen=True)
@@ -112,10 +131,60 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     """
     source, options = job.source, job.options
     file_format = options.file_format or "tiff"
-    check_map_folder(job.folder, file_format)
+    names = [name for name, made in ((TABLE, options.table), (DECAY, options.decay_figure)) if made]
+    check_map_folder(job.folder, file_format, more=names)
     data = read_measurement(job.path, options.read)
-    maps = map_measurement(data, source.predictor(data), options, irf=source.irf(), progress=progress)
-    return write_maps(maps, job.folder, file_format=file_format)
+    regions = _regions(job.path, options, (data.sizes["Y"], data.sizes["X"]))
+    maps, analysis = analyse_measurement(
+        data, source.predictor(data), options, irf=source.irf(), progress=progress
+    )
+    more: dict[str, Callable[[Path], object]] = {}
+    record = _decay_record(data, maps, analysis, source.irf()) if options.decay_figure else None
+    if record is not None:
+        maps.attrs["decay"] = record.described()
+        more[DECAY] = partial(write_decay_figure, record)
+    if regions is not None:
+        text = table_text(_rows(data, maps, analysis, regions, record))
+        more[TABLE] = partial(Path.write_text, data=text, encoding="utf-8")
+    return write_maps(maps, job.folder, file_format=file_format, picture=options.picture, more=more)
+
+
+def _decay_record(data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None) -> DecayRecord:
+    """Return the summed decay of the pixels with a lifetime."""
+    chosen = np.isfinite(maps["tau_mean_ns"].values)
+    known = analysis.response
+    shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
+    return decay_record(data, chosen, analysis.predictor, analysis.rebinner, measured=irf, shift_ns=shift_ns)
+
+
+def _rows(
+    data: xr.DataArray,
+    maps: xr.Dataset,
+    analysis: Analysis,
+    regions: Regions,
+    record: DecayRecord | None,
+) -> list[dict[str, Any]]:
+    """Return the statistics of regions and, where a response is known, the lifetimes of their decays."""
+    rows = region_table(maps, regions)
+    if record is None or record.response is None:
+        return rows
+    decays = record.window(region_decays(data, regions, np.isfinite(maps["tau_mean_ns"].values)))
+    columns = decay_columns(
+        decays,
+        axis=record.axis,
+        irf=record.response.irf,
+        components=quantities(analysis.predictor).components,
+    )
+    return [row | more for row, more in zip(rows, columns, strict=True)]
+
+
+def _regions(path: Path, options: JobOptions, shape: tuple[int, int]) -> Regions | None:
+    """Return the regions of a measurement; None if no table is written."""
+    if not options.table:
+        return None
+    if options.regions is None:
+        return Regions.whole(shape)
+    return read_regions(regions_file(options.regions, path), shape=shape)
 
 
 def map_files(
@@ -224,8 +293,8 @@ class _Batch:
         images: dict[ImageJob, Record] = {}
         stacks: dict[Path, Record] = {}
         for path, folder in folders.items():
-            record = Record(self._place(folder), input_state(path), self.made_by)
             try:
+                record = Record(self._place(folder), input_state(path), self._made_by(path))
                 summary = None if self.again else record.finished()
                 if summary is not None:
                     record.finish()  # the input may have been moved, or the end of that run interrupted
@@ -249,6 +318,13 @@ class _Batch:
             yield self._stack(path, record)
         if self.bugs:
             raise self.bugs[0]
+
+    def _made_by(self, path: Path) -> dict[str, Any]:
+        """Return everything that determines the result of an input, with the digest of its regions."""
+        if self.options.regions is None:
+            return self.made_by
+        file = regions_file(self.options.regions, path)
+        return self.made_by | {"regions_sha256": sha256_of(file) if file.is_file() else None}
 
     def _place(self, path: Path) -> Path:
         """Return a path that is valid for the workers."""

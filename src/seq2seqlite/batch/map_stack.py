@@ -38,7 +38,7 @@ from seq2seqlite.imaging.no_lifetime import all_saturated, no_lifetime, too_dark
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
 from seq2seqlite.json_text import json_text
-from seq2seqlite.maps import LIFETIME_MAPS
+from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
 from seq2seqlite.outputs import describe_outputs
 from seq2seqlite.parallel import Workers
 from seq2seqlite.protocols import PredictorSource
@@ -97,6 +97,8 @@ def map_stack(
         raise InputError(
             f"{path} is a stack, and file_format={options.file_format!r} is for images; use 'ome-zarr'"
         )
+    if options.regions is not None:
+        raise InputError(f"{path} is a stack; regions={options.regions} is for single images")
     if isinstance(source.irf(), IrfBank):
         raise InputError(f"{path} is a stack; irf_per_pixel and delay_map are for single images")
     stack = open_stack(path, options.read)
@@ -124,7 +126,8 @@ def map_stack(
     seconds = time.perf_counter() - began
     pixels_now = sum(maps[tile.number].analysed for tile in done_now)
     attrs = _attributes(work, analysis, surveys, maps, spreads)
-    values = {name: spreads[name] for name in LIFETIME_MAPS} | {"intensity": spreads["intensity_analysed"]}
+    values = {name: spreads[name] for name in (*LIFETIME_MAPS, *DERIVED_MAPS) if name in spreads}
+    values["intensity"] = spreads["intensity_analysed"]
     if analysis.check is not None:
         values["chi_square"] = spreads["chi_square"]
     summary = Summary(attrs, values, seconds, pixels_now).to_dict()

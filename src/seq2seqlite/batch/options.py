@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from seq2seqlite.figures import PictureOptions
 from seq2seqlite.files import sha256_of
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.io.read_options import ReadOptions
@@ -17,7 +18,7 @@ class JobOptions(MapOptions):
 
     Parameters
     ----------
-    min_photons, binning, extrapolate, block_pixels
+    min_photons, binning, extrapolate, block_pixels, also, donor_tau_ns
         As for :class:`~seq2seqlite.imaging.MapOptions`.
     mask : pathlib.Path, optional
         Mask file.
@@ -25,6 +26,15 @@ class JobOptions(MapOptions):
         Settings of the quality maps, without an IRF: the measured IRF is that of the predictor source.
     read : ReadOptions
         Options of the reader.
+    picture : PictureOptions
+        Colours of the picture. They do not affect the maps: a picture with other colours is drawn again
+        without a new analysis.
+    decay_figure : bool
+        Fit the summed decay, and write its figure, ``decay.png``.
+    table : bool
+        Write statistics of the maps by region, ``regions.csv``.
+    regions : str, optional
+        File of the regions, as for :func:`~seq2seqlite.regions.regions_file`; None: one region, ``all``.
     file_format : str, optional
         One of :data:`~seq2seqlite.imaging.map_outputs.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
 
@@ -37,9 +47,13 @@ class JobOptions(MapOptions):
     mask: Path | None = None
     read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
     file_format: str | None = None
+    picture: PictureOptions = PictureOptions()  # noqa: RUF009 - frozen
+    decay_figure: bool = False
+    table: bool = False
+    regions: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """Return all options that affect the result, with the digest of the mask, ready for JSON."""
+        """Return all options that affect the maps and tables, with the digest of the mask, ready for JSON."""
         return {
             "read": asdict(self.read),
             "min_photons": self.min_photons,
@@ -49,4 +63,9 @@ class JobOptions(MapOptions):
             "quality": self.quality is not None,
             "pulses": None if self.quality is None else self.quality.pulses,
             "file_format": self.file_format,
+            "decay_figure": self.decay_figure,
+            "table": self.table,
+            "regions": None if self.regions is None else Path(self.regions).name,
+            "also": list(self.also),
+            "donor_tau_ns": self.donor_tau_ns,
         }

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seq2seqlite.batch.jobs import Done
+from seq2seqlite.batch.tables import BATCH_TABLE
 from seq2seqlite.cli.irf_options import (
     DelayMapOption,
     GateLengthOption,
@@ -24,7 +25,7 @@ from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.maps import LIFETIME_MAPS
+from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
 from seq2seqlite.predictors.source import FIT
 from seq2seqlite.workflows.image import write_lifetime_maps
 
@@ -71,6 +72,52 @@ def image(
     extrapolate: Annotated[
         bool, typer.Option("--extrapolate", help="Extend a short window by an exponential tail")
     ] = False,
+    also: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Further maps, separated by commas: tau_intensity_ns (intensity-weighted mean lifetime), "
+            "photon_fraction and bound_free_ratio (of the amplitudes), which need two lifetimes; "
+            "fret_efficiency, with --donor-tau-ns",
+        ),
+    ] = None,
+    donor_tau_ns: Annotated[
+        float | None, typer.Option(help="Lifetime of the donor without acceptor in ns, for fret_efficiency")
+    ] = None,
+    cmap: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Colours of lifetime.png: even-lightness (default) or one of Matplotlib",
+        ),
+    ] = None,
+    colour_range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            "--range",
+            metavar="LOW HIGH",
+            help="Lifetimes of the first and the last colour in ns. Default: 2nd and 98th percentile; with "
+            "several files, one range for all",
+        ),
+    ] = None,
+    decay_figure: Annotated[
+        bool, typer.Option("--decay/--no-decay", help="Fit the summed decay and write its figure, decay.png")
+    ] = True,
+    regions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Label image (TIFF, PNG, npy), Fiji ROIs (.roi, .zip) or GeoJSON: write statistics by "
+            "region to regions.csv. {stem} in the name stands for the file name without suffix",
+        ),
+    ] = None,
+    conditions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Pattern of the file names, e.g. '{cell}_{dose}.ptu': columns of batch.csv",
+        ),
+    ] = None,
     drop: Annotated[
         list[str] | None, typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated")
     ] = None,
@@ -135,6 +182,13 @@ def image(
         binning=binning,
         mask=mask,
         extrapolate=extrapolate,
+        also=None if also is None else [name.strip() for name in also.split(",")],
+        donor_tau_ns=donor_tau_ns,
+        cmap=cmap,
+        colour_range=colour_range,
+        decay_figure=decay_figure,
+        regions=regions,
+        conditions=conditions,
         drop=drop or (),
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
@@ -151,6 +205,9 @@ def image(
         progress=progress_bar,
         finished=_print_done,
     )
+    table = out / BATCH_TABLE
+    if len(results) > 1 and table.is_file():
+        print(table)
     write_json(json_file, _result(results))
     if any(done.summary is None for done in results):
         raise typer.Exit(2)
@@ -184,12 +241,15 @@ def _show(file: Path, summary: dict[str, Any]) -> None:
 
 
 def _table(summary: dict[str, Any]) -> Table:
-    table = Table("", "median", "5 %", "95 %")
-    for name, unit in LIFETIME_MAPS.items():
+    table = Table("", "median", "5 %", "95 %", "meaning")
+    for name in (*LIFETIME_MAPS, *DERIVED_MAPS):
+        if name not in summary:
+            continue
         spread = [summary[name][key] for key in ("median", "p5", "p95")]
         table.add_row(
-            f"{name}{'' if unit else ' (share)'}",
+            name,
             *("-" if value is None else f"{value:.3f}" for value in spread),
+            summary.get("quantities", {}).get(name, ""),
         )
     return table
 
@@ -205,6 +265,8 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
         f"{done['target_gates']} x {done['target_width_ns']:.4g} ns"
     )
     analysed = f"{summary['pixels_analysed']:,} of {summary['pixels']:,} pixels analysed"
+    known = summary.get("tau_range_ns")
+    ranges = [] if known is None else ["lifetimes of {:.3g} to {:.3g} ns can be found".format(*known)]
     flagged = []
     if "quality" in summary:
         share = summary["pixels_flagged"] / max(summary["pixels_analysed"], 1)
@@ -215,5 +277,6 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
         f"{summary['photons_in_file']:,} photons in the file, {summary['photons']:,} in its bins",
         f"{analysed} ({thresholds}), {summary['pixels_per_second']:,.0f} a second",
         f"re-binned {axes}, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
+        *ranges,
         *flagged,
     ]

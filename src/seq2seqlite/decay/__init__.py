@@ -16,6 +16,15 @@ from seq2seqlite.decay.gate import Gate, GatedIrf
 from seq2seqlite.decay.irf import Irf, MeasuredIrf, ParametricIrf, angular_frequencies_per_ns
 from seq2seqlite.decay.irf_bank import IrfBank
 from seq2seqlite.decay.normalise import BASELINE_GATES, normalise_to_codes, normalise_tpsf
+from seq2seqlite.decay.quantities import (
+    AMPLITUDE_WEIGHTED,
+    DERIVED,
+    INTENSITY_WEIGHTED,
+    ONE_EXPONENTIAL,
+    Quantities,
+    derived_quantity,
+    intensity_weighted_mean_ns,
+)
 from seq2seqlite.decay.sfd import (
     CHANNELS,
     MIN_COMPONENT_SHARE,
@@ -28,13 +37,17 @@ from seq2seqlite.decay.sfd import (
     sfd_from_lifetimes,
     tau_from_area_ratio,
 )
-from seq2seqlite.decay.tail_fit import TailFit, fit_tail
+from seq2seqlite.decay.tail_fit import TailFit, fit_tail, longer_lifetime_ns
 from seq2seqlite.decay.tpsf import MAX_HARMONICS, ForwardModel, expected_tpsf, harmonics_needed
 
 __all__ = [
+    "AMPLITUDE_WEIGHTED",
     "BASELINE_GATES",
     "CHANNELS",
+    "DERIVED",
+    "INTENSITY_WEIGHTED",
     "MAX_HARMONICS",
+    "ONE_EXPONENTIAL",
     "Detector",
     "ForwardModel",
     "Gate",
@@ -49,19 +62,23 @@ __all__ = [
     "ParametricIrf",
     "PhotonCountingDetector",
     "PileUpDetector",
+    "Quantities",
     "SpadFrameDetector",
     "TailFit",
     "TimeAxis",
     "amplitude_fraction_from_intensity",
     "angular_frequencies_per_ns",
     "counts_for",
+    "derived_quantity",
     "expected_tpsf",
     "first_photon_histogram",
     "fit_tail",
     "harmonics_needed",
     "intensity_fraction_from_amplitude",
+    "intensity_weighted_mean_ns",
     "lifetimes_from_areas",
     "lifetimes_from_sfd",
+    "longer_lifetime_ns",
     "mean_arrival_ns",
     "normalise_to_codes",
     "normalise_tpsf",

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import nnls
 
 from seq2seqlite.decay.axis import TimeAxis
 
-__all__ = ["TailFit", "fit_tail"]
+__all__ = ["TailFit", "fit_tail", "longer_lifetime_ns"]
 
 # Gain in chi-square, in units of the reduced chi-square of the best fit, for a lifetime to be significantly
 # outside of the range: five standard errors.
@@ -20,6 +21,12 @@ TOE_NS = 0.4
 # The fit begins where the decay has fallen to this share of its peak, or this time after the peak if that is
 # earlier: the falling edge of the IRF would lengthen short lifetimes.
 START_SHARE, LATEST_START_NS = 0.2, 0.5
+# A sum of this many exponentials with lifetimes of a range fits any decay with lifetimes of the range. Longer
+# lifetimes are tried one by one, in steps of 10 %.
+N_WITHIN = 12
+BEYOND_STEP = 1.1
+# Smallest share of the photons of the tail for a lifetime to be reported.
+MIN_BEYOND_SHARE = 0.1
 # Fewest gates that determine amplitude, background and lifetime.
 MIN_GATES = 6
 
@@ -89,6 +96,69 @@ def fit_tail(decay: ArrayLike, /, *, axis: TimeAxis, edge_ns: float) -> TailFit 
     >>> bool(abs(fit.tau_ns - 2.0) < 0.05)
     True
     """
+    times, counts = _tail(decay, axis, edge_ns)
+    if counts.size < MIN_GATES or counts.sum() <= 0:
+        return None
+    taus = np.geomspace(SHORTEST_GATES * axis.gate_width_ns, LONGEST_PERIODS * axis.period_ns, N_LIFETIMES)
+    shapes = np.exp(-times / taus[:, None])
+    weights = 1 / np.maximum(counts, 1.0)
+    return TailFit(taus, _chi_square(shapes, counts, weights), counts.size - 3)
+
+
+def longer_lifetime_ns(
+    decay: ArrayLike, /, *, axis: TimeAxis, edge_ns: float, range_ns: tuple[float, float]
+) -> float | None:
+    """Return a lifetime beyond a range that a decay contains in addition to lifetimes within it, in ns.
+
+    Parameters
+    ----------
+    decay, axis, edge_ns
+        As for :func:`fit_tail`.
+    range_ns : tuple of float
+        Shortest and longest lifetime of the range, in ns.
+
+    Returns
+    -------
+    float or None
+        The lifetime, up to eight periods, that improves the fit of the tail most, if a sum of any lifetimes
+        within the range and a constant background fits significantly worse (five standard errors), and a
+        tenth of the photons of the tail belong to the longer lifetime. Otherwise None.
+
+    See Also
+    --------
+    fit_tail : Fit of a single lifetime.
+
+    Examples
+    --------
+    >>> axis = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
+    >>> times = (axis.starts_ns - 1.5) % 12.5
+    >>> decay = 1e5 * (np.exp(-times / 2.0) + np.exp(-times / 10.0))
+    >>> longer_lifetime_ns(decay, axis=axis, edge_ns=1.5, range_ns=(0.1, 6.0)) > 8
+    True
+    >>> longer_lifetime_ns(1e5 * np.exp(-times / 5.0), axis=axis, edge_ns=1.5, range_ns=(0.1, 6.0))
+    """
+    times, counts = _tail(decay, axis, edge_ns)
+    low, high = range_ns
+    longest_ns = LONGEST_PERIODS * axis.period_ns
+    if counts.size < MIN_GATES + N_WITHIN or counts.sum() <= 0 or high * BEYOND_STEP >= longest_ns:
+        return None
+    beyond = high * BEYOND_STEP ** np.arange(1, 1 + int(np.log(longest_ns / high) / np.log(BEYOND_STEP)))
+    within = np.geomspace(max(low, axis.gate_width_ns), high, N_WITHIN)
+    scale = 1 / np.sqrt(np.maximum(counts, 1.0))
+    known = np.concatenate([np.exp(-times / within[:, None]), np.ones((1, times.size))]) * scale
+    rest = nnls(known.T, counts * scale)[1] ** 2
+    found = [nnls(np.vstack([known, np.exp(-times / tau) * scale]).T, counts * scale) for tau in beyond]
+    best = int(np.argmin([misfit for _, misfit in found]))
+    shares, misfit = found[best]
+    of_longer = shares[-1] * np.exp(-times / beyond[best]).sum() / counts.sum()
+    limit = SIGNIFICANT * max(misfit**2 / (counts.size - 4), 1.0)
+    return float(beyond[best]) if rest - misfit**2 > limit and of_longer > MIN_BEYOND_SHARE else None
+
+
+def _tail(
+    decay: ArrayLike, axis: TimeAxis, edge_ns: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the times after the peak, in ns, and the counts of the gates of the tail."""
     counts = np.asarray(decay, np.float64)
     peak = int(np.argmax(counts))
     since_peak = (np.arange(axis.n_gates) - peak) * axis.gate_width_ns % axis.period_ns
@@ -98,13 +168,8 @@ def fit_tail(decay: ArrayLike, /, *, axis: TimeAxis, edge_ns: float) -> TailFit 
     fallen = since_peak[counts <= low + START_SHARE * (counts[peak] - low)]
     start_ns = min(float(fallen.min(initial=LATEST_START_NS)), LATEST_START_NS)
     tail = (since_peak >= start_ns - 1e-9) & (since_peak < axis.period_ns - rise_ns)
-    times, counts = since_peak[tail], counts[tail]
-    if counts.size < MIN_GATES or counts.sum() <= 0:
-        return None
-    taus = np.geomspace(SHORTEST_GATES * axis.gate_width_ns, LONGEST_PERIODS * axis.period_ns, N_LIFETIMES)
-    shapes = np.exp(-times / taus[:, None])
-    weights = 1 / np.maximum(counts, 1.0)
-    return TailFit(taus, _chi_square(shapes, counts, weights), counts.size - 3)
+    times_ns: NDArray[np.float64] = np.asarray(since_peak[tail], np.float64)
+    return times_ns, counts[tail]
 
 
 def _chi_square(

@@ -5,7 +5,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import BASELINE_GATES, Irf, TimeAxis, expected_tpsf, mean_arrival_ns
+from seq2seqlite.decay import (
+    BASELINE_GATES,
+    INTENSITY_WEIGHTED,
+    Irf,
+    Quantities,
+    TimeAxis,
+    expected_tpsf,
+    mean_arrival_ns,
+)
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.estimate import (
     Estimate,
@@ -71,6 +79,7 @@ class CentreOfMass:
     """
 
     name, kind = "centre-of-mass", "closed form"
+    quantities = Quantities(1, f"{INTENSITY_WEIGHTED} (mean arrival time)")
 
     def __init__(self, axis: TimeAxis, irf: Irf | None, /, *, n_baseline: int | None = None) -> None:
         self.axis, self.irf = axis, required_irf(irf, self.name)

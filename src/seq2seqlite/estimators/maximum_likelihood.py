@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from seq2seqlite.decay import ForwardModel, Irf, TimeAxis, harmonics_needed
+from seq2seqlite.decay import ONE_EXPONENTIAL, ForwardModel, Irf, Quantities, TimeAxis, harmonics_needed
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import fisher_scoring as scoring
 from seq2seqlite.estimators.estimate import (
@@ -137,6 +137,11 @@ class MaximumLikelihood:
         self.gates = slice(*(gates or slice(None)).indices(axis.n_gates))
         self.tau_bounds_ns = tau_bounds_ns or (axis.gate_width_ns / 3, 3 * axis.period_ns)
         _check_options(self)
+
+    @property
+    def quantities(self) -> Quantities:
+        """One or two lifetimes, as fitted."""
+        return Quantities() if self.components == 2 else Quantities(1, f"{ONE_EXPONENTIAL} (fit)")
 
     @property
     def error_maps(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Irf, TimeAxis, expected_tpsf
+from seq2seqlite.decay import Irf, Quantities, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.centre_of_mass import baseline_gates
 from seq2seqlite.estimators.estimate import (
@@ -186,6 +186,13 @@ class Phasor:
         self.baseline = slice(0, n_baseline or 0)
         if n_baseline is None and self.irf is not None:
             self.baseline = baseline_gates(axis, self.irf)
+
+    @property
+    def quantities(self) -> Quantities:
+        """One lifetime, that of the nearest single exponential; two with known components."""
+        if self.components_ns is not None:
+            return Quantities()
+        return Quantities(1, "phasor lifetime, of the nearest single exponential")
 
     @cached_property
     def rising_edge_ns(self) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Irf, TimeAxis, expected_tpsf
+from seq2seqlite.decay import ONE_EXPONENTIAL, Irf, Quantities, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.centre_of_mass import baseline_gates
 from seq2seqlite.estimators.estimate import (
@@ -186,6 +186,7 @@ class RapidLifetime:
     """
 
     kind = "closed form"
+    quantities = Quantities(1, f"{ONE_EXPONENTIAL} (ratio of gates)")
 
     def __init__(
         self,

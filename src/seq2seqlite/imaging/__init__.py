@@ -1,11 +1,11 @@
 """Lifetime maps: which pixels, what they are, how good they are, and how they are written."""
 
+from seq2seqlite.figures import lifetime_picture
 from seq2seqlite.imaging.frame_analysis import Analysis, lifetime_map, map_measurement
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import MapOptions
-from seq2seqlite.imaging.picture import lifetime_picture
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.imaging.summary import Summary

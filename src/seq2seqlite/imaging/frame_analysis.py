@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Irf
+from seq2seqlite.decay import Irf, derived_quantity
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Estimate
 from seq2seqlite.histogram import Spread
@@ -28,18 +28,19 @@ from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, strips, survey
-from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS, map_dataset
+from seq2seqlite.maps import QUALITY_MAPS, long_names, map_dataset
 from seq2seqlite.protocols import (
     MeasuredPredictor,
     PixelPredictor,
     Predictor,
     error_maps,
     missing_irf,
+    quantities,
     tau_range_ns,
 )
 from seq2seqlite.rebinning.plan import Rebinner, plan_rebinning
 
-__all__ = ["Analysis", "lifetime_map", "map_measurement"]
+__all__ = ["Analysis", "analyse_measurement", "lifetime_map", "map_measurement"]
 
 # Pixels predicted at a time: a few seconds of a slow predictor between two progress updates.
 BATCH = 4096
@@ -56,6 +57,8 @@ def lifetime_map(
     extrapolate: bool = False,
     quality: Quality | None = None,
     block_pixels: int = 16384,
+    also: Sequence[str] = (),
+    donor_tau_ns: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Compute the lifetime maps of a measurement.
@@ -66,7 +69,7 @@ def lifetime_map(
         Measurement as returned by :func:`read`; may be lazy (dask). Its survey is not repeated.
     predictor : Predictor
         Model or estimator.
-    min_photons, binning, mask, extrapolate, quality, block_pixels
+    min_photons, binning, mask, extrapolate, quality, block_pixels, also, donor_tau_ns
         As for :class:`~seq2seqlite.imaging.MapOptions`.
     progress : callable, optional
         Called with the number of predicted pixels and of pixels to predict.
@@ -74,14 +77,17 @@ def lifetime_map(
     Returns
     -------
     xarray.Dataset
-        float32 maps (Y, X): ``tau_mean_ns`` (amplitude-weighted), ``tau_short_ns``, ``tau_long_ns``,
-        ``amplitude_fraction`` (of the short component), NaN where not analysed, and ``intensity`` (counts of
-        each pixel, unbinned). Predictors that estimate standard errors add ``tau_mean_std_ns`` and so on.
-        Attributes: those of ``data``, ``model``, ``predictor``, ``rebinning`` (a
-        :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``, ``pixels_saturated``, ``seconds``,
-        and ``warnings``: lines that say if the lifetimes lie outside of the range of the predictor.
+        float32 maps (Y, X): ``tau_mean_ns``, NaN where not analysed, and ``intensity`` (counts of each pixel,
+        unbinned). Predictors of two lifetimes add ``tau_short_ns``, ``tau_long_ns`` and
+        ``amplitude_fraction`` (of the short component), and their ``tau_mean_ns`` is amplitude-weighted;
+        other estimators have other means, see the attribute ``long_name`` of the map. Predictors that
+        estimate standard errors add ``tau_mean_std_ns`` and so on.
+        Attributes: those of ``data``, ``model``, ``predictor``, ``quantities`` (meanings of the maps),
+        ``rebinning`` (a :class:`Rebinning`), thresholds, ``pixels``, ``pixels_analysed``,
+        ``pixels_saturated``, ``seconds``, and ``warnings``: lines that say if the lifetimes lie outside of
+        the range of the predictor.
         With ``quality`` also the maps ``chi_square`` (reduced), ``deviation`` (by how many standard errors
-        the counts would have the lifetimes longer) and ``flagged`` (1: not to be believed), and the attribute
+        the counts would have the lifetimes longer) and ``flagged`` (1: unreliable), and the attribute
         ``quality``.
 
     Raises
@@ -94,7 +100,9 @@ def lifetime_map(
     --------
     seq2seqlite.imaging.map_measurement : The same with the options as one object.
     """
-    options = MapOptions(min_photons, binning, mask, extrapolate, quality, block_pixels)
+    options = MapOptions(
+        min_photons, binning, mask, extrapolate, quality, block_pixels, tuple(also), donor_tau_ns
+    )
     return map_measurement(data, predictor, options, progress=progress)
 
 
@@ -122,6 +130,19 @@ def map_measurement(
     --------
     lifetime_map : The same with the options as arguments.
     """
+    return analyse_measurement(data, predictor, options, irf=irf, progress=progress)[0]
+
+
+def analyse_measurement(
+    data: xr.DataArray,
+    predictor: Predictor,
+    options: MapOptions = MapOptions(),  # noqa: B008 - frozen
+    /,
+    *,
+    irf: Irf | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "tuple[xr.Dataset, Analysis]":
+    """Return the maps of :func:`map_measurement`, and the steps by which they were computed."""
     began = time.perf_counter()
     found = survey(data, block_pixels=options.block_pixels).check()
     reasons: Counter[int] = Counter()
@@ -130,7 +151,7 @@ def map_measurement(
     if not np.isfinite(maps["tau_mean_ns"].values).any():
         raise no_lifetime(found.source, predictor.name, reasons)
     maps.attrs["seconds"] = time.perf_counter() - began
-    return maps
+    return maps, analysis
 
 
 @dataclass(frozen=True)
@@ -238,6 +259,7 @@ class Analysis:
         InputError
             If the time axis does not fit the model.
         """
+        quantities(predictor).check(options.also, name=predictor.name)
         axis, edge_ns = predictor.axis, predictor.rising_edge_ns
         rebinner = plan_rebinning(
             data,
@@ -284,17 +306,26 @@ class Analysis:
     def names(self) -> tuple[str, ...]:
         """Names of the computed maps."""
         quality = () if self.check is None else tuple(QUALITY_MAPS)
-        return (*LIFETIME_MAPS, *error_maps(self.predictor), *quality)
+        return (*self._predicted, *self.options.also, *quality)
+
+    @property
+    def _predicted(self) -> tuple[str, ...]:
+        """Names of the maps that the predictor returns."""
+        return (*quantities(self.predictor).names, *error_maps(self.predictor))
 
     def described(self) -> dict[str, Any]:
-        """Return ``model``, ``predictor``, thresholds, ``rebinning`` and, if any, ``irf`` and ``quality``."""
+        """Return ``model``, ``predictor``, thresholds, ``rebinning``, meanings of the maps, and so on."""
         done = {
             "model": self.predictor.name,
             "predictor": self.predictor.kind,
             "min_photons": float(self.options.min_photons),
             "binning": int(self.options.binning),
             "rebinning": self.rebinner.done,
+            "quantities": long_names((*self.names, "intensity"), quantities=quantities(self.predictor)),
+            "tau_range_ns": tau_range_ns(self.predictor),
         }
+        if self.options.donor_tau_ns is not None:
+            done["donor_tau_ns"] = self.options.donor_tau_ns
         if self.response is not None:
             done["irf"] = self.response
         return done if self.check is None else done | {"quality": self.check.described()}
@@ -348,7 +379,8 @@ class Analysis:
             "seconds": time.perf_counter() - began,
             "warnings": self.warnings(maps["tau_mean_ns"]),
         }
-        return map_dataset(maps, dict(frame.attrs) | done_how)
+        attrs = dict(frame.attrs) | done_how
+        return map_dataset(maps, attrs, quantities=quantities(self.predictor))
 
     def predict(
         self,
@@ -382,9 +414,9 @@ class Analysis:
                 lifetimes = self.predictor.lifetimes_at(tpsf, index)
             else:
                 lifetimes = self.predictor.lifetimes(tpsf)
-            values = {
-                name: getattr(lifetimes, name) for name in (*LIFETIME_MAPS, *error_maps(self.predictor))
-            }
+            values = {name: getattr(lifetimes, name) for name in self._predicted}
+            for name in self.options.also:
+                values[name] = derived_quantity(name, lifetimes, donor_tau_ns=self.options.donor_tau_ns)
             if reasons is not None and isinstance(lifetimes, Estimate):
                 reasons.update(lifetimes.reason.tolist())
             if self.check is not None:

@@ -1,5 +1,6 @@
 """Formats and names of the files of lifetime maps, and recognition of files from an earlier run."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from seq2seqlite.errors import InputError
@@ -26,8 +27,17 @@ def check_format(file_format: str, /) -> None:
         raise InputError(f"file_format={file_format!r} is unknown; choose one of {', '.join(FORMATS)}")
 
 
-def check_map_folder(folder: Path, file_format: str, /) -> None:
+def check_map_folder(folder: Path, file_format: str, /, *, more: Iterable[str] = ()) -> None:
     """Reject an unknown format, and a folder with files that maps would replace but that are not results.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Output folder.
+    file_format : str
+        One of :data:`FORMATS`.
+    more : iterable of str
+        Names of further files that will be written.
 
     Raises
     ------
@@ -37,4 +47,4 @@ def check_map_folder(folder: Path, file_format: str, /) -> None:
     check_format(file_format)
     images = {"ome-tiff": ["maps.ome.tif"], "ome-zarr": [IMAGE]}
     names = images.get(file_format, [f"{name}.tif" for name in MAP_UNITS])
-    map_outputs(folder).check([*names, "lifetime.png", "summary.json"])
+    map_outputs(folder).check([*names, "lifetime.png", "summary.json", *more])

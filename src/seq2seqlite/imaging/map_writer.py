@@ -1,6 +1,7 @@
 """Writing of lifetime maps as TIFF, OME-TIFF or OME-Zarr, with a figure and a summary."""
 
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,9 @@ import tifffile
 import xarray as xr
 from numpy.typing import NDArray
 
+from seq2seqlite.figures.picture import PictureOptions, picture_record, write_picture
 from seq2seqlite.files import check_path, replace_folder_when_done
 from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder, map_outputs
-from seq2seqlite.imaging.picture import write_picture
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
 from seq2seqlite.json_text import json_text
@@ -26,7 +27,13 @@ CHUNK_ROWS = 512
 
 
 def write_maps(
-    maps: xr.Dataset, folder: str | os.PathLike[str], /, *, file_format: str = "tiff"
+    maps: xr.Dataset,
+    folder: str | os.PathLike[str],
+    /,
+    *,
+    file_format: str = "tiff",
+    picture: PictureOptions = PictureOptions(),  # noqa: B008 - frozen
+    more: Mapping[str, Callable[[Path], object]] | None = None,
 ) -> dict[str, Any]:
     """Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
 
@@ -40,6 +47,10 @@ def write_maps(
     file_format : {'tiff', 'ome-tiff', 'ome-zarr'}
         ``'tiff'`` writes one TIFF per map, with units for ImageJ; the others write all maps as the channels
         of ``maps.ome.tif`` or ``maps.ome.zarr`` (OME-NGFF 0.5).
+    picture : PictureOptions
+        Colours of ``lifetime.png``.
+    more : mapping of str to callable, optional
+        Further files by name, each with a function that writes it to a path.
 
     Returns
     -------
@@ -58,12 +69,15 @@ def write_maps(
     seq2seqlite.imaging.Summary : Medians and percentiles of the maps.
     """
     check_path(folder)
-    check_map_folder(Path(folder), file_format)
-    summary = Summary.of(maps).to_dict()
+    more = {} if more is None else more
+    check_map_folder(Path(folder), file_format, more=more)
+    summary = Summary.of(maps).to_dict() | {"picture": picture_record(maps, picture)}
     prepare = map_outputs(Path(folder)).prepare
     with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
-        write_picture(maps, temporary / "lifetime.png")
+        write_picture(maps, temporary / "lifetime.png", options=picture)
+        for name, write in more.items():
+            write(temporary / name)
         written = sorted(item.name for item in temporary.iterdir())
         summary["files"] = [str(Path(folder) / name) for name in (*written, "summary.json")]
         summary["outputs"] = describe_outputs(temporary, written)
@@ -110,7 +124,10 @@ def _write_tiff(path: Path, image: xr.DataArray, pixel_size_um: float | None) ->
         "max": high,
         "Labels": [f"{image.name} {unit}".strip()],
     }
-    metadata |= {"Info": f"name = {image.name}\nunit = {unit or '1'}\nNaN = not analysed\n"}
+    meaning = image.attrs["long_name"]
+    metadata |= {
+        "Info": f"name = {image.name}\nmeaning = {meaning}\nunit = {unit or '1'}\nNaN = not analysed\n"
+    }
     if unit:
         metadata |= {"cf": 0, "c0": 0.0, "c1": 1.0, "vunit": unit}  # displayed by ImageJ beside each value
     resolution = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 
-from seq2seqlite.decay import TimeAxis, fit_tail
+from seq2seqlite.decay import TimeAxis, fit_tail, longer_lifetime_ns
 from seq2seqlite.histogram import Spread
 
 __all__ = ["RangeCheck"]
@@ -32,16 +32,25 @@ class RangeCheck:
     range_ns: tuple[float, float] | None
 
     def of_decay(self, decay: ArrayLike, /, *, axis: TimeAxis, edge_ns: float) -> list[str]:
-        """Return a warning if the tail of a summed decay has a lifetime outside of the range."""
+        """Return a warning if the tail of a summed decay has a lifetime outside of the range.
+
+        Either the tail is a single exponential with such a lifetime, or a sum of lifetimes, one of which is
+        longer than the range.
+        """
         fit = None if self.range_ns is None else fit_tail(decay, axis=axis, edge_ns=edge_ns)
         if fit is None or self.range_ns is None:
             return []
         low, high = self.range_ns
         allowed = (fit.taus_ns >= low / (1 + TOLERANCE)) & (fit.taus_ns <= high * (1 + TOLERANCE))
+        tau_ns: float | None = fit.tau_ns
         if not fit.excludes(allowed):
+            tau_ns = longer_lifetime_ns(
+                decay, axis=axis, edge_ns=edge_ns, range_ns=(low, high * (1 + TOLERANCE))
+            )
+        if tau_ns is None:
             return []
         warning = (
-            f"the summed decay has a lifetime of about {fit.tau_ns:.2g} ns, outside of the {self._range} of "
+            f"the summed decay has a lifetime of about {tau_ns:.2g} ns, outside of the {self._range} of "
             f"model {self.model}; its lifetimes are wrong for this measurement"
         )
         return [warning]

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.histogram import Spread
-from seq2seqlite.maps import LIFETIME_MAPS
+from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
 from seq2seqlite.provenance import provenance
 
 __all__ = ["Summary"]
@@ -27,7 +27,16 @@ ORIGIN = (
     "tiles",
 )
 PIXELS = ("pixels", "pixels_analysed", "pixels_saturated")
-SETTINGS = ("model", "predictor", "min_photons", "binning", "quality")
+SETTINGS = (
+    "model",
+    "predictor",
+    "tau_range_ns",
+    "quantities",
+    "donor_tau_ns",
+    "min_photons",
+    "binning",
+    "quality",
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Summary:
     @classmethod
     def of(cls, maps: xr.Dataset, /) -> "Summary":
         """Return the summary of maps, as returned by :func:`lifetime_map` or a stage of a stream."""
-        values = {name: maps[name].values for name in LIFETIME_MAPS}
+        values = {name: maps[name].values for name in (*LIFETIME_MAPS, *DERIVED_MAPS) if name in maps}
         values["intensity"] = maps["intensity"].values[np.isfinite(values["tau_mean_ns"])]
         attrs = dict(maps.attrs)
         if "flagged" in maps:
@@ -92,7 +101,8 @@ class Summary:
         dict
             Input (``source``, ``format``, digest, ``photons_in_file``, ``photons``; of a stack also
             ``shape``, ``frames`` and ``tiles``), numbers of pixels, for each map :meth:`percentiles`,
-            ``model``, ``predictor``, thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``,
+            ``model``, ``predictor``, range of its lifetimes (``tau_range_ns``), meanings of the maps
+            (``quantities``), thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``,
             ``warnings`` and provenance; with a quality check ``pixels_flagged``, ``chi_square`` and
             ``quality``.
         """
@@ -100,6 +110,7 @@ class Summary:
         result = {name: attrs[name] for name in (*ORIGIN, *PIXELS, "pixels_flagged") if name in attrs}
         result |= {name: self.percentiles(name) for name in self.values}
         result |= {name: attrs[name] for name in SETTINGS if name in attrs}
+        result |= {name: attrs[name] for name in ("decay",) if name in attrs}
         result["pixel_size_um"] = attrs.get("pixel_size_um")
         result["rebinning"] = attrs["rebinning"].to_dict()
         predicted = attrs["pixels_analysed"] if self.predicted is None else self.predicted

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.decay import Lifetimes, Quantities, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.protocols import Predictor, tau_range_ns
+from seq2seqlite.protocols import Predictor, quantities, tau_range_ns
 
 __all__ = ["CollectedGates"]
 
@@ -59,6 +59,11 @@ class CollectedGates:
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes of the predictor, in ns; None if it is unknown."""
         return tau_range_ns(self.predictor)
+
+    @property
+    def quantities(self) -> Quantities:
+        """Quantities that the predictor determines."""
+        return quantities(self.predictor)
 
     @property
     def n_gates(self) -> int:

@@ -7,9 +7,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis, rising_edge_ns
+from seq2seqlite.decay import Irf, Lifetimes, Quantities, TimeAxis, rising_edge_ns
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
-from seq2seqlite.protocols import PixelPredictor, Predictor, error_maps, tau_range_ns
+from seq2seqlite.protocols import PixelPredictor, Predictor, error_maps, quantities, tau_range_ns
 from seq2seqlite.rebinning.tac_window import live_bins
 
 __all__ = ["NativeAxisPredictor", "native_axis"]
@@ -59,6 +59,17 @@ class NativeAxisPredictor:
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes of the estimator, in ns; None if it is unknown."""
         return tau_range_ns(self.estimator)
+
+    @property
+    def irf(self) -> Irf | None:
+        """Response of the estimator on the axis of the measurement."""
+        found: Irf | None = getattr(self.estimator, "irf", None)
+        return found
+
+    @property
+    def quantities(self) -> Quantities:
+        """Quantities that the estimator determines."""
+        return quantities(self.estimator)
 
     @property
     def error_maps(self) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, IrfBank, Lifetimes, TimeAxis
+from seq2seqlite.decay import Irf, IrfBank, Lifetimes, Quantities, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.protocols import Predictor, error_maps, tau_range_ns
+from seq2seqlite.protocols import Predictor, error_maps, quantities, tau_range_ns
 
 __all__ = ["PixelBank"]
 
@@ -70,6 +70,16 @@ class PixelBank:
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes, in ns; None if it is unknown."""
         return tau_range_ns(self.members[0])
+
+    @property
+    def irf(self) -> Irf:
+        """Mean response of the pixels."""
+        return self.bank
+
+    @property
+    def quantities(self) -> Quantities:
+        """Quantities that each member determines."""
+        return quantities(self.members[0])
 
     @property
     def error_maps(self) -> tuple[str, ...]:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, TimeAxis, harmonics_needed
+from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, Quantities, TimeAxis, harmonics_needed
 from seq2seqlite.predictors.pixel_bank import PixelBank
-from seq2seqlite.protocols import Predictor, ResponsePredictor, error_maps, tau_range_ns
+from seq2seqlite.protocols import Predictor, ResponsePredictor, error_maps, quantities, tau_range_ns
 from seq2seqlite.responses import placed_irf
 
 __all__ = ["ResponseModel"]
@@ -78,6 +78,11 @@ class ResponseModel:
     def n_parameters(self) -> int:
         """Number of weights."""
         return self.model.n_parameters
+
+    @property
+    def quantities(self) -> Quantities:
+        """Quantities that the model determines."""
+        return quantities(self.model)
 
     @property
     def error_maps(self) -> tuple[str, ...]:

@@ -3,9 +3,20 @@
 - :func:`placed_irf`: one of the two, with or without the gates of a camera
 - :func:`aligned_irf`: delay of a measured response
 - :func:`fit_irf`, :func:`fit_gated_irf`: responses from the summed decay
+- :func:`fit_lifetimes`, :func:`decay_curve`: lifetimes of the summed decay with a response
 """
 
+from seq2seqlite.responses.decay_fit import DecayCurve, decay_curve, fit_lifetimes
 from seq2seqlite.responses.irf_fit import aligned_irf, fit_irf
 from seq2seqlite.responses.placed_irf import PlacedIrf, fit_gated_irf, placed_irf
 
-__all__ = ["PlacedIrf", "aligned_irf", "fit_gated_irf", "fit_irf", "placed_irf"]
+__all__ = [
+    "DecayCurve",
+    "PlacedIrf",
+    "aligned_irf",
+    "decay_curve",
+    "fit_gated_irf",
+    "fit_irf",
+    "fit_lifetimes",
+    "placed_irf",
+]

@@ -44,7 +44,7 @@ class SummedDecay:
     @classmethod
     def of(cls, decay: ArrayLike, axis: TimeAxis, n_harmonics: int, /) -> "SummedDecay":
         """Return the decay on an axis; raise InputError if it does not match the axis or has no photons."""
-        return cls(_checked(decay, axis), axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
+        return cls(checked_decay(decay, axis), axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
 
     @cached_property
     def forward(self) -> ForwardModel:
@@ -68,12 +68,7 @@ class SummedDecay:
         tau = self.lifetimes_ns[:, None]
         shapes = self.forward.tpsf(np.ones_like(tau), tau, coefficients)
         design = np.concatenate([shapes, np.full((1, self.axis.n_gates), 1 / self.axis.n_gates)]).T
-        design = design * self.counts.sum()
-        expected = np.maximum(self.counts, 1.0)
-        for _ in range(rounds):
-            scale = 1 / np.sqrt(expected)
-            shares = nnls(design * scale[:, None], self.counts * scale)[0]
-            expected = np.maximum(design @ shares, 1e-3)
+        shares, expected = poisson_nnls(design * self.counts.sum(), self.counts, rounds=rounds)
         return float(shares[-1] * self.counts.sum() / expected.sum()), expected
 
 
@@ -169,7 +164,7 @@ def fit_irf(decay: ArrayLike, /, *, axis: TimeAxis) -> ParametricIrf:
     >>> round(fit_irf(decay, axis=axis).fwhm_ns, 2)
     0.3
     """
-    counts = _checked(decay, axis)
+    counts = checked_decay(decay, axis)
     edge = rising_edge_ns(counts, bin_width_ns=axis.gate_width_ns) + axis.integration_ns / 2
     narrowest = NARROWEST_GATES * axis.gate_width_ns
     n_harmonics = harmonics_needed(narrowest, period_ns=axis.period_ns)
@@ -214,7 +209,30 @@ def searched(
     return minimize(loss, start, method="Nelder-Mead", options=options)
 
 
-def _checked(decay: ArrayLike, axis: TimeAxis) -> NDArray[np.float64]:
+def poisson_nnls(
+    design: NDArray[np.float64], counts: NDArray[np.float64], /, *, rounds: int = REWEIGHTINGS
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the non-negative weights of curves that fit counts with Poisson noise best, and their sum.
+
+    Parameters
+    ----------
+    design : ndarray, shape (n_gates, n_curves)
+        Curves.
+    counts : ndarray, shape (n_gates,)
+        Counts.
+    rounds : int
+        Rounds of iteratively reweighted least squares, which converge to the maximum of the likelihood.
+    """
+    expected = np.maximum(counts, 1.0)
+    for _ in range(rounds):
+        scale = 1 / np.sqrt(expected)
+        weights = nnls(design * scale[:, None], counts * scale)[0]
+        expected = np.maximum(design @ weights, 1e-3)
+    return weights, expected
+
+
+def checked_decay(decay: ArrayLike, axis: TimeAxis, /) -> NDArray[np.float64]:
+    """Return a summed decay as floats; raise InputError if it is invalid or does not match the axis."""
     counts = np.asarray(decay, np.float64)
     if counts.shape != (axis.n_gates,):
         raise InputError(

@@ -182,7 +182,8 @@ class MapTable:
 
     def put(self, result: FrameMaps, /) -> None:
         summary = Summary.of(result.maps)
-        spreads = [summary.percentiles(name) for name in LIFETIME_MAPS]
+        missing = {"median": None, "p5": None, "p95": None}
+        spreads = [summary.percentiles(name) if name in summary.values else missing for name in LIFETIME_MAPS]
         values = ["" if value is None else f"{value:.5g}" for each in spreads for value in each.values()]
         times = [f"{result.arrived_s:.4f}", f"{result.latency_s:.4f}"]
         self._write("a", [str(result.frame), *times, str(summary.attrs["pixels_analysed"]), *values])

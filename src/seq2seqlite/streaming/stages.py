@@ -15,8 +15,8 @@ from seq2seqlite.imaging.no_lifetime import TooDarkError, no_lifetime
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.range_check import RangeCheck
 from seq2seqlite.io.signal import Survey, survey
-from seq2seqlite.maps import LIFETIME_MAPS, map_dataset
-from seq2seqlite.protocols import GateSequentialPredictor, Predictor, tau_range_ns
+from seq2seqlite.maps import long_names, map_dataset
+from seq2seqlite.protocols import GateSequentialPredictor, Predictor, quantities, tau_range_ns
 from seq2seqlite.streaming.sources import Frame, Gate, Spoilt
 
 __all__ = ["FrameStage", "GateStage", "Outcome", "Stage"]
@@ -250,9 +250,10 @@ class GateStage:
         photons = self._photons.reshape(self._shape).astype(np.float64)
         found = Survey(self.name, photons, saturated, self._decay)
         selection = select(found, np.ones(self._shape, np.bool_), min_photons=self.min_photons)
+        known = quantities(self.predictor)
         images = {
             name: np.where(selection.chosen, getattr(lifetimes, name).reshape(self._shape), np.nan)
-            for name in LIFETIME_MAPS
+            for name in known.names
         }
         images["intensity"] = found.intensity
         attrs = {
@@ -260,10 +261,12 @@ class GateStage:
             "format": "gates",
             "model": self.predictor.name,
             "predictor": self.predictor.kind,
+            "quantities": long_names(images, quantities=known),
             "min_photons": float(self.min_photons),
             **selection.numbers,
         }
-        return map_dataset({name: image.astype(np.float32) for name, image in images.items()}, attrs)
+        narrow = {name: image.astype(np.float32) for name, image in images.items()}
+        return map_dataset(narrow, attrs, quantities=known)
 
     def _edge_remark(self) -> tuple[str, ...]:
         """Return once, for the first frame with light, what is wrong with its edge and its lifetimes."""

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
 from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.pictures import share_colours
+from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
+from seq2seqlite.figures import PictureOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.parallel import workers_for
 from seq2seqlite.predictors.source import FIT, predictor_source
+from seq2seqlite.regions import Conditions, regions_file
 
 __all__ = ["write_lifetime_maps"]
 
@@ -35,6 +39,13 @@ def write_lifetime_maps(
     binning: int = 0,
     mask: Path | None = None,
     extrapolate: bool = False,
+    also: Sequence[str] | None = None,
+    donor_tau_ns: float | None = None,
+    cmap: str | None = None,
+    colour_range: tuple[float, float] | None = None,
+    decay_figure: bool = True,
+    regions: str | Path | None = None,
+    conditions: str | None = None,
     drop: Sequence[str] = (),
     irf: str | Path | None = None,
     irf_bin_width_ns: float | None = None,
@@ -66,8 +77,23 @@ def write_lifetime_maps(
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
     channel, block, period_ns, gate_width_ns, gate_length_ns, drop
         As for :func:`seq2seqlite.read`.
-    min_photons, binning, mask, extrapolate
+    min_photons, binning, mask, extrapolate, also, donor_tau_ns
         As for :func:`seq2seqlite.lifetime_map`; a mask is a file.
+    cmap : str, optional
+        Colours of ``lifetime.png``, as for :func:`~seq2seqlite.figures.lifetime_colours`.
+    colour_range : tuple of float, optional
+        Lifetimes of the first and the last colour, in ns. Default: from the 2nd to the 98th percentile of
+        the image; with several files, from the smallest to the largest of these percentiles.
+    decay_figure : bool
+        Fit the summed decay of each image, and write its figure, ``decay.png``.
+    regions : path-like, optional
+        Label image, Fiji ROIs or GeoJSON, as for :func:`~seq2seqlite.regions.read_regions`, whose statistics
+        are written to ``regions.csv`` beside the maps. ``{stem}`` in the name stands for the name of the
+        measurement without its suffix, ``{name}`` for its whole name. With several files, the default is one
+        region, ``all``.
+    conditions : str, optional
+        Pattern of the file names, as for :class:`~seq2seqlite.regions.Conditions`, e.g.
+        ``"{cell}_{dose}.ptu"``: its fields become columns of ``batch.csv``.
     quality : bool
         Also map chi-square and deviation, and flag unreliable pixels.
     pulses : float, optional
@@ -89,8 +115,9 @@ def write_lifetime_maps(
     Returns
     -------
     list of Done
-        Result of each file. With several files or a stack, a file that fails has the state ``"failed"``, and
-        the other files are processed; an interrupted run resumes when it is repeated.
+        Result of each file. With several files, the table ``batch.csv`` in the output folder has a row for
+        each image and region. With several files or a stack, a file that fails has the state ``"failed"``,
+        and the other files are processed; an interrupted run resumes when it is repeated.
 
     Raises
     ------
@@ -107,6 +134,12 @@ def write_lifetime_maps(
     folders = _folders(paths, Path(out))
     if pulses is not None and not quality:
         raise InputError(f"pulses={pulses:g} requires quality=True; add it")
+    picture = PictureOptions(cmap, None if colour_range is None else (colour_range[0], colour_range[1]))
+    fields = _fields(paths, conditions)
+    several = len(paths) > 1
+    _check_regions(paths, regions)
+    if several:
+        check_batch_table(Path(out) / BATCH_TABLE)
     alone = workers == 1 and scheduler is None
     source = predictor_source(
         model,
@@ -129,6 +162,12 @@ def write_lifetime_maps(
         extrapolate=extrapolate,
         quality=Quality(pulses=pulses) if quality else None,
         file_format=file_format,
+        also=tuple(also or ()),
+        donor_tau_ns=donor_tau_ns,
+        picture=picture,
+        decay_figure=decay_figure,
+        table=several or regions is not None,
+        regions=None if regions is None else str(Path(regions).absolute()),
     )
     results: list[Done] = []
 
@@ -154,7 +193,30 @@ def write_lifetime_maps(
             progress=progress,
         ):
             note(done)
+    if several:
+        results = share_colours(results, picture)
+        write_batch_table(Path(out) / BATCH_TABLE, paths, results, fields)
     return results
+
+
+def _fields(paths: Sequence[Path], conditions: str | None) -> Conditions | None:
+    """Return the conditions, after checking that all names match."""
+    if conditions is None:
+        return None
+    if len(paths) == 1:
+        raise InputError(f"conditions={conditions!r} is for the table of several files; pass more files")
+    fields = Conditions(conditions)
+    for path in paths:
+        fields.of(path)
+    return fields
+
+
+def _check_regions(paths: Sequence[Path], regions: str | Path | None) -> None:
+    """Raise InputError if the regions of a file do not exist."""
+    for path in paths if regions is not None else ():
+        file = regions_file(str(regions), path)
+        if not file.is_file():
+            raise InputError(f"regions={file} does not exist; it is needed for {path}")
 
 
 def _folders(files: Sequence[Path], out: Path) -> list[Path]:

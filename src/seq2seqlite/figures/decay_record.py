@@ -1,0 +1,219 @@
+"""Summed decay of a measurement, with its response, a fit, and the prediction of the model."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, TimeAxis, harmonics_needed
+from seq2seqlite.errors import InputError
+from seq2seqlite.io.signal import gate_width_ns, period_ns, strips
+from seq2seqlite.protocols import PixelPredictor, Predictor, quantities
+from seq2seqlite.rebinning.plan import Rebinner
+from seq2seqlite.responses import DecayCurve, PlacedIrf, decay_curve, fit_lifetimes, placed_irf
+
+__all__ = ["DecayRecord", "decay_record"]
+
+# Photons that determine an unknown response.
+MIN_PHOTONS = 10_000
+
+
+@dataclass(frozen=True)
+class DecayRecord:
+    """Summed decay of the analysed pixels of a measurement.
+
+    Parameters
+    ----------
+    axis : TimeAxis
+        Gates of the measurement within the TAC window.
+    start_ns : float
+        Time of the first gate, in ns.
+    counts : ndarray, shape (n_gates,)
+        Counts.
+    pixels : int
+        Number of summed pixels.
+    source, model : str
+        Names of the measurement and of the predictor.
+    response : PlacedIrf, optional
+        Response with the delay of the decay.
+    irf : ndarray of shape (n_gates,), optional
+        Response, as the instrument would record it with one photon. None without a response.
+    origin : str, optional
+        ``measured`` or ``fitted``.
+    fit : DecayCurve, optional
+        Fit of one or two lifetimes to the counts; None without a response.
+    predicted : DecayCurve, optional
+        Curve of the lifetimes that the predictor returns for the summed decay.
+
+    See Also
+    --------
+    decay_record : Function that returns it.
+    decay_figure : Figure of it.
+    """
+
+    axis: TimeAxis
+    start_ns: float
+    counts: NDArray[np.float64]
+    pixels: int
+    source: str
+    model: str
+    response: PlacedIrf | None = None
+    irf: NDArray[np.float64] | None = None
+    origin: str | None = None
+    fit: DecayCurve | None = None
+    predicted: DecayCurve | None = None
+
+    def window(self, decays: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Return decays of the whole measurement, shape (..., H), within the TAC window."""
+        first = round(self.start_ns / self.axis.gate_width_ns)
+        return decays[..., first : first + self.axis.n_gates]
+
+    def described(self) -> dict[str, Any]:
+        """Return numbers of the fit and of the prediction, ready for JSON."""
+        return {
+            "pixels": self.pixels,
+            "photons": float(self.counts.sum()),
+            "irf": self.origin,
+            "fit": None if self.fit is None else self.fit.described(),
+            "predicted": None if self.predicted is None else self.predicted.described(),
+        }
+
+
+def decay_record(
+    data: xr.DataArray,
+    chosen: NDArray[np.bool_],
+    predictor: Predictor,
+    rebinner: Rebinner,
+    /,
+    *,
+    measured: Irf | None = None,
+    shift_ns: float | None = None,
+) -> DecayRecord:
+    """Return the summed decay of some pixels, with its response, a fit and the prediction of a model.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Measurement.
+    chosen : ndarray of bool, shape (Y, X)
+        Pixels to add up.
+    predictor : Predictor
+        Model or estimator, complete with its response.
+    rebinner : Rebinner
+        Re-binning to the time axis of the predictor.
+    measured : Irf, optional
+        Measured response. Without one, the response of an estimator is used, or one is fitted to the decay.
+    shift_ns : float, optional
+        Delay of the measurement against the measured response, in ns; default: the one that fits best.
+
+    Returns
+    -------
+    DecayRecord
+        Without response and curves if the response is unknown and cannot be fitted: with less than 10,000
+        photons, or without a rising edge.
+
+    See Also
+    --------
+    decay_figure : Figure of the record.
+    seq2seqlite.responses.fit_lifetimes : Fit of the lifetimes.
+    """
+    whole = _sum(data, chosen)
+    first, last = rebinner.done.live_bins
+    width, period = gate_width_ns(data), period_ns(data)
+    counts = whole[first : min(last, first + int(period / width * (1 + 1e-9)))]
+    axis = TimeAxis(counts.size, width, period)
+    pixels = int(chosen.sum())
+    about = (first * width, counts, pixels, str(data.attrs.get("source", "")), predictor.name)
+    try:
+        placed = _placed(
+            axis,
+            counts,
+            predictor,
+            in_place=rebinner.done.shift_ns == 0,
+            measured=measured,
+            gate_length_ns=data.attrs.get("gate_length_ns"),
+            shift_ns=None if shift_ns is None else shift_ns - first * width,
+        )
+    except InputError:
+        placed = None
+    if placed is None:
+        return DecayRecord(axis, *about)
+    n_harmonics = harmonics_needed(placed.irf.narrowest_sigma_ns, period_ns=period)
+    irf = ForwardModel(placed.axis, n_harmonics).response(
+        placed.irf.coefficients(n_harmonics, period_ns=period)
+    )
+    fit = fit_lifetimes(counts, axis=placed.axis, irf=placed.irf, components=quantities(predictor).components)
+    return DecayRecord(
+        placed.axis,
+        *about,
+        placed,
+        irf,
+        "fitted" if placed.origin == "fitted" else "measured",
+        fit,
+        _predicted(predictor, rebinner, whole, counts, placed),
+    )
+
+
+def _sum(data: xr.DataArray, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the summed decay of pixels, shape (H,)."""
+    total = np.zeros(data.sizes["H"])
+    for rows, _, counts in strips(data, block_pixels=16384):
+        total += counts[chosen[rows]].sum(axis=0, dtype=np.float64)
+    return total
+
+
+def _placed(
+    axis: TimeAxis,
+    counts: NDArray[np.float64],
+    predictor: Predictor,
+    *,
+    in_place: bool,
+    measured: Irf | None,
+    gate_length_ns: float | None,
+    shift_ns: float | None,
+) -> PlacedIrf | None:
+    """Return the response on the axis of the measurement; None if it is unknown."""
+    own: Irf | None = getattr(predictor, "irf", None)
+    if own is not None and in_place and predictor.axis.n_gates == axis.n_gates:
+        return PlacedIrf(own, predictor.axis, "fitted" if measured is None else "aligned")
+    if measured is None and counts.sum() < MIN_PHOTONS:
+        return None
+    return placed_irf(
+        counts,
+        axis=axis,
+        measured=measured,
+        gate_length_ns=gate_length_ns,
+        shift_ns=shift_ns,
+    )
+
+
+def _predicted(
+    predictor: Predictor,
+    rebinner: Rebinner,
+    whole: NDArray[np.float64],
+    counts: NDArray[np.float64],
+    placed: PlacedIrf,
+) -> DecayCurve | None:
+    """Return the curve of the lifetimes that the predictor returns for the summed decay, or None."""
+    if isinstance(predictor, PixelPredictor) and getattr(predictor, "image_shape", None) is not None:
+        return None  # the responses of the pixels differ
+    try:
+        found = predictor.lifetimes(rebinner.apply(whole[None]).astype(np.float32))
+        taus, amplitudes = _components(found)
+        if not taus:
+            return None
+        return decay_curve(counts, axis=placed.axis, irf=placed.irf, taus_ns=taus, amplitudes=amplitudes)
+    except InputError:
+        return None
+
+
+def _components(found: Lifetimes) -> tuple[list[float], list[float]]:
+    """Return lifetimes and amplitudes of the components of one decay."""
+    fraction = float(found.amplitude_fraction[0])
+    pairs = [(float(found.tau_short_ns[0]), fraction), (float(found.tau_long_ns[0]), 1 - fraction)]
+    if pairs[0][0] == pairs[1][0]:
+        pairs = [(pairs[0][0], 1.0)]
+    known = [(tau, share) for tau, share in pairs if np.isfinite(tau) and tau > 0 and share > 0]
+    return [tau for tau, _ in known], [share for _, share in known]

@@ -1,0 +1,76 @@
+"""New pictures of maps that were written earlier, e.g. with the colour range of a batch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+import xarray as xr
+from numpy.typing import NDArray
+
+from seq2seqlite.figures.picture import PictureOptions, picture_record, write_picture
+from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.imaging.map_outputs import IMAGE
+from seq2seqlite.io.ome import open_maps
+from seq2seqlite.json_text import json_text
+from seq2seqlite.maps import MAP_UNITS
+from seq2seqlite.outputs import describe_output
+
+__all__ = ["redraw_picture"]
+
+
+def redraw_picture(folder: Path, summary: dict[str, Any], options: PictureOptions, /) -> dict[str, Any]:
+    """Draw ``lifetime.png`` again from the maps in a folder, and update ``summary.json``.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Output folder of :func:`write_maps`.
+    summary : dict
+        Its summary.
+    options : PictureOptions
+        Colours and their range.
+
+    Returns
+    -------
+    dict
+        Summary with the new picture.
+
+    Raises
+    ------
+    InputError
+        If the maps cannot be read, or the picture cannot be written.
+    """
+    with writing(folder):
+        maps = _maps(folder, summary)
+    with replace_when_done(folder / "lifetime.png") as temporary:
+        write_picture(maps, temporary, options=options)
+    outputs = summary["outputs"] | {"lifetime.png": describe_output(folder / "lifetime.png")}
+    changed = summary | {"picture": picture_record(maps, options), "outputs": outputs}
+    with replace_when_done(folder / "summary.json") as temporary:
+        temporary.write_text(json_text(changed), encoding="utf-8")
+    return changed
+
+
+def _maps(folder: Path, summary: dict[str, Any]) -> xr.Dataset:
+    """Return the maps of the picture."""
+    meanings: dict[str, str] = summary["quantities"]
+    variables = {
+        name: (
+            ("Y", "X"),
+            _image(folder, name, list(meanings).index(name)),
+            {"units": MAP_UNITS[name], "long_name": meanings[name]},
+        )
+        for name in ("tau_mean_ns", "intensity")
+    }
+    attrs = {name: summary.get(name) for name in ("source", "pixel_size_um", "model", "predictor")}
+    return xr.Dataset(variables, attrs=attrs)
+
+
+def _image(folder: Path, name: str, channel: int) -> NDArray[np.float32]:
+    """Return a map from its file, or by its channel."""
+    if (folder / IMAGE).is_dir():
+        return np.asarray(open_maps(folder / IMAGE)[channel], np.float32)
+    if (folder / "maps.ome.tif").is_file():
+        return np.asarray(tifffile.imread(folder / "maps.ome.tif")[channel], np.float32)
+    return np.asarray(tifffile.imread(folder / f"{name}.tif"), np.float32)

@@ -1,0 +1,51 @@
+"""Table of the regions of several measurements."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.regions.conditions import Conditions
+
+__all__ = ["batch_table"]
+
+
+def batch_table(
+    tables: Mapping[Path, Path], /, *, conditions: Conditions | None = None
+) -> list[dict[str, Any]]:
+    """Return the rows of the tables of several measurements.
+
+    Parameters
+    ----------
+    tables : mapping of pathlib.Path to pathlib.Path
+        Measurements, and the file ``regions.csv`` of each.
+    conditions : Conditions, optional
+        Pattern of the file names.
+
+    Returns
+    -------
+    list of dict
+        A row for each file and region: ``file`` (its name), a column for each condition, and the columns of
+        ``regions.csv``, all as text.
+
+    Raises
+    ------
+    InputError
+        If a name does not match the pattern, or a table cannot be read.
+
+    See Also
+    --------
+    region_table : Rows of one measurement.
+    table_text : The table as CSV.
+    """
+    rows: list[dict[str, Any]] = []
+    for measurement, table in tables.items():
+        named = {} if conditions is None else conditions.of(measurement)
+        try:
+            with table.open(encoding="utf-8", newline="") as file:
+                found = list(csv.DictReader(file))
+        except (OSError, ValueError, csv.Error) as error:
+            raise InputError(f"{table} cannot be read ({error}); analyse {measurement} again") from error
+        rows += [{"file": measurement.name, **named, **row} for row in found]
+    return rows

@@ -32,6 +32,8 @@ SHORTEST_GATES, LONGEST_PERIODS = 0.1, 2.0
 # Distance between baseline gates and rising edge: a share of the edge's time, limited to a share of the
 # period.
 SHARE_BEFORE_EDGE, SHARE_OF_PERIOD = 0.3, 0.05
+# The baseline has at most one gate out of this many, or ten.
+SHARE_OF_GATES = 20
 # For a rising edge between these shares of the period, gates keep their order. Otherwise they are rotated to
 # start a tenth of the period before the edge, so that the decay is contiguous.
 EARLY_EDGE = (0.02, 0.15)
@@ -163,9 +165,10 @@ class CentreOfMass:
 
 
 def baseline_gates(axis: TimeAxis, irf: Irf, /) -> slice:
-    """Return the gates whose mean is subtracted as background: at most ten, before the rising edge.
+    """Return the gates whose mean is subtracted as background, before the rising edge.
 
-    If the edge is at the start of the window, the last gates of the window are returned; they precede the
+    They are at most ten, or a twentieth of the window if this is more: the noise of their mean counts as often
+    as the window has gates. If the edge is at the start of the window, the last gates of the window are returned; they precede the
     next edge. These gates also contain the tail of the decay, which the caller has to correct with the
     forward model.
 
@@ -181,4 +184,4 @@ def baseline_gates(axis: TimeAxis, irf: Irf, /) -> slice:
     if stop < 1:
         apart = SHARE_OF_PERIOD * axis.period_ns
         stop = min(axis.n_gates, int((edge + axis.period_ns - apart) / width))
-    return slice(max(0, stop - BASELINE_GATES), stop)
+    return slice(max(0, stop - max(BASELINE_GATES, axis.n_gates // SHARE_OF_GATES)), stop)

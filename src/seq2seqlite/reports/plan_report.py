@@ -82,7 +82,7 @@ def plan_plot(plan: AcquisitionPlan, /) -> Figure:
     left.plot(*zip(*best, strict=True), color="0.5", linewidth=0.8, zorder=0) if best else None
     _log_axes(left)
     left.set_xlabel("lifetime maps per second" if timed else "number of gates")
-    required = f"for {plan.precision:.2g} precision"
+    required = f"for a precision of {100 * plan.precision:.3g} %"
     left.set_ylabel(
         "precision / %"
         if fixed
@@ -101,9 +101,8 @@ def plan_plot(plan: AcquisitionPlan, /) -> Figure:
     right.set(ylim=(0.9 * low, 10 * low), xlabel="number of gates")
     right.set_ylabel("precision with the same light in the same time / %")
     left.legend(fontsize=7)
-    figure.suptitle(
-        f"{plan.settings.get('instrument', {}).get('name', '')}: {plan.settings.get('tau_ns')} ns"
-    )
+    lifetimes = ", ".join(f"{tau:g}" for tau in plan.settings.get("tau_ns", []))
+    figure.suptitle(f"{plan.settings.get('instrument', {}).get('name', '')}: lifetimes of {lifetimes} ns")
     return figure
 
 

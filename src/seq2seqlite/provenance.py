@@ -22,6 +22,7 @@ DEPENDENCIES = (
     "ptufile",
     "sdtfile",
     "liffile",
+    "roifile",
     "threadpoolctl",
     "tifffile",
     "matplotlib",

@@ -194,7 +194,7 @@ def direct_lifetimes_from_codes(program: DirectProgram, found: DirectResult, /) 
 
     See Also
     --------
-    run_direct : Codes of a program.
+    seq2seqlite.integer.run_direct : Codes of a program.
     """
     step, codes = program.formats.output.step, found.lifetimes
     std = 2.0 ** (found.log_errors.T / (1 << LOG_FRACTION_BITS))

@@ -194,7 +194,12 @@ def exact_in_float32(found: dict[str, Accumulator], /) -> bool:
 
 @dataclass(frozen=True)
 class Operand:
-    """Fraction bits and codes of an operand of a matrix product."""
+    """Fraction bits and range of the codes of an operand of a matrix product.
+
+    See Also
+    --------
+    sum_of : Range of a sum of products.
+    """
 
     fraction_bits: int
     low: int

@@ -167,10 +167,10 @@ class CentreOfMass:
 def baseline_gates(axis: TimeAxis, irf: Irf, /) -> slice:
     """Return the gates whose mean is subtracted as background, before the rising edge.
 
-    They are at most ten, or a twentieth of the window if this is more: the noise of their mean counts as often
-    as the window has gates. If the edge is at the start of the window, the last gates of the window are returned; they precede the
-    next edge. These gates also contain the tail of the decay, which the caller has to correct with the
-    forward model.
+    They are at most ten, or a twentieth of the window if this is more: the noise of their mean counts as
+    often as the window has gates. If the edge is at the start of the window, the last gates of the window are
+    returned; they precede the next edge. These gates also contain the tail of the decay, which the caller has
+    to correct with the forward model.
 
     Examples
     --------

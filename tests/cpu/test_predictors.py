@@ -10,19 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from seq2seqlite.cpu import counts
+from seq2seqlite.cpu import DirectProgramEngine, counts
 from seq2seqlite.cpu.isa import ISAS, VARIABLE, chosen_isa
 from seq2seqlite.cpu.packing import runs_network, unfit_program
 from seq2seqlite.cpu.predictors import NetworkEngine, ProgramEngine
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.sampling import analysed_tpsfs
-from seq2seqlite.integer import ProgramPredictor, load_program, run, whole_counts
+from seq2seqlite.integer import (
+    ProgramPredictor,
+    load_program,
+    lower_direct,
+    response_codes,
+    run,
+    run_direct,
+    whole_counts,
+)
 from seq2seqlite.io.measurement import read
 from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.simulation.decay_set import reference_set
 
-INTEGER = [name for name in model_names() if name.rsplit("-", 1)[1] in {"int8", "narrow", "tiny"}]
+INTEGER = [
+    name
+    for name in model_names()
+    if name.rsplit("-", 1)[1] in {"int8", "narrow", "tiny"} and "-direct-" not in name
+]
 
 
 def random_counts(n, n_gates, *, seed=0):
@@ -63,6 +75,25 @@ def test_shipped_programs_are_exact(name, real_counts):
     for start in range(0, len(pixels), 10_000):
         part = pixels[start : start + 10_000]
         assert_same(engine.run(part, min_photons=300), run(program, part, min_photons=300))
+
+
+def test_a_shipped_direct_program_is_exact_while_the_response_changes(real_counts):
+    program = lower_direct(load_model("seq2seqlite-tcspc-80mhz-direct-int8"))
+    pixels = np.concatenate([random_counts(10_000, program.n_gates), real_counts])
+    rng = np.random.default_rng(3)
+    gates = np.arange(program.n_gates)
+    responses = [None, *(rng.poisson(1e4 * np.exp(-((gates - edge) ** 2) / 6)) for edge in range(10, 25))]
+    bank = np.stack([response_codes(program, response) for response in responses])
+    index = rng.integers(0, len(bank), len(pixels))
+    engine = DirectProgramEngine(program)
+    for start in range(0, len(pixels), 10_000):
+        part = slice(start, start + 10_000)
+        options = {"bank": bank, "index": index[part], "min_photons": 300}
+        found, expected = engine.run(pixels[part], **options), run_direct(program, pixels[part], **options)
+        for name, codes in vars(expected.lifetimes).items():
+            np.testing.assert_array_equal(getattr(found.lifetimes, name), codes, err_msg=name)
+        np.testing.assert_array_equal(found.log_errors, expected.log_errors)
+        np.testing.assert_array_equal(found.dark, expected.dark)
 
 
 def test_the_law_is_in_integers(tiny):

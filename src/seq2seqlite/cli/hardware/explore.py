@@ -77,7 +77,8 @@ def _pixels(frame: str) -> int:
 
 
 def _integer_students() -> list[str]:
-    return [name for name in model_names() if load_model(name).formats is not None]
+    models = {name: load_model(name) for name in model_names()}
+    return [name for name, model in models.items() if model.formats is not None and not model.direct]
 
 
 def _rmse(name: str) -> float:

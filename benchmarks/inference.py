@@ -26,10 +26,12 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from seq2seqlite.cli.output import write_json
+from seq2seqlite.cpu.direct_program import DirectProgramEngine
 from seq2seqlite.cpu.isa import ISA
 from seq2seqlite.cpu.predictors import NetworkEngine, ProgramEngine
 from seq2seqlite.decay import normalise_tpsf
-from seq2seqlite.integer import ProgramPredictor, load_program
+from seq2seqlite.gru.direct_engine import DirectEngine
+from seq2seqlite.integer import ProgramPredictor, load_program, lower_direct
 from seq2seqlite.models import Network, load_model
 from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.instrument import load_instrument
@@ -37,6 +39,8 @@ from seq2seqlite.simulation.simulator import Simulator
 
 INSTRUMENT = "narrow-gate"
 FLOAT, INT8, NARROW = (f"seq2seqlite-{INSTRUMENT}-{precision}" for precision in ("float", "int8", "narrow"))
+# The same number of gates; the response is unknown, which costs as much as a known one.
+DIRECT, DIRECT_INT8 = (f"seq2seqlite-swissspad3-direct-{precision}" for precision in ("float", "int8"))
 PEERS = ("ONNX Runtime", "PyTorch", "Keras on JAX")
 BATCH = 4096
 
@@ -53,6 +57,9 @@ def implementations(threads: int) -> Iterator[tuple[str, str, Predict]]:
             ProgramEngine(load_program(name), threads=threads).lifetimes,
         )
     yield "engine, float", FLOAT, NetworkEngine(network, threads=threads).lifetimes
+    program = lower_direct(load_model(DIRECT_INT8))
+    yield "engine, direct int8", DIRECT_INT8, DirectProgramEngine(program, threads=threads).lifetimes
+    yield "engine, direct float", DIRECT, DirectEngine(load_model(DIRECT), threads=threads).lifetimes
     yield "interpreter (NumPy)", INT8, ProgramPredictor(load_program(INT8)).lifetimes
     yield "float network (NumPy)", FLOAT, network.lifetimes
     if find_spec("jax"):

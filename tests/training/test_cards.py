@@ -19,7 +19,7 @@ from seq2seqlite.training.recipe import load_recipe, recipe_names
 FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow"]}
 # Instruments with networks that predict the decay without IRF.
 SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
-DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in ("swissspad3", "tcspc-80mhz")]
+DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in ("iccd", "spad512s", "swissspad3", "tcspc-80mhz")]
 DIRECT = [*(f"seq2seqlite-{name}-direct-float" for name in instrument_names()), *DIRECT_INT8]
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32

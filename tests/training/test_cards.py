@@ -19,7 +19,7 @@ from seq2seqlite.training.recipe import load_recipe, recipe_names
 FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow"]}
 # Instruments with networks that predict the decay without IRF.
 SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
-DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in ("iccd", "spad512s", "swissspad3", "tcspc-80mhz")]
+DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in instrument_names()]
 DIRECT = [*(f"seq2seqlite-{name}-direct-float" for name in instrument_names()), *DIRECT_INT8]
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
@@ -89,7 +89,9 @@ def test_students_are_as_good_as_their_teacher(name):
 @pytest.mark.parametrize("name", DIRECT_INT8)
 def test_direct_students_of_eight_bits_are_as_good_as_the_float_ones(name):
     errors = [
-        model_card(model)["reference"]["metrics_response_given"]["lifetime"]["tau_mean_ns"]["median_abs_error"]
+        model_card(model)["reference"]["metrics_response_given"]["lifetime"]["tau_mean_ns"][
+            "median_abs_error"
+        ]
         for model in (name, name.replace("int8", "float"))
     ]
     assert errors[0] <= 1.07 * errors[1]
@@ -117,10 +119,10 @@ def test_cost_figures_come_back(name):
     assert cost == cost_figures(load_model(name))
     if name.endswith(("-int8", "-narrow")):
         formats = load_model(name).formats
-        # What adder graphs take; a direct network keeps two more bits of its state beside them.
+        # What adder graphs take; a direct network keeps up to four more bits of its state.
         tensors = ("input", "state_operand", "gate", "candidate", "product")
         assert max(getattr(formats, tensor).bits for tensor in tensors) <= 8
-        assert formats.state.bits <= (10 if name in DIRECT else 8)
+        assert formats.state.bits <= (12 if name in DIRECT else 8)
         assert cost["parameters"] <= 6627
     if name.endswith("-narrow"):
         assert cost["mean_weight_bits"] <= 4

@@ -51,7 +51,7 @@ def samples() -> dict[str, Sample]:
     from seq2seqlite.compression.recipe import load_compression_recipe
     from seq2seqlite.errors import InputError
     from seq2seqlite.imaging.mask import read_mask
-    from seq2seqlite.integer import load_program
+    from seq2seqlite.integer import load_any_program
     from seq2seqlite.io import load, read_irf
     from seq2seqlite.models import load_model
     from seq2seqlite.simulation.decay_set import read_decay_set, simulated_set, write_decay_set
@@ -103,7 +103,7 @@ def samples() -> dict[str, Sample]:
     pretrained = root / "pretrained"
     model = next(iter(sorted(pretrained.glob("*-int8.npz"))))
     one("model", "m.npz", model.read_bytes(), load_model, archive.archive)
-    one("program of model", "m.npz", model.read_bytes(), load_program, archive.archive)
+    one("program of model", "m.npz", model.read_bytes(), load_any_program, archive.archive)
     configs = root.parents[1] / "configs"
     for path in sorted(configs.rglob("*.toml")):
         for kind, toml_reader in (
@@ -119,8 +119,8 @@ def samples() -> dict[str, Sample]:
     from seq2seqlite.integer import write_program
 
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"p-{os.getpid()}.program"
-    write_program(target, load_program(model))
-    one("program", "p.program", target.read_bytes(), load_program, archive.archive)
+    write_program(target, load_any_program(model))
+    one("program", "p.program", target.read_bytes(), load_any_program, archive.archive)
     data = simulated_set(load_instrument("narrow-gate"), 20, seed=1, split="train")
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"set-{os.getpid()}.npz"
     write_decay_set(target, data)

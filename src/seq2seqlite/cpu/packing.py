@@ -231,9 +231,12 @@ def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
     compiled_program : The same for programs with a decoder.
     """
     step, f = program.encoder, program.formats
+    reason = _unfit_formats(f)
+    if reason:
+        raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
     weights = _step_weights(program, step, n_inputs=1)
     highest = max(int(np.abs(rows).max(initial=0)) for rows in (weights.gates, weights.candidate))
-    reason = _unfit_operands(f, highest)
+    reason = _unfit_weight(highest)
     if not reason:
         found = direct_accumulators(program)
         reach = {name: one.magnitude for name, one in found.items() if name not in ("normaliser", "head")}
@@ -291,7 +294,7 @@ def unfit_program(program: Program, /) -> str:
     compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
     """
     f = program.formats
-    reason = _unfit_operands(f, _highest_weight(program))
+    reason = _unfit_formats(f) or _unfit_weight(_highest_weight(program))
     if reason:
         return reason
     reach = {name: one.magnitude for name, one in accumulators(program).items()}
@@ -302,16 +305,18 @@ def unfit_program(program: Program, /) -> str:
     return _unfit_sums(reach)
 
 
-def _unfit_operands(f: ActivationFormats, highest_weight: int) -> str:
+def _unfit_formats(f: ActivationFormats) -> str:
     if max(f.input.high_code, f.gate_high_code, f.product.high_code) > HALF:
         return "an operand does not fit 16 bits"
     if 2 ** (_common_grid(f) + 1) > HALF:
         return "the difference of state and candidate does not fit 16 bits"
     if f.product.fraction_bits >= f.gate.fraction_bits + f.state_operand.fraction_bits:
         return "the product of reset gate and state is as fine as its factors"
-    if highest_weight > HALF:
-        return f"a weight of {highest_weight} on the grid of its sum does not fit 16 bits"
     return ""
+
+
+def _unfit_weight(highest: int) -> str:
+    return f"a weight of {highest} on the grid of its sum does not fit 16 bits" if highest > HALF else ""
 
 
 def _on_grids(reach: dict[str, int], program: EncoderProgram, parts: Sequence[str]) -> dict[str, int]:

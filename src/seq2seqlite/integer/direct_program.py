@@ -68,7 +68,7 @@ def log_counts(counts: NDArray[np.int64], /) -> NDArray[np.int64]:
     Examples
     --------
     >>> log_counts(np.array([1, 2, 1000])).tolist(), round(256 * np.log2(1000))
-    ([1, 257, 2551], 2551)
+    ([1, 257, 2552], 2551)
     """
     counts = np.maximum(counts, 1)
     octave = np.frexp(counts.astype(np.float64))[1].astype(np.int64) - 1

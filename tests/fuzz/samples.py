@@ -46,6 +46,15 @@ def npz_sample() -> Sample:
     return Sample("a.npz", {"": stream.getvalue()}, load, archive.npz)
 
 
+def program_file(model: Path) -> bytes:
+    """Return the program file of a model."""
+    from seq2seqlite.integer import load_any_program, write_program
+
+    target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"p-{os.getpid()}.program"
+    write_program(target, load_any_program(model))
+    return target.read_bytes()
+
+
 def samples() -> dict[str, Sample]:
     """Return the samples by format; those of ``SHARED`` only where the shared data are."""
     from seq2seqlite.compression.recipe import load_compression_recipe
@@ -101,7 +110,7 @@ def samples() -> dict[str, Sample]:
 
     root = Path(__file__).parents[2] / "src" / "seq2seqlite"
     pretrained = root / "pretrained"
-    model = next(iter(sorted(pretrained.glob("*-int8.npz"))))
+    model, direct = (pretrained / f"seq2seqlite-{name}-int8.npz" for name in ("narrow-gate", "iccd-direct"))
     one("model", "m.npz", model.read_bytes(), load_model, archive.archive)
     one("program of model", "m.npz", model.read_bytes(), load_any_program, archive.archive)
     configs = root.parents[1] / "configs"
@@ -116,11 +125,8 @@ def samples() -> dict[str, Sample]:
             except InputError:
                 continue
             one(kind, "a.toml", path.read_bytes(), toml_reader, text.toml)
-    from seq2seqlite.integer import write_program
-
-    target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"p-{os.getpid()}.program"
-    write_program(target, load_any_program(model))
-    one("program", "p.program", target.read_bytes(), load_any_program, archive.archive)
+    one("program", "p.program", program_file(model), load_any_program, archive.archive)
+    one("direct program", "p.program", program_file(direct), load_any_program, archive.archive)
     data = simulated_set(load_instrument("narrow-gate"), 20, seed=1, split="train")
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"set-{os.getpid()}.npz"
     write_decay_set(target, data)

@@ -91,6 +91,9 @@ def _odd_program(seed, *, units=3, n_gates=24):
         product=signed(int(rng.integers(5, 9))),
         output=signed(int(rng.integers(5, 9))),
     )
+    if seed % 2:  # version 2 of the specification; the random numbers stay the same
+        leading = signed(max(formats.state.fraction_bits - 1 - seed % 3, 2))
+        formats = dataclasses.replace(formats, operand=leading, full_gate=True)
     axis = TimeAxis(n_gates=n_gates, gate_width_ns=0.4, period_ns=12.5)
     return Program(
         name=f"odd-{seed}",

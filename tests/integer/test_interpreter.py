@@ -21,7 +21,7 @@ from seq2seqlite.integer import (
     normalise,
     run,
 )
-from seq2seqlite.integer.interpreter import shifted
+from seq2seqlite.integer.interpreter import leading_bits, shifted
 from seq2seqlite.models import ActivationFormats, load_model, predict_sfd
 from seq2seqlite.simulation.decay_set import reference_set
 
@@ -102,7 +102,7 @@ def test_no_accumulator_leaves_its_proved_range(odd_program, seed):
         return affine.codes[:, gates] << (fraction - affine.format.fraction_bits - operand)
 
     total = (
-        h @ scaled(program.encoder.recurrent, formats.state.fraction_bits)
+        leading_bits(h, formats) @ scaled(program.encoder.recurrent, formats.state_operand.fraction_bits)
         + x @ scaled(program.encoder.kernel, formats.input.fraction_bits)
         + scaled(program.encoder.bias, 0)
     )

@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.compression.ptq import quantise_network
-from seq2seqlite.compression.recipe import QuantisationPlan
-from seq2seqlite.evaluation.conditions import Conditions, Decay, simulated_decays
+from seq2seqlite.compression.recipe import QuantisationPlan, load_compression_recipe
+from seq2seqlite.decay import Decay
+from seq2seqlite.evaluation.conditions import Conditions, simulated_decays
 from seq2seqlite.hardware.kernels import KernelStyle, build_encoder
 from seq2seqlite.integer import lower_direct
-from seq2seqlite.models import Network, load_model, model_names
+from seq2seqlite.models import Network, load_model
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import measured_response
 
@@ -33,9 +34,6 @@ WIDE = QuantisationPlan(
     method="ptq", weight_bits=16, bias_bits=16, head_bits=16, input_bits=16, state_bits=16, gate_bits=15,
     candidate_bits=16, product_bits=16, response_bits=16, response_integer_bits=2, full_gate=True,
 )  # fmt: skip
-STUDENT = QuantisationPlan(
-    method="ptq", bias_bits=12, head_bits=12, gate_bits=7, full_gate=True, state_bits=12, operand_bits=8
-)
 
 
 # Label, width in the plan, and bits; gates have a code more than their bits where they reach 1.
@@ -134,10 +132,11 @@ def main() -> None:
     print(f"|---|---|---|---|---|{more[1]}")
     for label, plan in plans():
         row(label, quantise_network(network, plan))
-    row("8-bit student, rounded", quantise_network(network, STUDENT))
     trained = name.replace("-float", "-int8")
-    if trained in model_names():
-        row("8-bit student, trained", load_model(trained))
+    student = load_compression_recipe(trained).quantisation
+    assert student is not None, "an 8-bit student is quantised"
+    row("8-bit student, rounded", quantise_network(network, replace(student, method="ptq")))
+    row("8-bit student, trained", load_model(trained))
 
 
 if __name__ == "__main__":

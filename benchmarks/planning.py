@@ -15,13 +15,13 @@ from itertools import chain
 
 import numpy as np
 
-from seq2seqlite.decay import PhotonCountingDetector, SpadFrameDetector, photons_of
+from seq2seqlite.decay import Decay, PhotonCountingDetector, SpadFrameDetector, photons_of
 from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
-from seq2seqlite.planning import Design, Sample, gate_information, middle_response, plan_designs
+from seq2seqlite.planning import Design, gate_information, plan_designs
 from seq2seqlite.simulation import load_instrument
 
-ONE_LIFETIME = (Sample(0.5, 0.5), Sample(2.5, 2.5))
-TWO_LIFETIMES = (Sample(0.5, 2.5, 0.5),)
+ONE_LIFETIME = (Decay(0.5, 0.5), Decay(2.5, 2.5))
+TWO_LIFETIMES = (Decay(0.5, 2.5, 0.5),)
 BACKGROUND = 0.025
 PRECISION = 0.05
 # Instrument, design, one-bit frames per second.
@@ -48,7 +48,7 @@ class Check:
 
     instrument: str
     design: Design
-    sample: Sample
+    sample: Decay
     photons: float
     occupancy: float | None
     predicted: float
@@ -60,7 +60,7 @@ def checks(
     *,
     n: int,
     designs: tuple[tuple[str, Design, float | None], ...] = DESIGNS,
-    samples: tuple[Sample, ...] = ONE_LIFETIME,
+    samples: tuple[Decay, ...] = ONE_LIFETIME,
     precision: float = PRECISION,
     seed: int = 1,
 ) -> Iterator[Check]:
@@ -77,7 +77,7 @@ def checks(
         light = planned.incident_photons / (n_frames * (design.n_gates if by_gate else 1))
         axis = design.axis(instrument)
         irf = design.response(
-            middle_response(instrument, gate_length_ns=design.gate_length_ns if instrument.gate else None),
+            instrument.middle_irf(gate_length_ns=design.gate_length_ns if instrument.gate else None),
             instrument=instrument,
         )
         fit = MaximumLikelihood(axis, irf, components=1 if samples[0].mono else 2)

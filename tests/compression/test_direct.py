@@ -5,6 +5,7 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from tests.training.test_direct import INSTRUMENT
 
 from seq2seqlite.compression import CompressionRecipe, QuantisationPlan, Sparsity
 from seq2seqlite.compression.compress import compress
@@ -14,13 +15,6 @@ from seq2seqlite.integer import DirectPredictor, lower_direct
 from seq2seqlite.training import Recipe
 from seq2seqlite.training.loop import train
 
-INSTRUMENT = """
-name = "wide"
-axis = { n_gates = 40, gate_width_ns = 0.3, period_ns = 12.5 }
-gate = { length_ns = [2.0, 3.0], length_spread = 0.02, rise_ns = [0.1, 0.3], fall_ns = 0.2 }
-irf = { center_ns = [1.2, 1.8], fwhm_ns = [0.2, 0.4], n_irfs = 16 }
-decays = { tau_ns = [0.3, 3.0], mono_exponential = 0.5, mono_tau = "both" }
-"""
 PLAN = QuantisationPlan(
     bias_bits=12, head_bits=12, gate_bits=7, full_gate=True, state_bits=12, operand_bits=8
 )
@@ -79,4 +73,5 @@ def test_a_pruned_student_is_an_integer_program_with_errors(recipe):
     assert isinstance(found, LifetimesWithErrors)
     expected = result.model.lifetimes(decays.tpsf)
     np.testing.assert_array_equal(found.tau_mean_ns, expected.tau_mean_ns)
+    # The factors of a network of 20 steps change fast with the counts; they are interpolated between octaves.
     np.testing.assert_allclose(found.tau_mean_std_ns, expected.tau_mean_std_ns, rtol=0.1)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from seq2seqlite.cli.app import main
+from seq2seqlite.decay import Decay
 from seq2seqlite.errors import InputError
 from seq2seqlite.evaluation.accuracy import ROW_KEYS, component_rows, measure, mono_rows
-from seq2seqlite.evaluation.conditions import Conditions, Decay, simulated_decays
+from seq2seqlite.evaluation.conditions import Conditions, simulated_decays
 from seq2seqlite.integer import load_program, write_program
 from seq2seqlite.predictors import predictors_for
 from seq2seqlite.simulation.instrument import load_instrument

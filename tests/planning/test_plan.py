@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 
 from seq2seqlite import plan_acquisition
+from seq2seqlite.decay import Decay
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.crlb import cramer_rao_bound
 from seq2seqlite.planning import (
     Design,
     MeanError,
-    Sample,
     gate_information,
     instrument_designs,
-    middle_response,
     plan_designs,
 )
 from seq2seqlite.simulation import load_instrument
@@ -33,11 +32,11 @@ def benchmark():
     return module
 
 
-@pytest.mark.parametrize("sample", [Sample(0.5, 0.5), Sample(0.6, 2.5, 0.4)])
+@pytest.mark.parametrize("sample", [Decay(0.5, 0.5), Decay(0.6, 2.5, 0.4)])
 @pytest.mark.parametrize("name", ["tcspc-80mhz", "swissspad3"])
 def test_poisson_information_is_that_of_the_cramer_rao_bound(name, sample):
     instrument = load_instrument(name)
-    irf, axis = middle_response(instrument), instrument.forward_axis
+    irf, axis = instrument.middle_irf(), instrument.forward_axis
     found = gate_information(instrument, sample, background=0.05)
     light = 4000.0
     per_step = light if instrument.gate is None else light * 2.5 / axis.gate_width_ns
@@ -52,7 +51,7 @@ def test_poisson_information_is_that_of_the_cramer_rao_bound(name, sample):
 
 
 def test_one_bit_information_is_that_of_bernoulli_trials():
-    found = gate_information(load_instrument("spad512s"), Sample(2.0, 2.0), background=0.05)
+    found = gate_information(load_instrument("spad512s"), Decay(2.0, 2.0), background=0.05)
     light = 1.5  # up to 0.7 photons in a gate
     probability = -np.expm1(-light * found.counts)
     slopes = light * found.slopes * (1 - probability)
@@ -74,7 +73,7 @@ def test_error_with_a_background_that_cannot_be_negative(known):
 
 
 def test_gates_that_do_not_determine_the_lifetime_have_an_infinite_error():
-    found = gate_information(load_instrument("swissspad3"), Sample(2.0, 2.0), background=0.02)
+    found = gate_information(load_instrument("swissspad3"), Decay(2.0, 2.0), background=0.02)
     assert found.mean_error(np.ones(1), gates=slice(0, 2), one_bit=True).after(255).tolist() == [np.inf]
 
 
@@ -194,7 +193,7 @@ def test_detector_without_a_noise_model_here():
 def test_plan_of_own_designs():
     instrument = load_instrument("spad512s")
     (found,) = plan_designs(
-        instrument, [Sample(2.0, 2.0)], [Design(33, 0, 2, 0.366978, 6.0, bits=8)],
+        instrument, [Decay(2.0, 2.0)], [Design(33, 0, 2, 0.366978, 6.0, bits=8)],
         precision=0.05, background=0.02, gate_by_gate=True,
     )  # fmt: skip
     assert found.reached

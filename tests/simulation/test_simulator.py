@@ -7,7 +7,8 @@ import pytest
 
 from seq2seqlite.decay import ParametricIrf, PhotonCountingDetector, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
-from seq2seqlite.simulation.instrument import DecayRanges, Instrument, IrfRanges, load_instrument
+from seq2seqlite.simulation.instrument import Instrument, load_instrument
+from seq2seqlite.simulation.ranges import DecayRanges, IrfRanges
 from seq2seqlite.simulation.simulator import Simulator
 
 AXIS = TimeAxis(n_gates=120, gate_width_ns=0.1, period_ns=12.5)

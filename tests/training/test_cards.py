@@ -94,6 +94,7 @@ def test_direct_students_of_eight_bits_are_as_good_as_the_float_ones(name):
         ]
         for model in (name, name.replace("int8", "float"))
     ]
+    # Medians of all photon numbers: short pulses (tcspc-80mhz) lose most, 9 %.
     assert errors[0] <= 1.10 * errors[1]
 
 

@@ -13,7 +13,6 @@ from seq2seqlite.integer import (
     SUFFIX,
     DirectProgram,
     accumulators,
-    direct_accumulators,
     exact_in_float32,
     write_program,
 )
@@ -35,7 +34,7 @@ def lower(
     if out.suffix != SUFFIX:
         raise InputError(f"--out {out} must end in {SUFFIX}, not in {out.suffix!r}; use {out.stem}{SUFFIX}")
     write_program(out, program)
-    reaches = direct_accumulators(program) if isinstance(program, DirectProgram) else accumulators(program)
+    reaches = program.accumulators if isinstance(program, DirectProgram) else accumulators(program)
     table = Table("accumulator", "bits", "fraction bits")
     for name, reach in reaches.items():
         table.add_row(name, str(reach.bits), str(reach.fraction_bits))

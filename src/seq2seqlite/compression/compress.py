@@ -50,7 +50,7 @@ def compress(
         Return a shipped compression recipe by name, or the recipe in a TOML file.
     """
     if recipe.training.steps:
-        direct = recipe.training.output == "lifetimes"
+        direct = recipe.training.architecture.direct
         objective = DirectCompressionObjective(recipe) if direct else CompressionObjective(recipe)
         result = train(recipe.training, objective=objective, checkpoint=checkpoint, progress=progress)
     else:

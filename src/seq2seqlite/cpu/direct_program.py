@@ -7,19 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.cpu.counts import scaled_counts
-from seq2seqlite.cpu.kernels import GROUP, encode
+from seq2seqlite.cpu.kernels import encode
 from seq2seqlite.cpu.packing import compiled_encoder, response_sums
-from seq2seqlite.cpu.predictors import TASK, available_threads, in_threads
-from seq2seqlite.decay import LifetimesWithErrors, counts_for
-from seq2seqlite.integer import (
-    DirectPredictor,
-    DirectProgram,
-    DirectResult,
-    Reduced,
-    direct_lifetimes_from_codes,
-)
-from seq2seqlite.integer.direct import checked_bank, checked_index, direct_results
-from seq2seqlite.integer.interpreter import checked_counts
+from seq2seqlite.cpu.predictors import available_threads, in_threads, pixels_of_a_task
+from seq2seqlite.integer import DirectPredictor, DirectProgram, DirectResult, Reduced
+from seq2seqlite.integer.direct import direct_results
 
 __all__ = ["DirectProgramEngine"]
 
@@ -75,50 +67,36 @@ class DirectProgramEngine(DirectPredictor):
         """Return this predictor for decays of another response; None for an unknown one."""
         return DirectProgramEngine(self.program, response=response, threads=self._asked)
 
-    def run(
+    def _scaled(self, tpsf: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        return scaled_counts(tpsf)
+
+    def _results(
         self,
-        tpsf: ArrayLike,
-        /,
-        *,
-        bank: ArrayLike | None = None,
-        index: ArrayLike | None = None,
-        min_photons: int = 0,
-        count_exponent: ArrayLike = 0,
+        counts: NDArray[np.integer],
+        bank: NDArray[np.int64],
+        index: NDArray[np.int64],
+        min_photons: int,
+        exponent: NDArray[np.int64],
     ) -> DirectResult:
-        """Run the program; see :func:`~seq2seqlite.integer.run_direct` for parameters, result and errors.
-
-        The bank is by default that of the response of this predictor.
-        """
-        counts = checked_counts(self.program, tpsf).astype(np.uint16)
-        table = checked_bank(self.program, self.bank if bank is None else bank)
-        chosen = checked_index(index, n=len(counts), n_responses=len(table))
-        if len(table) == 1:
-            return self._of_one(counts, table[0], min_photons, count_exponent)
-        exponents = np.broadcast_to(np.asarray(count_exponent, np.int64), len(counts))
+        narrow = counts.astype(np.uint16, copy=False)
+        if len(bank) == 1:
+            return self._of_one(narrow, bank[0], min_photons, exponent)
         found = _empty(len(counts))
-        for number in np.unique(chosen):
-            rows = chosen == number
-            part = self._of_one(counts[rows], table[number], min_photons, exponents[rows])
-            _fill(found, rows, part)
+        for number in np.unique(index):
+            rows = index == number
+            _fill(found, rows, self._of_one(narrow[rows], bank[number], min_photons, exponent[rows]))
         return found
-
-    def lifetimes(self, tpsf: ArrayLike, /) -> LifetimesWithErrors:
-        """Return lifetimes and standard errors, shape (n,), for counts of shape (n, n_gates)."""
-        counts, exponent = scaled_counts(counts_for(tpsf, axis=self.axis, name=self.name))
-        found = self._of_one(counts, self.bank[0], 0, exponent)
-        return direct_lifetimes_from_codes(self.program, found)
 
     def _of_one(
         self,
         counts: NDArray[np.uint16],
         response: NDArray[np.int64],
         min_photons: int,
-        count_exponent: ArrayLike,
+        exponent: NDArray[np.int64],
     ) -> DirectResult:
         """Return the results of pixels with the same response."""
         n, program, compiled = len(counts), self.program, self.compiled
         layer = compiled.with_biases(*response_sums(program, response))
-        exponents = np.broadcast_to(np.asarray(count_exponent, np.int64), n)
         found = _empty(n)
 
         def work(part: slice) -> None:
@@ -133,12 +111,11 @@ class DirectProgramEngine(DirectPredictor):
                 photons=photons,
                 dark=dark | (photons < min_photons),
                 given=np.full(len(pixels), response.any()),
-                count_exponent=exponents[part],
+                count_exponent=exponent[part],
             )
             _fill(found, part, results)
 
-        share = GROUP * max(-(-n // (GROUP * self.threads)), 1)
-        in_threads(n, self.threads, work, step=min(TASK, share))
+        in_threads(n, self.threads, work, step=pixels_of_a_task(n, self.threads))
         return found
 
 

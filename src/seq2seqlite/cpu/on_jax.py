@@ -1,5 +1,6 @@
 """JAX back end: integer programs and float networks on GPUs or CPUs."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -22,12 +23,11 @@ from seq2seqlite.integer import (
     ProgramPredictor,
     Result,
     accumulators,
-    direct_accumulators,
     fits_float32,
 )
-from seq2seqlite.integer.direct import checked_bank, checked_index, direct_results
+from seq2seqlite.integer.direct import direct_results, known_responses
 from seq2seqlite.integer.interpreter import advanced, checked_counts, head, prepared
-from seq2seqlite.integer.ranges import exact_in_float32
+from seq2seqlite.integer.ranges import Accumulator, exact_in_float32
 from seq2seqlite.models import Network
 from seq2seqlite.models.jax_forward import predict_sfd_jax
 
@@ -56,13 +56,8 @@ class JaxPredictor(ProgramPredictor):
     """
 
     def __init__(self, program: Program, /) -> None:
-        reach = {name: one.magnitude for name, one in accumulators(program).items() if name != "reduction"}
-        widest = max(reach, key=lambda name: reach[name])
-        if reach[widest] >= 2**31:
-            raise UnfitError(
-                f"program {program.name}: accumulator {widest} does not fit 32 bits; "
-                "only the interpreter runs it"
-            )
+        reach = accumulators(program)
+        _check_32_bits(program.name, {name: one for name, one in reach.items() if name != "reduction"})
         super().__init__(program)
         self.kind = f"integer program, JAX on {jax.default_backend()}"
         self._sfd = jax.jit(partial(_sfd, program, jnp.float32 if fits_float32(program) else jnp.int32))
@@ -108,13 +103,8 @@ class JaxDirectPredictor(DirectPredictor):
 
     def __init__(self, program: DirectProgram, /, *, response: ArrayLike | None = None) -> None:
         super().__init__(program, response=response)
-        reach = {name: one for name, one in direct_accumulators(program).items() if name != "head"}
-        widest = max(reach, key=lambda name: reach[name].magnitude)
-        if reach[widest].magnitude >= 2**31:
-            raise UnfitError(
-                f"program {program.name}: accumulator {widest} does not fit 32 bits; "
-                "only the interpreter runs it"
-            )
+        reach = program.encoder_accumulators
+        _check_32_bits(program.name, reach)
         self.kind = f"integer program, JAX on {jax.default_backend()}"
         kind = jnp.float32 if exact_in_float32(reach) else jnp.int32
         self._states = jax.jit(partial(_last_states, program, kind))
@@ -123,41 +113,32 @@ class JaxDirectPredictor(DirectPredictor):
         """Pickle the program; compiled code belongs to one process and one device."""
         return partial(type(self), response=self.response), (self.program,)
 
-    def run(
+    def _results(
         self,
-        tpsf: ArrayLike,
-        /,
-        *,
-        bank: ArrayLike | None = None,
-        index: ArrayLike | None = None,
-        min_photons: int = 0,
-        count_exponent: ArrayLike = 0,
+        counts: NDArray[np.integer],
+        bank: NDArray[np.int64],
+        index: NDArray[np.int64],
+        min_photons: int,
+        exponent: NDArray[np.int64],
     ) -> DirectResult:
-        """Run the program; see :func:`~seq2seqlite.integer.run_direct` for parameters, result and errors.
-
-        The bank is by default that of the response of this predictor.
-        """
-        counts = checked_counts(self.program, tpsf)
-        table = checked_bank(self.program, self.bank if bank is None else bank)
-        chosen = checked_index(index, n=len(counts), n_responses=len(table))
         states = np.empty((len(counts), self.program.units), np.int64)
         dark = np.empty(len(counts), np.bool_)
         for start in range(0, len(counts), BATCH):
             part = counts[start : start + BATCH]
             here = np.zeros(BATCH, np.int32)
-            here[: len(part)] = chosen[start : start + BATCH]
-            found, flat = self._states(_padded(part.astype(np.int32), BATCH), table.astype(np.int32), here)
+            here[: len(part)] = index[start : start + BATCH]
+            found, flat = self._states(_padded(part.astype(np.int32), BATCH), bank.astype(np.int32), here)
             states[start : start + BATCH] = np.asarray(found)[: len(part)]
             dark[start : start + BATCH] = np.asarray(flat)[: len(part)]
-        photons = counts.sum(axis=1)
+        photons = counts.sum(axis=1, dtype=np.int64)
         dark |= photons < min_photons
         return direct_results(
             self.program,
             states,
             photons=photons,
             dark=dark,
-            given=np.asarray(table.any(axis=(1, 2)))[chosen],
-            count_exponent=count_exponent,
+            given=known_responses(bank)[index],
+            count_exponent=exponent,
         )
 
 
@@ -208,6 +189,15 @@ class JaxNetwork(NetworkBackEnd):
                 found = self._jitted(self._parameters, _padded(part, NETWORK_BATCH))
             sfd[start : start + NETWORK_BATCH] = np.asarray(found)[:, : len(part)].transpose(1, 2, 0)
         return sfd, (inputs == 0).all(axis=1)
+
+
+def _check_32_bits(name: str, reach: Mapping[str, Accumulator]) -> None:
+    """Raise UnfitError if an accumulator does not fit JAX's integers."""
+    widest = max(reach, key=lambda one: reach[one].magnitude)
+    if reach[widest].magnitude >= 2**31:
+        raise UnfitError(
+            f"program {name}: accumulator {widest} does not fit 32 bits; only the interpreter runs it"
+        )
 
 
 def _why_quantised_is_unfit(network: Network) -> str:

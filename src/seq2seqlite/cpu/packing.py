@@ -17,7 +17,6 @@ from seq2seqlite.integer import (
     GruStep,
     Program,
     accumulators,
-    direct_accumulators,
 )
 from seq2seqlite.integer.interpreter import prepared, scaled
 from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum
@@ -230,22 +229,25 @@ def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
     --------
     compiled_program : The same for programs with a decoder.
     """
-    step, f = program.encoder, program.formats
-    reason = _unfit_formats(f)
+    reason = _unfit_encoder(program)
     if reason:
         raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
-    weights = _step_weights(program, step, n_inputs=1)
-    highest = max(int(np.abs(rows).max(initial=0)) for rows in (weights.gates, weights.candidate))
-    reason = _unfit_weight(highest)
-    if not reason:
-        found = direct_accumulators(program)
-        reach = {name: one.magnitude for name, one in found.items() if name not in ("normaliser", "head")}
-        reason = _unfit_sums(_on_grids(reach, program, ("encoder",)))
-    if reason:
-        raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
-    packing, kind = _packing(f, highest)
-    layer = _packed(weights, kind(_codes(program, step)), packing)
+    weights = _step_weights(program, program.encoder, n_inputs=1)
+    packing, kind = _packing(program.formats, weights.highest)
+    layer = _packed(weights, kind(_codes(program, program.encoder)), packing)
     return CompiledEncoder(layer, padded_units(program.units), program.n_gates)
+
+
+def _unfit_encoder(program: DirectProgram) -> str:
+    """Return why the CPU back end cannot run a direct program, or an empty string."""
+    reason = _unfit_formats(program.formats)
+    if reason:
+        return reason
+    found = program.encoder_accumulators
+    # The normaliser computes in 64 bits.
+    reach = {name: one.magnitude for name, one in found.items() if name != "normaliser"}
+    highest = _step_weights(program, program.encoder, n_inputs=1).highest
+    return _unfit_weight(highest) or _unfit_sums(_on_grids(reach, program, ("encoder",)))
 
 
 def response_sums(
@@ -337,11 +339,8 @@ def _unfit_sums(reach: dict[str, int]) -> str:
 
 def _highest_weight(program: Program) -> int:
     """Return the largest magnitude of a weight, aligned to the binary point of its sum."""
-    rows = [_head_weights(program)[0]]
-    for part in PARTS:
-        step = _step_weights(program, getattr(program, part))
-        rows += [step.gates, step.candidate]
-    return max(int(np.abs(one).max(initial=0)) for one in rows)
+    steps = [_step_weights(program, getattr(program, part)).highest for part in PARTS]
+    return max(int(np.abs(_head_weights(program)[0]).max(initial=0)), *steps)
 
 
 def _common_grid(formats: ActivationFormats) -> int:
@@ -398,6 +397,11 @@ class _StepWeights:
     gates_bias: Rows
     candidate: Rows
     candidate_bias: Rows
+
+    @property
+    def highest(self) -> int:
+        """Largest magnitude of a weight."""
+        return max(int(np.abs(rows).max(initial=0)) for rows in (self.gates, self.candidate))
 
 
 def _float_layer(parameters: Parameters, name: str, n_inputs: int) -> Layer:

@@ -19,7 +19,7 @@ from seq2seqlite.integer import Program, ProgramPredictor, Reduced, Result, life
 from seq2seqlite.integer.interpreter import checked_counts
 from seq2seqlite.models import Network
 
-__all__ = ["NetworkEngine", "ProgramEngine", "available_threads", "in_threads"]
+__all__ = ["NetworkEngine", "ProgramEngine", "available_threads", "in_threads", "pixels_of_a_task"]
 
 # Maximum number of pixels of a task. A task takes a few milliseconds, so that all threads finish together.
 TASK = 64 * GROUP
@@ -62,6 +62,16 @@ def in_threads(n: int, threads: int, work: Callable[[slice], None], /, *, step: 
             future.result()
 
 
+def pixels_of_a_task(n: int, threads: int, /) -> int:
+    """Return the number of pixels of a task: whole groups, so that few pixels occupy all threads.
+
+    See Also
+    --------
+    in_threads : Call ``work`` with slices of ``range(n)`` of length ``step``, in several threads.
+    """
+    return min(TASK, GROUP * max(-(-n // (GROUP * threads)), 1))
+
+
 @dataclass(frozen=True)
 class _Sums:
     """Kernel results for n pixels; see :class:`~seq2seqlite.integer.Result` for ``sfd`` and ``dark``."""
@@ -95,10 +105,7 @@ def _sums(compiled: Compiled, counts: NDArray[Any], threads: int, *, sfd: bool) 
             found.sfd[part],
         )
 
-    share = GROUP * max(
-        -(-n // (GROUP * threads)), 1
-    )  # distribute few pixels over all threads, in whole groups
-    in_threads(n, threads, work, step=min(TASK, share))
+    in_threads(n, threads, work, step=pixels_of_a_task(n, threads))
     return found
 
 

@@ -3,6 +3,7 @@
 from seq2seqlite.decay.arrival import mean_arrival_ns, rising_edge_ns
 from seq2seqlite.decay.axis import TimeAxis
 from seq2seqlite.decay.counts import counts_for, without_invalid
+from seq2seqlite.decay.decay import Decay
 from seq2seqlite.decay.detector import (
     Detector,
     IccdDetector,
@@ -48,6 +49,7 @@ __all__ = [
     "INTENSITY_WEIGHTED",
     "MAX_HARMONICS",
     "ONE_EXPONENTIAL",
+    "Decay",
     "Detector",
     "ForwardModel",
     "Gate",

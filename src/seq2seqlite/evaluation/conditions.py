@@ -6,46 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, expected_tpsf, photons_of
+from seq2seqlite.decay import Decay, Irf, expected_tpsf, photons_of
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.crlb import Bound, cramer_rao_bound
 from seq2seqlite.simulation.decay_set import REFERENCE_SEED
 from seq2seqlite.simulation.instrument import Instrument
 from seq2seqlite.simulation.simulator import Simulator
 
-__all__ = ["PHOTONS", "Conditions", "Decay", "SimulatedDecays", "simulated_decays"]
+__all__ = ["PHOTONS", "Conditions", "SimulatedDecays", "simulated_decays"]
 
 PHOTONS = (100.0, 300.0, 1000.0, 3000.0, 10000.0)
 LIFETIMES_NS = (0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
 BACKGROUND = 0.025
 N_IRFS = 8
-
-
-@dataclass(frozen=True)
-class Decay:
-    """Decay with one or two lifetimes.
-
-    Parameters
-    ----------
-    tau_short_ns, tau_long_ns : float
-        Lifetimes, in ns; equal for a decay with one lifetime.
-    amplitude_fraction : float
-        Share of the short component in the amplitude.
-    """
-
-    tau_short_ns: float
-    tau_long_ns: float
-    amplitude_fraction: float = 0.5
-
-    @property
-    def mono(self) -> bool:
-        """Whether the decay has one lifetime."""
-        return self.tau_short_ns == self.tau_long_ns
-
-    @property
-    def tau_mean_ns(self) -> float:
-        """Amplitude-weighted mean lifetime, in ns."""
-        return self.amplitude_fraction * self.tau_short_ns + (1 - self.amplitude_fraction) * self.tau_long_ns
 
 
 BI_EXPONENTIAL = (Decay(0.4, 2.5, 0.3), Decay(0.4, 2.5, 0.5), Decay(0.4, 2.5, 0.7), Decay(1.0, 2.5, 0.5))

@@ -31,15 +31,13 @@ from seq2seqlite.integer.interpreter import (
 )
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
 from seq2seqlite.integer.program import Affine
-from seq2seqlite.integer.ranges import Accumulator, Operand, normaliser, step_accumulators, sum_of
 from seq2seqlite.models import response_columns
 
 __all__ = [
     "DirectResult",
-    "checked_bank",
-    "checked_index",
-    "direct_accumulators",
+    "checked_direct",
     "direct_results",
+    "known_responses",
     "response_codes",
     "run_direct",
 ]
@@ -154,11 +152,8 @@ def run_direct(
     response_codes : Codes of a response.
     seq2seqlite.integer.DirectPredictor : Lifetimes in ns from a program.
     """
-    counts = checked_counts(program, tpsf)
-    table = checked_bank(program, bank)
-    chosen = checked_index(index, n=len(counts), n_responses=len(table))
-    reach = {name: one for name, one in direct_accumulators(program).items() if name != "head"}
-    kind = chosen_type(program.name, reach, arithmetic)
+    counts, table, chosen = checked_direct(program, tpsf, bank=bank, index=index)
+    kind = chosen_type(program.name, program.encoder_accumulators, arithmetic)
     photons = counts.sum(axis=1)
     state = np.empty((len(counts), program.units), np.int64)
     dark = np.zeros(len(counts), np.bool_)
@@ -170,7 +165,7 @@ def run_direct(
             dark[part] |= np.ptp(codes, axis=1) == 0
             inputs = np.concatenate([codes[..., None], table[chosen[part]]], axis=-1)
             state[part] = encode(program, inputs.astype(kind)).astype(np.int64)
-    given = np.asarray(table.any(axis=(1, 2)))[chosen]
+    given = known_responses(table)[chosen]
     return direct_results(
         program, state, photons=photons, dark=dark, given=given, count_exponent=count_exponent
     )
@@ -230,33 +225,32 @@ def _factors(program: DirectProgram, level: NDArray[np.int64], given: NDArray[np
     return np.asarray(here + shifted((there - here) * part, LOG_FRACTION_BITS))
 
 
-def direct_accumulators(program: DirectProgram, /) -> dict[str, Accumulator]:
-    """Return the range of every accumulator of the program of a direct network, by name.
+def checked_direct(
+    program: DirectProgram, tpsf: ArrayLike, /, *, bank: ArrayLike | None, index: ArrayLike | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return counts, bank and index as int64; raise InputError if the program does not accept them.
 
-    Returns
-    -------
-    dict of Accumulator
-        ``encoder.<gates|candidate|product|update>``, ``head``, ``normaliser``.
+    Parameters are those of :func:`run_direct`.
 
     See Also
     --------
-    seq2seqlite.integer.accumulators : The same for programs with a decoder.
+    run_direct : Run a program.
     """
-    found = step_accumulators("encoder", program.encoder, program.formats)
-    state = program.formats.state
-    operand = Operand(state.fraction_bits, state.low_code, state.high_code)
-    found["head"] = sum_of([(program.head_kernel, operand)], program.head_bias, slice(None))
-    found["normaliser"] = normaliser(program)
-    return found
+    counts, table = checked_counts(program, tpsf), _checked_bank(program, bank)
+    return counts, table, _checked_index(index, len(counts), len(table))
 
 
-def checked_bank(program: DirectProgram, bank: ArrayLike | None, /) -> NDArray[np.int64]:
-    """Return a bank of responses as int64; raise InputError if the program does not accept it.
+def known_responses(bank: NDArray[np.int64], /) -> NDArray[np.bool_]:
+    """Return which responses of a bank are known, shape (n_responses,).
 
     See Also
     --------
     run_direct : Run a program with a bank.
     """
+    return np.asarray(bank.any(axis=(1, 2)))
+
+
+def _checked_bank(program: DirectProgram, bank: ArrayLike | None) -> NDArray[np.int64]:
     if bank is None:
         return response_codes(program, None)[None]
     codes = np.asarray(bank)
@@ -275,13 +269,7 @@ def checked_bank(program: DirectProgram, bank: ArrayLike | None, /) -> NDArray[n
     return codes.astype(np.int64)
 
 
-def checked_index(index: ArrayLike | None, /, *, n: int, n_responses: int) -> NDArray[np.int64]:
-    """Return the response of each pixel as int64; raise InputError if one is not in the bank.
-
-    See Also
-    --------
-    run_direct : Run a program with a bank.
-    """
+def _checked_index(index: ArrayLike | None, n: int, n_responses: int) -> NDArray[np.int64]:
     if index is None:
         return np.zeros(n, np.int64)
     found = np.asarray(index)
@@ -297,7 +285,7 @@ def checked_index(index: ArrayLike | None, /, *, n: int, n_responses: int) -> ND
 
 def _head(program: DirectProgram, state: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     """Return the sums of the head, shape (n, 8), and their fraction bits."""
-    head = direct_accumulators(program)["head"]
+    head = program.accumulators["head"]
     fraction = head.fraction_bits
     kernel = _aligned(program.head_kernel, fraction - program.formats.state.fraction_bits)
     bias = _aligned(program.head_bias, fraction)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.program import Affine, Codes, EncoderProgram
+from seq2seqlite.integer.ranges import Accumulator, Operand, normaliser, step_accumulators, sum_of
 from seq2seqlite.models import ErrorScale
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 
@@ -165,11 +166,6 @@ class DirectProgram(EncoderProgram):
         return 2
 
     @property
-    def n_parameters(self) -> int:
-        """Number of parameters of the network."""
-        return sum(affine.codes.size for affine in self.affines.values())
-
-    @property
     def arrays(self) -> dict[str, Codes]:
         """All arrays, by their names in a program file."""
         return {name: affine.codes for name, affine in self.affines.items()} | {ERROR_FACTORS: self.factors}
@@ -184,6 +180,24 @@ class DirectProgram(EncoderProgram):
             "tau_high": self.tau_high,
             "max_background": self.max_background,
         }
+
+    @cached_property
+    def accumulators(self) -> dict[str, Accumulator]:
+        """Range of every accumulator, by name.
+
+        ``encoder.<gates|candidate|product|update>``, ``head``, ``normaliser``.
+        """
+        found = step_accumulators("encoder", self.encoder, self.formats)
+        state = self.formats.state
+        operand = Operand(state.fraction_bits, state.low_code, state.high_code)
+        found["head"] = sum_of([(self.head_kernel, operand)], self.head_bias, slice(None))
+        found["normaliser"] = normaliser(self)
+        return found
+
+    @property
+    def encoder_accumulators(self) -> dict[str, Accumulator]:
+        """Those without the head, which is computed in 64 bits, once a pixel."""
+        return {name: reach for name, reach in self.accumulators.items() if name != "head"}
 
     @cached_property
     def sha256(self) -> str:

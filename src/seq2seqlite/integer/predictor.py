@@ -1,21 +1,24 @@
 """Predictor that runs an integer program."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import Lifetimes, LifetimesWithErrors, TimeAxis, counts_for
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer.direct import DirectResult, response_codes, run_direct
+from seq2seqlite.integer.direct import DirectResult, checked_direct, response_codes, run_direct
 from seq2seqlite.integer.direct_program import LOG_FRACTION_BITS, DirectProgram
 from seq2seqlite.integer.interpreter import Result, run
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
-from seq2seqlite.integer.program import COUNT_BITS, Program
+from seq2seqlite.integer.program import COUNT_BITS, EncoderProgram, Program
 from seq2seqlite.maps import ERROR_MAPS
 from seq2seqlite.models import FRACTION_OF_A_COUNT
 from seq2seqlite.training_range import training_range_ns
 
 __all__ = [
     "DirectPredictor",
+    "ProgramMetadata",
     "ProgramPredictor",
     "direct_lifetimes_from_codes",
     "lifetimes_from_codes",
@@ -24,7 +27,49 @@ __all__ = [
 ]
 
 
-class ProgramPredictor:
+class ProgramMetadata:
+    """What a predictor of an integer program says of its model.
+
+    Parameters
+    ----------
+    program : EncoderProgram
+        Program.
+
+    See Also
+    --------
+    ProgramPredictor : Predictor of a program with a decoder.
+    DirectPredictor : Predictor of a direct program.
+    """
+
+    program: EncoderProgram
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.program.name
+
+    @property
+    def axis(self) -> TimeAxis:
+        """Time axis of the TPSFs that the program accepts."""
+        return self.program.axis
+
+    @property
+    def rising_edge_ns(self) -> float:
+        """Required position of the rising edge, in ns."""
+        return self.program.rising_edge_ns
+
+    @property
+    def instrument(self) -> str:
+        """Name of the instrument that the model was trained for."""
+        return self.program.instrument
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of weights."""
+        return self.program.n_parameters
+
+
+class ProgramPredictor(ProgramMetadata):
     """Integer program run by the interpreter; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
 
     Parameters
@@ -45,39 +90,15 @@ class ProgramPredictor:
     """
 
     kind = "integer program"
+    program: Program
 
     def __init__(self, program: Program, /) -> None:
         self.program = program
 
     @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.program.name
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Time axis of the TPSFs that the program accepts."""
-        return self.program.axis
-
-    @property
-    def rising_edge_ns(self) -> float:
-        """Required position of the rising edge, in ns."""
-        return self.program.rising_edge_ns
-
-    @property
-    def instrument(self) -> str:
-        """Name of the instrument that the model was trained for."""
-        return self.program.instrument
-
-    @property
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
         return training_range_ns(self.instrument)
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of weights."""
-        return self.program.n_parameters
 
     def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
         """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors."""
@@ -97,7 +118,7 @@ class ProgramPredictor:
         return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
 
-class DirectPredictor:
+class DirectPredictor(ProgramMetadata):
     """Integer program of a direct network run by the interpreter, with the response of the decays.
 
     Parameters
@@ -116,6 +137,7 @@ class DirectPredictor:
 
     kind = "integer program"
     direct = True
+    program: DirectProgram
 
     def __init__(self, program: DirectProgram, /, *, response: ArrayLike | None = None) -> None:
         self.program = program
@@ -125,26 +147,6 @@ class DirectPredictor:
     def with_response(self, response: ArrayLike | None, /) -> "DirectPredictor":
         """Return this predictor for decays of another response; None for an unknown one."""
         return type(self)(self.program, response=response)
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.program.name
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Time axis of the TPSFs that the program accepts."""
-        return self.program.axis
-
-    @property
-    def rising_edge_ns(self) -> float:
-        """Required position of the rising edge, in ns."""
-        return self.program.rising_edge_ns
-
-    @property
-    def instrument(self) -> str:
-        """Name of the instrument that the model was trained for."""
-        return self.program.instrument
 
     @property
     def tau_range_ns(self) -> tuple[float, float]:
@@ -172,21 +174,48 @@ class DirectPredictor:
         """Standard errors that the program predicts: those of all quantities."""
         return tuple(ERROR_MAPS)
 
-    @property
-    def n_parameters(self) -> int:
-        """Number of weights."""
-        return self.program.n_parameters
+    def run(
+        self,
+        tpsf: ArrayLike,
+        /,
+        *,
+        bank: ArrayLike | None = None,
+        index: ArrayLike | None = None,
+        min_photons: int = 0,
+        count_exponent: ArrayLike = 0,
+    ) -> DirectResult:
+        """Run the program; see :func:`seq2seqlite.integer.run_direct` for parameters, result and errors.
 
-    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0, count_exponent: ArrayLike = 0) -> DirectResult:
-        """Run the program; see :func:`run_direct` for parameters, result and errors."""
-        return run_direct(
-            self.program, tpsf, bank=self.bank, min_photons=min_photons, count_exponent=count_exponent
+        The bank is by default that of the response of this predictor.
+        """
+        counts, table, chosen = checked_direct(
+            self.program, tpsf, bank=self.bank if bank is None else bank, index=index
         )
+        exponent = np.broadcast_to(np.asarray(count_exponent, np.int64), len(counts))
+        return self._results(counts, table, chosen, min_photons, exponent)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> LifetimesWithErrors:
         """Return lifetimes and standard errors, shape (n,), for counts of shape (n, n_gates)."""
-        counts, exponent = scaled_counts(counts_for(tpsf, axis=self.axis, name=self.name))
-        return direct_lifetimes_from_codes(self.program, self.run(counts, count_exponent=exponent))
+        counts, exponent = self._scaled(counts_for(tpsf, axis=self.axis, name=self.name))
+        found = self._results(counts, self.bank, np.zeros(len(counts), np.int64), 0, exponent)
+        return direct_lifetimes_from_codes(self.program, found)
+
+    def _scaled(self, tpsf: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        """Return the result of :func:`scaled_counts`."""
+        return scaled_counts(tpsf)
+
+    def _results(
+        self,
+        counts: NDArray[np.integer],
+        bank: NDArray[np.int64],
+        index: NDArray[np.int64],
+        min_photons: int,
+        exponent: NDArray[np.int64],
+    ) -> DirectResult:
+        """Return the results of checked counts; back ends compute them in other ways."""
+        return run_direct(
+            self.program, counts, bank=bank, index=index, min_photons=min_photons, count_exponent=exponent
+        )
 
 
 def direct_lifetimes_from_codes(program: DirectProgram, found: DirectResult, /) -> LifetimesWithErrors:

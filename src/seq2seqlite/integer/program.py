@@ -186,6 +186,11 @@ class EncoderProgram:
         return {name: array for name, array, _ in self._shaped(self.units)}
 
     @property
+    def n_parameters(self) -> int:
+        """Number of parameters of the network."""
+        return sum(affine.codes.size for affine in self.affines.values())
+
+    @property
     def facts(self) -> dict[str, Any]:
         """Metadata and formats (everything except the arrays), as plain values for JSON."""
         names = ("input", "state", "gate", "candidate", "product", "output", "operand", "response")
@@ -251,7 +256,7 @@ class Program(EncoderProgram):
     @property
     def n_parameters(self) -> int:
         """Number of parameters of the network, including the unused input kernel of its decoder."""
-        return sum(affine.codes.size for affine in self.affines.values()) + 3 * self.units
+        return super().n_parameters + 3 * self.units
 
     @property
     def arrays(self) -> dict[str, Codes]:

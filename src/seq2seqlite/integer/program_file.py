@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from seq2seqlite.archive import Header, archive_digest, header_text, read_archive, write_archive
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer.direct import direct_accumulators
 from seq2seqlite.integer.direct_program import ERROR_FACTORS, DirectProgram
 from seq2seqlite.integer.lifetime_table import Reduction
 from seq2seqlite.integer.lowering import lower, lower_direct
@@ -69,7 +68,7 @@ def program_digest(program: AnyProgram, /) -> str:
 
 
 def _header(program: AnyProgram) -> dict[str, Any]:
-    found = direct_accumulators(program) if isinstance(program, DirectProgram) else accumulators(program)
+    found = program.accumulators if isinstance(program, DirectProgram) else accumulators(program)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

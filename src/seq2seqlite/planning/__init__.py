@@ -9,9 +9,8 @@ from seq2seqlite.planning.designs import Design, instrument_designs
 from seq2seqlite.planning.information import (
     GateInformation,
     MeanError,
-    Sample,
     gate_information,
-    middle_response,
+    n_parameters,
 )
 from seq2seqlite.planning.plan import AcquisitionPlan, PlannedDesign, plan_designs
 
@@ -21,9 +20,8 @@ __all__ = [
     "GateInformation",
     "MeanError",
     "PlannedDesign",
-    "Sample",
     "gate_information",
     "instrument_designs",
-    "middle_response",
+    "n_parameters",
     "plan_designs",
 ]

@@ -8,18 +8,16 @@ from scipy.special import ndtr
 
 from seq2seqlite.decay import (
     MAX_HARMONICS,
+    Decay,
     ForwardModel,
-    Gate,
-    GatedIrf,
-    Irf,
-    ParametricIrf,
     TimeAxis,
     harmonics_needed,
 )
 from seq2seqlite.errors import InputError
 from seq2seqlite.simulation.instrument import Instrument
+from seq2seqlite.simulation.ranges import middle
 
-__all__ = ["GateInformation", "MeanError", "Sample", "gate_information", "middle_response"]
+__all__ = ["GateInformation", "MeanError", "gate_information", "n_parameters"]
 
 # Relative step of the central differences in the lifetimes; their error is below 1e-6 of the slope.
 LIFETIME_STEP = 1e-4
@@ -27,57 +25,19 @@ LIFETIME_STEP = 1e-4
 MAX_CONDITION = 1e12
 
 
-@dataclass(frozen=True)
-class Sample:
-    """Decay for which an acquisition is planned.
-
-    Parameters
-    ----------
-    tau_short_ns, tau_long_ns : float
-        Lifetimes, in ns; equal for a decay with one lifetime.
-    amplitude_fraction : float
-        Share of the short component in the amplitude.
-
-    Raises
-    ------
-    InputError
-        If a lifetime is not positive, or the amplitude fraction of two lifetimes is not between 0 and 1.
+def n_parameters(sample: Decay, /) -> int:
+    """Return the number of unknown parameters: lifetimes, amplitude fraction, photons and background.
 
     See Also
     --------
-    gate_information : Return the information of an instrument's gates about such a decay.
+    gate_information : Return the information of an instrument's gates about a decay.
 
     Examples
     --------
-    >>> Sample(0.5, 2.5, 0.5).tau_mean_ns
-    1.5
+    >>> n_parameters(Decay(2.5, 2.5)), n_parameters(Decay(0.5, 2.5))
+    (3, 5)
     """
-
-    tau_short_ns: float
-    tau_long_ns: float
-    amplitude_fraction: float = 0.5
-
-    def __post_init__(self) -> None:
-        for value in (self.tau_short_ns, self.tau_long_ns):
-            if not (np.isfinite(value) and value > 0):
-                raise InputError(f"tau_ns={value:g} must be finite and > 0 (e.g. 2.5)")
-        if not (0 < self.amplitude_fraction < 1):
-            raise InputError(f"amplitude_fraction={self.amplitude_fraction:g} must be > 0 and < 1")
-
-    @property
-    def mono(self) -> bool:
-        """Whether the decay has one lifetime."""
-        return self.tau_short_ns == self.tau_long_ns
-
-    @property
-    def tau_mean_ns(self) -> float:
-        """Amplitude-weighted mean lifetime, in ns."""
-        return self.amplitude_fraction * self.tau_short_ns + (1 - self.amplitude_fraction) * self.tau_long_ns
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of unknown parameters: lifetimes, amplitude fraction, photons and background."""
-        return 3 if self.mono else 5
+    return 3 if sample.mono else 5
 
 
 @dataclass(frozen=True)
@@ -133,7 +93,7 @@ class GateInformation:
 
     Parameters
     ----------
-    sample : Sample
+    sample : Decay
         Decay.
     counts : ndarray, shape (n_gates,)
         Probability that a photon that reaches the pixel during the exposure of a gate is within this gate.
@@ -149,7 +109,7 @@ class GateInformation:
     gate_information : Compute it for an instrument.
     """
 
-    sample: Sample
+    sample: Decay
     counts: NDArray[np.float64]
     slopes: NDArray[np.float64]
     mean_slope: NDArray[np.float64]
@@ -200,54 +160,9 @@ class GateInformation:
         return MeanError(*found)
 
 
-def middle_response(instrument: Instrument, /, *, gate_length_ns: float | None = None) -> Irf:
-    """Return the response of an instrument with all properties in the middle of their ranges.
-
-    Parameters
-    ----------
-    instrument : Instrument
-        Instrument.
-    gate_length_ns : float, optional
-        Length of the gates of a camera, in ns; default: the middle of its range.
-
-    Returns
-    -------
-    Irf
-        Response; it includes the gate of a camera (``[gate]``), and belongs to ``instrument.forward_axis``.
-
-    See Also
-    --------
-    seq2seqlite.simulation.Instrument.draw_irf : Return a random response of an instrument.
-
-    Examples
-    --------
-    >>> from seq2seqlite.simulation import load_instrument
-    >>> round(middle_response(load_instrument("narrow-gate")).center_ns, 3)
-    1.55
-    """
-    ranges = instrument.irf
-    irf: Irf
-    if instrument.measured_irf is not None:
-        irf = instrument.measured_irf.changed(
-            mean_ns=_middle(ranges.center_ns), extra_fwhm_ns=_middle(ranges.extra_fwhm_ns)
-        )
-    else:
-        irf = ParametricIrf(
-            center_ns=_middle(ranges.center_ns),
-            fwhm_ns=_middle(ranges.fwhm_ns),
-            tail_fraction=_middle(ranges.tail_fraction),
-            tail_ns=_middle(ranges.tail_ns),
-        )
-    if instrument.gate is None:
-        return irf
-    length = _middle(instrument.gate.length_ns) if gate_length_ns is None else gate_length_ns
-    gate = Gate(length, _middle(instrument.gate.rise_ns), _middle(instrument.gate.fall_ns))
-    return GatedIrf(irf.moved(length), gate)
-
-
 def gate_information(
     instrument: Instrument,
-    sample: Sample,
+    sample: Decay,
     /,
     *,
     background: float,
@@ -258,8 +173,8 @@ def gate_information(
     Parameters
     ----------
     instrument : Instrument
-        Time axis and response; the response is that of :func:`middle_response`.
-    sample : Sample
+        Time axis and response; the response is that of :meth:`Instrument.middle_irf`.
+    sample : Decay
         Decay.
     background : float
         Share of the photons that reach the pixel at any time of the laser period.
@@ -280,7 +195,7 @@ def gate_information(
     seq2seqlite.estimators.crlb.cramer_rao_bound : The bound of a whole decay under Poisson noise.
     """
     axis, open_ns = _axis_and_gate(instrument, gate_length_ns)
-    irf = middle_response(instrument, gate_length_ns=open_ns)
+    irf = instrument.middle_irf(gate_length_ns=open_ns)
     n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
     if n_harmonics >= MAX_HARMONICS:
         raise InputError(
@@ -325,12 +240,8 @@ def gate_information(
 def _axis_and_gate(instrument: Instrument, gate_length_ns: float | None) -> tuple[TimeAxis, float]:
     """Return the axis of the forward model and the gate length in ns."""
     if instrument.gate is not None:
-        length = _middle(instrument.gate.length_ns) if gate_length_ns is None else gate_length_ns
+        length = middle(instrument.gate.length_ns) if gate_length_ns is None else gate_length_ns
         return instrument.axis.sampled(), length
     if gate_length_ns is None:
         return instrument.axis, instrument.axis.integration_ns
     return replace(instrument.axis, gate_length_ns=gate_length_ns), gate_length_ns
-
-
-def _middle(ends: tuple[float, float]) -> float:
-    return (ends[0] + ends[1]) / 2

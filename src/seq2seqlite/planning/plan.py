@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seqlite.decay import Decay
 from seq2seqlite.errors import InputError
 from seq2seqlite.planning.designs import Design
-from seq2seqlite.planning.information import GateInformation, MeanError, Sample, gate_information
+from seq2seqlite.planning.information import GateInformation, MeanError, gate_information
 from seq2seqlite.simulation.instrument import Instrument
 
 __all__ = ["AcquisitionPlan", "PlannedDesign", "plan_designs"]
@@ -98,8 +99,9 @@ class AcquisitionPlan:
     def best(self) -> tuple[PlannedDesign, ...]:
         """Designs for which no other one is as good in both exposures and light; the first design too.
 
-        Exposures are one-bit frames, or gates for detectors without them. Light is the photon rate that is
-        needed, or the photons at the pixel if there is no rate; with a fixed rate it is the precision.
+        Exposures are one-bit frames, or gates for detectors without them. Light is the photon rate that a
+        design requires, or without a rate its photons at the pixel. With a fixed rate, the precision is
+        compared.
         """
         fixed = self.settings.get("photons_per_second") is not None
         kept = [self.designs[0]]
@@ -120,7 +122,7 @@ class AcquisitionPlan:
 
 def plan_designs(
     instrument: Instrument,
-    samples: Sequence[Sample],
+    samples: Sequence[Decay],
     designs: Sequence[Design],
     /,
     *,
@@ -137,7 +139,7 @@ def plan_designs(
     ----------
     instrument : Instrument
         Instrument.
-    samples : sequence of Sample
+    samples : sequence of Decay
         Decays; each design is planned for the decay with the largest relative error.
     designs : sequence of Design
         Designs; the comparison at equal photons and at equal time refers to the first.
@@ -187,7 +189,7 @@ class _Curves:
     """Fisher information of all samples, by gate length and number of summed gates."""
 
     def __init__(
-        self, instrument: Instrument, samples: Sequence[Sample], *, background: float, gate_by_gate: bool
+        self, instrument: Instrument, samples: Sequence[Decay], *, background: float, gate_by_gate: bool
     ) -> None:
         self.instrument, self.samples = instrument, samples
         self.background, self.gate_by_gate = background, gate_by_gate

@@ -47,7 +47,7 @@ class Conditions:
         names = [match[1] for match in FIELD.finditer(self.pattern) if match[1]]
         wrong = [name for name in names if not name.isidentifier() or names.count(name) > 1 or name in TAKEN]
         if wrong or not names:
-            why = f"the field {wrong[0]!r} is not allowed" if wrong else "there are no fields"
+            why = f"the field {wrong[0]!r} is not allowed" if wrong else "it has no fields"
             raise InputError(
                 f"conditions={self.pattern!r}: {why}; use different names in braces that are not columns "
                 f"already ({', '.join(TAKEN)}), e.g. '{{cell}}_{{dose}}.ptu'"

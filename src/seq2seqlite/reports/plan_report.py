@@ -58,9 +58,9 @@ def plan_table(plan: AcquisitionPlan, /, *, every: bool = False) -> str:
 def plan_plot(plan: AcquisitionPlan, /) -> Figure:
     """Return a plot of the cost of each design, and of its precision in equal time.
 
-    Left: frames per second (number of gates, if there is no frame rate) and light. Colour is the gate length,
-    the marker the number of bits; the line connects the best designs. Right: precision with the same light
-    in the same time, against the number of gates.
+    Left: light over frames per second, or over the number of gates without a frame rate. Colour is the gate
+    length, the marker the number of bits; the line connects the best designs. Right: precision with the same
+    light in the same time, against the number of gates.
 
     See Also
     --------

@@ -9,15 +9,8 @@ from seq2seqlite.simulation.decay_set import (
     simulated_set,
     write_decay_set,
 )
-from seq2seqlite.simulation.instrument import (
-    DecayRanges,
-    GateRanges,
-    Instrument,
-    IrfRanges,
-    ResponseRanges,
-    instrument_names,
-    load_instrument,
-)
+from seq2seqlite.simulation.instrument import Instrument, instrument_names, load_instrument
+from seq2seqlite.simulation.ranges import DecayRanges, GateRanges, IrfRanges, ResponseRanges
 from seq2seqlite.simulation.simulator import SPLITS, Decays, Simulator, measured_response
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Description of an instrument and the decays measured with it, read from TOML; input of the simulator."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,16 +32,9 @@ from seq2seqlite.decay import (
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.resources import configs_folder
+from seq2seqlite.simulation.ranges import DecayRanges, GateRanges, IrfRanges, ResponseRanges, middle
 
-__all__ = [
-    "DecayRanges",
-    "GateRanges",
-    "Instrument",
-    "IrfRanges",
-    "ResponseRanges",
-    "instrument_names",
-    "load_instrument",
-]
+__all__ = ["Instrument", "instrument_names", "load_instrument"]
 
 DETECTORS: dict[str, type[Any]] = {
     "photon-counting": PhotonCountingDetector,
@@ -49,218 +42,6 @@ DETECTORS: dict[str, type[Any]] = {
     "tcspc-pile-up": PileUpDetector,
     "iccd": IccdDetector,
 }
-
-
-# The IRF bank is kept in memory, several kB per IRF.
-MAX_IRFS = 100_000
-# The counts of a gate are stored in 32 bits.
-MAX_PHOTONS = 1e9
-MAX_BACKGROUND = 0.99
-MONO_TAU = ("uniform", "log-uniform", "both")
-BACKGROUND_PRIOR = ("uniform", "log-uniform")
-# Three standard deviations of the length of a gate then are less than the length.
-MAX_SPREAD = 0.3
-
-
-@dataclass(frozen=True)
-class IrfRanges:
-    """Variation of the IRF between pixels and between days, as uniform ranges.
-
-    Parameters
-    ----------
-    center_ns, fwhm_ns, tail_fraction, tail_ns : tuple of float
-        Ranges of a parametric IRF (see :class:`~seq2seqlite.decay.ParametricIrf`). With a gate, ``center_ns``
-        is the range of the rising edge of the gate series: the pulse arrives one gate length later, because
-        a gate that opens earlier is still open when the pulse arrives.
-    file : str, optional
-        File of a measured IRF that replaces the parametric one; ``center_ns`` then is the range of its mean.
-    bin_width_ns : float, optional
-        Bin width of the measured IRF, in ns, if its file does not contain it.
-    extra_fwhm_ns : tuple of float
-        Range of the Gaussian broadening of a measured IRF (FWHM), in ns.
-    n_irfs : int
-        Number of IRFs in a bank.
-
-    See Also
-    --------
-    Instrument : An instrument: time axis, IRFs, distribution of decays, and detector.
-    seq2seqlite.decay.ParametricIrf : Gaussian IRF with an optional exponential tail.
-    """
-
-    center_ns: Range
-    fwhm_ns: Range = (0.1, 0.1)
-    tail_fraction: Range = (0.0, 0.0)
-    tail_ns: Range = (0.2, 0.2)
-    file: str | None = None
-    bin_width_ns: float | None = None
-    extra_fwhm_ns: Range = (0.0, 0.0)
-    n_irfs: int = 512
-
-    def __post_init__(self) -> None:
-        for name in ("center_ns", "fwhm_ns", "tail_fraction", "tail_ns", "extra_fwhm_ns"):
-            _check_range(f"irf.{name}", getattr(self, name), low=0.0)
-        if self.fwhm_ns[0] <= 0:
-            raise InputError(f"irf.fwhm_ns={list(self.fwhm_ns)} must be > 0")
-        if self.tail_fraction[1] > 1:
-            raise InputError(f"irf.tail_fraction={list(self.tail_fraction)} must be <= 1")
-        if not 1 <= self.n_irfs <= MAX_IRFS:
-            raise InputError(f"irf.n_irfs={self.n_irfs} must be between 1 and {MAX_IRFS} (e.g. 512)")
-
-
-@dataclass(frozen=True)
-class GateRanges:
-    """Time gates of a camera, and their variation.
-
-    Parameters
-    ----------
-    length_ns : tuple of float
-        Uniform range of the gate length, which the user sets for a whole image.
-    length_spread : float
-        Relative standard deviation of the length over the pixels.
-    rise_ns, fall_ns : tuple of float
-        Uniform ranges of the 10-90 % times of the opening and the closing edge.
-
-    See Also
-    --------
-    seq2seqlite.decay.Gate : One gate.
-    """
-
-    length_ns: Range
-    length_spread: float = 0.0
-    rise_ns: Range = (0.0, 0.0)
-    fall_ns: Range = (0.0, 0.0)
-
-    def __post_init__(self) -> None:
-        for name in ("length_ns", "rise_ns", "fall_ns"):
-            _check_range(f"gate.{name}", getattr(self, name), low=0.0)
-        if self.length_ns[0] <= 0:
-            raise InputError(f"gate.length_ns={list(self.length_ns)} must be > 0 (e.g. 3.0)")
-        if not 0 <= self.length_spread <= MAX_SPREAD:
-            raise InputError(f"gate.length_spread={self.length_spread} must be between 0 and {MAX_SPREAD}")
-
-    def draw(self, rng: np.random.Generator, /) -> Gate:
-        """Return the gate of a random pixel."""
-        length = rng.uniform(*self.length_ns)
-        # A normal variate is bounded: the length stays positive for every permitted spread.
-        length *= 1 + self.length_spread * float(np.clip(rng.normal(), -3, 3))
-        return Gate(length, rng.uniform(*self.rise_ns), rng.uniform(*self.fall_ns))
-
-
-@dataclass(frozen=True)
-class ResponseRanges:
-    """Measurements of the instrument response that networks get as an input, and their errors.
-
-    Parameters
-    ----------
-    counts : tuple of float
-        Log-uniform range of the counts of the measured response.
-    background : tuple of float
-        Uniform range of the share of background in them.
-    shift_ns : float
-        Standard deviation of the delay between response and decay, after their alignment, in ns.
-    misaligned : float
-        Share of responses that are not aligned well.
-    misaligned_ns : float
-        Largest delay of these, in ns; uniform on both sides of zero.
-    extra_fwhm_ns : tuple of float
-        Uniform range of the width (FWHM) of a Gaussian by which the measured response is too wide, in ns.
-    unknown : float
-        Share of decays without a response: their networks have to do without one.
-
-    See Also
-    --------
-    Simulator : Simulator that measures the responses.
-    """
-
-    counts: Range = (1e3, 1e7)
-    background: Range = (0.0, 0.03)
-    shift_ns: float = 0.004
-    misaligned: float = 0.15
-    misaligned_ns: float = 0.08
-    extra_fwhm_ns: Range = (0.0, 0.08)
-    unknown: float = 0.12
-
-    def __post_init__(self) -> None:
-        for name in ("counts", "background", "extra_fwhm_ns"):
-            _check_range(f"response.{name}", getattr(self, name), low=0.0)
-        if self.counts[0] < 1 or self.counts[1] > MAX_PHOTONS:
-            raise InputError(f"response.counts={list(self.counts)} must be between 1 and {MAX_PHOTONS:g}")
-        if self.background[1] > MAX_BACKGROUND:
-            raise InputError(f"response.background={list(self.background)} must be <= {MAX_BACKGROUND:g}")
-        for name in ("shift_ns", "misaligned_ns"):
-            if not getattr(self, name) >= 0:
-                raise InputError(f"response.{name}={getattr(self, name)} must be >= 0")
-        for name in ("misaligned", "unknown"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"response.{name}={getattr(self, name)} must be between 0 and 1")
-
-
-@dataclass(frozen=True)
-class DecayRanges:
-    """Distribution of the decays measured with an instrument.
-
-    Parameters
-    ----------
-    tau_ns : tuple of float
-        Uniform range of both lifetimes, in ns; the two values of a decay are sorted after they are drawn.
-    amplitude_fraction : tuple of float
-        Uniform range of the short component's share of the amplitude.
-    mono_exponential : float
-        Share of mono-exponential decays; both components then have the same lifetime and half the amplitude.
-    mono_tau : str
-        Distribution of the lifetimes of mono-exponential decays: ``uniform``; ``log-uniform``, with as many
-        decays between 0.2 and 0.4 ns as between 1 and 2 ns; or ``both``, half of the decays each.
-    photons : tuple of float
-        Log-uniform range of the expected photons in the window, background included.
-    background : tuple of float
-        Range of the share of background in these photons.
-    background_prior : str
-        Distribution of this share: ``uniform``; or ``log-uniform``, with as many decays between 0.01 and 0.02
-        as between 0.1 and 0.2, from a lowest share > 0.
-
-    See Also
-    --------
-    Instrument : An instrument: time axis, IRFs, distribution of decays, and detector.
-    IrfRanges : Variation of the IRF between pixels and between days, as uniform ranges.
-    """
-
-    tau_ns: Range
-    amplitude_fraction: Range = (0.0, 1.0)
-    mono_exponential: float = 0.2
-    mono_tau: str = "uniform"
-    photons: Range = (200.0, 20000.0)
-    background: Range = (0.0, 0.05)
-    background_prior: str = "uniform"
-
-    def __post_init__(self) -> None:
-        for name in ("tau_ns", "amplitude_fraction", "photons", "background"):
-            _check_range(f"decays.{name}", getattr(self, name), low=0.0)
-        if self.tau_ns[0] <= 0 or self.photons[0] <= 0:
-            raise InputError(
-                f"decays.tau_ns={list(self.tau_ns)} and photons={list(self.photons)} must be > 0"
-            )
-        for name, top in (
-            ("amplitude_fraction", 1.0),
-            ("background", MAX_BACKGROUND),
-            ("photons", MAX_PHOTONS),
-        ):
-            if getattr(self, name)[1] > top:
-                raise InputError(f"decays.{name}={list(getattr(self, name))} must be <= {top:g}")
-        if self.mono_tau not in MONO_TAU:
-            raise InputError(
-                f"decays.mono_tau={self.mono_tau!r} is unknown; choose one of {', '.join(MONO_TAU)}"
-            )
-        if self.background_prior not in BACKGROUND_PRIOR:
-            raise InputError(
-                f"decays.background_prior={self.background_prior!r} is unknown; choose one of "
-                f"{', '.join(BACKGROUND_PRIOR)}"
-            )
-        if self.background_prior == "log-uniform" and self.background[0] <= 0:
-            raise InputError(
-                f"decays.background={list(self.background)} must be > 0 for background_prior='log-uniform'"
-            )
-        if not 0 <= self.mono_exponential <= 1:
-            raise InputError(f"decays.mono_exponential={self.mono_exponential} must be between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -352,22 +133,44 @@ class Instrument:
 
     def draw_irf(self, rng: np.random.Generator, /) -> Irf:
         """Return a random response of this instrument; it includes the gate of a camera (``[gate]``)."""
-        irf = self._draw_light_response(rng)
+        irf = self._light_response(lambda ends: rng.uniform(*ends))
+        return irf if self.gate is None else _gated(irf, self.gate.draw(rng))
+
+    def middle_irf(self, *, gate_length_ns: float | None = None) -> Irf:
+        """Return the response with all properties in the middle of their ranges.
+
+        Parameters
+        ----------
+        gate_length_ns : float, optional
+            Length of the gates of a camera (``[gate]``), in ns; default: the middle of its range.
+
+        Returns
+        -------
+        Irf
+            Response; it includes the gate of a camera, and belongs to :attr:`forward_axis`.
+
+        Examples
+        --------
+        >>> round(load_instrument("narrow-gate").middle_irf().center_ns, 3)
+        1.55
+        """
+        irf = self._light_response(middle)
         if self.gate is None:
             return irf
-        gate = self.gate.draw(rng)
-        return GatedIrf(irf.moved(gate.length_ns), gate)
+        length = middle(self.gate.length_ns) if gate_length_ns is None else gate_length_ns
+        return _gated(irf, Gate(length, middle(self.gate.rise_ns), middle(self.gate.fall_ns)))
 
-    def _draw_light_response(self, rng: np.random.Generator) -> Irf:
+    def _light_response(self, chosen: Callable[[Range], float]) -> Irf:
+        """Return the response of the detector to a pulse, with values chosen from the ranges."""
         ranges = self.irf
-        center = rng.uniform(*ranges.center_ns)
+        center = chosen(ranges.center_ns)
         if self.measured_irf is not None:
-            return self.measured_irf.changed(mean_ns=center, extra_fwhm_ns=rng.uniform(*ranges.extra_fwhm_ns))
+            return self.measured_irf.changed(mean_ns=center, extra_fwhm_ns=chosen(ranges.extra_fwhm_ns))
         return ParametricIrf(
             center_ns=center,
-            fwhm_ns=rng.uniform(*ranges.fwhm_ns),
-            tail_fraction=rng.uniform(*ranges.tail_fraction),
-            tail_ns=rng.uniform(*ranges.tail_ns),
+            fwhm_ns=chosen(ranges.fwhm_ns),
+            tail_fraction=chosen(ranges.tail_fraction),
+            tail_ns=chosen(ranges.tail_ns),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -423,6 +226,11 @@ def instrument_names() -> list[str]:
     return toml_names(configs_folder() / "instruments")
 
 
+def _gated(irf: Irf, gate: Gate) -> GatedIrf:
+    """Return the response of a camera whose series has its rising edge where the pulse is."""
+    return GatedIrf(irf.moved(gate.length_ns), gate)
+
+
 def load_instrument(name_or_path: str | Path, /) -> Instrument:
     """Return a shipped instrument by name, or an instrument described in a TOML file.
 
@@ -464,9 +272,3 @@ def _table(table: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _section(cls: type[Any], table: Mapping[str, Any], name: str) -> Any:
     return from_table(cls, _table(table, name), name=name, prefix=f"{name}.")
-
-
-def _check_range(name: str, value: Range, *, low: float) -> None:
-    first, last = value
-    if not (np.isfinite(first) and np.isfinite(last) and low <= first <= last):
-        raise InputError(f"{name}={[first, last]} must be [low, high] with {low:g} <= low <= high")

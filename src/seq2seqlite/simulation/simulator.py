@@ -24,7 +24,8 @@ from seq2seqlite.decay import (
 )
 from seq2seqlite.decay.irf import FWHM_PER_SIGMA
 from seq2seqlite.errors import InputError
-from seq2seqlite.simulation.instrument import Instrument, ResponseRanges
+from seq2seqlite.simulation.instrument import Instrument
+from seq2seqlite.simulation.ranges import ResponseRanges
 
 __all__ = ["SPLITS", "Decays", "Simulator", "measured_response"]
 

@@ -13,7 +13,8 @@ from seq2seqlite.models import ErrorScale, network_inputs, response_columns
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
 from seq2seqlite.models.network import MAX_LOG
-from seq2seqlite.simulation.instrument import ResponseRanges, load_instrument
+from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.simulation.ranges import ResponseRanges
 from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.objective import Objective
 from seq2seqlite.training.recipe import Recipe

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from seq2seqlite.decay import PhotonCountingDetector, SpadFrameDetector
+from seq2seqlite.decay import Decay, PhotonCountingDetector, SpadFrameDetector
 from seq2seqlite.errors import InputError
 from seq2seqlite.planning.designs import BINARY_FRAMES_PER_SECOND, default_bits, instrument_designs
-from seq2seqlite.planning.information import Sample
+from seq2seqlite.planning.information import n_parameters
 from seq2seqlite.planning.plan import AcquisitionPlan, plan_designs
 from seq2seqlite.reports.plan_report import check_plan_plot, write_plan_plot
 from seq2seqlite.simulation.instrument import Instrument, load_instrument
@@ -102,7 +102,7 @@ def plan_acquisition(
     gate_by_gate = one_bit or described.gate is not None
     designs = instrument_designs(
         described,
-        n_parameters=samples[0].n_parameters,
+        n_parameters=n_parameters(samples[0]),
         gate_length_ns=gate_length_ns,
         bits=(tuple(bits) or default_bits(described)) if one_bit else (),
         gate_by_gate=gate_by_gate,
@@ -134,13 +134,13 @@ def plan_acquisition(
     return plan
 
 
-def _samples(tau_ns: Sequence[float], components: int, amplitude_fraction: float) -> list[Sample]:
+def _samples(tau_ns: Sequence[float], components: int, amplitude_fraction: float) -> list[Decay]:
     if components not in (1, 2):
         raise InputError(f"components={components} must be 1 or 2")
     if not len(tau_ns):
         raise InputError("tau_ns is empty; pass one or more lifetimes in ns (e.g. 0.5 and 2.5)")
     if components == 1:
-        return [Sample(float(tau), float(tau)) for tau in dict.fromkeys(tau_ns)]
+        return [Decay(float(tau), float(tau)) for tau in dict.fromkeys(tau_ns)]
     if len(tau_ns) != 2 or tau_ns[0] == tau_ns[1]:
         raise InputError(f"tau_ns={list(tau_ns)} must be two different lifetimes for components=2")
-    return [Sample(float(tau_ns[0]), float(tau_ns[1]), amplitude_fraction)]
+    return [Decay(float(tau_ns[0]), float(tau_ns[1]), amplitude_fraction)]

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
-from seq2seqlite.integer import Affine, GruStep, Program, Reduction, load_program
+from seq2seqlite.integer import Affine, DirectProgram, GruStep, Program, Reduction, load_program
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.models import ActivationFormats, Format
 from seq2seqlite.protocols import Predictor
@@ -108,6 +108,45 @@ def _odd_program(seed, *, units=3, n_gates=24):
         head_kernel=affine((units, 3), signed(6)),
         head_bias=affine((1, 3), signed(8, -1)),
         reduction=Reduction.of_axis(axis),
+    )
+
+
+@pytest.fixture(scope="session")
+def odd_direct_program():
+    """A function that makes direct programs with formats that no shipped student has."""
+    return _odd_direct_program
+
+
+def _odd_direct_program(seed, *, units=3, n_gates=24, n_columns=2):
+    """A direct program; every third has no leading bits, every second has gates below 1."""
+    base, rng = _odd_program(seed, units=units, n_gates=n_gates), np.random.default_rng([seed, 1])
+
+    def affine(shape, integer_bits, fraction_bits):
+        fmt = Format(True, integer_bits, fraction_bits)
+        return Affine(rng.integers(fmt.low_code, fmt.high_code + 1, shape), fmt)
+
+    formats = dataclasses.replace(
+        base.formats,
+        output=Format(False, 4, int(rng.integers(5, 13))),
+        response=Format(False, 0, int(rng.integers(4, 9))) if n_columns else None,
+    )
+    encoder = dataclasses.replace(base.encoder, kernel=affine((1 + n_columns, 3 * units), 0, 4))
+    return DirectProgram(
+        name=f"odd-direct-{seed}",
+        model_sha256="",
+        instrument="odd",
+        axis=base.axis,
+        rising_edge_ns=1.4,
+        n_baseline=0,
+        formats=formats,
+        encoder=encoder,
+        response_lifetimes_ns=tuple(float(column) for column in range(n_columns)),
+        head_kernel=affine((units, 8), 3, int(rng.integers(3, 8))),
+        head_bias=affine((1, 8), 3, int(rng.integers(3, 12))),
+        tau_low=7,
+        tau_high=formats.output.high_code - 5,
+        factors=rng.integers(-300, 300, (2, 34, 4)),
+        max_background=0.1,
     )
 
 

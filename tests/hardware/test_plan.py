@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from seq2seqlite.hardware.design import VERILOG_FILES, DesignOptions, make_design
+from seq2seqlite.hardware.design import DesignOptions, make_design, verilog_files
 from seq2seqlite.hardware.eda import yosys
 from seq2seqlite.hardware.project import write_project
 from seq2seqlite.hardware.targets import find_target
@@ -39,7 +39,7 @@ def test_reading_a_design_or_its_plan_starts_no_tool(odd_program, no_process):
 
 def test_a_plan_has_the_digests_of_its_files(odd_program, no_process):
     plan = tiny_design(odd_program).plan()
-    assert plan.verilog_names == VERILOG_FILES
+    assert plan.verilog_names == verilog_files(odd_program(0))
     assert set(plan.files) == {"encoder_step.v", "decoder_step.v", "head.v", "engine.il", "top.il"}
     for name, text in plan.files.items():
         assert plan.digests[name] == hashlib.sha256(text.encode()).hexdigest()
@@ -57,4 +57,4 @@ def test_a_project_is_written_with_one_run_of_yosys(odd_program, tmp_path, monke
     monkeypatch.setattr(yosys, "run_tool", counted)
     project = write_project(tiny_design(odd_program), tmp_path / "project")
     assert runs == ["Yosys"]
-    assert tuple(path.name for path in project.verilog) == VERILOG_FILES
+    assert tuple(path.name for path in project.verilog) == verilog_files(odd_program(0))

@@ -110,7 +110,7 @@ def test_a_project_that_was_altered(project, name):
         ("target", ["z"], r"is damaged \(TypeError"),
         ("slots", 0, r"is damaged \(slots=0 must be a whole number above 0\)"),
         ("slots", 2.5, r"is damaged \(slots=2.5 must be a whole number above 0\)"),
-        ("head_latency", float("inf"), r"is damaged \(head_latency=inf must be a whole number above 0\)"),
+        ("head_latency", float("inf"), r"is damaged \(head_latency=inf must be a whole number, at least 0\)"),
         ("latency_clocks", None, r"is damaged \(latency_clocks=None must be a whole number above 0\)"),
         ("clocks_per_pixel", 0, r"is damaged \(clocks_per_pixel=0 must be a number above 0\)"),
         ("clock_mhz_stated", "fast", r"is damaged \(clock_mhz_stated='fast' must be a number above 0\)"),

@@ -8,14 +8,25 @@ from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
 from seq2seqlite.hardware.plan import BuildPlan
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
-from seq2seqlite.hardware.wire.results import RECORD_BITS
-from seq2seqlite.integer import Program
+from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS
+from seq2seqlite.integer import MAX_BANK, TAU_BITS, AnyProgram, DirectProgram
 
-__all__ = ["MAX_ENGINES", "VERILOG_FILES", "Design", "DesignOptions", "make_design"]
+__all__ = ["MAX_ENGINES", "Design", "DesignOptions", "make_design", "make_shape", "verilog_files"]
 
 MAX_ENGINES = 64
-VERILOG_FILES = ("encoder_step.v", "decoder_step.v", "head.v", "engine.v", "top.v")
-"""Names of the Verilog files of a design."""
+
+
+def verilog_files(program: AnyProgram, /) -> tuple[str, ...]:
+    """Return the names of the Verilog files of a design.
+
+    See Also
+    --------
+    Design.plan : Build plan that produces them.
+    """
+    kernels = (
+        ("encoder_step",) if isinstance(program, DirectProgram) else ("encoder_step", "decoder_step", "head")
+    )
+    return tuple(f"{name}.v" for name in (*kernels, "engine", "top"))
 
 
 @dataclass(frozen=True)
@@ -34,6 +45,8 @@ class DesignOptions:
         ``"lifetimes"``, computed on the FPGA, or the raw ``"sfd"``.
     levels_per_stage : float
         Adder levels per pipeline stage of the kernels; 0 selects the default of the target.
+    responses : int
+        Responses that the bank of each engine holds, for programs that get the response.
 
     See Also
     --------
@@ -45,6 +58,7 @@ class DesignOptions:
     result_width: int = 32
     output: Literal["lifetimes", "sfd"] = "lifetimes"
     levels_per_stage: float = 0.0
+    responses: int = MAX_BANK
 
     def __post_init__(self) -> None:
         if self.engines not in range(1, MAX_ENGINES + 1):
@@ -57,6 +71,8 @@ class DesignOptions:
             raise InputError(
                 f"result_width={self.result_width} must be one of {', '.join(map(str, RESULT_WIDTHS))}"
             )
+        if self.responses not in range(1, MAX_BANK + 1):
+            raise InputError(f"responses={self.responses} must be between 1 and {MAX_BANK}")
         if self.output not in {"lifetimes", "sfd"}:
             raise InputError(f"output={self.output!r} must be 'lifetimes' or 'sfd'")
 
@@ -89,7 +105,7 @@ class Design:
     seq2seqlite.hardware.project.write_project : Write the project of a design.
     """
 
-    program: Program
+    program: AnyProgram
     target: Target
     options: DesignOptions
     kernels: Kernels
@@ -99,16 +115,15 @@ class Design:
         """Return the build plan: kernels as Verilog, gateware as RTLIL by Amaranth.
 
         No tool runs before :meth:`~seq2seqlite.hardware.plan.BuildPlan.execute`, which returns the files
-        ``VERILOG_FILES``.
+        :func:`verilog_files`.
         """
         from amaranth.back import rtlil
 
         from seq2seqlite.hardware.gateware.engine import Engine
         from seq2seqlite.hardware.gateware.top import ENGINE, TOP, Top
 
-        kernels = (self.kernels.encoder, self.kernels.decoder, self.kernels.head)
         top = Top(self.shape, self.options.engines, self.options.result_width)
-        files = {f"{kernel.name}.v": kernel.verilog for kernel in kernels}
+        files = {f"{kernel.name}.v": kernel.verilog for kernel in self.kernels.all}
         files["engine.il"] = rtlil.convert(Engine(self.shape), name=ENGINE, emit_src=False)
         files["top.il"] = rtlil.convert(top, name=TOP, emit_src=False)
         return BuildPlan(files, kept=(ENGINE,))
@@ -128,8 +143,7 @@ class Design:
     def clocks_per_pixel(self) -> float:
         """Clock cycles per pixel in the steady state, limited by the engines, the input or the output."""
         shape, options = self.shape, self.options
-        bits = shape.sfd_word_bits if shape.output == "sfd" else RECORD_BITS
-        beats = shape.payloads * max(bits, options.result_width) / options.result_width
+        beats = shape.payloads * max(shape.record_bits, options.result_width) / options.result_width
         # Lifetime records have an idle clock cycle between them.
         pause = 0 if shape.output == "sfd" else 1
         return max(shape.n_gates / options.engines, shape.words, beats + pause, float(PACKET_CLOCKS))
@@ -146,12 +160,12 @@ class Design:
         return (clock_mhz or self.clock_mhz) * 1e6 / (self.clocks_per_pixel * frame_pixels)
 
 
-def make_design(program: Program, target: Target, options: DesignOptions, /) -> Design:
+def make_design(program: AnyProgram, target: Target, options: DesignOptions, /) -> Design:
     """Build a design: compile the kernels, and derive the parameters of the gateware.
 
     Parameters
     ----------
-    program : Program
+    program : Program or DirectProgram
         Program that the design computes.
     target : Target
         FPGA.
@@ -166,7 +180,7 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
     Raises
     ------
     InputError
-        If the kernels do not support the program.
+        If the kernels or the records of results do not support the program, or the options do not fit it.
 
     See Also
     --------
@@ -180,6 +194,46 @@ def make_design(program: Program, target: Target, options: DesignOptions, /) -> 
         raw_sfd=options.output == "sfd",
         levels_per_stage=options.levels_per_stage or default.levels_per_stage,
     )
+    if isinstance(program, DirectProgram):
+        _check_direct(program, options)
     kernels = build_kernels(program, style)
-    shape = Shape(program, kernels.encoder.latency, kernels.head.latency, options.input_lanes, options.output)
-    return Design(program, target, options, kernels, shape)
+    head_latency = 0 if kernels.head is None else kernels.head.latency
+    return Design(
+        program, target, options, kernels, make_shape(program, options, kernels.encoder.latency, head_latency)
+    )
+
+
+def make_shape(program: AnyProgram, options: DesignOptions, slots: int, head_latency: int, /) -> Shape:
+    """Return the parameters of the gateware of a design.
+
+    Parameters
+    ----------
+    program : Program or DirectProgram
+        Program.
+    options : DesignOptions
+        Options.
+    slots, head_latency : int
+        Latencies of the step kernels and of the head kernel, in clock cycles.
+
+    See Also
+    --------
+    make_design : Build a design.
+    """
+    responses = options.responses if program.n_columns else 0
+    return Shape(program, slots, head_latency, options.input_lanes, options.output, responses)
+
+
+def _check_direct(program: DirectProgram, options: DesignOptions) -> None:
+    if options.output != "lifetimes":
+        raise InputError(f"output={options.output!r} of a direct program must be 'lifetimes'; it has no SFD")
+    if DIRECT_RECORD_BITS % options.result_width:
+        widths = ", ".join(str(width) for width in RESULT_WIDTHS if DIRECT_RECORD_BITS % width == 0)
+        raise InputError(
+            f"result_width={options.result_width} must be one of {widths} for a direct program, whose "
+            f"records have {DIRECT_RECORD_BITS} bits"
+        )
+    if program.tau_high >= 1 << TAU_BITS:
+        raise InputError(
+            f"lifetimes of program {program.name} reach code {program.tau_high}, but records have "
+            f"{TAU_BITS} bits for a lifetime; quantise it with fewer bits"
+        )

@@ -10,13 +10,13 @@ from typing import Any
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done, replace_when_done
-from seq2seqlite.hardware.design import VERILOG_FILES, Design, DesignOptions
+from seq2seqlite.hardware.design import Design, DesignOptions, make_shape, verilog_files
 from seq2seqlite.hardware.eda.process import Heartbeat
-from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
 from seq2seqlite.hardware.targets import Target, find_target
-from seq2seqlite.integer import Program, load_program, write_program
+from seq2seqlite.integer import AnyProgram, DirectProgram, load_any_program, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
@@ -30,7 +30,6 @@ PROGRAM_FILE = "integer.program"
 REMEDY = "build the project again"
 NUMBERS: Mapping[str, Any] = {
     "slots": int,
-    "head_latency": int,
     "latency_clocks": int,
     "clocks_per_pixel": int | float,
     "clock_mhz_stated": int | float,
@@ -48,7 +47,7 @@ class Project:
     ----------
     folder : pathlib.Path
         Folder of the project.
-    program : Program
+    program : Program or DirectProgram
         Program that the design computes.
     target : Target
         FPGA.
@@ -66,7 +65,7 @@ class Project:
     """
 
     folder: Path
-    program: Program
+    program: AnyProgram
     target: Target
     options: DesignOptions
     shape: Shape
@@ -165,33 +164,36 @@ def read_project(folder: Path, /) -> Project:
     facts = read_facts(manifest, remedy=REMEDY)
     if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{manifest} was written by an incompatible version; {REMEDY}")
+    program = load_any_program(folder / PROGRAM_FILE)
     try:
         options, target = DesignOptions(**facts["options"]), find_target(facts["target"])
-        _check_facts(facts)
+        _check_facts(facts, program)
     except InputError as error:
         raise InputError(f"{manifest} is damaged ({error}); {REMEDY}") from None
     except (KeyError, TypeError) as error:
         raise InputError(f"{manifest} is damaged ({error!r}); {REMEDY}") from None
-    program = load_program(folder / PROGRAM_FILE)
     if program.sha256 != facts["program_sha256"]:
         raise InputError(f"{folder / PROGRAM_FILE} is not the program of this project; {REMEDY}")
     for name, digest in facts["sha256"].items():
         file = folder / name
         if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != digest:
             raise InputError(f"{file} is missing or was modified; {REMEDY}")
-    shape = Shape(program, facts["slots"], facts["head_latency"], options.input_lanes, options.output)
+    shape = make_shape(program, options, facts["slots"], facts["head_latency"])
     return Project(folder, program, target, options, shape, facts)
 
 
-def _check_facts(facts: Mapping[str, Any]) -> None:
+def _check_facts(facts: Mapping[str, Any], program: AnyProgram) -> None:
     """Check the entries of a manifest; raise `InputError` if invalid, `KeyError` if missing."""
+    if not isinstance(facts["head_latency"], int) or facts["head_latency"] < 0:
+        raise InputError(f"head_latency={facts['head_latency']!r} must be a whole number, at least 0")
     for name, kind in NUMBERS.items():
         value = facts[name]
         if not isinstance(value, kind) or not 0 < value < math.inf:
             what = "whole number" if kind is int else "number"
             raise InputError(f"{name}={value!r} must be a {what} above 0")
-    if not isinstance(facts["sha256"], dict) or set(facts["sha256"]) != set(VERILOG_FILES):
-        raise InputError(f"sha256={facts['sha256']!r} must contain exactly {', '.join(VERILOG_FILES)}")
+    names = verilog_files(program)
+    if not isinstance(facts["sha256"], dict) or set(facts["sha256"]) != set(names):
+        raise InputError(f"sha256={facts['sha256']!r} must contain exactly {', '.join(names)}")
     if not isinstance(facts["program_sha256"], str):
         raise InputError(f"program_sha256={facts['program_sha256']!r} must be text")
 
@@ -215,7 +217,9 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
         "latency": design.latency_clocks,
         "clocks_per_pixel": design.clocks_per_pixel,
         "frames_per_second": design.frames_per_second(frame_pixels=FRAME_PIXELS),
-        "tau_fraction_bits": design.program.reduction.tau_fraction_bits,
+        "tau_fraction_bits": tau_fraction_bits(design.program),
+        "direct": isinstance(design.program, DirectProgram),
+        "responses": design.shape.responses,
         "program_file": PROGRAM_FILE,
         "verilog": list(verilog),
     }
@@ -232,7 +236,6 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
 
 
 def _facts(design: Design, verilog: Mapping[str, str]) -> dict[str, Any]:
-    kernels = (design.kernels.encoder, design.kernels.decoder, design.kernels.head)
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -252,7 +255,7 @@ def _facts(design: Design, verilog: Mapping[str, str]) -> dict[str, Any]:
                 "adder_bits": kernel.adder_bits,
                 "multipliers": kernel.multipliers,
             }
-            for kernel in kernels
+            for kernel in design.kernels.all
         },
         "sha256": {name: _digest(text) for name, text in verilog.items()},
         "provenance": provenance(),

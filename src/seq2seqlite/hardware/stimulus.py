@@ -4,19 +4,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import ParametricIrf, expected_tpsf
-from seq2seqlite.integer import COUNT_BITS, Program
+from seq2seqlite.integer import COUNT_BITS, EncoderProgram
 
 __all__ = ["made_up_counts"]
 
 FWHM_NS = 0.2
 
 
-def made_up_counts(program: Program, n: int, /, *, seed: int = 0) -> NDArray[np.int64]:
+def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDArray[np.int64]:
     """Return synthetic Poisson counts of bi-exponential decays, including exceptional pixels.
 
     Parameters
     ----------
-    program : Program
+    program : EncoderProgram
         Program whose time axis and rising edge are used.
     n : int
         Number of pixels.

@@ -10,6 +10,7 @@ from seq2seqlite.hardware.eda.process import run_tool
 from seq2seqlite.hardware.eda.verilator import Compilation, compile_model
 
 HERE = Path(__file__).parent
+collect_ignore = ["response_bench.py"]  # it imports the bench beside it, which only a simulation can
 
 
 def compile_bench(files: Sequence[Path], *, top: str, out_dir: Path) -> Path:

@@ -22,24 +22,33 @@ from cocotbext.axi import (
 
 from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.results import (
+    DIRECT_RECORD_BITS,
+    RECORD_BITS,
     Flag,
     records_from_result,
     records_from_words,
+    response_words,
     words_from_beats,
     words_from_records,
 )
-from seq2seqlite.integer import read_program, run
+from seq2seqlite.integer import DirectProgram, read_program, response_codes, run, run_direct
 
 ID, VERSION, HASH0, HASH1, SHAPE, CONTROL = 0x00, 0x04, 0x08, 0x0C, 0x10, 0x14
 FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS = 0x18, 0x1C, 0x20
 PIXELS_IN, PIXELS_OUT, SHORT_PACKETS, LONG_PACKETS = 0x24, 0x28, 0x2C, 0x30
 DARK_PIXELS, STALLED_IN, STALLED_OUT, FRAMES_OUT = 0x34, 0x38, 0x3C, 0x40
+CAPABILITIES, WIDTHS, CODES, NO_RESPONSE, RESPONSE_BASE = 0x44, 0x48, 0x4C, 0x50, 0x54
+RESPONSE_OPEN, RESPONSE_WORD, RESPONSE_COMPLETE, RESPONSE_STATUS = 0x58, 0x5C, 0x60, 0x64
+FREE = 0x68  # the first address without a register
 
 LANES = int(os.environ.get("BENCH_LANES", "1"))
 WIDTH = int(os.environ.get("BENCH_WIDTH", "32"))
 ENGINES = int(os.environ.get("BENCH_ENGINES", "1"))
+RESPONSES = int(os.environ.get("BENCH_RESPONSES", "0"))
 PROGRAM = read_program(Path(os.environ["BENCH_PROGRAM"])) if "BENCH_PROGRAM" in os.environ else None
-BEATS = 128 // WIDTH  # of a record
+DIRECT = isinstance(PROGRAM, DirectProgram)
+BITS = DIRECT_RECORD_BITS if DIRECT else RECORD_BITS
+BEATS = BITS // WIDTH  # of a record
 PATIENCE = 200_000  # clocks: far more than any of these tests needs
 QUIET = 5_000  # clocks in which what is still under way would come
 SHORT_QUIET = 4000  # the same, for a batch or two: twice its latency
@@ -69,7 +78,7 @@ class Results:
                 self.beats.append(now)
 
     async def pixels(self, n):
-        """Return the words of n pixels, shape (n, 4), and their beats' tlast, shape (n, BEATS)."""
+        """Return the words of n pixels, one row each, and their beats' tlast, shape (n, BEATS)."""
         for _ in range(PATIENCE):
             if len(self.beats) >= n * BEATS:
                 break
@@ -78,7 +87,7 @@ class Results:
         taken, self.beats = self.beats[: n * BEATS], self.beats[n * BEATS :]
         data = b"".join(word.to_bytes(WIDTH // 8, "little") for word, _ in taken)
         last = np.array([bool(last) for _, last in taken]).reshape(n, BEATS)
-        return np.frombuffer(data, "<u4").reshape(n, 4), last
+        return np.frombuffer(data, "<u4").reshape(n, BITS // 32), last
 
 
 class Bench:
@@ -98,6 +107,19 @@ class Bench:
         await ClockCycles(self.dut.aclk, 2)  # as long as the specification asks for
         self.dut.aresetn.value = 1
         await RisingEdge(self.dut.aclk)
+        if RESPONSES:
+            await self.load(0, response_codes(PROGRAM, None))
+
+    async def load(self, number, codes):
+        """Load a response as the specification describes it; return the status afterwards."""
+        words = response_words(PROGRAM, codes)
+        await self.registers.write_dword(RESPONSE_OPEN, number)
+        while not (await self.read(RESPONSE_STATUS))[0] & 1:
+            pass
+        for word in words:
+            await self.registers.write_dword(RESPONSE_WORD, int(word))
+        await self.registers.write_dword(RESPONSE_COMPLETE, len(words))
+        return (await self.read(RESPONSE_STATUS))[0]
 
     async def set_up(self, *, frame_pixels, min_photons=0, flush_clocks=0):
         await self.registers.write_dword(FRAME_PIXELS, frame_pixels)
@@ -150,9 +172,13 @@ def decays(n, seed=0):
     )
 
 
-def golden(counts, **options):
-    min_photons = options.pop("min_photons", 0)
-    return words_from_records(records_from_result(run(PROGRAM, counts, min_photons=min_photons), **options))
+def result(counts, **options):
+    return (run_direct if DIRECT else run)(PROGRAM, counts, **options)
+
+
+def golden(counts, *, frame_pixels=0, first=0, **options):
+    records = records_from_result(result(counts, **options), frame_pixels=frame_pixels, first=first)
+    return words_from_records(records)
 
 
 def assert_pixels(found, last, counts, *, frame_pixels, min_photons=0, first=0):
@@ -176,7 +202,7 @@ async def registers(dut):
     digest = PROGRAM.sha256
     assert await bench.read(ID, VERSION, HASH0, HASH1) == [
         0x53325351,
-        1,
+        2,
         int(digest[:8], 16),
         int(digest[8:16], 16),
     ]
@@ -185,9 +211,16 @@ async def registers(dut):
         await bench.registers.write_dword(address, value)
     await bench.soft_reset()  # they keep their values
     assert await bench.read(FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS) == [0xFFFFFFFF, 0x12345678, 0x80000001]
-    for address in (ID, VERSION, HASH0, SHAPE, PIXELS_IN, 0x44, 0xFC):
+    for address in (ID, VERSION, HASH0, SHAPE, PIXELS_IN, CAPABILITIES, FREE, 0xFC):
         await bench.registers.write_dword(address, 0xFFFFFFFF)  # nothing there takes a value
-    assert await bench.read(ID, PIXELS_IN, FRAMES_OUT, 0x44, 0x80, 0xFC) == [0x53325351, 0, 0, 0, 0, 0]
+    assert await bench.read(ID, PIXELS_IN, FRAMES_OUT, FREE, 0x80, 0xFC) == [0x53325351, 0, 0, 0, 0, 0]
+    assert await bench.read(CAPABILITIES) == [DIRECT << 1 | (RESPONSES > 0) << 2]
+    assert await bench.read(WIDTHS) == [LANES | WIDTH << 8 | BITS << 16]
+    fmt = PROGRAM.formats
+    tau_bits = fmt.output.fraction_bits if DIRECT else PROGRAM.reduction.tau_fraction_bits
+    response_bits = fmt.response.bits if PROGRAM.n_columns else 0
+    expected = tau_bits | RESPONSES << 8 | PROGRAM.n_columns << 16 | response_bits << 24
+    assert await bench.read(CODES) == [expected]
 
 
 @bench_test
@@ -198,7 +231,7 @@ async def frames_back_to_back(dut):
     found, last = await bench.out.pixels(40)
     assert_pixels(found, last, counts, frame_pixels=10, min_photons=40)
     assert await bench.read(PIXELS_IN, PIXELS_OUT, FRAMES_OUT, STALLED_OUT) == [40, 40, 4, 0]
-    dark = int(run(PROGRAM, counts, min_photons=40).dark.sum())
+    dark = int(result(counts, min_photons=40).dark.sum())
     assert 0 < dark < 40
     assert await bench.read(SHORT_PACKETS, LONG_PACKETS, DARK_PIXELS) == [0, 0, dark]
 
@@ -512,13 +545,13 @@ async def csr_reset_values(dut):
 @bench_test
 async def every_access_is_answered_okay(dut):
     await raw_started(dut)
-    for address in (*range(0, FRAMES_OUT + 4, 4), FRAMES_OUT + 4, 0x80, 0xFC):
+    for address in (*range(0, FREE, 4), FREE, 0x80, 0xFC):
         assert (await raw_read(dut, address))[1] == 0
         assert await raw_write(dut, address, 0xFFFFFFFF) == 0
     # Only the settings have changed: the others are read-only or not there.
     assert await raw_read(dut, ID) == (0x53325351, 0)
     assert await raw_read(dut, PIXELS_IN) == (0, 0)
-    assert await raw_read(dut, FRAMES_OUT + 4) == (0, 0)
+    assert await raw_read(dut, FREE) == (0, 0)
     assert await raw_read(dut, FLUSH_CLOCKS) == (0xFFFFFFFF, 0)
 
 
@@ -691,5 +724,7 @@ async def another_bus_model_sees_the_same_frames(dut):
     expected = golden(counts, frame_pixels=7)
     for frame in range(3):
         data = np.frombuffer(bytes((await sink.recv()).tdata), "<u4")
-        words = words_from_beats(Beats(data.reshape(-1, WIDTH // 32), np.zeros(7 * BEATS, bool)))
+        words = words_from_beats(
+            Beats(data.reshape(-1, WIDTH // 32), np.zeros(7 * BEATS, bool)), word_bits=BITS
+        )
         np.testing.assert_array_equal(words, expected[7 * frame : 7 * frame + 7])

@@ -18,12 +18,18 @@ TESTS = [
     for before, line in zip(BENCH.read_text().splitlines(), BENCH.read_text().splitlines()[1:], strict=False)
     if before == "@bench_test"
 ]
+RESPONSE_TESTS = [
+    line.removeprefix("async def ").partition("(")[0]
+    for line in BENCH.with_name("response_bench.py").read_text().splitlines()
+    if line.startswith("async def ") and line.endswith("(dut):")
+]
 DESIGNS = {
     # One gate a beat and four beats a result; beats that gates do not fill; a beat a result.
     "one-engine": DesignOptions(engines=1, lanes=1, result_width=32),
     "ragged-beats": DesignOptions(engines=2, lanes=8, result_width=64),
     "three-engines": DesignOptions(engines=3, lanes=4, result_width=128),
 }
+DIRECT_OPTIONS = DesignOptions(engines=2, lanes=4, result_width=64, responses=5)
 GATES = 20  # instead of 135: protocols do not care, and simulations take a seventh of the time
 
 
@@ -43,8 +49,20 @@ def outcomes(request, built_once):
         return json.loads(found.read_text())
 
 
-def simulated(options, folder):
-    program = short_program()
+@pytest.fixture(scope="module")
+def direct_outcomes(odd_direct_program, built_once):
+    """The same of a direct design, with the tests of responses."""
+    with built_once("protocol-direct") as folder:
+        found = folder / "outcomes.json"
+        if not found.exists():
+            program = odd_direct_program(4, units=4, n_gates=GATES, n_columns=5)
+            modules = "design_bench,response_bench"
+            found.write_text(json.dumps(simulated(DIRECT_OPTIONS, folder, program, modules)))
+        return json.loads(found.read_text())
+
+
+def simulated(options, folder, program=None, modules="design_bench"):
+    program = program or short_program()
     design = make_design(program, find_target("xc7k410t"), options)
     files = write_verilog(design, folder)
     path = folder / "short.program"
@@ -54,12 +72,19 @@ def simulated(options, folder):
         "lanes": options.input_lanes,
         "width": options.result_width,
         "engines": options.engines,
+        "responses": options.responses if program.n_columns else 0,
     }
     build = compile_bench(files, top="seq2seqlite_top", out_dir=folder / "build")
-    return run_bench(build, top="seq2seqlite_top", module="design_bench", facts=facts)
+    return run_bench(build, top="seq2seqlite_top", module=modules, facts=facts)
 
 
 @pytest.mark.parametrize("test", TESTS)
 def test_protocol(outcomes, test):
     assert test in outcomes, "did not run"
     assert outcomes[test] is None, outcomes[test]
+
+
+@pytest.mark.parametrize("test", [*TESTS, *RESPONSE_TESTS])
+def test_protocol_of_direct_designs(direct_outcomes, test):
+    assert test in direct_outcomes, "did not run"
+    assert direct_outcomes[test] is None, direct_outcomes[test]

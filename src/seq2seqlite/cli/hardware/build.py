@@ -12,7 +12,7 @@ from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
 from seq2seqlite.hardware.resources.estimate import check_fit
 from seq2seqlite.hardware.targets import TARGETS, find_target
-from seq2seqlite.predictors import load_program
+from seq2seqlite.predictors import load_any_program
 
 __all__ = ["build"]
 
@@ -35,7 +35,7 @@ def build(
     """Write the project of a design: Verilog, constraints, scripts and manifest."""
     options = DesignOptions(engines, lanes, result_width, output)
     found = find_target(target)
-    program = load_program(model)
+    program = load_any_program(model)
     with status(f"compiling {program.name}"):
         design = make_design(program, found, options)
         expected = check_fit(design)

@@ -12,7 +12,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import Project, read_project, write_project
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.predictors import load_program
+from seq2seqlite.predictors import load_any_program
 
 __all__ = ["MAX_SEED", "EnginesOption", "ModelOption", "ProjectArgument", "TargetOption", "opened_project"]
 
@@ -50,5 +50,5 @@ def opened_project(
         return
     assert model is not None
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder:
-        design = make_design(load_program(model), find_target(target), DesignOptions(engines=engines))
+        design = make_design(load_any_program(model), find_target(target), DesignOptions(engines=engines))
         yield write_project(design, Path(folder) / "project")

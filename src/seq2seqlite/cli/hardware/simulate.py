@@ -23,7 +23,7 @@ from seq2seqlite.hardware.cosim.design import MIN_BATCHES, Simulator, compile_pr
 from seq2seqlite.hardware.cosim.stream import check_pauses
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.imaging.sampling import analysed_tpsfs
-from seq2seqlite.integer import Program, ProgramPredictor, whole_counts
+from seq2seqlite.integer import AnyProgram, DirectPredictor, DirectProgram, ProgramPredictor, whole_counts
 from seq2seqlite.io.measurement import load
 from seq2seqlite.provenance import provenance
 
@@ -88,11 +88,11 @@ def simulate(
 
 
 def _counts(
-    program: Program, pixels: Path | None, *, n: int, min_photons: float, seed: int
+    program: AnyProgram, pixels: Path | None, *, n: int, min_photons: float, seed: int
 ) -> NDArray[np.int64]:
     if pixels is None:
         return made_up_counts(program, n, seed=seed)
-    predictor = ProgramPredictor(program)
+    predictor = DirectPredictor(program) if isinstance(program, DirectProgram) else ProgramPredictor(program)
     return whole_counts(analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons))
 
 

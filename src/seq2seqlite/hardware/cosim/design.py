@@ -6,30 +6,123 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Lifetimes, TimeAxis, counts_for
+from seq2seqlite.decay import Lifetimes, counts_for
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.cosim.stream import Access, StreamRun, StreamSimulator, compile_stream
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.csr import REGISTERS
+from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.wire.results import (
-    RECORD_BITS,
+    Flag,
     beats_from_counts,
     records_from_result,
     records_from_words,
-    sfd_word_bits,
+    response_words,
     sfd_words_from_result,
+    user_words,
     words_from_beats,
     words_from_records,
 )
-from seq2seqlite.integer import ProgramPredictor, Result, lifetimes_from_codes, run, whole_counts
+from seq2seqlite.integer import (
+    DirectPredictor,
+    DirectProgram,
+    DirectResult,
+    Program,
+    ProgramPredictor,
+    Result,
+    lifetimes_from_codes,
+    response_codes,
+    run,
+    run_direct,
+    whole_counts,
+)
+from seq2seqlite.integer.predictor import ProgramMetadata
 from seq2seqlite.training_range import training_range_ns
 
-__all__ = ["MIN_BATCHES", "HardwarePredictor", "Simulation", "Simulator", "compile_project"]
+__all__ = [
+    "MIN_BATCHES",
+    "DirectHardwarePredictor",
+    "DirectInputs",
+    "HardwarePredictor",
+    "Simulation",
+    "Simulator",
+    "compile_project",
+]
 
 FLUSH_CLOCKS = 4096
+SETTLING_READS = 8
+"""Reads of the status between opening and writing a response, in an empty design."""
 MIN_BATCHES = 4
 """Minimum number of batches to measure the steady state: the first fills the rings, the last is excluded."""
+
+
+@dataclass(frozen=True)
+class DirectInputs:
+    """Inputs of a direct program besides the counts, as a design gets them.
+
+    Parameters
+    ----------
+    bank : ndarray of int64, shape (n_responses, n_gates, n_columns), optional
+        Codes of the responses; by default one unknown response.
+    index : array_like of int, shape (n,)
+        Response of each pixel; by default the first.
+    count_exponent : array_like of int, shape () or (n,)
+        The counts are those of the detector times 2 to the power of this.
+
+    See Also
+    --------
+    Simulator.check : Simulation with these inputs.
+    seq2seqlite.integer.run_direct : The same inputs of the interpreter.
+    """
+
+    bank: NDArray[np.int64] | None = None
+    index: ArrayLike = 0
+    count_exponent: ArrayLike = 0
+
+    def user(self, shape: Shape, n: int, /) -> NDArray[np.uint32] | None:
+        """Return TUSER of n pixels; None for a design without TUSER."""
+        if not shape.user_bits:
+            return None
+        return np.broadcast_to(user_words(self.index, self.count_exponent), n)
+
+    def accesses(self, shape: Shape, /) -> list[Access]:
+        """Return the CSR accesses that load the bank of a design."""
+        program = shape.direct
+        if program is None or not shape.responses:
+            return []
+        bank = self._bank(program)
+        if len(bank) > shape.responses:
+            raise InputError(
+                f"bank has {len(bank)} responses, but the design holds {shape.responses}; build it for more"
+            )
+        return [access for number, codes in enumerate(bank) for access in _loading(shape, number, codes)]
+
+    def expected(self, program: DirectProgram, counts: ArrayLike, /, *, min_photons: int = 0) -> DirectResult:
+        """Return the result of the interpreter for the same inputs."""
+        index = np.broadcast_to(np.asarray(self.index, np.int64), len(np.asarray(counts)))
+        return run_direct(
+            program,
+            counts,
+            bank=self._bank(program),
+            index=index,
+            min_photons=min_photons,
+            count_exponent=self.count_exponent,
+        )
+
+    def _bank(self, program: DirectProgram) -> NDArray[np.int64]:
+        return response_codes(program, None)[None] if self.bank is None else np.asarray(self.bank)
+
+
+def _loading(shape: Shape, number: int, codes: NDArray[np.int64]) -> list[Access]:
+    """Return the accesses that load one response. The reads give the design time: no pixel is in it yet."""
+    words = response_words(shape.program, codes)
+    return [
+        Access(REGISTERS["RESPONSE_OPEN"], number),
+        *[Access(REGISTERS["RESPONSE_STATUS"])] * SETTLING_READS,
+        *(Access(REGISTERS["RESPONSE_WORD"], int(word)) for word in words),
+        Access(REGISTERS["RESPONSE_COMPLETE"], len(words)),
+    ]
 
 
 @dataclass(frozen=True)
@@ -100,6 +193,7 @@ class Simulator:
         stalls: float = 0.0,
         seed: int = 0,
         min_photons: int = 0,
+        inputs: DirectInputs | None = None,
         heartbeat: Heartbeat | None = None,
     ) -> tuple[NDArray[np.uint32], StreamRun]:
         """Simulate counts, and return the words of the results and the run.
@@ -118,22 +212,24 @@ class Simulator:
         InputError
             If the counts do not fit 16 bits, a probability is not in [0, 1), or the simulation fails.
         """
-        project = self.project
+        project, shape = self.project, self.project.shape
         n = len(np.asarray(counts))
-        beats_out = n * self._words_per_pixel * max(1, self._word_bits // project.options.result_width)
+        beats_out = n * self._words_per_pixel * max(1, shape.record_bits // project.options.result_width)
+        inputs = inputs or DirectInputs()
         run_ = self.stream.run(
-            beats_from_counts(counts, lanes=project.options.input_lanes),
+            beats_from_counts(counts, lanes=project.options.input_lanes, user=inputs.user(shape, n)),
             n_expected=beats_out,
             before=[
                 Access(REGISTERS["FLUSH_CLOCKS"], FLUSH_CLOCKS),
                 Access(REGISTERS["MIN_PHOTONS"], min_photons),
+                *inputs.accesses(shape),
             ],
             gaps=gaps,
             stalls=stalls,
             seed=seed,
             heartbeat=heartbeat,
         )
-        return words_from_beats(run_.out, word_bits=self._word_bits), run_
+        return words_from_beats(run_.out, word_bits=shape.record_bits), run_
 
     def check(
         self,
@@ -144,6 +240,7 @@ class Simulator:
         stalls: float = 0.0,
         seed: int = 0,
         min_photons: int = 0,
+        inputs: DirectInputs | None = None,
         heartbeat: Heartbeat | None = None,
     ) -> Simulation:
         """Simulate counts and compare the results with those of the program.
@@ -159,6 +256,9 @@ class Simulator:
             Seed of the throttling.
         min_photons : int
             Pixels with fewer counts are flagged as below threshold.
+        inputs : DirectInputs, optional
+            Responses, their index and the exponents of the counts, for a direct program; by default one
+            unknown response.
         heartbeat : callable, optional
             Called every second.
 
@@ -171,10 +271,20 @@ class Simulator:
         InputError
             If the counts do not fit the program, a probability is not in [0, 1), or the simulation fails.
         """
-        project = self.project
-        result = run(project.program, counts, min_photons=min_photons)
+        program = self.project.program
+        result: Result | DirectResult
+        if isinstance(program, DirectProgram):
+            result = (inputs or DirectInputs()).expected(program, counts, min_photons=min_photons)
+        else:
+            result = run(program, counts, min_photons=min_photons)
         received, took = self.words(
-            counts, gaps=gaps, stalls=stalls, seed=seed, min_photons=min_photons, heartbeat=heartbeat
+            counts,
+            gaps=gaps,
+            stalls=stalls,
+            seed=seed,
+            min_photons=min_photons,
+            inputs=inputs,
+            heartbeat=heartbeat,
         )
         expected = self._expected(result)
         n, per_pixel = len(result.dark), self._words_per_pixel
@@ -195,19 +305,15 @@ class Simulator:
     def _words_per_pixel(self) -> int:
         return self.project.shape.payloads
 
-    @property
-    def _word_bits(self) -> int:
-        shape = self.project.shape
-        return sfd_word_bits(shape.program) if shape.output == "sfd" else RECORD_BITS
-
-    def _expected(self, result: Result) -> NDArray[np.uint32]:
-        if self.project.options.output == "sfd":
-            return sfd_words_from_result(self.project.program, result)
+    def _expected(self, result: Result | DirectResult) -> NDArray[np.uint32]:
+        if isinstance(result, Result) and self.project.options.output == "sfd":
+            return sfd_words_from_result(self.project.shape.with_decoder, result)
         return words_from_records(records_from_result(result))
 
     def _steady(self, took: StreamRun) -> float | None:
         """Return the clock cycles per pixel over complete batches, without the first and the last."""
-        per_pixel = self._words_per_pixel * max(1, self._word_bits // self.project.options.result_width)
+        shape = self.project.shape
+        per_pixel = self._words_per_pixel * max(1, shape.record_bits // self.project.options.result_width)
         ends = took.out_clock[per_pixel - 1 :: per_pixel]
         batches = len(ends) // self.batch
         if batches < MIN_BATCHES:
@@ -248,6 +354,7 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
         project.verilog,
         top=TOP,
         in_bits=project.shape.beat_bits,
+        user_bits=project.shape.user_bits,
         out_bits=project.options.result_width,
         out_dir=out_dir,
         heartbeat=heartbeat,
@@ -255,7 +362,7 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
     return Simulator(project, stream)
 
 
-class HardwarePredictor:
+class HardwarePredictor(ProgramMetadata):
     """Predictor for :mod:`seq2seqlite.imaging` that runs the simulation of a design.
 
     Parameters
@@ -266,7 +373,7 @@ class HardwarePredictor:
     Raises
     ------
     InputError
-        If the project delivers raw SFDs.
+        If the project delivers raw SFDs, or its program is a direct one.
 
     See Also
     --------
@@ -276,46 +383,71 @@ class HardwarePredictor:
     """
 
     kind = "simulated hardware"
+    program: Program
 
     def __init__(self, simulator: Simulator, /) -> None:
+        if simulator.project.shape.direct is not None:
+            raise InputError(
+                f"program {simulator.project.program.name} is a direct one; use DirectHardwarePredictor"
+            )
         if simulator.project.options.output != "lifetimes":
             raise InputError("output='sfd' of the design must be 'lifetimes'; build it with that option")
-        self.simulator = simulator
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.simulator.project.program.name
-
-    @property
-    def axis(self) -> TimeAxis:
-        """Time axis of the counts."""
-        return self.simulator.project.program.axis
-
-    @property
-    def instrument(self) -> str:
-        """Name of the instrument that the model was trained for."""
-        return self.simulator.project.program.instrument
+        self.simulator, self.program = simulator, simulator.project.shape.with_decoder
 
     @property
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
         return training_range_ns(self.instrument)
 
-    @property
-    def n_parameters(self) -> int:
-        """Number of weights."""
-        return self.simulator.project.program.n_parameters
-
-    @property
-    def rising_edge_ns(self) -> float:
-        """Required position of the rising edge, in ns."""
-        return self.simulator.project.program.rising_edge_ns
-
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
         counts = whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
         if not len(counts):  # a simulation needs at least one result to end
-            return ProgramPredictor(self.simulator.project.program).lifetimes(counts)
+            return ProgramPredictor(self.program).lifetimes(counts)
         words, _ = self.simulator.words(counts)
-        return lifetimes_from_codes(self.simulator.project.program, records_from_words(words).reduced)
+        return lifetimes_from_codes(self.program, records_from_words(words).reduced)
+
+
+class DirectHardwarePredictor(DirectPredictor):
+    """Predictor for :mod:`seq2seqlite.imaging` that runs the simulation of a direct design.
+
+    Parameters
+    ----------
+    simulator : Simulator
+        Compiled project of a direct program.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program; by default unknown.
+
+    See Also
+    --------
+    HardwarePredictor : Predictor of a program with a decoder.
+    """
+
+    kind = "simulated hardware"
+
+    def __init__(self, simulator: Simulator, /, *, response: ArrayLike | None = None) -> None:
+        program = simulator.project.program
+        if not isinstance(program, DirectProgram):
+            raise InputError(f"program {program.name} has a decoder; use HardwarePredictor")
+        super().__init__(program, response=response)
+        self.simulator = simulator
+
+    def with_response(self, response: ArrayLike | None, /) -> "DirectHardwarePredictor":
+        """Return this predictor for decays of another response; None for an unknown one."""
+        return DirectHardwarePredictor(self.simulator, response=response)
+
+    def _results(
+        self,
+        counts: NDArray[np.integer],
+        bank: NDArray[np.int64],
+        index: NDArray[np.int64],
+        min_photons: int,
+        exponent: NDArray[np.int64],
+    ) -> DirectResult:
+        if not len(counts):  # a simulation needs at least one result to end
+            return super()._results(counts, bank, index, min_photons, exponent)
+        inputs = DirectInputs(bank, index, exponent)
+        words, _ = self.simulator.words(counts, min_photons=min_photons, inputs=inputs)
+        found = records_from_words(words)
+        assert found.log_errors is not None
+        return DirectResult(found.reduced, found.log_errors, found.photons, found.has(Flag.DARK))

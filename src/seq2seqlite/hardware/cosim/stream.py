@@ -96,6 +96,8 @@ class StreamSimulator:
     ----------
     executable : Executable
         Executable that :func:`compile_stream` built. Its ports are ``s_axis_tdata`` and ``m_axis_tdata``.
+    user_bits : int
+        Width of ``s_axis_tuser``; 0 if the design has no such port.
 
     See Also
     --------
@@ -104,6 +106,7 @@ class StreamSimulator:
     """
 
     executable: Executable
+    user_bits: int = 0
 
     def run(
         self,
@@ -162,7 +165,7 @@ class StreamSimulator:
         InputError
             If the beats do not fit the design, a probability is not in [0, 1), or the simulation fails.
         """
-        _check_stimulus(self.executable, beats, gaps, stalls)
+        _check_stimulus(self.executable, self.user_bits, beats, gaps, stalls)
         settings = (
             *(len(beats), n_expected, len(before), len(after)),
             *(int(gaps * 2**32), int(stalls * 2**32)),
@@ -180,6 +183,7 @@ def compile_stream(
     top: str,
     in_bits: int,
     out_bits: int,
+    user_bits: int = 0,
     out_dir: Path,
     compilation: Compilation | None = None,
     time_limit_s: float = 3600,
@@ -195,6 +199,8 @@ def compile_stream(
         Name of the top module.
     in_bits, out_bits : int
         Widths of ``s_axis_tdata`` and ``m_axis_tdata``.
+    user_bits : int
+        Width of ``s_axis_tuser``; 0 if the design has no such port. Its value is the last word of a beat.
     out_dir : pathlib.Path
         Build folder. This and the other parameters are those of
         :func:`~seq2seqlite.hardware.eda.verilator.compile_model`.
@@ -220,11 +226,12 @@ def compile_stream(
         in_bits=in_bits,
         out_bits=out_bits,
         out_dir=out_dir,
+        defines={"USER_BITS": user_bits},
         compilation=compilation,
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )
-    return StreamSimulator(executable)
+    return StreamSimulator(executable, user_bits)
 
 
 def check_pauses(*, gaps: float, stalls: float) -> None:
@@ -239,8 +246,8 @@ def check_pauses(*, gaps: float, stalls: float) -> None:
             raise InputError(f"{name}={value} must be a probability, at least 0 and below 1")
 
 
-def _check_stimulus(executable: Executable, beats: Beats, gaps: float, stalls: float) -> None:
-    in_words = n_words(executable.in_bits)
+def _check_stimulus(executable: Executable, user_bits: int, beats: Beats, gaps: float, stalls: float) -> None:
+    in_words = n_words(executable.in_bits) + (user_bits > 0)
     if beats.words.shape[1] != in_words:
         raise InputError(
             f"beats of {beats.words.shape[1]} words do not fit s_axis_tdata of {executable.in_bits} bits, "

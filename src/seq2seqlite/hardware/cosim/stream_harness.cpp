@@ -8,6 +8,13 @@
 #include <memory>
 #include <vector>
 
+// TUSER of the input, if the design has it, is the last word of a beat.
+constexpr int BEAT_WORDS = IN_WORDS + (USER_BITS > 0);
+
+template <typename Top> void put_user(Top& top, const uint32_t* beat) {
+    if constexpr (USER_BITS > 0) put<USER_BITS>(top.s_axis_tuser, beat + IN_WORDS);
+}
+
 enum End : uint64_t { DONE = 0, STALLED = 1, CLOCK_LIMIT = 2, REGISTERS_HANG = 3 };
 
 struct Settings {  // header of STIMULUS
@@ -22,7 +29,7 @@ struct Access {  // CSR access
 
 class Bench {
 public:
-    Bench(const Settings& s, FILE* file) : settings(s), random(s.seed), data(s.n_beats * IN_WORDS), last(s.n_beats) {
+    Bench(const Settings& s, FILE* file) : settings(s), random(s.seed), data(s.n_beats * BEAT_WORDS), last(s.n_beats) {
         accesses.resize(s.n_first + s.n_last);
         complete = load(file, accesses.data(), accesses.size()) && load(file, data.data(), data.size())
             && load(file, last.data(), last.size());
@@ -129,7 +136,8 @@ private:
     void beat() {
         if (!offered && next < settings.n_beats && !random.happens(settings.gap)) {
             offered = true;
-            put<IN_BITS>(top->s_axis_tdata, &data[next * IN_WORDS]);
+            put<IN_BITS>(top->s_axis_tdata, &data[next * BEAT_WORDS]);
+            put_user(*top, &data[next * BEAT_WORDS]);
             top->s_axis_tlast = last[next];
         }
         top->s_axis_tvalid = offered;

@@ -8,7 +8,7 @@ from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import modulo_increment
 from seq2seqlite.hardware.gateware.register_slices import result_beat
-from seq2seqlite.hardware.wire.results import RECORD_BITS
+from seq2seqlite.hardware.wire.results import RESULT_BITS
 
 __all__ = ["Collector"]
 
@@ -78,11 +78,13 @@ class Collector(Component):
             m.d.sync += full.eq(0)
         m.submodules.frame = frame = FrameCounter()
         m.d.comb += [frame.frame_pixels.eq(self.frame_pixels), frame.next.eq(sent & is_last_part)]
-        beats = -(-self._item_bits // self.result_width)
+        beats = -(-shape.record_bits // self.result_width)
         beat, final = Signal(range(max(beats, 2))), Signal(init=int(beats == 1))
         with m.If(full & self.o.ready):
             m.d.sync += [beat.eq(modulo_increment(beat, beats)), final.eq(beat == (beats - 2) % beats)]
-        item = payload if shape.output == "sfd" else Cat(payload, frame.pixel)
+        # The number stands behind the result; standard errors follow it.
+        numbered = Cat(payload[:RESULT_BITS], frame.pixel, payload[RESULT_BITS:])
+        item = payload if shape.output == "sfd" else numbered
         m.d.comb += [
             sent.eq(full & self.o.ready & final),
             self.o.valid.eq(full),
@@ -91,7 +93,3 @@ class Collector(Component):
             self.o.payload.last_of_pixel.eq(is_last_part & final),
         ]
         return m
-
-    @property
-    def _item_bits(self) -> int:
-        return self.shape_.sfd_word_bits if self.shape_.output == "sfd" else RECORD_BITS

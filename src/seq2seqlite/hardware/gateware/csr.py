@@ -3,14 +3,15 @@
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out
 
+from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
-from seq2seqlite.integer import Program
+from seq2seqlite.hardware.gateware.response_bank import INDEX_BITS, load_status
 
-__all__ = ["COUNTERS", "REGISTERS", "Registers", "axi_lite"]
+__all__ = ["COUNTERS", "LOADING", "REGISTERS", "Registers", "axi_lite", "counters"]
 
 ID = 0x53325351
-VERSION = 1
+VERSION = 2
 RESET_CLOCKS = 24
 """Clock cycles of the reset sequence."""
 SETTLING_CLOCKS = 4
@@ -36,10 +37,35 @@ REGISTERS = {
     "STALLED_IN": 0x38,
     "STALLED_OUT": 0x3C,
     "FRAMES_OUT": 0x40,
+    "CAPABILITIES": 0x44,
+    "WIDTHS": 0x48,
+    "CODES": 0x4C,
+    "NO_RESPONSE": 0x50,
+    "RESPONSE_BASE": 0x54,
+    "RESPONSE_OPEN": 0x58,
+    "RESPONSE_WORD": 0x5C,
+    "RESPONSE_COMPLETE": 0x60,
+    "RESPONSE_STATUS": 0x64,
 }
 """Byte addresses of the CSRs, as specified in docs/spec/hardware.md."""
-COUNTERS = tuple(name for name, address in REGISTERS.items() if address >= REGISTERS["PIXELS_IN"])
-"""CSRs that count events."""
+COUNTERS = (
+    "PIXELS_IN",
+    "PIXELS_OUT",
+    "SHORT_PACKETS",
+    "LONG_PACKETS",
+    "DARK_PIXELS",
+    "STALLED_IN",
+    "STALLED_OUT",
+    "FRAMES_OUT",
+)
+"""CSRs that count events, in every design."""
+LOADING = {"open": "RESPONSE_OPEN", "write": "RESPONSE_WORD", "complete": "RESPONSE_COMPLETE"}
+"""CSRs whose writes are passed on as strobes, by the name of the strobe; only with responses."""
+
+
+def counters(shape: Shape, /) -> tuple[str, ...]:
+    """Return the names of the CSRs of a design that count events."""
+    return (*COUNTERS, "NO_RESPONSE") if shape.responses else COUNTERS
 
 
 def axi_lite() -> dict[str, Member]:
@@ -73,17 +99,19 @@ class Registers(Component):
 
     Parameters
     ----------
-    program : Program
-        Program whose hash and dimensions are readable over AXI4-Lite.
+    shape : Shape
+        Parameters of an engine, some of which are readable over AXI4-Lite.
     engines : int
         Number of engines.
+    result_width : int
+        Width of an output beat.
 
     Attributes
     ----------
     aw*, w*, b*, ar*, r* : in, out
         AXI4-Lite subordinate. One access is in progress at a time; a read or write takes a few clock cycles.
-    events : Signal(len(COUNTERS)), in
-        One strobe per counter, in the order of ``COUNTERS``. Counted two clock cycles later; counters
+    events : Signal(len(counters(shape))), in
+        One strobe per counter, in the order of :func:`counters`. Counted two clock cycles later; counters
         saturate.
     reset : Signal(1), out
         Reset of the engines and counters.
@@ -95,14 +123,28 @@ class Registers(Component):
         Pixels with fewer counts are flagged as below threshold.
     flush_clocks : Signal(32), out
         Idle clock cycles after which an incomplete batch is started; 0: never.
+    response_base : Signal(6), out
+        Value to be added to the index of the response of each packet. This and the following ports belong to
+        designs with responses.
+    open, write, complete : Signal(1), out
+        Strobes of writes to the CSRs of ``LOADING``, with the ``value`` that was written.
+    load_status : Signal(load_status()), in
+        Value of ``RESPONSE_STATUS``.
     """
 
-    def __init__(self, program: Program, engines: int) -> None:
-        self.program, self.engines = program, engines
+    def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
+        self.shape_, self.engines, self.result_width = shape, engines, result_width
+        loading = {
+            "response_base": Out(INDEX_BITS),
+            **{name: Out(1) for name in LOADING},
+            "value": Out(32),
+            "load_status": In(load_status()),
+        }
         super().__init__(
             {
                 **axi_lite(),
-                "events": In(len(COUNTERS)),
+                **(loading if shape.responses else {}),
+                "events": In(len(counters(shape))),
                 "reset": Out(1, init=1),
                 "quiet": Out(1, init=1),
                 "frame_pixels": Out(32),
@@ -121,6 +163,8 @@ class Registers(Component):
             "MIN_PHOTONS": self.min_photons,
             "FLUSH_CLOCKS": self.flush_clocks,
         }
+        if self.shape_.responses:
+            writable["RESPONSE_BASE"] = self.response_base
         self._write(m, writable, reset_request)
         with m.If(reset_request):
             m.d.sync += [resetting.eq(RESET_CLOCKS), self.frame_pixels.eq(frame_pixels)]
@@ -131,22 +175,32 @@ class Registers(Component):
             self.quiet.eq(reset_request | (resetting != 0)),
         ]
         # An extra bit marks a saturated counter, which avoids a wide AND in front of the carry chain.
-        counters = {name: Signal(33, name=name.lower()) for name in COUNTERS}
+        counts = {name: Signal(33, name=name.lower()) for name in counters(self.shape_)}
         events = delayed(m, self.events, 1, name="events")
-        for index, counter in enumerate(counters.values()):
+        for index, counter in enumerate(counts.values()):
             with m.If(events[index] & ~counter[32]):
                 m.d.work += counter.eq(counter + 1)
-        digest = self.program.sha256
-        shape = self.program.n_gates | self.program.units << 16 | self.engines << 24
-        constants = {
+        constants = {name: Const(value, 32) for name, value in self._constants().items()}
+        status = {"RESPONSE_STATUS": self.load_status} if self.shape_.responses else {}
+        self._read(m, constants | writable | counts | status)
+        return m
+
+    def _constants(self) -> dict[str, int]:
+        """Return the CSRs that describe the design."""
+        shape, program = self.shape_, self.shape_.program
+        digest, response = program.sha256, program.formats.response
+        direct = shape.direct is not None
+        columns = program.n_columns | (0 if response is None else response.bits) << 8
+        return {
             "ID": ID,
             "VERSION": VERSION,
             "HASH0": int(digest[:8], 16),
             "HASH1": int(digest[8:16], 16),
-            "SHAPE": shape,
+            "SHAPE": program.n_gates | program.units << 16 | self.engines << 24,
+            "CAPABILITIES": int(shape.output == "sfd") | direct << 1 | (shape.responses > 0) << 2,
+            "WIDTHS": shape.lanes | self.result_width << 8 | shape.record_bits << 16,
+            "CODES": tau_fraction_bits(program) | shape.responses << 8 | columns << 16,
         }
-        self._read(m, {name: Const(value, 32) for name, value in constants.items()} | writable | counters)
-        return m
 
     def _write(self, m: Module, writable: dict[str, Signal], reset_request: Signal) -> None:
         """Build the write channels: accept address and data, decode, write, respond; one clock cycle each."""
@@ -168,11 +222,19 @@ class Registers(Component):
         m.d.sync += [write.eq(decode), respond.eq(write)]
         data, strobes = words.o.payload[:32], words.o.payload[32:]
         mask = Cat(*(strobe.replicate(8) for strobe in strobes))
+
+        def decoded(name: str) -> Signal:
+            chosen = Signal(name=f"writes_{name.lower()}")
+            m.d.sync += chosen.eq(decode & (address.o.payload == REGISTERS[name] >> 2))
+            return chosen
+
         for name, register in writable.items():
-            decoded = Signal(name=f"writes_{name.lower()}")
-            m.d.sync += decoded.eq(decode & (address.o.payload == REGISTERS[name] >> 2))
-            with m.If(decoded):
+            with m.If(decoded(name)):
                 m.d.sync += register.eq((data & mask) | (register & ~mask))
+        if self.shape_.responses:
+            # Bytes without their strobe count as 0.
+            m.d.sync += [self.value.eq(data & mask)]
+            m.d.sync += [getattr(self, port).eq(decoded(name)) for port, name in LOADING.items()]
         control = decode & (address.o.payload == REGISTERS["CONTROL"] >> 2)
         m.d.sync += reset_request.eq(control & data[0] & strobes[0])
         with m.If(respond):

@@ -1,8 +1,10 @@
 """Engine: computes the lifetimes of one pixel every ``n_gates`` clock cycles."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from amaranth.hdl import (
+    Cat,
     ClockDomain,
     ClockSignal,
     DomainRenamer,
@@ -13,24 +15,27 @@ from amaranth.hdl import (
     Signal,
     Value,
 )
-from amaranth.lib import stream
-from amaranth.lib.wiring import Component, Out
+from amaranth.lib import data, stream
+from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.direct_head import DirectHead, direct_info_layout
 from seq2seqlite.hardware.gateware.lifetime_unit import Reducer, info_layout
 from seq2seqlite.hardware.gateware.normaliser import Normaliser
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import delayed, modulo_increment
 from seq2seqlite.hardware.gateware.pixel_buffer import PixelBuffer, packet_ports
 from seq2seqlite.hardware.gateware.register_slices import AlternatingSlice, RegisteredFifo, RegisterSlice
-from seq2seqlite.hardware.gateware.rings import Rings
+from seq2seqlite.hardware.gateware.response_bank import ResponseBank, bank_write_layout
+from seq2seqlite.hardware.gateware.rings import EncoderRing, Rings
 from seq2seqlite.hardware.gateware.sfd_buffer import SfdBuffer
+from seq2seqlite.hardware.gateware.state_fifo import StateFifo
 from seq2seqlite.hardware.gateware.trapezoid import TrapezoidalAccumulator
 
 __all__ = ["Engine"]
 
 
 class Engine(Component):
-    """Engine: pixel buffer, normaliser, rings, and lifetime units or SFD buffer.
+    """Engine: pixel buffer, normaliser, rings, and lifetime units, SFD buffer or heads of a direct program.
 
     Parameters
     ----------
@@ -41,6 +46,8 @@ class Engine(Component):
     ----------
     room, allocate, write, data, word, done, facts, flush : in, out
         Packet ports; see :func:`~seq2seqlite.hardware.gateware.pixel_buffer.packet_ports`.
+    bank : Signal(bank_write_layout(shape)), in
+        Write port of the bank of responses; only of an engine with responses.
     o : Signature(payload_bits), out
         Results in the order of the packets. A batch starts only if its results fit the buffers, so that
         back-pressure never stalls the rings.
@@ -51,6 +58,7 @@ class Engine(Component):
         super().__init__(
             {
                 **packet_ports(shape),
+                **({"bank": In(bank_write_layout(shape))} if shape.responses else {}),
                 "o": Out(stream.Signature(shape.payload_bits)),
             }
         )
@@ -59,6 +67,8 @@ class Engine(Component):
     def latency(shape: Shape) -> int:
         """Return the latency from the start of a batch to its first result, in clock cycles."""
         front = PixelBuffer.LATENCY + Normaliser.latency(shape)
+        if shape.direct is not None:
+            return front + shape.n_gates * shape.slots + DirectHead.clocks(shape)
         return front + 2 * shape.n_gates * shape.slots + shape.head_latency + Reducer.clocks(shape)
 
     def elaborate(self, platform: object) -> Module:
@@ -66,10 +76,9 @@ class Engine(Component):
         m = Module()
         shape = self.shape_
         self._reset_before: Value = ResetSignal()
-        buffer, rings = PixelBuffer(shape), Rings(shape)
+        buffer = PixelBuffer(shape)
         m.submodules.buffer = self._with_own_reset(m, buffer, "buffer")
         m.submodules.normaliser = normaliser = Normaliser(shape)
-        m.submodules.rings = self._with_own_reset(m, rings, "rings")
         # Blocks placed far apart are connected register to register, so routing gets a full clock cycle.
         for name in ("allocate", "write", "data", "word", "done", "facts", "flush"):
             is_data = name in {"data", "word", "facts"}
@@ -78,20 +87,17 @@ class Engine(Component):
         m.d.sync += self.room.eq(buffer.room)
         m.d.comb += [
             normaliser.count.eq(buffer.count),
-            normaliser.baseline.eq(buffer.baseline),
-            normaliser.divisor.eq(buffer.divisor),
-            rings.code.eq(normaliser.code),
+            normaliser.baseline.eq(buffer.slot.baseline),
+            normaliser.divisor.eq(buffer.slot.divisor),
         ]
-        lead = PixelBuffer.LATENCY + Normaliser.latency(shape) - 2
-        m.d.comb += [
-            rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
-            rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
-        ]
-        infos = self._status_fifo(m, buffer)
         paused = shape.output == "lifetimes"
         m.submodules.output = output = (AlternatingSlice if paused else RegisterSlice)(shape.payload_bits)
-        connect_sink = self._sums if shape.output == "lifetimes" else self._sfd
-        delivered = connect_sink(m, rings, infos, output.i)
+        if shape.direct is not None:
+            delivered = self._direct(m, buffer, normaliser.code, output.i)
+        else:
+            rings = self._rings(m, buffer, normaliser.code)
+            connect_sink = self._sums if shape.output == "lifetimes" else self._sfd
+            delivered = connect_sink(m, rings, self._status_fifo(m, buffer, info_layout()), output.i)
         m.d.comb += [
             self.o.valid.eq(output.o.valid),
             self.o.payload.eq(output.o.payload),
@@ -99,6 +105,45 @@ class Engine(Component):
         ]
         self._reserve(m, buffer, delivered)
         return m
+
+    def _rings(self, m: Module, buffer: PixelBuffer, code: Value) -> Rings:
+        """Build the encoder ring, the decoder ring and the head."""
+        rings = Rings(self.shape_)
+        m.submodules.rings = self._with_own_reset(m, rings, "rings")
+        m.d.comb += rings.code.eq(code)
+        self._start(m, buffer, rings)
+        return rings
+
+    def _start(self, m: Module, buffer: PixelBuffer, rings: Rings | EncoderRing) -> None:
+        """Start the rings three clock cycles before the first input code."""
+        lead = PixelBuffer.LATENCY + Normaliser.latency(self.shape_) - 2
+        m.d.comb += [
+            rings.start.eq(delayed(m, buffer.start, lead, name="start", reset_less=False)),
+            rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
+        ]
+
+    def _direct(self, m: Module, buffer: PixelBuffer, code: Value, output: Any) -> Signal:
+        """Build the ring of a direct program with the bank of responses, and the heads behind it."""
+        shape = self.shape_
+        codes: Value = code
+        if shape.responses:
+            m.submodules.bank = bank = ResponseBank(shape, Normaliser.latency(shape))
+            m.d.comb += [
+                bank.base.eq(buffer.slot.base),
+                bank.gate.eq(buffer.gate),
+                bank.write.eq(delayed(m, self.bank, 1, name="bank_write", reset_less=False)),
+            ]
+            codes = Cat(code, bank.codes)
+        ring, states = EncoderRing(shape), StateFifo(shape)
+        m.submodules.ring = self._with_own_reset(m, ring, "ring")
+        m.submodules.states = self._with_own_reset(m, states, "states")
+        m.d.comb += [ring.codes.eq(codes), states.write.eq(ring.valid), states.i.eq(ring.state)]
+        self._start(m, buffer, ring)
+        infos = self._status_fifo(m, buffer, direct_info_layout(shape))
+        heads = [DirectHead(shape) for _ in range(-(-DirectHead.clocks(shape) // shape.n_gates))]
+        for head in heads:
+            m.d.comb += [head.i.payload.state.eq(states.o.payload), head.i.payload.info.eq(infos.o.payload)]
+        return self._share(m, heads, (states.o, infos.o), output, name="head")
 
     def _reserve(self, m: Module, buffer: PixelBuffer, delivered: Value) -> None:
         """Drive the credit that starts a batch only if its results will fit, because the rings cannot stall.
@@ -130,18 +175,13 @@ class Engine(Component):
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(reset)]
         return DomainRenamer(domain.name)(part)
 
-    def _status_fifo(self, m: Module, buffer: PixelBuffer) -> RegisteredFifo:
+    def _status_fifo(self, m: Module, buffer: PixelBuffer, layout: data.StructLayout) -> RegisteredFifo:
         """Return a FIFO of the status of the pixels in progress, in order."""
-        layout = info_layout()
         # Pixels in the packet buffer, and pixels with reserved results.
         depth = 2 * self.shape_.slots + self.shape_.capacity
         m.submodules.infos = infos = RegisteredFifo(layout, depth, paused=self.shape_.output != "sfd")
         info = Signal(layout, reset_less=True)
-        m.d.sync += [
-            info.photons.eq(buffer.facts.photons),
-            info.dark.eq(buffer.facts.dark),
-            info.malformed.eq(buffer.facts.malformed),
-        ]
+        m.d.sync += [info[name].eq(buffer.facts[name]) for name, _ in layout]
         m.d.comb += [
             infos.write.eq(delayed(m, buffer.done, 1, name="known", reset_less=False)),
             infos.i.eq(info),
@@ -154,34 +194,41 @@ class Engine(Component):
         sink = TrapezoidalAccumulator(shape)
         m.submodules.sink = self._with_own_reset(m, sink, "sink")
         self._connect_sink(m, rings, sink)
-        n_reducers = -(-Reducer.clocks(shape) // shape.n_gates)
-        reducers = [Reducer(shape) for _ in range(n_reducers)]
-        write_index, read_index = Signal(range(max(n_reducers, 2))), Signal(range(max(n_reducers, 2)))
-        delivered, accepted = Signal(), Signal()
-        for index, reducer in enumerate(reducers):
-            m.submodules[f"reducer_{index}"] = self._with_own_reset(m, reducer, f"reducer_{index}")
+        reducers = [Reducer(shape) for _ in range(-(-Reducer.clocks(shape) // shape.n_gates))]
+        for reducer in reducers:
             m.d.comb += [
-                reducer.i.valid.eq(sink.o.valid & infos.o.valid & (write_index == index)),
                 reducer.i.payload.sums.eq(sink.o.payload),
                 reducer.i.payload.info.eq(infos.o.payload),
             ]
+        return self._share(m, reducers, (sink.o, infos.o), output, name="reducer")
+
+    def _share(
+        self, m: Module, units: Sequence[Any], sources: Sequence[Any], output: Any, *, name: str
+    ) -> Signal:
+        """Share pixels among units in round-robin order; return the strobe when a unit accepts one.
+
+        A pixel is available when all sources are valid, and taken from all of them at once.
+        """
+        write_index, read_index = Signal(range(max(len(units), 2))), Signal(range(max(len(units), 2)))
+        delivered, accepted, available = Signal(), Signal(), Signal()
+        m.d.comb += available.eq(Cat(source.valid for source in sources).all())
+        for index, unit in enumerate(units):
+            m.submodules[f"{name}_{index}"] = self._with_own_reset(m, unit, f"{name}_{index}")
+            m.d.comb += unit.i.valid.eq(available & (write_index == index))
             with m.If(write_index == index):
-                m.d.comb += delivered.eq(reducer.i.valid & reducer.i.ready)
+                m.d.comb += delivered.eq(unit.i.valid & unit.i.ready)
             with m.If(read_index == index):
                 m.d.comb += [
-                    output.valid.eq(reducer.o.valid),
-                    output.payload.eq(reducer.o.payload),
-                    reducer.o.ready.eq(output.ready),
+                    output.valid.eq(unit.o.valid),
+                    output.payload.eq(unit.o.payload),
+                    unit.o.ready.eq(output.ready),
                 ]
-        m.d.comb += [
-            sink.o.ready.eq(delivered),
-            infos.o.ready.eq(delivered),
-            accepted.eq(output.valid & output.ready),
-        ]
+        m.d.comb += [source.ready.eq(delivered) for source in sources]
+        m.d.comb += accepted.eq(output.valid & output.ready)
         with m.If(delivered):
-            m.d.sync += write_index.eq(modulo_increment(write_index, n_reducers))
+            m.d.sync += write_index.eq(modulo_increment(write_index, len(units)))
         with m.If(accepted):
-            m.d.sync += read_index.eq(modulo_increment(read_index, n_reducers))
+            m.d.sync += read_index.eq(modulo_increment(read_index, len(units)))
         return delivered
 
     def _sfd(self, m: Module, rings: Rings, infos: RegisteredFifo, output: Any) -> Signal:

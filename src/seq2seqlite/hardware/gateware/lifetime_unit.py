@@ -55,7 +55,7 @@ class Reducer(Component):
         numerator_bits = max(shape.area_bits + RATIO_BITS - 1, shape.first_bits + FRACTION_BITS)
         self._divider = SerialDivider(numerator_bits, shape.first_bits + 1, shape.quotient_bits)
         self._multiplier = SerialMultiplier(TAU_BITS + 1, FRACTION_BITS + 1)
-        codes = [int(code) for code in shape.program.reduction.tau_codes]
+        codes = [int(code) for code in shape.with_decoder.reduction.tau_codes]
         # One extra entry: the interpolation reads the knot after the last.
         self._table = Memory(shape=TAU_BITS, depth=len(codes) + 1, init=[*codes, codes[-1]])
         pixel = data.StructLayout({"sums": sums_layout(shape), "info": info_layout()})

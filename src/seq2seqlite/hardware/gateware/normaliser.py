@@ -57,7 +57,7 @@ class Normaliser(Component):
         shape = self.shape_
         m.submodules.divider = divider = self._divider
         scaled = Signal(shape.signal_bits, reset_less=True)
-        m.d.sync += scaled.eq(times_constant(self.count, shape.program.n_baseline))
+        m.d.sync += scaled.eq(times_constant(self.count, shape.baseline_scale))
         difference = Signal(signed(shape.signal_bits + 1))
         m.d.comb += difference.eq(scaled - delayed(m, self.baseline, 1, name="baseline"))
         signal = Signal(shape.signal_bits, reset_less=True)

@@ -8,12 +8,17 @@ from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.gateware.pipeline import copied, delayed, modulo_increment
 from seq2seqlite.hardware.gateware.register_slices import beat
+from seq2seqlite.hardware.gateware.response_bank import BASE_LATENCY, INDEX_BITS, base_address, looked_up
 from seq2seqlite.hardware.gateware.serial_arithmetic import times_constant
-from seq2seqlite.hardware.wire.results import PHOTON_BITS
 from seq2seqlite.integer import COUNT_BITS
 
-__all__ = ["Receiver", "facts_layout"]
+__all__ = ["EXPONENT_BITS", "Receiver", "facts_layout", "slot_facts"]
 
+EXPONENT_BITS = 8
+"""Width of the exponent of the counts in TUSER."""
+
+CONCLUDING = 5
+"""Clock cycles from the sums of the lanes to the registers of the status."""
 SETTLED = 24
 """Clock cycles after which the status of the last packet, and a flush, have certainly reached the engine."""
 
@@ -21,17 +26,26 @@ SETTLED = 24
 def facts_layout(shape: Shape, /) -> data.StructLayout:
     """Return the layout of the pixel status, which is complete after the last beat of a packet.
 
-    ``dark`` flags a pixel below threshold, ``malformed`` a packet of the wrong length.
+    ``dark`` flags a pixel below threshold, ``malformed`` a packet of the wrong length. Of direct programs:
+    ``base`` is the address of the response, ``missing`` flags a response that is not in the bank, ``given``
+    one that is known, and ``exponent`` is that of the counts.
     """
+    direct = {} if shape.direct is None else {"missing": 1, "given": 1, "exponent": signed(EXPONENT_BITS)}
     return data.StructLayout(
         {
-            "baseline": shape.signal_bits,
-            "divisor": shape.signal_bits,
-            "photons": PHOTON_BITS,
+            **slot_facts(shape),
+            "photons": shape.total_bits,
             "dark": 1,
             "malformed": 1,
+            **direct,
         }
     )
+
+
+def slot_facts(shape: Shape, /) -> dict[str, int]:
+    """Return the names and widths of the part of the status that the pixel buffer stores with the counts."""
+    base = {"base": shape.index_bits} if shape.responses else {}
+    return {"baseline": shape.signal_bits * (shape.direct is None), "divisor": shape.signal_bits, **base}
 
 
 class Receiver(Component):
@@ -79,13 +93,19 @@ class Receiver(Component):
         Strobe that starts incomplete batches, after ``facts`` of the last pixel have arrived.
     short, long : Signal(1), out
         Strobe when a packet ended early, or was longer than ``n_gates`` counts.
+    response_base : Signal(6), in
+        Value added to the index of the response of each packet, from the start of the next frame.
+    present, known : Signal(responses), in
+        Which responses are in the bank, and which of them are not zero.
     """
 
     def __init__(self, shape: Shape, engines: int) -> None:
         self.shape_, self.engines = shape, engines
+        flags = {"present": In(shape.responses), "known": In(shape.responses)}
+        bank = {"response_base": In(INDEX_BITS), **flags} if shape.responses else {}
         super().__init__(
             {
-                "i": In(stream.Signature(beat(shape.beat_bits))),
+                "i": In(stream.Signature(beat(shape.beat_bits, shape.user_bits))),
                 "frame_pixels": In(32),
                 "min_photons": In(32),
                 "flush_clocks": In(32),
@@ -99,6 +119,7 @@ class Receiver(Component):
                 "flush": Out(1),
                 "short": Out(1),
                 "long": Out(1),
+                **bank,
             }
         )
 
@@ -150,8 +171,32 @@ class Receiver(Component):
             self.data.eq(delayed(m, self.i.payload.data, 1, name="data")),
             self.word.eq(delayed(m, word, 1, name="word")),
         ]
-        self._measure(m, stored, word, first, ends, malformed, selected)
+        user = self._user(m, first, ends, frame)
+        self._measure(m, stored, word, first, ends, malformed, selected, user)
         return m
+
+    def _user(self, m: Module, first: Value, ends: Value, frame: FrameCounter) -> Value | None:
+        """Return TUSER of the packet in progress, valid from its first beat; None without TUSER.
+
+        The index includes the offset that applies to the frame of the packet.
+        """
+        shape = self.shape_
+        if not shape.user_bits:
+            return None
+        given, held = self.i.payload.user, Signal(shape.user_bits, reset_less=True)
+        if not shape.responses:
+            with m.If(first):
+                m.d.sync += held.eq(given)
+            return Mux(first, given, held)
+        offset, begins, unframed = Signal(INDEX_BITS), Signal(init=1), Signal()
+        m.d.sync += unframed.eq(self.frame_pixels == 0)
+        with m.If(ends):
+            m.d.sync += begins.eq(frame.last)
+        used = Mux(begins | unframed, self.response_base, offset)
+        user = Cat((given[:INDEX_BITS] + used)[:INDEX_BITS], given[INDEX_BITS:])
+        with m.If(first):
+            m.d.sync += [held.eq(user), offset.eq(used)]
+        return Mux(first, user, held)
 
     def _drop(self, m: Module, accepted: Value, ends: Value, dropping: Signal) -> None:
         """Drop beats after the last gate of a packet, during a reset, and of a packet interrupted by it."""
@@ -215,6 +260,7 @@ class Receiver(Component):
         ends: Value,
         malformed: Value,
         selected: Value,
+        user: Value | None,
     ) -> None:
         shape = self.shape_
         control = Signal(3 + self.engines)  # taken, first, malformed, engine whose packet ends
@@ -225,18 +271,26 @@ class Receiver(Component):
         baseline = [
             self._masked(m, value, word, lane, shape.program.n_baseline) for lane, value in enumerate(lanes)
         ]
+        minima = [
+            self._masked(m, value, word, lane, shape.n_gates, otherwise=(1 << COUNT_BITS) - 1)
+            for lane, value in enumerate(lanes)
+        ]
         stage_control, level = control, 0
         maxima = list(photons)
         while len(photons) > 1:
             photons = _halved(m, photons, lambda a, b: a + b, f"photons_{level}")
             baseline = _halved(m, baseline, lambda a, b: a + b, f"baseline_{level}")
             maxima = _halved(m, maxima, lambda a, b: Mux(a > b, a, b), f"most_{level}")
+            minima = _halved(m, minima, lambda a, b: Mux(a < b, a, b), f"least_{level}")
             stage_control, level = (
                 delayed(m, stage_control, 1, name=f"control_{level}", reset_less=False),
                 level + 1,
             )
-        total, base = Signal(PHOTON_BITS + 8, reset_less=True), Signal(shape.signal_bits, reset_less=True)
-        top = Signal(COUNT_BITS, reset_less=True)
+        total, base = (
+            Signal(shape.total_bits + 8, reset_less=True),
+            Signal(shape.signal_bits, reset_less=True),
+        )
+        top, bottom = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS, reset_less=True)
         # The control bits are duplicated for each sum, to limit fan-out and wire length.
         total_control, base_control, top_control = (
             copied(m, stage_control[:2], name=f"counts_{name}") for name in ("photons", "baseline", "maxima")
@@ -247,24 +301,55 @@ class Receiver(Component):
             m.d.sync += base.eq(Mux(base_control[1], 0, base) + baseline[0])
         with m.If(top_control[0]):
             m.d.sync += top.eq(Mux(~top_control[1] & (top > maxima[0]), top, maxima[0]))
+            m.d.sync += bottom.eq(Mux(~top_control[1] & (bottom < minima[0]), bottom, minima[0]))
         sums_valid = delayed(m, stage_control, 2, name="summed", reset_less=False)
-        self._conclude(m, sums_valid, total, base, top)
+        found = self._response(m, user, 1 + level)
+        self._conclude(m, sums_valid, total, base, top, bottom, found)
 
-    def _conclude(self, m: Module, sums_valid: Value, total: Signal, base: Signal, top: Signal) -> None:
+    def _response(self, m: Module, user: Value | None, levels: int) -> dict[str, Value]:
+        """Return the parts of the status that TUSER gives, in the clock cycle in which it is registered.
+
+        ``levels`` is the number of clock cycles until the sums of the lanes are complete.
+        """
+        if user is None:
+            return {}
+        latency = levels + CONCLUDING
+        exponent = delayed(m, user[-EXPONENT_BITS:], latency, name="exponent").as_signed()
+        if not self.shape_.responses:
+            return {"missing": Const(0, 1), "given": Const(0, 1), "exponent": exponent}
+        index = delayed(m, user[:INDEX_BITS], latency - BASE_LATENCY, name="index")
+        last = delayed(m, index, BASE_LATENCY - 1, name="index_last")
+        return {
+            "base": base_address(m, index, self.shape_.n_gates, name="base"),
+            "missing": ~looked_up(m, self.present, last, name="present"),
+            "given": looked_up(m, self.known, last, name="known"),
+            "exponent": exponent,
+        }
+
+    def _conclude(
+        self,
+        m: Module,
+        sums_valid: Value,
+        total: Signal,
+        base: Signal,
+        top: Signal,
+        bottom: Signal,
+        found: dict[str, Value],
+    ) -> None:
         """Compute the pixel status, with one adder or comparison per pipeline stage."""
         shape = self.shape_
         scaled = Signal(shape.signal_bits, reset_less=True)
         peak = Signal(signed(shape.signal_bits + 1), reset_less=True)
         m.d.sync += [
-            scaled.eq(times_constant(top, shape.program.n_baseline)),
+            scaled.eq(times_constant(top, shape.baseline_scale)),
             peak.eq(scaled - delayed(m, base, 1, name="base")),
         ]
         total_delayed, base = delayed(m, total, 2, name="total"), delayed(m, base, 2, name="base_again")
         empty, too_few, overflows = (Signal(reset_less=True) for _ in range(3))
         m.d.sync += [
-            empty.eq(peak <= 0),
+            empty.eq(peak <= 0 if shape.direct is None else self._flat(m, top, bottom)),
             too_few.eq(total_delayed < delayed(m, self.min_photons, 1, name="min_photons")),
-            overflows.eq(total_delayed[PHOTON_BITS:].any()),
+            overflows.eq(total_delayed[shape.total_bits :].any()),
         ]
         total_delayed, base, peak = (
             delayed(m, value, 1, name=name)
@@ -277,16 +362,30 @@ class Receiver(Component):
             facts.baseline.eq(base),
             # Without a signal all numerators are 0, and any non-zero divisor is valid.
             facts.divisor.eq(Mux(empty, 1, peak[: shape.signal_bits])),
-            facts.photons.eq(Mux(overflows, 2**PHOTON_BITS - 1, total_delayed[:PHOTON_BITS])),
+            facts.photons.eq(Mux(overflows, 2**shape.total_bits - 1, total_delayed[: shape.total_bits])),
+            *(facts[name].eq(value) for name, value in found.items()),
             facts.dark.eq(empty | too_few),
             facts.malformed.eq(sums_valid[2]),
         ]
         m.d.comb += self.facts.eq(facts)
 
-    def _masked(self, m: Module, value: Value, word: Signal, lane: int, n: int) -> Signal:
-        """Return the count of a lane if its gate is one of the first ``n``, otherwise 0; one cycle later.
+    def _flat(self, m: Module, top: Signal, bottom: Signal) -> Value:
+        """Return whether the input codes are the same in all gates, two clock cycles after the counts.
 
-        ``word`` is one clock cycle ahead of ``value``, so that the comparison is registered.
+        The highest code is H = ``2**bits - 1``. The lowest equals it if ``2 H (top - bottom) <= top``.
+        """
+        bits = self.shape_.input_bits + 1
+        spread, scaled = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS + bits, reset_less=True)
+        m.d.sync += [spread.eq(top - bottom), scaled.eq((spread << bits) - (spread << 1))]
+        return scaled <= delayed(m, top, 2, name="top")
+
+    def _masked(
+        self, m: Module, value: Value, word: Signal, lane: int, n: int, *, otherwise: int = 0
+    ) -> Signal:
+        """Return the count of a lane if its gate is one of the first ``n``, or else a constant.
+
+        The result is one clock cycle later. ``word`` is one clock cycle ahead of ``value``, so that the
+        comparison is registered.
         """
         shape = self.shape_
         masked = Signal(COUNT_BITS, reset_less=True)
@@ -295,7 +394,7 @@ class Receiver(Component):
             m.d.sync += masked.eq(value)
         else:
             overflows = Signal(reset_less=True)
-            m.d.sync += [overflows.eq(word >= max(words, 0)), masked.eq(Mux(overflows, 0, value))]
+            m.d.sync += [overflows.eq(word >= max(words, 0)), masked.eq(Mux(overflows, otherwise, value))]
         return masked
 
 

@@ -3,13 +3,24 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from seq2seqlite.hardware.wire.results import FLAG_BITS, PHOTON_BITS, sfd_word_bits
-from seq2seqlite.integer import COUNT_BITS, FRACTION_BITS, KNOT_BITS, RATIO_BITS, TAU_BITS, Program
+from seq2seqlite.hardware.wire.results import NUMBER_BITS, PHOTON_BITS, RESULT_BITS, sfd_word_bits
+from seq2seqlite.integer import (
+    COUNT_BITS,
+    FRACTION_BITS,
+    KNOT_BITS,
+    RATIO_BITS,
+    AnyProgram,
+    DirectProgram,
+    Program,
+)
+from seq2seqlite.integer.direct_program import ERROR_BITS
 
-__all__ = ["PACKET_CLOCKS", "Shape"]
+__all__ = ["PACKET_CLOCKS", "USER_BITS", "Shape", "tau_fraction_bits"]
 
 PACKET_CLOCKS = 5
 """Minimum clock cycles between the first beats of two packets, after which ``room`` includes the first."""
+USER_BITS = 16
+"""Width of TUSER: index of the response (5:0), reserved (7:6), exponent of the counts (15:8)."""
 
 
 @dataclass(frozen=True)
@@ -18,23 +29,70 @@ class Shape:
 
     Parameters
     ----------
-    program : Program
-        Program that the engine runs.
+    program : Program or DirectProgram
+        Program that the engine runs: a direct program, or one with a decoder.
     slots : int
         Number of pixels that circulate in a ring, equal to the latency of the step kernels in clock cycles.
     head_latency : int
-        Latency of the head kernel in clock cycles.
+        Latency of the head kernel in clock cycles; 0 for a direct program, whose head has no kernel.
     lanes : int
         Counts per input beat.
     output : str
         ``"lifetimes"`` or ``"sfd"``.
+    responses : int
+        Responses that the bank holds; 0 for a program without responses.
     """
 
-    program: Program
+    program: AnyProgram
     slots: int
     head_latency: int
     lanes: int
     output: Literal["lifetimes", "sfd"]
+    responses: int = 0
+
+    @property
+    def direct(self) -> DirectProgram | None:
+        """The program, if it is a direct one."""
+        return self.program if isinstance(self.program, DirectProgram) else None
+
+    @property
+    def with_decoder(self) -> Program:
+        """The program, which has a decoder; for blocks that direct engines do not have."""
+        assert isinstance(self.program, Program)
+        return self.program
+
+    @property
+    def response_bits(self) -> int:
+        """Width of the codes of a response at one gate: all its columns."""
+        response = self.program.formats.response
+        return 0 if response is None else response.bits * self.program.n_columns
+
+    @property
+    def bank_words(self) -> int:
+        """Depth of the memory of the responses: a word per response and gate."""
+        return self.responses * self.n_gates
+
+    @property
+    def index_bits(self) -> int:
+        """Width of an address in the bank of responses."""
+        return max(self.bank_words - 1, 1).bit_length() if self.responses else 0
+
+    @property
+    def user_bits(self) -> int:
+        """Width of TUSER of a packet; 0 where the design has no such port."""
+        return USER_BITS if self.direct is not None else 0
+
+    @property
+    def baseline_scale(self) -> int:
+        """Factor of the counts in a signal: the number of baseline gates, or 1 without a baseline."""
+        return max(self.program.n_baseline, 1)
+
+    @property
+    def total_bits(self) -> int:
+        """Width of the sum of the counts of a pixel in its status."""
+        if self.direct is None:
+            return PHOTON_BITS
+        return max(PHOTON_BITS, (self.n_gates * ((1 << COUNT_BITS) - 1)).bit_length())
 
     @property
     def n_gates(self) -> int:
@@ -63,7 +121,7 @@ class Shape:
     @property
     def signal_bits(self) -> int:
         """Width of a baseline sum and of a signal, which are counts times the number of baseline gates."""
-        return (self.program.n_baseline * ((1 << COUNT_BITS) - 1)).bit_length()
+        return (self.baseline_scale * ((1 << COUNT_BITS) - 1)).bit_length()
 
     @property
     def input_bits(self) -> int:
@@ -103,20 +161,36 @@ class Shape:
 
     @property
     def capacity(self) -> int:
-        """Results that an engine can store: two batches in the rings, one being delivered, one spare."""
-        return 1 << (4 * self.slots - 1).bit_length()
+        """Results that an engine can store: those in the rings, one batch being delivered, one spare."""
+        batches = 4 if self.direct is None else 3  # a direct engine has one ring
+        return 1 << (batches * self.slots - 1).bit_length()
 
     @property
     def sfd_word_bits(self) -> int:
         """Width of a raw SFD word: three codes, padded to a power of two."""
-        return sfd_word_bits(self.program)
+        return sfd_word_bits(self.with_decoder)
 
     @property
     def payload_bits(self) -> int:
         """Width of the payload that an engine delivers: a gate of an SFD or the lifetimes of a pixel."""
-        return self.sfd_word_bits if self.output == "sfd" else 4 * TAU_BITS + PHOTON_BITS + FLAG_BITS
+        if self.output == "sfd":
+            return self.sfd_word_bits
+        errors = 0 if self.direct is None else 4 * ERROR_BITS
+        return RESULT_BITS + errors
+
+    @property
+    def record_bits(self) -> int:
+        """Width of what is delivered per payload, including the pixel number of a record."""
+        return self.sfd_word_bits if self.output == "sfd" else self.payload_bits + NUMBER_BITS
 
     @property
     def payloads(self) -> int:
         """Payloads per pixel."""
         return self.n_gates if self.output == "sfd" else 1
+
+
+def tau_fraction_bits(program: AnyProgram, /) -> int:
+    """Return the fraction bits b of a lifetime: its codes are in steps of ``2**-b`` ns."""
+    if isinstance(program, Program):
+        return program.reduction.tau_fraction_bits
+    return program.formats.output.fraction_bits

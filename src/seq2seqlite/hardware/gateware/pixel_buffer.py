@@ -1,10 +1,11 @@
 """Double buffer of pixels, which transposes packets of one pixel to gates of all slots."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Member, Out
 
-from seq2seqlite.hardware.gateware.packet_receiver import facts_layout
+from seq2seqlite.hardware.gateware.packet_receiver import facts_layout, slot_facts
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
@@ -75,8 +76,10 @@ class PixelBuffer(Component):
         Number of pixels of the batch, valid with ``start``.
     count : Signal(16), out
         Count of one slot and gate, ``LATENCY + 1`` clock cycles after ``start`` for the first slot and gate.
-    baseline, divisor : Signal(signal_bits), out
-        Baseline sum and peak of the pixel of ``count``.
+    gate : Signal(range(n_gates)), out
+        Gate of ``count``.
+    slot : Signal(StructLayout(slot_facts(shape))), out
+        Status of the pixel of ``count``: baseline sum, peak, and address of its response.
     """
 
     LATENCY = 4
@@ -86,7 +89,8 @@ class PixelBuffer(Component):
         self.shape_ = shape
         self._size = shape.slots * shape.words  # words per bank
         self._counts = Memory(shape=shape.beat_bits, depth=shape.buffer_words, init=[])
-        self._facts = Memory(shape=2 * shape.signal_bits, depth=2 * shape.slots, init=[])
+        self._slot_layout = data.StructLayout(slot_facts(shape))
+        self._facts = Memory(shape=self._slot_layout.size, depth=2 * shape.slots, init=[])
         super().__init__(
             {
                 **packet_ports(shape),
@@ -94,8 +98,8 @@ class PixelBuffer(Component):
                 "start": Out(1),
                 "pixels": Out(range(shape.slots + 1)),
                 "count": Out(COUNT_BITS),
-                "baseline": Out(shape.signal_bits),
-                "divisor": Out(shape.signal_bits),
+                "gate": Out(range(shape.n_gates)),
+                "slot": Out(self._slot_layout),
             }
         )
 
@@ -182,6 +186,7 @@ class PixelBuffer(Component):
             m.d.sync += facts_address.eq(facts_address + 1)
         with m.If(close_bank):
             m.d.sync += facts_address.eq(Mux(arriving, 0, shape.slots))
+        stored = Cat(self.facts[name] for name in slot_facts(shape))
         # Addresses are registered, because the blocks of a large memory are placed far apart.
         m.d.sync += counts.addr.eq(slot_begin + delayed(m, self.word, 1, name="word"))
         m.d.comb += [
@@ -189,7 +194,7 @@ class PixelBuffer(Component):
             counts.data.eq(delayed(m, self.data, 2, name="data")),
             facts.en.eq(facts_valid),
             facts.addr.eq(facts_address),
-            facts.data.eq(delayed(m, Cat(self.facts.baseline, self.facts.divisor), 1, name="known_facts")),
+            facts.data.eq(delayed(m, stored, 1, name="known_facts")),
         ]
 
     def _read(self, m: Module, sequencer: Sequencer, reading: Value, bank_read: Value) -> None:
@@ -223,6 +228,6 @@ class PixelBuffer(Component):
             m.d.sync += count.eq(beat.word_select(delayed(m, lane, 3, name="lane"), COUNT_BITS))
         m.d.comb += [
             self.count.eq(count),
-            self.baseline.eq(facts_valid[: shape.signal_bits]),
-            self.divisor.eq(facts_valid[shape.signal_bits :]),
+            self.gate.eq(delayed(m, sequencer.gate, self.LATENCY, name="gate")),
+            Value.cast(self.slot).eq(facts_valid),
         ]

@@ -10,9 +10,10 @@ from amaranth.lib.wiring import Component, In, Out
 __all__ = ["AlternatingSlice", "RegisterSlice", "RegisteredFifo", "beat", "result_beat"]
 
 
-def beat(bits: int, /) -> data.StructLayout:
-    """Return the layout of an input beat: ``data`` and ``last`` (TLAST)."""
-    return data.StructLayout({"data": bits, "last": 1})
+def beat(bits: int, user_bits: int = 0, /) -> data.StructLayout:
+    """Return the layout of an input beat: ``data``, ``last`` (TLAST), and ``user`` (TUSER) if it has one."""
+    user = {"user": user_bits} if user_bits else {}
+    return data.StructLayout({"data": bits, "last": 1, **user})
 
 
 def result_beat(bits: int, /) -> data.StructLayout:

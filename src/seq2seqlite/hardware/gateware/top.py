@@ -7,15 +7,18 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance,
 from amaranth.lib.wiring import Component, In, Member, Out, connect
 
 from seq2seqlite.hardware.gateware.collector import Collector
-from seq2seqlite.hardware.gateware.csr import Registers, axi_lite
+from seq2seqlite.hardware.gateware.csr import LOADING, Registers, axi_lite
 from seq2seqlite.hardware.gateware.packet_receiver import Receiver
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice, beat, result_beat
+from seq2seqlite.hardware.gateware.response_bank import ResponseLoader
 
 __all__ = ["ENGINE", "TOP", "Top", "top_ports"]
 
 TOP = "seq2seqlite_top"
 ENGINE = "engine"
+IN_STREAMS = 16
+"""Most pixels in the slices and in the collector, outside the engines."""
 
 
 def top_ports(shape: Shape, result_width: int, /) -> dict[str, Member]:
@@ -27,6 +30,7 @@ def top_ports(shape: Shape, result_width: int, /) -> dict[str, Member]:
         "s_axis_tvalid": In(1),
         "s_axis_tready": Out(1),
         "s_axis_tlast": In(1),
+        **({"s_axis_tuser": In(shape.user_bits)} if shape.user_bits else {}),
         "m_axis_tdata": Out(result_width),
         "m_axis_tvalid": Out(1),
         "m_axis_tready": In(1),
@@ -53,6 +57,8 @@ class Top(Component):
         Clock, and synchronous active-low reset (low for at least two clock cycles).
     s_axis_tdata : Signal(beat_bits), in
         Counts of 16 bits, the first gate in the lowest bits.
+    s_axis_tuser : Signal(16), in
+        Index of the response and exponent of the counts, in the first beat of a packet; of direct programs.
     s_axis_tvalid, s_axis_tready, s_axis_tlast : Signal(1), in, out, in
         AXI4-Stream handshake of the packets; TLAST on the last beat of a pixel.
     m_axis_tdata : Signal(result_width), out
@@ -76,14 +82,14 @@ class Top(Component):
         m.d.sync += reset_bus.eq(~self.aresetn)
         m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(reset_bus)]
         shape = self.shape_
-        m.submodules.registers = registers = Registers(shape.program, self.engines)
+        m.submodules.registers = registers = Registers(shape, self.engines, self.result_width)
         for name, member_of in axi_lite().items():
             port, member = getattr(self, f"s_axil_{name}"), getattr(registers, name)
             m.d.comb += port.eq(member) if member_of.flow is Out else member.eq(port)
         # Two register slices per stream: one near the pins, one near the logic. The output slice keeps the
         # beat that it offers during a soft reset, because TVALID must not fall before TREADY.
-        m.submodules.input_pins = input_pins = RegisterSlice(beat(shape.beat_bits))
-        m.submodules.input = input_slice = RegisterSlice(beat(shape.beat_bits))
+        m.submodules.input_pins = input_pins = RegisterSlice(beat(shape.beat_bits, shape.user_bits))
+        m.submodules.input = input_slice = RegisterSlice(beat(shape.beat_bits, shape.user_bits))
         m.submodules.output_pins = leaving = RegisterSlice(result_beat(self.result_width))
         output = RegisterSlice(result_beat(self.result_width))
         receiver = Receiver(shape, self.engines)
@@ -111,9 +117,29 @@ class Top(Component):
             leaving.i.payload.eq(output.o.payload),
             output.o.ready.eq(leaving.i.ready),
         ]
-        self._engines(m, reset_work, receiver, collector)
-        self._events(m, registers, receiver, leaving, quiet)
+        delivered = self._events(m, registers, receiver, leaving, quiet)
+        loader = self._loader(m, registers, receiver, delivered, quiet) if shape.responses else None
+        self._engines(m, reset_work, receiver, collector, loader)
         return m
+
+    def _loader(
+        self, m: Module, registers: Registers, receiver: Receiver, delivered: Value, quiet: Value
+    ) -> ResponseLoader:
+        """Build the loader of responses. It keeps its state through a soft reset."""
+        shape = self.shape_
+        inside = self.engines * (2 * shape.slots + shape.capacity) + IN_STREAMS
+        m.submodules.loader = loader = ResponseLoader(shape, inside)
+        m.d.comb += [
+            *(getattr(loader, name).eq(getattr(registers, name)) for name in (*LOADING, "value")),
+            loader.accepted.eq(receiver.allocate.any()),
+            loader.delivered.eq(delivered),
+            loader.discard.eq(quiet),
+            registers.load_status.eq(loader.status),
+            receiver.response_base.eq(registers.response_base),
+            receiver.present.eq(loader.present),
+            receiver.known.eq(loader.known),
+        ]
+        return loader
 
     def _domain(self, m: Module, name: str, reset: Value) -> Signal:
         """Add a clock domain with a registered reset that includes the soft reset; return that register."""
@@ -128,6 +154,7 @@ class Top(Component):
             input_slice.i.valid.eq(self.s_axis_tvalid & ~closed),
             input_slice.i.payload.data.eq(self.s_axis_tdata),
             input_slice.i.payload.last.eq(self.s_axis_tlast),
+            *([input_slice.i.payload.user.eq(self.s_axis_tuser)] if self.shape_.user_bits else []),
             self.s_axis_tready.eq(input_slice.i.ready & ~closed),
             self.m_axis_tvalid.eq(leaving.o.valid),
             self.m_axis_tdata.eq(leaving.o.payload.data),
@@ -135,8 +162,16 @@ class Top(Component):
             leaving.o.ready.eq(self.m_axis_tready),
         ]
 
-    def _engines(self, m: Module, reset_work: Signal, receiver: Receiver, collector: Collector) -> None:
+    def _engines(
+        self,
+        m: Module,
+        reset_work: Signal,
+        receiver: Receiver,
+        collector: Collector,
+        loader: ResponseLoader | None,
+    ) -> None:
         """Instantiate the engines. They are instances of one module, so that it is synthesised once."""
+        bank = {} if loader is None else {"i_bank": loader.bank}
         size = self.shape_.payload_bits
         for index in range(self.engines):
             # One clock cycle after the reset of the other blocks: synthesis would merge equal registers.
@@ -150,6 +185,7 @@ class Top(Component):
                 i_rst=reset,
                 **inputs,
                 **bits,
+                **bank,
                 i_o__ready=collector.ready[index],
                 o_room=receiver.room[index],
                 o_o__valid=collector.valid[index],
@@ -158,8 +194,8 @@ class Top(Component):
 
     def _events(
         self, m: Module, registers: Registers, receiver: Receiver, leaving: RegisterSlice, quiet: Signal
-    ) -> None:
-        """Drive the events in the order of the counter addresses."""
+    ) -> Value:
+        """Drive the events in the order of the counters; return the strobe of a delivered result."""
         done, dark = receiver.done.any(), receiver.facts.dark & ~receiver.facts.malformed
         stalled_in = self.s_axis_tvalid & ~self.s_axis_tready
         stalled_out = self.m_axis_tvalid & ~self.m_axis_tready
@@ -170,16 +206,20 @@ class Top(Component):
         with m.Elif(quiet):
             m.d.sync += stale.eq(1)
         delivered = leaving.o.valid & leaving.o.ready & ~stale & ~quiet
+        result = delivered & leaving.o.payload.last_of_pixel
+        missing = [done & receiver.facts.missing] if self.shape_.responses else []
         events = Cat(
             done,
-            delivered & leaving.o.payload.last_of_pixel,
+            result,
             receiver.short,
             receiver.long,
             done & dark,
             stalled_in,
             stalled_out,
             delivered & leaving.o.payload.last,
+            *missing,
         )
         later = Signal(len(events))
         m.d.sync += later.eq(events)
         m.d.comb += registers.events.eq(later)
+        return result

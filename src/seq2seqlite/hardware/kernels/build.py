@@ -9,7 +9,7 @@ from seq2seqlite.hardware.kernels.graph import Graph, Kind
 from seq2seqlite.hardware.kernels.lower import Multipliers, head_graph, step_graph
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
 from seq2seqlite.hardware.kernels.verilog import verilog
-from seq2seqlite.integer import EncoderProgram, Program
+from seq2seqlite.integer import AnyProgram, DirectProgram, EncoderProgram
 
 __all__ = ["Kernel", "KernelStyle", "Kernels", "build_encoder", "build_kernels"]
 
@@ -114,7 +114,7 @@ class Kernels:
     encoder, decoder : Kernel
         ``encoder_step`` and ``decoder_step``, which have the same latency.
     head : Kernel
-        ``head``.
+        ``head``. A direct program has neither this nor a decoder: both are None.
 
     See Also
     --------
@@ -122,16 +122,21 @@ class Kernels:
     """
 
     encoder: Kernel
-    decoder: Kernel
-    head: Kernel
+    decoder: Kernel | None = None
+    head: Kernel | None = None
+
+    @property
+    def all(self) -> tuple[Kernel, ...]:
+        """The kernels that the program has."""
+        return tuple(kernel for kernel in (self.encoder, self.decoder, self.head) if kernel is not None)
 
 
-def build_kernels(program: Program, style: KernelStyle, /) -> Kernels:
+def build_kernels(program: AnyProgram, style: KernelStyle, /) -> Kernels:
     """Compile the kernels of a program.
 
     Parameters
     ----------
-    program : Program
+    program : Program or DirectProgram
         Program to compile.
     style : KernelStyle
         Compiler options.
@@ -161,6 +166,8 @@ def build_kernels(program: Program, style: KernelStyle, /) -> Kernels:
     >>> kernels.encoder.latency == kernels.decoder.latency
     True
     """
+    if isinstance(program, DirectProgram):
+        return Kernels(build_encoder(program, style))
     formats, units = program.formats, program.units
     encoder = step_graph(program, "encoder", style.multipliers)
     decoder = step_graph(program, "decoder", style.multipliers)

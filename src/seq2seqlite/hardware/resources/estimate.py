@@ -26,6 +26,8 @@ class Calibration:
         LUTs per adder bit and flip-flops per register bit of the kernels. On xc7, shift registers are LUTs.
     engine_lut, engine_ff : int
         Resources of the pixel buffer, normaliser, ring control and lifetime units of an engine.
+    direct_engine_lut, direct_engine_ff : int
+        The same for a direct engine, with its heads.
     shared_lut, shared_ff : int
         Resources of the CSRs, packet receiver and collector.
     lane_lut : int
@@ -36,14 +38,16 @@ class Calibration:
     ff_per_register_bit: float
     engine_lut: int
     engine_ff: int
+    direct_engine_lut: int
+    direct_engine_ff: int
     shared_lut: int
     shared_ff: int
     lane_lut: int
 
 
 CALIBRATIONS: Mapping[str, Calibration] = {
-    "xc7": Calibration(0.99, 0.62, 2050, 1800, 1000, 1060, 120),
-    "ecp5": Calibration(1.34, 0.96, 3300, 2000, 1500, 1060, 150),
+    "xc7": Calibration(0.99, 0.62, 2050, 1800, 2050, 1800, 1000, 1060, 120),
+    "ecp5": Calibration(1.34, 0.96, 3300, 2000, 3300, 2000, 1500, 1060, 150),
 }
 BLOCK = (18, 1024)
 """Width and depth of half a BRAM36, or of an ECP5 block, in its default configuration."""
@@ -134,10 +138,11 @@ def lut_estimate(student: Network | Design, /) -> LutEstimate:
     if isinstance(student, Network):
         return LutEstimate(**kernel_costs(student))
     found, engines = CALIBRATIONS[student.target.family], student.options.engines
-    kernels = vars(student.kernels)
+    kernels = {name: kernel for name, kernel in vars(student.kernels).items() if kernel is not None}
     bits = sum(kernel.adder_bits for kernel in kernels.values())
     lanes = student.shape.lanes - 1
-    engine = found.lut_per_adder_bit * bits + found.engine_lut
+    own = found.engine_lut if student.shape.direct is None else found.direct_engine_lut
+    engine = found.lut_per_adder_bit * bits + own
     total = round(engines * engine + found.shared_lut + lanes * found.lane_lut)
     parts = {
         name: round(engines * found.lut_per_adder_bit * kernel.adder_bits) for name, kernel in kernels.items()
@@ -152,9 +157,10 @@ def estimate(design: Design, /) -> Estimate:
     --------
     lut_estimate : The LUTs and their parts.
     """
-    parts = (design.kernels.encoder, design.kernels.decoder, design.kernels.head)
+    parts = design.kernels.all
     found, engines = CALIBRATIONS[design.target.family], design.options.engines
-    ff = found.ff_per_register_bit * sum(kernel.register_bits for kernel in parts) + found.engine_ff
+    own = found.engine_ff if design.shape.direct is None else found.direct_engine_ff
+    ff = found.ff_per_register_bit * sum(kernel.register_bits for kernel in parts) + own
     return Estimate(
         lut=lut_estimate(design).total,
         ff=round(engines * ff + found.shared_ff),
@@ -191,7 +197,9 @@ def check_fit(design: Design, /) -> Estimate:
 def _blocks(shape: Shape) -> int:
     """Return the number of half blocks of the memories that are too large for LUTs."""
     memories = [(shape.beat_bits, shape.buffer_words)]
-    if shape.output == "sfd":
+    if shape.direct is not None:
+        memories += [(shape.state_bits, shape.capacity), (shape.response_bits, shape.bank_words)]
+    elif shape.output == "sfd":
         memories.append((3 * shape.program.formats.output.bits, shape.capacity * shape.n_gates))
     else:
         memories += [(16, shape.last_knot + 2), (2 * (shape.area_bits + shape.first_bits), shape.capacity)]

@@ -1,6 +1,6 @@
 """Stream formats of ``docs/spec/hardware.md``: packets of counts, and records of results."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 
 import numpy as np
@@ -9,20 +9,35 @@ from numpy.typing import ArrayLike, NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.bitpack import n_words, pack_codes, unpack_codes
-from seq2seqlite.integer import COUNT_BITS, FRACTION_BITS, TAU_BITS, Program, Reduced, Result
+from seq2seqlite.integer import (
+    COUNT_BITS,
+    FRACTION_BITS,
+    MAX_BANK,
+    TAU_BITS,
+    DirectResult,
+    EncoderProgram,
+    Program,
+    Reduced,
+    Result,
+)
+from seq2seqlite.integer.direct_program import ERROR_BITS
 
 __all__ = [
+    "DIRECT_RECORD_BITS",
     "FLAG_BITS",
     "NUMBER_BITS",
     "PHOTON_BITS",
     "RECORD_BITS",
+    "RESULT_BITS",
     "Flag",
     "Records",
     "beats_from_counts",
     "records_from_result",
     "records_from_words",
+    "response_words",
     "sfd_word_bits",
     "sfd_words_from_result",
+    "user_words",
     "words_from_beats",
     "words_from_records",
 ]
@@ -33,7 +48,12 @@ FLAG_BITS = 8
 NUMBER_BITS = 32
 FIELDS = (TAU_BITS, TAU_BITS, TAU_BITS, FRACTION_CODE_BITS, PHOTON_BITS, FLAG_BITS, NUMBER_BITS)
 RECORD_BITS = sum(FIELDS)
-"""Width of a result record."""
+"""Width of a result record without standard errors."""
+RESULT_BITS = RECORD_BITS - NUMBER_BITS
+"""Width of what an engine contributes to it: everything but the number."""
+DIRECT_FIELDS = (*FIELDS, *4 * (ERROR_BITS,))
+DIRECT_RECORD_BITS = sum(DIRECT_FIELDS)
+"""Width of a result record with standard errors."""
 
 
 class Flag(IntFlag):
@@ -49,6 +69,7 @@ class Flag(IntFlag):
     HAS_LONG = 4
     DARK = 8
     MALFORMED = 16
+    NO_RESPONSE = 32
 
 
 @dataclass(frozen=True)
@@ -67,11 +88,13 @@ class Records:
         Combinations of :class:`Flag`.
     number : ndarray
         Index of the pixel in its frame.
+    log_errors : ndarray, shape (n, 4), optional
+        Logarithms to base 2 of the standard errors, in steps of ``2**-8``; None without them.
 
     See Also
     --------
-    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
-    words_from_records : Return records as 32-bit words, shape (n, 4), lowest word first.
+    records_from_words : Return the records of words: the inverse of ``words_from_records``.
+    words_from_records : Return records as 32-bit words, lowest word first.
     """
 
     tau_mean: NDArray[np.int64]
@@ -81,6 +104,7 @@ class Records:
     photons: NDArray[np.int64]
     flags: NDArray[np.int64]
     number: NDArray[np.int64]
+    log_errors: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.flags)
@@ -102,12 +126,14 @@ class Records:
         )
 
 
-def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int = 0) -> Records:
+def records_from_result(
+    result: Result | DirectResult, /, *, frame_pixels: int = 0, first: int = 0
+) -> Records:
     """Return the records that a design must deliver for a result of the interpreter.
 
     Parameters
     ----------
-    result : Result
+    result : Result or DirectResult
         Result of the program for n pixels.
     frame_pixels : int
         Pixels of a frame; 0: no frames.
@@ -120,7 +146,7 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
 
     See Also
     --------
-    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
+    records_from_words : Return the records of words: the inverse of ``words_from_records``.
     seq2seqlite.integer.run : Run a program on raw counts.
     """
     codes = result.lifetimes  # pixels below threshold have no component and codes of 0
@@ -135,15 +161,16 @@ def records_from_result(result: Result, /, *, frame_pixels: int = 0, first: int 
         np.minimum(result.photons, 2**PHOTON_BITS - 1),
         flags,
         number % frame_pixels if frame_pixels else number % 2**NUMBER_BITS,
+        result.log_errors if isinstance(result, DirectResult) else None,
     )
 
 
 def words_from_records(records: Records, /) -> NDArray[np.uint32]:
-    """Return records as 32-bit words, shape (n, 4), lowest word first.
+    """Return records as 32-bit words, lowest word first: shape (n, 4), or (n, 6) with standard errors.
 
     See Also
     --------
-    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
+    records_from_words : Return the records of words: the inverse of ``words_from_records``.
 
     Examples
     --------
@@ -151,18 +178,28 @@ def words_from_records(records: Records, /) -> NDArray[np.uint32]:
     >>> words_from_records(Records(one, 2 * one, 3 * one, 4 * one, 5 * one, 7 * one, 9 * one)).tolist()
     [[131073, 262147, 117440517, 9]]
     """
-    fields = np.stack(list(vars(records).values()), axis=-1)
-    return pack_codes(fields, FIELDS)
+    values = vars(records).copy()
+    errors = values.pop("log_errors")
+    fields = np.stack(list(values.values()), axis=-1)
+    if errors is None:
+        return pack_codes(fields, FIELDS)
+    unsigned = errors & ((1 << ERROR_BITS) - 1)
+    return pack_codes(np.concatenate([fields, unsigned], axis=-1), DIRECT_FIELDS)
 
 
 def records_from_words(words: ArrayLike, /) -> Records:
-    """Return the records of words of shape (n, 4): the inverse of :func:`words_from_records`.
+    """Return the records of words of shape (n, 4) or (n, 6): the inverse of :func:`words_from_records`.
 
     See Also
     --------
-    words_from_records : Return records as 32-bit words, shape (n, 4), lowest word first.
+    words_from_records : Return records as 32-bit words, lowest word first.
     """
-    return Records(*unpack_codes(words, FIELDS).T)
+    values = np.asarray(words)
+    if n_words(RECORD_BITS) == values.shape[-1]:
+        return Records(*unpack_codes(values, FIELDS).T)
+    codes = unpack_codes(values, DIRECT_FIELDS)
+    errors, half = codes[:, len(FIELDS) :], 1 << (ERROR_BITS - 1)
+    return replace(Records(*codes[:, : len(FIELDS)].T), log_errors=(errors + half) % (2 * half) - half)
 
 
 def sfd_words_from_result(program: Program, result: Result, /) -> NDArray[np.uint32]:
@@ -200,7 +237,66 @@ def sfd_word_bits(program: Program, /) -> int:
     return 1 << (3 * program.formats.output.bits - 1).bit_length()
 
 
-def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
+def response_words(program: EncoderProgram, codes: ArrayLike, /) -> NDArray[np.uint32]:
+    """Return the words of a response, in the order in which they are written to a design.
+
+    Parameters
+    ----------
+    program : EncoderProgram
+        Program whose format the codes have.
+    codes : array_like of int, shape (n_gates, n_columns)
+        Codes of the response.
+
+    Returns
+    -------
+    ndarray of uint32, shape (n_gates * words,)
+        The codes of a gate, first column in the lowest bits, in as few words as hold them.
+
+    See Also
+    --------
+    seq2seqlite.integer.response_codes : Codes of a measured response.
+    """
+    response = program.formats.response
+    assert response is not None, "the program gets a response"
+    return pack_codes(np.asarray(codes), [response.bits] * program.n_columns).reshape(-1)
+
+
+def user_words(index: ArrayLike, exponent: ArrayLike = 0, /) -> NDArray[np.uint32]:
+    """Return TUSER of pixels: index of the response, and exponent of the counts.
+
+    Parameters
+    ----------
+    index : array_like of int
+        Index of the response of each pixel, 0 to 63.
+    exponent : array_like of int
+        The counts are those of the detector times 2 to the power of this; -128 to 127.
+
+    Returns
+    -------
+    ndarray of uint32
+
+    Raises
+    ------
+    InputError
+        If a value is out of range.
+
+    See Also
+    --------
+    beats_from_counts : Packets with these values.
+
+    Examples
+    --------
+    >>> [hex(word) for word in user_words([0, 63], [6, -1])]
+    ['0x600', '0xff3f']
+    """
+    chosen, places = np.broadcast_arrays(np.asarray(index, np.int64), np.asarray(exponent, np.int64))
+    for name, values, low, high in (("index", chosen, 0, MAX_BANK - 1), ("exponent", places, -128, 127)):
+        if values.size and not low <= values.min() <= values.max() <= high:
+            raise InputError(f"{name} from {values.min()} to {values.max()} must be {low} to {high}")
+    return np.asarray(chosen | (places & 0xFF) << 8, np.uint32)
+
+
+def beats_from_counts(counts: ArrayLike, /, *, lanes: int, user: ArrayLike | None = None) -> Beats:
     """Return counts as packets, one packet per pixel.
 
     Parameters
@@ -209,6 +305,9 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
         Counts, 0 to 65535.
     lanes : int
         Counts per beat.
+    user : array_like of int, shape (n,), optional
+        TUSER of the packets (:func:`user_words`), for a design that has it. It is in the last word of all
+        beats of a packet.
 
     Returns
     -------
@@ -244,6 +343,8 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int) -> Beats:
     last = np.zeros((n, beats), np.bool_)
     last[:, -1:] = True
     words = padded.reshape(n * beats, -1).view("<u4").astype(np.uint32)
+    if user is not None:
+        words = np.concatenate([words, np.repeat(np.asarray(user, np.uint32), beats)[:, None]], axis=1)
     return Beats(words, last.reshape(-1))
 
 
@@ -252,7 +353,7 @@ def words_from_beats(beats: Beats, /, *, word_bits: int = RECORD_BITS) -> NDArra
 
     See Also
     --------
-    records_from_words : Return the records of words of shape (n, 4): the inverse of ``words_from_records``.
+    records_from_words : Return the records of words: the inverse of ``words_from_records``.
     """
     per_row = n_words(word_bits)
     flat = beats.words[:, :per_row].reshape(-1)

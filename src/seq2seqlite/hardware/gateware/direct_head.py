@@ -286,10 +286,9 @@ class DirectHead(Component):
         chosen = Signal(self._sum_shape, reset_less=True)
         m.d.sync += chosen.eq(Array(sums)[lane] if lanes > 1 else sums[0])
         # By the number of clock cycles since the sum was chosen.
-        outputs = [delayed(m, output, clocks, name=f"output_{clocks}") for clocks in range(ERROR_LATENCY)]
+        outputs = [delayed(m, output, age, name=f"output_{age}") for age in range(ERROR_LATENCY)]
         strobes = [
-            delayed(m, used, clocks, name=f"used_{clocks}", reset_less=False)
-            for clocks in range(ERROR_LATENCY)
+            delayed(m, used, age, name=f"used_{age}", reset_less=False) for age in range(ERROR_LATENCY)
         ]
         value, low, high = self._shift_and_limits(m, chosen, outputs[1], values[MEAN])
         below, above = Signal(reset_less=True), Signal(reset_less=True)

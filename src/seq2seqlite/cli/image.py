@@ -39,7 +39,8 @@ def image(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="PTU, SDT, LIF, ICS, TIFF, npz, zarr or text file, or folder of gate images",
+            help="PTU, SDT, LIF, ICS, TIFF, npz, zarr or text file, or folder of gate images; with --frames "
+            "each, folder of PTU, SDT, ICS or npz files",
         ),
     ],
     *,
@@ -48,9 +49,25 @@ def image(
         Path, typer.Option(file_okay=False, help="Output folder; with several files, one subfolder per file")
     ],
     backend: BackendOption = Backend.AUTO,
-    channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all", help="Detector channel, or all: maps of each channel in a subfolder of its own"
+        ),
+    ] = None,
     block: Annotated[
         int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
+    ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="sum|each|A:B",
+            help="Frames of a PTU, SDT or TIFF file, or files of a folder: their sum, a map of each, with "
+            "axes T and Z, or the sum of the frames A to B - 1. Default: sum, with a warning",
+        ),
+    ] = None,
+    frame_time_s: Annotated[
+        float | None, typer.Option(help="Time between two frames in s, if the file does not contain it")
     ] = None,
     period_ns: Annotated[
         float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
@@ -175,6 +192,8 @@ def image(
         backend=backend.value,
         channel=channel,
         block=block,
+        frames=frames,
+        frame_time_s=frame_time_s,
         period_ns=period_ns,
         gate_width_ns=gate_width_ns,
         gate_length_ns=gate_length_ns,
@@ -235,7 +254,7 @@ def _show(file: Path, summary: dict[str, Any]) -> None:
     for remark in _remarks(summary):
         print(remark)
     for warning in summary.get("warnings", ()):
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {with_option_names(warning)}", file=sys.stderr)
     for path in summary["files"]:
         print(path)
 

@@ -24,6 +24,10 @@ ORIGIN = (
     "photons_in_file",
     "photons",
     "frames",
+    "axes",
+    "frame_time_s",
+    "z_step_um",
+    "series",
     "tiles",
 )
 PIXELS = ("pixels", "pixels_analysed", "pixels_saturated")
@@ -100,9 +104,10 @@ class Summary:
         -------
         dict
             Input (``source``, ``format``, digest, ``photons_in_file``, ``photons``; of a stack also
-            ``shape``, ``frames`` and ``tiles``), numbers of pixels, for each map :meth:`percentiles`,
-            ``model``, ``predictor``, range of its lifetimes (``tau_range_ns``), meanings of the maps
-            (``quantities``), thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``,
+            ``shape``, ``frames`` and ``tiles``; of a series ``frames``, ``axes`` with their steps, and
+            ``series`` with photons and median lifetime of each frame), numbers of pixels, for each map
+            :meth:`percentiles`, ``model``, ``predictor``, range of its lifetimes (``tau_range_ns``),
+            meanings of the maps (``quantities``), thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``,
             ``warnings`` and provenance; with a quality check ``pixels_flagged``, ``chi_square`` and
             ``quality``.
         """

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
+from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_jobs
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
@@ -14,6 +15,7 @@ from seq2seqlite.figures import PictureOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
 from seq2seqlite.predictors.source import FIT, predictor_source
 from seq2seqlite.regions import Conditions, regions_file
@@ -21,6 +23,7 @@ from seq2seqlite.regions import Conditions, regions_file
 __all__ = ["write_lifetime_maps"]
 
 Progress = Callable[[int, int], None]
+ALL = "all"
 
 
 def write_lifetime_maps(
@@ -30,8 +33,10 @@ def write_lifetime_maps(
     /,
     *,
     backend: str = "auto",
-    channel: int | None = None,
+    channel: int | str | None = None,
     block: int | None = None,
+    frames: str | None = None,
+    frame_time_s: float | None = None,
     period_ns: float | None = None,
     gate_width_ns: float | None = None,
     gate_length_ns: float | None = None,
@@ -75,7 +80,16 @@ def write_lifetime_maps(
         Output folder; with several files, one subfolder per file.
     backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
-    channel, block, period_ns, gate_width_ns, gate_length_ns, drop
+    channel : int or str, optional
+        As for :func:`seq2seqlite.read`; or ``"all"``: maps of each channel with photons, each in a
+        subfolder.
+    frames : {"sum", "each"} or str, optional
+        Frames of a series: ``"sum"`` sums them, ``"A:B"`` sums those from A to B - 1, and ``"each"``
+        maps each of them, as axes T and Z of the maps; see :func:`~seq2seqlite.io.read_series`. By default,
+        frames of a PTU file are summed, with a warning, and those of a zarr stack are mapped one by one.
+    frame_time_s : float, optional
+        Time between two frames, in s, if the file does not contain it.
+    block, period_ns, gate_width_ns, gate_length_ns, drop
         As for :func:`seq2seqlite.read`.
     min_photons, binning, mask, extrapolate, also, donor_tau_ns
         As for :func:`seq2seqlite.lifetime_map`; a mask is a file.
@@ -138,7 +152,7 @@ def write_lifetime_maps(
     fields = _fields(paths, conditions)
     several = len(paths) > 1
     _check_regions(paths, regions)
-    if several:
+    if several or channel == ALL:
         check_batch_table(Path(out) / BATCH_TABLE)
     alone = workers == 1 and scheduler is None
     source = predictor_source(
@@ -154,7 +168,14 @@ def write_lifetime_maps(
     )
     options = JobOptions(
         read=ReadOptions(
-            channel, block, gate_width_ns, period_ns, drop=tuple(drop), gate_length_ns=gate_length_ns
+            _channel(channel),
+            block,
+            gate_width_ns,
+            period_ns,
+            drop=tuple(drop),
+            gate_length_ns=gate_length_ns,
+            frames=frames,
+            frame_time_s=frame_time_s,
         ),
         min_photons=min_photons,
         binning=binning,
@@ -166,9 +187,12 @@ def write_lifetime_maps(
         donor_tau_ns=donor_tau_ns,
         picture=picture,
         decay_figure=decay_figure,
-        table=several or regions is not None,
+        table=several or channel == ALL or regions is not None,
         regions=None if regions is None else str(Path(regions).absolute()),
     )
+    jobs = [ImageJob(path, folder, source, options) for path, folder in zip(paths, folders, strict=True)]
+    if channel == ALL:
+        jobs = [one for job in jobs for one in _channel_jobs(job)]
     results: list[Done] = []
 
     def note(done: Done) -> None:
@@ -176,27 +200,51 @@ def write_lifetime_maps(
         if finished is not None:
             finished(done)
 
-    if len(paths) == 1 and alone and not in_tiles(paths[0], options):
+    if len(jobs) == 1 and not several and alone and not in_tiles(paths[0], options):
         with progress(paths[0].name) as show:
-            summary = make_image(ImageJob(paths[0], folders[0], source, options), progress=show)
-        note(Done(paths[0], folders[0], "done", summary))
+            summary = make_image(jobs[0], progress=show)
+        note(Done(jobs[0].path, jobs[0].folder, "done", summary))
         return results
     with workers_for(workers, scheduler) as pool:
-        for done in map_files(
-            paths,
-            folders,
-            source,
-            options,
-            manifest=Path(out) / "manifest.json",
-            workers=pool,
-            again=redo,
-            progress=progress,
+        for done in map_jobs(
+            jobs, manifest=Path(out) / "manifest.json", workers=pool, again=redo, progress=progress
         ):
             note(done)
-    if several:
+    if several or channel == ALL:
         results = share_colours(results, picture)
         write_batch_table(Path(out) / BATCH_TABLE, paths, results, fields)
     return results
+
+
+def _channel(channel: int | str | None) -> int | None:
+    """Return the number of a channel; None for ``"all"``."""
+    if channel is None or channel == ALL:
+        return None
+    try:
+        return int(channel)
+    except ValueError:
+        raise InputError(f"channel={channel} must be the number of a channel, or all") from None
+
+
+def _channel_jobs(job: ImageJob) -> list[ImageJob]:
+    """Return a job for each channel; the job itself if its file cannot be read, which is reported later."""
+    if job.options.read.block is not None:
+        raise InputError(
+            f"block={job.options.read.block} cannot be combined with channel=all, because the channels of an "
+            "SDT file are its blocks; omit one of them"
+        )
+    try:
+        channels = each_channel(job.path, job.options.read)
+    except InputError:
+        return [job]
+    return [
+        replace(
+            job,
+            folder=job.folder / name,
+            options=replace(job.options, read=read, columns=((name.split("-")[0], name.split("-")[1]),)),
+        )
+        for name, read in channels
+    ]
 
 
 def _fields(paths: Sequence[Path], conditions: str | None) -> Conditions | None:

@@ -31,7 +31,7 @@ from seq2seqlite.io.series import open_series
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
-from seq2seqlite.protocols import PredictorSource, quantities
+from seq2seqlite.protocols import PredictorSource, quantities, source_remarks
 from seq2seqlite.provenance import provenance
 from seq2seqlite.regions import (
     Regions,
@@ -148,6 +148,8 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
         maps, analysis = analyse_series(
             series, source.predictor(data), options, irf=source.irf(), progress=progress
         )
+    remarks = source_remarks(source, data)
+    maps.attrs |= remarks | {"warnings": [*remarks["warnings"], *maps.attrs["warnings"]]}
     more: dict[str, Callable[[Path], object]] = {}
     record = _decay_record(data, maps, analysis, source.irf()) if options.decay_figure else None
     if record is not None:

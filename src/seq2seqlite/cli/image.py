@@ -20,7 +20,7 @@ from seq2seqlite.cli.irf_options import (
     IrfRangeOption,
     IrfShiftOption,
 )
-from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
+from seq2seqlite.cli.model_options import Backend, BackendOption, OptionalPredictorOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.imaging.map_outputs import FORMATS
@@ -44,7 +44,7 @@ def image(
         ),
     ],
     *,
-    model: PredictorOption,
+    model: OptionalPredictorOption = None,
     out: Annotated[
         Path, typer.Option(file_okay=False, help="Output folder; with several files, one subfolder per file")
     ],
@@ -250,6 +250,8 @@ def _result(results: list[Done]) -> dict[str, Any]:
 
 def _show(file: Path, summary: dict[str, Any]) -> None:
     print(file)
+    if "model_choice" in summary:
+        print(summary["model_choice"])
     Console().print(_table(summary))
     for remark in _remarks(summary):
         print(remark)

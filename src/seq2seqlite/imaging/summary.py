@@ -34,6 +34,7 @@ PIXELS = ("pixels", "pixels_analysed", "pixels_saturated")
 SETTINGS = (
     "model",
     "predictor",
+    "model_choice",
     "tau_range_ns",
     "quantities",
     "donor_tau_ns",
@@ -106,9 +107,10 @@ class Summary:
             Input (``source``, ``format``, digest, ``photons_in_file``, ``photons``; of a stack also
             ``shape``, ``frames`` and ``tiles``; of a series ``frames``, ``axes`` with their steps, and
             ``series`` with photons and median lifetime of each frame), numbers of pixels, for each map
-            :meth:`percentiles`, ``model``, ``predictor``, range of its lifetimes (``tau_range_ns``),
-            meanings of the maps (``quantities``), thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``,
-            ``warnings`` and provenance; with a quality check ``pixels_flagged``, ``chi_square`` and
+            :meth:`percentiles`, ``model``, ``predictor``, ``model_choice`` (the reason for a default
+            model), range of lifetimes (``tau_range_ns``), meanings of the maps (``quantities``), thresholds,
+            ``rebinning``, ``seconds``, ``pixels_per_second``, ``warnings`` and provenance; with a quality
+            check ``pixels_flagged``, ``chi_square`` and
             ``quality``.
         """
         attrs = self.attrs

@@ -163,6 +163,12 @@ class NamedSource:
         """Return the measured IRF, or None."""
         return self.measured
 
+    def remarks(self, data: xr.DataArray, /) -> dict[str, Any]:
+        """Return warnings about the model and a measurement, for the summary."""
+        from seq2seqlite.predictors.choice import wrong_instrument
+
+        return {"warnings": wrong_instrument(self.model, data)}
+
     def described(self) -> dict[str, Any]:
         """Return everything that the result depends on: names and digests."""
         described = {

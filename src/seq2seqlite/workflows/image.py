@@ -17,7 +17,9 @@ from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
+from seq2seqlite.predictors import ChosenSource, check_backend
 from seq2seqlite.predictors.source import FIT, predictor_source
+from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.regions import Conditions, regions_file
 
 __all__ = ["write_lifetime_maps"]
@@ -28,7 +30,7 @@ ALL = "all"
 
 def write_lifetime_maps(
     files: str | PathLike[str] | Sequence[str | PathLike[str]],
-    model: str | Path,
+    model: str | Path | None,
     out: str | PathLike[str],
     /,
     *,
@@ -74,8 +76,9 @@ def write_lifetime_maps(
     files : path-like or sequence of path-like
         PTU, SDT, LIF, ICS, TIFF, npz, zarr or text files, or folders of gate images. Zarr stacks with dims
         (T, Z, Y, X, H) may be larger than memory.
-    model : str or path
-        Shipped model, ``.npz`` or ``.program`` file, or estimator.
+    model : str, path or None
+        Shipped model, ``.npz`` or ``.program`` file, or estimator; None chooses one for each file, as
+        :func:`~seq2seqlite.predictors.choose_model` does.
     out : path-like
         Output folder; with several files, one subfolder per file.
     backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
@@ -154,10 +157,12 @@ def write_lifetime_maps(
     _check_regions(paths, regions)
     if several or channel == ALL:
         check_batch_table(Path(out) / BATCH_TABLE)
+    if model is None:
+        check_backend("default", backend)
     alone = workers == 1 and scheduler is None
-    source = predictor_source(
-        model,
-        backend=backend,
+    named = predictor_source(
+        "phasor" if model is None else model,
+        backend="auto" if model is None else backend,
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
@@ -166,6 +171,7 @@ def write_lifetime_maps(
         delay_map=delay_map,
         threads=None if alone else 1,
     )
+    source: PredictorSource = ChosenSource(replace(named, backend=backend)) if model is None else named
     options = JobOptions(
         read=ReadOptions(
             _channel(channel),

@@ -52,6 +52,8 @@ MANIFEST_EVERY_S = 1.0
 TABLE = "regions.csv"
 # Figure of the summed decay.
 DECAY = "decay.png"
+# Response with the delay of the measurement.
+IRF = "irf.csv"
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,8 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     """
     source, options = job.source, job.options
     file_format = options.file_format or "tiff"
-    names = [name for name, made in ((TABLE, options.table), (DECAY, options.decay_figure)) if made]
+    made = ((TABLE, options.table), (DECAY, options.decay_figure), (IRF, options.decay_figure))
+    names = [name for name, written in made if written]
     check_map_folder(job.folder, file_format, more=names)
     series = open_series(job.path, options.read) if options.read.frames == EACH else None
     data = read_measurement(job.path, options.read) if series is None else series.summed
@@ -155,11 +158,25 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     if record is not None:
         maps.attrs["decay"] = record.described()
         more[DECAY] = partial(write_decay_figure, record)
+        if record.irf is not None:
+            more[IRF] = partial(_write_irf, record)
     if regions is not None:
         rows = _rows(data, maps, analysis, regions, record)
         text = table_text([dict(options.columns) | row for row in rows])
         more[TABLE] = partial(Path.write_text, data=text, encoding="utf-8")
     return write_maps(maps, job.folder, file_format=file_format, picture=options.picture, more=more)
+
+
+def _write_irf(record: DecayRecord, path: Path) -> None:
+    """Write the response with the delay of the measurement, normalised to a sum of 1."""
+    assert record.irf is not None
+    times = record.start_ns + np.arange(record.axis.n_gates) * record.axis.gate_width_ns
+    response = record.irf / record.irf.sum()
+    rows = [
+        {"time_ns": float(time_ns), "irf": float(share)}
+        for time_ns, share in zip(times, response, strict=True)
+    ]
+    path.write_text(table_text(rows), encoding="utf-8")
 
 
 def _decay_record(data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None) -> DecayRecord:

@@ -23,6 +23,7 @@ from seq2seqlite.cli.irf_options import (
 from seq2seqlite.cli.model_options import Backend, BackendOption, OptionalPredictorOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
+from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
@@ -144,6 +145,22 @@ def image(
     irf_shift: IrfShiftOption = FIT,
     irf_per_pixel: IrfPerPixelOption = False,
     delay_map: DelayMapOption = None,
+    fixed_tau_ns: Annotated[
+        list[float] | None,
+        typer.Option(help="Fixed lifetime of mle-mono or mle-bi in ns; repeated for mle-bi"),
+    ] = None,
+    fit_range_ns: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Part of the decay that mle-mono or mle-bi fits, in ns after the first bin"),
+    ] = None,
+    exclude_ns: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="Part of the decay that mle-mono or mle-bi does not fit, in ns after the first bin; may be "
+            "repeated",
+        ),
+    ] = None,
     quality: Annotated[
         bool,
         typer.Option("--quality", help="Also map chi-square and deviation, and flag unreliable pixels"),
@@ -215,6 +232,9 @@ def image(
         irf_shift=irf_shift,
         irf_per_pixel=irf_per_pixel,
         delay_map=delay_map,
+        fixed_tau_ns=fixed_tau_ns or (),
+        fit_range_ns=fit_range_ns,
+        exclude_ns=[_part(text) for text in exclude_ns or ()],
         quality=quality,
         pulses=pulses,
         file_format=None if file_format is None else file_format.value,
@@ -230,6 +250,14 @@ def image(
     write_json(json_file, _result(results))
     if any(done.summary is None for done in results):
         raise typer.Exit(2)
+
+
+def _part(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(word) for word in text.split(":"))
+    except ValueError:
+        raise InputError(f"exclude_ns={text} must be two times in ns, LOW:HIGH (e.g. 6.5:7.2)") from None
+    return low, high
 
 
 def _print_done(done: Done) -> None:

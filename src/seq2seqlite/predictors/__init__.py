@@ -11,6 +11,7 @@
 
 from seq2seqlite.predictors.choice import ChosenSource, ModelChoice, choose_model
 from seq2seqlite.predictors.collected_gates import CollectedGates
+from seq2seqlite.predictors.fit_options import FitOptions
 from seq2seqlite.predictors.resolve import (
     RESPONSE_COUNTS,
     Backend,
@@ -27,6 +28,7 @@ __all__ = [
     "Backend",
     "ChosenSource",
     "CollectedGates",
+    "FitOptions",
     "ModelChoice",
     "check_backend",
     "choose_model",

@@ -12,13 +12,14 @@ from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PictureOptions
+from seq2seqlite.files import sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
-from seq2seqlite.predictors import ChosenSource, check_backend
-from seq2seqlite.predictors.source import FIT, predictor_source
+from seq2seqlite.predictors import ChosenSource, FitOptions, check_backend
+from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
 from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.regions import Conditions, regions_file
 
@@ -60,6 +61,9 @@ def write_lifetime_maps(
     irf_shift: str | float = FIT,
     irf_per_pixel: bool = False,
     delay_map: str | Path | None = None,
+    fixed_tau_ns: Sequence[float] = (),
+    fit_range_ns: tuple[float, float] | None = None,
+    exclude_ns: Sequence[tuple[float, float]] = (),
     quality: bool = False,
     pulses: float | None = None,
     file_format: str | None = None,
@@ -81,7 +85,11 @@ def write_lifetime_maps(
         :func:`~seq2seqlite.predictors.choose_model` does.
     out : path-like
         Output folder; with several files, one subfolder per file.
-    backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
+    irf : path-like, optional
+        Measured IRF, or ``"fit"``, as for :func:`~seq2seqlite.predictors.source.predictor_source`. With
+        ``{stem}`` or ``{name}`` in the name, each measurement has its own IRF: they stand for the name of the
+        measurement without and with its suffix.
+    backend, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
     channel : int or str, optional
         As for :func:`seq2seqlite.read`; or ``"all"``: maps of each channel with photons, each in a
@@ -111,6 +119,8 @@ def write_lifetime_maps(
     conditions : str, optional
         Pattern of the file names, as for :class:`~seq2seqlite.regions.Conditions`, e.g.
         ``"{cell}_{dose}.ptu"``: its fields become columns of ``batch.csv``.
+    fixed_tau_ns, fit_range_ns, exclude_ns
+        Options of a maximum-likelihood fit, as for :class:`~seq2seqlite.predictors.FitOptions`.
     quality : bool
         Also map chi-square and deviation, and flag unreliable pixels.
     pulses : float, optional
@@ -157,21 +167,27 @@ def write_lifetime_maps(
     _check_regions(paths, regions)
     if several or channel == ALL:
         check_batch_table(Path(out) / BATCH_TABLE)
+    fit = FitOptions(tuple(fixed_tau_ns), fit_range_ns, tuple((low, high) for low, high in exclude_ns))
     if model is None:
         check_backend("default", backend)
+        fit.check("the default model")
     alone = workers == 1 and scheduler is None
     named = predictor_source(
         "phasor" if model is None else model,
         backend="auto" if model is None else backend,
-        irf=irf,
+        irf=None if irf is None else _irf_file(irf, paths[0]),
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
         irf_shift=irf_shift,
         irf_per_pixel=irf_per_pixel,
         delay_map=delay_map,
         threads=None if alone else 1,
+        fit=fit,
     )
-    source: PredictorSource = ChosenSource(replace(named, backend=backend)) if model is None else named
+    named = replace(named, backend=backend)
+    sources: list[PredictorSource] = [
+        ChosenSource(one) if model is None else one for one in _with_own_irfs(named, irf, paths)
+    ]
     options = JobOptions(
         read=ReadOptions(
             _channel(channel),
@@ -196,7 +212,10 @@ def write_lifetime_maps(
         table=several or channel == ALL or regions is not None,
         regions=None if regions is None else str(Path(regions).absolute()),
     )
-    jobs = [ImageJob(path, folder, source, options) for path, folder in zip(paths, folders, strict=True)]
+    jobs = [
+        ImageJob(path, folder, source, options)
+        for path, folder, source in zip(paths, folders, sources, strict=True)
+    ]
     if channel == ALL:
         jobs = [one for job in jobs for one in _channel_jobs(job)]
     results: list[Done] = []
@@ -220,6 +239,27 @@ def write_lifetime_maps(
         results = share_colours(results, picture)
         write_batch_table(Path(out) / BATCH_TABLE, paths, results, fields)
     return results
+
+
+def _irf_file(irf: str | Path, path: Path) -> str | Path:
+    """Return the IRF of a measurement, or ``"fit"``."""
+    return regions_file(irf, path) if "{" in str(irf) else irf
+
+
+def _with_own_irfs(source: NamedSource, irf: str | Path | None, paths: Sequence[Path]) -> list[NamedSource]:
+    """Return the source of each measurement, after reading the IRFs of a pattern once to check them."""
+    if irf is None or "{" not in str(irf):
+        return [source] * len(paths)
+    found = []
+    for path in paths:
+        file = Path(_irf_file(irf, path)).absolute()
+        if not file.is_file():
+            raise InputError(f"irf={file} does not exist; it is needed for {path}")
+        digests = (source.digests[0], sha256_of(file), source.digests[2])
+        own = replace(source, irf_file=file, digests=digests)
+        own.irf()
+        found.append(own)
+    return found
 
 
 def _channel(channel: int | str | None) -> int | None:

@@ -23,6 +23,7 @@ __all__ = [
     "error_maps",
     "missing_irf",
     "quantities",
+    "source_remarks",
     "tau_range_ns",
 ]
 
@@ -286,6 +287,24 @@ def missing_irf(predictor: Predictor, /) -> list[str]:
     return [
         f"{predictor.name} runs without an IRF: errors are larger; pass a measured IRF as irf, or irf='fit'"
     ]
+
+
+def source_remarks(source: PredictorSource, data: "xr.DataArray", /) -> dict[str, Any]:
+    """Return what a source reports about its predictor for a measurement.
+
+    Returns
+    -------
+    dict
+        ``warnings``, a list; and ``model_choice``, the model and the reason for it, where the source chose
+        one.
+
+    See Also
+    --------
+    PredictorSource : Creates predictors for a measurement.
+    """
+    remarks = getattr(source, "remarks", None)
+    found: dict[str, Any] = {"warnings": []} if remarks is None else remarks(data)
+    return found
 
 
 def quantities(predictor: Predictor | GateSequentialPredictor, /) -> Quantities:

@@ -60,7 +60,9 @@ def test_the_defaults_of_a_call_are_those_of_its_command(command: str) -> None:
             continue
         parameter = parameters[RENAMED.get(command, {}).get(name, name)]
         several = "list[" in str(option.annotation)
-        if option.default is not inspect.Parameter.empty and not (option.default is None and several):
+        if option.default is None and parameter.default is inspect.Parameter.empty:
+            assert "None" in str(parameter.annotation), name  # None has to be passed
+        elif option.default is not inspect.Parameter.empty and not (option.default is None and several):
             assert plain(parameter.default) == plain(option.default), name
 
 

@@ -1,6 +1,6 @@
 """Many measurements, and measurements larger than memory, on any number of workers."""
 
-from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
+from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files, map_jobs
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.stack import Stack, Tile, open_stack
 
@@ -10,6 +10,7 @@ __all__ = [
     "in_tiles",
     "make_image",
     "map_files",
+    "map_jobs",
     "JobOptions",
     "Stack",
     "Tile",

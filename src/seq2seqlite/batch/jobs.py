@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from seq2seqlite.batch.map_stack import map_stack
 from seq2seqlite.batch.options import JobOptions
@@ -23,11 +24,14 @@ from seq2seqlite.files import replace_when_done, sha256_of
 from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
 from seq2seqlite.imaging.map_writer import write_maps
+from seq2seqlite.imaging.series import analyse_series, frames_of
+from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.measurement import read_measurement
+from seq2seqlite.io.series import open_series
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
-from seq2seqlite.protocols import PredictorSource, quantities
+from seq2seqlite.protocols import PredictorSource, quantities, source_remarks
 from seq2seqlite.provenance import provenance
 from seq2seqlite.regions import (
     Regions,
@@ -39,7 +43,7 @@ from seq2seqlite.regions import (
     table_text,
 )
 
-__all__ = ["TABLE", "Done", "ImageJob", "in_tiles", "make_image", "map_files"]
+__all__ = ["TABLE", "Done", "ImageJob", "in_tiles", "make_image", "map_files", "map_jobs"]
 
 Progress = Callable[[int, int], None]
 # Seconds between two updates of the manifest, which may have thousands of lines.
@@ -48,6 +52,8 @@ MANIFEST_EVERY_S = 1.0
 TABLE = "regions.csv"
 # Figure of the summed decay.
 DECAY = "decay.png"
+# Response with the delay of the measurement.
+IRF = "irf.csv"
 
 
 @dataclass(frozen=True)
@@ -131,30 +137,60 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     """
     source, options = job.source, job.options
     file_format = options.file_format or "tiff"
-    names = [name for name, made in ((TABLE, options.table), (DECAY, options.decay_figure)) if made]
+    made = ((TABLE, options.table), (DECAY, options.decay_figure), (IRF, options.decay_figure))
+    names = [name for name, written in made if written]
     check_map_folder(job.folder, file_format, more=names)
-    data = read_measurement(job.path, options.read)
+    series = open_series(job.path, options.read) if options.read.frames == EACH else None
+    data = read_measurement(job.path, options.read) if series is None else series.summed
     regions = _regions(job.path, options, (data.sizes["Y"], data.sizes["X"]))
-    maps, analysis = analyse_measurement(
-        data, source.predictor(data), options, irf=source.irf(), progress=progress
-    )
+    if series is None:
+        maps, analysis = analyse_measurement(
+            data, source.predictor(data), options, irf=source.irf(), progress=progress
+        )
+    else:
+        maps, analysis = analyse_series(
+            series, source.predictor(data), options, irf=source.irf(), progress=progress
+        )
+    remarks = source_remarks(source, data)
+    maps.attrs |= remarks | {"warnings": [*remarks["warnings"], *maps.attrs["warnings"]]}
     more: dict[str, Callable[[Path], object]] = {}
     record = _decay_record(data, maps, analysis, source.irf()) if options.decay_figure else None
     if record is not None:
         maps.attrs["decay"] = record.described()
         more[DECAY] = partial(write_decay_figure, record)
+        if record.irf is not None:
+            more[IRF] = partial(_write_irf, record)
     if regions is not None:
-        text = table_text(_rows(data, maps, analysis, regions, record))
+        rows = _rows(data, maps, analysis, regions, record)
+        text = table_text([dict(options.columns) | row for row in rows])
         more[TABLE] = partial(Path.write_text, data=text, encoding="utf-8")
     return write_maps(maps, job.folder, file_format=file_format, picture=options.picture, more=more)
 
 
+def _write_irf(record: DecayRecord, path: Path) -> None:
+    """Write the response with the delay of the measurement, normalised to a sum of 1."""
+    assert record.irf is not None
+    times = record.start_ns + np.arange(record.axis.n_gates) * record.axis.gate_width_ns
+    response = record.irf / record.irf.sum()
+    rows = [
+        {"time_ns": float(time_ns), "irf": float(share)}
+        for time_ns, share in zip(times, response, strict=True)
+    ]
+    path.write_text(table_text(rows), encoding="utf-8")
+
+
 def _decay_record(data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None) -> DecayRecord:
     """Return the summed decay of the pixels with a lifetime."""
-    chosen = np.isfinite(maps["tau_mean_ns"].values)
+    chosen = _analysed(maps)
     known = analysis.response
     shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
     return decay_record(data, chosen, analysis.predictor, analysis.rebinner, measured=irf, shift_ns=shift_ns)
+
+
+def _analysed(maps: xr.Dataset) -> NDArray[np.bool_]:
+    """Return which pixels have a lifetime, in any frame of a series."""
+    found = np.isfinite(maps["tau_mean_ns"].values)
+    return np.asarray(found.reshape(-1, *found.shape[-2:]).any(axis=0), np.bool_)
 
 
 def _rows(
@@ -165,10 +201,12 @@ def _rows(
     record: DecayRecord | None,
 ) -> list[dict[str, Any]]:
     """Return the statistics of regions and, where a response is known, the lifetimes of their decays."""
-    rows = region_table(maps, regions)
+    rows = [place | row for place, frame in frames_of(maps) for row in region_table(frame, regions)]
+    if len(rows) > len(regions.names):  # the decays are those of all frames
+        return rows
     if record is None or record.response is None:
         return rows
-    decays = record.window(region_decays(data, regions, np.isfinite(maps["tau_mean_ns"].values)))
+    decays = record.window(region_decays(data, regions, _analysed(maps)))
     columns = decay_columns(
         decays,
         axis=record.axis,
@@ -242,11 +280,38 @@ def map_files(
     seq2seqlite.parallel.workers_for :
         Start workers, or connect to those of a scheduler, for the time of the context.
     """
-    check_format(options.file_format or "tiff")
+    jobs = [ImageJob(path, folder, source, options) for path, folder in zip(files, folders, strict=True)]
+    yield from map_jobs(jobs, manifest=manifest, workers=workers, again=again, progress=progress)
+
+
+def map_jobs(
+    jobs: Sequence[ImageJob],
+    /,
+    *,
+    manifest: Path,
+    workers: Workers | None = None,
+    again: bool = False,
+    progress: Callable[[str], AbstractContextManager[Progress | None]] = lambda _: nullcontext(),
+) -> Iterator[Done]:
+    """Map several measurements, each with its own source and options; a failure does not stop the others.
+
+    Parameters
+    ----------
+    jobs : sequence of ImageJob
+        Measurements, each with another output folder.
+    manifest, workers, again, progress
+        As for :func:`map_files`, which describes results and errors.
+
+    See Also
+    --------
+    map_files : The same with one source and one set of options.
+    """
+    for file_format in {job.options.file_format for job in jobs}:
+        check_format(file_format or "tiff")
     OutputSet(manifest.parent, {manifest.name: ("inputs", "made_by")}).check([manifest.name])
-    batch = _Batch(source, options, workers or InProcess(), manifest, again=again, progress=progress)
+    batch = _Batch(jobs, workers or InProcess(), manifest, again=again, progress=progress)
     try:
-        yield from batch.run(dict(zip(files, folders, strict=True)))
+        yield from batch.run()
     finally:
         batch.write_manifest()
 
@@ -263,12 +328,11 @@ def in_tiles(path: Path, options: JobOptions, /) -> bool:
 
 
 class _Batch:
-    """State of one call of :func:`map_files`."""
+    """State of one call of :func:`map_jobs`."""
 
     def __init__(
         self,
-        source: PredictorSource,
-        options: JobOptions,
+        jobs: Sequence[ImageJob],
         workers: Workers,
         manifest: Path,
         /,
@@ -276,55 +340,49 @@ class _Batch:
         again: bool,
         progress: Callable[[str], AbstractContextManager[Progress | None]],
     ) -> None:
-        self.source, self.options, self.workers = source, options, workers
+        self.jobs, self.workers = jobs, workers
         self.manifest, self.again, self.progress = manifest, again, progress
         self.done: list[Done] = []
         self.bugs: list[Exception] = []
         self.written = time.monotonic()
         origin = provenance()
-        self.made_by = {
-            "model": source.described(),
-            "options": options.described(),
-            "version": origin["versions"]["seq2seqlite"],
-            "commit": origin["commit"],
-        }
+        self.version = {"version": origin["versions"]["seq2seqlite"], "commit": origin["commit"]}
 
-    def run(self, folders: dict[Path, Path]) -> Iterator[Done]:
+    def run(self) -> Iterator[Done]:
         images: dict[ImageJob, Record] = {}
-        stacks: dict[Path, Record] = {}
-        for path, folder in folders.items():
+        stacks: dict[ImageJob, Record] = {}
+        for job in self.jobs:
             try:
-                record = Record(self._place(folder), input_state(path), self._made_by(path))
+                record = Record(self._place(job.folder), input_state(job.path), self._made_by(job))
                 summary = None if self.again else record.finished()
                 if summary is not None:
                     record.finish()  # the input may have been moved, or the end of that run interrupted
-                    yield self._noted(Done(path, folder, "skipped", summary))
+                    yield self._noted(Done(job.path, job.folder, "skipped", summary))
                     continue
-                in_one = not in_tiles(path, self.options)
-                check_map_folder(record.folder, self.options.file_format or "tiff" if in_one else "ome-zarr")
+                in_one = not in_tiles(job.path, job.options)
+                file_format = job.options.file_format or "tiff" if in_one else "ome-zarr"
+                check_map_folder(record.folder, file_format)
                 record.begin(again=self.again, writes=() if in_one else (IMAGE,))
-                if not in_one:
-                    stacks[path] = record
-                else:
-                    images[ImageJob(path, record.folder, self.source, self.options)] = record
+                (images if in_one else stacks)[replace(job, folder=record.folder)] = record
             except InputError as error:
-                yield self._failed(path, folder, error)
+                yield self._failed(job.path, job.folder, error)
         yield from (
             self._map_images_in_process(images)
             if self.workers.in_process
             else self._map_images_by_workers(images)
         )
-        for path, record in stacks.items():
-            yield self._stack(path, record)
+        for job, record in stacks.items():
+            yield self._stack(job, record)
         if self.bugs:
             raise self.bugs[0]
 
-    def _made_by(self, path: Path) -> dict[str, Any]:
+    def _made_by(self, job: ImageJob) -> dict[str, Any]:
         """Return everything that determines the result of an input, with the digest of its regions."""
-        if self.options.regions is None:
-            return self.made_by
-        file = regions_file(self.options.regions, path)
-        return self.made_by | {"regions_sha256": sha256_of(file) if file.is_file() else None}
+        made_by = {"model": job.source.described(), "options": job.options.described(), **self.version}
+        if job.options.regions is None:
+            return made_by
+        file = regions_file(job.options.regions, job.path)
+        return made_by | {"regions_sha256": sha256_of(file) if file.is_file() else None}
 
     def _place(self, path: Path) -> Path:
         """Return a path that is valid for the workers."""
@@ -352,13 +410,14 @@ class _Batch:
         record.finish()
         return self._noted(Done(job.path, job.folder, "done", outcome.result))
 
-    def _stack(self, path: Path, record: Record) -> Done:
+    def _stack(self, job: ImageJob, record: Record) -> Done:
+        path = job.path
         try:
             with self.progress(path.name) as show:
                 summary = map_stack(
                     self._place(path),
-                    self.source,
-                    self.options,
+                    job.source,
+                    job.options,
                     record,
                     workers=self.workers,
                     progress=show,
@@ -387,7 +446,20 @@ class _Batch:
         return done
 
     def write_manifest(self) -> None:
-        rows = [done.described() for done in sorted(self.done, key=lambda done: str(done.path))]
+        rows = [
+            done.described()
+            for done in sorted(self.done, key=lambda done: (str(done.path), str(done.folder)))
+        ]
+        origins = [
+            {"model": job.source.described(), "options": job.options.described(), **self.version}
+            for job in self.jobs
+        ]
+        # Of files with different sources or options, the record of each is in its folder.
+        made_by = {
+            name: value
+            for name, value in (origins[0] if origins else self.version).items()
+            if all(origin[name] == value for origin in origins)
+        }
         with replace_when_done(self.manifest) as temporary:
-            temporary.write_text(json_text({"made_by": self.made_by, "inputs": rows}), encoding="utf-8")
+            temporary.write_text(json_text({"made_by": made_by, "inputs": rows}), encoding="utf-8")
         self.written = time.monotonic()

@@ -36,6 +36,7 @@ from seq2seqlite.imaging.map_writer import DISPLAYED, opened
 from seq2seqlite.imaging.mask import check_binning
 from seq2seqlite.imaging.no_lifetime import all_saturated, no_lifetime, too_dark
 from seq2seqlite.imaging.summary import Summary
+from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
@@ -96,6 +97,11 @@ def map_stack(
     if options.file_format not in (None, "ome-zarr"):
         raise InputError(
             f"{path} is a stack, and file_format={options.file_format!r} is for images; use 'ome-zarr'"
+        )
+    if options.read.frames not in (None, EACH):
+        raise InputError(
+            f"{path} is a stack, whose frames are mapped one by one; frames={options.read.frames} is for "
+            "other files: omit it"
         )
     if options.regions is not None:
         raise InputError(f"{path} is a stack; regions={options.regions} is for single images")

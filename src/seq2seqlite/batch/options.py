@@ -35,6 +35,8 @@ class JobOptions(MapOptions):
         Write statistics of the maps by region, ``regions.csv``.
     regions : str, optional
         File of the regions, as for :func:`~seq2seqlite.regions.regions_file`; None: one region, ``all``.
+    columns : tuple of (str, str)
+        Further columns of the table and their values, e.g. the channel.
     file_format : str, optional
         One of :data:`~seq2seqlite.imaging.map_outputs.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
 
@@ -51,6 +53,7 @@ class JobOptions(MapOptions):
     decay_figure: bool = False
     table: bool = False
     regions: str | None = None
+    columns: tuple[tuple[str, str], ...] = ()
 
     def described(self) -> dict[str, Any]:
         """Return all options that affect the maps and tables, with the digest of the mask, ready for JSON."""
@@ -65,6 +68,7 @@ class JobOptions(MapOptions):
             "file_format": self.file_format,
             "decay_figure": self.decay_figure,
             "table": self.table,
+            "columns": dict(self.columns),
             "regions": None if self.regions is None else Path(self.regions).name,
             "also": list(self.also),
             "donor_tau_ns": self.donor_tau_ns,

@@ -208,6 +208,8 @@ def open_stack(path: Path, options: ReadOptions = ReadOptions(), /) -> Stack:  #
     for name, value in values.items():
         if value is not None and not (np.isfinite(value) and value > 0):
             raise InputError(f"{path}: {name}={value} must be finite and > 0")
+    if options.frame_time_s is not None:
+        values["frame_time_s"] = options.frame_time_s
     width = values.pop("gate_width_ns")
     period = values.pop("period_ns")
     return Stack(

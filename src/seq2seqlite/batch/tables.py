@@ -60,11 +60,13 @@ def write_batch_table(
     seq2seqlite.regions.batch_table : Rows of the table.
     map_files : Map several measurements.
     """
-    folders = {done.path: done.folder for done in results if done.summary is not None}
-    tables = {file: folders[file] / TABLE for file in files if file in folders}
-    rows = batch_table(
-        {file: table for file, table in tables.items() if table.is_file()}, conditions=conditions
-    )
+    tables = [
+        (file, done.folder / TABLE)
+        for file in dict.fromkeys(files)
+        for done in results
+        if done.path == file and done.summary is not None
+    ]
+    rows = batch_table([(file, table) for file, table in tables if table.is_file()], conditions=conditions)
     if rows:
         with replace_when_done(path) as temporary:
             temporary.write_text(table_text(rows), encoding="utf-8")

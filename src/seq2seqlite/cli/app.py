@@ -31,7 +31,7 @@ COMMANDS = {
     "study": "Compare compression techniques on one instrument, and write a report.",
     "evaluate": "Evaluate a model or an estimator on decays with known lifetimes.",
     "benchmark": "Compare predictors on the same decays.",
-    "models": "List the shipped models with their sizes, errors and ranges of lifetimes.",
+    "models": "List the shipped models with their instruments, uses, sizes, errors and ranges of lifetimes.",
     "fetch": "Download a measured sample set, or list the sample sets.",
     "versions": "Print the versions of seq2seqlite and of its dependencies.",
 }

@@ -20,9 +20,10 @@ from seq2seqlite.cli.irf_options import (
     IrfRangeOption,
     IrfShiftOption,
 )
-from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
+from seq2seqlite.cli.model_options import Backend, BackendOption, OptionalPredictorOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
+from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
@@ -39,18 +40,35 @@ def image(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="PTU, SDT, LIF, ICS, TIFF, npz, zarr or text file, or folder of gate images",
+            help="PTU, SDT, LIF, ICS, TIFF, npz, zarr or text file, or folder of gate images; with --frames "
+            "each, folder of PTU, SDT, ICS or npz files",
         ),
     ],
     *,
-    model: PredictorOption,
+    model: OptionalPredictorOption = None,
     out: Annotated[
         Path, typer.Option(file_okay=False, help="Output folder; with several files, one subfolder per file")
     ],
     backend: BackendOption = Backend.AUTO,
-    channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|all", help="Detector channel, or all: maps of each channel in a subfolder of its own"
+        ),
+    ] = None,
     block: Annotated[
         int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
+    ] = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            metavar="sum|each|A:B",
+            help="Frames of a PTU, SDT or TIFF file, or files of a folder: their sum, a map of each, with "
+            "axes T and Z, or the sum of the frames A to B - 1. Default: sum, with a warning",
+        ),
+    ] = None,
+    frame_time_s: Annotated[
+        float | None, typer.Option(help="Time between two frames in s, if the file does not contain it")
     ] = None,
     period_ns: Annotated[
         float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
@@ -127,6 +145,22 @@ def image(
     irf_shift: IrfShiftOption = FIT,
     irf_per_pixel: IrfPerPixelOption = False,
     delay_map: DelayMapOption = None,
+    fixed_tau_ns: Annotated[
+        list[float] | None,
+        typer.Option(help="Fixed lifetime of mle-mono or mle-bi in ns; repeated for mle-bi"),
+    ] = None,
+    fit_range_ns: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Part of the decay that mle-mono or mle-bi fits, in ns after the first bin"),
+    ] = None,
+    exclude_ns: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LOW:HIGH",
+            help="Part of the decay that mle-mono or mle-bi does not fit, in ns after the first bin; may be "
+            "repeated",
+        ),
+    ] = None,
     quality: Annotated[
         bool,
         typer.Option("--quality", help="Also map chi-square and deviation, and flag unreliable pixels"),
@@ -175,6 +209,8 @@ def image(
         backend=backend.value,
         channel=channel,
         block=block,
+        frames=frames,
+        frame_time_s=frame_time_s,
         period_ns=period_ns,
         gate_width_ns=gate_width_ns,
         gate_length_ns=gate_length_ns,
@@ -196,6 +232,9 @@ def image(
         irf_shift=irf_shift,
         irf_per_pixel=irf_per_pixel,
         delay_map=delay_map,
+        fixed_tau_ns=fixed_tau_ns or (),
+        fit_range_ns=fit_range_ns,
+        exclude_ns=[_part(text) for text in exclude_ns or ()],
         quality=quality,
         pulses=pulses,
         file_format=None if file_format is None else file_format.value,
@@ -211,6 +250,14 @@ def image(
     write_json(json_file, _result(results))
     if any(done.summary is None for done in results):
         raise typer.Exit(2)
+
+
+def _part(text: str) -> tuple[float, float]:
+    try:
+        low, high = (float(word) for word in text.split(":"))
+    except ValueError:
+        raise InputError(f"exclude_ns={text} must be two times in ns, LOW:HIGH (e.g. 6.5:7.2)") from None
+    return low, high
 
 
 def _print_done(done: Done) -> None:
@@ -231,11 +278,13 @@ def _result(results: list[Done]) -> dict[str, Any]:
 
 def _show(file: Path, summary: dict[str, Any]) -> None:
     print(file)
+    if "model_choice" in summary:
+        print(summary["model_choice"])
     Console().print(_table(summary))
     for remark in _remarks(summary):
         print(remark)
     for warning in summary.get("warnings", ()):
-        print(f"warning: {warning}", file=sys.stderr)
+        print(f"warning: {with_option_names(warning)}", file=sys.stderr)
     for path in summary["files"]:
         print(path)
 

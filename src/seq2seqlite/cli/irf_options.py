@@ -24,7 +24,8 @@ IrfOption = Annotated[
     typer.Option(
         metavar="FILE|fit",
         help="Measured IRF (SDT or text), for estimators, direct networks and --quality; or fit: one fitted "
-        "to the summed decay",
+        "to the summed decay. {stem} in the name (of image) stands for the name of each measurement without "
+        "suffix",
     ),
 ]
 IrfBinWidthOption = Annotated[

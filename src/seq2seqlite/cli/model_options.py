@@ -7,7 +7,7 @@ import typer
 from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.predictors import Backend
 
-__all__ = ["Backend", "BackendOption", "PredictorOption"]
+__all__ = ["Backend", "BackendOption", "OptionalPredictorOption", "PredictorOption"]
 
 PredictorOption = Annotated[
     str,
@@ -16,6 +16,16 @@ PredictorOption = Annotated[
     ),
 ]
 """Option ``--model`` of commands that accept any predictor."""
+
+OptionalPredictorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Shipped model, .npz or .program file, or estimator: "
+        f"{', '.join(ESTIMATORS)}. Default: one that fits each file, which is printed with the reason",
+    ),
+]
+"""Option ``--model`` of commands that choose a model by default."""
 
 BackendOption = Annotated[
     Backend,

@@ -8,6 +8,7 @@ from rich.table import Column, Table
 
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.models import load_model, model_card, model_names
+from seq2seqlite.predictors.choice import model_use
 
 __all__ = ["models"]
 
@@ -15,13 +16,35 @@ __all__ = ["models"]
 def models(
     json_file: JsonOption = None,
 ) -> None:
-    """List the shipped models with their sizes, errors and ranges of lifetimes."""
+    """List the shipped models with their instruments, uses, sizes, errors and ranges of lifetimes."""
     rows = {
-        name: _row(model_card(name)) | {"tau_range_ns": load_model(name).tau_range_ns}
+        name: _row(model_card(name)) | {"tau_range_ns": load_model(name).tau_range_ns} | model_use(name)
         for name in model_names()
     }
-    # The table fits into 80 columns.
-    columns = ("weights", "bits", "LUTs", "RMSE", "range / ns")
+    Console().print(_uses(rows))
+    Console().print(_costs(rows))
+    write_json(json_file, {"models": rows})
+
+
+# Both tables fit into 80 columns.
+def _uses(rows: dict[str, dict[str, Any]]) -> Table:
+    columns = ("for", "gate / ns", "period", "range / ns", "IRF")
+    table = Table(Column("model", no_wrap=True), *columns, box=SIMPLE, collapse_padding=True)
+    for name, row in rows.items():
+        length = row["gate_length_ns"]
+        table.add_row(
+            name,
+            row["use"],
+            f"{row['gate_width_ns']:.3g}" if length is None else "{:g}-{:g}".format(*length),
+            f"{row['period_ns']:.4g}",
+            "" if row["tau_range_ns"] is None else "{:g}-{:g}".format(*row["tau_range_ns"]),
+            "yes" if row["uses_irf"] else "no",
+        )
+    return table
+
+
+def _costs(rows: dict[str, dict[str, Any]]) -> Table:
+    columns = ("weights", "bits", "LUTs", "RMSE")
     table = Table(Column("model", no_wrap=True), *columns, box=SIMPLE, collapse_padding=True)
     for name, row in rows.items():
         table.add_row(
@@ -30,10 +53,8 @@ def models(
             f"{row['mean_weight_bits']:.1f}",
             "" if row["lut_estimate"] is None else f"{row['lut_estimate']}",
             f"{row['total']['rmse']:.4f}",
-            "" if row["tau_range_ns"] is None else "{:g}-{:g}".format(*row["tau_range_ns"]),
         )
-    Console().print(table)
-    write_json(json_file, {"models": rows})
+    return table
 
 
 def _row(card: dict[str, Any]) -> dict[str, Any]:

@@ -76,8 +76,9 @@ class MaximumLikelihood:
         Maximum difference between the delay of a pixel and that of the IRF, in ns; 0 fixes the delay.
     fixed_tau_ns : tuple of float, optional
         Fixed lifetimes, one per component, in ns; only photons and background are then fitted.
-    gates : slice, optional
-        Gates whose counts are fitted; default: all. The model includes the decay before these gates.
+    gates : slice or array_like of int, optional
+        Gates whose counts are fitted, in increasing order; default: all. The model includes the decay before
+        and between these gates.
     tau_bounds_ns : tuple of float, optional
         Range of lifetimes, in ns; default: a third of a gate to three laser periods.
 
@@ -127,14 +128,15 @@ class MaximumLikelihood:
         background: bool = True,
         max_shift_ns: float = 0.0,
         fixed_tau_ns: tuple[float, ...] | None = None,
-        gates: slice | None = None,
+        gates: slice | ArrayLike | None = None,
         tau_bounds_ns: tuple[float, float] | None = None,
     ) -> None:
         self.axis, self.components, self.background = axis, components, background
         self.name = f"mle-{'mono' if components == 1 else 'bi'}"
         self.irf = required_irf(irf, self.name)
         self.max_shift_ns, self.fixed_tau_ns = float(max_shift_ns), fixed_tau_ns
-        self.gates = slice(*(gates or slice(None)).indices(axis.n_gates))
+        chosen = slice(None) if gates is None else gates
+        self.gates = np.arange(axis.n_gates)[chosen if isinstance(chosen, slice) else np.asarray(chosen, int)]
         self.tau_bounds_ns = tau_bounds_ns or (axis.gate_width_ns / 3, 3 * axis.period_ns)
         _check_options(self)
 
@@ -411,7 +413,7 @@ def _in_threads(
 
 
 def _n_gates(fitted: MaximumLikelihood) -> int:
-    return fitted.gates.stop - fitted.gates.start
+    return fitted.gates.size
 
 
 def _chunks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
@@ -452,8 +454,7 @@ def _check_options(fitted: MaximumLikelihood) -> None:
         raise InputError(f"tau_bounds_ns={(low, high)} must be (low, high) with 0 < low < high")
     if _n_gates(fitted) <= fitted.n_parameters:
         raise InputError(
-            f"gates {fitted.gates.start} to {fitted.gates.stop} are too few for {fitted.n_parameters} "
-            "parameters; fit more gates"
+            f"{fitted.gates.size} gates are too few for {fitted.n_parameters} parameters; fit more gates"
         )
     fixed = fitted.fixed_tau_ns
     if fixed is not None and (len(fixed) != fitted.components or not all(0 < tau < np.inf for tau in fixed)):

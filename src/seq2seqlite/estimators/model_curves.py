@@ -26,6 +26,7 @@ __all__ = [
 
 # Maximum error of an interpolated shape, relative to its highest gate: far below the noise of a pixel (0.3 %
 # at 10^5 photons in one gate).
+Gates = slice | NDArray[np.intp]
 CHEBYSHEV_TOLERANCE = 1e-5
 # Few different sizes, to limit the number of compilations.
 CHEBYSHEV_DEGREES = (24, 32, 40, 48, 96)
@@ -70,7 +71,7 @@ class ChebyshevShapes(NamedTuple):
 
 
 def fourier_shapes(
-    forward: ForwardModel, irf_coefficients: NDArray[np.complex128], /, *, gates: slice = slice(None)
+    forward: ForwardModel, irf_coefficients: NDArray[np.complex128], /, *, gates: Gates = slice(None)
 ) -> FourierShapes:
     """Return the Fourier series of ``forward`` for a range of gates.
 
@@ -80,7 +81,7 @@ def fourier_shapes(
         Axis and number of harmonics.
     irf_coefficients : ndarray of complex, shape (n_harmonics + 1,)
         Coefficients of the IRF.
-    gates : slice
+    gates : slice or ndarray of int
         Gates that are fitted.
     """
     axis = forward.axis
@@ -99,7 +100,7 @@ def chebyshev_shapes(
     /,
     *,
     tau_ns: tuple[float, float],
-    gates: slice = slice(None),
+    gates: Gates = slice(None),
 ) -> ChebyshevShapes:
     """Return the Chebyshev series of the shapes of ``forward`` for lifetimes in a range.
 
@@ -111,7 +112,7 @@ def chebyshev_shapes(
         Coefficients of the IRF.
     tau_ns : tuple of float
         Range of lifetimes, in ns.
-    gates : slice
+    gates : slice or ndarray of int
         Gates that are fitted.
 
     Notes

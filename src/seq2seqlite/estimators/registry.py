@@ -13,24 +13,24 @@ from seq2seqlite.estimators.rapid_lifetime import RapidLifetime
 __all__ = ["ESTIMATORS", "estimator_named"]
 
 
-def _maximum_likelihood(axis: TimeAxis, irf: Irf, components: int) -> Any:
+def _maximum_likelihood(axis: TimeAxis, irf: Irf, components: int, options: dict[str, Any]) -> Any:
     from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
 
-    return MaximumLikelihood(axis, irf, components=components)
+    return MaximumLikelihood(axis, irf, components=components, **options)
 
 
-ESTIMATORS: dict[str, Callable[[TimeAxis, Irf], Any]] = {
+ESTIMATORS: dict[str, Callable[..., Any]] = {
     "centre-of-mass": CentreOfMass,
     "rld-2": lambda axis, irf: RapidLifetime(axis, irf, n_gates=2),
     "rld-3": lambda axis, irf: RapidLifetime(axis, irf, n_gates=3),
     "phasor": Phasor,
-    "mle-mono": lambda axis, irf: _maximum_likelihood(axis, irf, 1),
-    "mle-bi": lambda axis, irf: _maximum_likelihood(axis, irf, 2),
+    "mle-mono": lambda axis, irf, **options: _maximum_likelihood(axis, irf, 1, options),
+    "mle-bi": lambda axis, irf, **options: _maximum_likelihood(axis, irf, 2, options),
 }
 """Functions that create an estimator from a time axis and an IRF, by name."""
 
 
-def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None) -> Any:
+def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None, **options: Any) -> Any:
     """Return an estimator by name.
 
     Parameters
@@ -41,6 +41,8 @@ def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None) -> Any:
         Gates and laser period.
     irf : Irf
         Instrument response, aligned with the data.
+    **options
+        Options of maximum likelihood; the other estimators have none.
 
     Raises
     ------
@@ -59,4 +61,4 @@ def estimator_named(name: str, /, *, axis: TimeAxis, irf: Irf | None) -> Any:
     """
     if name not in ESTIMATORS:
         raise InputError(f"estimator {name!r} is unknown; choose one of {', '.join(ESTIMATORS)}")
-    return ESTIMATORS[name](axis, required_irf(irf, name))
+    return ESTIMATORS[name](axis, required_irf(irf, name), **options)

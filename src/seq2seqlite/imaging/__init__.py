@@ -8,6 +8,7 @@ from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.sampling import analysed_tpsfs
+from seq2seqlite.imaging.series import frames_of, map_series, mosaic
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS
 
@@ -21,9 +22,12 @@ __all__ = [
     "Quality",
     "Summary",
     "analysed_tpsfs",
+    "frames_of",
     "lifetime_map",
     "lifetime_picture",
     "map_measurement",
+    "map_series",
+    "mosaic",
     "neighbourhood_sum",
     "read_mask",
     "write_maps",

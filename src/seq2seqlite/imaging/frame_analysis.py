@@ -377,7 +377,7 @@ class Analysis:
             **self.described(),
             **selection.numbers,
             "seconds": time.perf_counter() - began,
-            "warnings": self.warnings(maps["tau_mean_ns"]),
+            "warnings": [*frame.attrs.get("warnings", ()), *self.warnings(maps["tau_mean_ns"])],
         }
         attrs = dict(frame.attrs) | done_how
         return map_dataset(maps, attrs, quantities=quantities(self.predictor))

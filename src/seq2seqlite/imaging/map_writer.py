@@ -1,5 +1,6 @@
 """Writing of lifetime maps as TIFF, OME-TIFF or OME-Zarr, with a figure and a summary."""
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from seq2seqlite.figures.picture import PictureOptions, picture_record, write_picture
 from seq2seqlite.files import check_path, replace_folder_when_done
 from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder, map_outputs
+from seq2seqlite.imaging.series import mosaic
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
 from seq2seqlite.json_text import json_text
@@ -40,7 +42,8 @@ def write_maps(
     Parameters
     ----------
     maps : xarray.Dataset
-        Result of :func:`lifetime_map`.
+        Result of :func:`lifetime_map` or :func:`map_series`. The frames of a series are pages of a TIFF, axes
+        T and Z of OME files, and side by side in ``lifetime.png``.
     folder : path-like
         Output folder, created if necessary. Either all files are written or none. Files recorded in the
         ``summary.json`` of an earlier call are overwritten or removed.
@@ -75,7 +78,7 @@ def write_maps(
     prepare = map_outputs(Path(folder)).prepare
     with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
-        write_picture(maps, temporary / "lifetime.png", options=picture)
+        write_picture(mosaic(maps), temporary / "lifetime.png", options=picture)
         for name, write in more.items():
             write(temporary / name)
         written = sorted(item.name for item in temporary.iterdir())
@@ -86,25 +89,26 @@ def write_maps(
 
 
 def _write_images(maps: xr.Dataset, folder: Path, file_format: str) -> None:
-    pixel_size_um = maps.attrs.get("pixel_size_um")
+    steps = {name: maps.attrs.get(name) for name in ("pixel_size_um", "z_step_um", "frame_time_s")}
+    axes: dict[str, int] = maps.attrs.get("axes", {})
     images = {str(name): np.asarray(maps[name].values, np.float32) for name in maps.data_vars}
     if file_format == "ome-tiff":
-        write_ome_tiff(folder / "maps.ome.tif", images, pixel_size_um=pixel_size_um)
+        write_ome_tiff(folder / "maps.ome.tif", images, axes="".join(axes), steps=steps)
     elif file_format == "ome-zarr":
         path, shape = folder / IMAGE, (maps.sizes["Y"], maps.sizes["X"])
         create_ome_zarr(
             path,
             list(images),
-            frames={},
+            frames=axes,
             shape=shape,
             rows=CHUNK_ROWS,
-            steps={"pixel_size_um": pixel_size_um},
+            steps=steps,
         )
-        open_maps(path)[:] = np.stack(list(images.values()))
+        open_maps(path)[:] = np.stack(list(images.values()), axis=1 if "t" in axes else 0)
         describe_channels(path, {name: _ranges(image) for name, image in images.items()})
     else:
         for name in images:
-            _write_tiff(folder / f"{name}.tif", maps[name], pixel_size_um)
+            _write_tiff(folder / f"{name}.tif", maps[name], steps)
 
 
 def _ranges(image: NDArray[np.float32]) -> tuple[float, float, float, float]:
@@ -114,15 +118,15 @@ def _ranges(image: NDArray[np.float32]) -> tuple[float, float, float, float]:
     return float(finite.min(initial=low)), low, high, float(finite.max(initial=high))
 
 
-def _write_tiff(path: Path, image: xr.DataArray, pixel_size_um: float | None) -> None:
+def _write_tiff(path: Path, image: xr.DataArray, steps: Mapping[str, float | None]) -> None:
     values = np.asarray(image.values, np.float32)
     low, high = _display_range(values)
     unit = str(image.attrs["units"])
     metadata: dict[str, Any] = {
-        "axes": "YX",
+        "axes": "".join(str(dim) for dim in image.dims),
         "min": low,
         "max": high,
-        "Labels": [f"{image.name} {unit}".strip()],
+        "Labels": [f"{image.name} {unit}".strip()] * math.prod(values.shape[:-2]),
     }
     meaning = image.attrs["long_name"]
     metadata |= {
@@ -131,6 +135,13 @@ def _write_tiff(path: Path, image: xr.DataArray, pixel_size_um: float | None) ->
     if unit:
         metadata |= {"cf": 0, "c0": 0.0, "c1": 1.0, "vunit": unit}  # displayed by ImageJ beside each value
     resolution = None
+    pixel_size_um, z_step_um, frame_time_s = (
+        steps[name] for name in ("pixel_size_um", "z_step_um", "frame_time_s")
+    )
+    if frame_time_s and "T" in image.dims:
+        metadata |= {"finterval": frame_time_s, "tunit": "s"}
+    if z_step_um and "Z" in image.dims:
+        metadata |= {"spacing": z_step_um, "unit": "um"}
     if pixel_size_um:
         metadata["unit"] = "um"
         resolution = (1 / pixel_size_um, 1 / pixel_size_um)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from seq2seqlite.figures.picture import PictureOptions, picture_record, write_picture
 from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.imaging.map_outputs import IMAGE
+from seq2seqlite.imaging.series import mosaic
 from seq2seqlite.io.ome import open_maps
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import MAP_UNITS
@@ -55,22 +56,25 @@ def redraw_picture(folder: Path, summary: dict[str, Any], options: PictureOption
 def _maps(folder: Path, summary: dict[str, Any]) -> xr.Dataset:
     """Return the maps of the picture."""
     meanings: dict[str, str] = summary["quantities"]
+    axes: dict[str, int] = summary.get("axes", {})
     variables = {
         name: (
-            ("Y", "X"),
-            _image(folder, name, list(meanings).index(name)),
+            (*axes, "Y", "X"),
+            _image(folder, name, list(meanings).index(name), axes=axes),
             {"units": MAP_UNITS[name], "long_name": meanings[name]},
         )
         for name in ("tau_mean_ns", "intensity")
     }
     attrs = {name: summary.get(name) for name in ("source", "pixel_size_um", "model", "predictor")}
-    return xr.Dataset(variables, attrs=attrs)
+    return mosaic(xr.Dataset(variables, attrs=attrs))
 
 
-def _image(folder: Path, name: str, channel: int) -> NDArray[np.float32]:
-    """Return a map from its file, or by its channel."""
+def _image(folder: Path, name: str, channel: int, *, axes: dict[str, int]) -> NDArray[np.float32]:
+    """Return a map from its file, or by its channel; axes of length 1 are restored."""
     if (folder / IMAGE).is_dir():
-        return np.asarray(open_maps(folder / IMAGE)[channel], np.float32)
-    if (folder / "maps.ome.tif").is_file():
-        return np.asarray(tifffile.imread(folder / "maps.ome.tif")[channel], np.float32)
-    return np.asarray(tifffile.imread(folder / f"{name}.tif"), np.float32)
+        image = np.take(np.asarray(open_maps(folder / IMAGE)), channel, axis=1 if "t" in axes else 0)
+    elif (folder / "maps.ome.tif").is_file():
+        image = tifffile.imread(folder / "maps.ome.tif")[channel]
+    else:
+        image = tifffile.imread(folder / f"{name}.tif")
+    return np.asarray(image, np.float32).reshape(*axes.values(), *image.shape[-2:])

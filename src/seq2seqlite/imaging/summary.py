@@ -24,12 +24,17 @@ ORIGIN = (
     "photons_in_file",
     "photons",
     "frames",
+    "axes",
+    "frame_time_s",
+    "z_step_um",
+    "series",
     "tiles",
 )
 PIXELS = ("pixels", "pixels_analysed", "pixels_saturated")
 SETTINGS = (
     "model",
     "predictor",
+    "model_choice",
     "tau_range_ns",
     "quantities",
     "donor_tau_ns",
@@ -100,10 +105,12 @@ class Summary:
         -------
         dict
             Input (``source``, ``format``, digest, ``photons_in_file``, ``photons``; of a stack also
-            ``shape``, ``frames`` and ``tiles``), numbers of pixels, for each map :meth:`percentiles`,
-            ``model``, ``predictor``, range of its lifetimes (``tau_range_ns``), meanings of the maps
-            (``quantities``), thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``,
-            ``warnings`` and provenance; with a quality check ``pixels_flagged``, ``chi_square`` and
+            ``shape``, ``frames`` and ``tiles``; of a series ``frames``, ``axes`` with their steps, and
+            ``series`` with photons and median lifetime of each frame), numbers of pixels, for each map
+            :meth:`percentiles`, ``model``, ``predictor``, ``model_choice`` (the reason for a default
+            model), range of lifetimes (``tau_range_ns``), meanings of the maps (``quantities``), thresholds,
+            ``rebinning``, ``seconds``, ``pixels_per_second``, ``warnings`` and provenance; with a quality
+            check ``pixels_flagged``, ``chi_square`` and
             ``quality``.
         """
         attrs = self.attrs

@@ -9,13 +9,14 @@ import xarray as xr
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
+from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.gate_series import gate_files, read_gates
 from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import check_gate_length, survey
 from seq2seqlite.io.tiff import read_tiff
 
-__all__ = ["READERS", "SUFFIXES", "existing", "load", "read", "read_measurement"]
+__all__ = ["READERS", "SERIES_FILES", "SUFFIXES", "existing", "load", "read", "read_measurement"]
 
 READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".ptu": read_ptu,
@@ -34,6 +35,8 @@ SUFFIXES = tuple(READERS)
 # Formats with channels and with data sets; the options channel and block are rejected for others.
 CHANNELS = (".ptu", ".sdt", ".lif", ".tif", ".tiff")
 BLOCKS = (".sdt", ".lif")
+# Formats of which a folder may be a series, with one file per time point.
+SERIES_FILES = (".ptu", ".sdt", ".ics", ".npz")
 
 
 def read(
@@ -47,6 +50,7 @@ def read(
     frame: int = -1,
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
+    frames: str | None = None,
 ) -> xr.DataArray:
     """Read a measurement as an array of decays.
 
@@ -69,6 +73,10 @@ def read(
         Gates of a series to exclude, by file name without suffix, e.g. ``("B149",)``.
     gate_length_ns : float, optional
         Length of the gates of a camera, in ns, if it differs from the step between them.
+    frames : str, optional
+        Frames to sum: ``"sum"``, all of them, or a range ``"A:B"``, those from A to B - 1. Frames are those
+        of a PTU image, the data blocks of an SDT file, or axes T and Z of a TIFF. By default, frames of a PTU
+        image are summed, with a warning in the attribute ``warnings``; other series are rejected.
 
     Returns
     -------
@@ -86,6 +94,7 @@ def read(
     See Also
     --------
     load : Read a measurement and check its counts.
+    seq2seqlite.io.read_series : Read the frames of a measurement, one by one.
     seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
     seq2seqlite.io.read_irf : Read a measured IRF from a file of any supported format, summing its pixels.
 
@@ -98,7 +107,8 @@ def read(
     but their photons are included in ``photons_in_file``.
     """
     return read_measurement(
-        path, ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop), gate_length_ns)
+        path,
+        ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop), gate_length_ns, frames),
     )
 
 
@@ -129,6 +139,7 @@ def _read(
     file = existing(Path(path))
     _check_choices(file, options)
     if file.is_dir() and file.suffix.lower() != ".zarr":
+        _check_gates(file)
         data = read_gates(gate_files(file), options)
     else:
         if options.drop:
@@ -144,9 +155,25 @@ def _check_choices(file: Path, options: ReadOptions) -> None:
     for name, number, suffixes in (
         ("channel", options.channel, CHANNELS),
         ("block", options.block, BLOCKS),
+        ("frames", options.frames, CHANNELS),
     ):
         if number is not None and suffix not in suffixes:
             raise InputError(f"{file}: {name}={number} is only for {' '.join(suffixes)} files; omit it")
+    if options.frames == EACH:
+        raise InputError(
+            f"{file}: frames=each is for several maps, and this reads one measurement; use read_series()"
+        )
+
+
+def _check_gates(folder: Path) -> None:
+    """Raise InputError if a folder contains measurements instead of gates."""
+    suffixes = [item.suffix.lower() for item in folder.iterdir()]
+    images = [suffix for suffix in suffixes if suffix in (".tif", ".tiff", ".png")]
+    if not images and sum(suffix in SERIES_FILES for suffix in suffixes) > 1:
+        raise InputError(
+            f"{folder} contains measurements, not gate images; pass frames='each' if each is one time point "
+            "of a series, or pass the files"
+        )
 
 
 def load(
@@ -160,6 +187,7 @@ def load(
     frame: int = -1,
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
+    frames: str | None = None,
 ) -> xr.DataArray:
     """Read a measurement and check its counts.
 
@@ -184,6 +212,7 @@ def load(
         frame=frame,
         drop=drop,
         gate_length_ns=gate_length_ns,
+        frames=frames,
     )
     survey(data).check()
     return data

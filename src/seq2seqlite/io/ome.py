@@ -126,28 +126,38 @@ def describe_channels(path: Path, ranges: Mapping[str, tuple[float, float, float
 
 
 def write_ome_tiff(
-    path: Path, maps: Mapping[str, NDArray[np.float32]], /, *, pixel_size_um: float | None
+    path: Path,
+    maps: Mapping[str, NDArray[np.float32]],
+    /,
+    *,
+    axes: str = "",
+    steps: Mapping[str, float | None],
 ) -> None:
-    """Write maps, each of shape (Y, X), as the channels of one OME-TIFF.
+    """Write maps as the channels of one OME-TIFF.
 
     Parameters
     ----------
     path : pathlib.Path
         File to write.
     maps : mapping of str to ndarray
-        Maps by name.
-    pixel_size_um : float, optional
-        Edge of a pixel, in um.
+        Maps by name, each of shape (Y, X), or (T, Z, Y, X) with the axes of a series.
+    axes : {"", "t", "z", "tz"}
+        Axes before Y.
+    steps : mapping of str to float or None
+        ``pixel_size_um``, ``z_step_um``, ``frame_time_s``; None where unknown.
     """
     units = ", ".join(f"{name} in {MAP_UNITS[name]}" for name in maps if MAP_UNITS[name])
     metadata: dict[str, Any] = {
-        "axes": "CYX",
+        "axes": f"C{axes.upper()}YX",
         "Channel": {"Name": list(maps)},
         "Description": f"{units}; NaN: not analysed",
     }
-    if pixel_size_um:
-        metadata |= {"PhysicalSizeX": pixel_size_um, "PhysicalSizeY": pixel_size_um}
-        metadata |= {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
+    known = {"pixel_size_um": "xy", "z_step_um": "z" if "z" in axes else ""}
+    for name, along in known.items():
+        for axis in along.upper() if steps.get(name) else "":
+            metadata |= {f"PhysicalSize{axis}": steps[name], f"PhysicalSize{axis}Unit": "µm"}
+    if "t" in axes and steps.get("frame_time_s"):
+        metadata |= {"TimeIncrement": steps["frame_time_s"], "TimeIncrementUnit": "s"}
     tifffile.imwrite(
         path, np.stack(list(maps.values())), ome=True, photometric="minisblack", metadata=metadata
     )

@@ -4,7 +4,7 @@ import locale
 import math
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,12 +15,22 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.declared_sizes import check_lif_blocks, check_ptu_dimensions, check_sdt_sizes
+from seq2seqlite.io.frame_choice import frame_range, summed_warning
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.limits import BoundedFile, require_memory
 
-__all__ = ["read_ics", "read_lif", "read_ptu", "read_sdt", "signal_from_ptu"]
+__all__ = [
+    "opened_ptu",
+    "ptu_frames",
+    "read_ics",
+    "read_lif",
+    "read_ptu",
+    "read_sdt",
+    "sdt_blocks",
+    "signal_from_ptu",
+]
 
 # A block with this fraction of the photons is the IRF; the others contain crosstalk between detectors.
 DOMINANT_SHARE = 0.95
@@ -28,6 +38,15 @@ DOMINANT_SHARE = 0.95
 
 def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Read a PicoQuant T3 image, summed over frames, with the bins of one laser period."""
+    with opened_ptu(path) as (ptu, stream):
+        data = signal_from_ptu(ptu, path, options)
+        data.attrs["sha256"] = stream.sha256()
+        return data
+
+
+@contextmanager
+def opened_ptu(path: Path, /) -> Iterator[tuple[Any, BoundedFile]]:
+    """Open a PTU file, and check that it has all photon records that its header declares."""
     import ptufile
 
     with reading(path, "PTU"), BoundedFile(path) as stream, ptufile.PtuFile(stream) as ptu:
@@ -42,9 +61,7 @@ def read_ptu(path: Path, options: ReadOptions, /) -> xr.DataArray:
                 f"{path} contains {stored:,} photon records, but its header declares "
                 f"{ptu.number_records:,}, so that it is damaged; export it again"
             )
-        data = signal_from_ptu(ptu, path, options)
-        data.attrs["sha256"] = stream.sha256()
-        return data
+        yield ptu, stream
 
 
 def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -64,20 +81,54 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
     check_ptu_dimensions(path, ptu)
     by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
     index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
-    if ptu.is_image and not -1 <= options.frame < ptu.shape[0]:
-        raise InputError(
-            f"{path}: frame={options.frame} must be below {ptu.shape[0]}, the number of frames, or -1 for all"
-        )
+    first, last = _ptu_frames(ptu, path, options)
     if ptu.is_image:
         require_memory(
             4 * math.prod(ptu.shape[1:]), what=f"{path}: image {ptu.shape[1:]}", remedy="copy the file again"
         )
-        counts = ptu.decode_image(
-            frame=options.frame, channel=index, dtime=0, dtype=np.uint32, keepdims=False
-        )
-        step = np.diff(ptu.coords["X"][:2]) if "X" in ptu.coords else np.zeros(0)
+        chosen = [slice(first, last, -1), *[None] * (len(ptu.shape) - 1)]  # a step of -1 sums
+        counts = ptu.decode_image(chosen, channel=index, dtime=0, dtype=np.uint32, keepdims=False)
     else:
-        counts, step = np.atleast_2d(ptu.decode_histogram(dtime=0))[index], np.zeros(0)
+        counts = np.atleast_2d(ptu.decode_histogram(dtime=0))[index]
+    data = _ptu_signal(ptu, path, options, counts, photons=int(by_channel[index]))
+    if options.frame == -1 and options.frames is None and last - first > 1:
+        data.attrs["warnings"] = [summed_warning(path, last - first)]
+    return data
+
+
+def ptu_frames(ptu: Any, path: Path, options: ReadOptions, first: int, last: int, /) -> list[xr.DataArray]:
+    """Return some frames of an open PTU file, one by one.
+
+    Parameters
+    ----------
+    ptu, path, options
+        As for :func:`signal_from_ptu`, which should have read the sum of all frames before.
+    first, last : int
+        First and last (exclusive) frame.
+    """
+    by_channel = np.atleast_2d(ptu.decode_histogram(dtime=None)).sum(axis=-1, dtype=np.int64)
+    index = _channel_index(path, options.channel, by_channel, first=min(ptu.active_channels, default=0))
+    chosen = [slice(first, last), *[None] * (len(ptu.shape) - 1)]
+    frames = ptu.decode_image(chosen, channel=index, dtime=0, dtype=np.uint32, keepdims=True)[..., 0, :]
+    return [_ptu_signal(ptu, path, options, frame, photons=int(frame.sum())) for frame in frames]
+
+
+def _ptu_frames(ptu: Any, path: Path, options: ReadOptions) -> tuple[int, int]:
+    """Return the first and last (exclusive) frame to be summed."""
+    n_frames = ptu.shape[0] if ptu.is_image else 1
+    if options.frame == -1:
+        return frame_range(options.frames, n_frames, source=path)
+    if ptu.is_image and not 0 <= options.frame < n_frames:
+        raise InputError(
+            f"{path}: frame={options.frame} must be below {n_frames}, the number of frames, or -1 for all"
+        )
+    return options.frame, options.frame + 1
+
+
+def _ptu_signal(
+    ptu: Any, path: Path, options: ReadOptions, counts: NDArray[Any], *, photons: int
+) -> xr.DataArray:
+    step = np.diff(ptu.coords["X"][:2]) if ptu.is_image and "X" in ptu.coords else np.zeros(0)
     stored_width, frequency = float(ptu.tcspc_resolution) * 1e9, float(ptu.frequency)
     return signal_from_counts(
         counts,
@@ -85,43 +136,70 @@ def signal_from_ptu(ptu: Any, path: Path, options: ReadOptions, /) -> xr.DataArr
         file_format="PTU",
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, stored_width),
         period_ns=options.period_or(1e9 / frequency if frequency > 0 else None),
-        photons_in_file=int(by_channel[index]),
+        photons_in_file=photons,
         pixel_size_um=float(step[0]) * 1e6 if step.size and step[0] > 0 else None,
     )
 
 
 def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> xr.DataArray:
-    """Read one measurement data block of a Becker & Hickl SDT file.
+    """Read one measurement data block of a Becker & Hickl SDT file, or the sum of several.
 
     With ``dominant``, a block that contains nearly all photons is selected by default, because the others
-    contain crosstalk.
+    contain crosstalk. With ``frames``, the blocks are frames.
 
     The period is derived from the measured sync rate of the block, not from the TAC range, which is shorter.
     """
+    blocks, of_block = sdt_blocks(path, options)
+    if options.frames is None:
+        index = _block_index(path, options.block, blocks, dominant=dominant)
+        return of_block(index, blocks[index])
+    first, last = frame_range(options.frames, len(blocks), source=path)
+    shapes = sorted({block.shape for block in blocks[first:last]})
+    if len(shapes) > 1:
+        raise InputError(
+            f"{path}: frames={options.frames} requires blocks of one shape, not {shapes[0]} and "
+            f"{shapes[-1]}; pass a range of blocks with frames, or one block"
+        )
+    summed = np.asarray(np.sum(blocks[first:last], axis=0, dtype=np.uint32))
+    return of_block(first, summed)
+
+
+def sdt_blocks(
+    path: Path, options: ReadOptions, /
+) -> tuple[list[NDArray[Any]], Callable[[int, NDArray[Any]], xr.DataArray]]:
+    """Return the counts of all data blocks, and a function of an index and counts that returns a signal."""
     import sdtfile
 
     with reading(path, "SDT"):
         check_sdt_sizes(path)
     with reading(path, "SDT"), path.open("rb") as stream, sdtfile.SdtFile(stream) as sdt:
-        blocks = list(sdt.data)
-        index = _block_index(path, options.block, blocks, dominant=dominant)
-        counts, times = blocks[index], sdt.times[index]
-        period = _sdt_period_ns(sdt.measure_info[sdt.block_headers[index].meas_desc_block_no])
-    if options.channel and counts.ndim != 4:
+        blocks, times = list(sdt.data), list(sdt.times)
+        periods = [_sdt_period_ns(sdt.measure_info[head.meas_desc_block_no]) for head in sdt.block_headers]
+    if options.frames is not None and options.block is not None:
         raise InputError(
-            f"{path}: channel={options.channel} does not exist, because an SDT file is divided into blocks; "
-            f"pass block={index} or another block instead"
+            f"{path}: block={options.block} cannot be combined with frames={options.frames}, because the "
+            "blocks are the frames; omit one of them"
         )
-    if counts.ndim == 4:
-        by_channel = counts.reshape(counts.shape[0], -1).sum(axis=1, dtype=np.int64)
-        counts = counts[_channel_index(path, options.channel, by_channel, first=0)]
-    return signal_from_counts(
-        counts,
-        source=path,
-        file_format="SDT",
-        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, float(times[1] - times[0]) * 1e9),
-        period_ns=options.period_or(period),
-    )
+
+    def of_block(index: int, counts: NDArray[Any]) -> xr.DataArray:
+        if options.channel and counts.ndim != 4:
+            raise InputError(
+                f"{path}: channel={options.channel} does not exist, because an SDT file is divided into "
+                f"blocks; pass block={index} or another block instead"
+            )
+        if counts.ndim == 4:
+            by_channel = counts.reshape(counts.shape[0], -1).sum(axis=1, dtype=np.int64)
+            counts = counts[_channel_index(path, options.channel, by_channel, first=0)]
+        width_ns = float(times[index][1] - times[index][0]) * 1e9
+        return signal_from_counts(
+            counts,
+            source=path,
+            file_format="SDT",
+            gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width_ns),
+            period_ns=options.period_or(periods[index]),
+        )
+
+    return blocks, of_block
 
 
 def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -140,6 +218,11 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
         if not 0 <= block < len(images):
             raise InputError(f"{path}: block={block} must be below {len(images)}, the number of FLIM images")
         image = images[block]
+        if options.frames is not None:
+            raise InputError(
+                f"{path}: frames={options.frames} is not available for LIF files, whose frames are summed; "
+                "export them as PTU in LAS X, and read the PTU file"
+            )
         try:
             counts = image.asarray(frame=options.frame, channel=options.channel or 0)
         except NotImplementedError as error:
@@ -158,6 +241,9 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
         period_ns=options.period_or(period),
     )
     data.attrs["sha256"] = digest
+    n_frames = int(getattr(image, "sizes", {}).get("T", 1))
+    if options.frame == -1 and n_frames > 1:
+        data.attrs["warnings"] = [f"the {n_frames} frames of {path.name} were summed"]
     return data
 
 

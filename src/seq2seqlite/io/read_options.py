@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.frame_choice import check_frames
 
 __all__ = ["MissingWidthError", "ReadOptions", "needed_gate_width_ns"]
 
@@ -28,6 +29,13 @@ class ReadOptions:
     frame: int = -1
     drop: tuple[str, ...] = ()
     gate_length_ns: float | None = None
+    frames: str | None = None
+    frame_time_s: float | None = None
+
+    def __post_init__(self) -> None:
+        check_frames(self.frames)
+        if self.frame_time_s is not None and not 0 < self.frame_time_s < float("inf"):
+            raise InputError(f"frame_time_s={self.frame_time_s} must be finite and > 0 (e.g. 1.5)")
 
     def period_or(self, stored_ns: float | None, /) -> float | None:
         """Return the period of the options, otherwise the stored one, otherwise None."""

@@ -1,5 +1,6 @@
 """Reader of FLIM-TIFF and OME-TIFF files with a time axis."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -10,15 +11,23 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.frame_choice import frame_range
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.limits import BoundedFile, require_memory
 
-__all__ = ["read_tiff"]
+__all__ = ["TiffFrames", "read_tiff", "tiff_frames"]
 
 NS_PER_UNIT = {"ns": 1.0, "ps": 1e-3, "us": 1e3, "µs": 1e3, "s": 1e9}
 UM_PER_UNIT = {"um": 1.0, "µm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
+S_PER_UNIT = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0, "h": 3600.0}
+# Steps along the axes: name, attribute of the OME element Pixels, units, and default unit of OME.
+OME_STEPS = (
+    ("pixel_size_um", "PhysicalSizeX", UM_PER_UNIT, "um"),
+    ("z_step_um", "PhysicalSizeZ", UM_PER_UNIT, "um"),
+    ("frame_time_s", "TimeIncrement", S_PER_UNIT, "s"),
+)
 
 
 def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -26,29 +35,69 @@ def read_tiff(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
     The time axis is the OME lifetime axis (``ModuloAlong`` of type ``lifetime``), an axis ``H``, or that of
     ImSpector. If the file does not identify a time axis but a gate width is passed, the only stack axis is
-    used.
+    used. With ``frames``, axes T and Z are frames, which are summed.
     """
+    found = tiff_frames(path, options)
+    return found if isinstance(found, xr.DataArray) else found.summed(path, options)
+
+
+@dataclass(frozen=True)
+class TiffFrames:
+    """Frames of a TIFF, shape (n, Y, X, H), along the axes ``"t"`` and ``"z"``, in memory."""
+
+    counts: NDArray[Any]
+    axes: dict[str, int]
+    gate_width_ns: float | None
+    steps: dict[str, float]
+    sha256: str
+
+    def signal(self, path: Path, options: ReadOptions, counts: NDArray[Any], /) -> xr.DataArray:
+        """Return counts (Y, X, H) as a measurement."""
+        width = self.gate_width_ns
+        data = signal_from_counts(
+            counts,
+            source=path,
+            file_format="OME-TIFF" if width is not None else "TIFF",
+            gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
+            period_ns=options.period_ns,
+            pixel_size_um=self.steps.get("pixel_size_um"),
+        )
+        data.attrs["sha256"] = self.sha256
+        return data
+
+    def summed(self, path: Path, options: ReadOptions, /) -> xr.DataArray:
+        """Return the sum of the selected frames."""
+        first, last = frame_range(options.frames, len(self.counts), source=path)
+        chosen = self.counts[first:last]
+        if len(chosen) == 1:
+            return self.signal(path, options, chosen[0])
+        kind = np.float64 if chosen.dtype.kind == "f" else np.int64 if chosen.dtype.kind == "i" else np.uint64
+        return self.signal(path, options, chosen.sum(axis=0, dtype=kind))
+
+
+def tiff_frames(path: Path, options: ReadOptions, /) -> TiffFrames | xr.DataArray:
+    """Return the frames of a TIFF, or the image of an ImSpector TIFF, which has one."""
     with reading(path, "TIFF"), BoundedFile(path) as stream, tifffile.TiffFile(stream) as tif:
         if tif.pages.first.tags.valueof(271, "") == "ImSpector":
             return _imspector(path, options)
         series = tif.series[0]
         axes, shape = series.axes, series.shape
-        width, pixel = _ome(tif.ome_metadata) if tif.ome_metadata else (None, _imagej_pixel_um(tif))
+        if tif.ome_metadata:
+            width, steps = _ome(tif.ome_metadata)
+        else:
+            width, steps = None, _imagej_steps(tif)
         time = _time_axis(path, axes, shape, options)
         require_memory(2 * series.nbytes, what=f"{path}: stack {shape}", remedy="save a part of the image")
         counts = series.asarray()
         digest = stream.sha256()
-    counts = _to_yxh(path, counts, axes, time, options.channel)
-    data = signal_from_counts(
-        counts,
-        source=path,
-        file_format="OME-TIFF" if width is not None else "TIFF",
-        gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
-        period_ns=options.period_ns,
-        pixel_size_um=pixel,
-    )
-    data.attrs["sha256"] = digest
-    return data
+    names = ["H" if index == time else axis for index, axis in enumerate(axes)]
+    sizes = {
+        axis.lower(): counts.shape[names.index(axis)]
+        for axis in "TZ"
+        if options.frames is not None and axis in names and counts.shape[names.index(axis)] > 1
+    }
+    counts = _arranged(path, counts, names, axes, options)
+    return TiffFrames(counts, sizes, width, steps, digest)
 
 
 def _time_axis(path: Path, axes: str, shape: tuple[int, ...], options: ReadOptions) -> int:
@@ -70,51 +119,65 @@ def _time_axis(path: Path, axes: str, shape: tuple[int, ...], options: ReadOptio
     raise InputError(f"{path} has no time axis (axes {axes!r}, shape {tuple(shape)}); {remedy}")
 
 
-def _to_yxh(path: Path, counts: NDArray[Any], axes: str, time: int, channel: int | None) -> NDArray[Any]:
-    names = ["H" if index == time else axis for index, axis in enumerate(axes)]
+def _arranged(
+    path: Path, counts: NDArray[Any], names: list[str], axes: str, options: ReadOptions
+) -> NDArray[Any]:
+    """Return counts as frames, shape (n, Y, X, H), with T before Z."""
+    channel, frames = options.channel, "TZ" if options.frames is not None else ""
     if channel and "C" not in names:
         raise InputError(
             f"{path}: channel={channel} does not exist, because the axes {axes!r} include no "
             f"channels; omit it"
         )
     for index in reversed(range(counts.ndim)):
-        if names[index] in "YXH":
+        if names[index] in "YXH" or names[index] in frames:
             continue
         size, is_channel = counts.shape[index], names[index] == "C"
         chosen = channel if is_channel and channel is not None else 0 if size == 1 else -1
         if not 0 <= chosen < size:
             remedy = f"choose one of channel=0 to {size - 1}, or " if is_channel else ""
+            remedy = "pass frames='each' for a map of each, or " if names[index] in "TZ" else remedy
             raise InputError(
                 f"{path} has {size} items along axis {names[index]!r} (axes {axes!r}); {remedy}save only the "
                 f"one to be analysed"
             )
         counts = counts.take(chosen, axis=index)
         del names[index]
-    if sorted(names) != ["H", "X", "Y"]:
+    if sorted(name for name in names if name not in frames) != ["H", "X", "Y"]:
         raise InputError(f"{path}: axes {axes!r} must be Y, X and time; save one image of decays")
-    return counts.transpose([names.index(name) for name in "YXH"])
+    counts = counts.transpose([names.index(name) for name in "TZYXH" if name in names])
+    return counts.reshape(-1, *counts.shape[-3:])
 
 
-def _ome(xml: str, /) -> tuple[float | None, float | None]:
-    """Return the gate width in ns and the pixel size in um from OME metadata, None if missing."""
-    width = pixel = None
+def _ome(xml: str, /) -> tuple[float | None, dict[str, float]]:
+    """Return the gate width in ns, None if missing, and the known steps along the axes, from OME metadata."""
+    width, steps = None, dict[str, float]()
     for element in ET.fromstring(xml).iter():  # noqa: S314 - expat limits entity expansion since 2.4.1
         tag, found = element.tag.rpartition("}")[2], element.attrib
         if tag.startswith("ModuloAlong") and found.get("Type") == "lifetime" and "Unit" in found:
             step = float(found.get("Step", 1.0)) * NS_PER_UNIT.get(found["Unit"], np.nan)
             width = step if np.isfinite(step) else None
-        elif tag == "Pixels" and pixel is None and "PhysicalSizeX" in found:
-            size = float(found["PhysicalSizeX"]) * UM_PER_UNIT.get(
-                found.get("PhysicalSizeXUnit", "um"), np.nan
-            )
-            pixel = size if np.isfinite(size) else None
-    return width, pixel
+        elif tag == "Pixels" and not steps:
+            values = {
+                name: float(found[key]) * units.get(found.get(f"{key}Unit", default), np.nan)
+                for name, key, units, default in OME_STEPS
+                if key in found
+            }
+            steps = {name: value for name, value in values.items() if np.isfinite(value) and value > 0}
+    return width, steps
 
 
-def _imagej_pixel_um(tif: tifffile.TiffFile, /) -> float | None:
-    unit = str((tif.imagej_metadata or {}).get("unit", ""))
+def _imagej_steps(tif: tifffile.TiffFile, /) -> dict[str, float]:
+    found = tif.imagej_metadata or {}
+    unit, steps = str(found.get("unit", "")), dict[str, float]()
     pixels, units = tif.pages.first.tags.valueof(282, (0, 1))
-    return units / pixels * UM_PER_UNIT[unit] if unit in UM_PER_UNIT and pixels else None
+    if unit in UM_PER_UNIT and pixels:
+        steps["pixel_size_um"] = units / pixels * UM_PER_UNIT[unit]
+    if unit in UM_PER_UNIT and found.get("spacing"):
+        steps["z_step_um"] = float(found["spacing"]) * UM_PER_UNIT[unit]
+    if found.get("finterval"):
+        steps["frame_time_s"] = float(found["finterval"])
+    return steps
 
 
 def _imspector(path: Path, options: ReadOptions) -> xr.DataArray:

@@ -15,6 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.image_file import read_image
 from seq2seqlite.io.irf import read_irf, read_irf_bank
+from seq2seqlite.predictors.fit_options import FitOptions
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.pixel_bank import PixelBank
 from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor
@@ -58,6 +59,8 @@ class NamedSource:
         Whether the file of the IRF has a response for each pixel; otherwise its pixels are added up.
     delay_map : pathlib.Path, optional
         Image with the delay of each pixel, in ns, which is added to the measured IRF.
+    fit : FitOptions
+        Options of a maximum-likelihood fit.
 
     See Also
     --------
@@ -76,6 +79,7 @@ class NamedSource:
     irf_shift_ns: float | None = None
     irf_per_pixel: bool = False
     delay_map: Path | None = None
+    fit: FitOptions = FitOptions()  # noqa: RUF009 - frozen
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the pickled state: names and digests, without network and IRF."""
@@ -133,6 +137,8 @@ class NamedSource:
         )
 
         def estimator_of(irf: Irf) -> Predictor:
+            if self.fit:
+                return self.fit.estimator(self.model, placed.axis, irf, start_ns=-delay_ns)
             return load_predictor(self.model, axis=placed.axis, irf=irf, backend=self.backend)
 
         return PixelBank.of(placed.irf, estimator_of), placed
@@ -163,6 +169,12 @@ class NamedSource:
         """Return the measured IRF, or None."""
         return self.measured
 
+    def remarks(self, data: xr.DataArray, /) -> dict[str, Any]:
+        """Return warnings about the model and a measurement, for the summary."""
+        from seq2seqlite.predictors.choice import wrong_instrument
+
+        return {"warnings": wrong_instrument(self.model, data)}
+
     def described(self) -> dict[str, Any]:
         """Return everything that the result depends on: names and digests."""
         described = {
@@ -178,6 +190,7 @@ class NamedSource:
             "irf_shift_ns": self.irf_shift_ns,
             "irf_per_pixel": self.irf_per_pixel or None,
             "delay_map_sha256": self.digests[2],
+            "fit": self.fit.described() or None,
         }
         return described | {key: value for key, value in extra.items() if value is not None}
 
@@ -218,6 +231,7 @@ def predictor_source(
     irf_shift: str | float = FIT,
     irf_per_pixel: bool = False,
     delay_map: str | Path | None = None,
+    fit: FitOptions = FitOptions(),  # noqa: B008 - frozen
 ) -> NamedSource:
     """Return the source of a predictor, after loading the model and the IRF once to check them.
 
@@ -234,6 +248,8 @@ def predictor_source(
         or a number in ns. The first bins of both files are at the same time.
     irf_per_pixel, delay_map
         As for :class:`NamedSource`; only for images of the same shape.
+    fit : FitOptions
+        Options of a maximum-likelihood fit.
 
     Raises
     ------
@@ -248,6 +264,7 @@ def predictor_source(
     """
     model = str(name_or_path)
     check_backend(model, backend)
+    fit.check(model)
     irf_fit, irf = str(irf) == FIT, None if irf is None or str(irf) == FIT else Path(irf)
     shift_ns = _shift_ns(irf_shift)
     if irf is None and shift_ns is not None:
@@ -283,6 +300,7 @@ def predictor_source(
         shift_ns,
         irf_per_pixel,
         delays,
+        fit,
     )
     source.irf()
     _ = source.trained

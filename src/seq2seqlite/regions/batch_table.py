@@ -1,7 +1,7 @@
 """Table of the regions of several measurements."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,14 @@ __all__ = ["batch_table"]
 
 
 def batch_table(
-    tables: Mapping[Path, Path], /, *, conditions: Conditions | None = None
+    tables: Iterable[tuple[Path, Path]], /, *, conditions: Conditions | None = None
 ) -> list[dict[str, Any]]:
     """Return the rows of the tables of several measurements.
 
     Parameters
     ----------
-    tables : mapping of pathlib.Path to pathlib.Path
-        Measurements, and the file ``regions.csv`` of each.
+    tables : iterable of (pathlib.Path, pathlib.Path)
+        Measurements, and the file ``regions.csv`` of each, or of each of its channels.
     conditions : Conditions, optional
         Pattern of the file names.
 
@@ -40,7 +40,7 @@ def batch_table(
     table_text : The table as CSV.
     """
     rows: list[dict[str, Any]] = []
-    for measurement, table in tables.items():
+    for measurement, table in tables:
         named = {} if conditions is None else conditions.of(measurement)
         try:
             with table.open(encoding="utf-8", newline="") as file:

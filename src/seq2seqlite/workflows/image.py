@@ -2,36 +2,44 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
-from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_files
+from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_jobs
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PictureOptions
+from seq2seqlite.files import sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
-from seq2seqlite.predictors.source import FIT, predictor_source
+from seq2seqlite.predictors import ChosenSource, FitOptions, check_backend
+from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
+from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.regions import Conditions, regions_file
 
 __all__ = ["write_lifetime_maps"]
 
 Progress = Callable[[int, int], None]
+ALL = "all"
 
 
 def write_lifetime_maps(
     files: str | PathLike[str] | Sequence[str | PathLike[str]],
-    model: str | Path,
+    model: str | Path | None,
     out: str | PathLike[str],
     /,
     *,
     backend: str = "auto",
-    channel: int | None = None,
+    channel: int | str | None = None,
     block: int | None = None,
+    frames: str | None = None,
+    frame_time_s: float | None = None,
     period_ns: float | None = None,
     gate_width_ns: float | None = None,
     gate_length_ns: float | None = None,
@@ -53,6 +61,9 @@ def write_lifetime_maps(
     irf_shift: str | float = FIT,
     irf_per_pixel: bool = False,
     delay_map: str | Path | None = None,
+    fixed_tau_ns: Sequence[float] = (),
+    fit_range_ns: tuple[float, float] | None = None,
+    exclude_ns: Sequence[tuple[float, float]] = (),
     quality: bool = False,
     pulses: float | None = None,
     file_format: str | None = None,
@@ -69,13 +80,27 @@ def write_lifetime_maps(
     files : path-like or sequence of path-like
         PTU, SDT, LIF, ICS, TIFF, npz, zarr or text files, or folders of gate images. Zarr stacks with dims
         (T, Z, Y, X, H) may be larger than memory.
-    model : str or path
-        Shipped model, ``.npz`` or ``.program`` file, or estimator.
+    model : str, path or None
+        Shipped model, ``.npz`` or ``.program`` file, or estimator; None chooses one for each file, as
+        :func:`~seq2seqlite.predictors.choose_model` does.
     out : path-like
         Output folder; with several files, one subfolder per file.
-    backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
+    irf : path-like, optional
+        Measured IRF, or ``"fit"``, as for :func:`~seq2seqlite.predictors.source.predictor_source`. With
+        ``{stem}`` or ``{name}`` in the name, each measurement has its own IRF: they stand for the name of the
+        measurement without and with its suffix.
+    backend, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
-    channel, block, period_ns, gate_width_ns, gate_length_ns, drop
+    channel : int or str, optional
+        As for :func:`seq2seqlite.read`; or ``"all"``: maps of each channel with photons, each in a
+        subfolder.
+    frames : {"sum", "each"} or str, optional
+        Frames of a series: ``"sum"`` sums them, ``"A:B"`` sums those from A to B - 1, and ``"each"``
+        maps each of them, as axes T and Z of the maps; see :func:`~seq2seqlite.io.read_series`. By default,
+        frames of a PTU file are summed, with a warning, and those of a zarr stack are mapped one by one.
+    frame_time_s : float, optional
+        Time between two frames, in s, if the file does not contain it.
+    block, period_ns, gate_width_ns, gate_length_ns, drop
         As for :func:`seq2seqlite.read`.
     min_photons, binning, mask, extrapolate, also, donor_tau_ns
         As for :func:`seq2seqlite.lifetime_map`; a mask is a file.
@@ -94,6 +119,8 @@ def write_lifetime_maps(
     conditions : str, optional
         Pattern of the file names, as for :class:`~seq2seqlite.regions.Conditions`, e.g.
         ``"{cell}_{dose}.ptu"``: its fields become columns of ``batch.csv``.
+    fixed_tau_ns, fit_range_ns, exclude_ns
+        Options of a maximum-likelihood fit, as for :class:`~seq2seqlite.predictors.FitOptions`.
     quality : bool
         Also map chi-square and deviation, and flag unreliable pixels.
     pulses : float, optional
@@ -138,23 +165,39 @@ def write_lifetime_maps(
     fields = _fields(paths, conditions)
     several = len(paths) > 1
     _check_regions(paths, regions)
-    if several:
+    if several or channel == ALL:
         check_batch_table(Path(out) / BATCH_TABLE)
+    fit = FitOptions(tuple(fixed_tau_ns), fit_range_ns, tuple((low, high) for low, high in exclude_ns))
+    if model is None:
+        check_backend("default", backend)
+        fit.check("the default model")
     alone = workers == 1 and scheduler is None
-    source = predictor_source(
-        model,
-        backend=backend,
-        irf=irf,
+    named = predictor_source(
+        "phasor" if model is None else model,
+        backend="auto" if model is None else backend,
+        irf=None if irf is None else _irf_file(irf, paths[0]),
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
         irf_shift=irf_shift,
         irf_per_pixel=irf_per_pixel,
         delay_map=delay_map,
         threads=None if alone else 1,
+        fit=fit,
     )
+    named = replace(named, backend=backend)
+    sources: list[PredictorSource] = [
+        ChosenSource(one) if model is None else one for one in _with_own_irfs(named, irf, paths)
+    ]
     options = JobOptions(
         read=ReadOptions(
-            channel, block, gate_width_ns, period_ns, drop=tuple(drop), gate_length_ns=gate_length_ns
+            _channel(channel),
+            block,
+            gate_width_ns,
+            period_ns,
+            drop=tuple(drop),
+            gate_length_ns=gate_length_ns,
+            frames=frames,
+            frame_time_s=frame_time_s,
         ),
         min_photons=min_photons,
         binning=binning,
@@ -166,9 +209,15 @@ def write_lifetime_maps(
         donor_tau_ns=donor_tau_ns,
         picture=picture,
         decay_figure=decay_figure,
-        table=several or regions is not None,
+        table=several or channel == ALL or regions is not None,
         regions=None if regions is None else str(Path(regions).absolute()),
     )
+    jobs = [
+        ImageJob(path, folder, source, options)
+        for path, folder, source in zip(paths, folders, sources, strict=True)
+    ]
+    if channel == ALL:
+        jobs = [one for job in jobs for one in _channel_jobs(job)]
     results: list[Done] = []
 
     def note(done: Done) -> None:
@@ -176,27 +225,72 @@ def write_lifetime_maps(
         if finished is not None:
             finished(done)
 
-    if len(paths) == 1 and alone and not in_tiles(paths[0], options):
+    if len(jobs) == 1 and not several and alone and not in_tiles(paths[0], options):
         with progress(paths[0].name) as show:
-            summary = make_image(ImageJob(paths[0], folders[0], source, options), progress=show)
-        note(Done(paths[0], folders[0], "done", summary))
+            summary = make_image(jobs[0], progress=show)
+        note(Done(jobs[0].path, jobs[0].folder, "done", summary))
         return results
     with workers_for(workers, scheduler) as pool:
-        for done in map_files(
-            paths,
-            folders,
-            source,
-            options,
-            manifest=Path(out) / "manifest.json",
-            workers=pool,
-            again=redo,
-            progress=progress,
+        for done in map_jobs(
+            jobs, manifest=Path(out) / "manifest.json", workers=pool, again=redo, progress=progress
         ):
             note(done)
-    if several:
+    if several or channel == ALL:
         results = share_colours(results, picture)
         write_batch_table(Path(out) / BATCH_TABLE, paths, results, fields)
     return results
+
+
+def _irf_file(irf: str | Path, path: Path) -> str | Path:
+    """Return the IRF of a measurement, or ``"fit"``."""
+    return regions_file(irf, path) if "{" in str(irf) else irf
+
+
+def _with_own_irfs(source: NamedSource, irf: str | Path | None, paths: Sequence[Path]) -> list[NamedSource]:
+    """Return the source of each measurement, after reading the IRFs of a pattern once to check them."""
+    if irf is None or "{" not in str(irf):
+        return [source] * len(paths)
+    found = []
+    for path in paths:
+        file = Path(_irf_file(irf, path)).absolute()
+        if not file.is_file():
+            raise InputError(f"irf={file} does not exist; it is needed for {path}")
+        digests = (source.digests[0], sha256_of(file), source.digests[2])
+        own = replace(source, irf_file=file, digests=digests)
+        own.irf()
+        found.append(own)
+    return found
+
+
+def _channel(channel: int | str | None) -> int | None:
+    """Return the number of a channel; None for ``"all"``."""
+    if channel is None or channel == ALL:
+        return None
+    try:
+        return int(channel)
+    except ValueError:
+        raise InputError(f"channel={channel} must be the number of a channel, or all") from None
+
+
+def _channel_jobs(job: ImageJob) -> list[ImageJob]:
+    """Return a job for each channel; the job itself if its file cannot be read, which is reported later."""
+    if job.options.read.block is not None:
+        raise InputError(
+            f"block={job.options.read.block} cannot be combined with channel=all, because the channels of an "
+            "SDT file are its blocks; omit one of them"
+        )
+    try:
+        channels = each_channel(job.path, job.options.read)
+    except InputError:
+        return [job]
+    return [
+        replace(
+            job,
+            folder=job.folder / name,
+            options=replace(job.options, read=read, columns=((name.split("-")[0], name.split("-")[1]),)),
+        )
+        for name, read in channels
+    ]
 
 
 def _fields(paths: Sequence[Path], conditions: str | None) -> Conditions | None:

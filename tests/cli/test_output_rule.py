@@ -128,7 +128,7 @@ def test_results_of_two_measurements_are_not_mixed(folder):
     assert "flagged.tif" not in there
     assert main(["image", "b.npz", *words, "--format", "ome-tiff"]) == 0
     there = {path.name for path in (folder / "X").iterdir()}
-    assert there == {"maps.ome.tif", "lifetime.png", "decay.png", "summary.json", "notes.txt"}
+    assert there == {"maps.ome.tif", "lifetime.png", "decay.png", "phasor.png", "summary.json", "notes.txt"}
 
 
 def test_foreign_maps_are_not_replaced(folder, capsys):

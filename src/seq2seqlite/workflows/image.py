@@ -10,7 +10,7 @@ from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
-from seq2seqlite.figures import PictureOptions
+from seq2seqlite.figures import PhasorOptions, PictureOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.read_options import ReadOptions
@@ -43,7 +43,15 @@ def write_lifetime_maps(
     donor_tau_ns: float | None = None,
     cmap: str | None = None,
     colour_range: tuple[float, float] | None = None,
+    gamma: float | None = None,
+    picture_format: str = "png",
+    dpi: int | None = None,
     decay_figure: bool = True,
+    phasor: bool = True,
+    reference: str | PathLike[str] | None = None,
+    reference_tau_ns: float | None = None,
+    phasor_medians: int = 0,
+    cursors: Sequence[tuple[float, float, float]] = (),
     regions: str | Path | None = None,
     conditions: str | None = None,
     drop: Sequence[str] = (),
@@ -84,8 +92,19 @@ def write_lifetime_maps(
     colour_range : tuple of float, optional
         Lifetimes of the first and the last colour, in ns. Default: from the 2nd to the 98th percentile of
         the image; with several files, from the smallest to the largest of these percentiles.
+    gamma : float, optional
+        Exponent of the intensity in the brightness of ``lifetime.png``; default: 0.6.
+    picture_format : {"png", "svg", "pdf"}
+        Format of all figures.
+    dpi : int, optional
+        Resolution of all figures in dots per inch; default: 150.
     decay_figure : bool
         Fit the summed decay of each image, and write its figure, ``decay.png``.
+    phasor : bool
+        Write the maps ``phasor_g`` and ``phasor_s`` and their figure, ``phasor.png``.
+    reference, reference_tau_ns, phasor_medians, cursors
+        Calibration, filter and cursors of the phasor plot, as for
+        :class:`~seq2seqlite.figures.PhasorOptions`.
     regions : path-like, optional
         Label image, Fiji ROIs or GeoJSON, as for :func:`~seq2seqlite.regions.read_regions`, whose statistics
         are written to ``regions.csv`` beside the maps. ``{stem}`` in the name stands for the name of the
@@ -134,7 +153,14 @@ def write_lifetime_maps(
     folders = _folders(paths, Path(out))
     if pulses is not None and not quality:
         raise InputError(f"pulses={pulses:g} requires quality=True; add it")
-    picture = PictureOptions(cmap, None if colour_range is None else (colour_range[0], colour_range[1]))
+    picture = _picture(cmap, colour_range, gamma, picture_format, dpi)
+    phasor_options = _phasor(
+        phasor,
+        reference,
+        reference_tau_ns,
+        phasor_medians,
+        [(real, imag, size) for real, imag, size in cursors],
+    )
     fields = _fields(paths, conditions)
     several = len(paths) > 1
     _check_regions(paths, regions)
@@ -166,6 +192,7 @@ def write_lifetime_maps(
         donor_tau_ns=donor_tau_ns,
         picture=picture,
         decay_figure=decay_figure,
+        phasor=phasor_options,
         table=several or regions is not None,
         regions=None if regions is None else str(Path(regions).absolute()),
     )
@@ -197,6 +224,38 @@ def write_lifetime_maps(
         results = share_colours(results, picture)
         write_batch_table(Path(out) / BATCH_TABLE, paths, results, fields)
     return results
+
+
+def _picture(
+    cmap: str | None,
+    limits: tuple[float, float] | None,
+    gamma: float | None,
+    file_format: str,
+    dpi: int | None,
+) -> PictureOptions:
+    given = {"gamma": gamma, "dpi": dpi}
+    return PictureOptions(
+        cmap,
+        None if limits is None else (limits[0], limits[1]),
+        file_format=file_format,
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+    )
+
+
+def _phasor(
+    made: bool,  # noqa: FBT001
+    reference: str | PathLike[str] | None,
+    reference_tau_ns: float | None,
+    medians: int,
+    cursors: list[tuple[float, float, float]],
+) -> PhasorOptions | None:
+    file = None if reference is None else Path(reference).absolute()
+    options = PhasorOptions(file, reference_tau_ns, medians, tuple(cursors))
+    if not made and options != PhasorOptions():
+        raise InputError("phasor=False has no reference, filter or cursors; omit them")
+    if file is not None and not file.exists():
+        raise InputError(f"reference={reference} does not exist; check the path")
+    return options if made else None
 
 
 def _fields(paths: Sequence[Path], conditions: str | None) -> Conditions | None:

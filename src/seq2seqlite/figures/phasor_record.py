@@ -66,7 +66,7 @@ class PhasorOptions:
         if len(self.cursors) > MAX_CURSORS:
             raise InputError(f"cursors has {len(self.cursors)} items; at most {MAX_CURSORS} can be shown")
         for cursor in self.cursors:
-            if len(cursor) != 3 or not np.isfinite(cursor).all() or not 0 < cursor[2] <= 1:
+            if not np.isfinite(cursor).all() or not 0 < cursor[2] <= 1:
                 shown = ",".join(f"{value:g}" for value in cursor)
                 raise InputError(
                     f"cursors={shown} must have G, S and a radius from 0 to 1, e.g. 0.4,0.45,0.05"

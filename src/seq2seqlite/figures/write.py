@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ from seq2seqlite.figures.picture import PictureOptions
 __all__ = ["write_figure"]
 
 # Text stays text, and the same figure gives the same file.
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "seq2seqlite", "pdf.fonttype": 42}
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "seq2seqlite", "pdf.fonttype": 42}
 DATES = {"svg": "Date", "pdf": "CreationDate"}
 
 

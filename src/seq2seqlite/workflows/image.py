@@ -1,5 +1,6 @@
 """Lifetime maps of measurement files."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from os import PathLike
@@ -13,6 +14,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorOptions, PictureOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.io.expand import expanded
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.parallel import workers_for
 from seq2seqlite.predictors.source import FIT, predictor_source
@@ -76,11 +78,13 @@ def write_lifetime_maps(
     ----------
     files : path-like or sequence of path-like
         PTU, SDT, LIF, ICS, TIFF, npz, zarr or text files, or folders of gate images. Zarr stacks with dims
-        (T, Z, Y, X, H) may be larger than memory.
+        (T, Z, Y, X, H) may be larger than memory. A pattern such as ``"data/*.ptu"`` stands for the files
+        that match it, and a folder of measurements for its files.
     model : str or path
         Shipped model, ``.npz`` or ``.program`` file, or estimator.
     out : path-like
-        Output folder; with several files, one subfolder per file.
+        Output folder; with several files, one subfolder per file, whose name starts with the folder of the
+        file if several files have the same name.
     backend, irf, irf_bin_width_ns, irf_range_ns, irf_shift, irf_per_pixel, delay_map
         As for :func:`~seq2seqlite.predictors.source.predictor_source`.
     channel, block, period_ns, gate_width_ns, gate_length_ns, drop
@@ -149,7 +153,7 @@ def write_lifetime_maps(
     seq2seqlite.lifetime_map : Maps of a measurement in memory, without files.
     seq2seqlite.batch.map_files : The same with own sources, options and workers.
     """
-    paths = [Path(files)] if isinstance(files, str | PathLike) else [Path(file) for file in files]
+    paths = expanded([files] if isinstance(files, str | PathLike) else files)
     folders = _folders(paths, Path(out))
     if pulses is not None and not quality:
         raise InputError(f"pulses={pulses:g} requires quality=True; add it")
@@ -287,7 +291,11 @@ def _folders(files: Sequence[Path], out: Path) -> list[Path]:
             raise InputError(f"{file} does not exist; check the path")
     if len(files) == 1:
         return [out]
-    folders = [out / file.name for file in files]
+    names = Counter(file.name.casefold() for file in files)
+    folders = [
+        out / (file.name if names[file.name.casefold()] == 1 else f"{file.resolve().parent.name}-{file.name}")
+        for file in files
+    ]
     for first, folder in enumerate(folders):
         if folder in folders[:first]:
             raise InputError(

@@ -36,7 +36,8 @@ $(HAZELNUT): requirements/hazelnut.txt | setup
 	@touch $@
 
 demo: setup hazelnut
-	$(BIN)/seq2seqlite image $(HAZELNUT) --model $(DEMO_MODEL) --out build/demo
+	$(BIN)/seq2seqlite image $(HAZELNUT) --model $(DEMO_MODEL) --quality --regions examples/hazelnut/regions.geojson \
+	  --phasor-medians 2 --out build/demo
 
 lint: setup
 	$(BIN)/python -m ruff check

@@ -97,7 +97,7 @@ def _read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
         If the file does not exist, cannot be read or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows write a BOM
     except FileNotFoundError:
         raise InputError(f"{what} file {path} does not exist") from None
     except OSError as error:

@@ -14,9 +14,11 @@ __all__ = [
     "ERROR_MAPS",
     "LIFETIME_MAPS",
     "MAP_UNITS",
+    "PHASOR_MAPS",
     "QUALITY_MAPS",
     "long_names",
     "map_dataset",
+    "with_maps",
 ]
 
 LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
@@ -38,7 +40,9 @@ DERIVED_MAPS = {
 """Maps that are computed from the lifetimes on request, with their units."""
 QUALITY_MAPS = {"chi_square": "", "deviation": "", "flagged": ""}
 """Further maps of the quality check, with their units."""
-MAP_UNITS = LIFETIME_MAPS | ERROR_MAPS | DERIVED_MAPS | QUALITY_MAPS | {"intensity": "photons"}
+PHASOR_MAPS = {"phasor_g": "", "phasor_s": "", "phasor_cursor": ""}
+"""Maps of the phasor plot, with their units."""
+MAP_UNITS = LIFETIME_MAPS | ERROR_MAPS | DERIVED_MAPS | QUALITY_MAPS | PHASOR_MAPS | {"intensity": "photons"}
 """All maps, with their units."""
 
 _LONG_NAMES = {
@@ -56,6 +60,9 @@ _LONG_NAMES = {
     "chi_square": "reduced chi-square",
     "deviation": "deviation of the lifetimes in standard errors",
     "flagged": "flag of unreliable pixels",
+    "phasor_g": "phasor coordinate G",
+    "phasor_s": "phasor coordinate S",
+    "phasor_cursor": "number of the phasor cursor, 0 outside",
     "intensity": "photons of the pixel",
 }
 
@@ -82,6 +89,21 @@ def long_names(names: Iterable[str], /, *, quantities: Quantities) -> dict[str, 
     known = _LONG_NAMES | {"tau_mean_ns": quantities.mean}
     known["fret_efficiency"] += f", from the {quantities.mean}"
     return {name: known[name] for name in names}
+
+
+def with_maps(maps: xr.Dataset, more: dict[str, NDArray[np.float32]], /) -> xr.Dataset:
+    """Return maps with further ones of :data:`MAP_UNITS`, and their meanings in the attribute ``quantities``.
+
+    See Also
+    --------
+    map_dataset : Maps as a dataset.
+    """
+    variables = {
+        name: (("Y", "X"), image, {"units": MAP_UNITS[name], "long_name": _LONG_NAMES[name]})
+        for name, image in more.items()
+    }
+    meanings = maps.attrs.get("quantities", {}) | {name: _LONG_NAMES[name] for name in more}
+    return maps.assign(variables).assign_attrs(quantities=meanings)
 
 
 def map_dataset(

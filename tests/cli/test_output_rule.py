@@ -128,7 +128,8 @@ def test_results_of_two_measurements_are_not_mixed(folder):
     assert "flagged.tif" not in there
     assert main(["image", "b.npz", *words, "--format", "ome-tiff"]) == 0
     there = {path.name for path in (folder / "X").iterdir()}
-    assert there == {"maps.ome.tif", "lifetime.png", "decay.png", "irf.csv", "summary.json", "notes.txt"}
+    figures = {"lifetime.png", "decay.png", "phasor.png"}
+    assert there == {"maps.ome.tif", *figures, "irf.csv", "summary.json", "notes.txt"}
 
 
 def test_foreign_maps_are_not_replaced(folder, capsys):

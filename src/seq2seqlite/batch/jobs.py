@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seq2seqlite.batch.map_stack import map_stack
@@ -18,17 +19,27 @@ from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
 from seq2seqlite.decay import Irf
 from seq2seqlite.errors import HaltError, InputError
-from seq2seqlite.figures import DecayRecord, decay_record
-from seq2seqlite.figures.decay_figure import write_decay_figure
+from seq2seqlite.figures import (
+    DecayRecord,
+    PhasorRecord,
+    PictureOptions,
+    decay_figure,
+    decay_record,
+    phasor_figure,
+)
+from seq2seqlite.figures.write import write_figure
 from seq2seqlite.files import replace_when_done, sha256_of
 from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
-from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
+from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE, check_format, check_map_folder
 from seq2seqlite.imaging.map_writer import write_maps
+from seq2seqlite.imaging.phasor_maps import phasor_record
 from seq2seqlite.imaging.series import analyse_series, frames_of
 from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.io.series import open_series
+from seq2seqlite.io.signal import survey
 from seq2seqlite.json_text import json_text
+from seq2seqlite.maps import with_maps
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
 from seq2seqlite.protocols import PredictorSource, quantities, source_remarks
@@ -50,8 +61,8 @@ Progress = Callable[[int, int], None]
 MANIFEST_EVERY_S = 1.0
 # Statistics of the maps by region, in the folder of a measurement.
 TABLE = "regions.csv"
-# Figure of the summed decay.
-DECAY = "decay.png"
+# Figures of the summed decay and of the phasors, without the suffix of their format.
+DECAY, PHASOR = "decay", "phasor"
 # Response with the delay of the measurement.
 IRF = "irf.csv"
 
@@ -137,9 +148,7 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     """
     source, options = job.source, job.options
     file_format = options.file_format or "tiff"
-    made = ((TABLE, options.table), (DECAY, options.decay_figure), (IRF, options.decay_figure))
-    names = [name for name, written in made if written]
-    check_map_folder(job.folder, file_format, more=names)
+    check_map_folder(job.folder, file_format, more=_file_names(options))
     series = open_series(job.path, options.read) if options.read.frames == EACH else None
     data = read_measurement(job.path, options.read) if series is None else series.summed
     regions = _regions(job.path, options, (data.sizes["Y"], data.sizes["X"]))
@@ -154,17 +163,28 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     remarks = source_remarks(source, data)
     maps.attrs |= remarks | {"warnings": [*remarks["warnings"], *maps.attrs["warnings"]]}
     more: dict[str, Callable[[Path], object]] = {}
-    record = _decay_record(data, maps, analysis, source.irf()) if options.decay_figure else None
-    if record is not None:
+    picture = options.picture
+    record = None
+    phasor = options.phasor if series is None else None  # maps of phasors have no axis of frames
+    if options.decay_figure or phasor is not None:
+        record = _decay_record(data, maps, analysis, source.irf(), curves=options.decay_figure)
+    if record is not None and options.decay_figure:
         maps.attrs["decay"] = record.described()
-        more[DECAY] = partial(write_decay_figure, record)
+        more[picture.file_name(DECAY)] = partial(_write, decay_figure, record, picture)
         if record.irf is not None:
             more[IRF] = partial(_write_irf, record)
+    if record is not None and phasor is not None:
+        phasors = _phasor_record(data, maps, analysis, record, options)
+        maps = with_maps(maps, phasors.maps())
+        maps.attrs["phasor"] = phasors.described()
+        more[picture.file_name(PHASOR)] = partial(_write, phasor_figure, phasors, picture)
+        if not options.decay_figure:
+            record = None
     if regions is not None:
         rows = _rows(data, maps, analysis, regions, record)
         text = table_text([dict(options.columns) | row for row in rows])
         more[TABLE] = partial(Path.write_text, data=text, encoding="utf-8")
-    return write_maps(maps, job.folder, file_format=file_format, picture=options.picture, more=more)
+    return write_maps(maps, job.folder, file_format=file_format, picture=picture, more=more)
 
 
 def _write_irf(record: DecayRecord, path: Path) -> None:
@@ -179,12 +199,55 @@ def _write_irf(record: DecayRecord, path: Path) -> None:
     path.write_text(table_text(rows), encoding="utf-8")
 
 
-def _decay_record(data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None) -> DecayRecord:
+def _file_names(options: JobOptions) -> list[str]:
+    """Return the names of the files beside the maps of an image."""
+    figures = ((PICTURE, True), (DECAY, options.decay_figure), (PHASOR, options.phasor is not None))
+    names = [options.picture.file_name(stem) for stem, made in figures if made]
+    return [*names, *([IRF] if options.decay_figure else []), *([TABLE] if options.table else [])]
+
+
+def _write(draw: Callable[[Any], Figure], record: Any, picture: PictureOptions, path: Path) -> None:
+    write_figure(draw(record), path, picture)
+
+
+def _phasor_record(
+    data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, record: DecayRecord, options: JobOptions
+) -> PhasorRecord:
+    """Return the phasors of the pixels with a lifetime."""
+    assert options.phasor is not None
+    reference, path = None, options.phasor.reference
+    if path is not None:
+        read, given = options.read, str(data.attrs["source"])
+        if path.suffix.lower() != Path(given).suffix.lower():  # options of the format are those of the sample
+            read = replace(read, channel=None, block=None, drop=(), frame=-1)
+        reference = read_measurement(path, read)
+    return phasor_record(
+        data,
+        np.isfinite(maps["tau_mean_ns"].values),
+        record,
+        options.phasor,
+        usable=analysis.mask & ~survey(data).saturated,
+        binning=options.binning,
+        reference=reference,
+    )
+
+
+def _decay_record(
+    data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None, *, curves: bool
+) -> DecayRecord:
     """Return the summed decay of the pixels with a lifetime."""
     chosen = _analysed(maps)
     known = analysis.response
     shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
-    return decay_record(data, chosen, analysis.predictor, analysis.rebinner, measured=irf, shift_ns=shift_ns)
+    return decay_record(
+        data,
+        chosen,
+        analysis.predictor,
+        analysis.rebinner,
+        measured=irf,
+        shift_ns=shift_ns,
+        curves=curves,
+    )
 
 
 def _analysed(maps: xr.Dataset) -> NDArray[np.bool_]:
@@ -360,8 +423,11 @@ class _Batch:
                     yield self._noted(Done(job.path, job.folder, "skipped", summary))
                     continue
                 in_one = not in_tiles(job.path, job.options)
-                file_format = job.options.file_format or "tiff" if in_one else "ome-zarr"
-                check_map_folder(record.folder, file_format)
+                check_map_folder(
+                    record.folder,
+                    job.options.file_format or "tiff" if in_one else "ome-zarr",
+                    more=_file_names(job.options) if in_one else (),
+                )
                 record.begin(again=self.again, writes=() if in_one else (IMAGE,))
                 (images if in_one else stacks)[replace(job, folder=record.folder)] = record
             except InputError as error:

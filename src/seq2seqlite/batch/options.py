@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from seq2seqlite.figures import PictureOptions
+from seq2seqlite.figures import PhasorOptions, PictureOptions
 from seq2seqlite.files import sha256_of
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.io.read_options import ReadOptions
@@ -27,10 +27,12 @@ class JobOptions(MapOptions):
     read : ReadOptions
         Options of the reader.
     picture : PictureOptions
-        Colours of the picture. They do not affect the maps: a picture with other colours is drawn again
-        without a new analysis.
+        Colours of the picture, and format and resolution of all figures. Colours do not affect the maps: a
+        picture with other colours is drawn again without a new analysis.
     decay_figure : bool
         Fit the summed decay, and write its figure, ``decay.png``.
+    phasor : PhasorOptions, optional
+        Options of the phasor plot and its maps; None: they are not made.
     table : bool
         Write statistics of the maps by region, ``regions.csv``.
     regions : str, optional
@@ -51,6 +53,7 @@ class JobOptions(MapOptions):
     file_format: str | None = None
     picture: PictureOptions = PictureOptions()  # noqa: RUF009 - frozen
     decay_figure: bool = False
+    phasor: PhasorOptions | None = None
     table: bool = False
     regions: str | None = None
     columns: tuple[tuple[str, str], ...] = ()
@@ -67,9 +70,21 @@ class JobOptions(MapOptions):
             "pulses": None if self.quality is None else self.quality.pulses,
             "file_format": self.file_format,
             "decay_figure": self.decay_figure,
+            "figures": [self.picture.file_format, self.picture.dpi],
+            "phasor": _described(self.phasor),
             "table": self.table,
             "columns": dict(self.columns),
             "regions": None if self.regions is None else Path(self.regions).name,
             "also": list(self.also),
             "donor_tau_ns": self.donor_tau_ns,
         }
+
+
+def _described(phasor: PhasorOptions | None) -> dict[str, Any] | None:
+    """Return the options of the phasor plot with the state of the reference."""
+    if phasor is None:
+        return None
+    reference = None
+    if phasor.reference is not None and phasor.reference.is_file():
+        reference = sha256_of(phasor.reference)
+    return asdict(phasor) | {"reference": reference or phasor.reference}

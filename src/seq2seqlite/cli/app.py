@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from seq2seqlite.cli.output import COMMAND, OPTIONS, check_outputs, with_option_names
 from seq2seqlite.errors import InputError
+from seq2seqlite.version import __version__
 
 __all__ = ["COMMANDS", "app", "lazy_group", "main"]
 
@@ -32,6 +33,7 @@ COMMANDS = {
     "evaluate": "Evaluate a model or an estimator on decays with known lifetimes.",
     "benchmark": "Compare predictors on the same decays.",
     "models": "List the shipped models with their instruments, uses, sizes, errors and ranges of lifetimes.",
+    "instruments": "List the shipped instruments, or copy the file of one as the start of an own one.",
     "fetch": "Download a measured sample set, or list the sample sets.",
     "versions": "Print the versions of seq2seqlite and of its dependencies.",
 }
@@ -163,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     OPTIONS.set({})
     try:
         _check_empty(words)
-        code = typer.main.get_command(app).main(words, prog_name="seq2seqlite", standalone_mode=False)
+        code = _run(words)
     except typer.TyperException as error:  # invalid use of the command line
         return _fail(error.format_message())
     except InputError as error:
@@ -180,6 +182,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0
+
+
+def _run(words: list[str]) -> Any:
+    """Print the version, or run a command and return its exit code."""
+    if words == ["--version"]:
+        print(f"seq2seqlite {__version__}")
+        return 0
+    return typer.main.get_command(app).main(words, prog_name="seq2seqlite", standalone_mode=False)
 
 
 def _check_empty(words: Sequence[str]) -> None:

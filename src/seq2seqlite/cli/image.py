@@ -24,6 +24,7 @@ from seq2seqlite.cli.model_options import Backend, BackendOption, OptionalPredic
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.errors import InputError
+from seq2seqlite.figures.picture import PICTURE_FORMATS
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
@@ -32,6 +33,7 @@ from seq2seqlite.workflows.image import write_lifetime_maps
 
 __all__ = ["image"]
 
+PictureFormat = StrEnum("PictureFormat", {name.upper(): name for name in PICTURE_FORMATS})  # type: ignore[misc]
 Format = StrEnum("Format", {name.upper().replace("-", "_"): name for name in FORMATS})  # type: ignore[misc]
 
 
@@ -121,6 +123,32 @@ def image(
     decay_figure: Annotated[
         bool, typer.Option("--decay/--no-decay", help="Fit the summed decay and write its figure, decay.png")
     ] = True,
+    gamma: Annotated[
+        float | None, typer.Option(help="Exponent of the intensity in the brightness; default: 0.6")
+    ] = None,
+    picture_format: Annotated[PictureFormat, typer.Option(help="Format of the figures")] = PictureFormat.PNG,
+    dpi: Annotated[
+        int | None, typer.Option(help="Resolution of the figures in dots per inch; default: 150")
+    ] = None,
+    phasor: Annotated[
+        bool, typer.Option("--phasor/--no-phasor", help="Write phasor.png, and maps of G and S")
+    ] = True,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Measurement of a reference dye, which calibrates the phasors"),
+    ] = None,
+    reference_tau_ns: Annotated[
+        float | None, typer.Option(help="Lifetime of the reference dye in ns (e.g. 4.0)")
+    ] = None,
+    phasor_medians: Annotated[
+        int, typer.Option(help="Passes of a median filter of 3 x 3 pixels over G and S")
+    ] = 0,
+    cursor: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="G,S,RADIUS", help="Circle of phasor.png whose pixels are shown; may be repeated"
+        ),
+    ] = None,
     regions: Annotated[
         str | None,
         typer.Option(
@@ -223,6 +251,14 @@ def image(
         cmap=cmap,
         colour_range=colour_range,
         decay_figure=decay_figure,
+        gamma=gamma,
+        picture_format=picture_format.value,
+        dpi=dpi,
+        phasor=phasor,
+        reference=reference,
+        reference_tau_ns=reference_tau_ns,
+        phasor_medians=phasor_medians,
+        cursors=[_cursor(text) for text in cursor or ()],
         regions=regions,
         conditions=conditions,
         drop=drop or (),
@@ -258,6 +294,17 @@ def _part(text: str) -> tuple[float, float]:
     except ValueError:
         raise InputError(f"exclude_ns={text} must be two times in ns, LOW:HIGH (e.g. 6.5:7.2)") from None
     return low, high
+
+
+def _cursor(text: str) -> tuple[float, float, float]:
+    """Return G, S and radius of a cursor."""
+    try:
+        real, imag, radius = (float(number) for number in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"--cursor {text} must have three numbers: G,S,RADIUS (e.g. 0.4,0.45,0.05)"
+        ) from None
+    return real, imag, radius
 
 
 def _print_done(done: Done) -> None:

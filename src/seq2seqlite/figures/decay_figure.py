@@ -1,6 +1,5 @@
 """Figure of a summed decay: counts, response, model curves and weighted residuals."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from seq2seqlite.figures.decay_record import DecayRecord
 from seq2seqlite.responses import DecayCurve
 
-__all__ = ["decay_figure", "write_decay_figure"]
+__all__ = ["decay_figure"]
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish.
 FIT, PREDICTED, RESPONSE = "#D55E00", "#0072B2", "#999999"
@@ -68,13 +67,6 @@ def decay_figure(record: DecayRecord, /) -> Figure:
     title = f"{Path(record.source).name}: {record.pixels:,} pixels, {record.counts.sum():,.0f} counts"
     decay_axes.set_title(title, fontsize=12, parse_math=False)
     return figure
-
-
-def write_decay_figure(record: DecayRecord, path: Path, /) -> None:
-    """Write the figure of a summed decay as PNG."""
-    with warnings.catch_warnings():  # ignore "glyph missing" warnings for file names
-        warnings.filterwarnings("ignore", message="Glyph")
-        decay_figure(record).savefig(path, dpi=150, format="png")
 
 
 def _draw_decay(axes: Axes, record: DecayRecord, times: NDArray[np.float64]) -> None:

@@ -90,6 +90,7 @@ def decay_record(
     *,
     measured: Irf | None = None,
     shift_ns: float | None = None,
+    curves: bool = True,
 ) -> DecayRecord:
     """Return the summed decay of some pixels, with its response, a fit and the prediction of a model.
 
@@ -107,6 +108,8 @@ def decay_record(
         Measured response. Without one, the response of an estimator is used, or one is fitted to the decay.
     shift_ns : float, optional
         Delay of the measurement against the measured response, in ns; default: the one that fits best.
+    curves : bool
+        Fit lifetimes, and compute the curve of the model.
 
     Returns
     -------
@@ -144,16 +147,22 @@ def decay_record(
     irf = ForwardModel(placed.axis, n_harmonics).response(
         placed.irf.coefficients(n_harmonics, period_ns=period)
     )
+    if not curves:
+        return DecayRecord(placed.axis, *about, placed, irf, _origin(placed))
     fit = fit_lifetimes(counts, axis=placed.axis, irf=placed.irf, components=quantities(predictor).components)
     return DecayRecord(
         placed.axis,
         *about,
         placed,
         irf,
-        "fitted" if placed.origin == "fitted" else "measured",
+        _origin(placed),
         fit,
         _predicted(predictor, rebinner, whole, counts, placed),
     )
+
+
+def _origin(placed: PlacedIrf) -> str:
+    return "fitted" if placed.origin == "fitted" else "measured"
 
 
 def _sum(data: xr.DataArray, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,6 +1,5 @@
 """Figures of lifetime maps, with the lifetime as colour and the intensity as brightness."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,20 @@ from numpy.typing import NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures.colours import DEFAULT_COLOURS, lifetime_colours
 
-__all__ = ["PictureOptions", "display_limits", "lifetime_picture", "picture_record", "write_picture"]
+__all__ = ["PICTURE_FORMATS", "PictureOptions", "display_limits", "lifetime_picture", "picture_record"]
+
+PICTURE_FORMATS = ("png", "svg", "pdf")
+"""File formats of figures."""
 
 # Largest length of the scale bar, as a fraction of the image width.
 BAR_SHARE = 0.3
 # Exponent of the intensity in the brightness: keeps dim structures visible beside bright ones.
 GAMMA = 0.6
+# Largest exponent, and limits of the resolution in dots per inch.
+MAX_GAMMA = 5.0
+DPI, MIN_DPI, MAX_DPI = 150, 30, 1200
+# Grey levels of pixels without a lifetime, and of flagged ones. No default colour is as dark or as light.
+NOT_ANALYSED, FLAGGED = 0.22, 1.0
 # Ends of the colour bar with an arrow, by whether values lie below and above it.
 EXTENDS = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 
@@ -36,11 +43,18 @@ class PictureOptions:
         Colours, as for :func:`lifetime_colours`.
     limits : tuple of float, optional
         Values of the first and the last colour; default: the 2nd and 98th percentile of the map.
+    gamma : float
+        Exponent of the intensity in the brightness. Values below 1 make dim structures brighter.
+    file_format : {'png', 'svg', 'pdf'}
+        File format of all figures.
+    dpi : int
+        Resolution of all figures in dots per inch; of images within SVG and PDF files, too.
 
     Raises
     ------
     InputError
-        If the colour map is unknown or the limits are not increasing.
+        If the colour map or the format is unknown, the limits are not increasing, or a number is out of
+        range.
 
     See Also
     --------
@@ -49,22 +63,38 @@ class PictureOptions:
     Examples
     --------
     >>> PictureOptions(limits=(0.5, 2.5)).described()
-    {'cmap': 'even-lightness', 'limits': [0.5, 2.5]}
+    {'cmap': 'even-lightness', 'limits': [0.5, 2.5], 'gamma': 0.6}
     """
 
     cmap: str | None = None
     limits: tuple[float, float] | None = None
+    gamma: float = GAMMA
+    file_format: str = "png"
+    dpi: int = DPI
 
     def __post_init__(self) -> None:
         lifetime_colours(self.cmap)
         if self.limits is not None and not -np.inf < self.limits[0] < self.limits[1] < np.inf:
             low, high = self.limits
             raise InputError(f"colour_range={low:g} {high:g} must be two increasing numbers, e.g. 0.5 2.5")
+        if not 0 < self.gamma <= MAX_GAMMA:
+            raise InputError(
+                f"gamma={self.gamma:g} must be > 0 and <= {MAX_GAMMA:g} (e.g. 1 for proportional)"
+            )
+        if self.file_format not in PICTURE_FORMATS:
+            known = ", ".join(PICTURE_FORMATS)
+            raise InputError(f"picture_format={self.file_format!r} is unknown; choose one of {known}")
+        if not MIN_DPI <= self.dpi <= MAX_DPI:
+            raise InputError(f"dpi={self.dpi} must be from {MIN_DPI} to {MAX_DPI}")
+
+    def file_name(self, stem: str, /) -> str:
+        """Return the name of the file of a figure."""
+        return f"{stem}.{self.file_format}"
 
     def described(self) -> dict[str, Any]:
-        """Return the options, ready for JSON."""
+        """Return the options of the picture of a map, ready for JSON."""
         limits = None if self.limits is None else [float(limit) for limit in self.limits]
-        return {"cmap": self.cmap or DEFAULT_COLOURS, "limits": limits}
+        return {"cmap": self.cmap or DEFAULT_COLOURS, "limits": limits, "gamma": self.gamma}
 
 
 def lifetime_picture(
@@ -89,8 +119,9 @@ def lifetime_picture(
     -------
     matplotlib.figure.Figure
         The colour is the value of the map, the brightness the intensity. The default colours have the same
-        lightness and are suitable for colour-blind readers. Pixels that were not analysed are grey. An arrow
-        at the end of the colour bar shows that values lie beyond it.
+        lightness and are suitable for colour-blind readers. Pixels that were not analysed are dark grey, and
+        pixels that the quality check flagged are white. An arrow at the end of the colour bar shows that
+        values lie beyond it.
 
     See Also
     --------
@@ -103,7 +134,11 @@ def lifetime_picture(
     scale = ScalarMappable(Normalize(low, high), lifetime_colours(options.cmap))
     figure = Figure(figsize=(9.5, 5.0), layout="constrained")
     image_axes, histogram_axes = figure.subplots(1, 2, width_ratios=(1.9, 1.0))
-    image_axes.imshow(_rgb(values, intensity, scale), interpolation="nearest")
+    rgb = _rgb(values, intensity, scale, options.gamma)
+    flagged = maps["flagged"].values == 1 if "flagged" in maps else np.zeros(values.shape, np.bool_)
+    rgb[flagged] = FLAGGED
+    image_axes.imshow(rgb, interpolation="nearest")
+    _name_marks(image_axes, int(flagged.sum()), int((~np.isfinite(values)).sum()))
     image_axes.set(xticks=[], yticks=[])
     image_axes.set_title(Path(str(maps.attrs.get("source", ""))).name, parse_math=False)
     if maps.attrs.get("pixel_size_um"):
@@ -132,33 +167,32 @@ def picture_record(maps: xr.Dataset, options: PictureOptions, /) -> dict[str, An
     described = options.described()
     return {
         "map": "tau_mean_ns",
-        "cmap": described["cmap"],
+        **described,
         "limits": own if described["limits"] is None else described["limits"],
         "own_limits": own,
     }
 
 
-def write_picture(
-    maps: xr.Dataset,
-    path: Path,
-    /,
-    *,
-    options: PictureOptions = PictureOptions(),
-) -> None:
-    """Write the figure of :func:`lifetime_picture` as PNG."""
-    with warnings.catch_warnings():  # ignore "glyph missing" warnings for file names
-        warnings.filterwarnings("ignore", message="Glyph")
-        lifetime_picture(maps, options=options).savefig(path, dpi=150, format="png")
-
-
 def _rgb(
-    values: NDArray[np.float32], intensity: NDArray[np.float32], scale: ScalarMappable
+    values: NDArray[np.float32], intensity: NDArray[np.float32], scale: ScalarMappable, gamma: float
 ) -> NDArray[np.float64]:
     white = np.percentile(intensity, 99.5) or float(intensity.max()) or 1.0
-    brightness = np.clip(intensity / white, 0, 1) ** GAMMA
+    brightness = np.clip(intensity / white, 0, 1) ** gamma
     known = np.isfinite(values)
     colour = np.asarray(scale.to_rgba(np.where(known, values, 0.0)))[..., :3]
-    return np.asarray(np.where(known[..., None], colour, 0.35) * brightness[..., None])
+    return np.asarray(np.where(known[..., None], colour * brightness[..., None], NOT_ANALYSED))
+
+
+def _name_marks(axes: Axes, flagged: int, unknown: int) -> None:
+    """Add a legend of the pixels that are not shown in the colours of the map."""
+    for number, grey, name in ((unknown, NOT_ANALYSED, "not analysed"), (flagged, FLAGGED, "flagged")):
+        if number:
+            label = f"{name}: {number:,} pixels"
+            axes.plot([], [], "s", color=str(grey), markeredgecolor="black", markersize=8, label=label)
+    if flagged or unknown:
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=2, fontsize=9, frameon=False, borderpad=0.2
+        )
 
 
 def _histogram(

@@ -7,12 +7,14 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.maps import MAP_UNITS
 from seq2seqlite.outputs import OutputSet
 
-__all__ = ["FORMATS", "IMAGE", "check_format", "check_map_folder", "map_outputs"]
+__all__ = ["FORMATS", "IMAGE", "PICTURE", "check_format", "check_map_folder", "map_outputs"]
 
 # File formats: one TIFF per map, or one image with the maps as channels.
 FORMATS = ("tiff", "ome-tiff", "ome-zarr")
 # Name of the OME-Zarr image in an output folder.
 IMAGE = "maps.ome.zarr"
+# Name of the picture of an image, without the suffix of its format.
+PICTURE = "lifetime"
 
 
 def map_outputs(folder: Path, /) -> OutputSet:
@@ -47,4 +49,4 @@ def check_map_folder(folder: Path, file_format: str, /, *, more: Iterable[str] =
     check_format(file_format)
     images = {"ome-tiff": ["maps.ome.tif"], "ome-zarr": [IMAGE]}
     names = images.get(file_format, [f"{name}.tif" for name in MAP_UNITS])
-    map_outputs(folder).check([*names, "lifetime.png", "summary.json", *more])
+    map_outputs(folder).check([*names, "summary.json", *more])

@@ -11,9 +11,10 @@ import tifffile
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.figures.picture import PictureOptions, picture_record, write_picture
+from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, picture_record
+from seq2seqlite.figures.write import write_figure
 from seq2seqlite.files import check_path, replace_folder_when_done
-from seq2seqlite.imaging.map_outputs import IMAGE, check_map_folder, map_outputs
+from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE, check_map_folder, map_outputs
 from seq2seqlite.imaging.series import mosaic
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
@@ -51,7 +52,7 @@ def write_maps(
         ``'tiff'`` writes one TIFF per map, with units for ImageJ; the others write all maps as the channels
         of ``maps.ome.tif`` or ``maps.ome.zarr`` (OME-NGFF 0.5).
     picture : PictureOptions
-        Colours of ``lifetime.png``.
+        Colours, format and resolution of ``lifetime.png``.
     more : mapping of str to callable, optional
         Further files by name, each with a function that writes it to a path.
 
@@ -73,12 +74,13 @@ def write_maps(
     """
     check_path(folder)
     more = {} if more is None else more
-    check_map_folder(Path(folder), file_format, more=more)
+    shown = picture.file_name(PICTURE)
+    check_map_folder(Path(folder), file_format, more=[shown, *more])
     summary = Summary.of(maps).to_dict() | {"picture": picture_record(maps, picture)}
     prepare = map_outputs(Path(folder)).prepare
     with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
-        write_picture(mosaic(maps), temporary / "lifetime.png", options=picture)
+        write_figure(lifetime_picture(mosaic(maps), options=picture), temporary / shown, picture)
         for name, write in more.items():
             write(temporary / name)
         written = sorted(item.name for item in temporary.iterdir())

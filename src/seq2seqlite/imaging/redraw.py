@@ -8,9 +8,10 @@ import tifffile
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.figures.picture import PictureOptions, picture_record, write_picture
+from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, picture_record
+from seq2seqlite.figures.write import write_figure
 from seq2seqlite.files import replace_when_done, writing
-from seq2seqlite.imaging.map_outputs import IMAGE
+from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE
 from seq2seqlite.imaging.series import mosaic
 from seq2seqlite.io.ome import open_maps
 from seq2seqlite.json_text import json_text
@@ -44,9 +45,10 @@ def redraw_picture(folder: Path, summary: dict[str, Any], options: PictureOption
     """
     with writing(folder):
         maps = _maps(folder, summary)
-    with replace_when_done(folder / "lifetime.png") as temporary:
-        write_picture(maps, temporary, options=options)
-    outputs = summary["outputs"] | {"lifetime.png": describe_output(folder / "lifetime.png")}
+    name = options.file_name(PICTURE)
+    with replace_when_done(folder / name) as temporary:
+        write_figure(lifetime_picture(maps, options=options), temporary, options)
+    outputs = summary["outputs"] | {name: describe_output(folder / name)}
     changed = summary | {"picture": picture_record(maps, options), "outputs": outputs}
     with replace_when_done(folder / "summary.json") as temporary:
         temporary.write_text(json_text(changed), encoding="utf-8")
@@ -63,7 +65,8 @@ def _maps(folder: Path, summary: dict[str, Any]) -> xr.Dataset:
             _image(folder, name, list(meanings).index(name), axes=axes),
             {"units": MAP_UNITS[name], "long_name": meanings[name]},
         )
-        for name in ("tau_mean_ns", "intensity")
+        for name in ("tau_mean_ns", "intensity", "flagged")
+        if name in meanings
     }
     attrs = {name: summary.get(name) for name in ("source", "pixel_size_um", "model", "predictor")}
     return mosaic(xr.Dataset(variables, attrs=attrs))

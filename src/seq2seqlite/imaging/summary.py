@@ -117,7 +117,7 @@ class Summary:
         result = {name: attrs[name] for name in (*ORIGIN, *PIXELS, "pixels_flagged") if name in attrs}
         result |= {name: self.percentiles(name) for name in self.values}
         result |= {name: attrs[name] for name in SETTINGS if name in attrs}
-        result |= {name: attrs[name] for name in ("decay",) if name in attrs}
+        result |= {name: attrs[name] for name in ("decay", "phasor") if name in attrs}
         result["pixel_size_um"] = attrs.get("pixel_size_um")
         result["rebinning"] = attrs["rebinning"].to_dict()
         predicted = attrs["pixels_analysed"] if self.predicted is None else self.predicted

@@ -25,6 +25,8 @@ MAX_COMPRESSION = 5000
 MISSING_CHUNKS = 1000
 # Smaller arrays are read at once: each block of a lazy array has a cost.
 EAGER_BYTES = 2**26
+# Two columns that are separated by a semicolon, tab or space, with a decimal comma in the first.
+DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?(?:\s*;\s*|\s+)[-+]?\d+(?:,\d+)?(?:[eE][-+]?\d+)?")
 CALIBRATION = re.compile(r"time calibration:\s*([-+.\deE]+?)\s*(ns|ps)/ch", re.IGNORECASE)
 
 
@@ -82,7 +84,7 @@ def read_text(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Read one decay from a text file with one column (counts) or two (channel or time in ns, and counts)."""
     require_memory(40 * path.stat().st_size, what=f"{path}", remedy="pass one decay, not an image")
     with reading(path, "text"):
-        text = path.read_text("utf-8", errors="replace")  # headers may contain a µ in any encoding
+        text = path.read_text("utf-8-sig", errors="replace")  # headers may contain a µ in any encoding
     header, rows = _numbers(path, text)
     if rows.shape[0] < 3:
         raise InputError(f"{path} contains {rows.shape[0]} rows of numbers; a decay requires at least 3")
@@ -188,8 +190,11 @@ def number_of(path: Path, fields: dict[str, Any], name: str, /) -> float | None:
 def _numbers(path: Path, text: str) -> tuple[str, NDArray[np.float64]]:
     header: list[str] = []
     rows: list[list[float]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        words = [word for word in re.split(r"[\s,;]+", line.strip()) if word]
+    lines = text.splitlines()
+    comma = any(DECIMAL_COMMA.fullmatch(line.strip()) for line in lines)
+    for number, line in enumerate(lines, start=1):
+        plain = line.replace(",", ".") if comma else line
+        words = [word for word in re.split(r"[\s;]+" if comma else r"[\s,;]+", plain.strip()) if word]
         try:
             values = [float(word) for word in words]
         except ValueError:

@@ -9,7 +9,7 @@ from seq2seqlite.simulation.decay_set import (
     simulated_set,
     write_decay_set,
 )
-from seq2seqlite.simulation.instrument import Instrument, instrument_names, load_instrument
+from seq2seqlite.simulation.instrument import Instrument, copy_instrument, instrument_names, load_instrument
 from seq2seqlite.simulation.ranges import DecayRanges, GateRanges, IrfRanges, ResponseRanges
 from seq2seqlite.simulation.simulator import SPLITS, Decays, Simulator, measured_response
 
@@ -24,6 +24,7 @@ __all__ = [
     "IrfRanges",
     "ResponseRanges",
     "Simulator",
+    "copy_instrument",
     "instrument_names",
     "load_instrument",
     "measured_response",

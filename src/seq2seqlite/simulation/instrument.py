@@ -30,11 +30,12 @@ from seq2seqlite.decay import (
     TimeAxis,
 )
 from seq2seqlite.errors import InputError
+from seq2seqlite.files import replace_when_done
 from seq2seqlite.io.irf import read_irf
 from seq2seqlite.resources import configs_folder
 from seq2seqlite.simulation.ranges import DecayRanges, GateRanges, IrfRanges, ResponseRanges, middle
 
-__all__ = ["Instrument", "instrument_names", "load_instrument"]
+__all__ = ["Instrument", "copy_instrument", "instrument_names", "load_instrument"]
 
 DETECTORS: dict[str, type[Any]] = {
     "photon-counting": PhotonCountingDetector,
@@ -224,6 +225,42 @@ def instrument_names() -> list[str]:
     load_instrument : Load an instrument by name.
     """
     return toml_names(configs_folder() / "instruments")
+
+
+def copy_instrument(name: str, path: str | Path, /) -> Path:
+    """Copy the TOML file of a shipped instrument, as the start of an instrument of your own.
+
+    Parameters
+    ----------
+    name : str
+        Name of the instrument.
+    path : path-like
+        New file.
+
+    Returns
+    -------
+    pathlib.Path
+        New file.
+
+    Raises
+    ------
+    InputError
+        If there is no such instrument, or the file exists.
+
+    See Also
+    --------
+    instrument_names : Names of the shipped instruments.
+    load_instrument : Load an instrument by name or file.
+    """
+    if name not in instrument_names():
+        raise InputError(f"copy={name!r} is unknown; choose one of {', '.join(instrument_names())}")
+    file = Path(path)
+    if file.exists():
+        raise InputError(f"out={file} exists; choose another name")
+    text = (configs_folder() / "instruments" / f"{name}.toml").read_text("utf-8")
+    with replace_when_done(file) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return file
 
 
 def _gated(irf: Irf, gate: Gate) -> GatedIrf:

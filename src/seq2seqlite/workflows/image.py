@@ -1,5 +1,6 @@
 """Lifetime maps of measurement files."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -11,10 +12,11 @@ from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
-from seq2seqlite.figures import PictureOptions
+from seq2seqlite.figures import PhasorOptions, PictureOptions
 from seq2seqlite.files import sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.io.expand import expanded
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
@@ -51,7 +53,15 @@ def write_lifetime_maps(
     donor_tau_ns: float | None = None,
     cmap: str | None = None,
     colour_range: tuple[float, float] | None = None,
+    gamma: float | None = None,
+    picture_format: str = "png",
+    dpi: int | None = None,
     decay_figure: bool = True,
+    phasor: bool = True,
+    reference: str | PathLike[str] | None = None,
+    reference_tau_ns: float | None = None,
+    phasor_medians: int = 0,
+    cursors: Sequence[tuple[float, float, float]] = (),
     regions: str | Path | None = None,
     conditions: str | None = None,
     drop: Sequence[str] = (),
@@ -79,12 +89,14 @@ def write_lifetime_maps(
     ----------
     files : path-like or sequence of path-like
         PTU, SDT, LIF, ICS, TIFF, npz, zarr or text files, or folders of gate images. Zarr stacks with dims
-        (T, Z, Y, X, H) may be larger than memory.
+        (T, Z, Y, X, H) may be larger than memory. A pattern such as ``"data/*.ptu"`` stands for the files
+        that match it, and a folder of measurements for its files.
     model : str, path or None
         Shipped model, ``.npz`` or ``.program`` file, or estimator; None chooses one for each file, as
         :func:`~seq2seqlite.predictors.choose_model` does.
     out : path-like
-        Output folder; with several files, one subfolder per file.
+        Output folder; with several files, one subfolder per file, whose name starts with the folder of the
+        file if several files have the same name.
     irf : path-like, optional
         Measured IRF, or ``"fit"``, as for :func:`~seq2seqlite.predictors.source.predictor_source`. With
         ``{stem}`` or ``{name}`` in the name, each measurement has its own IRF: they stand for the name of the
@@ -109,8 +121,19 @@ def write_lifetime_maps(
     colour_range : tuple of float, optional
         Lifetimes of the first and the last colour, in ns. Default: from the 2nd to the 98th percentile of
         the image; with several files, from the smallest to the largest of these percentiles.
+    gamma : float, optional
+        Exponent of the intensity in the brightness of ``lifetime.png``; default: 0.6.
+    picture_format : {"png", "svg", "pdf"}
+        Format of all figures.
+    dpi : int, optional
+        Resolution of all figures in dots per inch; default: 150.
     decay_figure : bool
         Fit the summed decay of each image, and write its figure, ``decay.png``.
+    phasor : bool
+        Write the maps ``phasor_g`` and ``phasor_s`` and their figure, ``phasor.png``.
+    reference, reference_tau_ns, phasor_medians, cursors
+        Calibration, filter and cursors of the phasor plot, as for
+        :class:`~seq2seqlite.figures.PhasorOptions`.
     regions : path-like, optional
         Label image, Fiji ROIs or GeoJSON, as for :func:`~seq2seqlite.regions.read_regions`, whose statistics
         are written to ``regions.csv`` beside the maps. ``{stem}`` in the name stands for the name of the
@@ -157,11 +180,18 @@ def write_lifetime_maps(
     seq2seqlite.lifetime_map : Maps of a measurement in memory, without files.
     seq2seqlite.batch.map_files : The same with own sources, options and workers.
     """
-    paths = [Path(files)] if isinstance(files, str | PathLike) else [Path(file) for file in files]
+    paths = expanded([files] if isinstance(files, str | PathLike) else files)
     folders = _folders(paths, Path(out))
     if pulses is not None and not quality:
         raise InputError(f"pulses={pulses:g} requires quality=True; add it")
-    picture = PictureOptions(cmap, None if colour_range is None else (colour_range[0], colour_range[1]))
+    picture = _picture(cmap, colour_range, gamma, picture_format, dpi)
+    phasor_options = _phasor(
+        phasor,
+        reference,
+        reference_tau_ns,
+        phasor_medians,
+        [(real, imag, size) for real, imag, size in cursors],
+    )
     fields = _fields(paths, conditions)
     several = len(paths) > 1
     _check_regions(paths, regions)
@@ -209,6 +239,7 @@ def write_lifetime_maps(
         donor_tau_ns=donor_tau_ns,
         picture=picture,
         decay_figure=decay_figure,
+        phasor=phasor_options,
         table=several or channel == ALL or regions is not None,
         regions=None if regions is None else str(Path(regions).absolute()),
     )
@@ -293,6 +324,38 @@ def _channel_jobs(job: ImageJob) -> list[ImageJob]:
     ]
 
 
+def _picture(
+    cmap: str | None,
+    limits: tuple[float, float] | None,
+    gamma: float | None,
+    file_format: str,
+    dpi: int | None,
+) -> PictureOptions:
+    given = {"gamma": gamma, "dpi": dpi}
+    return PictureOptions(
+        cmap,
+        None if limits is None else (limits[0], limits[1]),
+        file_format=file_format,
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+    )
+
+
+def _phasor(
+    made: bool,  # noqa: FBT001
+    reference: str | PathLike[str] | None,
+    reference_tau_ns: float | None,
+    medians: int,
+    cursors: list[tuple[float, float, float]],
+) -> PhasorOptions | None:
+    file = None if reference is None else Path(reference).absolute()
+    options = PhasorOptions(file, reference_tau_ns, medians, tuple(cursors))
+    if not made and options != PhasorOptions():
+        raise InputError("phasor=False has no reference, filter or cursors; omit them")
+    if file is not None and not file.exists():
+        raise InputError(f"reference={reference} does not exist; check the path")
+    return options if made else None
+
+
 def _fields(paths: Sequence[Path], conditions: str | None) -> Conditions | None:
     """Return the conditions, after checking that all names match."""
     if conditions is None:
@@ -322,7 +385,11 @@ def _folders(files: Sequence[Path], out: Path) -> list[Path]:
             raise InputError(f"{file} does not exist; check the path")
     if len(files) == 1:
         return [out]
-    folders = [out / file.name for file in files]
+    names = Counter(file.name.casefold() for file in files)
+    folders = [
+        out / (file.name if names[file.name.casefold()] == 1 else f"{file.resolve().parent.name}-{file.name}")
+        for file in files
+    ]
     for first, folder in enumerate(folders):
         if folder in folders[:first]:
             raise InputError(

@@ -1,0 +1,25 @@
+"""Files of figures: PNG, SVG or PDF."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from seq2seqlite.figures.picture import PictureOptions
+
+__all__ = ["write_figure"]
+
+# Text stays text, and the same figure gives the same file.
+STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "seq2seqlite", "pdf.fonttype": 42}
+DATES = {"svg": "Date", "pdf": "CreationDate"}
+
+
+def write_figure(figure: Figure, path: Path, options: PictureOptions, /) -> None:
+    """Write a figure in the format and resolution of the options."""
+    kind = options.file_format
+    metadata = {DATES[kind]: None} if kind in DATES else None
+    with rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")  # of file names that the font lacks
+        figure.savefig(path, dpi=options.dpi, format=kind, metadata=metadata)

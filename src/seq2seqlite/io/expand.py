@@ -1,0 +1,61 @@
+"""Patterns and folders of measurements, which not every shell expands."""
+
+import glob
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.io.measurement import SUFFIXES
+
+__all__ = ["expanded"]
+
+# A folder with such files is one measurement: a gate series.
+IMAGES = (".tif", ".tiff", ".png")
+
+
+def expanded(files: Sequence[str | PathLike[str]], /) -> list[Path]:
+    """Return measurements, with patterns replaced by the files that match and folders by their measurements.
+
+    Parameters
+    ----------
+    files : sequence of path-like
+        Files, folders, or patterns with ``*``, ``?`` or ``[``.
+
+    Returns
+    -------
+    list of pathlib.Path
+        Existing names are not patterns. A folder of TIFF or PNG images, and a ``.zarr`` folder, is one
+        measurement.
+
+    Raises
+    ------
+    InputError
+        If no file matches a pattern.
+
+    Examples
+    --------
+    >>> expanded(["a.ptu"])
+    [PosixPath('a.ptu')]
+    """
+    found: list[Path] = []
+    for file in files:
+        path = Path(file)
+        if not path.exists() and glob.has_magic(str(file)):
+            matches = sorted(glob.glob(str(file), recursive=True))  # noqa: PTH207 - also absolute patterns
+            if not matches:
+                raise InputError(f"no file matches {file}; check the pattern")
+            found += [Path(match) for match in matches]
+        else:
+            found += _measurements(path)
+    return found
+
+
+def _measurements(path: Path) -> list[Path]:
+    """Return the measurements in a folder; the path itself if it is one measurement."""
+    if not path.is_dir() or path.suffix.lower() == ".zarr":
+        return [path]
+    items = sorted(path.iterdir())
+    if any(item.suffix.lower() in IMAGES for item in items):
+        return [path]
+    return [item for item in items if item.suffix.lower() in SUFFIXES] or [path]

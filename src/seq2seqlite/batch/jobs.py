@@ -8,21 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from seq2seqlite.batch.map_stack import map_stack
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
-from seq2seqlite.decay import Irf
 from seq2seqlite.errors import HaltError, InputError
-from seq2seqlite.figures import DecayRecord, decay_record
 from seq2seqlite.figures.decay_figure import write_decay_figure
 from seq2seqlite.files import replace_when_done, sha256_of
-from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
+from seq2seqlite.imaging.frame_analysis import analyse_measurement
 from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
 from seq2seqlite.imaging.map_writer import write_maps
+from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
@@ -31,10 +27,8 @@ from seq2seqlite.protocols import PredictorSource, quantities
 from seq2seqlite.provenance import provenance
 from seq2seqlite.regions import (
     Regions,
-    decay_columns,
     read_regions,
-    region_decays,
-    region_table,
+    region_rows,
     regions_file,
     table_text,
 )
@@ -139,43 +133,14 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
         data, source.predictor(data), options, irf=source.irf(), progress=progress
     )
     more: dict[str, Callable[[Path], object]] = {}
-    record = _decay_record(data, maps, analysis, source.irf()) if options.decay_figure else None
+    record = summed_decay(data, maps, analysis, source.irf()) if options.decay_figure else None
     if record is not None:
         maps.attrs["decay"] = record.described()
         more[DECAY] = partial(write_decay_figure, record)
     if regions is not None:
-        text = table_text(_rows(data, maps, analysis, regions, record))
+        text = table_text(region_rows(data, maps, regions, record, quantities(analysis.predictor).components))
         more[TABLE] = partial(Path.write_text, data=text, encoding="utf-8")
     return write_maps(maps, job.folder, file_format=file_format, picture=options.picture, more=more)
-
-
-def _decay_record(data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None) -> DecayRecord:
-    """Return the summed decay of the pixels with a lifetime."""
-    chosen = np.isfinite(maps["tau_mean_ns"].values)
-    known = analysis.response
-    shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
-    return decay_record(data, chosen, analysis.predictor, analysis.rebinner, measured=irf, shift_ns=shift_ns)
-
-
-def _rows(
-    data: xr.DataArray,
-    maps: xr.Dataset,
-    analysis: Analysis,
-    regions: Regions,
-    record: DecayRecord | None,
-) -> list[dict[str, Any]]:
-    """Return the statistics of regions and, where a response is known, the lifetimes of their decays."""
-    rows = region_table(maps, regions)
-    if record is None or record.response is None:
-        return rows
-    decays = record.window(region_decays(data, regions, np.isfinite(maps["tau_mean_ns"].values)))
-    columns = decay_columns(
-        decays,
-        axis=record.axis,
-        irf=record.response.irf,
-        components=quantities(analysis.predictor).components,
-    )
-    return [row | more for row, more in zip(rows, columns, strict=True)]
 
 
 def _regions(path: Path, options: JobOptions, shape: tuple[int, int]) -> Regions | None:

@@ -7,7 +7,7 @@
 from seq2seqlite.figures.colours import DEFAULT_COLOURS, lifetime_colours
 from seq2seqlite.figures.decay_figure import decay_figure
 from seq2seqlite.figures.decay_record import DecayRecord, decay_record
-from seq2seqlite.figures.picture import PictureOptions, lifetime_picture
+from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, lifetime_rgb
 
 __all__ = [
     "DEFAULT_COLOURS",
@@ -17,4 +17,5 @@ __all__ = [
     "decay_record",
     "lifetime_colours",
     "lifetime_picture",
+    "lifetime_rgb",
 ]

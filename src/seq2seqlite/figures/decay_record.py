@@ -90,6 +90,7 @@ def decay_record(
     *,
     measured: Irf | None = None,
     shift_ns: float | None = None,
+    placed: PlacedIrf | None = None,
 ) -> DecayRecord:
     """Return the summed decay of some pixels, with its response, a fit and the prediction of a model.
 
@@ -107,6 +108,9 @@ def decay_record(
         Measured response. Without one, the response of an estimator is used, or one is fitted to the decay.
     shift_ns : float, optional
         Delay of the measurement against the measured response, in ns; default: the one that fits best.
+    placed : PlacedIrf, optional
+        Response of another record of the same measurement, e.g. that of all pixels. It also serves decays
+        with few photons.
 
     Returns
     -------
@@ -127,7 +131,7 @@ def decay_record(
     pixels = int(chosen.sum())
     about = (first * width, counts, pixels, str(data.attrs.get("source", "")), predictor.name)
     try:
-        placed = _placed(
+        placed = placed or _placed(
             axis,
             counts,
             predictor,

@@ -9,6 +9,7 @@ from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.imaging.summary import Summary
+from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS
 
 __all__ = [
@@ -26,5 +27,6 @@ __all__ = [
     "map_measurement",
     "neighbourhood_sum",
     "read_mask",
+    "summed_decay",
     "write_maps",
 ]

@@ -14,7 +14,7 @@ SHELL := /bin/bash
 # What is tested is this checkout, whatever the shell points Python at.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: setup demo test test-hardware lint docs benchmarks lock hazelnut clean
+.PHONY: setup chromium demo test test-hardware lint docs benchmarks lock hazelnut clean
 
 setup: $(STAMP)
 
@@ -39,6 +39,13 @@ demo: setup hazelnut
 	$(BIN)/seq2seqlite image $(HAZELNUT) --model $(DEMO_MODEL) --quality --regions examples/hazelnut/regions.geojson \
 	  --phasor-medians 2 --out build/demo
 
+# The page of `view` is tested in a real browser. Without one, its tests are skipped and listed at the end.
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+	  echo 'Chromium is not installed: the tests of the page in the browser will be skipped.' >&2
+
 lint: setup
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
@@ -49,7 +56,7 @@ docs: setup
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 
 # Lint and docs use one core each. pytest comes last: its closing line is the result. Its tests share the cores.
-test: setup hazelnut
+test: setup hazelnut chromium
 	@$(MAKE) --no-print-directory docs & docs=$$!; \
 	  code=0; $(MAKE) --no-print-directory lint || code=$$?; \
 	  wait $$docs && exit $$code

@@ -1,6 +1,7 @@
 """Rules and data for every test, doctest and tutorial."""
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -15,6 +16,9 @@ ROOT = Path(__file__).parent
 HAZELNUT = ROOT / "build/hazelnut/napari_flim_phasor_plotter/data/hazelnut_FLIM_single_image.ptu"
 MEASURED = "measured data:"
 NO_FOLDER = f"{MEASURED} no folder"
+BROWSER = "browser:"
+# Debian's name first; the others are those of other systems.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 
 # The same examples in every run of CI: a failure there is always one that can be run again.
@@ -46,6 +50,15 @@ def hazelnut_ptu() -> Path:
     if not file.is_file():
         pytest.skip(f"{MEASURED} no file {file}; run make hazelnut or set SEQ2SEQLITE_HAZELNUT")
     return file
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Executable of Chromium, which `make test` installs where it may."""
+    found = next((path for path in map(shutil.which, BROWSERS) if path), None)
+    if found is None:
+        pytest.skip(f"{BROWSER} Chromium is not installed; apt-get install chromium")
+    return found
 
 
 @pytest.fixture
@@ -115,7 +128,7 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
-    """Print one line, after all other summaries, about the checks that had no measured data.
+    """Print one line each, after all other summaries, about checks without measured data or browser.
 
     With pytest-xdist the reports of all workers are in ``terminalreporter`` of the controller.
     """
@@ -130,11 +143,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
             f"{MEASURED} {files.total()} checks did not run, see docs/reference/sample-data.md: {listed}",
             yellow=True,
         )
+    n_pages = sum(BROWSER in str(report.longrepr) for report in reports)
+    if n_pages:
+        terminalreporter.write_line(
+            f"{BROWSER} {n_pages} checks did not run: Chromium is not installed", yellow=True
+        )
 
 
 def _skip_fails_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip into a failure in CI, unless the folder of the measured data is absent there."""
-    if NO_FOLDER in str(report.longrepr):
+    """Turn a skip into a failure in CI, unless the measured data or the browser are absent there."""
+    if NO_FOLDER in str(report.longrepr) or BROWSER in str(report.longrepr):
         return
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

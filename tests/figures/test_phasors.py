@@ -237,7 +237,9 @@ def test_marks_and_brightness_of_the_picture() -> None:
 
     def drawn(gamma: float) -> np.ndarray:
         figure = lifetime_picture(maps, options=PictureOptions(gamma=gamma))
-        texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        legend = figure.axes[0].get_legend()
+        assert legend is not None
+        texts = [text.get_text() for text in legend.get_texts()]
         assert texts == ["not analysed: 1 pixels", "flagged: 1 pixels"]
         return np.asarray(figure.axes[0].images[0].get_array())
 

@@ -11,20 +11,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from seq2seqlite.batch.map_stack import map_stack
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.stack import is_stack
-from seq2seqlite.decay import Irf
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.figures import (
     DecayRecord,
     PhasorRecord,
     PictureOptions,
     decay_figure,
-    decay_record,
     phasor_figure,
 )
 from seq2seqlite.figures.write import write_figure
@@ -34,6 +31,7 @@ from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE, check_format, check_
 from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.imaging.phasor_maps import phasor_record
 from seq2seqlite.imaging.series import analyse_series, frames_of
+from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.io.series import open_series
@@ -46,9 +44,8 @@ from seq2seqlite.protocols import PredictorSource, quantities, source_remarks
 from seq2seqlite.provenance import provenance
 from seq2seqlite.regions import (
     Regions,
-    decay_columns,
     read_regions,
-    region_decays,
+    region_rows,
     region_table,
     regions_file,
     table_text,
@@ -167,7 +164,7 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     record = None
     phasor = options.phasor if series is None else None  # maps of phasors have no axis of frames
     if options.decay_figure or phasor is not None:
-        record = _decay_record(data, maps, analysis, source.irf(), curves=options.decay_figure)
+        record = summed_decay(data, maps, analysis, source.irf(), curves=options.decay_figure)
     if record is not None and options.decay_figure:
         maps.attrs["decay"] = record.described()
         more[picture.file_name(DECAY)] = partial(_write, decay_figure, record, picture)
@@ -232,30 +229,6 @@ def _phasor_record(
     )
 
 
-def _decay_record(
-    data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, irf: Irf | None, *, curves: bool
-) -> DecayRecord:
-    """Return the summed decay of the pixels with a lifetime."""
-    chosen = _analysed(maps)
-    known = analysis.response
-    shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
-    return decay_record(
-        data,
-        chosen,
-        analysis.predictor,
-        analysis.rebinner,
-        measured=irf,
-        shift_ns=shift_ns,
-        curves=curves,
-    )
-
-
-def _analysed(maps: xr.Dataset) -> NDArray[np.bool_]:
-    """Return which pixels have a lifetime, in any frame of a series."""
-    found = np.isfinite(maps["tau_mean_ns"].values)
-    return np.asarray(found.reshape(-1, *found.shape[-2:]).any(axis=0), np.bool_)
-
-
 def _rows(
     data: xr.DataArray,
     maps: xr.Dataset,
@@ -263,20 +236,16 @@ def _rows(
     regions: Regions,
     record: DecayRecord | None,
 ) -> list[dict[str, Any]]:
-    """Return the statistics of regions and, where a response is known, the lifetimes of their decays."""
-    rows = [place | row for place, frame in frames_of(maps) for row in region_table(frame, regions)]
-    if len(rows) > len(regions.names):  # the decays are those of all frames
-        return rows
-    if record is None or record.response is None:
-        return rows
-    decays = record.window(region_decays(data, regions, _analysed(maps)))
-    columns = decay_columns(
-        decays,
-        axis=record.axis,
-        irf=record.response.irf,
-        components=quantities(analysis.predictor).components,
-    )
-    return [row | more for row, more in zip(rows, columns, strict=True)]
+    """Return the rows of regions; without lifetimes of the decays for a series, whose decays are sums."""
+    frames = frames_of(maps)
+    if len(frames) > 1:
+        return [place | row for place, frame in frames for row in region_table(frame, regions)]
+    components = quantities(analysis.predictor).components
+    return [
+        place | row
+        for place, frame in frames
+        for row in region_rows(data, frame, regions, record, components)
+    ]
 
 
 def _regions(path: Path, options: JobOptions, shape: tuple[int, int]) -> Regions | None:

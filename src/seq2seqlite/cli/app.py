@@ -20,6 +20,7 @@ __all__ = ["COMMANDS", "app", "lazy_group", "main"]
 
 COMMANDS = {
     "image": "Make lifetime maps of measurements.",
+    "view": "Show lifetime maps, and the decay of a clicked pixel, in the browser.",
     "stream": "Make lifetime maps during a measurement.",
     "plan": "Plan an acquisition: photons, gates, bits and speed that a precision requires.",
     "simulate": "Simulate decays of an instrument, with their true lifetimes and a manifest.",
@@ -56,6 +57,7 @@ _EXTRA = {
     "onnxruntime": "export",
     "dask": "cluster",
     "distributed": "cluster",
+    "bokeh": "viewer",
 }
 
 

@@ -126,7 +126,9 @@ def image(
     gamma: Annotated[
         float | None, typer.Option(help="Exponent of the intensity in the brightness; default: 0.6")
     ] = None,
-    picture_format: Annotated[PictureFormat, typer.Option(help="Format of the figures")] = PictureFormat.PNG,
+    picture_format: Annotated[PictureFormat, typer.Option(help="Format of the figures")] = PictureFormat(
+        "png"
+    ),
     dpi: Annotated[
         int | None, typer.Option(help="Resolution of the figures in dots per inch; default: 150")
     ] = None,

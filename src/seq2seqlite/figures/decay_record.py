@@ -91,6 +91,7 @@ def decay_record(
     measured: Irf | None = None,
     shift_ns: float | None = None,
     curves: bool = True,
+    placed: PlacedIrf | None = None,
 ) -> DecayRecord:
     """Return the summed decay of some pixels, with its response, a fit and the prediction of a model.
 
@@ -110,6 +111,9 @@ def decay_record(
         Delay of the measurement against the measured response, in ns; default: the one that fits best.
     curves : bool
         Fit lifetimes, and compute the curve of the model.
+    placed : PlacedIrf, optional
+        Response of another record of the same measurement, e.g. that of all pixels. It also serves decays
+        with few photons.
 
     Returns
     -------
@@ -130,7 +134,7 @@ def decay_record(
     pixels = int(chosen.sum())
     about = (first * width, counts, pixels, str(data.attrs.get("source", "")), predictor.name)
     try:
-        placed = _placed(
+        placed = placed or _placed(
             axis,
             counts,
             predictor,

@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures.colours import DEFAULT_COLOURS, lifetime_colours
 
-__all__ = ["PICTURE_FORMATS", "PictureOptions", "display_limits", "lifetime_picture", "picture_record"]
+__all__ = [
+    "PICTURE_FORMATS",
+    "PictureOptions",
+    "display_limits",
+    "lifetime_picture",
+    "lifetime_rgb",
+    "picture_record",
+]
 
 PICTURE_FORMATS = ("png", "svg", "pdf")
 """File formats of figures."""
@@ -154,6 +161,40 @@ def lifetime_picture(
     return figure
 
 
+def lifetime_rgb(
+    values: NDArray[np.floating],
+    intensity: NDArray[np.floating],
+    /,
+    *,
+    options: PictureOptions = PictureOptions(),
+) -> NDArray[np.float64]:
+    """Return the image of :func:`lifetime_picture` without its axes, as red, green and blue from 0 to 1.
+
+    Parameters
+    ----------
+    values, intensity : ndarray, shape (Y, X)
+        Map, NaN where not analysed, and intensity, which is the brightness.
+    options : PictureOptions
+        Colours and their range.
+
+    Returns
+    -------
+    ndarray, shape (Y, X, 3)
+
+    See Also
+    --------
+    lifetime_picture : Figure with colour bar and histogram.
+
+    Examples
+    --------
+    >>> lifetime_rgb(np.array([[np.nan]]), np.array([[3.0]])).round(2).tolist()
+    [[[0.35, 0.35, 0.35]]]
+    """
+    low, high = display_limits(values) if options.limits is None else options.limits
+    scale = ScalarMappable(Normalize(low, high), lifetime_colours(options.cmap))
+    return _rgb(values, intensity, scale, options.gamma)
+
+
 def display_limits(values: NDArray[np.floating], /) -> tuple[float, float]:
     """Return the default range of colours: 2nd and 98th percentile, or a range around a single value."""
     finite = values[np.isfinite(values)]
@@ -174,7 +215,7 @@ def picture_record(maps: xr.Dataset, options: PictureOptions, /) -> dict[str, An
 
 
 def _rgb(
-    values: NDArray[np.float32], intensity: NDArray[np.float32], scale: ScalarMappable, gamma: float
+    values: NDArray[np.floating], intensity: NDArray[np.floating], scale: ScalarMappable, gamma: float
 ) -> NDArray[np.float64]:
     white = np.percentile(intensity, 99.5) or float(intensity.max()) or 1.0
     brightness = np.clip(intensity / white, 0, 1) ** gamma

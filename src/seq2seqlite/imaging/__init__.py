@@ -11,6 +11,7 @@ from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.imaging.series import frames_of, map_series, mosaic
 from seq2seqlite.imaging.summary import Summary
+from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "neighbourhood_sum",
     "phasor_record",
     "read_mask",
+    "summed_decay",
     "write_maps",
 ]

@@ -106,7 +106,7 @@ def phasor_record(
 def _waves(decay: DecayRecord) -> NDArray[np.complex128]:
     """Return the wave of the laser frequency at the centres of the gates, shape (n_gates,)."""
     middles = decay.axis.starts_ns + decay.axis.gate_width_ns / 2
-    return np.exp(2j * np.pi * middles / decay.axis.period_ns)
+    return np.asarray(np.exp(2j * np.pi * middles / decay.axis.period_ns))
 
 
 def _sums(

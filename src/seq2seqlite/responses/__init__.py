@@ -4,11 +4,13 @@
 - :func:`aligned_irf`: delay of a measured response
 - :func:`fit_irf`, :func:`fit_gated_irf`: responses from the summed decay
 - :func:`fit_lifetimes`, :func:`decay_curve`: lifetimes of the summed decay with a response
+- :func:`standard_errors`: standard errors of these lifetimes
 """
 
 from seq2seqlite.responses.decay_fit import DecayCurve, decay_curve, fit_lifetimes
 from seq2seqlite.responses.irf_fit import aligned_irf, fit_irf
 from seq2seqlite.responses.placed_irf import PlacedIrf, fit_gated_irf, placed_irf
+from seq2seqlite.responses.standard_errors import standard_errors
 
 __all__ = [
     "DecayCurve",
@@ -19,4 +21,5 @@ __all__ = [
     "fit_irf",
     "fit_lifetimes",
     "placed_irf",
+    "standard_errors",
 ]

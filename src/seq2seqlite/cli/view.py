@@ -1,0 +1,115 @@
+"""``seq2seqlite view``: lifetime maps in the browser."""
+
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seq2seqlite.cli.irf_options import (
+    GateLengthOption,
+    IrfBinWidthOption,
+    IrfOption,
+    IrfRangeOption,
+    IrfShiftOption,
+)
+from seq2seqlite.cli.model_options import Backend, BackendOption
+from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.errors import InputError
+from seq2seqlite.imaging.mask import MIN_PHOTONS
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.predictors.source import FIT, predictor_source
+from seq2seqlite.viewer import DEFAULT_MODEL, OpenedImages, ViewState
+from seq2seqlite.viewer.self_test import self_test as measure
+from seq2seqlite.viewer.server import LOOPBACK, ViewServer, is_loopback
+
+__all__ = ["view"]
+
+
+def view(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="Measurement, or folder of measurements")
+    ],
+    *,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Model or estimator at the start, as for image. Default: {DEFAULT_MODEL}, --irf fit"
+        ),
+    ] = None,
+    backend: BackendOption = Backend.AUTO,
+    irf: IrfOption = None,
+    irf_bin_width_ns: IrfBinWidthOption = None,
+    irf_range_ns: IrfRangeOption = None,
+    irf_shift: IrfShiftOption = FIT,
+    min_photons: Annotated[
+        float,
+        typer.Option(
+            "--threshold",
+            "--min-photons",
+            help="Photon threshold: smallest number of counts of an analysed pixel, after binning",
+        ),
+    ] = MIN_PHOTONS,
+    binning: Annotated[int, typer.Option(help="Sum (2n+1) x (2n+1) neighbouring pixels")] = 0,
+    channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
+    block: Annotated[
+        int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
+    ] = None,
+    period_ns: Annotated[
+        float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
+    ] = None,
+    gate_width_ns: Annotated[
+        float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
+    ] = None,
+    gate_length_ns: GateLengthOption = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0: any free one")] = 0,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on. Any other than this computer's own adds a token to the URL"),
+    ] = LOOPBACK,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser")
+    ] = True,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Measure the response times of the page, and exit")
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
+    """Show lifetime maps, and the decay of a clicked pixel, in the browser.
+
+    The page runs on this computer and is reachable from this computer only, unless --host is given. Ctrl-C
+    ends it.
+    """
+    if json_file is not None and not self_test:
+        raise InputError("--json writes the result of --self-test; add it")
+    if model is None and irf is None:
+        irf = Path(FIT)
+    named, response = model or DEFAULT_MODEL, "" if irf is None else str(irf)
+    measured = {"irf_bin_width_ns": irf_bin_width_ns, "irf_range_ns": irf_range_ns, "irf_shift": irf_shift}
+    predictor_source(named, backend=backend.value, irf=irf, **measured)  # type: ignore[arg-type]
+    images = OpenedImages(
+        file,
+        model=named,
+        irf=response,
+        read=ReadOptions(channel, block, gate_width_ns, period_ns, gate_length_ns=gate_length_ns),
+        irf_options=measured,
+        backend=backend.value,
+    )
+    start = ViewState(next(iter(images.files())), named, response, min_photons, binning)
+    if self_test:
+        result = measure(images, start)
+        for name in ("first_map_s", "click_ms_median", "click_ms_p95"):
+            print(f"{name} {result[name]:.3g}")
+        write_json(json_file, result)
+        return
+    with ViewServer(images, start, host=host, port=port) as server:
+        if not is_loopback(host):
+            print(
+                "warning: the page can be reached from other computers, by everyone who has this address",
+                file=sys.stderr,
+            )
+        print(server.url, flush=True)
+        if browser:
+            webbrowser.open(server.url)
+        server.wait()

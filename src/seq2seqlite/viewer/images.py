@@ -1,0 +1,334 @@
+"""Opened measurements, their maps, and the decays of pixels and regions."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import Irf
+from seq2seqlite.errors import InputError
+from seq2seqlite.estimators import ESTIMATORS
+from seq2seqlite.figures import DecayRecord
+from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
+from seq2seqlite.imaging.options import MapOptions
+from seq2seqlite.imaging.summed_decay import summed_decay
+from seq2seqlite.io.measurement import SUFFIXES, read_measurement
+from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.models import model_names
+from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
+from seq2seqlite.protocols import error_maps, quantities
+from seq2seqlite.regions import Regions, region_rows, table_text
+from seq2seqlite.regions.outlines import inside_rings
+from seq2seqlite.responses import standard_errors
+from seq2seqlite.viewer.state import ViewState
+
+__all__ = ["DEFAULT_MODEL", "OpenedImage", "OpenedImages", "SelectedDecay"]
+
+DEFAULT_MODEL = "seq2seqlite-tcspc-80mhz-direct-int8"
+"""Model of the page if none is given: it estimates standard errors."""
+GATE_IMAGES = (".tif", ".tiff", ".png")
+# Analysed measurements that are kept in memory.
+KEPT = 3
+QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
+
+
+@dataclass(frozen=True)
+class SelectedDecay:
+    """Decay of a pixel, of a region or of the whole image, with both results.
+
+    Parameters
+    ----------
+    title : str
+        Name of the selection.
+    record : DecayRecord
+        Decay, IRF, fit and curve of the model.
+    network, fit : dict of str to (float, float)
+        Values and standard errors by quantity; NaN where unknown.
+
+    See Also
+    --------
+    OpenedImage.selected : Method that returns it.
+    """
+
+    title: str
+    record: DecayRecord
+    network: dict[str, tuple[float, float]]
+    fit: dict[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class OpenedImage:
+    """Measurement with its maps.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Measurement.
+    maps : xarray.Dataset
+        Its maps, as ``image`` writes them.
+    analysis : Analysis
+        Steps by which they were computed.
+    irf : Irf or None
+        Measured IRF.
+
+    See Also
+    --------
+    OpenedImages.image : Method that returns it.
+    """
+
+    data: xr.DataArray
+    maps: xr.Dataset
+    analysis: Analysis
+    irf: Irf | None
+
+    @cached_property
+    def whole(self) -> DecayRecord:
+        """Summed decay of all pixels with a lifetime, as in ``decay.png``."""
+        return summed_decay(self.data, self.maps, self.analysis, self.irf)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape (Y, X) of the image."""
+        return (self.data.sizes["Y"], self.data.sizes["X"])
+
+    def regions(self, state: ViewState, /) -> Regions:
+        """Return the drawn regions of the image."""
+        return Regions.named(
+            (
+                (outline.name, inside_rings([np.array(outline.points)], shape=self.shape))
+                for outline in state.regions
+            ),
+            shape=self.shape,
+        )
+
+    def table(self, state: ViewState, /) -> str:
+        """Return the table of the regions (of the whole image without regions), as in ``regions.csv``."""
+        regions = self.regions(state) if state.regions else Regions.whole(self.shape)
+        components = quantities(self.analysis.predictor).components
+        return table_text(region_rows(self.data, self.maps, regions, self.whole, components))
+
+    def selected(self, state: ViewState, /) -> SelectedDecay:
+        """Return the decay of the selected pixel or region, or of all pixels with a lifetime.
+
+        Raises
+        ------
+        InputError
+            If the pixel is outside of the image, or the region has no pixel with a lifetime.
+        """
+        if state.selected:
+            return self._of_region(state)
+        if state.pixel is not None:
+            return self._of_pixel(*state.pixel)
+        return self._decay("whole image", self.whole, self._predicted(self.whole))
+
+    def _of_region(self, state: ViewState) -> SelectedDecay:
+        regions = self.regions(state)
+        if state.selected not in regions.names:
+            raise InputError(f"region {state.selected!r} does not exist; draw it")
+        inside = np.zeros(self.shape, np.bool_)
+        inside.reshape(-1)[regions.pixels[regions.names.index(state.selected)]] = True
+        inside &= np.isfinite(self.maps["tau_mean_ns"].values)
+        if not inside.any():
+            raise InputError(f"region {state.selected!r} has no pixel with a lifetime; draw a larger one")
+        record = self._record(inside)
+        return self._decay(f"region {state.selected}", record, self._predicted(record))
+
+    def _of_pixel(self, x: int, y: int) -> SelectedDecay:
+        height, width = self.shape
+        if not (0 <= x < width and 0 <= y < height):
+            raise InputError(f"pixel ({x}, {y}) is outside of the image of {width} x {height} pixels")
+        reach = self.analysis.options.binning
+        chosen = np.zeros(self.shape, np.bool_)
+        chosen[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1] = True
+        chosen &= self.analysis.mask
+        values = {name: (self._at(name, x, y), self._at(_error_name(name), x, y)) for name in QUANTITIES}
+        known = {name: value for name, value in values.items() if name in self.maps}
+        return self._decay(f"pixel ({x}, {y})", self._record(chosen), known)
+
+    def _at(self, name: str, x: int, y: int) -> float:
+        return float(self.maps[name].values[y, x]) if name in self.maps else np.nan
+
+    def _record(self, chosen: NDArray[np.bool_]) -> DecayRecord:
+        """Return the record of pixels, from the rows and columns around them."""
+        rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
+        part = (
+            (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+            if rows.size
+            else (slice(0, 1),) * 2
+        )
+        return summed_decay(
+            self.data[part],
+            self.maps,
+            self.analysis,
+            self.irf,
+            chosen=chosen[part],
+            placed=self.whole.response,
+        )
+
+    def _predicted(self, record: DecayRecord) -> dict[str, tuple[float, float]]:
+        """Return the lifetimes that the model returns for a summed decay."""
+        predictor, start = self.analysis.predictor, round(record.start_ns / record.axis.gate_width_ns)
+        whole = np.zeros((1, self.data.sizes["H"]))
+        whole[0, start : start + record.counts.size] = record.counts
+        found = predictor.lifetimes(self.analysis.rebinner.apply(whole).astype(np.float32))
+        errors = error_maps(predictor)
+
+        def number(name: str) -> float:
+            return float(getattr(found, name)[0])
+
+        return {
+            name: (number(name), number(_error_name(name)) if _error_name(name) in errors else np.nan)
+            for name in quantities(predictor).names
+            if name in QUANTITIES
+        }
+
+    def _decay(
+        self, title: str, record: DecayRecord, network: dict[str, tuple[float, float]]
+    ) -> SelectedDecay:
+        fit = record.fit
+        if fit is None or record.response is None or not fit.taus_ns:
+            return SelectedDecay(title, record, network, {})
+        errors = standard_errors(fit, axis=record.axis, irf=record.response.irf)
+        values = {"tau_mean_ns": fit.tau_mean_ns}
+        if len(fit.taus_ns) > 1:
+            values |= dict(zip(QUANTITIES[1:], (*fit.taus_ns, fit.amplitude_fractions[0]), strict=True))
+        return SelectedDecay(title, record, network, {name: (values[name], errors[name]) for name in values})
+
+
+class OpenedImages:
+    """Measurements of an opened file or folder; no other file can be reached.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Measurement, or folder of measurements.
+    model, irf : str
+        Model and IRF given by the user, which are offered beside the shipped models.
+    read : ReadOptions
+        Options of the reader.
+    irf_options : dict
+        Further options of :func:`~seq2seqlite.predictors.source.predictor_source`.
+    backend : str
+        Back end of models.
+
+    Raises
+    ------
+    InputError
+        If the path does not exist or contains no measurement.
+
+    See Also
+    --------
+    seq2seqlite.viewer.ViewServer : Server of the page.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        /,
+        *,
+        model: str = DEFAULT_MODEL,
+        irf: str = "",
+        read: ReadOptions = ReadOptions(),  # noqa: B008 - frozen
+        irf_options: dict[str, Any] | None = None,
+        backend: str = "auto",
+    ) -> None:
+        if not path.exists():
+            raise InputError(f"{path} does not exist; check the path")
+        self.read, self.irf_options, self.backend = read, irf_options or {}, backend
+        self.models = list(dict.fromkeys([model, *model_names(), *ESTIMATORS]))
+        self.irfs = list(dict.fromkeys([irf, "", FIT]))
+        self.path = path
+        self._lock = threading.Lock()
+        self._images: OrderedDict[tuple[Any, ...], OpenedImage] = OrderedDict()
+        self._data: tuple[Path, xr.DataArray] | None = None
+        if not self.files():
+            raise InputError(f"{path} contains no measurement; open a file or folder of {' '.join(SUFFIXES)}")
+
+    def files(self) -> dict[str, Path]:
+        """Return the measurements by name, those that were added since included."""
+        if not self.path.is_dir() or self.path.suffix.lower() == ".zarr":
+            return {self.path.name: self.path}
+        inside = sorted(self.path.iterdir())
+        root = self.path.resolve()
+        found = {
+            item.name: item
+            for item in inside
+            if item.suffix.lower() in SUFFIXES and item.resolve().is_relative_to(root)
+        }
+        if all(item.suffix.lower() in GATE_IMAGES for item in found.values()):
+            images = [item for item in inside if item.suffix.lower() in GATE_IMAGES]
+            return {self.path.name: self.path} if len(images) > 1 else found
+        return found
+
+    def check(self, state: ViewState, /) -> None:
+        """Raise InputError if a state names a file, model or IRF that was not offered."""
+        for kind, value, offered in (
+            ("file", state.file, self.files()),
+            ("model", state.model, self.models),
+            ("irf", state.irf, self.irfs),
+        ):
+            if value not in offered:
+                raise InputError(f"{kind}={value!r} is not offered by this page; choose another one")
+        state.picture()
+
+    def image(
+        self, state: ViewState, /, *, progress: Callable[[int, int], None] | None = None
+    ) -> OpenedImage:
+        """Return the measurement and maps of a state; the last three are kept.
+
+        Raises
+        ------
+        InputError
+            If the file, model or IRF is not offered, or the measurement cannot be read or mapped.
+        """
+        self.check(state)
+        path = self.files()[state.file]
+        key = (path, path.stat().st_mtime_ns, state.model, state.irf, state.min_photons, state.binning)
+        with self._lock:
+            if key in self._images:
+                self._images.move_to_end(key)
+                return self._images[key]
+            data = self._measurement(path)
+            source = self._source(state.model, state.irf)
+            maps, analysis = analyse_measurement(
+                data,
+                source.predictor(data),
+                MapOptions(state.min_photons, state.binning),
+                irf=source.irf(),
+                progress=progress,
+            )
+            image = OpenedImage(data, maps, analysis, source.irf())
+            self._images[key] = image
+            while len(self._images) > KEPT:
+                self._images.popitem(last=False)
+            return image
+
+    def _measurement(self, path: Path) -> xr.DataArray:
+        if self._data is None or self._data[0] != path:
+            self._data = (path, read_measurement(path, self.read))
+        return self._data[1]
+
+    def _source(self, model: str, irf: str) -> NamedSource:
+        measured = irf not in ("", FIT)
+        options = self.irf_options if measured else {}
+        return predictor_source(model, backend=self.backend, irf=irf or None, **options)
+
+    def options(self, state: ViewState, /) -> dict[str, Any]:
+        """Return the options of ``image`` besides those of the state."""
+        read = {
+            name: getattr(self.read, name)
+            for name in ("channel", "block", "period_ns", "gate_width_ns", "gate_length_ns")
+        }
+        return read | (self.irf_options if state.irf not in ("", FIT) else {})
+
+
+def _error_name(name: str) -> str:
+    """Return the name of the map of standard errors of a quantity."""
+    return name.replace("_ns", "_std_ns") if name.endswith("_ns") else f"{name}_std"

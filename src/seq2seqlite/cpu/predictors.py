@@ -206,6 +206,10 @@ class NetworkEngine(NetworkBackEnd):
         """Kind of network and back end."""
         return f"{self.network.kind}, CPU back end"
 
+    def with_response(self, response: ArrayLike | None, /) -> "NetworkEngine":
+        """Return this predictor for decays of another response; see :meth:`Network.with_response`."""
+        return NetworkEngine(self.network.with_response(response), threads=self._asked)
+
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return decays without IRF; see :meth:`Network.sfd` for parameters, result and errors."""
         return self._sums(tpsf, sfd=True).sfd

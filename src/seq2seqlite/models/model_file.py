@@ -75,8 +75,8 @@ class ModelFile:
     tau_range_ns : tuple of float, optional
         Range of the lifetimes used in training, in ns; a direct network has one.
     max_background : float, optional
-        Largest share of background in the counts in the training; a direct network, which does not subtract a
-        baseline, has one.
+        Largest share of background in the counts in the training; a network that does not subtract a
+        baseline, because it is direct or gets the response, has one.
 
     See Also
     --------
@@ -291,6 +291,8 @@ def _quantisation(
     quantisation.check(parameters)
     if quantisation.activations is not None:
         given = quantisation.activations.response is not None
+        if architecture.n_inputs > 1 and not architecture.direct:
+            header.refuse("fixed-point activations do not support a decoder together with a response")
         if given != (architecture.n_inputs > 1):
             header.refuse("its fixed-point formats must have one for the response if it has such inputs")
     if quantisation.activations is not None and architecture.cell != "lite":

@@ -111,6 +111,11 @@ class Network:
         return bool(self.content.response_lifetimes_ns)
 
     @property
+    def columns(self) -> NDArray[np.float32] | None:
+        """Columns of the response, shape (n_gates, n_inputs - 1); None for a network that gets none."""
+        return self._columns
+
+    @property
     def response_given(self) -> bool:
         """Whether the network has the response of the decays."""
         return self.response is not None

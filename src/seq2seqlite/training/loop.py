@@ -17,6 +17,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import ModelFile, Network
 from seq2seqlite.simulation.simulator import Simulator
 from seq2seqlite.training.checkpoint import read_checkpoint, write_checkpoint
+from seq2seqlite.training.compiled import CompiledObjective, runs_compiled
 from seq2seqlite.training.curve import last_fifth_improvement
 from seq2seqlite.training.direct import DirectObjective
 from seq2seqlite.training.objective import Batch, Objective
@@ -170,7 +171,7 @@ def _result(state: _State, recipe: Recipe, objective: Objective, simulator: Simu
         architecture=architecture,
         axis=instrument.axis,
         rising_edge_ns=simulator.rising_edge_ns,
-        n_baseline=0 if architecture.direct else simulator.n_baseline,
+        n_baseline=objective.n_baseline(simulator),
         instrument=instrument.name,
         parameters=parameters,
         quantisation=quantisation,
@@ -198,8 +199,10 @@ def _schedule(recipe: Recipe) -> optax.Schedule:
 
 
 def objective_of(recipe: Recipe, /) -> Objective:
-    """Return the objective of a float network, by the output of the recipe."""
-    return Objective(recipe) if recipe.output == "sfd" else DirectObjective(recipe)
+    """Return the objective of a float network: compiled for one layer of ``lite`` cells, else in JAX."""
+    if recipe.output == "lifetimes":
+        return DirectObjective(recipe)
+    return CompiledObjective(recipe) if runs_compiled(recipe) else Objective(recipe)
 
 
 def _step_function(objective: Objective, optimiser: Any) -> Any:

@@ -10,16 +10,20 @@ import numpy as np
 import pytest
 
 from seq2seqlite import export_model, import_model
+from seq2seqlite.archive import Header
 from seq2seqlite.compression import CompressionRecipe, QuantisationPlan
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.cpu import NetworkEngine
 from seq2seqlite.cpu.on_jax import JaxNetwork
-from seq2seqlite.decay import lifetimes_from_sfd, sfd_from_lifetimes
+from seq2seqlite.decay import Lifetimes, LifetimesWithErrors, lifetimes_from_sfd, sfd_from_lifetimes
 from seq2seqlite.errors import InputError
 from seq2seqlite.evaluation.networks import evaluate_responses
-from seq2seqlite.models import Network, load_model
+from seq2seqlite.maps import ERROR_MAPS
+from seq2seqlite.models import ErrorTable, Network, load_model
 from seq2seqlite.predictors import load_any_program, load_predictor
+from seq2seqlite.protocols import error_maps
 from seq2seqlite.simulation import Simulator, load_instrument
+from seq2seqlite.simulation.simulator import measured_response
 from seq2seqlite.training import Recipe
 from seq2seqlite.training.compiled import CompiledObjective
 from seq2seqlite.training.loop import train
@@ -144,6 +148,58 @@ def test_back_ends_equal_the_network(network: Network, recipe: Recipe) -> None:
         copy = pickle.loads(pickle.dumps(given))  # noqa: S301 - our own
         np.testing.assert_array_equal(copy.sfd(tpsf), given.sfd(tpsf))
     assert np.abs(wanted.sfd(tpsf) - blind).max() > 1e-3
+
+
+def test_errors_contain_the_truth_as_often_as_they_say(network: Network, recipe: Recipe) -> None:
+    simulator = Simulator(load_instrument(recipe.instrument), seed=99, split="validation", responses=True)
+    decays = simulator.decays(4096)
+    two = decays.tau_short_ns < decays.tau_long_ns
+    response = measured_response(simulator.irfs[0], axis=simulator.instrument.forward_axis, counts=1e5)
+    for predictor in (network.with_response(response), network):
+        chosen = (decays.irf_index == 0) | (not predictor.response_given)
+        found = predictor.lifetimes(decays.tpsf[chosen])
+        assert isinstance(found, LifetimesWithErrors)
+        assert error_maps(predictor) == tuple(ERROR_MAPS)
+        ratio = np.abs(found.tau_mean_ns - decays.tau_mean_ns[chosen]) / found.tau_mean_std_ns
+        assert 0.6 < (ratio < 1).mean() < 0.8
+        assert (ratio < 2).mean() > 0.88
+        fraction = np.abs(found.amplitude_fraction - decays.amplitude_fraction[chosen])[two[chosen]]
+        assert 0.5 < (fraction < found.amplitude_fraction_std[two[chosen]]).mean() < 0.85
+        absent = np.isnan(found.tau_short_ns)
+        np.testing.assert_array_equal(np.isnan(found.tau_short_std_ns), absent)
+
+
+def test_error_table_is_interpolated_and_constant_beyond_its_ends() -> None:
+    cells = (((1.0,) * 4, (4.0,) * 4), ((16.0,) * 4, (64.0,) * 4))
+    table = ErrorTable((100.0, 10_000.0), (1.0, 4.0), cells, cells)
+    mean = np.array([1.0, 2.0, 2.0, 0.1, 9.0, np.nan])
+    counts = np.array([[100], [100], [1000], [1], [10**6], [100]])
+    lifetimes = Lifetimes(mean, mean, mean, mean)
+    found = table.with_errors(lifetimes, counts=counts, response_given=True)
+    wanted = np.array([1.0, 2.0, 8.0, 1.0, 64.0, np.nan]) / np.sqrt(counts[:, 0])
+    np.testing.assert_allclose(found.tau_mean_std_ns, wanted)
+    np.testing.assert_allclose(found.amplitude_fraction_std, wanted)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"counts": [2.0, 1.0]}, r"error_table\.counts=\[2\.0, 1\.0\] must be 1 to 64 ascending numbers > 0"),
+        ({"tau_ns": []}, r"error_table\.tau_ns=\[\] must be 1 to 64 ascending"),
+        ({"given": [[[1.0] * 4]]}, r"error_table\.given must have the shape \(1, 2, 4\)"),
+        ({"unknown": [[[1.0] * 4, [0.0] * 4]]}, r"error_table\.unknown must have .* numbers > 0"),
+        ({"unknown": [[[1.0] * 4, [1.0]]]}, r"error_table\.unknown must have the shape"),
+        ({"more": 1}, "error_table must have the keys counts, tau_ns, given and unknown"),
+    ],
+)
+def test_invalid_error_table_is_refused(change: dict[str, Any], message: str) -> None:
+    cells = (((1.0,) * 4, (4.0,) * 4),)
+    table = ErrorTable((100.0,), (1.0, 4.0), cells, cells)
+    good = Header({"error_table": table.to_dict()}, where="model file x", remedy="train again")
+    assert ErrorTable.from_header(good, "error_table") == table
+    bad = Header({"error_table": table.to_dict() | change}, where="model file x", remedy="train again")
+    with pytest.raises(InputError, match=message):
+        ErrorTable.from_header(bad, "error_table")
 
 
 def test_metrics_with_a_response_are_those_of_the_sfd(network: Network, recipe: Recipe) -> None:

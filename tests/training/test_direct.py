@@ -16,7 +16,8 @@ from seq2seqlite.models import Network, load_model
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.simulation import Simulator, load_instrument
 from seq2seqlite.training import Recipe
-from seq2seqlite.training.direct import DirectObjective, error_factor
+from seq2seqlite.training.calibration import error_factor
+from seq2seqlite.training.direct import DirectObjective
 from seq2seqlite.training.loop import train
 
 INSTRUMENT = """

@@ -49,6 +49,11 @@ class NetworkBackEnd:
         return self.network.max_background
 
     @property
+    def error_maps(self) -> tuple[str, ...]:
+        """Standard errors of the predictions."""
+        return self.network.error_maps
+
+    @property
     def uses_response(self) -> bool:
         """Whether the response of the instrument is an input of the network."""
         return self.network.uses_response

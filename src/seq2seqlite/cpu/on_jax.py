@@ -181,7 +181,7 @@ class JaxNetwork(NetworkBackEnd):
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
         sfd, dark = self._predicted(tpsf)
-        return lifetimes_from_sfd(sfd, axis=self.axis).without(dark)
+        return self.network.with_errors(lifetimes_from_sfd(sfd, axis=self.axis), tpsf).without(dark)
 
     def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the SFDs, and a mask of decays without counts above the baseline."""

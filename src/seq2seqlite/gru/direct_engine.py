@@ -63,11 +63,6 @@ class DirectEngine(NetworkBackEnd):
         """Whether the network predicts lifetimes and not a decay without IRF: True."""
         return True
 
-    @property
-    def error_maps(self) -> tuple[str, ...]:
-        """Standard errors of the predictions."""
-        return self.network.error_maps
-
     def with_response(self, response: ArrayLike | None, /) -> "DirectEngine":
         """Return this predictor for decays of another response; see :meth:`Network.with_response`."""
         return DirectEngine(self.network.with_response(response), threads=self._asked)

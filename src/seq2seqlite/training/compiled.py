@@ -8,7 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seqlite.decay import lifetimes_from_sfd
 from seq2seqlite.gru.gradient import Saved, lite_backward, lite_forward, lite_last_state
+from seq2seqlite.models import ErrorTable
+from seq2seqlite.models.architecture import DIRECT_OUTPUTS
+from seq2seqlite.training.calibration import (
+    calibration_decays,
+    count_bins,
+    error_table_cells,
+    lifetime_bins,
+)
+from seq2seqlite.training.loss import true_lifetimes
 from seq2seqlite.training.objective import Batch, Objective
 from seq2seqlite.training.recipe import Recipe
 
@@ -78,6 +88,40 @@ class CompiledObjective(Objective):
             loss, total = self._head_errors(*head, states, chosen)
             sums += np.array([float(loss), float(total) ** 2]) * states.shape[1]
         return float(sums[0] / n), float(np.sqrt(sums[1] / n))
+
+    def described_result(self, parameters: Any, /) -> dict[str, Any]:
+        """Return range, columns of the response and standard errors of a network that gets the response."""
+        described = super().described_result(parameters)
+        return described | ({"error_table": self._error_table(parameters)} if described else {})
+
+    def _error_table(self, parameters: Any) -> ErrorTable:
+        simulator, decays = calibration_decays(self.simulator("validation"))
+        inputs, truth = self.inputs(simulator, decays), true_lifetimes(decays)
+        total = decays.tpsf.sum(axis=1).astype(np.float64)
+        counts, rows = count_bins(total)
+        tau_ns, _ = lifetime_bins(truth[:, 0])
+        # The fraction of a decay with one lifetime has no meaning.
+        truth[decays.tau_short_ns == decays.tau_long_ns, 3] = np.nan
+        known = inputs[..., 1:].any(axis=(1, 2))
+        cells = []
+        for columns in (inputs[..., 1:], np.zeros_like(inputs[..., 1:])):
+            chosen = known if columns.any() else np.ones_like(known)  # all, without a response
+            found = self._lifetimes(parameters, np.concatenate([inputs[..., :1], columns], axis=-1)[chosen])
+            errors = np.abs(found - truth[chosen]) * np.sqrt(total[chosen])[:, None]
+            place = np.digitize(found[:, 0], np.sqrt(np.multiply(tau_ns[:-1], tau_ns[1:])))
+            cells.append(error_table_cells(errors, rows[chosen], place, shape=(len(counts), len(tau_ns))))
+        return ErrorTable(counts, tau_ns, *cells)
+
+    def _lifetimes(self, parameters: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return mean, short and long lifetime, in ns, and amplitude fraction, shape (n, 4)."""
+        kernel, bias = np.asarray(parameters["head/kernel"]), np.asarray(parameters["head/bias"])
+        found, saved = [], None
+        for start in range(0, len(inputs), BATCH):
+            states, saved = self._decoded(parameters, inputs[start : start + BATCH], saved)
+            sfd = (states @ kernel + bias).transpose(1, 2, 0)
+            one = lifetimes_from_sfd(sfd, axis=self.axis)
+            found.append(np.stack([getattr(one, name) for name in DIRECT_OUTPUTS], axis=1))
+        return np.concatenate(found).astype(np.float64)
 
     @cached_property
     def _head_gradient(self) -> Any:

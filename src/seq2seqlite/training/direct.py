@@ -1,6 +1,5 @@
 """Training objective of direct networks: errors of lifetimes in units of their Cramér-Rao bound."""
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -14,8 +13,8 @@ from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
 from seq2seqlite.models.network import MAX_LOG
 from seq2seqlite.simulation.instrument import load_instrument
-from seq2seqlite.simulation.ranges import ResponseRanges
 from seq2seqlite.simulation.simulator import Decays, Simulator
+from seq2seqlite.training.calibration import calibration_decays, count_bins, error_factor
 from seq2seqlite.training.loss import bound_loss, has_meaning, true_lifetimes, units
 from seq2seqlite.training.objective import Objective
 from seq2seqlite.training.recipe import Recipe
@@ -24,7 +23,6 @@ __all__ = [
     "ENCODER",
     "DirectBatch",
     "DirectObjective",
-    "error_factor",
     "head_loss",
     "head_outputs",
     "head_weights",
@@ -35,10 +33,6 @@ N_QUANTITIES = len(DIRECT_OUTPUTS)
 LIKELIHOOD_WEIGHT = 0.1
 # Degrees of freedom of Student's distribution of the residuals: its gradient is bounded.
 FREEDOM = 5.0
-CALIBRATION_DECAYS = 32768
-CALIBRATION_BINS = 5
-CALIBRATION_COUNTS = 1e5
-ONE_SIGMA, TWO_SIGMA = 0.6827, 0.9545
 ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
 
 
@@ -112,22 +106,10 @@ class DirectObjective(Objective):
         return {**super().described_result(parameters), "error_scale": scale}
 
     def _error_scale(self, parameters: Any, simulator: Simulator) -> ErrorScale:
-        # Error bars are those of photon noise and of a response measured well: a wrong response causes
-        # errors that are the same in all pixels.
-        instrument = simulator.instrument
-        well = replace(
-            instrument.response or ResponseRanges(),
-            counts=(CALIBRATION_COUNTS, CALIBRATION_COUNTS),
-            misaligned=0.0,
-            extra_fwhm_ns=(0.0, 0.0),
-        )
-        simulator = replace(simulator, instrument=replace(instrument, response=well))
-        decays = simulator.decays(CALIBRATION_DECAYS)
+        simulator, decays = calibration_decays(simulator)
         batch = self.batch(simulator, decays)
         mono = decays.tau_short_ns == decays.tau_long_ns
-        low, high = np.quantile(batch.counts, [0.001, 0.999])
-        edges = np.unique(np.geomspace(low, high, CALIBRATION_BINS + 1))
-        bins = np.digitize(batch.counts, edges[1:-1])
+        counts, bins = count_bins(batch.counts)
         unknown = self._factors(
             parameters, batch._replace(inputs=_without_response(batch.inputs)), mono, bins
         )
@@ -135,8 +117,7 @@ class DirectObjective(Objective):
         if known.any():
             chosen = DirectBatch(batch.inputs[:, known], *(column[known] for column in batch[1:]))
             given = self._factors(parameters, chosen, mono[known], bins[known])
-        counts = np.sqrt(edges[:-1] * edges[1:]) if edges.size > 1 else edges
-        return ErrorScale(tuple(float(value) for value in counts), given, unknown)
+        return ErrorScale(counts, given, unknown)
 
     def _factors(
         self, parameters: Any, batch: DirectBatch, mono: NDArray[np.bool_], bins: NDArray[np.intp]
@@ -224,28 +205,6 @@ def head_loss(head: Any, state: jax.Array, truth: Any, /) -> jax.Array:
     likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
     loss = bound_loss(predicted, targets, bounds) + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1)
     return jnp.mean(loss)
-
-
-def error_factor(ratio: NDArray[np.floating], /) -> float:
-    """Return the factor of predicted errors that serves intervals of one and of two standard errors.
-
-    Parameters
-    ----------
-    ratio : ndarray, shape (n,)
-        Absolute errors over predicted errors.
-
-    Returns
-    -------
-    float
-        Geometric mean of the factor with which one standard error contains 68.3 % of the decays and of that
-        with which two contain 95.4 %. The two are equal for normal errors; tails make the second larger.
-
-    See Also
-    --------
-    seq2seqlite.models.ErrorScale : Factors of all quantities and numbers of counts.
-    """
-    one, two = np.quantile(ratio, [ONE_SIGMA, TWO_SIGMA])
-    return float(np.sqrt(one * two / 2))
 
 
 def _without_response(inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -94,7 +94,7 @@ def lifetimes_jax(sfd: jax.Array, /, *, axis: TimeAxis) -> tuple[jax.Array, jax.
     -------
     lifetimes : array, shape (n, 4)
         Mean, short and long lifetime, in ns, and amplitude fraction, as of
-        :func:`~seq2seqlite.decay.lifetimes_from_sfd`; zeros where there is none.
+        :func:`~seq2seqlite.decay.lifetimes_from_sfd`; zeros for missing ones.
     present : array of bool, shape (n, 4)
         Whether a quantity exists: an absent component has no lifetime, and the SFD of a network at the start
         of its training may have no amplitude.

@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from threadpoolctl import threadpool_limits
 
 from seq2seqlite.archive import Header
 from seq2seqlite.errors import InputError
@@ -227,7 +228,9 @@ def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tup
 
 def _prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Yield batches; the next batch is simulated while the current one is used."""
-    with ThreadPoolExecutor(1) as pool:
+    # The products of a batch are small. Threads of BLAS that wait for each other on a busy machine would take
+    # eight times the processor time of the simulation.
+    with ThreadPoolExecutor(1) as pool, threadpool_limits(1, user_api="blas"):
         pending = pool.submit(next, batches)
         while True:
             batch = pending.result()

@@ -1,6 +1,10 @@
-"""Errors of the shipped direct networks over the Cramér-Rao bound, with and without a response.
+"""Errors of the shipped networks that get the response over the Cramér-Rao bound, with and without one.
 
     python benchmarks/direct_networks.py [INSTRUMENT ...] [--student int8] [--repeats N]
+    python benchmarks/direct_networks.py swissspad3 --seq2seq
+    python benchmarks/direct_networks.py INSTRUMENT --model FILE
+
+The models are the direct networks, with ``--seq2seq`` the networks with a decoder.
 
 For each instrument, at 300, 1,000, 3,000 and 10,000 photons: the median RMSE over the bound for one lifetime
 of 0.5 to 2.5 ns, that of 0.3 ns, the mean for two lifetimes (0.4 and 2.5 ns, three fractions), the bias at
@@ -28,11 +32,11 @@ MEDIAN_NS = (0.5, 2.5)
 LONGEST_NS = {"tcspc-80mhz": 4.0}
 
 
-def row_of(name: str, student: str, gate_ns: float | None, counts: float, repeats: int) -> list[str]:
+def row_of(name: str, model: str, gate_ns: float | None, counts: float, repeats: int) -> list[str]:
     """Return the cells of one row."""
     found = compare_accuracy(
         load_instrument(name),
-        [f"seq2seqlite-{name}-direct-{student}"],
+        [model],
         photons=PHOTONS,
         repeats=repeats,
         gate_length_ns=gate_ns,
@@ -42,7 +46,10 @@ def row_of(name: str, student: str, gate_ns: float | None, counts: float, repeat
     longest = LONGEST_NS.get(name, MEDIAN_NS[1])
 
     def by_photons(rows: Any, key: str, reduce: Any = np.median) -> str:
-        values = [reduce([row[key] for row in rows if row["photons"] == level]) for level in PHOTONS]
+        cells = [[row[key] for row in rows if row["photons"] == level] for level in PHOTONS]
+        if any(None in cell for cell in cells):
+            return "none"  # a network without error bars
+        values = [reduce(cell) for cell in cells]
         return " ".join(f"{value:.1%}" if "coverage" in key else f"{value:.2f}" for value in values)
 
     middle = [row for row in found.rows if MEDIAN_NS[0] <= row["tau_ns"] <= longest]
@@ -64,6 +71,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("instruments", nargs="*", default=list(GATES_NS), metavar="INSTRUMENT")
     parser.add_argument("--student", default="float", help="float (default) or int8")
+    parser.add_argument("--seq2seq", action="store_true", help="networks with a decoder")
+    parser.add_argument("--model", metavar="FILE", help="model file instead of a shipped network")
     parser.add_argument("--repeats", type=int, default=1000)
     arguments = parser.parse_args()
     for counts in (1e5, 0.0):
@@ -71,11 +80,11 @@ def main() -> None:
         print("| instrument, gates | one lifetime | 0.3 ns | two lifetimes | bias / ns | in one | in two |")
         print("|---|---|---|---|---|---|---|")
         for name in arguments.instruments:
+            family = "" if arguments.seq2seq else "direct-"
+            model = arguments.model or f"seq2seqlite-{name}-{family}{arguments.student}"
             for gate_ns in GATES_NS.get(name, (None,)):
-                print(
-                    f"| {' | '.join(row_of(name, arguments.student, gate_ns, counts, arguments.repeats))} |",
-                    flush=True,
-                )
+                row = row_of(name, model, gate_ns, counts, arguments.repeats)
+                print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Throughput of the compiled gradient of the ``lite`` layer, compared with that of JAX.
 
-Encoder: gradient at the last state only, one input. Decoder: gradient at all states, no input. The calls of
+Encoder: gradient at the last state only, one input. Decoder: gradient at all states, no input. Student: the
+loss and the gradient of a recipe of a network with both, batch 256, without the simulation. The calls of
 both alternate, so that other programs on the machine slow both down. The decays per second of processor time
 hardly depend on other programs.
 
@@ -19,7 +20,11 @@ import numpy as np
 
 from seq2seqlite.gru.gradient import Saved, lite_backward, lite_forward, lite_last_state
 from seq2seqlite.models import jax_forward
+from seq2seqlite.training import load_recipe
+from seq2seqlite.training.compiled import CompiledObjective
+from seq2seqlite.training.objective import Objective
 
+STUDENT = "seq2seqlite-swissspad3-float"
 BATCHES = (256, 1024)
 
 
@@ -48,6 +53,22 @@ def jax_step(x: Any, weights: Any, gradient: Any, *, encoder: bool) -> Callable[
     arguments = jax.device_put((weights, x, gradient))
     finished: Any = jax.block_until_ready
     return lambda: finished(step(*arguments))
+
+
+def student_steps() -> tuple[int, list[Callable[[], object]]]:
+    """Return the size of a batch of a recipe, and its compiled step and that of JAX."""
+    recipe = load_recipe(STUDENT)
+    compiled, objective = CompiledObjective(recipe), Objective(recipe)
+    simulator = compiled.simulator("train")
+    batch = compiled.batch(simulator, simulator.chunk(0, n=recipe.batch))
+    parameters = jax.device_put(compiled.start())
+    of_jax = jax.jit(objective.loss_and_gradient)
+    finished: Any = jax.block_until_ready
+    steps: list[Callable[[], object]] = [
+        lambda: compiled.loss_and_gradient(parameters, batch, 0),
+        lambda: finished(of_jax(parameters, batch, 0)),
+    ]
+    return recipe.batch, steps
 
 
 def seconds(steps: list[Callable[[], object]], repetitions: int) -> list[tuple[float, float]]:
@@ -83,13 +104,19 @@ def main() -> None:
             gradient = draw((batch, units) if encoder else (n_steps, batch, units))
             x = draw((n_steps, batch, k))
             steps = [make(x, weights, gradient, encoder=encoder) for make in (compiled_step, jax_step)]
-            (wall, processor), (wall_jax, processor_jax) = seconds(steps, arguments.repetitions)
-            print(
-                f"{name}, batch {batch:4}: compiled {batch / wall:7,.0f} decays/s, "
-                f"{batch / processor:7,.0f} per processor second; JAX {batch / wall_jax:6,.0f} and "
-                f"{batch / processor_jax:6,.0f}; ratio {wall_jax / wall:.1f} and "
-                f"{processor_jax / processor:.1f}"
-            )
+            report(name, batch, steps, arguments.repetitions)
+    report("student", *student_steps(), arguments.repetitions)
+
+
+def report(name: str, batch: int, steps: list[Callable[[], object]], repetitions: int) -> None:
+    """Print the throughput of a compiled step and that of JAX, and their ratio."""
+    (wall, processor), (wall_jax, processor_jax) = seconds(steps, repetitions)
+    print(
+        f"{name}, batch {batch:4}: compiled {batch / wall:7,.0f} decays/s, "
+        f"{batch / processor:7,.0f} per processor second; JAX {batch / wall_jax:6,.0f} and "
+        f"{batch / processor_jax:6,.0f}; ratio {wall_jax / wall:.1f} and "
+        f"{processor_jax / processor:.1f}"
+    )
 
 
 if __name__ == "__main__":

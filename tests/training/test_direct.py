@@ -16,7 +16,8 @@ from seq2seqlite.models import Network, load_model
 from seq2seqlite.predictors import load_predictor
 from seq2seqlite.simulation import Simulator, load_instrument
 from seq2seqlite.training import Recipe
-from seq2seqlite.training.direct import DirectObjective, error_factor
+from seq2seqlite.training.calibration import error_factor
+from seq2seqlite.training.direct import DirectObjective
 from seq2seqlite.training.loop import train
 
 INSTRUMENT = """
@@ -160,7 +161,7 @@ def test_factor_of_normal_errors_is_their_standard_deviation() -> None:
         ({"output": "lifetime"}, "output='lifetime' is unknown; choose one of sfd, lifetimes"),
         ({"cell": "standard"}, "output='lifetimes' needs one layer with cell='lite'"),
         ({"layers": (8, 8)}, "output='lifetimes' needs one layer with cell='lite'"),
-        ({"output": "sfd"}, "response_lifetimes_ns needs output='lifetimes'"),
+        ({"lifetime_weight": 0.1}, r"lifetime_weight=0\.1 needs output='sfd'"),
         ({"response_lifetimes_ns": (-1.0,)}, r"response_lifetimes_ns=\[-1\.0\] must be between 0 and 1000"),
         ({"response_lifetimes_ns": (1.0,) * 16}, "n_inputs=17 must be between 1 and 16"),
     ],

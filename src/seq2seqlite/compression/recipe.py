@@ -246,6 +246,11 @@ class CompressionRecipe:
                     f"training.output={self.training.output!r} must have quantisation.weights_only=false and "
                     "write_back='round'"
                 )
+        elif self.training.response_lifetimes_ns or self.training.lifetime_weight:
+            raise InputError(
+                "training.response_lifetimes_ns and training.lifetime_weight are not available for a "
+                "compressed network with a decoder; remove them, or use training.output = 'lifetimes'"
+            )
         if self.training.steps == 0 and (self.sparsity or (plan is not None and plan.method == "qat")):
             raise InputError(
                 "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "

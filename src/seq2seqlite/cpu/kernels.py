@@ -124,7 +124,8 @@ def _normalise_floats(a: Any, s: Any, counts: Any, first: Any, size: Any, n_base
             baseline += pixel[t]
         baseline /= np.float32(max(n_baseline, 1))
         peak = pixel.max() - baseline
-        dark[first + lane] = peak <= 0
+        # Without a baseline, a decay of constant counts is flat; with one, it has nothing above it.
+        dark[first + lane] = peak <= 0 or (n_baseline == 0 and pixel.min() == pixel.max())
         if peak > 0:
             for t in range(pixel.size):
                 s.inputs[t * GROUP + lane] = max(pixel[t] - baseline, np.float32(0)) / peak
@@ -240,13 +241,14 @@ def _compiled(sources: str) -> tuple[Any, Any, Any]:
         assert sources
         n, n_gates = counts.shape
         row = encoder.gates.size // (2 * units) - 1
+        each = 1 if encoder.gates_bias.size > 2 * units else 0  # whether each gate has its own biases
         for first in range(0, n, GROUP):
             size = min(GROUP, n - first)
             _normalise(encoder.arithmetic, s, counts, first, size, n_baseline, dark)
             clear(encoder.arithmetic, s, units)
             for t in range(n_gates):
                 _set_input(s, s.inputs, t * GROUP, row)
-                _step(encoder, s, units, 0)
+                _step(encoder, s, units, each * t)
             _decode_group(decoder, head, s, units, n_gates, first, size, firsts, areas, sfd)
 
     @compiled

@@ -44,6 +44,26 @@ class NetworkBackEnd:
         return self.network.tau_range_ns
 
     @property
+    def max_background(self) -> float | None:
+        """Largest share of background in the counts in the training; None if it does not matter."""
+        return self.network.max_background
+
+    @property
+    def error_maps(self) -> tuple[str, ...]:
+        """Standard errors of the predictions."""
+        return self.network.error_maps
+
+    @property
+    def uses_response(self) -> bool:
+        """Whether the response of the instrument is an input of the network."""
+        return self.network.uses_response
+
+    @property
+    def response_given(self) -> bool:
+        """Whether the network has the response of the decays."""
+        return self.network.response_given
+
+    @property
     def n_parameters(self) -> int:
         """Number of weights."""
         return self.network.n_parameters

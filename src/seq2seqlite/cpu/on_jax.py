@@ -1,7 +1,7 @@
 """JAX back end: integer programs and float networks on GPUs or CPUs."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -28,7 +28,7 @@ from seq2seqlite.integer import (
 from seq2seqlite.integer.direct import direct_results, known_responses
 from seq2seqlite.integer.interpreter import advanced, checked_counts, head, prepared
 from seq2seqlite.integer.ranges import Accumulator, exact_in_float32
-from seq2seqlite.models import Network
+from seq2seqlite.models import Architecture, Network
 from seq2seqlite.models.jax_forward import predict_sfd_jax
 
 __all__ = ["JaxDirectPredictor", "JaxNetwork", "JaxPredictor"]
@@ -159,16 +159,20 @@ class JaxNetwork(NetworkBackEnd):
     def __init__(self, network: Network, /) -> None:
         if network.formats is not None:
             raise UnfitError(_why_quantised_is_unfit(network))
-        if network.architecture.direct or network.uses_response:
+        if network.architecture.direct:
             raise UnfitError(f"model {network.name} is a direct network; use backend 'cpu' or 'numpy'")
         super().__init__(network)
         self.kind = f"{network.kind}, JAX on {jax.default_backend()}"
-        self._jitted = jax.jit(partial(predict_sfd_jax, network.architecture))
+        self._jitted = _jitted(network.architecture)
         self._parameters = {name: jnp.asarray(value) for name, value in network.content.parameters.items()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; compiled code belongs to one process and one device."""
         return type(self), (self.network,)
+
+    def with_response(self, response: ArrayLike | None, /) -> "JaxNetwork":
+        """Return this predictor for decays of another response; see :meth:`Network.with_response`."""
+        return JaxNetwork(self.network.with_response(response))
 
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return decays without IRF; see :meth:`Network.sfd` for parameters, result and errors."""
@@ -177,18 +181,24 @@ class JaxNetwork(NetworkBackEnd):
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
         sfd, dark = self._predicted(tpsf)
-        return lifetimes_from_sfd(sfd, axis=self.axis).without(dark)
+        return self.network.with_errors(lifetimes_from_sfd(sfd, axis=self.axis), tpsf).without(dark)
 
     def _predicted(self, tpsf: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the SFDs, and a mask of decays without counts above the baseline."""
-        inputs = self.network.inputs(counts_for(tpsf, axis=self.axis, name=self.name))
+        inputs = self.network.input_columns(counts_for(tpsf, axis=self.axis, name=self.name))
         sfd = np.empty((len(inputs), 3, self.axis.n_gates), np.float32)
         for start in range(0, len(inputs), NETWORK_BATCH):
             part = inputs[start : start + NETWORK_BATCH]
             with jax.default_matmul_precision("highest"):  # TF32 and bfloat16 would round
                 found = self._jitted(self._parameters, _padded(part, NETWORK_BATCH))
             sfd[start : start + NETWORK_BATCH] = np.asarray(found)[:, : len(part)].transpose(1, 2, 0)
-        return sfd, (inputs == 0).all(axis=1)
+        return sfd, np.ptp(inputs[..., 0], axis=1) == 0  # no counts, or the same in all gates
+
+
+@lru_cache(maxsize=16)
+def _jitted(architecture: Architecture) -> Any:
+    """Return the compiled forward pass; networks that differ in weights or response share it."""
+    return jax.jit(partial(predict_sfd_jax, architecture))
 
 
 def _check_32_bits(name: str, reach: Mapping[str, Accumulator]) -> None:
@@ -209,7 +219,7 @@ def _why_quantised_is_unfit(network: Network) -> str:
 
 def _padded(rows: NDArray[Any], n: int) -> NDArray[Any]:
     """Return rows with zeros appended, ``n`` in total."""
-    padded = np.zeros((n, rows.shape[1]), rows.dtype)
+    padded = np.zeros((n, *rows.shape[1:]), rows.dtype)
     padded[: len(rows)] = rows
     return padded
 

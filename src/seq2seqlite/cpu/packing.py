@@ -120,10 +120,13 @@ def compiled_network(network: Network, /) -> Compiled:
             f"model {network.name} is not a float network of one layer with 'lite' cells; "
             f"use backend {others}"
         )
-    parameters = network.content.parameters
+    parameters, columns = network.content.parameters, network.columns
+    kernel = parameters["encoder/0/kernel"]
+    # What the response adds to the sums at each gate is the same for all decays: it belongs to the biases.
+    added = np.zeros(kernel.shape[1], np.float32) if columns is None else columns @ kernel[1:]
     return Compiled(
-        _float_layer(parameters, "encoder/0", 1),
-        _float_layer(parameters, "decoder/0", 0),
+        _float_layer(parameters, "encoder/0", 1, added),
+        _float_layer(parameters, "decoder/0", 0, np.zeros_like(parameters["decoder/0/bias"])),
         _head(parameters["head/kernel"], parameters["head/bias"], packing=1),
         padded_units(network.architecture.layers[0]),
         network.axis.n_gates,
@@ -283,7 +286,6 @@ def runs_network(network: Network, /) -> bool:
         network.formats is None
         and network.architecture.cell == "lite"
         and len(network.architecture.layers) == 1
-        and network.architecture.n_inputs == 1
         and not network.architecture.direct
     )
 
@@ -404,12 +406,18 @@ class _StepWeights:
         return max(int(np.abs(rows).max(initial=0)) for rows in (self.gates, self.candidate))
 
 
-def _float_layer(parameters: Parameters, name: str, n_inputs: int) -> Layer:
+def _float_layer(parameters: Parameters, name: str, n_inputs: int, added: Rows) -> Layer:
+    """Return the weights of a layer; ``added`` is added to the biases, at all gates or at each of them."""
     rows = np.concatenate([parameters[f"{name}/recurrent_kernel"], parameters[f"{name}/kernel"][:n_inputs]])
-    bias, units = parameters[f"{name}/bias"], rows.shape[1] // 3
+    bias, units = parameters[f"{name}/bias"] + added, rows.shape[1] // 3
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
     half = np.float32(0.5)  # slope and offset of the hard sigmoid
-    step = _StepWeights(rows[:, gates] * half, bias[gates] * half + half, rows[:, candidate], bias[candidate])
+    step = _StepWeights(
+        rows[:, gates] * half,
+        bias[..., gates] * half + half,
+        rows[:, candidate],
+        np.ascontiguousarray(bias[..., candidate]),
+    )
     return _packed(step, Float32(1.0), packing=1)
 
 
@@ -440,7 +448,7 @@ def _half(shift: int) -> int:
 
 
 def _packed(step: _StepWeights, arithmetic: Arithmetic, packing: int) -> Layer:
-    units = len(step.candidate_bias)
+    units = step.candidate.shape[1]
     padded = padded_units(units)
     gates, gates_bias = _padded_rows(step.gates, step.gates_bias, units, packing, outputs=(units, padded))
     candidate, candidate_bias = _padded_rows(

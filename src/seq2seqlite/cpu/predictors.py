@@ -206,6 +206,10 @@ class NetworkEngine(NetworkBackEnd):
         """Kind of network and back end."""
         return f"{self.network.kind}, CPU back end"
 
+    def with_response(self, response: ArrayLike | None, /) -> "NetworkEngine":
+        """Return this predictor for decays of another response; see :meth:`Network.with_response`."""
+        return NetworkEngine(self.network.with_response(response), threads=self._asked)
+
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return decays without IRF; see :meth:`Network.sfd` for parameters, result and errors."""
         return self._sums(tpsf, sfd=True).sfd
@@ -213,7 +217,8 @@ class NetworkEngine(NetworkBackEnd):
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
         """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
         found = self._sums(tpsf, sfd=False)
-        return lifetimes_from_areas(found.firsts, found.areas / 2, axis=self.axis).without(found.dark)
+        lifetimes = lifetimes_from_areas(found.firsts, found.areas / 2, axis=self.axis)
+        return self.network.with_errors(lifetimes, tpsf).without(found.dark)
 
     def _sums(self, tpsf: ArrayLike, *, sfd: bool) -> _Sums:
         counts = counts_for(tpsf, axis=self.axis, name=self.name).astype(np.float32, copy=False)

@@ -128,7 +128,8 @@ def evaluate_responses(
     Returns
     -------
     dict
-        ``total``, ``short``, ``long`` (:func:`sfd_metrics`), ``lifetime`` (:func:`lifetime_metrics`) and
+        ``total``, ``short``, ``long`` (:func:`sfd_metrics`; for a direct network, of the decay with its two
+        lifetimes), ``lifetime`` (:func:`lifetime_metrics`) and, for predictions with standard errors,
         ``coverage`` (:func:`coverage_metrics`).
 
     See Also
@@ -139,21 +140,27 @@ def evaluate_responses(
     decays = simulator.decays(n)
     names = [field.name for field in fields(Lifetimes)]
     predicted = {name: np.full(n, np.nan) for name in (*names, *error_maps(model))}
+    sfd = np.empty((n, 3, model.axis.n_gates), np.float32) if _has_sfd(model) else None
     for index, irf in enumerate(simulator.irfs):
         chosen = np.flatnonzero(decays.irf_index == index)
         if not chosen.size:
             continue
         response = measured_response(irf, axis=instrument.forward_axis, counts=counts, seed=index)
-        found = model.with_response(response).lifetimes(decays.tpsf[chosen])
+        informed = model.with_response(response)
+        found = informed.lifetimes(decays.tpsf[chosen])
+        if sfd is not None and _has_sfd(informed):
+            sfd[chosen] = informed.sfd(decays.tpsf[chosen])
         for name, values in predicted.items():
             values[chosen] = getattr(found, name)
     truth = {name: getattr(decays, name) for name in names}
     lifetimes = {name: predicted[name] for name in names}
-    return {
-        **sfd_metrics(_sfd_of(predicted, model.axis), simulator.sfd(decays)),
+    given = _sfd_of(predicted, model.axis) if sfd is None else sfd
+    result = {
+        **sfd_metrics(given, simulator.sfd(decays)),
         "lifetime": lifetime_metrics(lifetimes, truth, photons=decays.tpsf.sum(axis=1)),
-        "coverage": coverage_metrics(predicted, truth),
     }
+    coverage = coverage_metrics(predicted, truth)
+    return result | ({"coverage": coverage} if coverage else {})
 
 
 def _sfd_of(found: dict[str, NDArray[Any]], axis: TimeAxis) -> NDArray[np.float64]:

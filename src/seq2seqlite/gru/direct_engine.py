@@ -63,26 +63,6 @@ class DirectEngine(NetworkBackEnd):
         """Whether the network predicts lifetimes and not a decay without IRF: True."""
         return True
 
-    @property
-    def max_background(self) -> float | None:
-        """Largest share of background in the counts in the training."""
-        return self.network.max_background
-
-    @property
-    def error_maps(self) -> tuple[str, ...]:
-        """Standard errors of the predictions."""
-        return self.network.error_maps
-
-    @property
-    def uses_response(self) -> bool:
-        """Whether the response of the instrument is an input of the network."""
-        return self.network.uses_response
-
-    @property
-    def response_given(self) -> bool:
-        """Whether the network has the response of the decays."""
-        return self.network.response_given
-
     def with_response(self, response: ArrayLike | None, /) -> "DirectEngine":
         """Return this predictor for decays of another response; see :meth:`Network.with_response`."""
         return DirectEngine(self.network.with_response(response), threads=self._asked)

@@ -8,6 +8,7 @@ from seq2seqlite.models.architecture import (
     initial_parameters,
 )
 from seq2seqlite.models.error_scale import ErrorScale
+from seq2seqlite.models.error_table import ErrorTable
 from seq2seqlite.models.inputs import response_columns
 from seq2seqlite.models.model_file import ModelFile, model_digest, parameters_digest
 from seq2seqlite.models.network import (
@@ -29,6 +30,7 @@ __all__ = [
     "ActivationFormats",
     "Architecture",
     "ErrorScale",
+    "ErrorTable",
     "Format",
     "Network",
     "ModelFile",

@@ -38,8 +38,8 @@ def predict_sfd_jax(
         Layers and cell.
     parameters : mapping of array
         Arrays as named by ``architecture.parameter_shapes``.
-    inputs : array, shape (n, n_gates)
-        Normalised TPSFs.
+    inputs : array, shape (n, n_gates) or (n, n_gates, n_inputs)
+        Normalised TPSFs, and columns of the response.
     formats : ActivationFormats, optional
         Fixed-point formats of the activations, for a ``lite`` cell. The gradient of rounding is that of the
         identity (straight-through estimator); the gradient of a saturated gate or candidate is zero.
@@ -65,9 +65,10 @@ def states_and_sfd_jax(
     Parameters are those of :func:`predict_sfd_jax`.
     """
     inputs = jnp.asarray(inputs)
-    n, n_gates = inputs.shape
+    n, n_gates = inputs.shape[:2]
     layer = partial(_layer, architecture, parameters, formats)
-    sequence = _quantised_inputs(inputs.T[..., None], formats)
+    columns = inputs if inputs.ndim == 3 else inputs[..., None]
+    sequence = _quantised_inputs(columns.transpose(1, 0, 2), formats)
     states = []
     for index, units in enumerate(architecture.layers):
         sequence = layer(f"encoder/{index}", sequence=sequence, state=jnp.zeros((n, units), inputs.dtype))

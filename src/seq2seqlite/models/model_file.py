@@ -15,6 +15,7 @@ from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.models.architecture import MAX_INPUTS, Architecture, Parameters
 from seq2seqlite.models.error_scale import ErrorScale
+from seq2seqlite.models.error_table import ErrorTable
 from seq2seqlite.models.quantisation import Quantisation
 
 __all__ = [
@@ -41,7 +42,7 @@ MAX_GATES = 2**16
 MAX_PERIOD_NS = 1e6
 DEFAULTS: dict[str, Any] = {
     "output": "sfd", "response_lifetimes_ns": [], "error_scale": None, "tau_range_ns": None,
-    "max_background": None,
+    "max_background": None, "error_table": None,
 }  # fmt: skip
 
 
@@ -75,8 +76,10 @@ class ModelFile:
     tau_range_ns : tuple of float, optional
         Range of the lifetimes used in training, in ns; a direct network has one.
     max_background : float, optional
-        Largest share of background in the counts in the training; a direct network, which does not subtract a
-        baseline, has one.
+        Largest share of background in the counts in the training; a network that does not subtract a
+        baseline, because it is direct or gets the response, has one.
+    error_table : ErrorTable, optional
+        Standard errors of a network with a decoder, from held-out decays.
 
     See Also
     --------
@@ -96,6 +99,7 @@ class ModelFile:
     error_scale: ErrorScale | None = None
     tau_range_ns: tuple[float, float] | None = None
     max_background: float | None = None
+    error_table: ErrorTable | None = None
 
 
 def write_model_file(path: str | Path, model: ModelFile, /) -> None:
@@ -149,6 +153,7 @@ def model_header(model: ModelFile, /) -> dict[str, Any]:
         "error_scale": None if model.error_scale is None else model.error_scale.to_dict(),
         "tau_range_ns": None if model.tau_range_ns is None else list(model.tau_range_ns),
         "max_background": model.max_background,
+        "error_table": None if model.error_table is None else model.error_table.to_dict(),
     }
     return {key: value for key, value in extra.items() if value != DEFAULTS[key]} | {
         "format": FORMAT,
@@ -233,6 +238,7 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> ModelFile:
         error_scale=_error_scale(header, architecture),
         tau_range_ns=_tau_range(header, architecture),
         max_background=_max_background(header),
+        error_table=_error_table(header, architecture),
     )
 
 
@@ -272,6 +278,14 @@ def _error_scale(header: Header, architecture: Architecture) -> ErrorScale | Non
     return None
 
 
+def _error_table(header: Header, architecture: Architecture) -> ErrorTable | None:
+    if header["error_table"] is None:
+        return None
+    if architecture.direct:
+        header.refuse("error_table is for networks with a decoder")
+    return ErrorTable.from_header(header, "error_table")
+
+
 def _quantisation(
     header: Header,
     architecture: Architecture,
@@ -291,6 +305,8 @@ def _quantisation(
     quantisation.check(parameters)
     if quantisation.activations is not None:
         given = quantisation.activations.response is not None
+        if architecture.n_inputs > 1 and not architecture.direct:
+            header.refuse("fixed-point activations do not support a decoder together with a response")
         if given != (architecture.n_inputs > 1):
             header.refuse("its fixed-point formats must have one for the response if it has such inputs")
     if quantisation.activations is not None and architecture.cell != "lite":

@@ -111,6 +111,11 @@ class Network:
         return bool(self.content.response_lifetimes_ns)
 
     @property
+    def columns(self) -> NDArray[np.float32] | None:
+        """Columns of the response, shape (n_gates, n_inputs - 1); None for a network that gets none."""
+        return self._columns
+
+    @property
     def response_given(self) -> bool:
         """Whether the network has the response of the decays."""
         return self.response is not None
@@ -164,8 +169,8 @@ class Network:
 
     @property
     def error_maps(self) -> tuple[str, ...]:
-        """Standard errors that the network predicts: those of all quantities, of a direct network."""
-        return tuple(ERROR_MAPS) if self.architecture.direct else ()
+        """Standard errors that the network gives: those of all quantities, or none."""
+        return tuple(ERROR_MAPS) if self.direct or self.content.error_table is not None else ()
 
     @property
     def n_parameters(self) -> int:
@@ -252,7 +257,22 @@ class Network:
             return direct_lifetimes(
                 found, counts=tpsf, content=self.content, response_given=self.response_given
             ).without(dark)
-        return lifetimes_from_sfd(found, axis=self.axis).without(dark)
+        return self.with_errors(lifetimes_from_sfd(found, axis=self.axis), tpsf).without(dark)
+
+    def with_errors(self, lifetimes: Lifetimes, tpsf: ArrayLike, /) -> Lifetimes:
+        """Return lifetimes of a network with a decoder with their standard errors, if it has any.
+
+        Parameters
+        ----------
+        lifetimes : Lifetimes
+            Lifetimes of the SFD, arrays of shape (n,).
+        tpsf : array_like, shape (n, n_gates)
+            Counts.
+        """
+        table = self.content.error_table
+        if table is None:
+            return lifetimes
+        return table.with_errors(lifetimes, counts=tpsf, response_given=self.response_given)
 
 
 def direct_lifetimes(

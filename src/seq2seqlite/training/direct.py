@@ -1,6 +1,5 @@
 """Training objective of direct networks: errors of lifetimes in units of their Cramér-Rao bound."""
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -9,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.gru.gradient import Saved, lite_backward, lite_last_state
-from seq2seqlite.models import ErrorScale, network_inputs, response_columns
+from seq2seqlite.models import ErrorScale
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
 from seq2seqlite.models.network import MAX_LOG
 from seq2seqlite.simulation.instrument import load_instrument
-from seq2seqlite.simulation.ranges import ResponseRanges
 from seq2seqlite.simulation.simulator import Decays, Simulator
+from seq2seqlite.training.calibration import calibration_decays, count_bins, error_factor
+from seq2seqlite.training.loss import bound_loss, has_meaning, true_lifetimes, units
 from seq2seqlite.training.objective import Objective
 from seq2seqlite.training.recipe import Recipe
 
@@ -23,27 +23,16 @@ __all__ = [
     "ENCODER",
     "DirectBatch",
     "DirectObjective",
-    "error_factor",
     "head_loss",
     "head_outputs",
     "head_weights",
 ]
 
 N_QUANTITIES = len(DIRECT_OUTPUTS)
-# Weights of mean, short, long and fraction in the loss, and the units of their errors, in bounds of the mean
-# lifetime: the mean counts most; the components of a decay are known less well.
-WEIGHTS = (1.0, 0.1, 0.1, 0.1)
-UNITS = (1.0, 3.0, 3.0, 3.0)
-# Errors above this many units count linearly: a decay that cannot be resolved must not outweigh the others.
-HUBER = 4.0
 # Weight of the likelihood of the predicted errors. It reaches the lifetimes only through the encoder.
 LIKELIHOOD_WEIGHT = 0.1
 # Degrees of freedom of Student's distribution of the residuals: its gradient is bounded.
 FREEDOM = 5.0
-CALIBRATION_DECAYS = 32768
-CALIBRATION_BINS = 5
-CALIBRATION_COUNTS = 1e5
-ONE_SIGMA, TWO_SIGMA = 0.6827, 0.9545
 ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
 
 
@@ -111,37 +100,16 @@ class DirectObjective(Objective):
             parameters["head/bias"] = np.array([*typical, 0.5, *logarithm], np.float32)
         return parameters
 
-    def simulator(self, split: str, /, *, responses: bool = False) -> Simulator:
-        """Return the simulator of a split, with responses if the network gets them."""
-        return super().simulator(split, responses=responses or self.architecture.n_inputs > 1)
-
     def described_result(self, parameters: Any, /) -> dict[str, Any]:
         """Return range, columns of the response, and factors of the errors from validation decays."""
-        simulator = self.simulator("validation")
-        return {
-            "response_lifetimes_ns": self.recipe.response_lifetimes_ns,
-            "tau_range_ns": simulator.instrument.decays.tau_ns,
-            "max_background": simulator.instrument.decays.background[1],
-            "error_scale": self._error_scale(parameters, simulator),
-        }
+        scale = self._error_scale(parameters, self.simulator("validation"))
+        return {**super().described_result(parameters), "error_scale": scale}
 
     def _error_scale(self, parameters: Any, simulator: Simulator) -> ErrorScale:
-        # Error bars are those of photon noise and of a response measured well: a wrong response causes
-        # errors that are the same in all pixels.
-        instrument = simulator.instrument
-        well = replace(
-            instrument.response or ResponseRanges(),
-            counts=(CALIBRATION_COUNTS, CALIBRATION_COUNTS),
-            misaligned=0.0,
-            extra_fwhm_ns=(0.0, 0.0),
-        )
-        simulator = replace(simulator, instrument=replace(instrument, response=well))
-        decays = simulator.decays(CALIBRATION_DECAYS)
+        simulator, decays = calibration_decays(simulator)
         batch = self.batch(simulator, decays)
         mono = decays.tau_short_ns == decays.tau_long_ns
-        low, high = np.quantile(batch.counts, [0.001, 0.999])
-        edges = np.unique(np.geomspace(low, high, CALIBRATION_BINS + 1))
-        bins = np.digitize(batch.counts, edges[1:-1])
+        counts, bins = count_bins(batch.counts)
         unknown = self._factors(
             parameters, batch._replace(inputs=_without_response(batch.inputs)), mono, bins
         )
@@ -149,8 +117,7 @@ class DirectObjective(Objective):
         if known.any():
             chosen = DirectBatch(batch.inputs[:, known], *(column[known] for column in batch[1:]))
             given = self._factors(parameters, chosen, mono[known], bins[known])
-        counts = np.sqrt(edges[:-1] * edges[1:]) if edges.size > 1 else edges
-        return ErrorScale(tuple(float(value) for value in counts), given, unknown)
+        return ErrorScale(counts, given, unknown)
 
     def _factors(
         self, parameters: Any, batch: DirectBatch, mono: NDArray[np.bool_], bins: NDArray[np.intp]
@@ -170,16 +137,11 @@ class DirectObjective(Objective):
 
     def batch(self, simulator: Simulator, decays: Decays, /) -> DirectBatch:  # type: ignore[override]
         """Return simulated decays as training arrays."""
-        inputs = network_inputs(decays.tpsf, self.formats, n_baseline=0)[..., None]
-        if decays.response is not None:
-            columns = response_columns(
-                decays.response, self.recipe.response_lifetimes_ns, axis=simulator.instrument.axis
-            )
-            inputs = np.concatenate([inputs, columns], axis=-1)
-        targets = [decays.tau_mean_ns, decays.tau_short_ns, decays.tau_long_ns, decays.amplitude_fraction]
+        inputs = self.inputs(simulator, decays)
+        inputs = inputs if inputs.ndim == 3 else inputs[..., None]
         return DirectBatch(
             np.ascontiguousarray(inputs.transpose(1, 0, 2)),
-            np.stack(targets, axis=1).astype(np.float32),
+            true_lifetimes(decays),
             simulator.bound_ns(decays).astype(np.float32),
             decays.tpsf.sum(axis=1).astype(np.float32),
         )
@@ -237,42 +199,12 @@ def head_loss(head: Any, state: jax.Array, truth: Any, /) -> jax.Array:
     targets, bounds, counts = truth
     outputs = state @ head["head/kernel"] + head["head/bias"]
     predicted, logarithm = outputs[:, :N_QUANTITIES], outputs[:, N_QUANTITIES:]
-    # The fraction has no unit: one bound of the mean lifetime, relative to the mean.
-    unit = jnp.concatenate(
-        [jnp.tile(bounds[:, None], 3), (bounds / jnp.maximum(targets[:, 0], bounds))[:, None]], axis=1
-    )
-    errors = (predicted - targets) / (unit * jnp.asarray(UNITS))
-    robust = HUBER**2 * (jnp.sqrt(1 + (errors / HUBER) ** 2) - 1)
-    # The fraction of a decay with one lifetime has no meaning.
-    two = (targets[:, 1] < targets[:, 2])[:, None]
-    meant = jnp.concatenate([jnp.ones_like(errors[:, 1:]), two.astype(errors.dtype)], axis=1)
+    unit, meant = units(targets, bounds), has_meaning(targets)
     residual = jax.lax.stop_gradient(predicted - targets)
     std = jnp.exp(jnp.clip(logarithm, -MAX_LOG, MAX_LOG)) / jnp.sqrt(counts)[:, None]
     likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
-    loss = (robust * meant) @ jnp.asarray(WEIGHTS) + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1)
+    loss = bound_loss(predicted, targets, bounds) + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1)
     return jnp.mean(loss)
-
-
-def error_factor(ratio: NDArray[np.floating], /) -> float:
-    """Return the factor of predicted errors that serves intervals of one and of two standard errors.
-
-    Parameters
-    ----------
-    ratio : ndarray, shape (n,)
-        Absolute errors over predicted errors.
-
-    Returns
-    -------
-    float
-        Geometric mean of the factor with which one standard error contains 68.3 % of the decays and of that
-        with which two contain 95.4 %. The two are equal for normal errors; tails make the second larger.
-
-    See Also
-    --------
-    seq2seqlite.models.ErrorScale : Factors of all quantities and numbers of counts.
-    """
-    one, two = np.quantile(ratio, [ONE_SIGMA, TWO_SIGMA])
-    return float(np.sqrt(one * two / 2))
 
 
 def _without_response(inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,12 +11,14 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from threadpoolctl import threadpool_limits
 
 from seq2seqlite.archive import Header
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ModelFile, Network
 from seq2seqlite.simulation.simulator import Simulator
 from seq2seqlite.training.checkpoint import read_checkpoint, write_checkpoint
+from seq2seqlite.training.compiled import CompiledObjective, runs_compiled
 from seq2seqlite.training.curve import last_fifth_improvement
 from seq2seqlite.training.direct import DirectObjective
 from seq2seqlite.training.objective import Batch, Objective
@@ -170,7 +172,7 @@ def _result(state: _State, recipe: Recipe, objective: Objective, simulator: Simu
         architecture=architecture,
         axis=instrument.axis,
         rising_edge_ns=simulator.rising_edge_ns,
-        n_baseline=0 if architecture.direct else simulator.n_baseline,
+        n_baseline=objective.n_baseline(simulator),
         instrument=instrument.name,
         parameters=parameters,
         quantisation=quantisation,
@@ -198,8 +200,10 @@ def _schedule(recipe: Recipe) -> optax.Schedule:
 
 
 def objective_of(recipe: Recipe, /) -> Objective:
-    """Return the objective of a float network, by the output of the recipe."""
-    return Objective(recipe) if recipe.output == "sfd" else DirectObjective(recipe)
+    """Return the objective of a float network: compiled for one layer of ``lite`` cells, else in JAX."""
+    if recipe.output == "lifetimes":
+        return DirectObjective(recipe)
+    return CompiledObjective(recipe) if runs_compiled(recipe) else Objective(recipe)
 
 
 def _step_function(objective: Objective, optimiser: Any) -> Any:
@@ -224,7 +228,9 @@ def _validator(recipe: Recipe, objective: Objective) -> Callable[[Any, int], tup
 
 def _prefetched(batches: Iterator[Batch]) -> Iterator[Batch]:
     """Yield batches; the next batch is simulated while the current one is used."""
-    with ThreadPoolExecutor(1) as pool:
+    # The products of a batch are small. Threads of BLAS that wait for each other on a busy machine would take
+    # eight times the processor time of the simulation.
+    with ThreadPoolExecutor(1) as pool, threadpool_limits(1, user_api="blas"):
         pending = pool.submit(next, batches)
         while True:
             batch = pending.result()

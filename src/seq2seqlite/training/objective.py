@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import (
     ActivationFormats,
@@ -20,10 +21,12 @@ from seq2seqlite.models import (
     initial_parameters,
     load_model,
     network_inputs,
+    response_columns,
 )
 from seq2seqlite.models.jax_forward import predict_sfd_jax
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Decays, Simulator
+from seq2seqlite.training.loss import bound_loss, lifetimes_jax, true_lifetimes
 from seq2seqlite.training.recipe import Recipe
 
 __all__ = ["Batch", "Objective", "start_network"]
@@ -34,17 +37,23 @@ class Batch(NamedTuple):
 
     Parameters
     ----------
-    inputs : ndarray, shape (n, n_gates)
-        Normalised TPSFs.
+    inputs : ndarray, shape (n, n_gates) or (n, n_gates, n_inputs)
+        Normalised TPSFs, and columns of the response.
     targets : ndarray, shape (n_gates, n, 3)
         True SFD.
     soft_targets : ndarray, shape (n_gates, n, 3), optional
         SFD predicted by a teacher.
+    lifetimes : ndarray, shape (n, 4), optional
+        True mean, short and long lifetime, in ns, and amplitude fraction.
+    bounds : ndarray, shape (n,), optional
+        Bound of the mean lifetime, in ns.
     """
 
     inputs: Any
     targets: Any
     soft_targets: Any = None
+    lifetimes: Any = None
+    bounds: Any = None
 
 
 def _channel_weights(recipe: Recipe) -> NDArray[np.float32]:
@@ -59,14 +68,22 @@ def start_network(recipe: Recipe, /) -> Network:
     Raises
     ------
     InputError
-        If the network is quantised, or its layers or its cell differ from those of the recipe.
+        If the network is quantised, or its layers, its cell or its columns of the response differ from those
+        of the recipe.
     """
     assert recipe.start_from is not None
     network = load_model(recipe.start_from)
-    if network.architecture != recipe.architecture:
+    found, wanted = network.architecture, recipe.architecture
+    if found != wanted and not (found.direct and replace(found, output=wanted.output) == wanted):
         raise InputError(
-            f"start_from={recipe.start_from!r} has {network.architecture}, but the recipe has "
-            f"{recipe.architecture}; use the same layers and cell"
+            f"start_from={recipe.start_from!r} has {found}, but the recipe has {wanted}; use the same layers "
+            "and cell"
+        )
+    columns = network.content.response_lifetimes_ns
+    if columns != recipe.response_lifetimes_ns:
+        raise InputError(
+            f"start_from={recipe.start_from!r} has response_lifetimes_ns={list(columns)}, but the recipe has "
+            f"{list(recipe.response_lifetimes_ns)}; use the same columns"
         )
     if network.content.quantisation is not None:
         raise InputError(f"start_from={recipe.start_from!r} is quantised; start from a float model")
@@ -95,7 +112,7 @@ class Objective:
         self.architecture = recipe.architecture
 
     def simulator(self, split: str, /, *, responses: bool = False) -> Simulator:
-        """Return the simulator of a split."""
+        """Return the simulator of a split, with responses if the network gets them."""
         instrument, recipe = load_instrument(self.recipe.instrument), self.recipe
         chosen: dict[str, Any] = {
             key: value
@@ -105,6 +122,7 @@ class Objective:
         if recipe.background:
             chosen["background"] = recipe.background
         instrument = replace(instrument, decays=replace(instrument.decays, **chosen))
+        responses = responses or self.architecture.n_inputs > 1
         return Simulator(instrument, seed=recipe.seed, split=split, responses=responses)
 
     def described(self) -> dict[str, Any]:
@@ -113,14 +131,41 @@ class Objective:
 
     def start(self) -> dict[str, Any]:
         """Return the starting parameters of the training."""
+        parameters = dict(initial_parameters(self.architecture, seed=self.recipe.seed))
         if self.recipe.start_from is None:
-            return dict(initial_parameters(self.architecture, seed=self.recipe.seed))
-        return dict(start_network(self.recipe).content.parameters)
+            return parameters
+        network = start_network(self.recipe)
+        chosen = "encoder/" if network.direct != self.architecture.direct else ""
+        found = network.content.parameters.items()
+        return parameters | {name: value for name, value in found if name.startswith(chosen)}
+
+    def n_baseline(self, simulator: Simulator, /) -> int:
+        """Return the number of leading gates whose mean the network subtracts.
+
+        A network that gets the response subtracts nothing, like a direct network: the gates of a camera may
+        be longer than the time before the rising edge.
+        """
+        blind = self.architecture.n_inputs == 1 and not self.architecture.direct
+        return simulator.n_baseline if blind else 0
+
+    def inputs(self, simulator: Simulator, decays: Decays, /) -> NDArray[np.float32]:
+        """Return the inputs of the network, shape (n, n_gates), or (n, n_gates, n_inputs) with a response."""
+        inputs = network_inputs(decays.tpsf, self.formats, n_baseline=self.n_baseline(simulator))
+        if decays.response is None:
+            return inputs
+        columns = response_columns(
+            decays.response, self.recipe.response_lifetimes_ns, axis=simulator.instrument.axis
+        )
+        return np.concatenate([inputs[..., None], columns], axis=-1)
 
     def batch(self, simulator: Simulator, decays: Decays, /) -> Batch:
         """Return simulated decays as training arrays."""
         targets = np.ascontiguousarray(simulator.sfd(decays).transpose(2, 0, 1))
-        return Batch(network_inputs(decays.tpsf, self.formats, n_baseline=simulator.n_baseline), targets)
+        batch = Batch(self.inputs(simulator, decays), targets)
+        if not self.recipe.lifetime_weight:
+            return batch
+        bounds = simulator.bound_ns(decays).astype(np.float32)
+        return batch._replace(lifetimes=true_lifetimes(decays), bounds=bounds)
 
     def batches(self, simulator: Simulator, /, *, start: int) -> Iterator[Batch]:
         """Yield an infinite sequence of batches from step ``start``."""
@@ -132,8 +177,8 @@ class Objective:
         return predict_sfd_jax(self.architecture, parameters, inputs, formats=self.formats)
 
     def loss(self, parameters: Any, batch: Batch, step: Any, /) -> jax.Array:
-        """Return the loss: the distance to the true SFD."""
-        return self.distance(self.predict(parameters, batch.inputs, step), batch.targets)
+        """Return the loss: the distance to the truth."""
+        return self.truth_loss(self.predict(parameters, batch.inputs, step), batch)
 
     def loss_and_gradient(self, parameters: Any, batch: Any, step: Any, /) -> tuple[Any, Any]:
         """Return the loss and its gradient with respect to the parameters."""
@@ -141,8 +186,15 @@ class Objective:
         return loss, gradient
 
     def described_result(self, parameters: Any, /) -> dict[str, Any]:  # noqa: ARG002
-        """Return further content of the model file."""
-        return {}
+        """Return further content of the model file: range and columns of the response."""
+        if self.architecture.n_inputs == 1 and not self.architecture.direct:
+            return {}
+        decays = self.simulator("validation").instrument.decays
+        return {
+            "response_lifetimes_ns": self.recipe.response_lifetimes_ns,
+            "tau_range_ns": decays.tau_ns,
+            "max_background": decays.background[1],
+        }
 
     def validation(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[float, float]:
         """Return the loss and the error of the total on the validation split."""
@@ -155,9 +207,25 @@ class Objective:
         def errors(parameters: Any, batch: Batch, number: int) -> tuple[jax.Array, jax.Array]:
             predicted = self.predict(parameters, batch.inputs, number)
             total = jnp.sqrt(jnp.mean((predicted[..., 0] - batch.targets[..., 0]) ** 2))
-            return self.distance(predicted, batch.targets), total
+            return self.truth_loss(predicted, batch), total
 
         return errors
+
+    def truth_loss(self, predicted: jax.Array, batch: Batch, /) -> jax.Array:
+        """Return the distance of an SFD to the true one, plus the weighted errors of its lifetimes."""
+        distance = self.distance(predicted, batch.targets)
+        if not self.recipe.lifetime_weight:
+            return distance
+        found, present = lifetimes_jax(predicted, axis=self.axis)
+        # An absent component has no error, and no gradient.
+        found = jnp.where(present, found, batch.lifetimes)
+        errors = bound_loss(found, batch.lifetimes, batch.bounds)
+        return distance + self.recipe.lifetime_weight * jnp.mean(errors)
+
+    @cached_property
+    def axis(self) -> TimeAxis:
+        """Time axis of the instrument."""
+        return load_instrument(self.recipe.instrument).axis
 
     def distance(self, predicted: jax.Array, targets: jax.Array, /) -> jax.Array:
         """Return the weighted mean squared error of the channels plus that of the amplitude."""

@@ -48,6 +48,10 @@ class Recipe:
     amplitude_weight : float
         Weight of the squared error of the amplitude (short plus long at the first gate). The amplitude is one
         of hundreds of outputs, but the mean lifetime is inversely proportional to it.
+    lifetime_weight : float
+        Weight of the errors of the lifetimes that are computed from the SFD, in units of the Cramér-Rao bound
+        (:func:`~seq2seqlite.training.loss.bound_loss`), beside the squared errors of the SFD; 0 for the SFD
+        alone. Only with ``output="sfd"``: a direct network always has this loss.
     response_lifetimes_ns : tuple of float
         Columns of the response that the network gets (:func:`~seq2seqlite.models.response_columns`); empty
         for a blind network.
@@ -62,8 +66,9 @@ class Recipe:
     background_prior : str, optional
         Distribution of this share, ``uniform`` or ``log-uniform``; default: that of the instrument.
     start_from : str, optional
-        Model (name or path) that provides the starting weights; it must have the same layers and cell, but
-        may belong to another instrument.
+        Model (name or path) that provides the starting weights; it must have the same layers, cell and
+        columns of the response, but may belong to another instrument. A direct network provides the encoder
+        of a network with a decoder.
     validation_decays, validation_every : int
         Number of decays of the validation split; number of steps between validations.
     patience : int
@@ -90,6 +95,7 @@ class Recipe:
     clip_norm: float = 1.0
     channel_weights: tuple[float, ...] = (1.0, 1.0, 1.0)
     amplitude_weight: float = 0.0
+    lifetime_weight: float = 0.0
     response_lifetimes_ns: tuple[float, ...] = ()
     output: str = "sfd"
     mono_exponential: float | None = None
@@ -110,7 +116,7 @@ class Recipe:
             raise InputError(
                 f"channel_weights={list(self.channel_weights)} must be three numbers >= 0, at least one > 0"
             )
-        for name in ("seed", "patience", "amplitude_weight"):
+        for name in ("seed", "patience", "amplitude_weight", "lifetime_weight"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name}={getattr(self, name)} must be >= 0")
 
@@ -120,8 +126,8 @@ class Recipe:
                 f"response_lifetimes_ns={list(self.response_lifetimes_ns)} must be between 0 and "
                 f"{MAX_COLUMN_NS:g}"
             )
-        if self.response_lifetimes_ns and self.output != "lifetimes":
-            raise InputError("response_lifetimes_ns needs output='lifetimes'")
+        if self.lifetime_weight and self.output != "sfd":
+            raise InputError(f"lifetime_weight={self.lifetime_weight} needs output='sfd'")
         if self.mono_exponential is not None and not 0 <= self.mono_exponential <= 1:
             raise InputError(f"mono_exponential={self.mono_exponential} must be between 0 and 1")
         if self.background and len(self.background) != 2:
@@ -154,13 +160,16 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe in the form of its TOML file, with all defaults filled in.
 
-        The keys of direct networks are left out for other networks, as in their cards.
+        Keys that only some networks have are left out for the others, as in their cards.
         """
         table = plain_table(self)
         if self.output == "sfd":
-            del table["output"], table["response_lifetimes_ns"]
-        if not self.background:
-            del table["background"]
+            del table["output"]
+        if self.output == "sfd" and not self.response_lifetimes_ns:
+            del table["response_lifetimes_ns"]
+        for name in ("background", "lifetime_weight"):
+            if not getattr(self, name):
+                del table[name]
         return table
 
     @classmethod

@@ -1,0 +1,167 @@
+"""Training objective of students with a decoder, whose recurrent layers are compiled code."""
+
+from functools import cached_property
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from seq2seqlite.decay import lifetimes_from_sfd
+from seq2seqlite.gru.gradient import Saved, lite_backward, lite_forward, lite_last_state
+from seq2seqlite.models import ErrorTable
+from seq2seqlite.models.architecture import DIRECT_OUTPUTS
+from seq2seqlite.training.calibration import (
+    calibration_decays,
+    count_bins,
+    error_table_cells,
+    lifetime_bins,
+)
+from seq2seqlite.training.loss import true_lifetimes
+from seq2seqlite.training.objective import Batch, Objective
+from seq2seqlite.training.recipe import Recipe
+
+__all__ = ["CompiledObjective", "runs_compiled"]
+
+ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
+DECODER = ("decoder/0/kernel", "decoder/0/recurrent_kernel", "decoder/0/bias")
+# Decays evaluated together: their activations take some tens of megabytes.
+BATCH = 1024
+
+
+def runs_compiled(recipe: Recipe, /) -> bool:
+    """Return whether compiled code trains a network with a decoder: one of one layer of ``lite`` cells.
+
+    See Also
+    --------
+    CompiledObjective : Objective of such networks.
+    """
+    return recipe.cell == "lite" and len(recipe.layers) == 1 and recipe.output == "sfd"
+
+
+class CompiledObjective(Objective):
+    """Objective of a student with a decoder; its loss is that of ``Objective``, its gradient is compiled.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Recipe with ``output="sfd"`` and one layer of ``lite`` cells.
+
+    See Also
+    --------
+    seq2seqlite.training.direct.DirectObjective : The same for direct networks.
+    seq2seqlite.gru.gradient.lite_forward : Compiled layer.
+    """
+
+    traceable = False
+
+    def __init__(self, recipe: Recipe, /) -> None:
+        super().__init__(recipe)
+        self._saved: tuple[Saved, Saved] | None = None
+
+    def loss_and_gradient(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[Any, Any]:  # noqa: ARG002
+        """Return the loss and its gradient with respect to the parameters."""
+        states, self._saved = self._decoded(parameters, batch.inputs, self._saved)
+        encoder, decoder = self._saved
+        head = parameters["head/kernel"], parameters["head/bias"]
+        loss, (kernel, bias, of_states) = self._head_gradient(*head, states, batch._replace(inputs=None))
+        of_decoder = lite_backward(decoder, np.asarray(of_states))
+        of_encoder = lite_backward(encoder, of_decoder.initial)
+        # The input of the decoder is zero: no gradient reaches its kernel.
+        unused = np.zeros_like(np.asarray(parameters[DECODER[0]]))
+        gradient = {"head/kernel": kernel, "head/bias": bias}
+        gradient |= dict(zip(ENCODER, of_encoder[:3], strict=True))
+        return loss, gradient | dict(zip(DECODER, (unused, *of_decoder[1:3]), strict=True))
+
+    def validation(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[float, float]:  # noqa: ARG002
+        """Return the loss and the error of the total on the validation split."""
+        head = parameters["head/kernel"], parameters["head/bias"]
+        sums, n = np.zeros(2), len(batch.inputs)
+        saved = None
+        for start in range(0, n, BATCH):
+            part = slice(start, start + BATCH)
+            states, saved = self._decoded(parameters, batch.inputs[part], saved)
+            chosen = Batch(None, batch.targets[:, part])
+            if batch.bounds is not None:
+                chosen = chosen._replace(lifetimes=batch.lifetimes[part], bounds=batch.bounds[part])
+            loss, total = self._head_errors(*head, states, chosen)
+            sums += np.array([float(loss), float(total) ** 2]) * states.shape[1]
+        return float(sums[0] / n), float(np.sqrt(sums[1] / n))
+
+    def described_result(self, parameters: Any, /) -> dict[str, Any]:
+        """Return range, columns of the response and standard errors of a network that gets the response."""
+        described = super().described_result(parameters)
+        return described | ({"error_table": self._error_table(parameters)} if described else {})
+
+    def _error_table(self, parameters: Any) -> ErrorTable:
+        simulator, decays = calibration_decays(self.simulator("validation"))
+        inputs, truth = self.inputs(simulator, decays), true_lifetimes(decays)
+        total = decays.tpsf.sum(axis=1).astype(np.float64)
+        counts, rows = count_bins(total)
+        tau_ns, _ = lifetime_bins(truth[:, 0])
+        # The fraction of a decay with one lifetime has no meaning.
+        truth[decays.tau_short_ns == decays.tau_long_ns, 3] = np.nan
+        known = inputs[..., 1:].any(axis=(1, 2))
+        cells = []
+        for columns in (inputs[..., 1:], np.zeros_like(inputs[..., 1:])):
+            chosen = known if columns.any() else np.ones_like(known)  # all, without a response
+            found = self._lifetimes(parameters, np.concatenate([inputs[..., :1], columns], axis=-1)[chosen])
+            errors = np.abs(found - truth[chosen]) * np.sqrt(total[chosen])[:, None]
+            place = np.digitize(found[:, 0], np.sqrt(np.multiply(tau_ns[:-1], tau_ns[1:])))
+            cells.append(error_table_cells(errors, rows[chosen], place, shape=(len(counts), len(tau_ns))))
+        return ErrorTable(counts, tau_ns, *cells)
+
+    def _lifetimes(self, parameters: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return mean, short and long lifetime, in ns, and amplitude fraction, shape (n, 4)."""
+        kernel, bias = np.asarray(parameters["head/kernel"]), np.asarray(parameters["head/bias"])
+        found, saved = [], None
+        for start in range(0, len(inputs), BATCH):
+            states, saved = self._decoded(parameters, inputs[start : start + BATCH], saved)
+            sfd = (states @ kernel + bias).transpose(1, 2, 0)
+            one = lifetimes_from_sfd(sfd, axis=self.axis)
+            found.append(np.stack([getattr(one, name) for name in DIRECT_OUTPUTS], axis=1))
+        return np.concatenate(found).astype(np.float64)
+
+    @cached_property
+    def _head_gradient(self) -> Any:
+        """Function that returns the loss, and its gradients at the head and at the states of the decoder."""
+
+        def loss(kernel: Any, bias: Any, states: Any, batch: Batch) -> jax.Array:
+            return self.truth_loss(_sfd(kernel, bias, states), batch)
+
+        return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))
+
+    @cached_property
+    def _head_errors(self) -> Any:
+        """Function that returns the loss, and the root mean square error of the total."""
+
+        @jax.jit
+        def errors(kernel: Any, bias: Any, states: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+            sfd = _sfd(kernel, bias, states)
+            total = jnp.sqrt(jnp.mean((sfd[..., 0] - batch.targets[..., 0]) ** 2))
+            return self.truth_loss(sfd, batch), total
+
+        return errors
+
+    def _decoded(
+        self, parameters: Any, inputs: NDArray[np.float32], reuse: tuple[Saved, Saved] | None
+    ) -> tuple[NDArray[np.float32], tuple[Saved, Saved]]:
+        """Return the states of the decoder, shape (n_gates, n, units), and what the gradient needs."""
+        columns = inputs if inputs.ndim == 3 else inputs[..., None]
+        sequence = np.ascontiguousarray(columns.transpose(1, 0, 2))
+        n_gates, n, _ = sequence.shape
+        first, second = (None, None) if reuse is None else reuse
+        kernel, recurrent, bias = (np.asarray(parameters[name]) for name in ENCODER)
+        zeros = np.zeros((n, self.architecture.layers[0]), np.float32)
+        state, encoded = lite_last_state(sequence, kernel, recurrent, bias, zeros, reuse=first)
+        kernel, recurrent, bias = (np.asarray(parameters[name]) for name in DECODER)
+        nothing = np.empty((n_gates, n, 0), np.float32)
+        states, decoded = lite_forward(nothing, kernel[:0], recurrent, bias, state, reuse=second)
+        return states, (encoded, decoded)
+
+
+def _sfd(kernel: jax.Array, bias: jax.Array, states: jax.Array) -> jax.Array:
+    """Return the SFD, shape (n_gates, n, 3)."""
+    n_gates, n, units = states.shape
+    return (states.reshape(-1, units) @ kernel + bias).reshape(n_gates, n, len(bias))

@@ -34,6 +34,7 @@ from seq2seqlite.workflows.image import write_lifetime_maps
 __all__ = ["image"]
 
 PictureFormat = StrEnum("PictureFormat", {name.upper(): name for name in PICTURE_FORMATS})  # type: ignore[misc]
+PNG = PictureFormat("png")
 Format = StrEnum("Format", {name.upper().replace("-", "_"): name for name in FORMATS})  # type: ignore[misc]
 
 
@@ -126,9 +127,7 @@ def image(
     gamma: Annotated[
         float | None, typer.Option(help="Exponent of the intensity in the brightness; default: 0.6")
     ] = None,
-    picture_format: Annotated[PictureFormat, typer.Option(help="Format of the figures")] = PictureFormat(
-        "png"
-    ),
+    picture_format: Annotated[PictureFormat, typer.Option(help="Format of the figures")] = PNG,
     dpi: Annotated[
         int | None, typer.Option(help="Resolution of the figures in dots per inch; default: 150")
     ] = None,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.cosim.executable import Executable, compile_harness
+from seq2seqlite.hardware.cosim.memory import MemoryModel, MemoryTraffic
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.eda.verilator import Compilation
 from seq2seqlite.hardware.wire.beats import Beats
@@ -71,6 +72,8 @@ class StreamRun:
         AXI response to each access: ``"okay"``, ``"slverr"``, …
     seconds : float
         Run time in seconds.
+    traffic : MemoryTraffic
+        Transfers between the AXI4 manager and the memory; all 0 without a memory.
 
     See Also
     --------
@@ -86,6 +89,7 @@ class StreamRun:
     registers: tuple[int, ...]
     responses: tuple[str, ...]
     seconds: float
+    traffic: MemoryTraffic
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,7 @@ class StreamSimulator:
         drain_clocks: int = 1000,
         idle_limit: int = 100_000,
         clock_limit: int = 10**12,
+        memory: MemoryModel | None = None,
         time_limit_s: float = 3600,
         heartbeat: Heartbeat | None = None,
     ) -> StreamRun:
@@ -147,6 +152,9 @@ class StreamSimulator:
             Clock cycles without a transfer after which the design is considered stalled.
         clock_limit : int
             Maximum total clock cycles.
+        memory : MemoryModel, optional
+            Memory at the AXI4 manager of a design that was compiled with ``memory_bits``. By default it has
+            1 MiB and no latency.
         time_limit_s : float
             Time limit for the simulation, in seconds.
         heartbeat : callable, optional
@@ -167,6 +175,7 @@ class StreamSimulator:
             *(len(beats), n_expected, len(before), len(after)),
             *(int(gaps * 2**32), int(stalls * 2**32)),
             *(seed, reset_clocks, drain_clocks, idle_limit, clock_limit),
+            *(memory or MemoryModel()).settings,
         )
         stimulus = _stimulus(settings, (*before, *after), beats)
         record, seconds = self.executable.simulate(stimulus, time_limit_s=time_limit_s, heartbeat=heartbeat)
@@ -181,11 +190,13 @@ def compile_stream(
     in_bits: int,
     out_bits: int,
     out_dir: Path,
+    memory_bits: int = 0,
+    user: bool = False,
     compilation: Compilation | None = None,
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> StreamSimulator:
-    """Compile a design with the ports of ``docs/spec/hardware.md``.
+    """Compile a design, or a front end, with the ports of ``docs/spec/hardware.md``.
 
     Parameters
     ----------
@@ -196,8 +207,12 @@ def compile_stream(
     in_bits, out_bits : int
         Widths of ``s_axis_tdata`` and ``m_axis_tdata``.
     out_dir : pathlib.Path
-        Build folder. This and the other parameters are those of
+        Build folder. This and the parameters that are not described here are those of
         :func:`~seq2seqlite.hardware.eda.verilator.compile_model`.
+    memory_bits : int
+        Width of the data of an AXI4 manager ``m_axi_*``, to which a memory is connected; 0 without one.
+    user : bool
+        Whether the input has ``s_axis_tuser``, driven by :attr:`Beats.user`.
 
     Returns
     -------
@@ -213,6 +228,7 @@ def compile_stream(
     StreamSimulator : Compiled co-simulation of a design.
     seq2seqlite.hardware.cosim.design.compile_project : Compile the Verilog of a project with Verilator.
     """
+    defines = {"MEMORY_BITS": memory_bits} if memory_bits else {}
     executable = compile_harness(
         "stream_harness.cpp",
         files,
@@ -220,6 +236,7 @@ def compile_stream(
         in_bits=in_bits,
         out_bits=out_bits,
         out_dir=out_dir,
+        defines=defines | ({"HAS_USER": 1} if user else {}),
         compilation=compilation,
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
@@ -255,14 +272,20 @@ def _stimulus(settings: Sequence[int], accesses: Sequence[Access], beats: Beats)
             struct.pack(f"<{len(settings)}Q", *settings),
             *(struct.pack("<3I", data is not None, address, data or 0) for address, data in accesses),
             np.ascontiguousarray(beats.words, "<u4").tobytes(),
-            np.ascontiguousarray(beats.last, np.uint8).tobytes(),
+            _flags(beats).tobytes(),
         ]
     )
 
 
+def _flags(beats: Beats) -> NDArray[np.uint8]:
+    user = np.zeros(len(beats), np.bool_) if beats.user is None else beats.user
+    return np.ascontiguousarray(beats.last + 2 * user.astype(np.uint8), np.uint8)
+
+
 def _run_from_record(raw: bytes, out_words: int, seconds: float) -> StreamRun:
     end, clocks, unstable, n_in, n_out, n_answers = struct.unpack_from("<6Q", raw)
-    offset = 6 * 8
+    traffic = MemoryTraffic(*struct.unpack_from("<5Q", raw, 6 * 8))
+    offset = 11 * 8
 
     def take(dtype: str, count: int) -> NDArray[np.generic]:
         nonlocal offset
@@ -283,4 +306,5 @@ def _run_from_record(raw: bytes, out_words: int, seconds: float) -> StreamRun:
         registers=tuple(data for _, data in answers),
         responses=tuple(ANSWERS[code] for code, _ in answers),
         seconds=seconds,
+        traffic=traffic,
     )

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from seq2seqlite.hardware.camera import beats_of_images
 from seq2seqlite.hardware.cosim.stream import Access
 from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.front_end_registers import SERIES_REGISTERS, register_addresses
@@ -11,35 +12,10 @@ BASES = (0x0000, 0x8000)
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAMES_MALFORMED", "MEMORY_ERRORS")
 
 
-def packed(values, bits, width):
-    """Return values of ``bits`` as words of beats of ``width``, shape (n, width / 32), lowest first."""
-    per_beat = width // bits
-    flat = np.asarray(values, np.int64)
-    flat = np.pad(
-        flat, (0, -len(flat) % per_beat), constant_values=(1 << bits) - 1
-    )  # unused: must not matter
-    bit = (flat[:, None] >> np.arange(bits) & 1).astype(np.uint8).reshape(-1, width)
-    bit = np.pad(bit, ((0, 0), (0, -width % 32)))
-    words = np.packbits(bit, axis=1, bitorder="little").view("<u4")
-    return words.reshape(-1, max(1, width // 32)).astype(np.uint32)
-
-
-def beats_of_images(images, *, bits, width, first):
-    """Return the beats of images, shape (n, pixels); ``first`` tells which begin a frame."""
-    images = np.asarray(images)
-    words = [packed(image, bits, width) for image in images]
-    n = len(words[0])
-    last = np.zeros((len(words), n), bool)
-    user = np.zeros((len(words), n), bool)
-    last[:, -1], user[:, 0] = True, first
-    return Beats(np.concatenate(words), last.ravel(), user.ravel())
-
-
 def counts_beats(shape, frames):
     """Return the beats of frames of counts, shape (frames, n_gates, pixels)."""
     images = np.reshape(frames, (-1, shape.pixels))
-    first = np.arange(len(images)) % shape.n_gates == 0
-    return beats_of_images(images, bits=shape.count_bits, width=shape.data_bits, first=first)
+    return beats_of_images(images, bits=shape.count_bits, width=shape.data_bits, frame_images=shape.n_gates)
 
 
 def joined(*parts):

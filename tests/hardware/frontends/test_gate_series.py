@@ -1,14 +1,15 @@
 """Gate series through the corner turn in a memory that stalls, against a NumPy model."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.camera import beats_of_images, one_bit_frames, saturation_table
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
 
 from .series import (
-    beats_of_images,
     corrected,
     counted,
     counters,
@@ -181,15 +182,14 @@ def test_malformed_frames_are_dropped_and_the_next_one_is_not_affected(eight_bit
     }
 
 
-def one_bit_frames(shape, n, per_gate, probability=0.4, seed=0):
+def random_bits(shape, n, per_gate, probability=0.4, seed=0):
     rng = np.random.default_rng(seed)
     return (rng.random((n, shape.n_gates, per_gate, shape.pixels)) < probability).astype(np.int64)
 
 
 def bit_beats(shape, bits):
     images = bits.reshape(-1, shape.pixels)
-    first = np.arange(len(images)) % (shape.n_gates * bits.shape[2]) == 0
-    return beats_of_images(images, bits=1, width=shape.frame_bits, first=first)
+    return beats_of_images(images, bits=1, width=shape.frame_bits, frame_images=shape.n_gates * bits.shape[2])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def bit_beats(shape, bits):
 )
 def test_one_bit_frames_are_summed(summing, per_gate, gaps, stalls, memory):
     shape, simulator = summing
-    bits = one_bit_frames(shape, 3 if per_gate < 100 else 1, per_gate, 0.4 if per_gate < 100 else 0.9)
+    bits = random_bits(shape, 3 if per_gate < 100 else 1, per_gate, 0.4 if per_gate < 100 else 0.9)
     frames = np.minimum(bits.sum(axis=2), 255)
     run = simulator.run(
         bit_beats(shape, bits),
@@ -216,7 +216,7 @@ def test_one_bit_frames_are_summed(summing, per_gate, gaps, stalls, memory):
 
 def test_one_bit_frames_that_overrun_or_are_malformed(summing):
     shape, simulator = summing
-    bits = one_bit_frames(shape, 10, 8)
+    bits = random_bits(shape, 10, 8)
     whole = [bit_beats(shape, bits[n : n + 1]) for n in range(10)]
     beats = -(-shape.pixels // shape.frame_bits)
     parts = [*whole[:4], cut(whole[4], np.arange(len(whole[4])) != 12 * beats), *whole[5:8]]
@@ -242,6 +242,26 @@ def test_one_bit_frames_that_overrun_or_are_malformed(summing):
     counts = counted(run)
     assert counts["FRAMES_DROPPED"] == 4 - counts["FRAMES_OUT"] > 0
     assert (np.diff(run.in_clock) == 1).all()
+
+
+@pytest.mark.hardware_full
+def test_a_line_of_the_spad512s_series_as_one_bit_frames(front_end, shared_data):
+    shape = SeriesShape(67, 512, lanes=2, frame_bits=64)
+    files = sorted((shared_data / "spad512s").glob("*.png"))
+    lines = np.array([plt.imread(file)[256] for file in files])  # 8 bits, as 0 to 1
+    counts = np.rint(lines * 255).astype(np.int64)
+    assert counts.shape == (67, 512)
+    bits = np.concatenate(list(one_bit_frames(counts, n_frames=255)))
+    table = saturation_table(255)
+    run = front_end(shape, "series-spad512s").run(
+        beats_of_images(bits, bits=1, width=64, frame_images=67 * 255),
+        n_expected=shape.pixels * shape.words,
+        before=settings(table=table, frames_per_gate=255, bases=(0, 1 << 16)),
+        after=counters(),
+        memory=SLOW,
+    )
+    assert_frames(run, shape, [corrected(counts, table=table)])
+    assert counted(run)["FRAMES_OUT"] == 1
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def front_end_plan(shape: SeriesShape | EventsShape, /) -> BuildPlan:
 
     See Also
     --------
-    SeriesShape : Parameters of a gate-series front end.
-    EventsShape : Parameters of a photon-event front end.
+    seq2seqlite.hardware.frontends.parameters.SeriesShape : Parameters of a gate-series front end.
+    seq2seqlite.hardware.frontends.parameters.EventsShape : Parameters of a photon-event front end.
     """
     if isinstance(shape, SeriesShape):
         name, component = GATE_SERIES, GateSeries(shape)

@@ -52,7 +52,8 @@ def scanned(shape, rng, *, pixel_syncs, faults=True):
         for line in range(shape.lines + int(rng.integers(-1, 2)) * faults):
             time += int(rng.integers(1, 100_000 if rng.random() < 0.1 else 50))
             photons(2, 1)  # between lines: outside
-            events.append((time, START, 0, 0))
+            # A marker record may have several bits.
+            events.append((time, START | FRAME * (line == 0 and rng.random() < 0.3), 0, 0))
             for pixel in range(shape.line_pixels):
                 photons(0 if rng.random() < 0.3 else int(rng.integers(0, 60)), pixel_syncs)
                 time += pixel_syncs
@@ -62,9 +63,9 @@ def scanned(shape, rng, *, pixel_syncs, faults=True):
                     break  # the line ends early
             time += int(rng.integers(0, 30))  # and photons after its last pixel are outside
             photons(3, 1)
-            if rng.random() < 0.8 or line == shape.lines - 1 or not faults:
+            if rng.random() < 0.8 or not faults:
                 events.append((time, STOP, 0, 0))
-        events.append((time, FRAME, 0, 0))
+        events.append((time, FRAME | STOP * (rng.random() < 0.5), 0, 0))
     return np.array(events, np.int64).T
 
 
@@ -111,11 +112,13 @@ def test_frames_without_frame_markers(small):
     assert counted(run)["FRAMES_OUT"] == 9
 
 
-def test_one_event_is_accepted_per_clock_cycle_also_across_pixels(small):
+@pytest.mark.parametrize("per_pixel", [11, 40])
+def test_one_event_is_accepted_per_clock_cycle_also_across_pixels(small, per_pixel):
     """All photons in few gates: each count is read before the one before it is written."""
     shape, simulator = small
     rng = np.random.default_rng(4)
-    per_pixel, pixel_syncs = 40, 200  # a pixel has more events than a packet has beats
+    assert per_pixel >= shape.words + 5
+    pixel_syncs = 5 * per_pixel
     n = shape.lines * shape.line_pixels * per_pixel
     time = 1 + np.arange(n) * pixel_syncs // per_pixel
     gates = np.where(np.arange(n) // per_pixel % 2, rng.integers(0, 3, n), 5)

@@ -212,7 +212,7 @@ def compile_stream(
     memory_bits : int
         Width of the data of an AXI4 manager ``m_axi_*``, to which a memory is connected; 0 without one.
     user : bool
-        Whether the input has ``s_axis_tuser``, driven by :attr:`Beats.user`.
+        Whether the input has ``s_axis_tuser``, driven by ``user`` of the beats.
 
     Returns
     -------

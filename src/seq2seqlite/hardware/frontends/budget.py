@@ -20,7 +20,7 @@ NORMALISATION_BYTES = 8
 
 @dataclass(frozen=True)
 class Memory:
-    """External memory.
+    """External memory of a front end: bandwidth and latency.
 
     Parameters
     ----------

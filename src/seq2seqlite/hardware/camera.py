@@ -90,7 +90,7 @@ def saturation_table(n_frames: int, /, *, table_bits: int = 8) -> NDArray[np.int
         raise InputError(f"n_frames={n_frames} must be at least 1")
     sums = np.minimum(np.arange(2**table_bits), n_frames - 0.5)
     photons = -n_frames * np.log1p(-sums / n_frames)
-    return np.minimum(np.rint(photons), 2**COUNT_BITS - 1).astype(np.int64)
+    return np.asarray(np.minimum(np.rint(photons), 2**COUNT_BITS - 1), np.int64)
 
 
 def beats_of_images(images: ArrayLike, /, *, bits: int, width: int, frame_images: int) -> Beats:

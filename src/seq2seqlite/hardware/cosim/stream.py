@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.cosim.executable import Executable, compile_harness
+from seq2seqlite.hardware.cosim.memory import MemoryModel, MemoryTraffic
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.eda.verilator import Compilation
 from seq2seqlite.hardware.wire.beats import Beats
@@ -71,6 +72,8 @@ class StreamRun:
         AXI response to each access: ``"okay"``, ``"slverr"``, …
     seconds : float
         Run time in seconds.
+    traffic : MemoryTraffic
+        Transfers between the AXI4 manager and the memory; all 0 without a memory.
 
     See Also
     --------
@@ -86,6 +89,7 @@ class StreamRun:
     registers: tuple[int, ...]
     responses: tuple[str, ...]
     seconds: float
+    traffic: MemoryTraffic
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class StreamSimulator:
         drain_clocks: int = 1000,
         idle_limit: int = 100_000,
         clock_limit: int = 10**12,
+        memory: MemoryModel | None = None,
         time_limit_s: float = 3600,
         heartbeat: Heartbeat | None = None,
     ) -> StreamRun:
@@ -150,6 +155,9 @@ class StreamSimulator:
             Clock cycles without a transfer after which the design is considered stalled.
         clock_limit : int
             Maximum total clock cycles.
+        memory : MemoryModel, optional
+            Memory at the AXI4 manager of a design that was compiled with ``memory_bits``. By default it has
+            1 MiB and no latency.
         time_limit_s : float
             Time limit for the simulation, in seconds.
         heartbeat : callable, optional
@@ -165,13 +173,14 @@ class StreamSimulator:
         InputError
             If the beats do not fit the design, a probability is not in [0, 1), or the simulation fails.
         """
-        _check_stimulus(self.executable, self.user_bits, beats, gaps, stalls)
+        _check_stimulus(self.executable, beats, gaps, stalls)
         settings = (
             *(len(beats), n_expected, len(before), len(after)),
             *(int(gaps * 2**32), int(stalls * 2**32)),
             *(seed, reset_clocks, drain_clocks, idle_limit, clock_limit),
+            *(memory or MemoryModel()).settings,
         )
-        stimulus = _stimulus(settings, (*before, *after), beats)
+        stimulus = _stimulus(settings, (*before, *after), beats, has_user=self.user_bits > 0)
         record, seconds = self.executable.simulate(stimulus, time_limit_s=time_limit_s, heartbeat=heartbeat)
         return _run_from_record(record, n_words(self.executable.out_bits), seconds)
 
@@ -185,11 +194,12 @@ def compile_stream(
     out_bits: int,
     user_bits: int = 0,
     out_dir: Path,
+    memory_bits: int = 0,
     compilation: Compilation | None = None,
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> StreamSimulator:
-    """Compile a design with the ports of ``docs/spec/hardware.md``.
+    """Compile a design, or a front end, with the ports of ``docs/spec/hardware.md``.
 
     Parameters
     ----------
@@ -200,10 +210,12 @@ def compile_stream(
     in_bits, out_bits : int
         Widths of ``s_axis_tdata`` and ``m_axis_tdata``.
     user_bits : int
-        Width of ``s_axis_tuser``; 0 if the design has no such port. Its value is the last word of a beat.
+        Width of ``s_axis_tuser``; 0 if the design has no such port. It is driven by ``user`` of the beats.
     out_dir : pathlib.Path
-        Build folder. This and the other parameters are those of
+        Build folder. This and the parameters that are not described here are those of
         :func:`~seq2seqlite.hardware.eda.verilator.compile_model`.
+    memory_bits : int
+        Width of the data of an AXI4 manager ``m_axi_*``, to which a memory is connected; 0 without one.
 
     Returns
     -------
@@ -219,6 +231,7 @@ def compile_stream(
     StreamSimulator : Compiled co-simulation of a design.
     seq2seqlite.hardware.cosim.design.compile_project : Compile the Verilog of a project with Verilator.
     """
+    defines = {"MEMORY_BITS": memory_bits} if memory_bits else {}
     executable = compile_harness(
         "stream_harness.cpp",
         files,
@@ -226,7 +239,7 @@ def compile_stream(
         in_bits=in_bits,
         out_bits=out_bits,
         out_dir=out_dir,
-        defines={"USER_BITS": user_bits},
+        defines={"USER_BITS": user_bits, **defines},
         compilation=compilation,
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
@@ -246,8 +259,8 @@ def check_pauses(*, gaps: float, stalls: float) -> None:
             raise InputError(f"{name}={value} must be a probability, at least 0 and below 1")
 
 
-def _check_stimulus(executable: Executable, user_bits: int, beats: Beats, gaps: float, stalls: float) -> None:
-    in_words = n_words(executable.in_bits) + (user_bits > 0)
+def _check_stimulus(executable: Executable, beats: Beats, gaps: float, stalls: float) -> None:
+    in_words = n_words(executable.in_bits)
     if beats.words.shape[1] != in_words:
         raise InputError(
             f"beats of {beats.words.shape[1]} words do not fit s_axis_tdata of {executable.in_bits} bits, "
@@ -256,12 +269,16 @@ def _check_stimulus(executable: Executable, user_bits: int, beats: Beats, gaps: 
     check_pauses(gaps=gaps, stalls=stalls)
 
 
-def _stimulus(settings: Sequence[int], accesses: Sequence[Access], beats: Beats) -> bytes:
+def _stimulus(settings: Sequence[int], accesses: Sequence[Access], beats: Beats, *, has_user: bool) -> bytes:
+    words = beats.words
+    if has_user:  # the last word of a beat
+        user = np.zeros(len(beats), np.uint32) if beats.user is None else beats.user
+        words = np.concatenate([words, user[:, None]], axis=1)
     return b"".join(
         [
             struct.pack(f"<{len(settings)}Q", *settings),
             *(struct.pack("<3I", data is not None, address, data or 0) for address, data in accesses),
-            np.ascontiguousarray(beats.words, "<u4").tobytes(),
+            np.ascontiguousarray(words, "<u4").tobytes(),
             np.ascontiguousarray(beats.last, np.uint8).tobytes(),
         ]
     )
@@ -269,7 +286,8 @@ def _stimulus(settings: Sequence[int], accesses: Sequence[Access], beats: Beats)
 
 def _run_from_record(raw: bytes, out_words: int, seconds: float) -> StreamRun:
     end, clocks, unstable, n_in, n_out, n_answers = struct.unpack_from("<6Q", raw)
-    offset = 6 * 8
+    traffic = MemoryTraffic(*struct.unpack_from("<5Q", raw, 6 * 8))
+    offset = 11 * 8
 
     def take(dtype: str, count: int) -> NDArray[np.generic]:
         nonlocal offset
@@ -290,4 +308,5 @@ def _run_from_record(raw: bytes, out_words: int, seconds: float) -> StreamRun:
         registers=tuple(data for _, data in answers),
         responses=tuple(ANSWERS[code] for code, _ in answers),
         seconds=seconds,
+        traffic=traffic,
     )

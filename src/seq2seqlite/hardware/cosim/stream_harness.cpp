@@ -1,7 +1,9 @@
 // Drives a design through the ports of docs/spec/hardware.md: AXI4-Stream in and out with random source and sink
-// throttling, AXI4-Lite before and after the stream.
+// throttling, AXI4-Lite before and after the stream. With MEMORY_BITS, a memory answers the AXI4 manager m_axi_*;
+// with USER_BITS > 0, the last word of an input beat drives s_axis_tuser.
 // usage: simulate STIMULUS RECORD   (little-endian files, written and read by stream.py)
 #include "Vtop.h"
+#include "axi_memory.h"
 #include "harness.h"
 #include "verilated.h"
 
@@ -21,6 +23,7 @@ struct Settings {  // header of STIMULUS
     uint64_t n_beats, n_expected, n_first, n_last;  // input beats, output beats, CSR accesses before and after
     uint64_t gap, stall;                            // probabilities in 1/2**32
     uint64_t seed, reset_clocks, drain_clocks, idle_limit, clock_limit;
+    MemorySettings memory;
 };
 
 struct Access {  // CSR access
@@ -37,6 +40,9 @@ public:
         context.randReset(2);  // the initial values of registers without reset must not matter
         context.randSeed(int(s.seed & 0x7fffffff));
         top = std::make_unique<Vtop>(&context);
+#ifdef MEMORY_BITS
+        memory = std::make_unique<AxiMemory<Vtop>>(s.memory, s.seed + 1);
+#endif
     }
 
     bool complete;
@@ -54,7 +60,11 @@ public:
         FILE* file = std::fopen(name, "wb");
         if (!file) return false;
         const uint64_t head[] = {end, clocks, unstable, in_clock.size(), out_clock.size(), answers.size() / 2};
-        bool good = save(file, head, 6) && save(file, in_clock.data(), in_clock.size())
+        MemoryTraffic traffic;
+#ifdef MEMORY_BITS
+        traffic = memory->traffic;
+#endif
+        bool good = save(file, head, 6) && save(file, &traffic, 1) && save(file, in_clock.data(), in_clock.size())
             && save(file, out_clock.data(), out_clock.size()) && save(file, out_data.data(), out_data.size())
             && save(file, answers.data(), answers.size()) && save(file, out_last.data(), out_last.size());
         return !std::fclose(file) && good;
@@ -65,6 +75,9 @@ private:
     Random random;
     VerilatedContext context;
     std::unique_ptr<Vtop> top;
+#ifdef MEMORY_BITS
+    std::unique_ptr<AxiMemory<Vtop>> memory;
+#endif
     std::vector<Access> accesses;
     std::vector<uint32_t> data, out_data, answers;
     std::vector<uint8_t> last, out_last;
@@ -82,12 +95,19 @@ private:
         top->s_axil_arvalid = top->s_axil_rready = 0;
     }
 
+    // Requires that no output of the AXI4 manager depends on its inputs of the same clock cycle.
     void settle() {
         top->aclk = 0;
+#ifdef MEMORY_BITS
+        memory->drive(*top, clocks);
+#endif
         top->eval();
     }
 
     void rise() {
+#ifdef MEMORY_BITS
+        if (top->aresetn) memory->take(*top, clocks);
+#endif
         top->aclk = 1;
         top->eval();
         ++clocks;

@@ -20,10 +20,13 @@ class Beats:
         Data, lowest word first.
     last : ndarray of bool, shape (n,)
         ``tlast``.
+    user : ndarray of uint32, shape (n,), optional
+        ``tuser``, of streams that have it.
     """
 
     words: NDArray[np.uint32]
     last: NDArray[np.bool_]
+    user: NDArray[np.uint32] | None = None
 
     def __post_init__(self) -> None:
         if self.words.ndim != 2 or self.last.shape != self.words.shape[:1]:

@@ -306,8 +306,7 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int, user: ArrayLike | Non
     lanes : int
         Counts per beat.
     user : array_like of int, shape (n,), optional
-        TUSER of the packets (:func:`user_words`), for a design that has it. It is in the last word of all
-        beats of a packet.
+        TUSER of the packets (:func:`user_words`), for a design that has it.
 
     Returns
     -------
@@ -343,9 +342,8 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int, user: ArrayLike | Non
     last = np.zeros((n, beats), np.bool_)
     last[:, -1:] = True
     words = padded.reshape(n * beats, -1).view("<u4").astype(np.uint32)
-    if user is not None:
-        words = np.concatenate([words, np.repeat(np.asarray(user, np.uint32), beats)[:, None]], axis=1)
-    return Beats(words, last.reshape(-1))
+    of_beats = None if user is None else np.repeat(np.asarray(user, np.uint32), beats)
+    return Beats(words, last.reshape(-1), of_beats)
 
 
 def words_from_beats(beats: Beats, /, *, word_bits: int = RECORD_BITS) -> NDArray[np.uint32]:

@@ -1,0 +1,104 @@
+"""Top level of the photon-event front end, with the ports of docs/spec/front-ends.md."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, Out, connect
+
+from seq2seqlite.hardware.frontends.csr import FrontEndRegisters
+from seq2seqlite.hardware.frontends.gate_series import add_domain, bus_ports
+from seq2seqlite.hardware.frontends.histogrammer import Histogrammer
+from seq2seqlite.hardware.frontends.parameters import EventsShape
+from seq2seqlite.hardware.frontends.record_decoder import RecordDecoder
+from seq2seqlite.hardware.frontends.scanner import Scanner
+from seq2seqlite.hardware.gateware.csr import axi_lite
+from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
+from seq2seqlite.hardware.wire.front_end_registers import EVENT_REGISTERS, EVENTS_ID, VERSION
+
+__all__ = ["PHOTON_EVENTS", "PhotonEvents"]
+
+PHOTON_EVENTS = "seq2seqlite_photon_events"
+"""Name of the module."""
+RECORD_BITS = 32
+
+
+class PhotonEvents(Component):
+    """Top-level module of the photon-event front end.
+
+    Parameters
+    ----------
+    shape : EventsShape
+        Parameters of the front end.
+
+    Attributes
+    ----------
+    aclk, aresetn : Signal(1), in
+        Clock, and synchronous active-low reset (low for at least two clock cycles).
+    s_axis_tdata : Signal(32), in
+        T3 records.
+    s_axis_tvalid, s_axis_tready, s_axis_tlast : Signal(1), in, out, in
+        AXI4-Stream handshake of the records. TLAST is ignored.
+    m_axis_tdata : Signal(lanes * 16), out
+        Packets of counts, one for each pixel: the input of the engine.
+    m_axis_tvalid, m_axis_tready, m_axis_tlast : Signal(1), out, in, out
+        AXI4-Stream handshake of the packets; TLAST on the last beat of a pixel.
+    s_axil_* : in, out
+        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.csr.axi_lite`.
+    """
+
+    def __init__(self, shape: EventsShape) -> None:
+        self.shape_ = shape
+        super().__init__({**bus_ports(RECORD_BITS, shape.packet_bits), "s_axis_tlast": In(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        """Connect the components in the order of the data flow."""
+        m = Module()
+        shape = self.shape_
+        add_domain(m, self.aclk, self.aresetn)
+        constants = {
+            "ID": EVENTS_ID,
+            "VERSION": VERSION,
+            "SHAPE": shape.n_gates | shape.lanes << 16 | shape.micro_bits << 24,
+            "IMAGE": shape.line_pixels | shape.lines << 16,
+        }
+        m.submodules.registers = registers = FrontEndRegisters(EVENT_REGISTERS, constants)
+        m.submodules.input = input_slice = RegisterSlice(RECORD_BITS)
+        m.submodules.decoder = decoder = RecordDecoder(shape)
+        m.submodules.scanner = scanner = Scanner(shape)
+        m.submodules.histogrammer = histogrammer = Histogrammer(shape)
+        for name, member in axi_lite().items():
+            port, inner = getattr(self, f"s_axil_{name}"), getattr(registers, name)
+            m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)
+        connect(m, input_slice.o, decoder.i)
+        connect(m, decoder.o, scanner.i)
+        connect(m, scanner.o, histogrammer.i)
+        masks = (scanner.line_start, scanner.line_stop, scanner.frame, scanner.pixel)
+        m.d.comb += [
+            input_slice.i.valid.eq(self.s_axis_tvalid),
+            input_slice.i.payload.eq(self.s_axis_tdata),
+            self.s_axis_tready.eq(input_slice.i.ready),
+            decoder.channels.eq(registers.channels),
+            decoder.table_write.eq(registers.table_data_write),
+            decoder.table_index.eq(registers.table_index),
+            decoder.table_data.eq(registers.table_data),
+            scanner.pixel_syncs.eq(registers.pixel_syncs),
+            *(mask.eq(registers.markers.word_select(index, 4)) for index, mask in enumerate(masks)),
+            self.m_axis_tvalid.eq(histogrammer.o.valid),
+            self.m_axis_tdata.eq(histogrammer.o.payload.data),
+            self.m_axis_tlast.eq(histogrammer.o.payload.last),
+            histogrammer.o.ready.eq(self.m_axis_tready),
+        ]
+        frame_pixels = shape.lines * shape.line_pixels
+        left = Signal(range(frame_pixels), init=frame_pixels - 1)
+        pixel_ends = self.m_axis_tvalid & self.m_axis_tready & self.m_axis_tlast
+        with m.If(pixel_ends):
+            m.d.sync += left.eq(Mux(left == 0, frame_pixels - 1, left - 1))
+        m.d.comb += registers.events.eq(
+            Cat(
+                scanner.counted,
+                scanner.outside,
+                pixel_ends,
+                pixel_ends & (left == 0),
+                scanner.missing,
+                self.s_axis_tvalid & ~self.s_axis_tready,
+            )
+        )
+        return m

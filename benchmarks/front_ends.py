@@ -109,7 +109,7 @@ def simulated(lanes: int) -> Iterator[dict[str, Any]]:
             out_bits=16 * lanes,
             out_dir=folder / "simulation",
             memory_bits=shape.data_bits,
-            user=True,
+            user_bits=1,
         )
         for label, memory in MEMORIES.items():
             run = simulator.run(beats, n_expected=shape.pixels * shape.words, before=before, memory=memory)

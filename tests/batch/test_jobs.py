@@ -21,7 +21,7 @@ from seq2seqlite.errors import HaltError
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all else here."""
-    monkeypatch.setattr("seq2seqlite.imaging.map_writer.write_picture", lambda *_, **__: None)
+    monkeypatch.setattr("seq2seqlite.imaging.map_writer.write_figure", lambda *_, **__: None)
 
 
 @pytest.fixture

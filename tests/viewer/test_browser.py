@@ -65,7 +65,7 @@ def test_regions_are_drawn_and_exported(server, page, folder, tmp_path):
     with page.expect_download() as found:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(found.value.path().read_text())))
-    write_lifetime_maps(folder / "cell.npz", DEFAULT_MODEL, tmp_path / "maps", irf="fit", regions=outline)
+    write_lifetime_maps(folder / "cell.npz", DEFAULT_MODEL, tmp_path / "maps", irf="fit", regions=outline, phasor=False)
     assert rows == list(csv.DictReader(io.StringIO((tmp_path / "maps" / "regions.csv").read_text())))
     with page.expect_download() as found:
         page.get_by_role("button", name="Map PNG").click()
@@ -82,6 +82,7 @@ def test_errors_are_messages_and_the_server_lives_on(server, page):
     page.goto(server.url + "?file=../secret.npz")
     page.get_by_text("is not offered by this page").wait_for()
     page.goto(server.url + "?model=missing.npz")
+    page.get_by_text("pixels analysed").wait_for()  # the message outlives the map that is shown instead
     page.get_by_text("is not offered by this page").wait_for()
     page.goto(server.url)
     page.get_by_text("pixels analysed").wait_for()

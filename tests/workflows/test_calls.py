@@ -22,6 +22,7 @@ from seq2seqlite.streaming import CallbackSink, ReplayedFrames, StreamError
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
 # Options that have another name in Python, and those that only the command line has.
 RENAMED = {
+    "image": {"cursor": "cursors"},
     "stream": {"duration": "duration_s", "timeout": "timeout_s", "frame": "shape"},
     "study": {"config": "study"},
     "benchmark": {

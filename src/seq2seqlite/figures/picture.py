@@ -188,7 +188,7 @@ def lifetime_rgb(
     Examples
     --------
     >>> lifetime_rgb(np.array([[np.nan]]), np.array([[3.0]])).round(2).tolist()
-    [[[0.35, 0.35, 0.35]]]
+    [[[0.22, 0.22, 0.22]]]
     """
     low, high = display_limits(values) if options.limits is None else options.limits
     scale = ScalarMappable(Normalize(low, high), lifetime_colours(options.cmap))

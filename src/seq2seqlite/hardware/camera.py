@@ -126,7 +126,7 @@ def beats_of_images(images: ArrayLike, /, *, bits: int, width: int, frame_images
     --------
     >>> beats = beats_of_images([[1, 2, 3], [4, 5, 6]], bits=16, width=32, frame_images=2)
     >>> beats.words.ravel().tolist(), beats.user.tolist()
-    ([131073, 4294901763, 327684, 4294901766], [True, False, False, False])
+    ([131073, 4294901763, 327684, 4294901766], [1, 0, 0, 0])
     """
     values = np.asarray(images)
     if bits not in {1, 8, 16} or width % bits:

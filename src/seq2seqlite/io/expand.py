@@ -14,13 +14,15 @@ __all__ = ["expanded"]
 IMAGES = (".tif", ".tiff", ".png")
 
 
-def expanded(files: Sequence[str | PathLike[str]], /) -> list[Path]:
+def expanded(files: Sequence[str | PathLike[str]], /, *, folders: bool = True) -> list[Path]:
     """Return measurements, with patterns replaced by the files that match and folders by their measurements.
 
     Parameters
     ----------
     files : sequence of path-like
         Files, folders, or patterns with ``*``, ``?`` or ``[``.
+    folders : bool
+        Replace folders by their measurements.
 
     Returns
     -------
@@ -35,8 +37,8 @@ def expanded(files: Sequence[str | PathLike[str]], /) -> list[Path]:
 
     Examples
     --------
-    >>> expanded(["a.ptu"])
-    [PosixPath('a.ptu')]
+    >>> [path.name for path in expanded(["a.ptu"])]
+    ['a.ptu']
     """
     found: list[Path] = []
     for file in files:
@@ -47,7 +49,7 @@ def expanded(files: Sequence[str | PathLike[str]], /) -> list[Path]:
                 raise InputError(f"no file matches {file}; check the pattern")
             found += [Path(match) for match in matches]
         else:
-            found += _measurements(path)
+            found += _measurements(path) if folders else [path]
     return found
 
 

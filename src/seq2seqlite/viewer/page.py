@@ -97,7 +97,7 @@ class Page:
         self.serial, self.ended, self._setting = 0, False, False
         self.image: OpenedImage | None = None
         self.decay: SelectedDecay | None = None
-        self._told, self.error = 0.0, ""
+        self._told, self.error, self.remark = 0.0, "", ""
         self.map, self.histogram, self.decays = MapPlot(), Histogram(), DecayPlots()
         self.status = Div(name="status", stylesheets=[STATUS_STYLE], sizing_mode="stretch_width")
         self.table = Div(name="table", stylesheets=[TABLE_STYLE], sizing_mode="stretch_width")
@@ -113,8 +113,7 @@ class Page:
             self.images.check(self.state)
         except InputError as error:
             self.state = start
-            self.go(start)
-            self.fail(str(error))
+            self.go(start, remark=str(error))
         else:
             self.go(self.state)
 
@@ -319,13 +318,13 @@ class Page:
         self.error = message
         self.status.text = f"<span class='error'>{escape(message)}</span>"
 
-    def go(self, state: ViewState) -> None:
-        """Show a state: what changed is computed in another thread."""
+    def go(self, state: ViewState, *, remark: str = "") -> None:
+        """Show a state: what changed is computed in another thread. The remark stays until the next state."""
         self.images.check(state)
-        self.error = ""
+        self.error = self.remark = remark
         self.state, self.serial = state, self.serial + 1
         self._set_widgets()
-        self.status.text = f"{escape(state.file)}: working"
+        self.status.text = f"{escape(state.file)}: working{self._remarks()}"
         self.executor.submit(self._compute, self.serial, state)
 
     def _set_widgets(self) -> None:
@@ -407,15 +406,18 @@ class Page:
         self._setting = False
         self._say(image, state)
 
+    def _remarks(self, *lines: str) -> str:
+        """Return warnings, and the remark on this state, as they are shown behind the status."""
+        shown = [*lines, *([self.remark] if self.remark else [])]
+        return "".join(f" <span class='error'>{escape(line)}</span>" for line in shown)
+
     def _say(self, image: OpenedImage, state: ViewState) -> None:
         attrs = image.maps.attrs
         lit = ""
         if state.lit is not None:
             values = image.maps[state.shown].values
             lit = f", {int(((values >= state.lit[0]) & (values <= state.lit[1])).sum()):,} highlighted"
-        warnings = "".join(
-            f" <span class='error'>{escape(line)}</span>" for line in attrs.get("warnings", ())
-        )
+        warnings = self._remarks(*attrs.get("warnings", ()))
         pixels = f"{attrs['pixels_analysed']:,} of {attrs['pixels']:,} pixels analysed"
         self.status.text = f"{escape(state.file)}: {pixels}{lit}{warnings}"
 

@@ -17,6 +17,7 @@ from seq2seqlite.files import sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.expand import expanded
+from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
@@ -180,7 +181,9 @@ def write_lifetime_maps(
     seq2seqlite.lifetime_map : Maps of a measurement in memory, without files.
     seq2seqlite.batch.map_files : The same with own sources, options and workers.
     """
-    paths = expanded([files] if isinstance(files, str | PathLike) else files)
+    given = [files] if isinstance(files, str | PathLike) else files
+    # A folder is a series, whose files are its frames, where frames are mapped one by one.
+    paths = expanded(given, folders=frames != EACH)
     folders = _folders(paths, Path(out))
     if pulses is not None and not quality:
         raise InputError(f"pulses={pulses:g} requires quality=True; add it")

@@ -65,7 +65,9 @@ def test_regions_are_drawn_and_exported(server, page, folder, tmp_path):
     with page.expect_download() as found:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(found.value.path().read_text())))
-    write_lifetime_maps(folder / "cell.npz", DEFAULT_MODEL, tmp_path / "maps", irf="fit", regions=outline, phasor=False)
+    write_lifetime_maps(
+        folder / "cell.npz", DEFAULT_MODEL, tmp_path / "maps", irf="fit", regions=outline, phasor=False
+    )
     assert rows == list(csv.DictReader(io.StringIO((tmp_path / "maps" / "regions.csv").read_text())))
     with page.expect_download() as found:
         page.get_by_role("button", name="Map PNG").click()

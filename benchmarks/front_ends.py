@@ -9,13 +9,15 @@ the xc7k410t and both memory bandwidths are assumptions; see docs/explanation/fr
 With --simulate, the corner turn of a small frame is simulated with a memory that stalls, and its
 latency and bandwidth are printed beside the formula.
 
-    python benchmarks/front_ends.py [--simulate] [--json FILE]
+With --synthesise, Yosys synthesises five front ends, and their resources are printed.
+
+    python benchmarks/front_ends.py [--simulate] [--synthesise] [--json FILE]
 """
 
 import argparse
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +27,8 @@ from seq2seqlite.cli.output import write_json
 from seq2seqlite.hardware.camera import beats_of_images
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.cosim.stream import Access, compile_stream
+from seq2seqlite.hardware.eda.cells import Family
+from seq2seqlite.hardware.eda.yosys import synthesize
 from seq2seqlite.hardware.front_ends import front_end_plan
 from seq2seqlite.hardware.frontends.budget import (
     Budget,
@@ -33,7 +37,7 @@ from seq2seqlite.hardware.frontends.budget import (
     corner_turn_latency,
     gate_sequential_budget,
 )
-from seq2seqlite.hardware.frontends.parameters import SeriesShape
+from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.wire.front_end_registers import SERIES_REGISTERS, register_addresses
 from seq2seqlite.provenance import provenance
 
@@ -126,10 +130,38 @@ def simulated(lanes: int) -> Iterator[dict[str, Any]]:
             }
 
 
+SERIES = SeriesShape(n_gates=135, pixels=250_000)
+WIDE = replace(SERIES, lanes=16, data_bits=256)
+EVENTS = EventsShape(n_gates=132, lines=256, line_pixels=256)
+SYNTHESISED: tuple[tuple[str, Family, SeriesShape | EventsShape], ...] = (
+    ("gate series, 500x500, 135 gates, 8-bit counts, 64-bit memory, 1 lane", "ecp5", SERIES),
+    ("the same, 256-bit memory, 16 lanes", "xc7", WIDE),
+    (
+        "the same, and sums of one-bit frames, 256 pixels per clock cycle",
+        "xc7",
+        replace(WIDE, frame_bits=256),
+    ),
+    ("photon events, 132 gates, 4,096 micro-times, 1 lane", "ecp5", EVENTS),
+    ("the same", "xc7", EVENTS),
+)
+
+
+def synthesised() -> Iterator[dict[str, Any]]:
+    """Yield the resources of front ends alone, without engine and memory controller."""
+    for label, family, shape in SYNTHESISED:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (file, text) = next(iter(front_end_plan(shape).execute().items()))
+            (folder / file).write_text(text)
+            found = synthesize([folder / file], top=(folder / file).stem, family=family, out_dir=folder)
+            yield {"front_end": label, "family": family, **asdict(found.resources)}
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description="Corner turn and gate-sequential processing")
     parser.add_argument("--simulate", action="store_true")
+    parser.add_argument("--synthesise", action="store_true")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     rows: list[dict[str, Any]] = []
@@ -157,7 +189,19 @@ def main() -> None:
                 f"| {row['lanes']} | {row['memory']} | {row['written']:.2f} | {row['read']:.2f} "
                 f"| {row['latency_clocks']:,} | {row['formula_clocks']:,} |"
             )
-    write_json(given.json, {"rows": rows, "simulated": measured, "provenance": provenance()})
+    resources = []
+    if given.synthesise:
+        print("\n| front end | FPGA family | LUT | FF | BRAM36 | DSP |\n|---|---|---|---|---|---|")
+    for row in synthesised() if given.synthesise else ():
+        resources.append(row)
+        print(
+            f"| {row['front_end']} | {row['family']} | {row['lut']:,} | {row['ff']:,} | {row['bram36']:g} "
+            f"| {row['dsp']:g} |"
+        )
+    write_json(
+        given.json,
+        {"rows": rows, "simulated": measured, "resources": resources, "provenance": provenance()},
+    )
 
 
 if __name__ == "__main__":

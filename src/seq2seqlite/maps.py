@@ -16,6 +16,7 @@ __all__ = [
     "MAP_UNITS",
     "PHASOR_MAPS",
     "QUALITY_MAPS",
+    "STD_OF",
     "long_names",
     "map_dataset",
     "with_maps",
@@ -31,6 +32,8 @@ ERROR_MAPS = {
     "amplitude_fraction_std": "",
 }
 """Standard errors of these maps, of predictors that estimate them (``error_maps``), with their units."""
+STD_OF = dict(zip(LIFETIME_MAPS, ERROR_MAPS, strict=True))
+"""Name of the standard error of each quantity."""
 DERIVED_MAPS = {
     "tau_intensity_ns": "ns",
     "photon_fraction": "",

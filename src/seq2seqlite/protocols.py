@@ -22,8 +22,8 @@ __all__ = [
     "TrainedPredictor",
     "error_maps",
     "missing_irf",
+    "predictor_and_remarks",
     "quantities",
-    "source_remarks",
     "tau_range_ns",
 ]
 
@@ -289,12 +289,15 @@ def missing_irf(predictor: Predictor, /) -> list[str]:
     ]
 
 
-def source_remarks(source: PredictorSource, data: "xr.DataArray", /) -> dict[str, Any]:
-    """Return what a source reports about its predictor for a measurement.
+def predictor_and_remarks(
+    source: PredictorSource, data: "xr.DataArray", /
+) -> tuple[Predictor, dict[str, Any]]:
+    """Return the predictor of a source for a measurement, and what the source reports about it.
 
     Returns
     -------
-    dict
+    predictor : Predictor
+    remarks : dict
         ``warnings``, a list; and ``model_choice``, the model and the reason for it, where the source chose
         one.
 
@@ -302,8 +305,10 @@ def source_remarks(source: PredictorSource, data: "xr.DataArray", /) -> dict[str
     --------
     PredictorSource : Creates predictors for a measurement.
     """
-    remarks = getattr(source, "remarks", None)
-    found: dict[str, Any] = {"warnings": []} if remarks is None else remarks(data)
+    with_remarks = getattr(source, "with_remarks", None)
+    if with_remarks is None:
+        return source.predictor(data), {"warnings": []}
+    found: tuple[Predictor, dict[str, Any]] = with_remarks(data)
     return found
 
 

@@ -28,8 +28,7 @@ from seq2seqlite.predictors.native_axis import native_axis
 from seq2seqlite.predictors.source import predictor_source
 
 MODEL = "seq2seqlite-tcspc-80mhz-int8"
-# Without the choice of frames and of a model, the mosaic of a series and the formats of pictures: 25.
-MOST_VISITS = 31
+MOST_VISITS = 25
 # Paths of opened files. Python keeps an audit hook until its end; this one only lists them.
 OPENED: deque[str] = deque(maxlen=1000)
 

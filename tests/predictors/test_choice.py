@@ -15,7 +15,8 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors import choose_model
-from seq2seqlite.predictors.choice import model_use, wrong_instrument
+from seq2seqlite.predictors.choice import model_use
+from seq2seqlite.predictors.source import wrong_instrument
 
 
 def measured(file_format: str, *, width: float = 0.1, period: float = 12.5, **more: Any) -> xr.DataArray:

@@ -32,15 +32,15 @@ from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.imaging.phasor_maps import phasor_record
 from seq2seqlite.imaging.series import analyse_series, frames_of
 from seq2seqlite.imaging.summed_decay import summed_decay
-from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.measurement import read_measurement
+from seq2seqlite.io.read_options import EACH
 from seq2seqlite.io.series import open_series
 from seq2seqlite.io.signal import survey
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import with_maps
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
-from seq2seqlite.protocols import PredictorSource, quantities, source_remarks
+from seq2seqlite.protocols import PredictorSource, predictor_and_remarks, quantities
 from seq2seqlite.provenance import provenance
 from seq2seqlite.regions import (
     Regions,
@@ -149,15 +149,11 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
     series = open_series(job.path, options.read) if options.read.frames == EACH else None
     data = read_measurement(job.path, options.read) if series is None else series.summed
     regions = _regions(job.path, options, (data.sizes["Y"], data.sizes["X"]))
+    predictor, remarks = predictor_and_remarks(source, data)
     if series is None:
-        maps, analysis = analyse_measurement(
-            data, source.predictor(data), options, irf=source.irf(), progress=progress
-        )
+        maps, analysis = analyse_measurement(data, predictor, options, irf=source.irf(), progress=progress)
     else:
-        maps, analysis = analyse_series(
-            series, source.predictor(data), options, irf=source.irf(), progress=progress
-        )
-    remarks = source_remarks(source, data)
+        maps, analysis = analyse_series(series, predictor, options, irf=source.irf(), progress=progress)
     maps.attrs |= remarks | {"warnings": [*remarks["warnings"], *maps.attrs["warnings"]]}
     more: dict[str, Callable[[Path], object]] = {}
     picture = options.picture
@@ -167,14 +163,14 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
         record = summed_decay(data, maps, analysis, source.irf(), curves=options.decay_figure)
     if record is not None and options.decay_figure:
         maps.attrs["decay"] = record.described()
-        more[picture.file_name(DECAY)] = partial(_write, decay_figure, record, picture)
+        more[f"{DECAY}{picture.suffix}"] = partial(_write, decay_figure, record, picture)
         if record.irf is not None:
             more[IRF] = partial(_write_irf, record)
     if record is not None and phasor is not None:
         phasors = _phasor_record(data, maps, analysis, record, options)
         maps = with_maps(maps, phasors.maps())
         maps.attrs["phasor"] = phasors.described()
-        more[picture.file_name(PHASOR)] = partial(_write, phasor_figure, phasors, picture)
+        more[f"{PHASOR}{picture.suffix}"] = partial(_write, phasor_figure, phasors, picture)
         if not options.decay_figure:
             record = None
     if regions is not None:
@@ -199,7 +195,7 @@ def _write_irf(record: DecayRecord, path: Path) -> None:
 def _file_names(options: JobOptions) -> list[str]:
     """Return the names of the files beside the maps of an image."""
     figures = ((PICTURE, True), (DECAY, options.decay_figure), (PHASOR, options.phasor is not None))
-    names = [options.picture.file_name(stem) for stem, made in figures if made]
+    names = [f"{stem}{options.picture.suffix}" for stem, made in figures if made]
     return [*names, *([IRF] if options.decay_figure else []), *([TABLE] if options.table else [])]
 
 
@@ -378,7 +374,12 @@ class _Batch:
         self.bugs: list[Exception] = []
         self.written = time.monotonic()
         origin = provenance()
-        self.version = {"version": origin["versions"]["seq2seqlite"], "commit": origin["commit"]}
+        version = {"version": origin["versions"]["seq2seqlite"], "commit": origin["commit"]}
+        # Descriptions have digests of files: one for each pair of source and options, at the start.
+        self.origins = {
+            (source, options): {"model": source.described(), "options": options.described(), **version}
+            for source, options in {(job.source, job.options): None for job in jobs}
+        }
 
     def run(self) -> Iterator[Done]:
         images: dict[ImageJob, Record] = {}
@@ -413,7 +414,7 @@ class _Batch:
 
     def _made_by(self, job: ImageJob) -> dict[str, Any]:
         """Return everything that determines the result of an input, with the digest of its regions."""
-        made_by = {"model": job.source.described(), "options": job.options.described(), **self.version}
+        made_by = self.origins[job.source, job.options]
         if job.options.regions is None:
             return made_by
         file = regions_file(job.options.regions, job.path)
@@ -485,15 +486,10 @@ class _Batch:
             done.described()
             for done in sorted(self.done, key=lambda done: (str(done.path), str(done.folder)))
         ]
-        origins = [
-            {"model": job.source.described(), "options": job.options.described(), **self.version}
-            for job in self.jobs
-        ]
         # Of files with different sources or options, the record of each is in its folder.
+        first, *others = self.origins.values() or [{}]
         made_by = {
-            name: value
-            for name, value in (origins[0] if origins else self.version).items()
-            if all(origin[name] == value for origin in origins)
+            name: value for name, value in first.items() if all(other[name] == value for other in others)
         }
         with replace_when_done(self.manifest) as temporary:
             temporary.write_text(json_text({"made_by": made_by, "inputs": rows}), encoding="utf-8")

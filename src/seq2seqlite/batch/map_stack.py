@@ -36,8 +36,8 @@ from seq2seqlite.imaging.map_writer import DISPLAYED, opened
 from seq2seqlite.imaging.mask import check_binning
 from seq2seqlite.imaging.no_lifetime import all_saturated, no_lifetime, too_dark
 from seq2seqlite.imaging.summary import Summary
-from seq2seqlite.io.frame_choice import EACH
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
+from seq2seqlite.io.read_options import EACH
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
 from seq2seqlite.outputs import describe_outputs

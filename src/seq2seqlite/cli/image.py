@@ -23,6 +23,7 @@ from seq2seqlite.cli.irf_options import (
 from seq2seqlite.cli.model_options import Backend, BackendOption, OptionalPredictorOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import progress_bar
+from seq2seqlite.cli.read_options import BlockOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures.picture import PICTURE_FORMATS
 from seq2seqlite.imaging.map_outputs import FORMATS
@@ -59,9 +60,7 @@ def image(
             metavar="N|all", help="Detector channel, or all: maps of each channel in a subfolder of its own"
         ),
     ] = None,
-    block: Annotated[
-        int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
-    ] = None,
+    block: BlockOption = None,
     frames: Annotated[
         str | None,
         typer.Option(
@@ -73,12 +72,8 @@ def image(
     frame_time_s: Annotated[
         float | None, typer.Option(help="Time between two frames in s, if the file does not contain it")
     ] = None,
-    period_ns: Annotated[
-        float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
-    ] = None,
-    gate_width_ns: Annotated[
-        float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
-    ] = None,
+    period_ns: PeriodOption = None,
+    gate_width_ns: GateWidthOption = None,
     gate_length_ns: GateLengthOption = None,
     min_photons: Annotated[
         float,
@@ -290,8 +285,9 @@ def image(
 
 
 def _part(text: str) -> tuple[float, float]:
+    """Return start and end of a part of the decay."""
     try:
-        low, high = (float(word) for word in text.split(":"))
+        low, high = (float(number) for number in text.split(":"))
     except ValueError:
         raise InputError(f"exclude_ns={text} must be two times in ns, LOW:HIGH (e.g. 6.5:7.2)") from None
     return low, high

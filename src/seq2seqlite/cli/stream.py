@@ -23,6 +23,7 @@ from seq2seqlite.cli.irf_options import (
 from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import live_line
+from seq2seqlite.cli.read_options import ChannelOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.predictors.source import FIT
@@ -96,13 +97,9 @@ def stream(
     repeat: Annotated[int, typer.Option(help="Number of replays of a file; 0: endless")] = 1,
     frame: Annotated[str, typer.Option(help="Rows x columns of the simulated camera")] = "500x500",
     photons: Annotated[float, typer.Option(help="Mean counts of a pixel of the simulated camera")] = 1000.0,
-    channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
-    period_ns: Annotated[
-        float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
-    ] = None,
-    gate_width_ns: Annotated[
-        float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
-    ] = None,
+    channel: ChannelOption = None,
+    period_ns: PeriodOption = None,
+    gate_width_ns: GateWidthOption = None,
     gate_length_ns: GateLengthOption = None,
     irf: IrfOption = None,
     irf_bin_width_ns: IrfBinWidthOption = None,

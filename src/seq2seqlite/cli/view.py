@@ -16,6 +16,7 @@ from seq2seqlite.cli.irf_options import (
 )
 from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.read_options import BlockOption, ChannelOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.io.read_options import ReadOptions
@@ -52,16 +53,10 @@ def view(
         ),
     ] = MIN_PHOTONS,
     binning: Annotated[int, typer.Option(help="Sum (2n+1) x (2n+1) neighbouring pixels")] = 0,
-    channel: Annotated[int | None, typer.Option(help="Detector channel")] = None,
-    block: Annotated[
-        int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
-    ] = None,
-    period_ns: Annotated[
-        float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
-    ] = None,
-    gate_width_ns: Annotated[
-        float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
-    ] = None,
+    channel: ChannelOption = None,
+    block: BlockOption = None,
+    period_ns: PeriodOption = None,
+    gate_width_ns: GateWidthOption = None,
     gate_length_ns: GateLengthOption = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0: any free one")] = 0,
     host: Annotated[

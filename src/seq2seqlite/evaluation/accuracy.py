@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes
 from seq2seqlite.evaluation.conditions import Conditions, SimulatedDecays, simulated_decays
-from seq2seqlite.evaluation.metrics import STD_OF
+from seq2seqlite.maps import STD_OF
 from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 
 __all__ = ["ROW_KEYS", "Measured", "PredictorOf", "answered_shares", "component_rows", "measure", "mono_rows"]

@@ -8,16 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import CHANNELS
+from seq2seqlite.maps import STD_OF
 
-__all__ = ["STD_OF", "coverage_metrics", "lifetime_metrics", "sfd_metrics"]
+__all__ = ["coverage_metrics", "lifetime_metrics", "sfd_metrics"]
 
-# Attribute of the standard error of each quantity.
-STD_OF = {
-    "tau_mean_ns": "tau_mean_std_ns",
-    "tau_short_ns": "tau_short_std_ns",
-    "tau_long_ns": "tau_long_std_ns",
-    "amplitude_fraction": "amplitude_fraction_std",
-}
 PHOTON_BINS = (200.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0, 20000.0)
 # Metrics are given to six significant digits: the order of float32 sums, which differs between CPUs, shows
 # beyond them.

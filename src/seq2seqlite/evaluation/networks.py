@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, sfd_from_lifetimes
 from seq2seqlite.errors import InputError
-from seq2seqlite.evaluation.metrics import STD_OF, coverage_metrics, lifetime_metrics, sfd_metrics
+from seq2seqlite.evaluation.metrics import coverage_metrics, lifetime_metrics, sfd_metrics
+from seq2seqlite.maps import STD_OF
 from seq2seqlite.protocols import Predictor, ResponsePredictor, SfdPredictor, error_maps
 from seq2seqlite.simulation.decay_set import REFERENCE_SEED, DecaySet, reference_set
 from seq2seqlite.simulation.instrument import Instrument

@@ -10,7 +10,7 @@ from seq2seqlite.figures.decay_figure import decay_figure
 from seq2seqlite.figures.decay_record import DecayRecord, decay_record
 from seq2seqlite.figures.phasor_figure import phasor_figure
 from seq2seqlite.figures.phasor_record import PhasorOptions, PhasorRecord
-from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, lifetime_rgb
+from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, lifetime_rgb, mosaic
 
 __all__ = [
     "DEFAULT_COLOURS",
@@ -23,5 +23,6 @@ __all__ = [
     "lifetime_colours",
     "lifetime_picture",
     "lifetime_rgb",
+    "mosaic",
     "phasor_figure",
 ]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from seq2seqlite.figures.phasor_record import PhasorRecord
+from seq2seqlite.figures.picture import brightness
 
 __all__ = ["CURSOR_COLOURS", "phasor_figure"]
 
@@ -25,8 +26,6 @@ SHOWN = ((-0.12, 1.16), (-0.06, 0.66))
 MOST = 1.2
 # Share of the pixels that the range contains.
 CONTAINED = (0.2, 99.8)
-# Exponent of the intensity in the brightness of the picture of the cursors.
-GAMMA = 0.6
 # Windows that cover less of the period have single exponentials off the universal circle.
 WHOLE = 0.97
 CALIBRATIONS = {
@@ -163,13 +162,12 @@ def _draw_circle(axes: Axes, record: PhasorRecord) -> None:
 
 
 def _draw_cursor_pixels(axes: Axes, record: PhasorRecord) -> None:
-    white = float(np.percentile(record.intensity, 99.5)) or float(record.intensity.max()) or 1.0
-    brightness = np.clip(record.intensity / white, 0, 1)[..., None] ** GAMMA
-    rgb = np.repeat(0.75 * brightness, 3, axis=-1)
+    bright = brightness(record.intensity)[..., None]
+    rgb = np.repeat(0.75 * bright, 3, axis=-1)
     inside = record.cursor_map
     for number, colour in enumerate(CURSOR_COLOURS[: len(record.options.cursors)], start=1):
         pixels = inside == number
-        rgb[pixels] = (np.array(to_rgb(colour)) * (0.35 + 0.65 * brightness))[pixels]
+        rgb[pixels] = (np.array(to_rgb(colour)) * (0.35 + 0.65 * bright))[pixels]
         real, imag, radius = record.options.cursors[number - 1]
         share = pixels.sum() / max(np.isfinite(record.real).sum(), 1)
         label = f"G {real:g}, S {imag:g}, radius {radius:g}: {pixels.sum():,} pixels ({share:.0%})"

@@ -1,6 +1,8 @@
 """Figures of lifetime maps, with the lifetime as colour and the intensity as brightness."""
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -18,9 +20,11 @@ from seq2seqlite.figures.colours import DEFAULT_COLOURS, lifetime_colours
 __all__ = [
     "PICTURE_FORMATS",
     "PictureOptions",
+    "brightness",
     "display_limits",
     "lifetime_picture",
     "lifetime_rgb",
+    "mosaic",
     "picture_record",
 ]
 
@@ -80,7 +84,7 @@ class PictureOptions:
     dpi: int = DPI
 
     def __post_init__(self) -> None:
-        lifetime_colours(self.cmap)
+        _ = self.colours
         if self.limits is not None and not -np.inf < self.limits[0] < self.limits[1] < np.inf:
             low, high = self.limits
             raise InputError(f"colour_range={low:g} {high:g} must be two increasing numbers, e.g. 0.5 2.5")
@@ -94,9 +98,15 @@ class PictureOptions:
         if not MIN_DPI <= self.dpi <= MAX_DPI:
             raise InputError(f"dpi={self.dpi} must be from {MIN_DPI} to {MAX_DPI}")
 
-    def file_name(self, stem: str, /) -> str:
-        """Return the name of the file of a figure."""
-        return f"{stem}.{self.file_format}"
+    @cached_property
+    def colours(self) -> Colormap:
+        """Colour map."""
+        return lifetime_colours(self.cmap)
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the file of a figure."""
+        return f".{self.file_format}"
 
     def described(self) -> dict[str, Any]:
         """Return the options of the picture of a map, ready for JSON."""
@@ -116,7 +126,8 @@ def lifetime_picture(
     Parameters
     ----------
     maps : xarray.Dataset
-        Result of :func:`lifetime_map`.
+        Result of :func:`lifetime_map`, or of :func:`~seq2seqlite.imaging.map_series`, whose frames are shown
+        side by side.
     name : str
         Name of the map.
     options : PictureOptions
@@ -135,10 +146,11 @@ def lifetime_picture(
     seq2seqlite.imaging.write_maps : Write float32 maps, the figure ``lifetime.png`` and ``summary.json``.
     seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
     """
+    maps = mosaic(maps)
     values, intensity = maps[name].values, maps["intensity"].values
     finite = values[np.isfinite(values)]
     low, high = display_limits(values) if options.limits is None else options.limits
-    scale = ScalarMappable(Normalize(low, high), lifetime_colours(options.cmap))
+    scale = ScalarMappable(Normalize(low, high), options.colours)
     figure = Figure(figsize=(9.5, 5.0), layout="constrained")
     image_axes, histogram_axes = figure.subplots(1, 2, width_ratios=(1.9, 1.0))
     rgb = _rgb(values, intensity, scale, options.gamma)
@@ -159,6 +171,41 @@ def lifetime_picture(
     made_by = f"{maps.attrs.get('model', '')} ({maps.attrs.get('predictor', '')})"
     figure.supxlabel(made_by, fontsize=8, parse_math=False)
     return figure
+
+
+def mosaic(maps: xr.Dataset, /) -> xr.Dataset:
+    """Return the frames of a series side by side as one image, separated by empty columns and rows.
+
+    Parameters
+    ----------
+    maps : xarray.Dataset
+        Maps with dims (..., 'Y', 'X').
+
+    Returns
+    -------
+    xarray.Dataset
+        Maps with dims ('Y', 'X'), in rows of frames from left to right; one image is returned as it is.
+
+    See Also
+    --------
+    lifetime_picture : Figure, which shows a series in this way.
+    """
+    first = next(iter(maps.data_vars.values()))
+    if first.ndim == 2:
+        return maps
+    n_frames = math.prod(first.shape[:-2])
+    columns = math.ceil(math.sqrt(n_frames))
+    height, width = (size + max(1, size // 32) for size in first.shape[-2:])
+    variables = {}
+    for name, image in maps.data_vars.items():
+        frames = np.asarray(image.values).reshape(-1, *image.shape[-2:])
+        empty = 0.0 if name == "intensity" else np.nan
+        whole = np.full((math.ceil(n_frames / columns) * height, columns * width), empty, np.float32)
+        for number, frame in enumerate(frames):
+            top, left = number // columns * height, number % columns * width
+            whole[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
+        variables[name] = (("Y", "X"), whole, image.attrs)
+    return xr.Dataset(variables, attrs=maps.attrs)
 
 
 def lifetime_rgb(
@@ -191,7 +238,7 @@ def lifetime_rgb(
     [[[0.22, 0.22, 0.22]]]
     """
     low, high = display_limits(values) if options.limits is None else options.limits
-    scale = ScalarMappable(Normalize(low, high), lifetime_colours(options.cmap))
+    scale = ScalarMappable(Normalize(low, high), options.colours)
     return _rgb(values, intensity, scale, options.gamma)
 
 
@@ -217,11 +264,16 @@ def picture_record(maps: xr.Dataset, options: PictureOptions, /) -> dict[str, An
 def _rgb(
     values: NDArray[np.floating], intensity: NDArray[np.floating], scale: ScalarMappable, gamma: float
 ) -> NDArray[np.float64]:
-    white = np.percentile(intensity, 99.5) or float(intensity.max()) or 1.0
-    brightness = np.clip(intensity / white, 0, 1) ** gamma
     known = np.isfinite(values)
     colour = np.asarray(scale.to_rgba(np.where(known, values, 0.0)))[..., :3]
-    return np.asarray(np.where(known[..., None], colour * brightness[..., None], NOT_ANALYSED))
+    shown = colour * brightness(intensity, gamma)[..., None]
+    return np.asarray(np.where(known[..., None], shown, NOT_ANALYSED))
+
+
+def brightness(intensity: NDArray[np.floating], gamma: float = GAMMA, /) -> NDArray[np.float64]:
+    """Return the brightness of pixels from 0 to 1; the brightest half per cent is white."""
+    white = np.percentile(intensity, 99.5) or float(intensity.max()) or 1.0
+    return np.asarray(np.clip(intensity / white, 0, 1) ** gamma)
 
 
 def _name_marks(axes: Axes, flagged: int, unknown: int) -> None:

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -16,10 +16,10 @@ STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "seq2seqlite", "pdf.fontty
 DATES = {"svg": "Date", "pdf": "CreationDate"}
 
 
-def write_figure(figure: Figure, path: Path, options: PictureOptions, /) -> None:
+def write_figure(figure: Figure, file: Path | BinaryIO, options: PictureOptions, /) -> None:
     """Write a figure in the format and resolution of the options."""
     kind = options.file_format
     metadata = {DATES[kind]: None} if kind in DATES else None
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # of file names that the font lacks
-        figure.savefig(path, dpi=options.dpi, format=kind, metadata=metadata)
+        figure.savefig(file, dpi=options.dpi, format=kind, metadata=metadata)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seq2seqlite.decay import SpadFrameDetector
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.bitpack import n_words
@@ -62,8 +63,7 @@ def one_bit_frames(counts: ArrayLike, /, *, n_frames: int, seed: int = 0) -> Ite
 def saturation_table(n_frames: int, /, *, table_bits: int = 8) -> NDArray[np.int64]:
     """Return the table that corrects the saturation of summed one-bit frames.
 
-    A pixel detects at most one photon per one-bit frame. A sum ``n`` of ``N`` frames corresponds to
-    ``-N ln(1 - n / N)`` photons. A sum of ``N`` is corrected like ``N - 1/2``.
+    The correction is that of :meth:`seq2seqlite.decay.SpadFrameDetector.photons`.
 
     Parameters
     ----------
@@ -88,8 +88,7 @@ def saturation_table(n_frames: int, /, *, table_bits: int = 8) -> NDArray[np.int
     """
     if n_frames < 1:
         raise InputError(f"n_frames={n_frames} must be at least 1")
-    sums = np.minimum(np.arange(2**table_bits), n_frames - 0.5)
-    photons = -n_frames * np.log1p(-sums / n_frames)
+    photons = SpadFrameDetector(n_frames).photons(np.arange(2**table_bits))
     return np.asarray(np.minimum(np.rint(photons), 2**COUNT_BITS - 1), np.int64)
 
 

@@ -9,7 +9,7 @@ from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.phasor_maps import phasor_record
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.sampling import analysed_tpsfs
-from seq2seqlite.imaging.series import frames_of, map_series, mosaic
+from seq2seqlite.imaging.series import frames_of, map_series
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.maps import LIFETIME_MAPS, QUALITY_MAPS
@@ -29,7 +29,6 @@ __all__ = [
     "lifetime_picture",
     "map_measurement",
     "map_series",
-    "mosaic",
     "neighbourhood_sum",
     "phasor_record",
     "read_mask",

@@ -15,7 +15,6 @@ from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, pictur
 from seq2seqlite.figures.write import write_figure
 from seq2seqlite.files import check_path, replace_folder_when_done
 from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE, check_map_folder, map_outputs
-from seq2seqlite.imaging.series import mosaic
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
 from seq2seqlite.json_text import json_text
@@ -74,13 +73,13 @@ def write_maps(
     """
     check_path(folder)
     more = {} if more is None else more
-    shown = picture.file_name(PICTURE)
+    shown = f"{PICTURE}{picture.suffix}"
     check_map_folder(Path(folder), file_format, more=[shown, *more])
     summary = Summary.of(maps).to_dict() | {"picture": picture_record(maps, picture)}
     prepare = map_outputs(Path(folder)).prepare
     with replace_folder_when_done(folder, prepare=prepare, first="summary.json") as temporary:
         _write_images(maps, temporary, file_format)
-        write_figure(lifetime_picture(mosaic(maps), options=picture), temporary / shown, picture)
+        write_figure(lifetime_picture(maps, options=picture), temporary / shown, picture)
         for name, write in more.items():
             write(temporary / name)
         written = sorted(item.name for item in temporary.iterdir())

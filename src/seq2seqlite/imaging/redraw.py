@@ -12,7 +12,6 @@ from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, pictur
 from seq2seqlite.figures.write import write_figure
 from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE
-from seq2seqlite.imaging.series import mosaic
 from seq2seqlite.io.ome import open_maps
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import MAP_UNITS
@@ -45,7 +44,7 @@ def redraw_picture(folder: Path, summary: dict[str, Any], options: PictureOption
     """
     with writing(folder):
         maps = _maps(folder, summary)
-    name = options.file_name(PICTURE)
+    name = f"{PICTURE}{options.suffix}"
     with replace_when_done(folder / name) as temporary:
         write_figure(lifetime_picture(maps, options=options), temporary, options)
     outputs = summary["outputs"] | {name: describe_output(folder / name)}
@@ -69,7 +68,7 @@ def _maps(folder: Path, summary: dict[str, Any]) -> xr.Dataset:
         if name in meanings
     }
     attrs = {name: summary.get(name) for name in ("source", "pixel_size_um", "model", "predictor")}
-    return mosaic(xr.Dataset(variables, attrs=attrs))
+    return xr.Dataset(variables, attrs=attrs)
 
 
 def _image(folder: Path, name: str, channel: int, *, axes: dict[str, int]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from seq2seqlite.io.series import Series
 from seq2seqlite.io.signal import survey
 from seq2seqlite.protocols import Predictor
 
-__all__ = ["analyse_series", "frames_of", "map_series", "mosaic"]
+__all__ = ["analyse_series", "frames_of", "map_series"]
 
 DIMS = {"t": "T", "z": "Z"}
 
@@ -175,38 +175,3 @@ def frames_of(maps: xr.Dataset, /) -> list[tuple[dict[str, Any], xr.Dataset]]:
             place["frame_file"] = maps.attrs["labels"][number]
         found.append((place, maps.isel({DIMS[axis]: place[axis] for axis in axes})))
     return found
-
-
-def mosaic(maps: xr.Dataset, /) -> xr.Dataset:
-    """Return the frames of a series side by side as one image, separated by empty columns and rows.
-
-    Parameters
-    ----------
-    maps : xarray.Dataset
-        Maps with dims (..., 'Y', 'X').
-
-    Returns
-    -------
-    xarray.Dataset
-        Maps with dims ('Y', 'X'), in rows of frames from left to right; one image is returned as it is.
-
-    See Also
-    --------
-    map_series : Compute the lifetime maps of all frames of a series.
-    """
-    first = next(iter(maps.data_vars.values()))
-    if first.ndim == 2:
-        return maps
-    n_frames = math.prod(first.shape[:-2])
-    columns = math.ceil(math.sqrt(n_frames))
-    height, width = (size + max(1, size // 32) for size in first.shape[-2:])
-    variables = {}
-    for name, image in maps.data_vars.items():
-        frames = np.asarray(image.values).reshape(-1, *image.shape[-2:])
-        empty = 0.0 if name == "intensity" else np.nan
-        whole = np.full((math.ceil(n_frames / columns) * height, columns * width), empty, np.float32)
-        for number, frame in enumerate(frames):
-            top, left = number // columns * height, number % columns * width
-            whole[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
-        variables[name] = (("Y", "X"), whole, image.attrs)
-    return xr.Dataset(variables, attrs=maps.attrs)

@@ -41,7 +41,6 @@ def summed_decay(
         Pixels to add up; default: all pixels with a lifetime, in any frame.
     placed : PlacedIrf, optional
         Response of another record of this measurement, as for :func:`~seq2seqlite.figures.decay_record`.
-
     curves : bool
         As for :func:`~seq2seqlite.figures.decay_record`.
 
@@ -49,14 +48,14 @@ def summed_decay(
     --------
     seq2seqlite.figures.decay_record : The same for any pixels and predictor.
     """
-    known_tau = np.isfinite(maps["tau_mean_ns"].values)
-    in_any_frame = known_tau.reshape(-1, *known_tau.shape[-2:]).any(axis=0)
-    pixels = in_any_frame if chosen is None else chosen
+    if chosen is None:
+        known_tau = np.isfinite(maps["tau_mean_ns"].values)
+        chosen = known_tau.reshape(-1, *known_tau.shape[-2:]).any(axis=0)
     known: dict[str, Any] | None = analysis.response
     shift_ns = known["shift_ns"] if known is not None and known["origin"] == "fixed" else None
     return decay_record(
         data,
-        pixels,
+        chosen,
         analysis.predictor,
         analysis.rebinner,
         measured=measured,

@@ -111,7 +111,8 @@ def load_any_program(name_or_path: str | Path, /) -> AnyProgram:
     Raises
     ------
     InputError
-        If the program or model does not exist or is invalid, or the model is not fully quantised.
+        If the program or model does not exist or is invalid, or the model is not fully quantised or has a
+        decoder together with a response.
 
     See Also
     --------
@@ -120,6 +121,11 @@ def load_any_program(name_or_path: str | Path, /) -> AnyProgram:
     if Path(name_or_path).suffix == SUFFIX:
         return read_program(name_or_path)
     network = load_model(name_or_path)
+    if network.uses_response and not network.direct:
+        raise InputError(
+            f"model {network.name} has a decoder and gets the response, which integer programs do not "
+            "support; use a direct network of the instrument"
+        )
     return lower_direct(network) if network.direct else lower(network)
 
 

@@ -6,12 +6,10 @@ from os import PathLike
 from pathlib import Path
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.gate_series import GATE_SUFFIXES
 from seq2seqlite.io.measurement import SUFFIXES
 
 __all__ = ["expanded"]
-
-# A folder with such files is one measurement: a gate series.
-IMAGES = (".tif", ".tiff", ".png")
 
 
 def expanded(files: Sequence[str | PathLike[str]], /, *, folders: bool = True) -> list[Path]:
@@ -58,6 +56,6 @@ def _measurements(path: Path) -> list[Path]:
     if not path.is_dir() or path.suffix.lower() == ".zarr":
         return [path]
     items = sorted(path.iterdir())
-    if any(item.suffix.lower() in IMAGES for item in items):
+    if any(item.suffix.lower() in GATE_SUFFIXES for item in items):
         return [path]
     return [item for item in items if item.suffix.lower() in SUFFIXES] or [path]

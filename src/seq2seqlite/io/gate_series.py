@@ -22,6 +22,8 @@ __all__ = ["gate_files", "read_gates"]
 
 DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(ps|ns)(?![a-z])", re.IGNORECASE)
 NUMBER = re.compile(r"(\d+)(?!.*\d)")
+# Formats of the images of a gate series.
+GATE_SUFFIXES = (".tif", ".tiff", ".png")
 # Relative tolerance of the step between gates, because delays in file names are rounded.
 SAME_STEP = 0.25
 
@@ -35,7 +37,7 @@ def gate_files(folder: Path, /) -> list[Path]:
         If there are fewer than two.
     """
     files = sorted(folder.iterdir())
-    tiff = [item for item in files if item.suffix.lower() in (".tif", ".tiff")]
+    tiff = [item for item in files if item.suffix.lower() in GATE_SUFFIXES[:2]]
     found = tiff or [item for item in files if item.suffix.lower() == ".png"]
     if len(found) < 2:
         raise InputError(

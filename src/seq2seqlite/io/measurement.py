@@ -9,10 +9,9 @@ import xarray as xr
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
-from seq2seqlite.io.frame_choice import EACH
-from seq2seqlite.io.gate_series import gate_files, read_gates
+from seq2seqlite.io.gate_series import GATE_SUFFIXES, gate_files, read_gates
 from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
-from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.signal import check_gate_length, survey
 from seq2seqlite.io.tiff import read_tiff
 
@@ -168,7 +167,7 @@ def _check_choices(file: Path, options: ReadOptions) -> None:
 def _check_gates(folder: Path) -> None:
     """Raise InputError if a folder contains measurements instead of gates."""
     suffixes = [item.suffix.lower() for item in folder.iterdir()]
-    images = [suffix for suffix in suffixes if suffix in (".tif", ".tiff", ".png")]
+    images = [suffix for suffix in suffixes if suffix in GATE_SUFFIXES]
     if not images and sum(suffix in SERIES_FILES for suffix in suffixes) > 1:
         raise InputError(
             f"{folder} contains measurements, not gate images; pass frames='each' if each is one time point "

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.declared_sizes import check_lif_blocks, check_ptu_dimensions, check_sdt_sizes
-from seq2seqlite.io.frame_choice import frame_range, summed_warning
-from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
+from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns, summed_warning
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.limits import BoundedFile, require_memory
@@ -117,7 +116,7 @@ def _ptu_frames(ptu: Any, path: Path, options: ReadOptions) -> tuple[int, int]:
     """Return the first and last (exclusive) frame to be summed."""
     n_frames = ptu.shape[0] if ptu.is_image else 1
     if options.frame == -1:
-        return frame_range(options.frames, n_frames, source=path)
+        return options.frame_range(n_frames, source=path)
     if ptu.is_image and not 0 <= options.frame < n_frames:
         raise InputError(
             f"{path}: frame={options.frame} must be below {n_frames}, the number of frames, or -1 for all"
@@ -153,7 +152,7 @@ def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> 
     if options.frames is None:
         index = _block_index(path, options.block, blocks, dominant=dominant)
         return of_block(index, blocks[index])
-    first, last = frame_range(options.frames, len(blocks), source=path)
+    first, last = options.frame_range(len(blocks), source=path)
     shapes = sorted({block.shape for block in blocks[first:last]})
     if len(shapes) > 1:
         raise InputError(

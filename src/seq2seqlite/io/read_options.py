@@ -1,12 +1,16 @@
 """Options of the readers: selection of data, and metadata that are missing in a file."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.frame_choice import check_frames
 
-__all__ = ["MissingWidthError", "ReadOptions", "needed_gate_width_ns"]
+__all__ = ["EACH", "SUM", "MissingWidthError", "ReadOptions", "needed_gate_width_ns", "summed_warning"]
+
+# Frames of a series: their sum, each of them, or the sum of a range.
+SUM, EACH = "sum", "each"
+RANGE = re.compile(r"(\d*):(\d*)")
 
 
 class MissingWidthError(InputError):
@@ -33,13 +37,44 @@ class ReadOptions:
     frame_time_s: float | None = None
 
     def __post_init__(self) -> None:
-        check_frames(self.frames)
+        if self.frames not in (None, SUM, EACH) and not RANGE.fullmatch(self.frames):
+            raise InputError(
+                f"frames={self.frames} must be sum, each, or a range A:B of frames, which are counted from 0 "
+                "(e.g. 0:10)"
+            )
         if self.frame_time_s is not None and not 0 < self.frame_time_s < float("inf"):
             raise InputError(f"frame_time_s={self.frame_time_s} must be finite and > 0 (e.g. 1.5)")
 
     def period_or(self, stored_ns: float | None, /) -> float | None:
         """Return the period of the options, otherwise the stored one, otherwise None."""
         return stored_ns if self.period_ns is None else self.period_ns
+
+    def frame_range(self, n_frames: int, /, *, source: Path) -> tuple[int, int]:
+        """Return the first and last (exclusive) of ``n_frames`` frames that ``frames`` selects.
+
+        ``"sum"``, ``"each"`` and None select all frames; ``"A:B"`` those from A to B - 1, where A or B may be
+        empty.
+
+        Raises
+        ------
+        InputError
+            If the range is empty or exceeds the measurement.
+
+        Examples
+        --------
+        >>> ReadOptions(frames="2:").frame_range(10, source=Path("a.ptu"))
+        (2, 10)
+        """
+        found = RANGE.fullmatch(self.frames or "")
+        if found is None:
+            return 0, n_frames
+        first, last = int(found[1] or 0), int(found[2] or n_frames)
+        if not first < last <= n_frames:
+            raise InputError(
+                f"{source}: frames={self.frames} must be a range A:B with A < B <= {n_frames}, the number of "
+                "frames"
+            )
+        return first, last
 
 
 def needed_gate_width_ns(path: Path, given: float | None, stored: float | None = None, /) -> float:
@@ -56,3 +91,11 @@ def needed_gate_width_ns(path: Path, given: float | None, stored: float | None =
             f"{path} does not contain its gate width; pass gate_width_ns in ns (e.g. 0.09)"
         )
     return width
+
+
+def summed_warning(source: Path, n_frames: int, /) -> str:
+    """Return the warning that the frames of a measurement were summed without a choice."""
+    return (
+        f"the {n_frames} frames of {source.name} were summed, so that changes between them are lost; pass "
+        "frames='each' for a map of each frame, or frames='sum' to sum them without this warning"
+    )

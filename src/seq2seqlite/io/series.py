@@ -12,10 +12,10 @@ import xarray as xr
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
-from seq2seqlite.io.frame_choice import EACH, SUM
 from seq2seqlite.io.measurement import SERIES_FILES, existing, read_measurement
 from seq2seqlite.io.photon_counting import opened_ptu, ptu_frames, sdt_blocks
-from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.read_options import EACH, SUM, ReadOptions
+from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import gate_width_ns, signal_from_counts
 from seq2seqlite.io.tiff import TiffFrames, tiff_frames
 
@@ -237,7 +237,7 @@ def _check_alike(frame: xr.DataArray, first: xr.DataArray, file: Path, other: Pa
 
 
 def each_channel(path: Path, options: ReadOptions, /) -> list[tuple[str, ReadOptions]]:
-    """Return the options that read each channel of a measurement with photons, with a name for it.
+    """Return the options that read each channel with photons, with a name for it; of a TIFF, all channels.
 
     Parameters
     ----------
@@ -288,8 +288,6 @@ def _with(options: ReadOptions, name: str, number: int) -> ReadOptions:
 
 def _tiff_channels(file: Path) -> dict[int, int]:
     import tifffile
-
-    from seq2seqlite.io.reader_errors import reading
 
     with reading(file, "TIFF"), tifffile.TiffFile(file) as tif:
         series = tif.series[0]

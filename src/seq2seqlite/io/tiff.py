@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.frame_choice import frame_range
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
@@ -67,7 +66,7 @@ class TiffFrames:
 
     def summed(self, path: Path, options: ReadOptions, /) -> xr.DataArray:
         """Return the sum of the selected frames."""
-        first, last = frame_range(options.frames, len(self.counts), source=path)
+        first, last = options.frame_range(len(self.counts), source=path)
         chosen = self.counts[first:last]
         if len(chosen) == 1:
             return self.signal(path, options, chosen[0])

@@ -1,9 +1,7 @@
 """Choice of a model for a measurement, and warnings about a model that was trained for another instrument."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import xarray as xr
@@ -11,18 +9,17 @@ import xarray as xr
 from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
-from seq2seqlite.models import load_model, model_names
-from seq2seqlite.predictors.source import NamedSource
+from seq2seqlite.models import load_model
+from seq2seqlite.predictors.fit_options import FitOptions
+from seq2seqlite.predictors.resolve import check_backend
+from seq2seqlite.predictors.source import TCSPC, NamedSource, is_camera, predictor_source
 from seq2seqlite.protocols import Predictor
 from seq2seqlite.rebinning.plan import plan_rebinning
 from seq2seqlite.resources import pretrained_folder
-from seq2seqlite.simulation.instrument import Instrument, load_instrument
+from seq2seqlite.simulation.instrument import load_instrument
 
-__all__ = ["ChosenSource", "ModelChoice", "choose_model", "is_camera", "model_use", "wrong_instrument"]
+__all__ = ["ChosenSource", "ModelChoice", "choose_model", "model_use", "unchosen_source"]
 
-# Formats of photon-counting electronics, which are never those of a camera.
-TCSPC_FORMATS = ("PTU", "SDT", "LIF", "ICS")
-TCSPC = "tcspc-80mhz"
 CAMERAS = ("swissspad3", "spad512s", "iccd")
 # Relative tolerance of the laser period, and of gate step and length of a camera.
 SAME_PERIOD, SAME_STEP = 0.05, 0.02
@@ -137,16 +134,6 @@ def _misfit(data: xr.DataArray, model: str) -> str | None:
     return None
 
 
-def is_camera(instrument: Instrument, /) -> bool:
-    """Return whether an instrument is a time-gated camera rather than TCSPC electronics.
-
-    See Also
-    --------
-    choose_model : Return the default model of a measurement.
-    """
-    return instrument.gate is not None or instrument.name == "narrow-gate"
-
-
 def model_use(model: str, /) -> dict[str, Any]:
     """Return what a shipped model is used for, ready for JSON.
 
@@ -171,35 +158,6 @@ def model_use(model: str, /) -> dict[str, Any]:
     }
 
 
-def wrong_instrument(model: str, data: xr.DataArray, /) -> list[str]:
-    """Return a warning if the model of a camera is applied to a TCSPC measurement.
-
-    Parameters
-    ----------
-    model : str
-        Name of a shipped model; other models and estimators cause no warning.
-    data : xarray.DataArray
-        Measurement.
-
-    See Also
-    --------
-    choose_model : Return the default model of a measurement.
-    """
-    file_format = data.attrs.get("format")
-    if file_format not in TCSPC_FORMATS or not _of_camera(Path(model).stem):
-        return []
-    warning = (
-        f"{Path(model).stem} was trained for a time-gated camera, and {file_format} files are TCSPC "
-        f"measurements: its lifetimes may be wrong; use a model for {TCSPC}, or an estimator"
-    )
-    return [warning]
-
-
-@lru_cache(maxsize=64)
-def _of_camera(model: str) -> bool:
-    return model in model_names() and is_camera(load_instrument(load_model(model).instrument))
-
-
 @dataclass(frozen=True)
 class ChosenSource:
     """Source of the default model of each measurement; implements ``PredictorSource``.
@@ -218,10 +176,18 @@ class ChosenSource:
 
     def predictor(self, data: xr.DataArray, /) -> Predictor:
         """Return the predictor of the default model for a measurement."""
-        chosen = self._choice(data).model
+        return self.with_remarks(data)[0]
+
+    def with_remarks(self, data: xr.DataArray, /) -> tuple[Predictor, dict[str, Any]]:
+        """Return the predictor, and the chosen model with the reason, for the summary."""
+        choice = choose_model(data, irf_given=self.base.irf_file is not None or self.base.irf_fit)
         digests = (None, *self.base.digests[1:])
-        backend = "auto" if chosen == FALLBACK else self.base.backend
-        return replace(self.base, model=chosen, digests=digests, backend=backend).predictor(data)
+        backend = "auto" if choice.model == FALLBACK else self.base.backend
+        source = replace(self.base, model=choice.model, digests=digests, backend=backend)
+        return source.predictor(data), {
+            "model_choice": f"model {choice.model}: {choice.reason}",
+            "warnings": [],
+        }
 
     def irf(self) -> Irf | None:
         """Return the measured IRF, or None."""
@@ -232,10 +198,21 @@ class ChosenSource:
         files = sorted(file.name for file in pretrained_folder().glob("*.npz"))
         return self.base.described() | {"model": "default", "sha256": None, "shipped": files}
 
-    def remarks(self, data: xr.DataArray, /) -> dict[str, Any]:
-        """Return the chosen model and the reason, for the summary."""
-        choice = self._choice(data)
-        return {"model_choice": f"model {choice.model}: {choice.reason}", "warnings": []}
 
-    def _choice(self, data: xr.DataArray) -> ModelChoice:
-        return choose_model(data, irf_given=self.base.irf_file is not None or self.base.irf_fit)
+def unchosen_source(*, backend: str, fit: FitOptions, **response: Any) -> NamedSource:
+    """Return the base of a :class:`ChosenSource`, after reading the response once to check it.
+
+    Parameters
+    ----------
+    backend, fit
+        As for :func:`~seq2seqlite.predictors.source.predictor_source`; no default model has fit options.
+    **response
+        Options of the response of that function.
+
+    See Also
+    --------
+    choose_model : Return the default model of a measurement.
+    """
+    check_backend("default", backend)
+    fit.check("the default model")
+    return replace(predictor_source(FALLBACK, **response), backend=backend)

@@ -153,13 +153,6 @@ def _program_name(name_or_path: str | Path) -> str:
         raise InputError(
             f"model {name!r} is an estimator; an integer program needs a quantised model or a .program file"
         )
-    if Path(name).suffix != integer.SUFFIX:
-        network = load_model(name)
-        if network.uses_response and not network.direct:
-            raise InputError(
-                f"model {network.name} has a decoder and gets the response, which integer programs do not "
-                "support; use a direct network of the instrument"
-            )
     return name
 
 

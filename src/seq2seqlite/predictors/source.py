@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.image_file import read_image
 from seq2seqlite.io.irf import read_irf, read_irf_bank
+from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors.fit_options import FitOptions
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.pixel_bank import PixelBank
@@ -23,11 +24,15 @@ from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.protocols import Predictor, ResponsePredictor
 from seq2seqlite.resources import pretrained_folder
 from seq2seqlite.responses import PlacedIrf, placed_irf
+from seq2seqlite.simulation.instrument import Instrument, load_instrument
 
-__all__ = ["FIT", "NamedSource", "predictor_source"]
+__all__ = ["FIT", "TCSPC", "NamedSource", "is_camera", "predictor_source", "wrong_instrument"]
 
 FIT = "fit"
 MAX_SHIFT_NS = 1e4
+# Formats of photon-counting electronics, which are never those of a camera, and their shipped instrument.
+TCSPC_FORMATS = ("PTU", "SDT", "LIF", "ICS")
+TCSPC = "tcspc-80mhz"
 
 
 @dataclass(frozen=True)
@@ -169,11 +174,9 @@ class NamedSource:
         """Return the measured IRF, or None."""
         return self.measured
 
-    def remarks(self, data: xr.DataArray, /) -> dict[str, Any]:
-        """Return warnings about the model and a measurement, for the summary."""
-        from seq2seqlite.predictors.choice import wrong_instrument
-
-        return {"warnings": wrong_instrument(self.model, data)}
+    def with_remarks(self, data: xr.DataArray, /) -> tuple[Predictor, dict[str, Any]]:
+        """Return the predictor for a measurement, and warnings about them, for the summary."""
+        return self.predictor(data), {"warnings": wrong_instrument(self.model, data)}
 
     def described(self) -> dict[str, Any]:
         """Return everything that the result depends on: names and digests."""
@@ -325,3 +328,42 @@ def _shift_ns(shift: str | float) -> float | None:
 
 def _digest(file: Path | None) -> str | None:
     return sha256_of(file) if file is not None and file.is_file() else None
+
+
+def is_camera(instrument: Instrument, /) -> bool:
+    """Return whether an instrument is a time-gated camera rather than TCSPC electronics.
+
+    See Also
+    --------
+    seq2seqlite.predictors.choice.choose_model : Return the default model of a measurement.
+    """
+    return instrument.gate is not None or instrument.name == "narrow-gate"
+
+
+def wrong_instrument(model: str, data: xr.DataArray, /) -> list[str]:
+    """Return a warning if the model of a camera is applied to a TCSPC measurement.
+
+    Parameters
+    ----------
+    model : str
+        Name of a shipped model; other models and estimators cause no warning.
+    data : xarray.DataArray
+        Measurement.
+
+    See Also
+    --------
+    seq2seqlite.predictors.choice.choose_model : Return the default model of a measurement.
+    """
+    file_format = data.attrs.get("format")
+    if file_format not in TCSPC_FORMATS or not _of_camera(Path(model).stem):
+        return []
+    warning = (
+        f"{Path(model).stem} was trained for a time-gated camera, and {file_format} files are TCSPC "
+        f"measurements: its lifetimes may be wrong; use a model for {TCSPC}, or an estimator"
+    )
+    return [warning]
+
+
+@lru_cache(maxsize=64)
+def _of_camera(model: str) -> bool:
+    return model in model_names() and is_camera(load_instrument(load_model(model).instrument))

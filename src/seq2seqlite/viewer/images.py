@@ -19,8 +19,10 @@ from seq2seqlite.figures import DecayRecord
 from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.summed_decay import summed_decay
+from seq2seqlite.io.gate_series import GATE_SUFFIXES
 from seq2seqlite.io.measurement import SUFFIXES, read_measurement
 from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.maps import STD_OF
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
 from seq2seqlite.protocols import error_maps, quantities
@@ -33,10 +35,9 @@ __all__ = ["DEFAULT_MODEL", "OpenedImage", "OpenedImages", "SelectedDecay"]
 
 DEFAULT_MODEL = "seq2seqlite-tcspc-80mhz-direct-int8"
 """Model of the page if none is given: it estimates standard errors."""
-GATE_IMAGES = (".tif", ".tiff", ".png")
 # Analysed measurements that are kept in memory.
 KEPT = 3
-QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
+QUANTITIES = tuple(STD_OF)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class OpenedImage:
         chosen = np.zeros(self.shape, np.bool_)
         chosen[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1] = True
         chosen &= self.analysis.mask
-        values = {name: (self._at(name, x, y), self._at(_error_name(name), x, y)) for name in QUANTITIES}
+        values = {name: (self._at(name, x, y), self._at(STD_OF[name], x, y)) for name in QUANTITIES}
         known = {name: value for name, value in values.items() if name in self.maps}
         return self._decay(f"pixel ({x}, {y})", self._record(chosen), known)
 
@@ -184,7 +185,7 @@ class OpenedImage:
             return float(getattr(found, name)[0])
 
         return {
-            name: (number(name), number(_error_name(name)) if _error_name(name) in errors else np.nan)
+            name: (number(name), number(STD_OF[name]) if STD_OF[name] in errors else np.nan)
             for name in quantities(predictor).names
             if name in QUANTITIES
         }
@@ -262,8 +263,8 @@ class OpenedImages:
             for item in inside
             if item.suffix.lower() in SUFFIXES and item.resolve().is_relative_to(root)
         }
-        if all(item.suffix.lower() in GATE_IMAGES for item in found.values()):
-            images = [item for item in inside if item.suffix.lower() in GATE_IMAGES]
+        if all(item.suffix.lower() in GATE_SUFFIXES for item in found.values()):
+            images = [item for item in inside if item.suffix.lower() in GATE_SUFFIXES]
             return {self.path.name: self.path} if len(images) > 1 else found
         return found
 
@@ -327,8 +328,3 @@ class OpenedImages:
             for name in ("channel", "block", "period_ns", "gate_width_ns", "gate_length_ns")
         }
         return read | (self.irf_options if state.irf not in ("", FIT) else {})
-
-
-def _error_name(name: str) -> str:
-    """Return the name of the map of standard errors of a quantity."""
-    return name.replace("_ns", "_std_ns") if name.endswith("_ns") else f"{name}_std"

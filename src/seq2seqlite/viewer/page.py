@@ -20,8 +20,9 @@ from bokeh.models import Button, CustomJS, Div, NumericInput, Select, TextInput
 from jinja2 import Template
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.figures import DEFAULT_COLOURS, decay_figure, lifetime_picture
+from seq2seqlite.figures import DEFAULT_COLOURS, PictureOptions, decay_figure, lifetime_picture
 from seq2seqlite.figures.picture import display_limits
+from seq2seqlite.figures.write import write_figure
 from seq2seqlite.viewer.images import OpenedImage, OpenedImages, SelectedDecay
 from seq2seqlite.viewer.plots import DecayPlots, Histogram, MapPlot, decay_table
 from seq2seqlite.viewer.state import MOST_REGIONS, Outline, ViewState
@@ -274,7 +275,8 @@ class Page:
     # Exports
 
     def _download(self, name: str, kind: str, content: bytes) -> None:
-        self.save.value = json.dumps([name, kind, base64.b64encode(content).decode("ascii"), time.time()][:3])
+        # The time makes the value differ from that of an equal file before, which the browser would not save.
+        self.save.value = json.dumps([name, kind, base64.b64encode(content).decode("ascii"), time.time()])
 
     def _opened(self) -> OpenedImage:
         if self.image is None:
@@ -292,7 +294,7 @@ class Page:
 
     def _save_figure(self, name: str, figure: Any) -> None:
         content = io.BytesIO()
-        figure.savefig(content, dpi=150, format="png")
+        write_figure(figure, content, PictureOptions())
         self._download(name, "image/png", content.getvalue())
 
     def _save_table(self) -> None:

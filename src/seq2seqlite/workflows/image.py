@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from seq2seqlite.files import sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.expand import expanded
-from seq2seqlite.io.frame_choice import EACH
-from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
-from seq2seqlite.predictors import ChosenSource, FitOptions, check_backend
+from seq2seqlite.predictors import ChosenSource, FitOptions
+from seq2seqlite.predictors.choice import unchosen_source
 from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
 from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.regions import Conditions, regions_file
@@ -201,13 +202,10 @@ def write_lifetime_maps(
     if several or channel == ALL:
         check_batch_table(Path(out) / BATCH_TABLE)
     fit = FitOptions(tuple(fixed_tau_ns), fit_range_ns, tuple((low, high) for low, high in exclude_ns))
-    if model is None:
-        check_backend("default", backend)
-        fit.check("the default model")
     alone = workers == 1 and scheduler is None
-    named = predictor_source(
-        "phasor" if model is None else model,
-        backend="auto" if model is None else backend,
+    source_of = unchosen_source if model is None else partial(predictor_source, model)
+    named = source_of(
+        backend=backend,
         irf=None if irf is None else _irf_file(irf, paths[0]),
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
@@ -217,7 +215,6 @@ def write_lifetime_maps(
         threads=None if alone else 1,
         fit=fit,
     )
-    named = replace(named, backend=backend)
     sources: list[PredictorSource] = [
         ChosenSource(one) if model is None else one for one in _with_own_irfs(named, irf, paths)
     ]

@@ -11,6 +11,7 @@ from seq2seqlite.hardware.frontends.burst_writer import BurstWriter, write_chann
 from seq2seqlite.hardware.frontends.frame_tracker import FrameTracker, burst_layout, image_beat
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
 from seq2seqlite.hardware.frontends.tile_reader import TileReader, read_channels
+from seq2seqlite.hardware.gateware.axi_lite import connect_ports
 from seq2seqlite.hardware.gateware.register_slices import beat
 from seq2seqlite.integer import COUNT_BITS
 
@@ -72,12 +73,8 @@ class CornerTurn(Component):
         m.submodules.bursts = bursts = SyncFIFOBuffered(width=width, depth=2 * shape.fifo_bursts)
         m.submodules.writer = writer = BurstWriter(shape)
         m.submodules.reader = reader = TileReader(shape)
-        for name, member in write_channels(shape).items():
-            port, inner = getattr(self, name), getattr(writer, name)
-            m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)
-        for name, member in read_channels(shape).items():
-            port, inner = getattr(self, name), getattr(reader, name)
-            m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)
+        connect_ports(m, self, writer, write_channels(shape), prefix="")
+        connect_ports(m, self, reader, read_channels(shape), prefix="")
         connect(m, fifo.o, writer.i)
         m.d.comb += [
             tracker.i.valid.eq(self.i.valid),

@@ -10,7 +10,7 @@ from seq2seqlite.hardware.frontends.correction import Correction
 from seq2seqlite.hardware.frontends.csr import FrontEndRegisters
 from seq2seqlite.hardware.frontends.frame_tracker import image_beat
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
-from seq2seqlite.hardware.gateware.csr import axi_lite
+from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 from seq2seqlite.hardware.wire.front_end_registers import SERIES_ID, SERIES_REGISTERS, VERSION
 from seq2seqlite.integer import COUNT_BITS
@@ -69,7 +69,7 @@ class GateSeries(Component):
     m_axi_* : out, in
         AXI4 manager of the frame buffers; see :func:`~seq2seqlite.hardware.frontends.axi.axi_manager`.
     s_axil_* : in, out
-        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.csr.axi_lite`.
+        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.axi_lite.axi_lite`.
     """
 
     def __init__(self, shape: SeriesShape) -> None:
@@ -99,13 +99,9 @@ class GateSeries(Component):
         m.submodules.input = input_slice = RegisterSlice(image_beat(shape.input_bits))
         m.submodules.corner_turn = corner_turn = CornerTurn(shape)
         m.submodules.correction = correction = Correction(shape)
-        for name, member in axi_lite().items():
-            port, inner = getattr(self, f"s_axil_{name}"), getattr(registers, name)
-            m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)
+        connect_ports(m, self, registers, axi_lite(), prefix="s_axil_")
         memory = axi_manager(address_bits=shape.address_bits, data_bits=shape.data_bits)
-        for name, member in memory.items():
-            port, inner = getattr(self, f"m_axi_{name}"), getattr(corner_turn, name)
-            m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)
+        connect_ports(m, self, corner_turn, memory, prefix="m_axi_")
         use_table, wait = registers.control
         m.d.comb += [
             input_slice.i.valid.eq(self.s_axis_tvalid),

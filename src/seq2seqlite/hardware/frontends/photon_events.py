@@ -1,7 +1,7 @@
 """Top level of the photon-event front end, with the ports of docs/spec/front-ends.md."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib.wiring import Component, In, Out, connect
+from amaranth.lib.wiring import Component, In, connect
 
 from seq2seqlite.hardware.frontends.csr import FrontEndRegisters
 from seq2seqlite.hardware.frontends.gate_series import add_domain, bus_ports
@@ -9,7 +9,7 @@ from seq2seqlite.hardware.frontends.histogrammer import Histogrammer
 from seq2seqlite.hardware.frontends.parameters import EventsShape
 from seq2seqlite.hardware.frontends.record_decoder import RecordDecoder
 from seq2seqlite.hardware.frontends.scanner import Scanner
-from seq2seqlite.hardware.gateware.csr import axi_lite
+from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 from seq2seqlite.hardware.wire.front_end_registers import EVENT_REGISTERS, EVENTS_ID, VERSION
 
@@ -41,7 +41,7 @@ class PhotonEvents(Component):
     m_axis_tvalid, m_axis_tready, m_axis_tlast : Signal(1), out, in, out
         AXI4-Stream handshake of the packets; TLAST on the last beat of a pixel.
     s_axil_* : in, out
-        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.csr.axi_lite`.
+        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.axi_lite.axi_lite`.
     """
 
     def __init__(self, shape: EventsShape) -> None:
@@ -64,9 +64,7 @@ class PhotonEvents(Component):
         m.submodules.decoder = decoder = RecordDecoder(shape)
         m.submodules.scanner = scanner = Scanner(shape)
         m.submodules.histogrammer = histogrammer = Histogrammer(shape)
-        for name, member in axi_lite().items():
-            port, inner = getattr(self, f"s_axil_{name}"), getattr(registers, name)
-            m.d.comb += port.eq(inner) if member.flow is Out else inner.eq(port)
+        connect_ports(m, self, registers, axi_lite(), prefix="s_axil_")
         connect(m, input_slice.o, decoder.i)
         connect(m, decoder.o, scanner.i)
         connect(m, scanner.o, histogrammer.i)

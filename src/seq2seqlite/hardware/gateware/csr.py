@@ -1,14 +1,14 @@
 """CSRs (control and status registers) of a design, accessed over AXI4-Lite."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
-from amaranth.lib.wiring import Component, In, Member, Out
+from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.axi_lite import accept_writes, answer_reads, axi_lite
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 from seq2seqlite.hardware.gateware.pipeline import delayed
-from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 from seq2seqlite.hardware.gateware.response_bank import INDEX_BITS, load_status
 
-__all__ = ["COUNTERS", "LOADING", "REGISTERS", "Registers", "axi_lite", "counters"]
+__all__ = ["COUNTERS", "LOADING", "REGISTERS", "Registers", "counters"]
 
 ID = 0x53325351
 VERSION = 2
@@ -17,8 +17,6 @@ RESET_CLOCKS = 24
 SETTLING_CLOCKS = 4
 """Clock cycles between the end of the engine reset and the first beat that is accepted."""
 DEFAULT_FLUSH_CLOCKS = 65536
-GROUP = 4
-"""Number of CSRs that a read selects among in one pipeline stage."""
 REGISTERS = {
     "ID": 0x00,
     "VERSION": 0x04,
@@ -66,29 +64,6 @@ LOADING = {"open": "RESPONSE_OPEN", "write": "RESPONSE_WORD", "complete": "RESPO
 def counters(shape: Shape, /) -> tuple[str, ...]:
     """Return the names of the CSRs of a design that count events."""
     return (*COUNTERS, "NO_RESPONSE") if shape.responses else COUNTERS
-
-
-def axi_lite() -> dict[str, Member]:
-    """Return the ports of an AXI4-Lite subordinate, without prefix."""
-    return {
-        "awaddr": In(8),
-        "awvalid": In(1),
-        "awready": Out(1),
-        "wdata": In(32),
-        "wstrb": In(4),
-        "wvalid": In(1),
-        "wready": Out(1),
-        "bresp": Out(2),
-        "bvalid": Out(1),
-        "bready": In(1),
-        "araddr": In(8),
-        "arvalid": In(1),
-        "arready": Out(1),
-        "rdata": Out(32),
-        "rresp": Out(2),
-        "rvalid": Out(1),
-        "rready": In(1),
-    }
 
 
 class Registers(Component):
@@ -182,7 +157,8 @@ class Registers(Component):
                 m.d.work += counter.eq(counter + 1)
         constants = {name: Const(value, 32) for name, value in self._constants().items()}
         status = {"RESPONSE_STATUS": self.load_status} if self.shape_.responses else {}
-        self._read(m, constants | writable | counts | status)
+        readable = constants | writable | counts | status
+        answer_reads(m, self, {REGISTERS[name]: Value.cast(value) for name, value in readable.items()})
         return m
 
     def _constants(self) -> dict[str, int]:
@@ -203,71 +179,15 @@ class Registers(Component):
         }
 
     def _write(self, m: Module, writable: dict[str, Signal], reset_request: Signal) -> None:
-        """Build the write channels: accept address and data, decode, write, respond; one clock cycle each."""
-        m.submodules.aw, m.submodules.w = address, words = RegisterSlice(6), RegisterSlice(36)
-        m.d.comb += [
-            address.i.valid.eq(self.awvalid),
-            address.i.payload.eq(self.awaddr[2:]),
-            self.awready.eq(address.i.ready),
-            words.i.valid.eq(self.wvalid),
-            words.i.payload.eq(Cat(self.wdata, self.wstrb)),
-            self.wready.eq(words.i.ready),
-        ]
-        decode, write, respond = Signal(), Signal(), Signal()
-        m.d.comb += [
-            decode.eq(address.o.valid & words.o.valid & ~write & ~respond & ~self.bvalid),
-            address.o.ready.eq(write),
-            words.o.ready.eq(write),
-        ]
-        m.d.sync += [write.eq(decode), respond.eq(write)]
-        data, strobes = words.o.payload[:32], words.o.payload[32:]
-        mask = Cat(*(strobe.replicate(8) for strobe in strobes))
-
-        def decoded(name: str) -> Signal:
-            chosen = Signal(name=f"writes_{name.lower()}")
-            m.d.sync += chosen.eq(decode & (address.o.payload == REGISTERS[name] >> 2))
-            return chosen
-
+        """Build the write channels, and what they write."""
+        writes = accept_writes(m, self)
         for name, register in writable.items():
-            with m.If(decoded(name)):
-                m.d.sync += register.eq((data & mask) | (register & ~mask))
+            with m.If(writes.at(REGISTERS[name], name=name)):
+                m.d.sync += register.eq(writes.over(register))
         if self.shape_.responses:
             # Bytes without their strobe count as 0.
-            m.d.sync += [self.value.eq(data & mask)]
-            m.d.sync += [getattr(self, port).eq(decoded(name)) for port, name in LOADING.items()]
-        control = decode & (address.o.payload == REGISTERS["CONTROL"] >> 2)
-        m.d.sync += reset_request.eq(control & data[0] & strobes[0])
-        with m.If(respond):
-            m.d.sync += self.bvalid.eq(1)
-        with m.Elif(self.bready):
-            m.d.sync += self.bvalid.eq(0)
-
-    def _read(self, m: Module, readable: dict[str, Value]) -> None:
-        """Build the read channels: decode the low address bits, then the others; one clock cycle each."""
-        m.submodules.ar = address = RegisterSlice(6)
-        decode, decoded = Signal(), Signal()
-        m.d.comb += [
-            address.i.valid.eq(self.arvalid),
-            address.i.payload.eq(self.araddr[2:]),
-            self.arready.eq(address.i.ready),
-            decode.eq(address.o.valid & ~decoded & ~self.rvalid),
-            address.o.ready.eq(decoded),
-        ]
-        group_index = Signal(range(2 ** len(address.o.payload) // GROUP))
-        m.d.sync += [decoded.eq(decode), group_index.eq(address.o.payload // GROUP)]
-        values = {REGISTERS[name] >> 2: value for name, value in readable.items()}
-        groups = []
-        for group in range(max(values) // GROUP + 1):
-            chosen = Signal(33, name=f"group_{group}", reset_less=True)
-            members = Array(values.get(group * GROUP + index, Const(0, 32)) for index in range(GROUP))
-            m.d.sync += chosen.eq(members[address.o.payload % GROUP])
-            groups.append(chosen)
-        with m.If(decoded):
-            m.d.sync += [self.rvalid.eq(1), self.rdata.eq(0)]
-            with m.Switch(group_index):
-                for group, chosen in enumerate(groups):
-                    with m.Case(group):
-                        # A saturated counter reads as all ones.
-                        m.d.sync += self.rdata.eq(chosen[:32] | chosen[32].replicate(32))
-        with m.Elif(self.rready):
-            m.d.sync += self.rvalid.eq(0)
+            m.d.sync += self.value.eq(writes.over(Const(0, 32)))
+            for port, name in LOADING.items():
+                m.d.sync += getattr(self, port).eq(writes.at(REGISTERS[name], name=name))
+        control = writes.decode & (writes.address == REGISTERS["CONTROL"] >> 2)
+        m.d.sync += reset_request.eq(control & writes.over(Const(0, 32))[0])

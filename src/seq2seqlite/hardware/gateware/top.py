@@ -6,8 +6,9 @@
 from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out, connect
 
+from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.collector import Collector
-from seq2seqlite.hardware.gateware.csr import LOADING, Registers, axi_lite
+from seq2seqlite.hardware.gateware.csr import LOADING, Registers
 from seq2seqlite.hardware.gateware.packet_receiver import Receiver
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice, beat, result_beat
@@ -66,7 +67,7 @@ class Top(Component):
     m_axis_tvalid, m_axis_tready, m_axis_tlast : Signal(1), out, in, out
         AXI4-Stream handshake of the results; TLAST on the last beat of a frame.
     s_axil_* : in, out
-        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.csr.axi_lite`.
+        AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.axi_lite.axi_lite`.
     """
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
@@ -83,9 +84,7 @@ class Top(Component):
         m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(reset_bus)]
         shape = self.shape_
         m.submodules.registers = registers = Registers(shape, self.engines, self.result_width)
-        for name, member_of in axi_lite().items():
-            port, member = getattr(self, f"s_axil_{name}"), getattr(registers, name)
-            m.d.comb += port.eq(member) if member_of.flow is Out else member.eq(port)
+        connect_ports(m, self, registers, axi_lite(), prefix="s_axil_")
         # Two register slices per stream: one near the pins, one near the logic. The output slice keeps the
         # beat that it offers during a soft reset, because TVALID must not fall before TREADY.
         m.submodules.input_pins = input_pins = RegisterSlice(beat(shape.beat_bits, shape.user_bits))

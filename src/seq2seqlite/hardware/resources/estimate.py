@@ -18,7 +18,9 @@ __all__ = ["Estimate", "LutEstimate", "check_fit", "estimate", "lut_estimate"]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibration of an FPGA family, fitted to syntheses with Yosys.
+    """Calibration of an FPGA family, fitted to syntheses of engines with a decoder with Yosys.
+
+    It also serves direct engines, for which it was not checked.
 
     Parameters
     ----------
@@ -26,8 +28,6 @@ class Calibration:
         LUTs per adder bit and flip-flops per register bit of the kernels. On xc7, shift registers are LUTs.
     engine_lut, engine_ff : int
         Resources of the pixel buffer, normaliser, ring control and lifetime units of an engine.
-    direct_engine_lut, direct_engine_ff : int
-        The same for a direct engine, with its heads.
     shared_lut, shared_ff : int
         Resources of the CSRs, packet receiver and collector.
     lane_lut : int
@@ -38,16 +38,14 @@ class Calibration:
     ff_per_register_bit: float
     engine_lut: int
     engine_ff: int
-    direct_engine_lut: int
-    direct_engine_ff: int
     shared_lut: int
     shared_ff: int
     lane_lut: int
 
 
 CALIBRATIONS: Mapping[str, Calibration] = {
-    "xc7": Calibration(0.99, 0.62, 2050, 1800, 2050, 1800, 1000, 1060, 120),
-    "ecp5": Calibration(1.34, 0.96, 3300, 2000, 3300, 2000, 1500, 1060, 150),
+    "xc7": Calibration(0.99, 0.62, 2050, 1800, 1000, 1060, 120),
+    "ecp5": Calibration(1.34, 0.96, 3300, 2000, 1500, 1060, 150),
 }
 BLOCK = (18, 1024)
 """Width and depth of half a BRAM36, or of an ECP5 block, in its default configuration."""
@@ -141,8 +139,7 @@ def lut_estimate(student: Network | Design, /) -> LutEstimate:
     kernels = {name: kernel for name, kernel in vars(student.kernels).items() if kernel is not None}
     bits = sum(kernel.adder_bits for kernel in kernels.values())
     lanes = student.shape.lanes - 1
-    own = found.engine_lut if student.shape.direct is None else found.direct_engine_lut
-    engine = found.lut_per_adder_bit * bits + own
+    engine = found.lut_per_adder_bit * bits + found.engine_lut
     total = round(engines * engine + found.shared_lut + lanes * found.lane_lut)
     parts = {
         name: round(engines * found.lut_per_adder_bit * kernel.adder_bits) for name, kernel in kernels.items()
@@ -159,8 +156,7 @@ def estimate(design: Design, /) -> Estimate:
     """
     parts = design.kernels.all
     found, engines = CALIBRATIONS[design.target.family], design.options.engines
-    own = found.engine_ff if design.shape.direct is None else found.direct_engine_ff
-    ff = found.ff_per_register_bit * sum(kernel.register_bits for kernel in parts) + own
+    ff = found.ff_per_register_bit * sum(kernel.register_bits for kernel in parts) + found.engine_ff
     return Estimate(
         lut=lut_estimate(design).total,
         ff=round(engines * ff + found.shared_ff),

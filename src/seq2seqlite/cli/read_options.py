@@ -1,0 +1,18 @@
+"""Options of the readers that several commands have."""
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["BlockOption", "ChannelOption", "GateWidthOption", "PeriodOption"]
+
+ChannelOption = Annotated[int | None, typer.Option(help="Detector channel")]
+BlockOption = Annotated[
+    int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
+]
+PeriodOption = Annotated[
+    float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
+]
+GateWidthOption = Annotated[
+    float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
+]

@@ -1,6 +1,7 @@
 """Stages of a stream: computation of maps from whole frames or from single gates."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -86,8 +87,8 @@ class FrameStage:
 
     Parameters
     ----------
-    predictor : Predictor
-        Model or estimator.
+    predictor : Predictor or callable
+        Model or estimator; or a function that returns it for the data of the first valid frame.
     options : MapOptions
         Options of the analysis.
 
@@ -99,11 +100,12 @@ class FrameStage:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: Predictor | Callable[[xr.DataArray], Predictor],
         options: MapOptions = MapOptions(),  # noqa: B008 - frozen
         /,
     ) -> None:
-        self.predictor, self.options = predictor, options
+        self.predictor_of = (lambda _: predictor) if isinstance(predictor, Predictor) else predictor
+        self.options = options
         self.analysis: Analysis | None = None
 
     def process(self, item: Frame | Spoilt, /, *, gap: bool) -> Outcome:
@@ -118,7 +120,7 @@ class FrameStage:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
             if analysis is None:
-                analysis = Analysis.plan(item.data, found, self.predictor, self.options)
+                analysis = Analysis.plan(item.data, found, self.predictor_of(item.data), self.options)
         except TooDarkError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
@@ -126,7 +128,7 @@ class FrameStage:
         except InputError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         if self.analysis is None and not np.isfinite(maps["tau_mean_ns"].values).any():
-            unanswered = no_lifetime(found.source, self.predictor.name, reasons)
+            unanswered = no_lifetime(found.source, analysis.predictor.name, reasons)
             return Outcome(rejected=(_named(item.frame, unanswered),))
         new = [text for text in maps.attrs["warnings"] if self.analysis is None]
         self.analysis = analysis

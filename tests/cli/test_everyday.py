@@ -2,13 +2,16 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seq2seqlite.cli.app import main
+from seq2seqlite.cli import hardware
+from seq2seqlite.cli.app import COMMANDS, main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io import read
@@ -106,3 +109,37 @@ def test_a_console_of_another_encoding(tmp_path: Path, monkeypatch: pytest.Monke
     out = tmp_path / "out"
     assert main(["image", str(file), *OPTIONS, "--out", str(out)]) == 0
     assert "\u2192" in (out / "summary.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_every_command_prints_on_a_console_of_another_encoding(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO()
+    console = io.TextIOWrapper(raw, encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", console)
+    names = [*COMMANDS, *(f"hardware {name}" for name in hardware.COMMANDS)]
+    for name in names:
+        assert main([*name.split(), "--help"]) == 0
+    for name in ("models", "instruments", "versions", "fetch"):
+        assert main([name]) == 0
+    console.flush()
+    assert raw.getvalue().decode(encoding).count("Usage: seq2seqlite") == len(names)
+
+
+def test_the_c_locale(tmp_path: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "seq2seqlite", "image", "z\u00e4hlung \u2192.npz", "--out", "out"],
+        cwd=tmp_path, env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"error: z\\xe4hlung \\u2192.npz does not exist; check the path\n"
+
+
+def test_a_name_that_is_not_utf_8_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [measurement(tmp_path / "a.npz"), measurement(tmp_path / "z\udce4.npz")]  # of an old disk
+    out = tmp_path / "out"
+    assert main(["image", *map(str, files), *OPTIONS, "--out", str(out)]) == 2
+    assert capsys.readouterr().err.endswith("z\\udce4.npz': the name is not valid UTF-8; rename the file\n")
+    assert not out.exists()

@@ -2,6 +2,7 @@
 
 import csv
 import errno
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from seq2seqlite.streaming.run import StreamError, run_stream
 from seq2seqlite.streaming.sinks import CallbackSink, FrameMaps, MapFolder, MapTable, Sink
 from seq2seqlite.streaming.sources import Frame, Spoilt
 from seq2seqlite.streaming.stages import FrameStage, Outcome
-from seq2seqlite.streaming.statistics import StreamStatistics
+from seq2seqlite.streaming.statistics import StreamStatistics, resident_bytes
 
 # For events that must come, however busy the machine is.
 DEADLINE_S = 300
@@ -351,6 +352,15 @@ def test_a_model_that_the_first_valid_frame_determines(
     done = run_stream(listed(items), FrameStage(predictor_of))
     assert (done.frames, done.rejected, len(asked)) == (2, 1, 1)
     assert asked[0] is images[0]
+
+
+def test_memory_is_unknown_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_proc(*_: Any) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", without_proc)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert resident_bytes() == 0
 
 
 def test_table_and_folder(

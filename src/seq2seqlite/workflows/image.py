@@ -14,7 +14,7 @@ from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorOptions, PictureOptions
-from seq2seqlite.files import sha256_of
+from seq2seqlite.files import check_utf8, sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io.expand import expanded
@@ -382,6 +382,7 @@ def _folders(files: Sequence[Path], out: Path) -> list[Path]:
     if not files:
         raise InputError("files is empty; pass at least one measurement")
     for file in files:
+        check_utf8(file)
         if not file.exists():
             raise InputError(f"{file} does not exist; check the path")
     if len(files) == 1:

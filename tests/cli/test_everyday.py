@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ import pytest
 
 from seq2seqlite.cli import hardware
 from seq2seqlite.cli.app import COMMANDS, main
+from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io import read
 from seq2seqlite.io.expand import expanded
 from seq2seqlite.simulation import instrument_names, load_instrument
 from seq2seqlite.version import __version__
+from seq2seqlite.workflows.image import write_lifetime_maps
 
 OPTIONS = ["--model", "rld-3", "--no-decay", "--no-phasor"]
 
@@ -50,6 +53,8 @@ def test_equal_names_from_two_folders(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["image", *map(str, files), *OPTIONS, "--out", str(out)]) == 0
     assert {item.name for item in out.iterdir() if item.is_dir()} == {"monday-a.npz", "tuesday-a.npz"}
+    rows = (out / "batch.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[0] for row in rows] == ["file", "monday-a.npz", "tuesday-a.npz"]
     assert main(["image", str(files[0]), str(files[0]), *OPTIONS, "--out", str(out)]) == 2
 
 
@@ -143,3 +148,27 @@ def test_a_name_that_is_not_utf_8_is_one_line(tmp_path: Path, capsys: pytest.Cap
     assert main(["image", *map(str, files), *OPTIONS, "--out", str(out)]) == 2
     assert capsys.readouterr().err.endswith("z\\udce4.npz': the name is not valid UTF-8; rename the file\n")
     assert not out.exists()
+
+
+def test_a_progress_bar_is_shown_before_the_first_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress_bar("a.ptu"):
+        pass
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich takes stderr for a terminal
+    with progress_bar("a.ptu"):
+        pass
+    assert "a.ptu" in capsys.readouterr().err
+
+
+def test_an_image_shows_that_its_model_is_loaded(tmp_path: Path) -> None:
+    shown: list[str] = []
+
+    def progress(label: str) -> AbstractContextManager[None]:
+        shown.append(label)
+        return nullcontext()
+
+    file = measurement(tmp_path / "a.npz")
+    write_lifetime_maps(file, "rld-3", tmp_path / "out", decay_figure=False, phasor=False, progress=progress)
+    assert shown == ["loading the model", "a.npz"]

@@ -194,6 +194,18 @@ def test_a_growing_ptu_gives_each_frame_once_it_is_whole(
     assert arrived[0] < 0.7 * len(recording)  # long before the end
 
 
+def test_frames_that_wait_in_a_ptu_have_arrived(
+    tmp_path: Path, ptu: tuple[np.ndarray, bytes, bytes], fake_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seq2seqlite.streaming.growing_ptu.RECORDS_AT_ONCE", 500)
+    (tmp_path / "scan.ptu").write_bytes(ptu[1])
+    times = []
+    for frame in GrowingPtu(tmp_path / "scan.ptu", ReadOptions(), clock=fake_clock):
+        times.append(frame.arrived_s)
+        fake_clock.time_s += 5  # the analysis of each takes 5 s
+    assert times == [100, 100, 100]
+
+
 def test_a_ptu_that_ends_within_a_frame(tmp_path: Path, ptu: tuple[np.ndarray, bytes, bytes]) -> None:
     _, content, _ = ptu
     with ptufile.PtuFile(io.BytesIO(content)) as whole:

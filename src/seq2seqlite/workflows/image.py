@@ -1,6 +1,5 @@
 """Lifetime maps of measurement files."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -17,7 +16,7 @@ from seq2seqlite.figures import PhasorOptions, PictureOptions
 from seq2seqlite.files import check_utf8, sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
-from seq2seqlite.io.expand import expanded
+from seq2seqlite.io.expand import distinct_names, expanded
 from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
@@ -387,11 +386,7 @@ def _folders(files: Sequence[Path], out: Path) -> list[Path]:
             raise InputError(f"{file} does not exist; check the path")
     if len(files) == 1:
         return [out]
-    names = Counter(file.name.casefold() for file in files)
-    folders = [
-        out / (file.name if names[file.name.casefold()] == 1 else f"{file.resolve().parent.name}-{file.name}")
-        for file in files
-    ]
+    folders = [out / name for name in distinct_names(files)]
     for first, folder in enumerate(folders):
         if folder in folders[:first]:
             raise InputError(

@@ -85,10 +85,13 @@ def test_a_default_model_that_does_not_exist_ends_the_stream(data: xr.DataArray)
     assert caught.value.result["model"] is None
 
 
-def test_an_estimator_gets_the_axis_of_the_first_frame(data: xr.DataArray) -> None:
+def test_an_estimator_gets_the_axis_of_the_first_valid_frame(data: xr.DataArray) -> None:
+    dim = np.roll(data.values, 60, axis=-1) / 100  # below threshold, so that it determines nothing
     taken: list[FrameMaps] = []
-    result = stream([data, data], "rld-3", sinks=[CallbackSink(taken.append)])
-    assert (result["model"], result["frames"]) == ("rld-3", 2)
+    result = stream(
+        [dim, data, data], "rld-3", gate_width_ns=0.05, period_ns=12.5, sinks=[CallbackSink(taken.append)]
+    )
+    assert (result["model"], result["frames"], result["rejected"]) == ("rld-3", 2, 1)
     alone = lifetime_map(data, predictor_source("rld-3").predictor(data))
     np.testing.assert_array_equal(taken[1].maps["tau_mean_ns"].values, alone["tau_mean_ns"].values)
 

@@ -161,8 +161,7 @@ class MapTable:
     ----------
     path : pathlib.Path
         CSV file, whose last column is the name of the file of a frame. The table of an earlier stream is
-        overwritten. Each row is written to disk before the next
-        frame is processed.
+        overwritten. Each row is written to disk before the next frame is processed.
 
     Raises
     ------

@@ -88,7 +88,7 @@ class FrameStage:
     Parameters
     ----------
     predictor : Predictor or callable
-        Model or estimator; or a function that returns it for the data of the first valid frame.
+        Model or estimator; or a function that returns it for the data of the first frame with enough light.
     options : MapOptions
         Options of the analysis.
 
@@ -104,8 +104,7 @@ class FrameStage:
         options: MapOptions = MapOptions(),  # noqa: B008 - frozen
         /,
     ) -> None:
-        self.predictor_of = (lambda _: predictor) if isinstance(predictor, Predictor) else predictor
-        self.options = options
+        self.predictor, self.options = predictor, options
         self.analysis: Analysis | None = None
 
     def process(self, item: Frame | Spoilt, /, *, gap: bool) -> Outcome:
@@ -120,7 +119,7 @@ class FrameStage:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
             if analysis is None:
-                analysis = Analysis.plan(item.data, found, self.predictor_of(item.data), self.options)
+                analysis = Analysis.plan(item.data, found, self.predictor, self.options)
         except TooDarkError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         try:

@@ -77,7 +77,7 @@ class StreamStatistics:
     memory_start_bytes: int = 0
     memory_end_bytes: int = 0
     memory_peak_bytes: int = 0
-    _catching_up: bool = True
+    _catching_up: bool = field(default=True, init=False, repr=False, compare=False)
 
     def add(self, finished_s: float, latency_s: float, /) -> None:
         """Record an analysed frame."""

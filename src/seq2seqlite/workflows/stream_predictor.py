@@ -68,7 +68,7 @@ class StreamPredictor:
         self._preparing, self._report = preparing, report
         self._backend, self._gate_length_ns, self._of_irf = backend, gate_length_ns, of_irf
         self._source: PredictorSource | None = None
-        self._compiled = False
+        self._compiled = self._of_frame = False
         if isinstance(model, str | Path):
             self._load(model)
         elif model is None:
@@ -81,7 +81,13 @@ class StreamPredictor:
             self.predictor = model
 
     def for_frame(self, data: xr.DataArray, /) -> Predictor:
-        """Return the predictor, after choosing and compiling it for a frame if necessary."""
+        """Return the predictor, after choosing and compiling it for a frame if necessary.
+
+        The next call chooses again: the frame was rejected.
+        """
+        if self._of_frame:
+            self.predictor, self._compiled = None, False
+        self._of_frame = self.predictor is None
         self.choose(data)
         self.compile()
         assert self.predictor is not None
@@ -119,9 +125,9 @@ class StreamPredictor:
             self.predictor = source.network(self._gate_length_ns)
 
     def _chosen(self, choice: str | None) -> None:
-        self.choice = choice
-        if choice is not None and self._report is not None:
+        if choice not in (None, self.choice) and self._report is not None:
             self._report(choice)
+        self.choice = choice
 
     def prepare(self, step: str, /) -> None:
         """Show a step that may take seconds."""

@@ -10,6 +10,7 @@ import pytest
 
 from seq2seqlite.batch import jobs
 from seq2seqlite.batch.jobs import ImageJob
+from seq2seqlite.cli import image as _image  # noqa: F401 - a later import would keep the patched make_image
 from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 

@@ -349,8 +349,11 @@ def test_a_model_that_the_first_valid_frame_determines(
 
     images = [tau_image(tau) for tau in (1.0, 2.0)]
     items = [Spoilt(0, 0.0, "broken"), Frame(1, 0.0, images[0]), Frame(2, 0.0, images[1])]
-    done = run_stream(listed(items), FrameStage(predictor_of))
+    stage = FrameStage(predictor_of)
+    assert stage.predictor is None
+    done = run_stream(listed(items), stage)
     assert (done.frames, done.rejected, len(asked)) == (2, 1, 1)
+    assert stage.predictor is predictor
     assert asked[0] is images[0]
 
 

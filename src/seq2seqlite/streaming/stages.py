@@ -92,6 +92,11 @@ class FrameStage:
     options : MapOptions
         Options of the analysis.
 
+    Attributes
+    ----------
+    predictor : Predictor or None
+        Predictor; None before the function has determined it.
+
     See Also
     --------
     seq2seqlite.imaging.Analysis : Analysis of a frame.
@@ -104,7 +109,8 @@ class FrameStage:
         options: MapOptions = MapOptions(),  # noqa: B008 - frozen
         /,
     ) -> None:
-        self.predictor, self.options = predictor, options
+        self.options, self._given = options, predictor
+        self.predictor = predictor if isinstance(predictor, Predictor) else None
         self.analysis: Analysis | None = None
 
     def process(self, item: Frame | Spoilt, /, *, gap: bool) -> Outcome:
@@ -119,7 +125,7 @@ class FrameStage:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
             if analysis is None:
-                analysis = Analysis.plan(item.data, found, self.predictor, self.options)
+                analysis = Analysis.plan(item.data, found, self._given, self.options)
         except TooDarkError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
@@ -131,6 +137,7 @@ class FrameStage:
             return Outcome(rejected=(_named(item.frame, unanswered),))
         new = [text for text in maps.attrs["warnings"] if self.analysis is None]
         self.analysis = analysis
+        self.predictor = self.predictor or analysis.predictor
         return Outcome(maps, remarks=tuple(f"frame {item.frame}: {text}" for text in new))
 
     def end(self) -> Outcome:

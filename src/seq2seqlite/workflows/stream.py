@@ -215,7 +215,8 @@ def stream(
         stage, normalisation = _gate_stage(chosen, normalisation, min_photons, origin.name)
     else:
         chosen.compile()
-        stage = FrameStage(chosen.for_frame, MapOptions(min_photons, binning, mask, extrapolate))
+        predictor = chosen.for_frame if chosen.predictor is None else chosen.predictor
+        stage = FrameStage(predictor, MapOptions(min_photons, binning, mask, extrapolate))
     written: list[Sink] = []
     if out is not None:
         written = [MapFolder(Path(out)), MapTable(Path(out) / "frames.csv")]

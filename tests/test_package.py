@@ -1,7 +1,10 @@
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from email.parser import Parser
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,13 @@ def test_checkout_has_instruments_and_models():
     assert pretrained_folder().is_dir()
 
 
+def test_every_extra_is_documented():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs/how-to/install.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| \d+ packages?, \d+ MB \|$", page, re.MULTILINE)
+    assert sorted(rows) == sorted(extras["optional-dependencies"])
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The files of a wheel of this checkout, unpacked."""
@@ -68,6 +78,16 @@ def test_wheel_finds_its_own_instruments_and_models(wheel):
     assert configs == wheel / "seq2seqlite" / "configs"
     assert pretrained == wheel / "seq2seqlite" / "pretrained"
     assert {file.name for file in (configs / "instruments").iterdir()} >= INSTRUMENTS
+
+
+def test_metadata_of_the_wheel_has_readme_and_address(wheel):
+    (folder,) = wheel.glob("seq2seqlite-*.dist-info")
+    metadata = Parser().parsestr((folder / "METADATA").read_text(encoding="utf-8"))
+    assert metadata.get_all("Project-URL") == ["Paper, https://arxiv.org/abs/2410.00948"]
+    assert "# seq2seqlite" in metadata.get_payload()
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "https://arxiv.org/abs/2410.00948" in citation
 
 
 def test_wheel_has_every_file_of_the_package(wheel):

@@ -14,6 +14,7 @@ from seq2seqlite.errors import HaltError, InputError
 __all__ = [
     "cannot_write",
     "check_path",
+    "check_utf8",
     "replace_folder_when_done",
     "replace_when_done",
     "sha256_of",
@@ -156,7 +157,7 @@ def writing(path: str | os.PathLike[str], /) -> Iterator[None]:
 
 
 def check_path(path: str | os.PathLike[str], /) -> None:
-    """Raise InputError for an empty path, which would denote the working folder.
+    """Raise InputError for an empty path, which would denote the working folder, or an invalid name.
 
     See Also
     --------
@@ -170,6 +171,26 @@ def check_path(path: str | os.PathLike[str], /) -> None:
     """
     if not os.fspath(path):
         raise InputError("the output path is empty; choose a file or folder ('.' for the working folder)")
+    check_utf8(path)
+
+
+def check_utf8(path: str | os.PathLike[str], /) -> None:
+    r"""Raise InputError for a path that is not valid UTF-8, which no result could name.
+
+    See Also
+    --------
+    check_path : The same for outputs.
+
+    Examples
+    --------
+    >>> check_utf8("z\udce4.ptu")
+    Traceback (most recent call last):
+    seq2seqlite.errors.InputError: 'z\udce4.ptu': the name is not valid UTF-8; rename the file
+    """
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:
+        raise InputError(f"{os.fspath(path)!a}: the name is not valid UTF-8; rename the file") from None
 
 
 def sha256_of(path: Path, /) -> str:

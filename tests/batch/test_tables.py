@@ -53,6 +53,11 @@ def test_a_batch_with_regions_and_conditions(
         for region in ("1", "2")
     ]
     assert list(rows[0])[:7] == ["file", "cell", "dose", "region", "pixels", "photons", "pixels_analysed"]
+    of_a_map = ("median", "mean", "sd", "sem", "p05", "p25", "p75", "p95")
+    assert {f"tau_mean_ns_{key}" for key in of_a_map} <= set(rows[0])
+    assert {"decay.png", "phasor.png", "lifetime.png"} <= {
+        path.name for path in (out / files[0].name).iterdir()
+    }
     for row, tau_ns in zip(rows, (1.0, 1.0, 2.5, 2.5), strict=True):
         assert float(row["tau_mean_ns_median"]) == pytest.approx(tau_ns, rel=0.2)
         assert float(row["decay_tau_mean_ns"]) == pytest.approx(tau_ns, rel=0.15)

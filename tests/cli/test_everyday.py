@@ -2,19 +2,25 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from seq2seqlite.cli.app import main
+from seq2seqlite.cli import hardware
+from seq2seqlite.cli.app import COMMANDS, main
+from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io import read
 from seq2seqlite.io.expand import expanded
 from seq2seqlite.simulation import instrument_names, load_instrument
 from seq2seqlite.version import __version__
+from seq2seqlite.workflows.image import write_lifetime_maps
 
 OPTIONS = ["--model", "rld-3", "--no-decay", "--no-phasor"]
 
@@ -47,6 +53,8 @@ def test_equal_names_from_two_folders(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert main(["image", *map(str, files), *OPTIONS, "--out", str(out)]) == 0
     assert {item.name for item in out.iterdir() if item.is_dir()} == {"monday-a.npz", "tuesday-a.npz"}
+    rows = (out / "batch.csv").read_text(encoding="utf-8").splitlines()
+    assert [row.split(",")[0] for row in rows] == ["file", "monday-a.npz", "tuesday-a.npz"]
     assert main(["image", str(files[0]), str(files[0]), *OPTIONS, "--out", str(out)]) == 2
 
 
@@ -106,3 +114,61 @@ def test_a_console_of_another_encoding(tmp_path: Path, monkeypatch: pytest.Monke
     out = tmp_path / "out"
     assert main(["image", str(file), *OPTIONS, "--out", str(out)]) == 0
     assert "\u2192" in (out / "summary.json").read_text("utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_every_command_prints_on_a_console_of_another_encoding(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO()
+    console = io.TextIOWrapper(raw, encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", console)
+    names = [*COMMANDS, *(f"hardware {name}" for name in hardware.COMMANDS)]
+    for name in names:
+        assert main([*name.split(), "--help"]) == 0
+    for name in ("models", "instruments", "versions", "fetch"):
+        assert main([name]) == 0
+    console.flush()
+    assert raw.getvalue().decode(encoding).count("Usage: seq2seqlite") == len(names)
+
+
+def test_the_c_locale(tmp_path: Path) -> None:
+    environment = {**os.environ, "LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-m", "seq2seqlite", "image", "z\u00e4hlung \u2192.npz", "--out", "out"],
+        cwd=tmp_path, env=environment, capture_output=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"error: z\\xe4hlung \\u2192.npz does not exist; check the path\n"
+
+
+def test_a_name_that_is_not_utf_8_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [measurement(tmp_path / "a.npz"), measurement(tmp_path / "z\udce4.npz")]  # of an old disk
+    out = tmp_path / "out"
+    assert main(["image", *map(str, files), *OPTIONS, "--out", str(out)]) == 2
+    assert capsys.readouterr().err.endswith("z\\udce4.npz': the name is not valid UTF-8; rename the file\n")
+    assert not out.exists()
+
+
+def test_a_progress_bar_is_shown_before_the_first_step(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with progress_bar("a.ptu"):
+        pass
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich takes stderr for a terminal
+    with progress_bar("a.ptu"):
+        pass
+    assert "a.ptu" in capsys.readouterr().err
+
+
+def test_an_image_shows_that_its_model_is_loaded(tmp_path: Path) -> None:
+    shown: list[str] = []
+
+    def progress(label: str) -> AbstractContextManager[None]:
+        shown.append(label)
+        return nullcontext()
+
+    file = measurement(tmp_path / "a.npz")
+    write_lifetime_maps(file, "rld-3", tmp_path / "out", decay_figure=False, phasor=False, progress=progress)
+    assert shown == ["loading the model", "a.npz"]

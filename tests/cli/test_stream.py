@@ -7,9 +7,11 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from rich.status import Status
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.cli.stream import Normalisation
@@ -79,6 +81,32 @@ def test_a_camera_of_the_models_instrument(npz: Path, tmp_path: Path, gates: lis
     assert told["received"] == told["frames"] + told["dropped"] + told["rejected"] + told["unfinished"]
     assert told["predictor"] == ("constant, gates collected" if gates else "constant")
     assert told["normalisation"] == ("whole" if gates else None)
+
+
+def test_a_model_is_chosen_and_named(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = tmp_path / "result.json"
+    assert main(["stream", str(npz), "--json", str(result)]) == 0
+    choice = json.loads(result.read_text())["model_choice"]
+    assert choice.startswith("model seq2seqlite-tcspc-80mhz-float: trained for tcspc-80mhz, which has the ")
+    assert capsys.readouterr().err == f"{choice}\n"
+
+
+def test_a_terminal_shows_that_the_model_is_compiled(
+    npz: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # Rich takes stderr for a terminal
+    said: list[str] = []
+
+    class Listening(Status):
+        def update(self, status: str, **options: Any) -> None:  # type: ignore[override]
+            said.append(status)
+            super().update(status, **options)
+
+    monkeypatch.setattr("rich.status.Status", Listening)
+    assert stream(npz) == 0
+    assert said[:2] == ["loading the model", "compiling two"]
+    assert said[2].startswith("1 frames, ")
+    assert "\x1b[" in capsys.readouterr().err
 
 
 def test_the_normalisations_are_those_of_the_engine_and_whole() -> None:

@@ -15,7 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors import choose_model
-from seq2seqlite.predictors.choice import model_use
+from seq2seqlite.predictors.choice import instrument_model, model_use
 from seq2seqlite.predictors.source import wrong_instrument
 
 
@@ -119,3 +119,18 @@ def test_models_prints_instrument_and_use(capsys: pytest.CaptureFixture[str]) ->
     (line, _) = (one.split() for one in lines if "seq2seqlite-spad512s-direct-int8" in one)
     assert line == ["seq2seqlite-spad512s-direct-int8", "camera", "5-7", "12.33", "0.1-5", "yes"]
     assert max(len(one) for one in lines) <= 80
+
+
+@pytest.mark.parametrize(
+    ("instrument", "irf_given", "model"),
+    [
+        ("tcspc-80mhz", False, "seq2seqlite-tcspc-80mhz-float"),
+        ("tcspc-80mhz", True, "seq2seqlite-tcspc-80mhz-direct-float"),
+        ("swissspad3", False, "seq2seqlite-swissspad3-direct-float"),
+    ],
+)
+def test_default_model_of_an_instrument(instrument: str, irf_given: bool, model: str) -> None:
+    found = instrument_model(instrument, irf_given=irf_given)
+    assert found is not None
+    assert (found.model, found.reason) == (model, f"trained for {instrument}")
+    assert instrument_model("lab") is None

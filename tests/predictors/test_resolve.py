@@ -199,8 +199,8 @@ def test_camera_of_an_own_model(own_model: Path, tmp_path: Path) -> None:
     ("words", "text"),
     [
         (
-            ["stream", "camera"],
-            "model='phasor' is an estimator; a stream requires a shipped model",
+            ["stream", "camera", "--gates"],
+            "gates=True requires a trained model, not model='phasor'; pass a shipped model",
         ),
         (["lower", "--out", "a.program"], "model 'phasor' is an estimator; an integer program needs"),
         (

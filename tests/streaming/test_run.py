@@ -1,6 +1,8 @@
 """The stream as a whole: order, counts that add up, each bad source told in one line, memory bounded."""
 
+import csv
 import errno
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from seq2seqlite.streaming.run import StreamError, run_stream
 from seq2seqlite.streaming.sinks import CallbackSink, FrameMaps, MapFolder, MapTable, Sink
 from seq2seqlite.streaming.sources import Frame, Spoilt
 from seq2seqlite.streaming.stages import FrameStage, Outcome
-from seq2seqlite.streaming.statistics import StreamStatistics
+from seq2seqlite.streaming.statistics import StreamStatistics, resident_bytes
 
 # For events that must come, however busy the machine is.
 DEADLINE_S = 300
@@ -294,6 +296,74 @@ def test_statistics_are_those_of_known_times() -> None:
     for _ in range(20_000):
         done.add(0.0, 1.0)
     assert len(done.latencies_s) == 10_000  # a stream without end does not grow
+
+
+def test_a_backlog_does_not_raise_the_rate() -> None:
+    done = StreamStatistics()
+    for number in range(10):  # ten frames wait on the disk, and are analysed at 10 frames/s
+        done.add(1 + 0.1 * number, 1 + 0.1 * number)
+    assert done.frames_per_second == pytest.approx(10)  # as long as nothing else is known
+    assert done.backlog == 0
+    for number in range(4):  # then the camera sends one in 2 s
+        done.add(4.1 + 2 * number, 0.1)
+    assert done.backlog == 10
+    assert done.frames_per_second == pytest.approx(0.5)
+    assert list(done.latencies_s) == [0.1] * 4
+    assert done.to_dict()["backlog"] == 10
+    for number in range(10):  # a later backlog arrived within the time that is counted
+        done.add(12 + 0.1 * number, 2)
+    assert (done.backlog, done.first_s) == (10, 1)
+
+
+def test_an_analysis_that_never_catches_up_has_its_own_rate() -> None:
+    done = StreamStatistics()
+    for number in range(11):  # one frame in 0.1 s arrives, and one in 0.2 s is analysed
+        done.add(0.2 * (number + 1), 0.2 * (number + 1) - 0.1 * number)
+    assert done.backlog == 0
+    assert done.frames_per_second == pytest.approx(5)
+
+
+def test_names_of_files_stay_in_the_outputs(
+    listed: Any, predictor: Predictor, tau_image: Callable[..., xr.DataArray], tmp_path: Path
+) -> None:
+    frames = [Frame(0, 5.0, tau_image(), "cell,7.ptu"), Frame(1, 5.0, tau_image())]
+    for _ in range(2):  # the second stream replaces the files of the first
+        sinks: list[Sink] = [MapFolder(tmp_path), MapTable(tmp_path / "frames.csv")]
+        run_stream(listed(frames), FrameStage(predictor), sinks=sinks)
+    names = sorted(item.name for item in tmp_path.iterdir())
+    assert names == ["frame-000000-cell,7.tif", "frame-000001.tif", "frames.csv"]
+    with (tmp_path / "frames.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["file"] for row in csv.DictReader(file)] == ["cell,7.ptu", ""]
+    with tifffile.TiffFile(tmp_path / names[0]) as tiff:
+        assert "file = cell,7.ptu\n" in (tiff.imagej_metadata or {})["Info"]
+
+
+def test_a_model_that_the_first_valid_frame_determines(
+    listed: Any, predictor: Predictor, tau_image: Callable[..., xr.DataArray]
+) -> None:
+    asked: list[xr.DataArray] = []
+
+    def predictor_of(data: xr.DataArray) -> Predictor:
+        asked.append(data)
+        return predictor
+
+    images = [tau_image(tau) for tau in (1.0, 2.0)]
+    items = [Spoilt(0, 0.0, "broken"), Frame(1, 0.0, images[0]), Frame(2, 0.0, images[1])]
+    stage = FrameStage(predictor_of)
+    assert stage.predictor is None
+    done = run_stream(listed(items), stage)
+    assert (done.frames, done.rejected, len(asked)) == (2, 1, 1)
+    assert stage.predictor is predictor
+    assert asked[0] is images[0]
+
+
+def test_memory_is_unknown_on_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_proc(*_: Any) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(Path, "read_text", without_proc)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert resident_bytes() == 0
 
 
 def test_table_and_folder(

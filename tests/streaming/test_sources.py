@@ -122,7 +122,21 @@ def test_a_spool_folder_gives_whole_files_in_order(
     frames = list(SpoolFolder(tmp_path, reader, suffixes=SUFFIXES, clock=clock))
     assert read_files == ["f9.npz", "f10.npz", "f11.npz", "f12.npz"]
     assert [frame.frame for frame in frames] == [0, 1, 2, 3]
+    assert [getattr(frame, "name", "") for frame in frames] == read_files
     assert all(isinstance(frame, Frame) and frame.data.shape == (2, 3, 250) for frame in frames)
+
+
+def test_a_file_that_waits_on_the_disk_has_arrived(
+    tmp_path: Path, tau_image: Callable[..., xr.DataArray], fake_clock: Any
+) -> None:
+    for number in range(3):
+        saved(tmp_path / f"f{number}.npz", tau_image())
+    (tmp_path / "END").touch()
+    times = []
+    for frame in SpoolFolder(tmp_path, read, suffixes=SUFFIXES, clock=fake_clock):
+        times.append(frame.arrived_s)
+        fake_clock.time_s += 5  # the analysis of each takes 5 s
+    assert times == [100, 100, 100]
 
 
 def test_a_file_cut_short_is_spoilt_and_the_next_comes(
@@ -178,6 +192,18 @@ def test_a_growing_ptu_gives_each_frame_once_it_is_whole(
         arrived.append(seen[-1])
     assert len(arrived) == 3
     assert arrived[0] < 0.7 * len(recording)  # long before the end
+
+
+def test_frames_that_wait_in_a_ptu_have_arrived(
+    tmp_path: Path, ptu: tuple[np.ndarray, bytes, bytes], fake_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seq2seqlite.streaming.growing_ptu.RECORDS_AT_ONCE", 500)
+    (tmp_path / "scan.ptu").write_bytes(ptu[1])
+    times = []
+    for frame in GrowingPtu(tmp_path / "scan.ptu", ReadOptions(), clock=fake_clock):
+        times.append(frame.arrived_s)
+        fake_clock.time_s += 5  # the analysis of each takes 5 s
+    assert times == [100, 100, 100]
 
 
 def test_a_ptu_that_ends_within_a_frame(tmp_path: Path, ptu: tuple[np.ndarray, bytes, bytes]) -> None:

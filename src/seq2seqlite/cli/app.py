@@ -61,7 +61,9 @@ _EXTRA = {
 }
 
 
-def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) -> typer.Typer:
+def lazy_group(
+    commands: Mapping[str, str], package: str, /, *, summary: str, completion: bool = False
+) -> typer.Typer:
     """Return a group of commands, each of which is imported only when it runs.
 
     Parameters
@@ -72,6 +74,8 @@ def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) ->
         Package of the commands. A command is a function or group with the same name as its module.
     summary : str
         Help text of the group.
+    completion : bool
+        Add the options that install and show the completion for shells.
     """
 
     class LazyGroup(TyperGroup):
@@ -82,7 +86,7 @@ def lazy_group(commands: Mapping[str, str], package: str, /, *, summary: str) ->
     group = typer.Typer(
         cls=LazyGroup,
         help=summary,
-        add_completion=False,
+        add_completion=completion,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     # A callback makes Typer create a group even for a single command.
@@ -140,7 +144,10 @@ def _load(package: str, name: str) -> Any:
 
 
 app = lazy_group(
-    COMMANDS, "seq2seqlite.cli", summary="Fluorescence lifetime maps with small recurrent networks."
+    COMMANDS,
+    "seq2seqlite.cli",
+    summary="Fluorescence lifetime maps with small recurrent networks.",
+    completion=True,
 )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import InstrumentOption
 from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
@@ -24,7 +25,7 @@ def benchmark(
     what: Annotated[
         What, typer.Argument(metavar="WHAT", help="accuracy: errors compared with the Cramér-Rao bound")
     ],
-    instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")] = "narrow-gate",
+    instrument: InstrumentOption = "narrow-gate",
     model: Annotated[
         list[str] | None,
         typer.Option(

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from seq2seqlite.cli.completion import complete_instrument
 from seq2seqlite.cli.model_options import Backend, BackendOption, PredictorOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.decay import CHANNELS
@@ -22,7 +23,11 @@ def evaluate(
     backend: BackendOption = Backend.AUTO,
     reference: Annotated[
         str | None,
-        typer.Option(metavar="INSTRUMENT", help="Instrument whose simulated reference set is used."),
+        typer.Option(
+            metavar="INSTRUMENT",
+            help="Instrument whose simulated reference set is used.",
+            autocompletion=complete_instrument,
+        ),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Decay set or plain .npz file to use.")

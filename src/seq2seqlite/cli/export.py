@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import complete_model
 from seq2seqlite.cli.output import JsonOption, write_json
 
 __all__ = ["export"]
@@ -19,7 +20,9 @@ class FileFormat(StrEnum):
 
 
 def export(
-    model: Annotated[str, typer.Option(help="Shipped float model, or .npz file.")],
+    model: Annotated[
+        str, typer.Option(help="Shipped float model, or .npz file.", autocompletion=complete_model)
+    ],
     out: Annotated[
         Path, typer.Option(metavar="FILE", dir_okay=False, help="File to write: .onnx or .keras.")
     ],

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from seq2seqlite import sample_data
+from seq2seqlite.cli.completion import complete_set
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status
 
@@ -18,7 +19,11 @@ __all__ = ["fetch"]
 def fetch(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Sample set to download; without it, the sets are listed."),
+        typer.Argument(
+            metavar="[NAME]",
+            help="Sample set to download; without it, the sets are listed.",
+            autocompletion=complete_set,
+        ),
     ] = None,
     cache: Annotated[
         Path | None,

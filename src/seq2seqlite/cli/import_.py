@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import complete_instrument
 from seq2seqlite.cli.output import JsonOption, write_json
 
 __all__ = ["import_"]
@@ -19,7 +20,8 @@ def import_(
     instrument: Annotated[
         str | None,
         typer.Option(
-            help="Shipped instrument or TOML file that the network was trained for. Not for exported files."
+            help="Shipped instrument or TOML file that the network was trained for. Not for exported files.",
+            autocompletion=complete_instrument,
         ),
     ] = None,
     rising_edge_ns: Annotated[

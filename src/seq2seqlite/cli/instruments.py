@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from seq2seqlite.cli.completion import complete_instrument
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.simulation import copy_instrument, instrument_names, load_instrument
 
@@ -15,7 +16,10 @@ __all__ = ["instruments"]
 
 def instruments(
     copy: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Instrument whose TOML file is copied")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Instrument whose TOML file is copied", autocompletion=complete_instrument
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Copy; default: NAME.toml")

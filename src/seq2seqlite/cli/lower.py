@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from seq2seqlite.cli.completion import QuantisedModelOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import (
@@ -23,9 +24,7 @@ __all__ = ["lower"]
 
 
 def lower(
-    model: Annotated[
-        str, typer.Option(help="Shipped model, .npz or .program file; must be fully quantised.")
-    ],
+    model: QuantisedModelOption,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Program file to write, e.g. student.program.")],
     json_file: JsonOption = None,
 ) -> None:

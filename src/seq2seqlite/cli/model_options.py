@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import complete_predictor
 from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.predictors import Backend
 
@@ -12,7 +13,9 @@ __all__ = ["Backend", "BackendOption", "OptionalPredictorOption", "PredictorOpti
 PredictorOption = Annotated[
     str,
     typer.Option(
-        "--model", help=f"Shipped model, .npz or .program file, or estimator: {', '.join(ESTIMATORS)}"
+        "--model",
+        help=f"Shipped model, .npz or .program file, or estimator: {', '.join(ESTIMATORS)}",
+        autocompletion=complete_predictor,
     ),
 ]
 """Option ``--model`` of commands that accept any predictor."""
@@ -23,6 +26,7 @@ OptionalPredictorOption = Annotated[
         "--model",
         help="Shipped model, .npz or .program file, or estimator: "
         f"{', '.join(ESTIMATORS)}. Default: one that fits each file, which is printed with the reason",
+        autocompletion=complete_predictor,
     ),
 ]
 """Option ``--model`` of commands that choose a model by default."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import InstrumentOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.errors import InputError
 
@@ -12,7 +13,7 @@ __all__ = ["plan"]
 
 
 def plan(
-    instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")],
+    instrument: InstrumentOption,
     tau_ns: Annotated[
         list[float],
         typer.Option("--tau", metavar="NS...", help="Lifetimes; the precision is required for each."),

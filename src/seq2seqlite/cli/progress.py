@@ -22,7 +22,7 @@ __all__ = ["live_line", "progress_bar", "status", "study_progress", "tool_status
 
 @contextmanager
 def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
-    """Show a progress bar with the remaining time, which appears at the first call of the function.
+    """Show a progress bar with the remaining time; it pulses until the first call of the function.
 
     Parameters
     ----------
@@ -38,15 +38,11 @@ def progress_bar(label: str, /) -> Iterator[Callable[..., None]]:
     task = bar.add_task(label, total=None)
 
     def move(done: int, total: int, loss: float | None = None) -> None:
-        bar.start()
         description = label if loss is None else f"{label}, loss {loss:.3g}"
         bar.update(task, completed=done, total=total, description=description)
 
-    try:
+    with bar:
         yield move
-    finally:
-        if bar.live.is_started:
-            bar.stop()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import InstrumentOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.simulation.instrument import load_instrument
@@ -15,7 +16,7 @@ __all__ = ["simulate"]
 
 
 def simulate(
-    instrument: Annotated[str, typer.Option(help="Shipped instrument or TOML file.")],
+    instrument: InstrumentOption,
     out: Annotated[Path, typer.Option(metavar="FILE", dir_okay=False, help="Compressed .npz file to write.")],
     n: Annotated[int, typer.Option("--n", help="Number of decays.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,

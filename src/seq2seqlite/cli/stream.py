@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from seq2seqlite.cli.completion import complete_predictor, complete_source
 from seq2seqlite.cli.irf_options import (
     DelayMapOption,
     GateLengthOption,
@@ -25,6 +26,7 @@ from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.progress import live_line
 from seq2seqlite.cli.read_options import ChannelOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
+from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.predictors.source import FIT
 from seq2seqlite.streaming.queue import Policy
@@ -52,10 +54,18 @@ def stream(
             help="File to replay, folder to which a camera writes one file per frame, 'camera' or an "
             "instrument or its TOML file (simulated camera), or, with --follow, a .ptu file during its "
             "recording",
+            autocompletion=complete_source,
         ),
     ],
     *,
-    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Shipped model, .npz or .program file, or estimator: {', '.join(ESTIMATORS)}. Default: a "
+            "model of the named instrument, or one that fits the first frame",
+            autocompletion=complete_predictor,
+        ),
+    ] = None,
     backend: BackendOption = Backend.AUTO,
     fps: Annotated[
         float | None,
@@ -160,6 +170,7 @@ def stream(
                 stop=stop,
                 progress=lambda done, depth: show(_line(done, depth)),
                 simulating=lambda done, parts: show(f"simulating the camera, {done / parts:.0%}"),
+                preparing=show,
                 report=lambda line: say(with_option_names(line)),
             )
     except StreamError as error:
@@ -210,6 +221,8 @@ def _print_result(result: dict[str, Any], json_file: Path | None) -> None:
     print(
         f"latency {result['latency_median_s']:.3f} s median, {result['latency_p99_s']:.3f} s 99th percentile"
     )
+    if result["backlog"]:
+        print(f"rate and latency are those after an initial backlog of {result['backlog']:,} frames")
     print(
         f"{result['received']:,} received: {result['dropped']:,} dropped, {result['rejected']:,} rejected, "
         f"{result['unfinished']:,} unfinished; {result['missed']:,} lost by the source"

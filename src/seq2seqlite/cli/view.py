@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import complete_predictor
 from seq2seqlite.cli.irf_options import (
     GateLengthOption,
     IrfBinWidthOption,
@@ -36,7 +37,8 @@ def view(
     model: Annotated[
         str | None,
         typer.Option(
-            help=f"Model or estimator at the start, as for image. Default: {DEFAULT_MODEL}, --irf fit"
+            help=f"Model or estimator at the start, as for image. Default: {DEFAULT_MODEL}, --irf fit",
+            autocompletion=complete_predictor,
         ),
     ] = None,
     backend: BackendOption = Backend.AUTO,

@@ -197,7 +197,7 @@ class Analysis:
         cls,
         first: xr.DataArray,
         found: Survey,
-        predictor: Predictor,
+        predictor: Predictor | Callable[[xr.DataArray], Predictor],
         options: MapOptions = MapOptions(),  # noqa: B008 - frozen
         /,
         *,
@@ -212,7 +212,8 @@ class Analysis:
         found : Survey
             Its survey; the summed decay determines the re-binning to the time axis of the model.
         predictor, options, irf
-            As for :func:`map_measurement`.
+            As for :func:`map_measurement`. A function of ``first`` that returns the predictor is called if
+            any pixel can be analysed.
 
         Raises
         ------
@@ -227,6 +228,8 @@ class Analysis:
         selection = select(found, mask, binning=options.binning, min_photons=options.min_photons)
         if not selection.chosen.any():
             raise _nothing_chosen(first, found, selection, options)
+        if not isinstance(predictor, Predictor):
+            predictor = predictor(first)
         return cls.for_decay(first, found.decay, predictor, options, mask=mask, irf=irf)
 
     @classmethod

@@ -1,6 +1,7 @@
 """Patterns and folders of measurements, which not every shell expands."""
 
 import glob
+from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -9,7 +10,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.gate_series import GATE_SUFFIXES
 from seq2seqlite.io.measurement import SUFFIXES
 
-__all__ = ["expanded"]
+__all__ = ["distinct_names", "expanded"]
 
 
 def expanded(files: Sequence[str | PathLike[str]], /, *, folders: bool = True) -> list[Path]:
@@ -49,6 +50,22 @@ def expanded(files: Sequence[str | PathLike[str]], /, *, folders: bool = True) -
         else:
             found += _measurements(path) if folders else [path]
     return found
+
+
+def distinct_names(files: Sequence[Path], /) -> list[str]:
+    """Return the names of files; where two are equal, with the name of the folder in front.
+
+    Examples
+    --------
+    >>> distinct_names([Path("/monday/a.ptu"), Path("/tuesday/a.ptu"), Path("/tuesday/b.ptu")])
+    ['monday-a.ptu', 'tuesday-a.ptu', 'b.ptu']
+    """
+    # Folders on Windows and macOS do not distinguish upper and lower case.
+    names = Counter(file.name.casefold() for file in dict.fromkeys(files))
+    return [
+        file.name if names[file.name.casefold()] == 1 else f"{file.resolve().parent.name}-{file.name}"
+        for file in files
+    ]
 
 
 def _measurements(path: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import xarray as xr
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import sha256_of
+from seq2seqlite.files import check_utf8, sha256_of
 from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
 from seq2seqlite.io.gate_series import GATE_SUFFIXES, gate_files, read_gates
 from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
@@ -225,10 +225,7 @@ def existing(path: Path, /) -> Path:
     InputError
         If the path does not exist, is empty, or is a pipe, device or socket.
     """
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{str(path)!a}: the name is not valid UTF-8; rename the file") from None
+    check_utf8(path)
     if not path.exists():
         raise InputError(f"{path} does not exist; check the path")
     if not path.is_file() and not path.is_dir():

@@ -9,7 +9,7 @@ import xarray as xr
 from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
-from seq2seqlite.models import load_model
+from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors.fit_options import FitOptions
 from seq2seqlite.predictors.resolve import check_backend
 from seq2seqlite.predictors.source import TCSPC, NamedSource, is_camera, predictor_source
@@ -18,7 +18,7 @@ from seq2seqlite.rebinning.plan import plan_rebinning
 from seq2seqlite.resources import pretrained_folder
 from seq2seqlite.simulation.instrument import load_instrument
 
-__all__ = ["ChosenSource", "ModelChoice", "choose_model", "model_use", "unchosen_source"]
+__all__ = ["ChosenSource", "ModelChoice", "choose_model", "instrument_model", "model_use", "unchosen_source"]
 
 CAMERAS = ("swissspad3", "spad512s", "iccd")
 # Relative tolerance of the laser period, and of gate step and length of a camera.
@@ -44,6 +44,9 @@ class ModelChoice:
 
     model: str
     reason: str
+
+    def __str__(self) -> str:
+        return f"model {self.model}: {self.reason}"
 
 
 def choose_model(data: xr.DataArray, /, *, irf_given: bool = False) -> ModelChoice:
@@ -91,6 +94,26 @@ def choose_model(data: xr.DataArray, /, *, irf_given: bool = False) -> ModelChoi
             "requires JAX: install seq2seqlite[train], or choose an estimator, e.g. model='phasor'"
         )
     return ModelChoice(FALLBACK, f"no shipped model fits: {why}")
+
+
+def instrument_model(instrument: str, /, *, irf_given: bool = False) -> ModelChoice | None:
+    """Return the default model of a shipped instrument, or None if no shipped model was trained for it.
+
+    Parameters
+    ----------
+    instrument : str
+        Name of the instrument.
+    irf_given : bool
+        Whether the response of the instrument is known; a network that uses it is then preferred.
+
+    See Also
+    --------
+    choose_model : Return the default model of a measurement.
+    """
+    uses = ("direct-float", "float") if irf_given else ("float", "direct-float")
+    models = [f"seq2seqlite-{instrument}-{use}" for use in uses]
+    found = next((model for model in models if model in model_names()), None)
+    return None if found is None else ModelChoice(found, f"trained for {instrument}")
 
 
 def _tcspc(period: float) -> tuple[str | None, str]:
@@ -185,7 +208,7 @@ class ChosenSource:
         backend = "auto" if choice.model == FALLBACK else self.base.backend
         source = replace(self.base, model=choice.model, digests=digests, backend=backend)
         return source.predictor(data), {
-            "model_choice": f"model {choice.model}: {choice.reason}",
+            "model_choice": str(choice),
             "warnings": [],
         }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.expand import distinct_names
 from seq2seqlite.regions.conditions import Conditions
 
 __all__ = ["batch_table"]
@@ -26,7 +27,8 @@ def batch_table(
     Returns
     -------
     list of dict
-        A row for each file and region: ``file`` (its name), a column for each condition, and the columns of
+        A row for each file and region: ``file`` (its name; if two are equal, with the name of the folder in
+        front, as the output folder), a column for each condition, and the columns of
         ``regions.csv``, all as text.
 
     Raises
@@ -40,12 +42,14 @@ def batch_table(
     table_text : The table as CSV.
     """
     rows: list[dict[str, Any]] = []
-    for measurement, table in tables:
+    listed = list(tables)
+    names = distinct_names([measurement for measurement, _ in listed])
+    for name, (measurement, table) in zip(names, listed, strict=True):
         named = {} if conditions is None else conditions.of(measurement)
         try:
             with table.open(encoding="utf-8", newline="") as file:
                 found = list(csv.DictReader(file))
         except (OSError, ValueError, csv.Error) as error:
             raise InputError(f"{table} cannot be read ({error}); analyse {measurement} again") from error
-        rows += [{"file": measurement.name, **named, **row} for row in found]
+        rows += [{"file": name, **named, **row} for row in found]
     return rows

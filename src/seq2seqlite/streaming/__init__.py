@@ -2,6 +2,7 @@
 
 from seq2seqlite.streaming.growing_ptu import GrowingPtu
 from seq2seqlite.streaming.photon_frames import FramesOfPhotons
+from seq2seqlite.streaming.python_sources import IterableSource, QueueSource
 from seq2seqlite.streaming.queue import BoundedQueue, Ended, Policy
 from seq2seqlite.streaming.replay import ReplayedFrames, ReplayedGates
 from seq2seqlite.streaming.run import StreamError, run_stream
@@ -24,11 +25,13 @@ __all__ = [
     "Gate",
     "GateStage",
     "GrowingPtu",
+    "IterableSource",
     "MapFolder",
     "MapTable",
     "Outcome",
     "Photons",
     "Policy",
+    "QueueSource",
     "ReplayedFrames",
     "ReplayedGates",
     "Sink",

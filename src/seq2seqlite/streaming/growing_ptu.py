@@ -69,6 +69,7 @@ class GrowingPtu:
             )
         self.path, self.options, self.name = path, options, str(path)
         self.poll_s, self._clock = poll_s, clock or Clock()
+        self._seen_bytes, self._seen_s = 0, 0.0
 
     def __iter__(self) -> Iterator[Frame | Spoilt]:
         header = self._header()
@@ -80,10 +81,11 @@ class GrowingPtu:
             declared = self._declared(len(header))  # before reading, so that all of these records exist
             records = self._appended(len(header) + taken * RECORD_BYTES)
             taken, first = taken + records.size, 0
+            arrived_s = self._arrived_s(len(header) + taken * RECORD_BYTES)
             for end in markers.frame_ends(records):
                 whole, held, first = np.concatenate([*held, records[first:end]]), [], end
                 if markers.lines(whole):  # some recorders write the marker before a frame
-                    yield self._frame(number, header, whole)
+                    yield self._frame(number, header, whole, arrived_s)
                     number += 1
             held.append(records[first:].copy())
             if sum(part.size for part in held) > MOST_RECORDS:
@@ -97,7 +99,7 @@ class GrowingPtu:
                 return
         rest = np.concatenate(held)
         if markers.lines(rest) >= markers.lines_in_frame:
-            yield self._frame(number, header, rest)
+            yield self._frame(number, header, rest, self._clock.now())
         elif markers.lines(rest):
             yield Spoilt(
                 number,
@@ -142,8 +144,15 @@ class GrowingPtu:
     def _appended(self, offset: int) -> NDArray[np.uint32]:
         return np.fromfile(self.path, np.dtype("<u4"), count=RECORDS_AT_ONCE, offset=offset)
 
-    def _frame(self, number: int, header: bytes, records: NDArray[np.uint32]) -> Frame | Spoilt:
-        arrived_s = self._clock.now()
+    def _arrived_s(self, end: int) -> float:
+        """Return when the file was first seen to have its bytes up to an offset, in s."""
+        if end > self._seen_bytes:
+            self._seen_bytes, self._seen_s = self.path.stat().st_size, self._clock.now()
+        return self._seen_s
+
+    def _frame(
+        self, number: int, header: bytes, records: NDArray[np.uint32], arrived_s: float
+    ) -> Frame | Spoilt:
         try:
             with reading(self.path, "PTU"):
                 data = signal_from_ptu(_ptu(header, records), self.path, self.options)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from seq2seqlite.errors import InputError
 from seq2seqlite.streaming.queue import BoundedQueue, Ended, Policy
 from seq2seqlite.streaming.sinks import FrameMaps, Sink
-from seq2seqlite.streaming.sources import Clock, Delivery, Source
+from seq2seqlite.streaming.sources import Clock, Delivery, Frame, Source
 from seq2seqlite.streaming.stages import Outcome, Stage
 from seq2seqlite.streaming.statistics import StreamStatistics
 
@@ -211,8 +211,10 @@ class _Run:
             self._report(remark)
         if outcome.maps is not None and item is not None:
             now_s = self.clock.now()
-            self.statistics.add(now_s, now_s - item.arrived_s)
-            sink_thread.put(FrameMaps(item.frame, item.arrived_s, now_s - item.arrived_s, outcome.maps))
+            latency_s = now_s - item.arrived_s
+            self.statistics.add(now_s, latency_s)
+            name = item.name if isinstance(item, Frame) else ""
+            sink_thread.put(FrameMaps(item.frame, item.arrived_s, latency_s, outcome.maps, name))
         if outcome.maps is not None or outcome.rejected:
             self.statistics.delivered = sink_thread.delivered
             self._show()

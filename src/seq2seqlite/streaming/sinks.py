@@ -33,6 +33,8 @@ class FrameMaps:
         Time from then until the maps were complete, in s.
     maps : xarray.Dataset
         Maps, as returned by :func:`seq2seqlite.imaging.lifetime_map`.
+    name : str
+        Name of the file of the frame; empty if it has no file of its own.
 
     See Also
     --------
@@ -43,6 +45,7 @@ class FrameMaps:
     arrived_s: float
     latency_s: float
     maps: xr.Dataset
+    name: str = ""
 
 
 class Sink(Protocol):
@@ -97,8 +100,9 @@ class CallbackSink:
 class MapFolder:
     """Sink that writes one float32 TIFF per frame, ``frame-000000.tif``, with the maps as pages.
 
-    Each file is written to a temporary name and renamed, so that existing files are always complete. The
-    frames of an earlier stream are removed before the first frame is written.
+    The name of a frame with a file of its own follows the number: ``frame-000000-cell7.tif``. Each file is
+    written to a temporary name and renamed, so that existing files are always complete. The frames of an
+    earlier stream are removed before the first frame is written.
 
     Parameters
     ----------
@@ -133,13 +137,15 @@ class MapFolder:
         labels = [f"{name} {result.maps[name].attrs['units']}".strip() for name in names]
         about = {
             "frame": result.frame,
+            **({"file": result.name} if result.name else {}),
             "latency_s": round(result.latency_s, 4),
             "model": result.maps.attrs["model"],
             "predictor": result.maps.attrs["predictor"],
         }
         info = "".join(f"{name} = {value}\n" for name, value in about.items())
         stack = np.stack([result.maps[name].values for name in names]).astype(np.float32, copy=False)
-        with replace_when_done(self.folder / f"frame-{result.frame:06d}.tif") as temporary:
+        suffix = f"-{Path(result.name).stem}" if result.name else ""
+        with replace_when_done(self.folder / f"frame-{result.frame:06d}{suffix}.tif") as temporary:
             tifffile.imwrite(
                 temporary, stack, imagej=True, metadata={"axes": "CYX", "Labels": labels, "Info": info}
             )
@@ -154,8 +160,8 @@ class MapTable:
     Parameters
     ----------
     path : pathlib.Path
-        CSV file. The table of an earlier stream is overwritten. Each row is written to disk before the next
-        frame is processed.
+        CSV file, whose last column is the name of the file of a frame. The table of an earlier stream is
+        overwritten. Each row is written to disk before the next frame is processed.
 
     Raises
     ------
@@ -170,7 +176,7 @@ class MapTable:
     def __init__(self, path: Path, /) -> None:
         self.path = path
         columns = [f"{name}_{key}" for name in LIFETIME_MAPS for key in ("median", "p5", "p95")]
-        header = ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns]
+        header = ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns, "file"]
         with writing(path):
             if (
                 path.is_file()
@@ -186,7 +192,8 @@ class MapTable:
         spreads = [summary.percentiles(name) if name in summary.values else missing for name in LIFETIME_MAPS]
         values = ["" if value is None else f"{value:.5g}" for each in spreads for value in each.values()]
         times = [f"{result.arrived_s:.4f}", f"{result.latency_s:.4f}"]
-        self._write("a", [str(result.frame), *times, str(summary.attrs["pixels_analysed"]), *values])
+        pixels = str(summary.attrs["pixels_analysed"])
+        self._write("a", [str(result.frame), *times, pixels, *values, result.name])
 
     def close(self) -> None:
         pass

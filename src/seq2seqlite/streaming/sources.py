@@ -24,6 +24,8 @@ class Frame:
         Time at which the frame was complete, on the :class:`Clock` of the source, in s.
     data : xarray.DataArray, dims ('Y', 'X', 'H')
         Counts, as returned by :func:`seq2seqlite.io.read`.
+    name : str
+        Name of the file of this frame; empty if it has no file of its own.
 
     See Also
     --------
@@ -34,6 +36,7 @@ class Frame:
     frame: int
     arrived_s: float
     data: xr.DataArray
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,8 @@ class Source(Protocol[Delivered_co]):
     ReplayedFrames : Source that replays frames in memory, once or repeatedly.
     SpoolFolder : Source of frames from the files in a folder, in the order of the numbers in their names.
     GrowingPtu : Source of the frames of a PicoQuant T3 image during its recording.
+    IterableSource : Source of frames from a Python iterable, such as a generator.
+    QueueSource : Source of frames that another thread hands over, such as the callback of a camera SDK.
     """
 
     @property

@@ -50,8 +50,9 @@ class SpoolFolder:
     A file is complete when its size and modification time are unchanged after one polling interval. Programs
     that write a temporary file and rename it are safe at any write speed. Names that begin with a dot or end
     in ``.tmp``, ``.part``, ``.partial``, ``.writing`` or ``~`` are ignored. A file is read when the queue has
-    space for it; until then, the disk is the buffer. Unreadable files are reported and counted. A file named
-    ``END`` ends the stream.
+    space for it; until then, the disk is the buffer. A frame arrives when its file is found to be complete,
+    so that its latency includes the time behind earlier files. Unreadable files are reported and counted. A
+    file named ``END`` ends the stream.
     """
 
     def __init__(
@@ -76,9 +77,10 @@ class SpoolFolder:
         while True:
             ended = (self.folder / END).exists()  # checked before the files, which are all written before END
             found = self._files(taken)
+            arrived_s = self._clock.now()
             for file in [file for file, size in found.items() if ended or sizes.get(file.name) == size]:
                 taken.add(file.name)
-                yield self._frame(number, file)
+                yield self._frame(number, file, arrived_s)
                 number += 1
             sizes = {file.name: size for file, size in found.items()}
             if ended or self._clock.wait(self.poll_s):
@@ -87,12 +89,12 @@ class SpoolFolder:
     def stop(self) -> None:
         self._clock.stop()
 
-    def _frame(self, number: int, file: Path) -> Frame | Spoilt:
+    def _frame(self, number: int, file: Path, arrived_s: float) -> Frame | Spoilt:
         try:
             data = self.read(file)
         except (InputError, OSError) as error:
-            return Spoilt(number, self._clock.now(), str(error))
-        return Frame(number, self._clock.now(), data)
+            return Spoilt(number, arrived_s, str(error))
+        return Frame(number, arrived_s, data, file.name)
 
     def _files(self, taken: set[str]) -> dict[Path, tuple[int, int]]:
         """Return the size and modification time of each new file, in order."""

@@ -1,6 +1,7 @@
 """Stages of a stream: computation of maps from whole frames or from single gates."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -86,10 +87,15 @@ class FrameStage:
 
     Parameters
     ----------
-    predictor : Predictor
-        Model or estimator.
+    predictor : Predictor or callable
+        Model or estimator; or a function that returns it for the data of the first frame with enough light.
     options : MapOptions
         Options of the analysis.
+
+    Attributes
+    ----------
+    predictor : Predictor or None
+        Predictor; None before the function has determined it.
 
     See Also
     --------
@@ -99,11 +105,12 @@ class FrameStage:
 
     def __init__(
         self,
-        predictor: Predictor,
+        predictor: Predictor | Callable[[xr.DataArray], Predictor],
         options: MapOptions = MapOptions(),  # noqa: B008 - frozen
         /,
     ) -> None:
-        self.predictor, self.options = predictor, options
+        self.options, self._given = options, predictor
+        self.predictor = predictor if isinstance(predictor, Predictor) else None
         self.analysis: Analysis | None = None
 
     def process(self, item: Frame | Spoilt, /, *, gap: bool) -> Outcome:
@@ -118,7 +125,7 @@ class FrameStage:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
             if analysis is None:
-                analysis = Analysis.plan(item.data, found, self.predictor, self.options)
+                analysis = Analysis.plan(item.data, found, self._given, self.options)
         except TooDarkError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
@@ -126,10 +133,11 @@ class FrameStage:
         except InputError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         if self.analysis is None and not np.isfinite(maps["tau_mean_ns"].values).any():
-            unanswered = no_lifetime(found.source, self.predictor.name, reasons)
+            unanswered = no_lifetime(found.source, analysis.predictor.name, reasons)
             return Outcome(rejected=(_named(item.frame, unanswered),))
         new = [text for text in maps.attrs["warnings"] if self.analysis is None]
         self.analysis = analysis
+        self.predictor = self.predictor or analysis.predictor
         return Outcome(maps, remarks=tuple(f"frame {item.frame}: {text}" for text in new))
 
     def end(self) -> Outcome:

@@ -1,6 +1,5 @@
 """Lifetime maps of measurement files."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -14,10 +13,10 @@ from seq2seqlite.batch.pictures import share_colours
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorOptions, PictureOptions
-from seq2seqlite.files import sha256_of
+from seq2seqlite.files import check_utf8, sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
-from seq2seqlite.io.expand import expanded
+from seq2seqlite.io.expand import distinct_names, expanded
 from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
@@ -95,7 +94,7 @@ def write_lifetime_maps(
         that match it, and a folder of measurements for its files.
     model : str, path or None
         Shipped model, ``.npz`` or ``.program`` file, or estimator; None chooses one for each file, as
-        :func:`~seq2seqlite.predictors.choose_model` does.
+        :func:`~seq2seqlite.predictors.choice.choose_model` does.
     out : path-like
         Output folder; with several files, one subfolder per file, whose name starts with the folder of the
         file if several files have the same name.
@@ -160,7 +159,7 @@ def write_lifetime_maps(
         Overwrite the results of an earlier run with the same settings instead of skipping its files.
     progress : callable, optional
         Takes a label and returns a context manager of a function, which is called with the amounts of work
-        done and in total.
+        done and in total. It is entered while the model is loaded, and for each file before it is read.
     finished : callable, optional
         Called with each result as soon as it is known.
 
@@ -204,17 +203,18 @@ def write_lifetime_maps(
     fit = FitOptions(tuple(fixed_tau_ns), fit_range_ns, tuple((low, high) for low, high in exclude_ns))
     alone = workers == 1 and scheduler is None
     source_of = unchosen_source if model is None else partial(predictor_source, model)
-    named = source_of(
-        backend=backend,
-        irf=None if irf is None else _irf_file(irf, paths[0]),
-        irf_bin_width_ns=irf_bin_width_ns,
-        irf_range_ns=irf_range_ns,
-        irf_shift=irf_shift,
-        irf_per_pixel=irf_per_pixel,
-        delay_map=delay_map,
-        threads=None if alone else 1,
-        fit=fit,
-    )
+    with progress("loading the model"):
+        named = source_of(
+            backend=backend,
+            irf=None if irf is None else _irf_file(irf, paths[0]),
+            irf_bin_width_ns=irf_bin_width_ns,
+            irf_range_ns=irf_range_ns,
+            irf_shift=irf_shift,
+            irf_per_pixel=irf_per_pixel,
+            delay_map=delay_map,
+            threads=None if alone else 1,
+            fit=fit,
+        )
     sources: list[PredictorSource] = [
         ChosenSource(one) if model is None else one for one in _with_own_irfs(named, irf, paths)
     ]
@@ -381,15 +381,12 @@ def _folders(files: Sequence[Path], out: Path) -> list[Path]:
     if not files:
         raise InputError("files is empty; pass at least one measurement")
     for file in files:
+        check_utf8(file)
         if not file.exists():
             raise InputError(f"{file} does not exist; check the path")
     if len(files) == 1:
         return [out]
-    names = Counter(file.name.casefold() for file in files)
-    folders = [
-        out / (file.name if names[file.name.casefold()] == 1 else f"{file.resolve().parent.name}-{file.name}")
-        for file in files
-    ]
+    folders = [out / name for name in distinct_names(files)]
     for first, folder in enumerate(folders):
         if folder in folders[:first]:
             raise InputError(

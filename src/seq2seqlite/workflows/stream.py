@@ -1,7 +1,7 @@
 """Lifetime maps during a measurement, from the name of a source and the name of a model."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -20,12 +20,14 @@ from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.predictors import CollectedGates, is_estimator
-from seq2seqlite.predictors.source import FIT, predictor_source
+from seq2seqlite.predictors.compilation import compile_predictor
+from seq2seqlite.predictors.source import FIT
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
 from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.camera import simulated_frames
 from seq2seqlite.simulation.instrument import instrument_names, load_instrument
 from seq2seqlite.streaming.growing_ptu import GrowingPtu
+from seq2seqlite.streaming.python_sources import IterableSource
 from seq2seqlite.streaming.queue import Policy
 from seq2seqlite.streaming.replay import ReplayedFrames, ReplayedGates
 from seq2seqlite.streaming.run import StreamError, run_stream
@@ -34,6 +36,7 @@ from seq2seqlite.streaming.sources import Source
 from seq2seqlite.streaming.spool_folder import SpoolFolder
 from seq2seqlite.streaming.stages import FrameStage, GateStage
 from seq2seqlite.streaming.statistics import StreamStatistics
+from seq2seqlite.workflows.stream_predictor import StreamPredictor
 
 __all__ = ["stream"]
 
@@ -48,8 +51,8 @@ WHOLE = "whole"
 
 
 def stream(
-    source: str | PathLike[str] | Source[Any],
-    model: str | Path | Predictor,
+    source: str | PathLike[str] | Source[Any] | Iterable[Any],
+    model: str | Path | Predictor | None = None,
     /,
     *,
     backend: str = "auto",
@@ -84,18 +87,22 @@ def stream(
     stop: threading.Event | None = None,
     progress: Callable[[StreamStatistics, int], None] | None = None,
     simulating: Callable[[int, int], None] | None = None,
+    preparing: Callable[[str], None] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Compute lifetime maps during a measurement; the command ``stream``.
 
     Parameters
     ----------
-    source : str, path-like or Source
+    source : str, path-like, Source or iterable
         File to replay, folder to which a camera writes one file per frame, ``"camera"``, an instrument or its
-        TOML file (simulated camera), with ``follow`` a ``.ptu`` file during its recording, or an object that
-        delivers frames, or gates if ``gates`` is True.
-    model : str, path or Predictor
-        Shipped model, ``.npz`` or ``.program`` file, or predictor.
+        TOML file (simulated camera), with ``follow`` a ``.ptu`` file during its recording, an object that
+        delivers frames, or gates if ``gates`` is True; or an iterable of counts, measurements or frames, as
+        for :class:`~seq2seqlite.streaming.IterableSource`.
+    model : str, path or Predictor, optional
+        Shipped model, ``.npz`` or ``.program`` file, estimator, or predictor. Default: a model of the named
+        instrument, or one that fits the first frame; see :func:`~seq2seqlite.predictors.choice.choose_model`.
+        Default models and estimators require ``gates=False``.
     backend : {"auto", "numpy", "cpu", "jax"}
         Implementation of a model that is given by its name or file.
     fps : float, optional
@@ -140,14 +147,19 @@ def stream(
         Called with the statistics and the current depth of the queue.
     simulating : callable, optional
         Called with the finished and all parts of the simulation of the camera, before the stream starts.
+    preparing : callable, optional
+        Called with a line before a model is loaded or compiled, which may take half a minute if its compiled
+        code is not in the cache. A model that is known is compiled before the source opens; one that is
+        chosen with the first frame of the source, while that frame waits.
     report : callable, optional
-        Called with one line for each of the first five rejected frames, and for warnings.
+        Called with one line for each of the first five rejected frames, for warnings, and for the default
+        model with the reason.
 
     Returns
     -------
     dict
         Statistics (:meth:`StreamStatistics.to_dict`), settings and provenance; also written to
-        ``stream.json``.
+        ``stream.json``. ``model_choice`` is the reason for a default model.
 
     Raises
     ------
@@ -179,52 +191,50 @@ def stream(
         "irf_per_pixel": irf_per_pixel,
         "delay_map": delay_map,
     }
-    predictor = _predictor(model, backend, of_irf, gate_length_ns)
     if gates:
         whole_frames = {"binning": binning, "mask": mask, "extrapolate": extrapolate}
-        _check_gates(source, whole_frames | {"follow": follow, "irf": irf})
+        _check_gates(source, model, whole_frames | {"follow": follow, "irf": irf})
+    chosen = StreamPredictor(
+        model, backend=backend, gate_length_ns=gate_length_ns, preparing=preparing, report=report, **of_irf
+    )
     options = ReadOptions(
         channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns, gate_length_ns=gate_length_ns
     )
     origin: Any = source
-    if isinstance(source, str | PathLike):
-        if follow:
-            origin = GrowingPtu(Path(source), options)
-        elif _is_spool(source):
-            reader = partial(
-                read,
-                channel=channel,
-                gate_width_ns=gate_width_ns,
-                period_ns=period_ns,
-                gate_length_ns=gate_length_ns,
-            )
-            origin = SpoolFolder(Path(source), reader, suffixes=SUFFIXES)
-        else:
-            simulated = _is_camera(source)
-            camera = partial(_camera, str(source), predictor, shape, photons, simulating)
-            taken = camera() if simulated else [_file(source, options)]
-            replayed = ReplayedGates if gates else ReplayedFrames
-            origin = replayed(taken, fps=fps, repeat=None if simulated or repeat == 0 else repeat)
-    stage: Any
-    if gates:
-        one_by_one, normalisation = _gate_sequential(predictor, normalisation)
-        stage = GateStage(one_by_one, min_photons=min_photons, name=origin.name)
+    if isinstance(source, str | PathLike) and _is_replay(source, follow=follow):
+        simulated = _is_camera(source)
+        camera = partial(_camera, str(source), chosen, shape, photons, simulating)
+        taken = camera() if simulated else [_read(load, options, source)]
+        replayed = ReplayedGates if gates else ReplayedFrames
+        origin = replayed(taken, fps=fps, repeat=None if simulated or repeat == 0 else repeat)
+        chosen.choose(taken[0])
     else:
+        origin = _arriving(source, options, follow=follow)
+    stage: FrameStage | GateStage
+    if gates:
+        stage, normalisation = _gate_stage(chosen, normalisation, min_photons, origin.name)
+    else:
+        chosen.compile()
+        predictor = chosen.for_frame if chosen.predictor is None else chosen.predictor
         stage = FrameStage(predictor, MapOptions(min_photons, binning, mask, extrapolate))
     written: list[Sink] = []
     if out is not None:
         written = [MapFolder(Path(out)), MapTable(Path(out) / "frames.csv")]
-    settings = {"source": str(source) if isinstance(source, str | PathLike) else origin.name}
-    settings |= {"model": predictor.name, "fps": fps, "policy": str(policy)}
-    settings |= {"predictor": stage.predictor.kind, "queue": queue, "gates": gates}
-    settings |= {"normalisation": normalisation}
+    settings = {
+        "source": str(source) if isinstance(source, str | PathLike) else origin.name,
+        "fps": fps,
+        "policy": str(policy),
+        "queue": queue,
+        "gates": gates,
+        "normalisation": normalisation,
+    }
     try:
         statistics = run_stream(
             origin,
             stage,
             sinks=[*written, *sinks],
             policy=policy,
-            queue=queue * predictor.axis.n_gates if gates else queue,
+            queue=queue * stage.predictor.n_gates if isinstance(stage, GateStage) else queue,
             frames=frames,
             duration_s=duration_s,
             timeout_s=timeout_s,
@@ -233,37 +243,21 @@ def stream(
             report=report,
         )
     except StreamError as error:
-        result = _result(error.statistics, settings)
+        result = _result(error.statistics, stage, chosen, settings)
         _write_record(out, result)
         raise StreamError(str(error), error.statistics, result=result) from error
-    result = _result(statistics, settings)
+    result = _result(statistics, stage, chosen, settings)
     _write_record(out, result)
     return result
 
 
-def _predictor(
-    model: str | Path | Predictor,
-    backend: str,
-    of_irf: dict[str, Any],
-    gate_length_ns: float | None,
-) -> Predictor:
-    if not isinstance(model, str | Path):
-        if of_irf["irf"] is not None:
-            raise InputError(
-                f"irf={of_irf['irf']} needs a model by name; pass its name, or a model with its response"
-            )
-        return model
-    if is_estimator(model):
+def _check_gates(source: Any, model: str | Path | Predictor | None, whole_frames: dict[str, Any]) -> None:
+    """Reject sources, models and options that need whole frames."""
+    if model is None or (isinstance(model, str | Path) and is_estimator(model)):
         raise InputError(
-            f"model={str(model)!r} is an estimator; a stream requires a shipped model, or a .npz or .program "
-            "file"
+            f"gates=True requires a trained model, not model={None if model is None else str(model)!r}; pass "
+            "a shipped model, or a .npz or .program file"
         )
-    source = predictor_source(model, backend=backend, **of_irf)
-    return source.network(gate_length_ns)
-
-
-def _check_gates(source: str | PathLike[str] | Source[Any], whole_frames: dict[str, Any]) -> None:
-    """Reject sources and options that need whole frames."""
     if isinstance(source, str | PathLike) and Path(source).is_dir():
         raise InputError(
             f"gates=True requires a file or a simulated camera as source, not the folder {source}; omit gates"
@@ -273,8 +267,27 @@ def _check_gates(source: str | PathLike[str] | Source[Any], whole_frames: dict[s
             raise InputError(f"gates=True cannot be combined with {name}={value}; omit one of them")
 
 
-def _is_spool(source: str | PathLike[str]) -> bool:
-    return Path(source).is_dir() and Path(source).suffix.lower() != ".zarr"
+def _is_replay(source: str | PathLike[str], *, follow: bool) -> bool:
+    """Return whether a source is in memory before the stream starts."""
+    is_spool = Path(source).is_dir() and Path(source).suffix.lower() != ".zarr"
+    return not (follow or is_spool)
+
+
+def _arriving(source: Any, options: ReadOptions, *, follow: bool) -> Source[Any]:
+    """Return a source whose frames arrive during the stream."""
+    if isinstance(source, str | PathLike):
+        if follow:
+            return GrowingPtu(Path(source), options)
+        return SpoolFolder(Path(source), partial(_read, read, options), suffixes=SUFFIXES)
+    if hasattr(source, "stop"):
+        own: Source[Any] = source
+        return own
+    return IterableSource(
+        source,
+        gate_width_ns=options.gate_width_ns,
+        period_ns=options.period_ns,
+        gate_length_ns=options.gate_length_ns,
+    )
 
 
 def _is_camera(source: str | PathLike[str]) -> bool:
@@ -284,21 +297,14 @@ def _is_camera(source: str | PathLike[str]) -> bool:
 
 def _camera(
     source: str,
-    predictor: Predictor,
+    chosen: StreamPredictor,
     shape: tuple[int, int],
     photons: float,
     progress: Callable[[int, int], None] | None,
 ) -> list[xr.DataArray]:
     """Return frames of a simulated camera with the named instrument, or with that of the model."""
-    name = source
-    if source == CAMERA:
-        name = predictor.instrument if isinstance(predictor, TrainedPredictor) else ""
-        if name not in instrument_names():
-            raise InputError(
-                f"model {predictor.name} was trained for instrument {name!r}, which is not a shipped "
-                f"instrument; pass its TOML file instead of {CAMERA!r}"
-            )
-    instrument = load_instrument(name)
+    instrument = load_instrument(_model_instrument(chosen.predictor) if source == CAMERA else source)
+    chosen.choose_instrument(instrument.name)
     counts = simulated_frames(instrument, shape=shape, n=CAMERA_FRAMES, photons=photons, progress=progress)
     axis = instrument.axis
     return [
@@ -313,14 +319,45 @@ def _camera(
     ]
 
 
-def _file(source: str | PathLike[str], options: ReadOptions) -> xr.DataArray:
-    return load(
+def _model_instrument(predictor: Predictor | None) -> str:
+    """Return the name of the instrument of a model."""
+    if predictor is None:
+        raise InputError(
+            f"source={CAMERA!r} is the camera of a trained model; pass one as model, or an "
+            "instrument as source"
+        )
+    name = predictor.instrument if isinstance(predictor, TrainedPredictor) else ""
+    if name not in instrument_names():
+        raise InputError(
+            f"model {predictor.name} was trained for instrument {name!r}, which is not a shipped "
+            f"instrument; pass its TOML file instead of {CAMERA!r}"
+        )
+    return name
+
+
+def _read(
+    function: Callable[..., xr.DataArray], options: ReadOptions, source: str | PathLike[str], /
+) -> xr.DataArray:
+    """Return the measurement in a file, with :func:`read` or :func:`load`."""
+    return function(
         source,
         channel=options.channel,
         gate_width_ns=options.gate_width_ns,
         period_ns=options.period_ns,
         gate_length_ns=options.gate_length_ns,
     )
+
+
+def _gate_stage(
+    chosen: StreamPredictor, normalisation: str | None, min_photons: float, name: str
+) -> tuple[GateStage, str]:
+    """Return the analysis gate by gate, whose code is compiled, and its normalisation."""
+    assert chosen.predictor is not None
+    predictor, used = _gate_sequential(chosen.predictor, normalisation)
+    stage = GateStage(predictor, min_photons=min_photons, name=name)
+    chosen.prepare(f"compiling {predictor.name}")
+    compile_predictor(_gate_sequential(chosen.predictor, normalisation)[0])
+    return stage, used
 
 
 def _gate_sequential(predictor: Predictor, normalisation: str | None) -> tuple[GateSequentialPredictor, str]:
@@ -343,8 +380,19 @@ def _gate_sequential(predictor: Predictor, normalisation: str | None) -> tuple[G
     return GateSequential(engine.program, normalisation=chosen), chosen
 
 
-def _result(statistics: StreamStatistics, settings: dict[str, Any]) -> dict[str, Any]:
-    return statistics.to_dict() | settings | {"provenance": provenance()}
+def _result(
+    statistics: StreamStatistics,
+    stage: FrameStage | GateStage,
+    chosen: StreamPredictor,
+    settings: dict[str, Any],
+) -> dict[str, Any]:
+    used = stage.predictor if isinstance(stage, GateStage) else chosen.predictor
+    model: dict[str, Any] = {"model": None, "predictor": None}
+    if used is not None:
+        model = {"model": used.name, "predictor": used.kind}
+    if chosen.choice is not None:
+        model["model_choice"] = chosen.choice
+    return statistics.to_dict() | model | settings | {"provenance": provenance()}
 
 
 def _write_record(out: str | PathLike[str] | None, result: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from seq2seqlite.cli.completion import QuantisedModelOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status
 from seq2seqlite.hardware.design import DesignOptions, make_design
@@ -18,7 +19,7 @@ __all__ = ["build"]
 
 
 def build(
-    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file; must be fully quantised")],
+    model: QuantisedModelOption,
     target: Annotated[str, typer.Option(help=f"FPGA: {', '.join(TARGETS)}")],
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project")],
     *,

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from seq2seqlite.cli.completion import complete_model
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import progress_bar, tool_status
 from seq2seqlite.errors import InputError
@@ -35,7 +36,8 @@ def explore(
         list[str] | None,
         typer.Option(
             help="Shipped model, .npz or .program file to consider; may be repeated; "
-            "all shipped integer students by default"
+            "all shipped integer students by default",
+            autocompletion=complete_model,
         ),
     ] = None,
     max_share: Annotated[float, typer.Option(help="Maximum utilisation of a resource, as a fraction")] = 0.8,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.completion import QuantisedModelOption
 from seq2seqlite.cli.hardware.options import MAX_SEED
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status, tool_status
@@ -19,7 +20,7 @@ __all__ = ["hls"]
 
 
 def hls(
-    model: Annotated[str, typer.Option(help="Shipped model, .npz or .program file; must be fully quantised")],
+    model: QuantisedModelOption,
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project")],
     *,
     target: Annotated[str, typer.Option(help="AMD FPGA for the Vitis HLS script")] = "xc7k410t",

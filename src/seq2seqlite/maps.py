@@ -12,11 +12,13 @@ from seq2seqlite.decay import Quantities
 __all__ = [
     "DERIVED_MAPS",
     "ERROR_MAPS",
+    "FIT_MAPS",
     "LIFETIME_MAPS",
     "MAP_UNITS",
     "PHASOR_MAPS",
     "QUALITY_MAPS",
     "STD_OF",
+    "SUMMARY_MAPS",
     "long_names",
     "map_dataset",
     "with_maps",
@@ -25,6 +27,8 @@ __all__ = [
 LIFETIME_MAPS = {"tau_mean_ns": "ns", "tau_short_ns": "ns", "tau_long_ns": "ns", "amplitude_fraction": ""}
 """Maps of a predictor of two lifetimes in the order of their files, with their units. The first is the map of
 every predictor."""
+FIT_MAPS = {"tau_middle_ns": "ns", "amplitude_fraction_middle": "", "scatter_fraction": ""}
+"""Further maps of fits of three lifetimes and of scattered light, with their units."""
 ERROR_MAPS = {
     "tau_mean_std_ns": "ns",
     "tau_short_std_ns": "ns",
@@ -45,13 +49,26 @@ QUALITY_MAPS = {"chi_square": "", "deviation": "", "flagged": ""}
 """Further maps of the quality check, with their units."""
 PHASOR_MAPS = {"phasor_g": "", "phasor_s": "", "phasor_cursor": ""}
 """Maps of the phasor plot, with their units."""
-MAP_UNITS = LIFETIME_MAPS | ERROR_MAPS | DERIVED_MAPS | QUALITY_MAPS | PHASOR_MAPS | {"intensity": "photons"}
+SUMMARY_MAPS = LIFETIME_MAPS | FIT_MAPS | DERIVED_MAPS
+"""Maps with percentiles in the summary, with their units."""
+MAP_UNITS = (
+    SUMMARY_MAPS
+    | ERROR_MAPS
+    | {"tau_middle_std_ns": "ns"}
+    | QUALITY_MAPS
+    | PHASOR_MAPS
+    | {"intensity": "photons"}
+)
 """All maps, with their units."""
 
 _LONG_NAMES = {
     "tau_short_ns": "lifetime of the short component",
     "tau_long_ns": "lifetime of the long component",
     "amplitude_fraction": "amplitude fraction of the short component",
+    "tau_middle_ns": "lifetime of the middle component",
+    "amplitude_fraction_middle": "amplitude fraction of the middle component",
+    "scatter_fraction": "share of scattered light in the photons above the background",
+    "tau_middle_std_ns": "standard error of the middle lifetime",
     "tau_mean_std_ns": "standard error of the mean lifetime",
     "tau_short_std_ns": "standard error of the short lifetime",
     "tau_long_std_ns": "standard error of the long lifetime",

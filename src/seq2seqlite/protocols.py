@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, Lifetimes, Quantities, TimeAxis
+from seq2seqlite.decay import FitModel, Irf, Lifetimes, Quantities, TimeAxis
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,8 +19,10 @@ __all__ = [
     "RangedPredictor",
     "ResponsePredictor",
     "SfdPredictor",
+    "SharingPredictor",
     "TrainedPredictor",
     "error_maps",
+    "fit_model",
     "missing_irf",
     "predictor_and_remarks",
     "quantities",
@@ -175,6 +177,20 @@ class MeasuredPredictor(Predictor, Protocol):
 
 
 @runtime_checkable
+class SharingPredictor(Predictor, Protocol):
+    """A predictor whose lifetimes are fitted once, to the summed decay of the analysed pixels.
+
+    See Also
+    --------
+    MeasuredPredictor : Predictor that is completed with the summed decay of all pixels.
+    """
+
+    def with_shared_lifetimes(self, decay: NDArray[Any], /) -> Predictor:
+        """Return the predictor with the lifetimes of a summed decay, shape (n_gates,), on its axis."""
+        ...
+
+
+@runtime_checkable
 class PixelPredictor(Predictor, Protocol):
     """A predictor for one image, whose pixels have different responses.
 
@@ -269,6 +285,20 @@ def error_maps(predictor: Predictor, /) -> tuple[str, ...]:
     """
     found: tuple[str, ...] = getattr(predictor, "error_maps", ())
     return found
+
+
+def fit_model(predictor: Predictor, /) -> FitModel:
+    """Return the model to fit to summed decays, to compare them with the results of a predictor.
+
+    It is the attribute ``fit_model`` of estimators that fit, and otherwise has as many lifetimes as the
+    predictor determines.
+
+    See Also
+    --------
+    quantities : Quantities that a predictor determines.
+    """
+    found: FitModel | None = getattr(predictor, "fit_model", None)
+    return found or FitModel(quantities(predictor).components)
 
 
 def missing_irf(predictor: Predictor, /) -> list[str]:

@@ -12,11 +12,11 @@ from seq2seqlite.estimators import (
     RapidLifetime,
     Reason,
     estimator_named,
-    goodness_of,
     rld_from_gates,
     rld_from_three_gates,
 )
 from seq2seqlite.protocols import Predictor
+from seq2seqlite.responses import goodness_of
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

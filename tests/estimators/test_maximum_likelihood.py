@@ -135,7 +135,8 @@ def test_shapes_are_the_forward_model(axis, irf):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"components": 3}, "components=3 must be 1 or 2"),
+        ({"components": 4}, "components=4 must be 1, 2 or 3"),
+        ({"scatter": True, "max_shift_ns": 0.1}, "scatter=True requires max_shift_ns=0, not 0.1; align"),
         ({"max_shift_ns": 9.0}, "max_shift_ns=9.0 must be between 0 and half the period of 12.5 ns"),
         (
             {"tau_bounds_ns": (2.0, 1.0)},
@@ -183,5 +184,5 @@ def test_bound_grows_with_what_is_unknown(axis, irf):
         InputError, match="too narrow for a period of 12.5 ns: its Fourier series would be truncated"
     ):
         cramer_rao_bound(2.0, axis=axis, irf=ParametricIrf(1.5, 0.001), photons=1000)
-    with pytest.raises(InputError, match="tau_ns, tau_long_ns and photons must be > 0"):
+    with pytest.raises(InputError, match="tau_ns, tau_middle_ns, tau_long_ns and photons must be > 0"):
         cramer_rao_bound(0.0, axis=axis, irf=irf, photons=1000)

@@ -17,7 +17,7 @@ AXES = {
     "20 MHz": TimeAxis(256, 0.1953, 50.0),
 }
 LIFETIMES_NS = (0.1, 0.3, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0)
-MONO = [name for name in ESTIMATORS if name != "mle-bi"]
+MONO = [name for name in ESTIMATORS if name not in ("mle-bi", "mle-tri")]
 PHOTONS = 20_000
 TOLERANCE = 0.02
 # Interpolation in the tables; a fit ends within 1 % at four fifths of the period.

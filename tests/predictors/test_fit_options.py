@@ -112,7 +112,7 @@ def test_options_reach_the_maps(files: list[Path], tmp_path: Path) -> None:
         (["--model", "mle-mono", "--fit-range-ns", "2", "2.2"], "2 gates are too few for 3 parameters"),
         (
             ["--exclude-ns", "5:6"],
-            "exclude_ns=5 6 is an option of the estimators mle-mono and mle-bi",
+            "exclude_ns=5 6 is an option of the estimators mle-mono, mle-bi, mle-tri",
         ),
     ],
 )

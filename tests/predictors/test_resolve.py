@@ -146,8 +146,9 @@ def test_programs(own_model: Path) -> None:
 
 def test_predictors_of_an_instrument_are_found_by_what_the_files_say() -> None:
     names = list(predictors_for(load_instrument("narrow-gate")))
-    assert names[: len(ESTIMATORS)] == list(ESTIMATORS)
-    assert names[len(ESTIMATORS) :] == [
+    compared = [name for name in ESTIMATORS if name != "mle-tri"]
+    assert names[: len(compared)] == compared
+    assert names[len(compared) :] == [
         name for name in model_names() if load_model(name).instrument == "narrow-gate"
     ]
 

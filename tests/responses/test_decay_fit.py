@@ -61,8 +61,8 @@ def test_the_curve_of_wrong_lifetimes_has_a_large_chi_square() -> None:
 
 
 def test_decays_that_cannot_be_fitted() -> None:
-    with pytest.raises(InputError, match="components=3 must be 1 or 2"):
-        fit_lifetimes(np.ones(250), axis=AXIS, irf=IRF, components=3)
+    with pytest.raises(InputError, match="components=4 must be 1, 2 or 3"):
+        fit_lifetimes(np.ones(250), axis=AXIS, irf=IRF, components=4)
     with pytest.raises(InputError, match="the summed decay has no photons"):
         fit_lifetimes(np.zeros(250), axis=AXIS, irf=IRF)
     with pytest.raises(InputError, match=r"decay has shape \(3,\)"):

@@ -40,7 +40,7 @@ from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import with_maps
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
-from seq2seqlite.protocols import PredictorSource, predictor_and_remarks, quantities
+from seq2seqlite.protocols import PredictorSource, fit_model, predictor_and_remarks
 from seq2seqlite.provenance import provenance
 from seq2seqlite.regions import (
     Regions,
@@ -236,11 +236,9 @@ def _rows(
     frames = frames_of(maps)
     if len(frames) > 1:
         return [place | row for place, frame in frames for row in region_table(frame, regions)]
-    components = quantities(analysis.predictor).components
+    model = fit_model(analysis.predictor)
     return [
-        place | row
-        for place, frame in frames
-        for row in region_rows(data, frame, regions, record, components)
+        place | row for place, frame in frames for row in region_rows(data, frame, regions, record, model)
     ]
 
 

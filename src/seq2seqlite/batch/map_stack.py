@@ -39,7 +39,7 @@ from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.ome import create_ome_zarr, describe_channels
 from seq2seqlite.io.read_options import EACH
 from seq2seqlite.json_text import json_text
-from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
+from seq2seqlite.maps import SUMMARY_MAPS
 from seq2seqlite.outputs import describe_outputs
 from seq2seqlite.parallel import Workers
 from seq2seqlite.protocols import PredictorSource
@@ -114,7 +114,11 @@ def map_stack(
     _do_missing(workers, survey_tile, work, SurveyRecord, move)
     surveys = [SurveyRecord.read(SurveyRecord.path(work.parts, tile)) for tile in stack.tiles]
     _check_light(stack, options, surveys)
-    work = replace(work, decay=tuple(np.sum([found.decay for found in surveys], axis=0).tolist()))
+    decay, analysed = (
+        tuple(np.sum([getattr(found, name) for found in surveys], axis=0).tolist())
+        for name in ("decay", "analysed")
+    )
+    work = replace(work, decay=decay, analysed=analysed)
     analysis = plan_stack(work)
     _prepare_image(work, analysis)
     done_now = _do_missing(workers, map_tile, work, MapRecord, move)
@@ -132,7 +136,7 @@ def map_stack(
     seconds = time.perf_counter() - began
     pixels_now = sum(maps[tile.number].analysed for tile in done_now)
     attrs = _attributes(work, analysis, surveys, maps, spreads)
-    values = {name: spreads[name] for name in (*LIFETIME_MAPS, *DERIVED_MAPS) if name in spreads}
+    values = {name: spreads[name] for name in SUMMARY_MAPS if name in spreads}
     values["intensity"] = spreads["intensity_analysed"]
     if analysis.check is not None:
         values["chi_square"] = spreads["chi_square"]

@@ -19,7 +19,7 @@ from seq2seqlite.histogram import Spread
 from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.mask import Selection, read_mask, select
 from seq2seqlite.io.ome import LEVEL, open_maps
-from seq2seqlite.io.signal import Survey, survey
+from seq2seqlite.io.signal import Survey, decay_of, survey
 from seq2seqlite.protocols import PredictorSource
 
 __all__ = ["MapRecord", "StackWork", "SurveyRecord", "chunk_bytes", "map_tile", "plan_stack", "survey_tile"]
@@ -43,6 +43,8 @@ class StackWork:
         Folder of the records of finished tiles.
     decay : tuple of float
         Summed decay of the stack; empty before the survey is complete.
+    analysed : tuple of float
+        The same of the analysed pixels.
     """
 
     stack: Stack
@@ -51,6 +53,7 @@ class StackWork:
     image: Path
     parts: Path
     decay: tuple[float, ...] = ()
+    analysed: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class SurveyRecord:
     ----------
     decay : ndarray, shape (H,)
         Summed decay of pixels that are not saturated.
+    analysed : ndarray, shape (H,)
+        Summed decay of pixels that will be analysed.
     photons : float
         Sum of the counts of all pixels.
     saturated, bright : int
@@ -72,6 +77,7 @@ class SurveyRecord:
     """
 
     decay: NDArray[np.float64]
+    analysed: NDArray[np.float64]
     photons: float
     saturated: int
     bright: int
@@ -89,6 +95,7 @@ class SurveyRecord:
         with np.load(path, allow_pickle=False) as found:
             return cls(
                 found["decay"],
+                found["analysed"],
                 float(found["photons"]),
                 int(found["saturated"]),
                 int(found["bright"]),
@@ -158,6 +165,7 @@ def survey_tile(work: StackWork, tile: Tile, /) -> None:
     _write(
         SurveyRecord.path(work.parts, tile),
         decay=found.decay,
+        analysed=decay_of(counts, seen.selection.chosen[seen.inner]),
         photons=np.float64(found.intensity.sum()),
         saturated=np.int64(found.saturated.sum()),
         bright=np.int64(seen.selection.chosen[seen.inner].sum()),
@@ -223,7 +231,13 @@ def plan_stack(work: StackWork, /) -> Analysis:
     decay = np.array(work.decay)
     data = work.stack.summed(decay)
     return Analysis.for_decay(
-        data, decay, work.source.predictor(data), work.options, mask=_mask(work), irf=work.source.irf()
+        data,
+        decay,
+        work.source.predictor(data),
+        work.options,
+        mask=_mask(work),
+        irf=work.source.irf(),
+        analysed=np.array(work.analysed),
     )
 
 

@@ -28,7 +28,8 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.figures.picture import PICTURE_FORMATS
 from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
+from seq2seqlite.maps import SUMMARY_MAPS
+from seq2seqlite.predictors.shared_lifetimes import Sharing
 from seq2seqlite.predictors.source import FIT
 from seq2seqlite.workflows.image import write_lifetime_maps
 
@@ -171,18 +172,32 @@ def image(
     delay_map: DelayMapOption = None,
     fixed_tau_ns: Annotated[
         list[float] | None,
-        typer.Option(help="Fixed lifetime of mle-mono or mle-bi in ns; repeated for mle-bi"),
+        typer.Option(help="Fixed lifetime of mle-mono, mle-bi or mle-tri in ns; repeated for each component"),
     ] = None,
     fit_range_ns: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Part of the decay that mle-mono or mle-bi fits, in ns after the first bin"),
+        typer.Option(help="Part of the decay that maximum likelihood fits, in ns after the first bin"),
     ] = None,
     exclude_ns: Annotated[
         list[str] | None,
         typer.Option(
             metavar="LOW:HIGH",
-            help="Part of the decay that mle-mono or mle-bi does not fit, in ns after the first bin; may be "
+            help="Part of the decay that maximum likelihood does not fit, in ns after the first bin; may be "
             "repeated",
+        ),
+    ] = None,
+    scatter: Annotated[
+        bool,
+        typer.Option(
+            "--scatter",
+            help="Fit scattered excitation light, which has the shape of --irf, by maximum likelihood too",
+        ),
+    ] = False,
+    shared_lifetimes: Annotated[
+        Sharing | None,
+        typer.Option(
+            help="Fit the lifetimes of maximum likelihood once, to the summed decay of the analysed pixels "
+            "of each image, or of all images of a batch together; in each pixel photons and background",
         ),
     ] = None,
     quality: Annotated[
@@ -267,6 +282,8 @@ def image(
         fixed_tau_ns=fixed_tau_ns or (),
         fit_range_ns=fit_range_ns,
         exclude_ns=[_part(text) for text in exclude_ns or ()],
+        scatter=scatter,
+        shared_lifetimes=None if shared_lifetimes is None else shared_lifetimes.value,
         quality=quality,
         pulses=pulses,
         file_format=None if file_format is None else file_format.value,
@@ -335,7 +352,7 @@ def _show(file: Path, summary: dict[str, Any]) -> None:
 
 def _table(summary: dict[str, Any]) -> Table:
     table = Table("", "median", "5 %", "95 %", "meaning")
-    for name in (*LIFETIME_MAPS, *DERIVED_MAPS):
+    for name in SUMMARY_MAPS:
         if name not in summary:
             continue
         spread = [summary[name][key] for key in ("median", "p5", "p95")]
@@ -360,7 +377,12 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
     analysed = f"{summary['pixels_analysed']:,} of {summary['pixels']:,} pixels analysed"
     known = summary.get("tau_range_ns")
     ranges = [] if known is None else ["lifetimes of {:.3g} to {:.3g} ns can be found".format(*known)]
-    flagged = []
+    shared_line, flagged = [], []
+    if "shared_lifetimes" in summary:
+        shared = summary["shared_lifetimes"]
+        taus = zip(shared["taus_ns"], shared["taus_std_ns"], strict=True)
+        listed = ", ".join(f"{tau:.4g} ± {std:.2g} ns" for tau, std in taus)
+        shared_line = [f"lifetimes shared by the {shared['of']}: {listed}"]
     if "quality" in summary:
         share = summary["pixels_flagged"] / max(summary["pixels_analysed"], 1)
         flagged = [
@@ -371,5 +393,6 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
         f"{analysed} ({thresholds}), {summary['pixels_per_second']:,.0f} a second",
         f"re-binned {axes}, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
         *ranges,
+        *shared_line,
         *flagged,
     ]

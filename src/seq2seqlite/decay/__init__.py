@@ -13,6 +13,7 @@ from seq2seqlite.decay.detector import (
     first_photon_histogram,
     photons_of,
 )
+from seq2seqlite.decay.fit_model import FitModel
 from seq2seqlite.decay.gate import Gate, GatedIrf
 from seq2seqlite.decay.irf import Irf, MeasuredIrf, ParametricIrf, angular_frequencies_per_ns
 from seq2seqlite.decay.irf_bank import IrfBank
@@ -35,11 +36,18 @@ from seq2seqlite.decay.sfd import (
     intensity_fraction_from_amplitude,
     lifetimes_from_areas,
     lifetimes_from_sfd,
+    present_components,
     sfd_from_lifetimes,
     tau_from_area_ratio,
 )
 from seq2seqlite.decay.tail_fit import TailFit, fit_tail, longer_lifetime_ns
-from seq2seqlite.decay.tpsf import MAX_HARMONICS, ForwardModel, expected_tpsf, harmonics_needed
+from seq2seqlite.decay.tpsf import (
+    MAX_HARMONICS,
+    ForwardModel,
+    expected_tpsf,
+    forward_model,
+    harmonics_needed,
+)
 
 __all__ = [
     "AMPLITUDE_WEIGHTED",
@@ -51,6 +59,7 @@ __all__ = [
     "ONE_EXPONENTIAL",
     "Decay",
     "Detector",
+    "FitModel",
     "ForwardModel",
     "Gate",
     "GatedIrf",
@@ -75,6 +84,7 @@ __all__ = [
     "expected_tpsf",
     "first_photon_histogram",
     "fit_tail",
+    "forward_model",
     "harmonics_needed",
     "intensity_fraction_from_amplitude",
     "intensity_weighted_mean_ns",
@@ -85,6 +95,7 @@ __all__ = [
     "normalise_to_codes",
     "normalise_tpsf",
     "photons_of",
+    "present_components",
     "rising_edge_ns",
     "sfd_from_lifetimes",
     "tau_from_area_ratio",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay.sfd import Lifetimes, intensity_fraction_from_amplitude
+from seq2seqlite.decay.sfd import Lifetimes
 from seq2seqlite.errors import InputError
 
 __all__ = [
@@ -27,8 +27,10 @@ ONE_EXPONENTIAL = "lifetime of one exponential"
 
 DERIVED = ("tau_intensity_ns", "photon_fraction", "bound_free_ratio", "fret_efficiency")
 """Quantities that are computed from the lifetimes on request."""
-# These need both lifetimes and the amplitude fraction.
-OF_TWO_LIFETIMES = DERIVED[:3]
+OF_THE_MIDDLE = ("tau_middle_ns", "amplitude_fraction_middle")
+# These need the amplitudes of several lifetimes; the last one needs exactly two.
+OF_SEVERAL_LIFETIMES = DERIVED[:3]
+OF_TWO_LIFETIMES = DERIVED[2:3]
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ class Quantities:
 
     Parameters
     ----------
-    components : {1, 2}
+    components : {1, 2, 3}
         Number of lifetimes of a decay. With one, only ``tau_mean_ns`` of the result has a meaning.
     mean : str
         Meaning of ``tau_mean_ns``, in words, e.g. :data:`AMPLITUDE_WEIGHTED`.
+    scatter : bool
+        Whether the share of scattered light is determined too.
 
     See Also
     --------
@@ -51,19 +55,24 @@ class Quantities:
     --------
     >>> Quantities(1, INTENSITY_WEIGHTED).names
     ('tau_mean_ns',)
+    >>> Quantities(3).names[4:]
+    ('tau_middle_ns', 'amplitude_fraction_middle')
     """
 
     components: int = 2
     mean: str = AMPLITUDE_WEIGHTED
+    scatter: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the attributes of :class:`Lifetimes` that have a meaning, which are also those of maps."""
-        both = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
-        return both if self.components == 2 else both[:1]
+        """Names of the attributes of the result that have a meaning, which are also those of maps."""
+        every = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction", *OF_THE_MIDDLE)
+        return (
+            every[: 2 * self.components if self.components > 1 else 1] + ("scatter_fraction",) * self.scatter
+        )
 
     def check(self, derived: tuple[str, ...], /, *, name: str) -> None:
-        """Raise InputError if one of the derived quantities needs two lifetimes and there is only one.
+        """Raise InputError if a derived quantity needs another number of lifetimes.
 
         Parameters
         ----------
@@ -72,16 +81,17 @@ class Quantities:
         name : str
             Name of the predictor.
         """
-        impossible = [one for one in derived if one in OF_TWO_LIFETIMES and self.components < 2]
-        if impossible:
+        impossible = OF_SEVERAL_LIFETIMES if self.components < 2 else OF_TWO_LIFETIMES
+        found = [one for one in derived if one in impossible]
+        if found and self.components != 2:
             raise InputError(
-                f"also={','.join(impossible)} needs two lifetimes, but model {name} determines one; choose a "
-                "network or mle-bi, or omit it"
+                f"also={','.join(found)} needs two lifetimes, but model {name} determines "
+                f"{'one' if self.components < 2 else 'three'}; choose a network or mle-bi, or omit it"
             )
 
 
 def intensity_weighted_mean_ns(lifetimes: Lifetimes, /) -> NDArray[np.float64]:
-    """Return the intensity-weighted mean lifetime of decays with two lifetimes, in ns.
+    r"""Return the intensity-weighted mean lifetime of decays, in ns.
 
     Parameters
     ----------
@@ -91,13 +101,12 @@ def intensity_weighted_mean_ns(lifetimes: Lifetimes, /) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (...)
-        :math:`(a_1 τ_1^2 + a_2 τ_2^2) / (a_1 τ_1 + a_2 τ_2)`: the mean over the photons. NaN where
-        ``tau_mean_ns`` is.
+        :math:`\sum a_i τ_i^2 / \sum a_i τ_i`: the mean over the photons. NaN where ``tau_mean_ns`` is.
 
     See Also
     --------
     derived_quantity : Other quantities of two lifetimes.
-    intensity_fraction_from_amplitude : Photon fraction of the short component.
+    seq2seqlite.decay.intensity_fraction_from_amplitude : Photon fraction of the short component.
 
     Examples
     --------
@@ -105,10 +114,9 @@ def intensity_weighted_mean_ns(lifetimes: Lifetimes, /) -> NDArray[np.float64]:
     >>> intensity_weighted_mean_ns(Lifetimes(2 * one, one, three, half)).tolist()
     [2.5]
     """
-    short, long = _present(lifetimes.tau_short_ns), _present(lifetimes.tau_long_ns)
-    fraction = np.asarray(lifetimes.amplitude_fraction, np.float64)
+    amplitudes, taus = lifetimes.components()
     with np.errstate(divide="ignore", invalid="ignore"):
-        mean = (fraction * short**2 + (1 - fraction) * long**2) / (fraction * short + (1 - fraction) * long)
+        mean = (amplitudes * taus**2).sum(axis=-1) / (amplitudes * taus).sum(axis=-1)
     return np.asarray(np.where(np.isfinite(lifetimes.tau_mean_ns), mean, np.nan))
 
 
@@ -153,19 +161,10 @@ def derived_quantity(
         return np.asarray(1 - mean / donor_tau_ns)
     if name == "tau_intensity_ns":
         return intensity_weighted_mean_ns(lifetimes)
-    fraction = np.asarray(lifetimes.amplitude_fraction, np.float64)
+    amplitudes, taus = lifetimes.components()
     with np.errstate(divide="ignore", invalid="ignore"):
         if name == "photon_fraction":
-            share = intensity_fraction_from_amplitude(
-                fraction,
-                tau_short_ns=_present(lifetimes.tau_short_ns),
-                tau_long_ns=_present(lifetimes.tau_long_ns),
-            )
+            share = amplitudes[..., 0] * taus[..., 0] / (amplitudes * taus).sum(axis=-1)
             return np.asarray(np.where(np.isfinite(mean), share, np.nan))
-        both = np.isfinite(lifetimes.tau_short_ns) & np.isfinite(lifetimes.tau_long_ns) & (fraction > 0)
-        return np.asarray(np.where(both, (1 - fraction) / fraction, np.nan))
-
-
-def _present(tau_ns: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return lifetimes with zero for an absent component, which then has no photons."""
-    return np.nan_to_num(np.asarray(tau_ns, np.float64))
+        both = (amplitudes > 0).all(axis=-1)
+        return np.asarray(np.where(both, amplitudes[..., 1] / amplitudes[..., 0], np.nan))

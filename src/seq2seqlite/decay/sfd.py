@@ -1,7 +1,9 @@
 """Fluorescence decay without IRF (SFD), the output of the networks, and lifetimes computed from it."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +20,7 @@ __all__ = [
     "amplitude_fraction_from_intensity",
     "lifetimes_from_areas",
     "lifetimes_from_sfd",
+    "present_components",
     "sfd_from_lifetimes",
     "tau_from_area_ratio",
 ]
@@ -51,6 +54,24 @@ class Lifetimes:
     tau_short_ns: NDArray[np.floating]
     tau_long_ns: NDArray[np.floating]
     amplitude_fraction: NDArray[np.floating]
+
+    def components(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return amplitudes and lifetimes of the components, in ns, in increasing order of the lifetimes.
+
+        Returns
+        -------
+        amplitudes : ndarray, shape (..., n_components)
+            Amplitudes with a sum of 1; 0 for an absent component.
+        taus_ns : ndarray, shape (..., n_components)
+            Lifetimes; 1 for an absent component.
+        """
+        fraction = np.asarray(self.amplitude_fraction)
+        return present_components([fraction, 1 - fraction], [self.tau_short_ns, self.tau_long_ns])
+
+    def at(self, rows: NDArray[Any], /) -> Self:
+        """Return the lifetimes of some decays, selected by index or by a mask."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: array[rows] for name, array in arrays.items() if array is not None})
 
     def without(self, dark: NDArray[np.bool_], /) -> "Lifetimes":
         """Return the lifetimes with NaN where ``dark`` is true.
@@ -98,6 +119,20 @@ class LifetimesWithErrors(Lifetimes):
         return LifetimesWithErrors(
             *(np.where(dark, np.nan, getattr(self, field.name)) for field in fields(self))
         )
+
+
+def present_components(
+    fractions: Sequence[ArrayLike], taus_ns: Sequence[ArrayLike], /
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the result of :meth:`Lifetimes.components` from the arrays of each component.
+
+    See Also
+    --------
+    Lifetimes : Lifetimes of decays, as four arrays of equal shape.
+    """
+    amplitudes, taus = (np.stack(part, axis=-1).astype(np.float64) for part in (fractions, taus_ns))
+    present = np.isfinite(taus) & np.isfinite(amplitudes) & (taus > 0) & (amplitudes > 0)
+    return np.where(present, amplitudes, 0.0), np.where(present, taus, 1.0)
 
 
 def intensity_fraction_from_amplitude(

@@ -10,7 +10,7 @@ from seq2seqlite.decay.axis import TimeAxis
 from seq2seqlite.decay.irf import Irf, angular_frequencies_per_ns
 from seq2seqlite.errors import InputError
 
-__all__ = ["MAX_HARMONICS", "ForwardModel", "expected_tpsf", "harmonics_needed"]
+__all__ = ["MAX_HARMONICS", "ForwardModel", "expected_tpsf", "forward_model", "harmonics_needed"]
 
 # At this frequency the coefficients of a Gaussian have fallen to exp(-5**2 / 2) = 4e-6. Gate and decay reduce
 # them by another factor of 100.
@@ -159,6 +159,30 @@ class ForwardModel:
         )
 
 
+def forward_model(axis: TimeAxis, irf: Irf, /) -> tuple[ForwardModel, NDArray[np.complex128]]:
+    """Return the forward model of an instrument, with enough harmonics for its IRF, and its coefficients.
+
+    Parameters
+    ----------
+    axis : TimeAxis
+        Gates and laser period.
+    irf : Irf
+        Instrument response.
+
+    Returns
+    -------
+    forward : ForwardModel
+    coefficients : ndarray of complex, shape (n_harmonics + 1,)
+        Fourier coefficients of the IRF.
+
+    See Also
+    --------
+    expected_tpsf : Expected TPSF in one call.
+    """
+    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
+    return ForwardModel(axis, n_harmonics), irf.coefficients(n_harmonics, period_ns=axis.period_ns)
+
+
 def expected_tpsf(
     amplitudes: ArrayLike,
     lifetimes_ns: ArrayLike,
@@ -201,7 +225,6 @@ def expected_tpsf(
     >>> round(float(tpsf.sum()), 6)
     1000.0
     """
-    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-    model = ForwardModel(axis, n_harmonics)
-    share = model.tpsf(amplitudes, lifetimes_ns, irf.coefficients(n_harmonics, period_ns=axis.period_ns))
+    model, coefficients = forward_model(axis, irf)
+    share = model.tpsf(amplitudes, lifetimes_ns, coefficients)
     return share * np.asarray(photons, np.float64)[..., None] + np.asarray(background, np.float64)[..., None]

@@ -10,7 +10,6 @@ therefore compute lifetime maps, and all appear in the accuracy table.
 
 from seq2seqlite.estimators.centre_of_mass import CentreOfMass
 from seq2seqlite.estimators.estimate import Estimate, Reason
-from seq2seqlite.estimators.goodness_of_fit import Goodness, goodness_of
 from seq2seqlite.estimators.phasor import Phasor, apparent_lifetimes, phasor_from_tpsf
 from seq2seqlite.estimators.rapid_lifetime import RapidLifetime, rld_from_gates, rld_from_three_gates
 from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
@@ -19,13 +18,11 @@ __all__ = [
     "ESTIMATORS",
     "CentreOfMass",
     "Estimate",
-    "Goodness",
     "Phasor",
     "RapidLifetime",
     "Reason",
     "apparent_lifetimes",
     "estimator_named",
-    "goodness_of",
     "phasor_from_tpsf",
     "rld_from_gates",
     "rld_from_three_gates",

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import MAX_HARMONICS, ForwardModel, Irf, TimeAxis, harmonics_needed
+from seq2seqlite.decay import MAX_HARMONICS, Irf, TimeAxis, forward_model
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.model_curves import FourierShapes, fourier_shapes, fourier_tpsf
 
@@ -33,10 +32,14 @@ class Bound:
         Standard error of the short component's share of the amplitude; NaN for a decay with one lifetime.
     photons : ndarray
         Standard error of the decay's number of photons.
+    tau_middle_ns, amplitude_fraction_middle : ndarray
+        Standard errors of the middle one of three components; NaN for fewer components.
+    scatter_fraction : ndarray
+        Standard error of the share of scattered light; 0 if it is not estimated.
 
     See Also
     --------
-    cramer_rao_bound : Return the Cramér-Rao bound of decays with one or two lifetimes under Poisson noise.
+    cramer_rao_bound : Return the Cramér-Rao bound of decays with one to three lifetimes under Poisson noise.
     """
 
     tau_mean_ns: NDArray[np.float64]
@@ -44,6 +47,9 @@ class Bound:
     tau_long_ns: NDArray[np.float64]
     amplitude_fraction: NDArray[np.float64]
     photons: NDArray[np.float64]
+    tau_middle_ns: NDArray[np.float64]
+    amplitude_fraction_middle: NDArray[np.float64]
+    scatter_fraction: NDArray[np.float64]
 
 
 def cramer_rao_bound(
@@ -55,16 +61,20 @@ def cramer_rao_bound(
     photons: ArrayLike,
     tau_long_ns: ArrayLike | None = None,
     amplitude_fraction: ArrayLike = 0.5,
+    tau_middle_ns: ArrayLike | None = None,
+    amplitude_fraction_middle: ArrayLike = 0.25,
+    scatter_fraction: ArrayLike = 0.0,
     background: ArrayLike = 0.0,
     free_background: bool = True,
     free_shift: bool = False,
+    free_scatter: bool = False,
 ) -> Bound:
-    """Return the Cramér-Rao bound of decays with one or two lifetimes under Poisson noise.
+    """Return the Cramér-Rao bound of decays with one to three lifetimes under Poisson noise.
 
     Parameters
     ----------
     tau_ns : array_like, shape (...)
-        Lifetime, or the shorter of two lifetimes, in ns.
+        Lifetime, or the shortest of two or three lifetimes, in ns.
     axis : TimeAxis
         Gates and laser period.
     irf : Irf
@@ -72,13 +82,20 @@ def cramer_rao_bound(
     photons : array_like, shape (...)
         Expected photons of the decay in one laser period, without background.
     tau_long_ns : array_like, shape (...), optional
-        Longer lifetime of a decay with two lifetimes, in ns.
+        Longest lifetime of a decay with two or three lifetimes, in ns.
     amplitude_fraction : array_like, shape (...)
-        Share of the short component in the amplitude of a decay with two lifetimes.
+        Share of the short component in the amplitude of such a decay.
+    tau_middle_ns : array_like, shape (...), optional
+        Middle lifetime of a decay with three lifetimes, in ns.
+    amplitude_fraction_middle : array_like, shape (...)
+        Share of its component in the amplitude.
+    scatter_fraction : array_like, shape (...)
+        Share of scattered light, whose decay is the IRF itself, in the photons above the background.
     background : array_like, shape (...)
         Expected background, in counts per gate.
-    free_background, free_shift : bool
-        Whether background and delay are estimated too; each unknown parameter raises the other bounds.
+    free_background, free_shift, free_scatter : bool
+        Whether background, delay and scattered light are estimated too; each unknown parameter raises the
+        other bounds.
 
     Returns
     -------
@@ -115,70 +132,89 @@ def cramer_rao_bound(
     >>> round(ideal.tau_mean_ns.item(), 4)
     0.02
     """
-    two = tau_long_ns is not None
-    given = [tau_ns, tau_ns if tau_long_ns is None else tau_long_ns, amplitude_fraction, photons, background]
+    components = 1 if tau_long_ns is None else 2 if tau_middle_ns is None else 3
+    long, middle = (
+        tau_ns if tau_long_ns is None else tau_long_ns,
+        tau_ns if tau_middle_ns is None else tau_middle_ns,
+    )
+    fractions = [amplitude_fraction, amplitude_fraction_middle if components == 3 else 0.0]
+    given = [tau_ns, long, middle, photons, *fractions, background, scatter_fraction]
     values = np.broadcast_arrays(*(np.asarray(value, np.float64) for value in given))
     shape, columns = values[0].shape, np.stack([value.ravel() for value in values], axis=1)
-    if not ((columns[:, :2] > 0).all() and (columns[:, 3] > 0).all()):
-        raise InputError("tau_ns, tau_long_ns and photons must be > 0")
-    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-    if n_harmonics >= MAX_HARMONICS:
+    if not (columns[:, :4] > 0).all():
+        raise InputError("tau_ns, tau_middle_ns, tau_long_ns and photons must be > 0")
+    forward, coefficients = forward_model(axis, irf)
+    if forward.n_harmonics >= MAX_HARMONICS:
         raise InputError(
             f"an IRF with a standard deviation of {irf.narrowest_sigma_ns:g} ns is too narrow for a period "
             f"of {axis.period_ns:g} ns: its Fourier series would be truncated; use a wider IRF"
         )
-    forward = ForwardModel(axis, n_harmonics)
-    shapes = fourier_shapes(forward, irf.coefficients(n_harmonics, period_ns=axis.period_ns))
-    free = ([0, 1, 2, 3] if two else [0, 3]) + [4] * free_background + [5] * free_shift
+    shapes = fourier_shapes(forward, coefficients)
+    known = [free_background, free_scatter, free_shift]
+    free = [*range(2 * components), *(2 * components + number for number in np.flatnonzero(known))]
     with jax.enable_x64(True):  # noqa: FBT003 - JAX's own positional flag
-        covariance = np.asarray(_covariances(shapes, np.pad(columns, ((0, 0), (0, 1))), free=tuple(free)))
-    return _bound(columns, covariance, shape, two=two)
+        theta = _parameters(columns, components)
+        error = np.asarray(_errors(shapes, theta, free=tuple(map(int, free)), components=components))
+    return Bound(*(np.reshape(value, shape) for value in error.T))
 
 
-@partial(jax.jit, static_argnames="free")
-def _covariances(shapes: FourierShapes, columns: jax.Array, *, free: tuple[int, ...]) -> jax.Array:
-    """Return the inverse Fisher information of decays, shape (n, 6, 6); zero for parameters held fixed."""
+def _parameters(columns: NDArray[np.float64], components: int) -> NDArray[np.float64]:
+    """Return lifetimes and photons of the components, background, photons of scattered light, and delay."""
+    short, long, middle, photons, first, second, background, scattered = columns.T
+    taus = np.stack([short, long, middle], axis=1)[:, :components]
+    amplitudes = np.stack([first, 1 - first - second, second], axis=1)[:, :components]
+    amplitudes = np.ones_like(taus) if components == 1 else amplitudes
+    of_components = amplitudes * taus / (amplitudes * taus).sum(axis=1, keepdims=True) * photons[:, None]
+    prompt = photons * scattered / (1 - scattered)
+    return np.column_stack([taus, of_components, background, prompt, np.zeros_like(prompt)])
+
+
+@partial(jax.jit, static_argnames=("free", "components"))
+def _errors(shapes: FourierShapes, theta: jax.Array, *, free: tuple[int, ...], components: int) -> jax.Array:
+    """Return the errors of :class:`Bound` in the order of its fields, shape (n, 8)."""
     index = jnp.array(free)
 
     def one(parameters: jax.Array) -> jax.Array:
-        def expected(values: jax.Array) -> jax.Array:
-            return _expected(shapes, parameters.at[index].set(values), two=1 in free)
+        def with_free(values: jax.Array) -> jax.Array:
+            return parameters.at[index].set(values)
 
-        counts = jnp.maximum(expected(parameters[index]), SMALLEST_COUNT)
-        slope = jax.jacfwd(expected)(parameters[index])
+        chosen = parameters[index]
+        counts = jnp.maximum(_expected(shapes, parameters, components), SMALLEST_COUNT)
+        slope = jax.jacfwd(lambda values: _expected(shapes, with_free(values), components))(chosen)
         information = (slope / counts[:, None]).T @ slope
         scale = jnp.sqrt(jnp.diagonal(information))
         inverse = jnp.linalg.inv(information / scale[:, None] / scale) / scale[:, None] / scale
-        whole: jax.Array = jnp.zeros((6, 6)).at[index[:, None], index].set(inverse)
-        return whole
+        by_free = jax.jacfwd(lambda values: _quantities(with_free(values), components))(chosen)
+        error: jax.Array = jnp.sqrt(jnp.einsum("qp,pr,qr->q", by_free, inverse, by_free))
+        return error
 
-    found: jax.Array = jax.lax.map(one, columns, batch_size=64)
+    found: jax.Array = jax.lax.map(one, theta, batch_size=64)
     return found
 
 
-def _expected(shapes: FourierShapes, parameters: jax.Array, *, two: bool) -> jax.Array:
-    """Return the expected counts for lifetimes, amplitude fraction, photons, background and delay."""
-    short, long, fraction, photons, background, shift = parameters
-    if not two:
-        one: jax.Array = fourier_tpsf(shapes, short[None], shift[None])[:, 0]
-        counts: jax.Array = photons * one + background
-        return counts
-    parts = fourier_tpsf(shapes, jnp.stack([short, long]), jnp.stack([shift, shift]))
-    by_short, by_long = fraction * short, (1 - fraction) * long
-    shape: jax.Array = (by_short * parts[:, 0] + by_long * parts[:, 1]) / (by_short + by_long)
-    whole: jax.Array = photons * shape + background
-    return whole
+def _expected(shapes: FourierShapes, parameters: jax.Array, components: int) -> jax.Array:
+    """Return the expected counts of parameters."""
+    c = components
+    background, prompt, shift = parameters[2 * c :]
+    taus, photons = jnp.append(parameters[:c], 0.0), jnp.append(parameters[c : 2 * c], prompt)
+    counts: jax.Array = fourier_tpsf(shapes, taus, jnp.full(c + 1, shift)) @ photons + background
+    return counts
 
 
-def _bound(
-    columns: NDArray[np.float64], covariance: NDArray[Any], shape: tuple[int, ...], *, two: bool
-) -> Bound:
-    error = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-    if two:
-        short, long, fraction = columns[:, 0], columns[:, 1], columns[:, 2]
-        slope = np.stack([fraction, 1 - fraction, short - long], axis=1)
-        mean = np.sqrt(np.einsum("np,npq,nq->n", slope, covariance[:, :3, :3], slope))
-        found = (mean, error[:, 0], error[:, 1], error[:, 2], error[:, 3])
-    else:
-        found = (error[:, 0], error[:, 0], error[:, 0], np.full(len(columns), np.nan), error[:, 3])
-    return Bound(*(value.reshape(shape) for value in found))
+def _quantities(parameters: jax.Array, components: int) -> jax.Array:
+    """Return the quantities of :class:`Bound`; NaN for those of absent components."""
+    c = components
+    taus, photons, prompt = parameters[:c], parameters[c : 2 * c], parameters[2 * c + 1]
+    amplitudes = photons / taus
+    total, fractions = photons.sum(), amplitudes / amplitudes.sum()
+    nothing = jnp.nan * total
+    return jnp.stack([
+        total / amplitudes.sum(),
+        taus[0],
+        taus[min(c, 2) - 1],
+        fractions[0] if c > 1 else nothing,
+        total,
+        taus[2] if c > 2 else nothing,
+        fractions[2] if c > 2 else nothing,
+        prompt / (prompt + total),
+    ])  # fmt: skip

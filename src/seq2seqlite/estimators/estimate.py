@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Irf, Lifetimes, TimeAxis, expected_tpsf, rising_edge_ns
+from seq2seqlite.decay import Irf, Lifetimes, TimeAxis, expected_tpsf, present_components, rising_edge_ns
 from seq2seqlite.errors import InputError
 
 __all__ = ["Estimate", "Reason", "checked_counts", "expected_edge_ns", "required_irf", "screened"]
@@ -71,6 +71,10 @@ class Estimate(Lifetimes):
         Expected standard error of the mean lifetime, in ns.
     tau_short_std_ns, tau_long_std_ns : ndarray, optional
         Standard errors of the components, in ns.
+    tau_middle_ns, tau_middle_std_ns, amplitude_fraction_middle : ndarray, optional
+        Lifetime of the middle one of three components, its standard error, in ns, and its amplitude fraction.
+    scatter_fraction : ndarray, optional
+        Share of scattered excitation light in the photons of a laser period, background excluded.
     photons : ndarray, optional
         Photons of the decay in one laser period.
     background : ndarray, optional
@@ -92,11 +96,23 @@ class Estimate(Lifetimes):
     tau_mean_std_ns: NDArray[np.floating] | None = None
     tau_short_std_ns: NDArray[np.floating] | None = None
     tau_long_std_ns: NDArray[np.floating] | None = None
+    tau_middle_ns: NDArray[np.floating] | None = None
+    tau_middle_std_ns: NDArray[np.floating] | None = None
+    amplitude_fraction_middle: NDArray[np.floating] | None = None
+    scatter_fraction: NDArray[np.floating] | None = None
     photons: NDArray[np.floating] | None = None
     background: NDArray[np.floating] | None = None
     shift_ns: NDArray[np.floating] | None = None
     chi_square: NDArray[np.floating] | None = None
     converged: NDArray[np.bool_] | None = None
+
+    def components(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return amplitudes and lifetimes of two or three components, as :meth:`Lifetimes.components`."""
+        if self.tau_middle_ns is None or self.amplitude_fraction_middle is None:
+            return super().components()
+        short, middle = self.amplitude_fraction, self.amplitude_fraction_middle
+        taus = (self.tau_short_ns, self.tau_middle_ns, self.tau_long_ns)
+        return present_components([short, middle, 1 - short - middle], taus)
 
     @classmethod
     def mono(

@@ -1,8 +1,9 @@
 """Fisher scoring of Poisson likelihoods, vectorised over pixels (JAX).
 
 The parameters of a pixel are, in this order, the logarithms of its lifetimes, the photons of its components,
-the photons of its background, and the delay if it is fitted. Photons are expressed as shares of the pixel's
-total, so that all numbers are of the order of one and 32 bits are sufficient.
+the photons of its background, and, if it is fitted, the delay or the photons of scattered light. Photons are
+expressed as shares of the pixel's total, so that all numbers are of the order of one and 32 bits are
+sufficient.
 
 In this module the gate is the first axis. A sum over gates then uses vector instructions across pixels; a sum
 along the last axis would be sequential.
@@ -31,7 +32,11 @@ MOST_DAMPING = 1e7
 # Deviances per photon that differ by less than this are equal within rounding errors.
 ROUNDINGS = 4
 FIRST_DAMPING = 1e-2
-LEAST_DAMPING = 1e-6
+LEAST_DAMPING = {jnp.float32.dtype: 1e-6, jnp.float64.dtype: 1e-10}
+# A damped step is short along a direction that the counts hardly determine, wherever the fit is, e.g. that of
+# a third lifetime and the background. Steps that decide about convergence are therefore damped least where
+# the precision is sufficient, and for three lifetimes; elsewhere this would only add steps within the noise.
+SEVERAL = 3
 EASING, STIFFENING = 0.2, 5.0
 # With few photons the expected information differs from the curvature and steps shrink slowly. A pixel whose
 # last allowed step is below 10 % of its standard errors has therefore converged too.
@@ -92,7 +97,8 @@ def evaluate(
     y : array, shape (n_gates, n)
         Counts over the pixel's photons.
     theta : array, shape (n, p)
-        Parameters: two per component, the background, and the delay if it is fitted.
+        Parameters: two per component, the background, and a further one if it is fitted: the delay with
+        Fourier shapes, scattered light with Chebyshev shapes.
     n_components : int
         Number of lifetimes of a pixel.
     observed : bool
@@ -131,8 +137,8 @@ def _expected(
 ) -> tuple[jax.Array, list[jax.Array]]:
     """Return the expected shares of the gates and their derivatives with respect to each parameter."""
     c, level = n_components, 1 / y.shape[0]
-    free_shift = theta.shape[1] > 2 * c + 1
-    shift = theta[:, 2 * c + 1] if free_shift else None
+    further = theta.shape[1] > 2 * c + 1
+    shift = theta[:, 2 * c + 1] if further and isinstance(shapes, FourierShapes) else None
     expected = theta[:, 2 * c] * level
     by_tau, by_photons, by_shift = [], [], jnp.zeros_like(y)
     for index in range(c):
@@ -143,7 +149,13 @@ def _expected(
         by_photons.append(value)
         if delayed is not None:
             by_shift = by_shift + share * delayed
-    columns = [*by_tau, *by_photons, jnp.full_like(y, level), *([by_shift] if free_shift else [])]
+    columns = [*by_tau, *by_photons, jnp.full_like(y, level)]
+    if shift is not None:
+        columns.append(by_shift)
+    elif further and isinstance(shapes, ChebyshevShapes):
+        prompt = jnp.broadcast_to(jnp.asarray(shapes.prompt)[:, None], y.shape)
+        expected = expected + theta[:, 2 * c + 1] * prompt
+        columns.append(prompt)
     return jnp.maximum(expected, SMALLEST_SHARE), columns
 
 
@@ -198,7 +210,7 @@ def step(at: Evaluation, theta: jax.Array, damping: jax.Array, bounds: jax.Array
     free = (~fixed[:, :, None]) & (~fixed[:, None, :])
     diagonal = jnp.diagonal(at.information, axis1=1, axis2=2)
     eye = jnp.eye(theta.shape[1], dtype=theta.dtype)
-    added = jnp.where(fixed, 1.0, diagonal * damping[:, None] + 1e-12)
+    added = jnp.where(fixed, 1.0, diagonal * damping[:, None] + 1e-15)
     matrix = jnp.where(free, at.information, 0.0) + added[:, :, None] * eye
     return solve(matrix, jnp.where(fixed, 0.0, at.score))
 
@@ -239,6 +251,8 @@ def fit(
     first = evaluate(shapes, y, start, n_components=n_components, observed=True)
     nothing = jnp.zeros(y.shape[1], bool)
     rounding = ROUNDINGS * float(np.finfo(y.dtype).eps)
+    least = LEAST_DAMPING[y.dtype]
+    strict = n_components >= SEVERAL or y.dtype == jnp.float64.dtype
     begun = Fit(start, first, jnp.full_like(photons, FIRST_DAMPING), nothing, nothing)
 
     def unfinished(state: tuple[jax.Array, Fit]) -> jax.Array:
@@ -250,11 +264,12 @@ def fit(
         there = evaluate(shapes, y, moved, n_components=n_components, observed=True)
         better = (there.deviance <= now.at.deviance + rounding) & ~now.done
         stuck = ~better & (now.damping > MOST_DAMPING)
-        eased = jnp.maximum(now.damping * EASING, LEAST_DAMPING)
+        eased = jnp.maximum(now.damping * EASING, least)
         damping = jnp.where(better, eased, now.damping * STIFFENING)
         theta = _where(better, moved, now.theta)
         at = Evaluation(*(_where(better, new, old) for new, old in zip(there, now.at, strict=True)))
-        last = _within(theta + step(at, theta, damping, bounds), bounds)
+        ending = jnp.full_like(damping, least) if strict else damping
+        last = _within(theta + step(at, theta, ending, bounds), bounds)
         change = last - theta
         distance = photons * jnp.einsum("np,npq,nq->n", change, at.information, change)
         small = (distance < DONE[y.dtype]) & (damping <= FIRST_DAMPING) & ~now.done

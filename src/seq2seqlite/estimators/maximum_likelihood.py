@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from seq2seqlite.decay import ONE_EXPONENTIAL, ForwardModel, Irf, Quantities, TimeAxis, harmonics_needed
+from seq2seqlite.decay import (
+    AMPLITUDE_WEIGHTED,
+    ONE_EXPONENTIAL,
+    FitModel,
+    Irf,
+    Quantities,
+    TimeAxis,
+    forward_model,
+)
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import fisher_scoring as scoring
 from seq2seqlite.estimators.estimate import (
@@ -28,6 +36,7 @@ from seq2seqlite.estimators.start_grid import StartGrid, start_grid
 
 __all__ = ["MaximumLikelihood"]
 
+NAMES = {1: "mono", 2: "bi", 3: "tri"}
 # Pixels fitted together: the arrays of a chunk of this size fit into the cache.
 CHUNK = 2048
 SIZES = (16, 256, CHUNK)
@@ -68,10 +77,12 @@ class MaximumLikelihood:
     irf : Irf
         Instrument response. If it is not aligned with the data, align it with
         :func:`seq2seqlite.responses.aligned_irf`, or fit the delay (``max_shift_ns``).
-    components : {1, 2}
+    components : {1, 2, 3}
         Number of lifetimes of a decay.
     background : bool
         Whether to fit a constant background; otherwise the background is assumed to be zero.
+    scatter : bool
+        Whether to fit scattered excitation light, whose decay is the IRF itself; only with a fixed delay.
     max_shift_ns : float
         Maximum difference between the delay of a pixel and that of the IRF, in ns; 0 fixes the delay.
     fixed_tau_ns : tuple of float, optional
@@ -90,7 +101,7 @@ class MaximumLikelihood:
     See Also
     --------
     seq2seqlite.estimators.crlb.cramer_rao_bound :
-        Return the Cramér-Rao bound of decays with one or two lifetimes under Poisson noise.
+        Return the Cramér-Rao bound of decays with one to three lifetimes under Poisson noise.
     seq2seqlite.estimators.shared_lifetimes.fit_shared_lifetimes :
         Return the maximum-likelihood fit of pixels that share their lifetimes.
     seq2seqlite.estimators.estimator_named : Return an estimator by name.
@@ -126,13 +137,14 @@ class MaximumLikelihood:
         *,
         components: int = 1,
         background: bool = True,
+        scatter: bool = False,
         max_shift_ns: float = 0.0,
         fixed_tau_ns: tuple[float, ...] | None = None,
         gates: slice | ArrayLike | None = None,
         tau_bounds_ns: tuple[float, float] | None = None,
     ) -> None:
-        self.axis, self.components, self.background = axis, components, background
-        self.name = f"mle-{'mono' if components == 1 else 'bi'}"
+        self.axis, self.components, self.background, self.scatter = axis, components, background, scatter
+        self.name = f"mle-{NAMES.get(components, components)}"
         self.irf = required_irf(irf, self.name)
         self.max_shift_ns, self.fixed_tau_ns = float(max_shift_ns), fixed_tau_ns
         chosen = slice(None) if gates is None else gates
@@ -142,14 +154,29 @@ class MaximumLikelihood:
 
     @property
     def quantities(self) -> Quantities:
-        """One or two lifetimes, as fitted."""
-        return Quantities() if self.components == 2 else Quantities(1, f"{ONE_EXPONENTIAL} (fit)")
+        """One to three lifetimes, and scattered light, as fitted."""
+        mean = f"{ONE_EXPONENTIAL} (fit)" if self.components == 1 else AMPLITUDE_WEIGHTED
+        return Quantities(self.components, mean, self.scatter)
+
+    @property
+    def fit_model(self) -> FitModel:
+        """Fitted model, for fits of summed decays."""
+        gates = None if self.gates.size == self.axis.n_gates else tuple(self.gates.tolist())
+        return FitModel(self.components, self.scatter, tuple(self.fixed_tau_ns or ()), gates)
+
+    def with_fixed(self, tau_ns: tuple[float, ...], /) -> "MaximumLikelihood":
+        """Return this estimator with fixed lifetimes, one per component, in ns."""
+        return MaximumLikelihood(
+            self.axis, self.irf, components=self.components, background=self.background, scatter=self.scatter,
+            max_shift_ns=self.max_shift_ns, fixed_tau_ns=tau_ns, gates=self.gates,
+            tau_bounds_ns=self.tau_bounds_ns,
+        )  # fmt: skip
 
     @property
     def error_maps(self) -> tuple[str, ...]:
         """Standard errors of the lifetimes, from the information matrix of the fit."""
-        names = ("tau_mean_std_ns", "tau_short_std_ns", "tau_long_std_ns")
-        return names[:1] if self.components == 1 else names
+        names = ("tau_mean_std_ns", "tau_short_std_ns", "tau_long_std_ns", "tau_middle_std_ns")
+        return names[: self.components + 1] if self.components > 1 else names[:1]
 
     @property
     def tau_range_ns(self) -> tuple[float, float]:
@@ -193,7 +220,7 @@ class MaximumLikelihood:
     @property
     def n_parameters(self) -> int:
         """Number of parameters of a pixel, fixed parameters included."""
-        return 2 * self.components + 1 + (self.max_shift_ns > 0)
+        return 2 * self.components + 1 + self.scatter + (self.max_shift_ns > 0)
 
     @staticmethod
     def precision(counts: NDArray[Any], /) -> Any:
@@ -203,9 +230,7 @@ class MaximumLikelihood:
     @cached_property
     def shapes(self) -> scoring.Shapes:
         """Forward model of the fitted gates."""
-        n_harmonics = harmonics_needed(self.irf.narrowest_sigma_ns, period_ns=self.axis.period_ns)
-        forward = ForwardModel(self.axis, n_harmonics)
-        coefficients = self.irf.coefficients(n_harmonics, period_ns=self.axis.period_ns)
+        forward, coefficients = forward_model(self.axis, self.irf)
         if self.max_shift_ns:
             return fourier_shapes(forward, coefficients, gates=self.gates)
         return chebyshev_shapes(forward, coefficients, tau_ns=self.tau_bounds_ns, gates=self.gates)
@@ -219,8 +244,8 @@ class MaximumLikelihood:
         # A decay may have photons outside the window, so a share of the recorded photons may exceed one.
         photons = np.broadcast_to([[0.0], [1e3]], (2, self.components))
         background = np.array([[0.0], [1e3 if self.background else 0.0]])
-        shift = np.array([[-self.max_shift_ns], [self.max_shift_ns]])
-        return np.concatenate([tau, photons, background, shift], axis=1)[:, : self.n_parameters]
+        further = photons[:, :1] if self.scatter else np.array([[-self.max_shift_ns], [self.max_shift_ns]])
+        return np.concatenate([tau, photons, background, further], axis=1)[:, : self.n_parameters]
 
     @cached_property
     def grid(self) -> StartGrid:
@@ -231,6 +256,7 @@ class MaximumLikelihood:
             fixed=self.fixed_tau_ns is not None,
             components=self.components,
             background=self.background,
+            scatter=self.scatter,
             max_shift_ns=self.max_shift_ns,
         )
 
@@ -377,26 +403,42 @@ def _estimate(fitted: MaximumLikelihood, found: _Found, reason: NDArray[np.uint8
     valid = (reason == Reason.OK) | (reason == Reason.AT_LIMIT)
     more: dict[str, Any] = {
         "photons": np.where(valid, total * photons, np.nan),
-        "background": np.where(valid, theta[:, 2 * c] * photons / _n_gates(fitted), np.nan),
+        "background": np.where(valid, theta[:, 2 * c] * photons / fitted.gates.size, np.nan),
         "chi_square": np.where(valid, chi_square, np.nan),
         "converged": converged & valid,
     }
+    if fitted.scatter:
+        more["scatter_fraction"] = np.where(
+            valid, theta[:, 2 * c + 1] / (total + theta[:, 2 * c + 1]), np.nan
+        )
     if fitted.max_shift_ns:
         more["shift_ns"] = np.where(valid, theta[:, 2 * c + 1], np.nan)
     std = np.sqrt(np.maximum(variance, 0))
     if c == 1:
         return Estimate.mono(tau[:, 0], reason, std_ns=std, **more)
-    order = np.argsort(tau, axis=1)
+    order = np.argsort(_places(log_tau, present), axis=1, kind="stable")
     tau, tau_std, fraction, present = (
         np.take_along_axis(v, order, axis=1) for v in (tau, tau_std, fraction, present)
     )
-    tau = np.where(present & valid[:, None], tau, np.nan)
+    known = present & valid[:, None]
+    tau, tau_std = np.where(known, tau, np.nan), np.where(known, tau_std, np.nan)
+    fraction = np.where(valid[:, None], fraction, np.nan)
+    if c == 3:
+        more |= {"tau_middle_ns": tau[:, 1], "tau_middle_std_ns": tau_std[:, 1]}
+        more["amplitude_fraction_middle"] = fraction[:, 1]
     return Estimate(
-        np.where(valid, mean, np.nan), tau[:, 0], tau[:, 1], np.where(valid, fraction[:, 0], np.nan), reason,
+        np.where(valid, mean, np.nan), tau[:, 0], tau[:, -1], fraction[:, 0], reason,
         tau_mean_std_ns=np.where(valid, std, np.nan),
-        tau_short_std_ns=np.where(np.isfinite(tau[:, 0]), tau_std[:, 0], np.nan),
-        tau_long_std_ns=np.where(np.isfinite(tau[:, 1]), tau_std[:, 1], np.nan), **more,
+        tau_short_std_ns=tau_std[:, 0], tau_long_std_ns=tau_std[:, -1], **more,
     )  # fmt: skip
+
+
+def _places(log_tau: NDArray[Any], present: NDArray[np.bool_]) -> NDArray[Any]:
+    """Return keys that sort components by lifetime; an absent one of three is the middle one."""
+    if log_tau.shape[1] < 3:
+        return log_tau
+    between = (log_tau * present).sum(axis=1, keepdims=True) / 2
+    return np.where(present | (present.sum(axis=1, keepdims=True) != 2), log_tau, between)
 
 
 def _in_threads(
@@ -412,17 +454,8 @@ def _in_threads(
                 done(result)
 
 
-def _n_gates(fitted: MaximumLikelihood) -> int:
-    return fitted.gates.size
-
-
 def _chunks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     return [rows[start : start + CHUNK] for start in range(0, rows.size, CHUNK)]
-
-
-def _padded_size(n: int) -> int:
-    """Return the smallest compiled chunk size that is at least ``n``."""
-    return next(size for size in SIZES if size >= n)
 
 
 def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
@@ -432,7 +465,8 @@ def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
 
 def _shares(counts: NDArray[Any], kind: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the photons of a padded chunk, and its counts divided by them, with the gate as first axis."""
-    padded = _padded(np.asarray(counts, kind), _padded_size(len(counts)))
+    size = next(size for size in SIZES if size >= len(counts))  # the smallest compiled one
+    padded = _padded(np.asarray(counts, kind), size)
     photons = padded.sum(axis=1)
     return photons, np.ascontiguousarray((padded / photons[:, None]).T)
 
@@ -442,8 +476,12 @@ def _cast(shapes: scoring.Shapes, kind: Any) -> scoring.Shapes:
 
 
 def _check_options(fitted: MaximumLikelihood) -> None:
-    if fitted.components not in (1, 2):
-        raise InputError(f"components={fitted.components} must be 1 or 2")
+    if fitted.components not in NAMES:
+        raise InputError(f"components={fitted.components} must be 1, 2 or 3")
+    if fitted.scatter and fitted.max_shift_ns:
+        raise InputError(
+            f"scatter=True requires max_shift_ns=0, not {fitted.max_shift_ns:g}; align the IRF first"
+        )
     if not 0 <= fitted.max_shift_ns <= fitted.axis.period_ns / 2:
         raise InputError(
             f"max_shift_ns={fitted.max_shift_ns} must be between 0 and half the period "
@@ -452,7 +490,7 @@ def _check_options(fitted: MaximumLikelihood) -> None:
     low, high = fitted.tau_bounds_ns
     if not 0 < low < high < np.inf:
         raise InputError(f"tau_bounds_ns={(low, high)} must be (low, high) with 0 < low < high")
-    if _n_gates(fitted) <= fitted.n_parameters:
+    if fitted.gates.size <= fitted.n_parameters:
         raise InputError(
             f"{fitted.gates.size} gates are too few for {fitted.n_parameters} parameters; fit more gates"
         )

@@ -63,11 +63,14 @@ class ChebyshevShapes(NamedTuple):
         Middle and half width of the range of ``log(tau / ns)``.
     series : array, shape (n_terms, 2 n_gates)
         Coefficients of the shapes, followed by those of their derivatives with respect to ``log(tau)``.
+    prompt : array, shape (n_gates,)
+        Shape of a light pulse: the response.
     """
 
     middle: ArrayLike
     half: ArrayLike
     series: ArrayLike
+    prompt: ArrayLike
 
 
 def fourier_shapes(
@@ -140,7 +143,8 @@ def chebyshev_shapes(
             break
     slopes = np.zeros_like(series)
     slopes[:-1] = np.polynomial.chebyshev.chebder(series) / half
-    return ChebyshevShapes(middle, half, np.concatenate([series, slopes], axis=1))
+    prompt = forward.response(irf_coefficients)[gates]
+    return ChebyshevShapes(middle, half, np.concatenate([series, slopes], axis=1), prompt)
 
 
 def fourier_tpsf(shapes: FourierShapes, tau_ns: jax.Array, shift_ns: jax.Array, /) -> jax.Array:

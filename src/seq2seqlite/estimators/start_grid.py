@@ -10,15 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.estimators.fisher_scoring import Shapes
-from seq2seqlite.estimators.model_curves import shapes_and_slopes
+from seq2seqlite.estimators.model_curves import ChebyshevShapes, shapes_and_slopes
 
 __all__ = ["StartGrid", "start_grid"]
 
 BACKGROUNDS = (0.003, 0.01, 0.03, 0.06, 0.1, 0.2, 0.4, 0.7)
 MONO_LIFETIMES = 64
-BI_LIFETIMES = 10
-# Candidate values of the short component's share of the photons.
-FRACTIONS = (0.15, 0.5, 0.85)
+SEVERAL_LIFETIMES = 10
+# Candidate shares of the components in the photons of the decay, and of scattered light in all photons.
+FRACTIONS = {
+    1: ((1.0,),),
+    2: ((0.15, 0.85), (0.5, 0.5), (0.85, 0.15)),
+    3: ((0.34, 0.33, 0.33), (0.6, 0.2, 0.2), (0.2, 0.6, 0.2), (0.2, 0.2, 0.6)),
+}
+SCATTERED = (0.0, 0.1, 0.4)
 SHIFTS = 9
 SMALLEST = 1e-9
 _evaluate = jax.jit(shapes_and_slopes)
@@ -55,6 +60,7 @@ def start_grid(
     fixed: bool,
     components: int,
     background: bool,
+    scatter: bool,
     max_shift_ns: float,
 ) -> StartGrid:
     """Return the grid of candidate starting points of a fit.
@@ -71,11 +77,13 @@ def start_grid(
         Number of lifetimes of a decay.
     background : bool
         Whether to include candidates with background.
+    scatter : bool
+        Whether scattered light is a parameter.
     max_shift_ns : float
         Maximum delay, in ns; 0 if the delay is fixed.
     """
     taus = np.asarray(tau_ns) if fixed else np.geomspace(
-        tau_ns[0] * 1.5, tau_ns[1] / 2, MONO_LIFETIMES if components == 1 else BI_LIFETIMES
+        tau_ns[0] * 1.5, tau_ns[1] / 2, MONO_LIFETIMES if components == 1 else SEVERAL_LIFETIMES
     )  # fmt: skip
     shifts = np.linspace(-max_shift_ns, max_shift_ns, SHIFTS) * 0.95 if max_shift_ns else np.zeros(1)
     values = {
@@ -85,17 +93,23 @@ def start_grid(
             taus, _shapes(shapes, taus, float(shift) if max_shift_ns else None), strict=True
         )
     }
-    pairs = [(tau,) for tau in taus] if components == 1 else list(combinations(taus, 2))
-    fractions = [(1.0,)] if components == 1 else [(share, 1 - share) for share in FRACTIONS]
+    prompt = np.asarray(shapes.prompt, np.float64) if isinstance(shapes, ChebyshevShapes) else np.ones(1)
+    prompt_within = prompt.sum()
     theta, log_shares = [], []
-    for chosen, fraction, level, shift in product(
-        pairs, fractions, BACKGROUNDS if background else (0.0,), shifts
+    for chosen, fraction, level, prompt_share, shift in product(
+        combinations(taus, components),
+        FRACTIONS[components],
+        BACKGROUNDS if background else (0.0,),
+        SCATTERED if scatter else (0.0,),
+        shifts,
     ):
-        parts = [share * values[tau, shift] for share, tau in zip(fraction, chosen, strict=True)]
-        within = np.sum(parts)
-        expected = (1 - level) * np.sum(parts, axis=0) / within + level / parts[0].size
-        photons = [share * (1 - level) / within for share in fraction]
-        theta.append([*np.log(chosen), *photons, level, *([shift] if max_shift_ns else [])])
+        decay = sum(share * values[tau, shift] for share, tau in zip(fraction, chosen, strict=True))
+        of_decay, of_prompt = (1 - level) * (1 - prompt_share), (1 - level) * prompt_share / prompt_within
+        within = decay.sum()
+        expected = of_decay * decay / within + of_prompt * prompt + level / decay.size
+        further = [of_prompt] if scatter else [shift] if max_shift_ns else []
+        photons = [share * of_decay / within for share in fraction]
+        theta.append([*np.log(chosen), *photons, level, *further])
         log_shares.append(np.log(np.maximum(expected, SMALLEST)))
     return StartGrid(np.array(theta), np.array(log_shares, np.float32).T.copy())
 

@@ -107,5 +107,7 @@ def _label(name: str, curve: DecayCurve) -> str:
         f"{tau:.3g} ns ({share:.0%})" if len(curve.taus_ns) > 1 else f"{tau:.3g} ns"
         for tau, share in zip(curve.taus_ns, curve.amplitude_fractions, strict=True)
     ]
+    if curve.scatter_fraction:
+        parts.append(f"scatter {curve.scatter_fraction:.1%}")
     chi_square = f"{curve.chi_square:,.0f}" if curve.chi_square >= 100 else f"{curve.chi_square:.3g}"
     return f"{name}: {', '.join(parts)}, reduced χ² {chi_square}"

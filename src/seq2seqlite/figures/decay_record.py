@@ -1,16 +1,16 @@
 """Summed decay of a measurement, with its response, a fit, and the prediction of the model."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, TimeAxis, harmonics_needed
+from seq2seqlite.decay import Irf, TimeAxis, forward_model
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.signal import gate_width_ns, period_ns, strips
-from seq2seqlite.protocols import PixelPredictor, Predictor, quantities
+from seq2seqlite.io.signal import decay_of, gate_width_ns, period_ns
+from seq2seqlite.protocols import PixelPredictor, Predictor, fit_model
 from seq2seqlite.rebinning.plan import Rebinner
 from seq2seqlite.responses import DecayCurve, PlacedIrf, decay_curve, fit_lifetimes, placed_irf
 
@@ -43,7 +43,7 @@ class DecayRecord:
     origin : str, optional
         ``measured`` or ``fitted``.
     fit : DecayCurve, optional
-        Fit of one or two lifetimes to the counts; None without a response.
+        Fit of the predictor's number of lifetimes to the counts; None without a response.
     predicted : DecayCurve, optional
         Curve of the lifetimes that the predictor returns for the summed decay.
 
@@ -126,7 +126,7 @@ def decay_record(
     decay_figure : Figure of the record.
     seq2seqlite.responses.fit_lifetimes : Fit of the lifetimes.
     """
-    whole = _sum(data, chosen)
+    whole = decay_of(data, chosen)
     first, last = rebinner.done.live_bins
     width, period = gate_width_ns(data), period_ns(data)
     counts = whole[first : min(last, first + int(period / width * (1 + 1e-9)))]
@@ -147,13 +147,13 @@ def decay_record(
         placed = None
     if placed is None:
         return DecayRecord(axis, *about)
-    n_harmonics = harmonics_needed(placed.irf.narrowest_sigma_ns, period_ns=period)
-    irf = ForwardModel(placed.axis, n_harmonics).response(
-        placed.irf.coefficients(n_harmonics, period_ns=period)
-    )
+    forward, coefficients = forward_model(placed.axis, placed.irf)
+    irf = forward.response(coefficients)
     if not curves:
         return DecayRecord(placed.axis, *about, placed, irf, _origin(placed))
-    fit = fit_lifetimes(counts, axis=placed.axis, irf=placed.irf, components=quantities(predictor).components)
+    # With free lifetimes, so that it shows whether those that the predictor fixes are right.
+    model = replace(fit_model(predictor), fixed_tau_ns=())
+    fit = fit_lifetimes(counts, axis=placed.axis, irf=placed.irf, **asdict(model))
     return DecayRecord(
         placed.axis,
         *about,
@@ -167,14 +167,6 @@ def decay_record(
 
 def _origin(placed: PlacedIrf) -> str:
     return "fitted" if placed.origin == "fitted" else "measured"
-
-
-def _sum(data: xr.DataArray, chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the summed decay of pixels, shape (H,)."""
-    total = np.zeros(data.sizes["H"])
-    for rows, _, counts in strips(data, block_pixels=16384):
-        total += counts[chosen[rows]].sum(axis=0, dtype=np.float64)
-    return total
 
 
 def _placed(
@@ -199,6 +191,7 @@ def _placed(
         measured=measured,
         gate_length_ns=gate_length_ns,
         shift_ns=shift_ns,
+        scatter=fit_model(predictor).scatter,
     )
 
 
@@ -214,19 +207,19 @@ def _predicted(
         return None  # the responses of the pixels differ
     try:
         found = predictor.lifetimes(rebinner.apply(whole[None]).astype(np.float32))
-        taus, amplitudes = _components(found)
-        if not taus:
+        amplitudes, taus = (part[0] for part in found.components())
+        if not amplitudes.any():
             return None
-        return decay_curve(counts, axis=placed.axis, irf=placed.irf, taus_ns=taus, amplitudes=amplitudes)
+        unique, places = np.unique(taus[amplitudes > 0], return_inverse=True)
+        scattered = getattr(found, "scatter_fraction", None)
+        return decay_curve(
+            counts,
+            axis=placed.axis,
+            irf=placed.irf,
+            taus_ns=unique,
+            amplitudes=np.bincount(places, amplitudes[amplitudes > 0]),
+            scatter_fraction=0.0 if scattered is None else float(scattered[0]),
+            gates=fit_model(predictor).gates,
+        )
     except InputError:
         return None
-
-
-def _components(found: Lifetimes) -> tuple[list[float], list[float]]:
-    """Return lifetimes and amplitudes of the components of one decay."""
-    fraction = float(found.amplitude_fraction[0])
-    pairs = [(float(found.tau_short_ns[0]), fraction), (float(found.tau_long_ns[0]), 1 - fraction)]
-    if pairs[0][0] == pairs[1][0]:
-        pairs = [(pairs[0][0], 1.0)]
-    known = [(tau, share) for tau, share in pairs if np.isfinite(tau) and tau > 0 and share > 0]
-    return [tau for tau, _ in known], [share for _, share in known]

@@ -8,7 +8,7 @@ from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.phasor_maps import phasor_record
 from seq2seqlite.imaging.quality import Quality
-from seq2seqlite.imaging.sampling import analysed_tpsfs
+from seq2seqlite.imaging.sampling import analysed_decay, analysed_tpsfs
 from seq2seqlite.imaging.series import frames_of, map_series
 from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.imaging.summed_decay import summed_decay
@@ -23,6 +23,7 @@ __all__ = [
     "MapOptions",
     "Quality",
     "Summary",
+    "analysed_decay",
     "analysed_tpsfs",
     "frames_of",
     "lifetime_map",

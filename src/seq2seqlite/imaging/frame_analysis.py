@@ -27,13 +27,15 @@ from seq2seqlite.imaging.no_lifetime import TooDarkError, all_saturated, no_life
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
-from seq2seqlite.io.signal import Survey, strips, survey
+from seq2seqlite.io.signal import Survey, decay_of, strips, survey
 from seq2seqlite.maps import QUALITY_MAPS, long_names, map_dataset
 from seq2seqlite.protocols import (
     MeasuredPredictor,
     PixelPredictor,
     Predictor,
+    SharingPredictor,
     error_maps,
+    fit_model,
     missing_irf,
     quantities,
     tau_range_ns,
@@ -230,7 +232,8 @@ class Analysis:
             raise _nothing_chosen(first, found, selection, options)
         if not isinstance(predictor, Predictor):
             predictor = predictor(first)
-        return cls.for_decay(first, found.decay, predictor, options, mask=mask, irf=irf)
+        analysed = decay_of(first, selection.chosen) if isinstance(predictor, SharingPredictor) else None
+        return cls.for_decay(first, found.decay, predictor, options, mask=mask, irf=irf, analysed=analysed)
 
     @classmethod
     def for_decay(
@@ -243,6 +246,7 @@ class Analysis:
         *,
         mask: NDArray[np.bool_],
         irf: Irf | None = None,
+        analysed: NDArray[np.float64] | None = None,
     ) -> "Analysis":
         """Plan the analysis for a summed decay.
 
@@ -256,11 +260,13 @@ class Analysis:
             As for :func:`map_measurement`.
         mask : ndarray of bool, shape (Y, X)
             Pixels to analyse.
+        analysed : ndarray, shape (H,), optional
+            Summed decay of the analysed pixels; required for shared lifetimes.
 
         Raises
         ------
         InputError
-            If the time axis does not fit the model.
+            If the time axis does not fit the model, or shared lifetimes cannot be fitted.
         """
         quantities(predictor).check(options.also, name=predictor.name)
         axis, edge_ns = predictor.axis, predictor.rising_edge_ns
@@ -272,6 +278,9 @@ class Analysis:
             model=predictor.name,
             extrapolate=options.extrapolate,
         )
+        if isinstance(predictor, SharingPredictor):
+            assert analysed is not None, "callers pass it with such a predictor"
+            predictor = predictor.with_shared_lifetimes(rebinner.apply(analysed[None])[0])
         response: dict[str, Any] | None = getattr(predictor, "response", None)
         if isinstance(predictor, MeasuredPredictor):
             predictor, response = predictor.on_decay(rebinner.decay, delay_ns=rebinner.done.shift_ns)
@@ -296,10 +305,12 @@ class Analysis:
                 shift_ns=response["shift_ns"] + rebinner.done.shift_ns
                 if response is not None and response["origin"] == "fixed"
                 else None,
+                model=fit_model(predictor),
             ),
             (
                 *missing_irf(predictor),
                 *too_much,
+                *getattr(predictor, "warnings", ()),
                 *_range_check(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns),
             ),
             response,
@@ -327,6 +338,9 @@ class Analysis:
             "quantities": long_names((*self.names, "intensity"), quantities=quantities(self.predictor)),
             "tau_range_ns": tau_range_ns(self.predictor),
         }
+        shared = getattr(self.predictor, "shared_lifetimes", None)
+        if shared is not None:
+            done["shared_lifetimes"] = shared
         if self.options.donor_tau_ns is not None:
             done["donor_tau_ns"] = self.options.donor_tau_ns
         if self.response is not None:

@@ -1,14 +1,13 @@
 """Quality maps: comparison of reconvolved predictions with the counts, and a flag for unreliable pixels."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, IrfBank, Lifetimes, TimeAxis
-from seq2seqlite.estimators import goodness_of
-from seq2seqlite.responses import placed_irf
+from seq2seqlite.decay import FitModel, Irf, IrfBank, Lifetimes, TimeAxis
+from seq2seqlite.responses import goodness_of, placed_irf
 
 __all__ = ["Quality", "QualityCheck"]
 
@@ -37,7 +36,7 @@ class Quality:
     See Also
     --------
     lifetime_map : Compute the lifetime maps of a measurement.
-    seq2seqlite.estimators.goodness_of :
+    seq2seqlite.responses.goodness_of :
         Return the agreement of predicted lifetimes with the counts that they were computed from.
     """
 
@@ -62,6 +61,8 @@ class QualityCheck:
         Length of the gates of a camera, in ns.
     shift_ns : float, optional
         Delay to add to the measured IRF; default: the one that fits the decay best.
+    model : FitModel
+        Model that the predictor fits: gates that are compared, and scattered light in the decay.
     """
 
     def __init__(
@@ -74,11 +75,17 @@ class QualityCheck:
         irf: Irf | None = None,
         gate_length_ns: float | None = None,
         shift_ns: float | None = None,
+        model: FitModel = FitModel(),  # noqa: B008 - frozen
     ) -> None:
-        self.pulses = quality.pulses
+        self.pulses, self.gates = quality.pulses, model.gates
         measured = quality.irf if irf is None else irf
         placed = placed_irf(
-            decay, axis=axis, measured=measured, gate_length_ns=gate_length_ns, shift_ns=shift_ns
+            decay,
+            axis=axis,
+            measured=measured,
+            gate_length_ns=gate_length_ns,
+            shift_ns=shift_ns,
+            scatter=model.scatter,
         )
         self.irf, self.axis = placed.irf, placed.axis
         self.origin = placed.origin
@@ -98,7 +105,8 @@ class QualityCheck:
             Flat indices of the pixels; required if they have different responses.
         """
         chi_square, deviation = self._compared(lifetimes, tpsf, pixels)
-        limit = 1 + MOST_CHI_SIGMAS * np.sqrt(2 / (self.axis.n_gates - 2))
+        n_gates = self.axis.n_gates if self.gates is None else len(self.gates)
+        limit = 1 + MOST_CHI_SIGMAS * np.sqrt(2 / (n_gates - 2))
         flagged = (np.abs(deviation) > MOST_DEVIATION) | (chi_square > limit)
         known = np.isfinite(deviation)
         return {
@@ -118,8 +126,9 @@ class QualityCheck:
         else:
             groups = [(self.irf, np.arange(len(tpsf)))]
         for irf, own in groups:
-            part = Lifetimes(*(getattr(lifetimes, field.name)[own] for field in fields(Lifetimes)))
-            found = goodness_of(part, tpsf[own], axis=self.axis, irf=irf, pulses=self.pulses)
+            found = goodness_of(
+                lifetimes.at(own), tpsf[own], axis=self.axis, irf=irf, pulses=self.pulses, gates=self.gates
+            )
             chi_square[own], deviation[own] = found.chi_square, found.stretch / found.stretch_std
         return chi_square, deviation
 

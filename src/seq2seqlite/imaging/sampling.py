@@ -1,4 +1,4 @@
-"""TPSFs of a measurement on the time axis of a predictor."""
+"""TPSFs of a measurement, and their sum, on the time axis of a predictor."""
 
 import numpy as np
 import xarray as xr
@@ -7,10 +7,42 @@ from numpy.typing import NDArray
 from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.mask import MIN_PHOTONS, select
 from seq2seqlite.imaging.options import MapOptions
-from seq2seqlite.io.signal import survey
+from seq2seqlite.io.signal import decay_of, survey
 from seq2seqlite.protocols import Predictor
 
-__all__ = ["analysed_tpsfs"]
+__all__ = ["analysed_decay", "analysed_tpsfs"]
+
+
+def analysed_decay(data: xr.DataArray, predictor: Predictor, options: MapOptions, /) -> NDArray[np.float64]:
+    """Return the summed decay of the pixels of a measurement that are analysed.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Measurement.
+    predictor : Predictor
+        Model or estimator.
+    options : MapOptions
+        Options of the analysis.
+
+    Returns
+    -------
+    ndarray, shape (n_gates,)
+        Counts on the time axis of the predictor.
+
+    Raises
+    ------
+    InputError
+        As for :func:`lifetime_map`, except that no lifetimes are predicted.
+
+    See Also
+    --------
+    analysed_tpsfs : Decays of some of these pixels.
+    """
+    found = survey(data, block_pixels=options.block_pixels).check()
+    analysis = Analysis.plan(data, found, predictor, options)
+    selection = select(found, analysis.mask, binning=options.binning, min_photons=options.min_photons)
+    return np.asarray(analysis.rebinner.apply(decay_of(data, selection.chosen)[None])[0], np.float64)
 
 
 def analysed_tpsfs(

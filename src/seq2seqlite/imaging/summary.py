@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.histogram import Spread
-from seq2seqlite.maps import DERIVED_MAPS, LIFETIME_MAPS
+from seq2seqlite.maps import SUMMARY_MAPS
 from seq2seqlite.provenance import provenance
 
 __all__ = ["Summary"]
@@ -36,6 +36,7 @@ SETTINGS = (
     "predictor",
     "model_choice",
     "tau_range_ns",
+    "shared_lifetimes",
     "quantities",
     "donor_tau_ns",
     "min_photons",
@@ -78,7 +79,7 @@ class Summary:
     @classmethod
     def of(cls, maps: xr.Dataset, /) -> "Summary":
         """Return the summary of maps, as returned by :func:`lifetime_map` or a stage of a stream."""
-        values = {name: maps[name].values for name in (*LIFETIME_MAPS, *DERIVED_MAPS) if name in maps}
+        values = {name: maps[name].values for name in SUMMARY_MAPS if name in maps}
         values["intensity"] = maps["intensity"].values[np.isfinite(values["tau_mean_ns"])]
         attrs = dict(maps.attrs)
         if "flagged" in maps:
@@ -108,10 +109,9 @@ class Summary:
             ``shape``, ``frames`` and ``tiles``; of a series ``frames``, ``axes`` with their steps, and
             ``series`` with photons and median lifetime of each frame), numbers of pixels, for each map
             :meth:`percentiles`, ``model``, ``predictor``, ``model_choice`` (the reason for a default
-            model), range of lifetimes (``tau_range_ns``), meanings of the maps (``quantities``), thresholds,
-            ``rebinning``, ``seconds``, ``pixels_per_second``, ``warnings`` and provenance; with a quality
-            check ``pixels_flagged``, ``chi_square`` and
-            ``quality``.
+            model), range of lifetimes (``tau_range_ns``), ``shared_lifetimes``, meanings of the maps
+            (``quantities``), thresholds, ``rebinning``, ``seconds``, ``pixels_per_second``, ``warnings`` and
+            provenance; with a quality check ``pixels_flagged``, ``chi_square`` and ``quality``.
         """
         attrs = self.attrs
         result = {name: attrs[name] for name in (*ORIGIN, *PIXELS, "pixels_flagged") if name in attrs}

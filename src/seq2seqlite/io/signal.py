@@ -294,6 +294,30 @@ def strips(
         yield slice(first, last), first - top, np.asarray(data[top : min(last + halo, height)].values)
 
 
+def decay_of(
+    data: xr.DataArray, chosen: NDArray[np.bool_], /, *, block_pixels: int = 16384
+) -> NDArray[np.float64]:
+    """Return the summed decay of some pixels.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Signal, lazy or in memory.
+    chosen : ndarray of bool, shape (Y, X)
+        Pixels to add up.
+    block_pixels : int
+        As for :func:`strips`.
+
+    Returns
+    -------
+    ndarray, shape (H,)
+    """
+    total = np.zeros(data.sizes["H"])
+    for rows, _, counts in strips(data, block_pixels=block_pixels):
+        total += counts[chosen[rows]].sum(axis=0, dtype=np.float64)
+    return total
+
+
 def survey(
     data: xr.DataArray, /, *, block_pixels: int = 16384, saturated: NDArray[np.bool_] | None = None
 ) -> Survey:

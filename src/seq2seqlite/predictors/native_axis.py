@@ -7,9 +7,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, Lifetimes, Quantities, TimeAxis, rising_edge_ns
+from seq2seqlite.decay import FitModel, Irf, Lifetimes, Quantities, TimeAxis, rising_edge_ns
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
-from seq2seqlite.protocols import PixelPredictor, Predictor, error_maps, quantities, tau_range_ns
+from seq2seqlite.protocols import (
+    PixelPredictor,
+    Predictor,
+    error_maps,
+    fit_model,
+    quantities,
+    tau_range_ns,
+)
 from seq2seqlite.rebinning.tac_window import live_bins
 
 __all__ = ["NativeAxisPredictor", "native_axis"]
@@ -27,6 +34,10 @@ class NativeAxisPredictor:
         Rising edge of the measurement on that axis, in ns.
     response : dict, optional
         How the response of the instrument was obtained.
+    shared_lifetimes : dict, optional
+        Fixed lifetimes that were fitted to summed decays.
+    warnings : tuple of str
+        Warnings about these lifetimes.
 
     See Also
     --------
@@ -39,6 +50,8 @@ class NativeAxisPredictor:
     estimator: Predictor
     rising_edge_ns: float
     response: dict[str, Any] | None = None
+    shared_lifetimes: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -70,6 +83,11 @@ class NativeAxisPredictor:
     def quantities(self) -> Quantities:
         """Quantities that the estimator determines."""
         return quantities(self.estimator)
+
+    @property
+    def fit_model(self) -> FitModel:
+        """Model that is fitted to summed decays."""
+        return fit_model(self.estimator)
 
     @property
     def error_maps(self) -> tuple[str, ...]:

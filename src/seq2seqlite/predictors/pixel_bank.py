@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, IrfBank, Lifetimes, Quantities, TimeAxis
+from seq2seqlite.decay import FitModel, Irf, IrfBank, Lifetimes, Quantities, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.protocols import Predictor, error_maps, quantities, tau_range_ns
+from seq2seqlite.protocols import Predictor, error_maps, fit_model, quantities, tau_range_ns
 
 __all__ = ["PixelBank"]
 
@@ -80,6 +80,11 @@ class PixelBank:
     def quantities(self) -> Quantities:
         """Quantities that each member determines."""
         return quantities(self.members[0])
+
+    @property
+    def fit_model(self) -> FitModel:
+        """Model that is fitted to summed decays."""
+        return fit_model(self.members[0])
 
     @property
     def error_maps(self) -> tuple[str, ...]:

@@ -215,7 +215,8 @@ def predictors_for(
     instrument : Instrument
         Instrument of the decays.
     names : sequence of str
-        As for :func:`load_predictor`; default: all estimators, and all shipped models of the instrument.
+        As for :func:`load_predictor`; default: all estimators of one or two lifetimes, and all shipped models
+        of the instrument.
     backend : str
         As for :func:`load_predictor`.
     response_counts : float
@@ -242,7 +243,7 @@ def predictors_for(
     """
     if not names:
         shipped = [name for name in model_names() if load_model(name).instrument == instrument.name]
-        names = [*ESTIMATORS, *shipped]
+        names = [*(name for name in ESTIMATORS if name != "mle-tri"), *shipped]
     if not 0 <= response_counts <= MAX_RESPONSE_COUNTS:
         raise InputError(
             f"response_counts={response_counts} must be between 0 and {MAX_RESPONSE_COUNTS:g} (e.g. 1e5)"

@@ -21,6 +21,7 @@ from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.pixel_bank import PixelBank
 from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor
 from seq2seqlite.predictors.response_model import ResponseModel
+from seq2seqlite.predictors.shared_lifetimes import Sharing, SharingEstimator
 from seq2seqlite.protocols import Predictor, ResponsePredictor
 from seq2seqlite.resources import pretrained_folder
 from seq2seqlite.responses import PlacedIrf, placed_irf
@@ -108,7 +109,12 @@ class NamedSource:
             return self.network(gate_length_ns)
         axis, decay, edge_ns, start_ns = native_axis(data)
         estimator, placed = self._estimator(axis, decay, gate_length_ns=gate_length_ns, delay_ns=-start_ns)
-        return NativeAxisPredictor(estimator, edge_ns, placed.described(-start_ns))
+        response, shared = placed.described(-start_ns), self.fit.shared
+        if shared is not None:
+            found, warnings = shared.described(), tuple(shared.warnings)
+            return NativeAxisPredictor(estimator, edge_ns, response, found, warnings)
+        kind = SharingEstimator if self.fit.shared_lifetimes == Sharing.IMAGE else NativeAxisPredictor
+        return kind(estimator, edge_ns, response)
 
     def on_axis(self, axis: TimeAxis, decay: NDArray[Any], /) -> Predictor:
         """Return the model, or the estimator for decays on an axis.
@@ -139,6 +145,7 @@ class NamedSource:
             measured=self.measured,
             gate_length_ns=gate_length_ns,
             shift_ns=None if self.irf_shift_ns is None else self.irf_shift_ns + delay_ns,
+            scatter=self.fit.scatter,
         )
 
         def estimator_of(irf: Irf) -> Predictor:
@@ -282,6 +289,15 @@ def predictor_source(
             raise InputError(f"{key}={chosen} is an option of a measured IRF; pass irf as well, or omit it")
     if irf_per_pixel and (delay_map is not None or irf_range_ns is not None):
         raise InputError("irf_per_pixel cannot be combined with delay_map or irf_range_ns; omit one of them")
+    if fit.scatter and irf is None:
+        raise InputError(
+            "scatter=True requires a measured IRF, because scattered light has its shape; pass irf as well"
+        )
+    if fit.shared_lifetimes and (irf_per_pixel or delay_map is not None):
+        raise InputError(
+            f"shared_lifetimes={fit.shared_lifetimes} requires one response for all pixels; omit "
+            "irf_per_pixel and delay_map"
+        )
     file = Path(model)
     if not is_estimator(model) and file.is_file():
         file = file.absolute()  # a worker may have another working directory

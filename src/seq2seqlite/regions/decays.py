@@ -1,12 +1,13 @@
 """Summed decays of regions, and their lifetimes."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, TimeAxis
+from seq2seqlite.decay import FitModel, Irf, TimeAxis
 from seq2seqlite.io.signal import strips
 from seq2seqlite.regions.regions import Regions
 from seq2seqlite.responses import fit_lifetimes
@@ -55,7 +56,7 @@ def region_decays(
 
 
 def decay_columns(
-    decays: NDArray[np.float64], /, *, axis: TimeAxis, irf: Irf, components: int
+    decays: NDArray[np.float64], /, *, axis: TimeAxis, irf: Irf, model: FitModel
 ) -> list[dict[str, Any]]:
     """Return columns with the lifetimes of summed decays, fitted by maximum likelihood.
 
@@ -67,36 +68,50 @@ def decay_columns(
         Gates of the decays.
     irf : Irf
         Response with the delay of the decays.
-    components : {1, 2}
-        Number of lifetimes.
+    model : FitModel
+        Fitted model.
 
     Returns
     -------
     list of dict
-        For two lifetimes ``decay_tau_mean_ns`` (amplitude-weighted), ``decay_tau_short_ns``,
-        ``decay_tau_long_ns`` and ``decay_amplitude_fraction``; for one ``decay_tau_ns``; and
-        ``decay_chi_square`` (reduced). None for fewer than 1,000 photons.
-        Where a second lifetime is not significant, ``decay_tau_short_ns`` is the only one.
+        For several lifetimes ``decay_tau_mean_ns`` (amplitude-weighted), ``decay_tau_short_ns``,
+        ``decay_tau_long_ns`` and ``decay_amplitude_fraction`` (of the short one), and for three also
+        ``decay_tau_middle_ns`` and ``decay_amplitude_fraction_middle``; for one ``decay_tau_ns``; with
+        scattered light ``decay_scatter_fraction``; and ``decay_chi_square`` (reduced). None for fewer than
+        1,000 photons. Lifetimes that are not significant are missing; a single one is
+        ``decay_tau_short_ns``.
 
     See Also
     --------
     region_decays : Summed decays of regions.
     seq2seqlite.responses.fit_lifetimes : Fit of one decay.
     """
-    return [_columns(decay, axis=axis, irf=irf, components=components) for decay in decays]
+    return [_columns(decay, axis=axis, irf=irf, model=model) for decay in decays]
 
 
 def _columns(
-    decay: NDArray[np.float64], *, axis: TimeAxis, irf: Irf, components: int
+    decay: NDArray[np.float64], *, axis: TimeAxis, irf: Irf, model: FitModel
 ) -> dict[str, float | None]:
-    names = ["decay_tau_mean_ns", "decay_tau_short_ns", "decay_tau_long_ns", "decay_amplitude_fraction"]
-    names = [*(names if components == 2 else ["decay_tau_ns"]), "decay_chi_square"]
-    if decay.sum() < MIN_PHOTONS:
-        return dict.fromkeys(names)
-    found = fit_lifetimes(decay, axis=axis, irf=irf, components=components)
-    if components == 1:
-        return dict(zip(names, (found.tau_mean_ns, found.chi_square), strict=True))
-    long = found.taus_ns[1] if len(found.taus_ns) > 1 else None
-    fraction = found.amplitude_fractions[0] if found.taus_ns else None
-    short = found.taus_ns[0] if found.taus_ns else None
-    return dict(zip(names, (found.tau_mean_ns, short, long, fraction, found.chi_square), strict=True))
+    names = ["tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction"]
+    middle = ["tau_middle_ns", "amplitude_fraction_middle"] if model.components > 2 else []
+    names = [*names, *middle] if model.components > 1 else ["tau_ns"]
+    found: dict[str, float | None] = dict.fromkeys(
+        [*names, *(["scatter_fraction"] if model.scatter else []), "chi_square"]
+    )
+    if decay.sum() >= MIN_PHOTONS:
+        fit = fit_lifetimes(decay, axis=axis, irf=irf, **asdict(model))
+        taus = sorted(model.fixed_tau_ns or fit.taus_ns)
+        fractions = dict(zip(fit.taus_ns, fit.amplitude_fractions, strict=True))
+        every: dict[str, float | None] = {
+            "tau_ns": fit.tau_mean_ns,
+            "tau_mean_ns": fit.tau_mean_ns,
+            "tau_short_ns": taus[0] if taus else None,
+            "tau_long_ns": taus[-1] if len(taus) > 1 else None,
+            "amplitude_fraction": fractions.get(taus[0], 0.0) if taus else None,
+            "tau_middle_ns": taus[1] if len(taus) > 2 else None,
+            "amplitude_fraction_middle": fractions.get(taus[1], 0.0) if len(taus) > 2 else None,
+            "scatter_fraction": fit.scatter_fraction,
+            "chi_square": fit.chi_square,
+        }
+        found = {name: every[name] for name in found}
+    return {f"decay_{name}": value for name, value in found.items()}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from seq2seqlite.decay import FitModel
 from seq2seqlite.figures import DecayRecord
 from seq2seqlite.regions.decays import decay_columns, region_decays
 from seq2seqlite.regions.regions import Regions
@@ -14,7 +15,7 @@ __all__ = ["region_rows"]
 
 
 def region_rows(
-    data: xr.DataArray, maps: xr.Dataset, regions: Regions, record: DecayRecord | None, components: int, /
+    data: xr.DataArray, maps: xr.Dataset, regions: Regions, record: DecayRecord | None, model: FitModel, /
 ) -> list[dict[str, Any]]:
     """Return statistics of regions and, with a known response, the lifetimes of their decays.
 
@@ -28,8 +29,8 @@ def region_rows(
         Regions of the image.
     record : DecayRecord or None
         Summed decay of the measurement, whose response is used.
-    components : {1, 2}
-        Number of fitted lifetimes.
+    model : FitModel
+        Model that is fitted to the decays.
 
     Returns
     -------
@@ -46,5 +47,5 @@ def region_rows(
     if record is None or record.response is None:
         return rows
     decays = record.window(region_decays(data, regions, np.isfinite(maps["tau_mean_ns"].values)))
-    columns = decay_columns(decays, axis=record.axis, irf=record.response.irf, components=components)
+    columns = decay_columns(decays, axis=record.axis, irf=record.response.irf, model=model)
     return [row | more for row, more in zip(rows, columns, strict=True)]

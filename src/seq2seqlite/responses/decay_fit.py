@@ -1,12 +1,14 @@
 """Lifetimes of a summed decay with a known response, and curves of given lifetimes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from seq2seqlite.decay import ForwardModel, Irf, TimeAxis, harmonics_needed
+from seq2seqlite.decay import ForwardModel, Irf, TimeAxis, forward_model
 from seq2seqlite.errors import InputError
 from seq2seqlite.responses.irf_fit import checked_decay, poisson_nnls, searched
 
@@ -16,6 +18,7 @@ __all__ = ["DecayCurve", "decay_curve", "fit_lifetimes"]
 STARTS: dict[int, tuple[tuple[float, ...], ...]] = {
     1: ((0.03,), (0.15,), (0.4,)),
     2: ((0.03, 0.15), (0.1, 0.35), (0.01, 0.08)),
+    3: ((0.02, 0.08, 0.3), (0.01, 0.05, 0.15), (0.05, 0.15, 0.5)),
 }
 # Steps of the first search, of the logarithms of the lifetimes.
 FIRST_STEP = 0.4
@@ -44,11 +47,13 @@ class DecayCurve:
     expected : ndarray, shape (n_gates,)
         Expected counts.
     chi_square : float
-        Reduced chi-square (Pearson's).
+        Reduced chi-square (Pearson's) of the fitted gates.
+    scatter_fraction : float
+        Share of scattered excitation light in the photons above the background.
 
     See Also
     --------
-    fit_lifetimes : Fit of up to two lifetimes.
+    fit_lifetimes : Fit of up to three lifetimes.
     decay_curve : Curve of given lifetimes.
     """
 
@@ -58,6 +63,7 @@ class DecayCurve:
     background: float
     expected: NDArray[np.float64]
     chi_square: float
+    scatter_fraction: float = 0.0
 
     @property
     def tau_mean_ns(self) -> float:
@@ -65,8 +71,9 @@ class DecayCurve:
         return float(np.dot(self.amplitude_fractions, self.taus_ns))
 
     def described(self) -> dict[str, object]:
-        """Return lifetimes, fractions, background and chi-square, ready for JSON."""
-        return {
+        """Return lifetimes, fractions, scattered light, background and chi-square, ready for JSON."""
+        scatter = {"scatter_fraction": self.scatter_fraction} if self.scatter_fraction else {}
+        return scatter | {
             "taus_ns": list(self.taus_ns),
             "amplitude_fractions": list(self.amplitude_fractions),
             "tau_mean_ns": self.tau_mean_ns,
@@ -76,8 +83,18 @@ class DecayCurve:
         }
 
 
-def fit_lifetimes(decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, components: int = 2) -> DecayCurve:
-    """Fit up to two lifetimes and a background to a summed decay by maximum likelihood.
+def fit_lifetimes(
+    decay: ArrayLike,
+    /,
+    *,
+    axis: TimeAxis,
+    irf: Irf,
+    components: int = 2,
+    scatter: bool = False,
+    fixed_tau_ns: Sequence[float] = (),
+    gates: Sequence[int] | None = None,
+) -> DecayCurve:
+    """Fit up to three lifetimes and a background to a summed decay by maximum likelihood.
 
     Parameters
     ----------
@@ -87,18 +104,20 @@ def fit_lifetimes(decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, components: 
         Gates of the decay.
     irf : Irf
         Response with the delay of the decay.
-    components : {1, 2}
+    components : {1, 2, 3}
         Largest number of lifetimes.
+    scatter, fixed_tau_ns, gates
+        As for :class:`~seq2seqlite.decay.FitModel`.
 
     Returns
     -------
     DecayCurve
-        One lifetime where a second one does not improve the fit significantly (three standard errors).
+        With a second and third lifetime only if they improve the fit significantly (three standard errors).
 
     Raises
     ------
     InputError
-        If the decay has no photons, does not match the axis, or ``components`` is not 1 or 2.
+        If the decay has no photons, does not match the axis, or ``components`` is not 1, 2 or 3.
 
     See Also
     --------
@@ -121,14 +140,18 @@ def fit_lifetimes(decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, components: 
     ([0.5, 3.0], [0.7, 0.3])
     """
     if components not in STARTS:
-        raise InputError(f"components={components} must be 1 or 2")
+        raise InputError(f"components={components} must be 1, 2 or 3")
     counts = checked_decay(decay, axis)
-    model = _Model.of(axis, irf)
+    model = _Model.of(axis, irf, gates=gates, scatter=scatter)
     with threadpool_limits(1, user_api="blas"):
-        found = [_fitted(model, counts, number) for number in range(1, components + 1)]
-    curve, deviance = found[-1]
-    gain = found[0][1] - deviance
-    return found[0][0] if components == 2 and gain < MIN_GAIN * max(curve.chi_square, 1.0) else curve
+        if fixed_tau_ns:
+            return _curve(model, counts, np.sort(np.asarray(fixed_tau_ns, np.float64)), n_free=0)[0]
+        best, least = _fitted(model, counts, 1)
+        for number in range(2, components + 1):
+            curve, deviance = _fitted(model, counts, number)
+            if least - deviance >= MIN_GAIN * max(curve.chi_square, 1.0):
+                best, least = curve, deviance
+    return best
 
 
 def _fitted(model: "_Model", counts: NDArray[np.float64], components: int) -> tuple[DecayCurve, float]:
@@ -140,9 +163,7 @@ def _fitted(model: "_Model", counts: NDArray[np.float64], components: int) -> tu
         return np.asarray(np.exp(np.clip(x, low, high)))
 
     def deviance(x: NDArray[np.float64]) -> float:
-        expected = model.scaled(model.shapes(taus_of(x)), counts)[1]
-        ratio = np.log(np.maximum(counts, SMALLEST_COUNT) / expected)
-        return float(2 * (np.where(counts > 0, counts * ratio, 0) - counts + expected).sum())
+        return model.deviance(model.scaled(model.shapes(taus_of(x)), counts)[1], counts)
 
     found = [
         searched(deviance, np.log(np.array(start) * axis.period_ns), np.full(components, FIRST_STEP))
@@ -150,14 +171,19 @@ def _fitted(model: "_Model", counts: NDArray[np.float64], components: int) -> tu
     ]
     best = min(found, key=lambda result: result.fun)
     best = searched(deviance, best.x, np.full(components, 0.1 * FIRST_STEP))  # leave a flat valley
-    taus = np.sort(taus_of(best.x))
-    shares, expected = model.scaled(model.shapes(taus), counts)
-    fitted = 2 * components + 1
-    return _curve(taus, shares[:-1] / taus, shares, expected, counts, fitted=fitted), float(best.fun)
+    return _curve(model, counts, np.sort(taus_of(best.x)), n_free=components)
 
 
 def decay_curve(
-    decay: ArrayLike, /, *, axis: TimeAxis, irf: Irf, taus_ns: ArrayLike, amplitudes: ArrayLike
+    decay: ArrayLike,
+    /,
+    *,
+    axis: TimeAxis,
+    irf: Irf,
+    taus_ns: ArrayLike,
+    amplitudes: ArrayLike,
+    scatter_fraction: float = 0.0,
+    gates: Sequence[int] | None = None,
 ) -> DecayCurve:
     """Return the curve of given lifetimes and amplitudes, with the photons and background of a decay.
 
@@ -167,6 +193,10 @@ def decay_curve(
         As for :func:`fit_lifetimes`.
     taus_ns, amplitudes : array_like, shape (n_components,)
         Lifetimes, in ns, and their amplitudes, in arbitrary units.
+    scatter_fraction : float
+        Share of scattered light in the photons.
+    gates : sequence of int, optional
+        Gates to which photons and background are fitted.
 
     See Also
     --------
@@ -182,12 +212,16 @@ def decay_curve(
     (1000000, 50, 0.0)
     """
     counts = checked_decay(decay, axis)
-    model = _Model.of(axis, irf)
+    model = _Model.of(axis, irf, gates=gates)
     taus, weights = np.asarray(taus_ns, np.float64), np.asarray(amplitudes, np.float64)
     order = np.argsort(taus)
-    shape = model.forward.tpsf(weights, taus, model.coefficients)
+    shape = (1 - scatter_fraction) * model.forward.tpsf(weights, taus, model.coefficients)
+    shape += scatter_fraction * model.prompt
     shares, expected = model.scaled(shape[None], counts)
-    return _curve(taus[order], weights[order], shares, expected, counts, fitted=2)
+    fractions = weights[order] / max(float(weights.sum()), 1e-300)
+    photons = (1 - scatter_fraction) * float(shares[0])
+    chi_square = model.chi_square(expected, counts, n_free=2)
+    return _present(taus[order], fractions, photons, float(shares[1]), expected, chi_square, scatter_fraction)
 
 
 @dataclass(frozen=True)
@@ -196,44 +230,69 @@ class _Model:
 
     forward: ForwardModel
     coefficients: NDArray[np.complex128]
+    gates: slice | NDArray[np.intp]
+    scatter: bool
 
     @classmethod
-    def of(cls, axis: TimeAxis, irf: Irf) -> "_Model":
-        n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-        return cls(ForwardModel(axis, n_harmonics), irf.coefficients(n_harmonics, period_ns=axis.period_ns))
+    def of(
+        cls, axis: TimeAxis, irf: Irf, *, gates: Sequence[int] | None = None, scatter: bool = False
+    ) -> "_Model":
+        return cls(*forward_model(axis, irf), slice(None) if gates is None else np.asarray(gates), scatter)
+
+    @property
+    def prompt(self) -> NDArray[np.float64]:
+        """Shape of scattered light: the response."""
+        return self.forward.response(self.coefficients)
 
     def shapes(self, taus: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the decay of each lifetime with one photon in the period, shape (n, n_gates)."""
-        return self.forward.tpsf(np.ones((taus.size, 1)), taus[:, None], self.coefficients)
+        """Return the decay of each lifetime, and scattered light, with one photon, shape (n, n_gates)."""
+        decays = self.forward.tpsf(np.ones((taus.size, 1)), taus[:, None], self.coefficients)
+        return np.concatenate([decays, self.prompt[None]]) if self.scatter else decays
 
     def scaled(
         self, shapes: NDArray[np.float64], counts: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return photons of each shape and background per gate, shape (n + 1,), and the expected counts."""
-        design = np.concatenate([shapes, np.full((1, counts.size), 1 / counts.size)]).T * counts.sum()
-        shares, expected = poisson_nnls(design, counts)
-        photons = shares * counts.sum()
-        photons[-1] /= counts.size
-        return photons, expected
+        fitted = counts[self.gates]
+        design = np.concatenate([shapes, np.full((1, counts.size), 1 / fitted.size)]).T * fitted.sum()
+        shares, _ = poisson_nnls(design[self.gates], fitted)
+        photons = shares * fitted.sum()
+        photons[-1] /= fitted.size
+        return photons, np.maximum(design @ shares, SMALLEST_COUNT)
+
+    def deviance(self, expected: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
+        """Return the Poisson deviance of the fitted gates."""
+        found, model = counts[self.gates], expected[self.gates]
+        ratio = np.log(np.maximum(found, SMALLEST_COUNT) / model)
+        return float(2 * (np.where(found > 0, found * ratio, 0) - found + model).sum())
+
+    def chi_square(self, expected: NDArray[np.float64], counts: NDArray[np.float64], *, n_free: int) -> float:
+        """Return the reduced chi-square of the fitted gates after a fit of ``n_free`` parameters."""
+        found, model = counts[self.gates], expected[self.gates]
+        return float(((found - model) ** 2 / model).sum() / max(found.size - n_free, 1))
 
 
 def _curve(
-    taus: NDArray[np.float64],
-    amplitudes: NDArray[np.float64],
-    shares: NDArray[np.float64],
-    expected: NDArray[np.float64],
-    counts: NDArray[np.float64],
-    *,
-    fitted: int,
-) -> DecayCurve:
-    present = amplitudes > 0
-    kept = amplitudes[present] / max(float(amplitudes.sum()), 1e-300)
-    chi_square = float(((counts - expected) ** 2 / expected).sum() / max(counts.size - fitted, 1))
-    return DecayCurve(
-        tuple(taus[present].tolist()),
-        tuple(kept.tolist()),
-        float(shares[:-1].sum()),
+    model: _Model, counts: NDArray[np.float64], taus: NDArray[np.float64], *, n_free: int
+) -> tuple[DecayCurve, float]:
+    """Return the curve of fitted lifetimes, of which ``n_free`` were free, and its deviance."""
+    shares, expected = model.scaled(model.shapes(taus), counts)
+    photons, scattered = shares[: taus.size], shares[taus.size : -1].sum()
+    amplitudes = photons / taus
+    chi_square = model.chi_square(expected, counts, n_free=n_free + shares.size)
+    curve = _present(
+        taus,
+        amplitudes / max(float(amplitudes.sum()), 1e-300),
+        float(photons.sum()),
         float(shares[-1]),
         expected,
         chi_square,
+        float(scattered / max(photons.sum() + scattered, 1e-300)),
     )
+    return curve, model.deviance(expected, counts)
+
+
+def _present(taus: NDArray[np.float64], fractions: NDArray[np.float64], *others: Any) -> DecayCurve:
+    """Return a curve without the components that have no photons."""
+    present = fractions > 0
+    return DecayCurve(tuple(taus[present].tolist()), tuple(fractions[present].tolist()), *others)

@@ -40,11 +40,15 @@ class SummedDecay:
     axis: TimeAxis
     lifetimes_ns: NDArray[np.float64]
     n_harmonics: int
+    scatter: bool = False
 
     @classmethod
-    def of(cls, decay: ArrayLike, axis: TimeAxis, n_harmonics: int, /) -> "SummedDecay":
+    def of(
+        cls, decay: ArrayLike, axis: TimeAxis, n_harmonics: int, /, *, scatter: bool = False
+    ) -> "SummedDecay":
         """Return the decay on an axis; raise InputError if it does not match the axis or has no photons."""
-        return cls(checked_decay(decay, axis), axis, LIFETIMES_OF_PERIOD * axis.period_ns, n_harmonics)
+        lifetimes_ns = LIFETIMES_OF_PERIOD * axis.period_ns
+        return cls(checked_decay(decay, axis), axis, lifetimes_ns, n_harmonics, scatter)
 
     @cached_property
     def forward(self) -> ForwardModel:
@@ -67,12 +71,14 @@ class SummedDecay:
         """Return the share of background and the expected counts of the best-fitting mixture."""
         tau = self.lifetimes_ns[:, None]
         shapes = self.forward.tpsf(np.ones_like(tau), tau, coefficients)
+        if self.scatter:
+            shapes = np.concatenate([shapes, self.forward.response(coefficients)[None]])
         design = np.concatenate([shapes, np.full((1, self.axis.n_gates), 1 / self.axis.n_gates)]).T
         shares, expected = poisson_nnls(design * self.counts.sum(), self.counts, rounds=rounds)
         return float(shares[-1] * self.counts.sum() / expected.sum()), expected
 
 
-def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
+def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis, scatter: bool = False) -> Irf:
     """Return an IRF shifted to the delay of a measured decay.
 
     Parameters
@@ -83,11 +89,14 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
         Counts, preferably the sum of all pixels of an image.
     axis : TimeAxis
         Gates of the decay.
+    scatter : bool
+        Whether the decay may contain scattered excitation light.
 
     Returns
     -------
     Irf
-        The IRF with the delay that maximises the likelihood of a sum of exponentials and background.
+        The IRF with the delay that maximises the likelihood of a sum of exponentials, background and
+        scattered light.
 
     Raises
     ------
@@ -107,7 +116,7 @@ def aligned_irf(irf: Irf, decay: ArrayLike, /, *, axis: TimeAxis) -> Irf:
     4.0
     """
     n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-    measured = SummedDecay.of(decay, axis, n_harmonics)
+    measured = SummedDecay.of(decay, axis, n_harmonics, scatter=scatter)
     counts = measured.counts
     coefficients = irf.coefficients(n_harmonics, period_ns=axis.period_ns)
     omega = np.arange(n_harmonics + 1) * 2 * np.pi / axis.period_ns

@@ -86,6 +86,7 @@ def placed_irf(
     measured: Irf | None = None,
     gate_length_ns: float | None = None,
     shift_ns: float | None = None,
+    scatter: bool = False,
 ) -> PlacedIrf:
     """Return the response for a measurement: the measured one with the right delay, or a fitted one.
 
@@ -101,6 +102,8 @@ def placed_irf(
         Length of the gates of a camera, in ns.
     shift_ns : float, optional
         Delay to add to the measured response; default: the one that fits the decay best.
+    scatter : bool
+        Whether the decay may contain scattered excitation light; only with a measured response.
 
     Raises
     ------
@@ -131,7 +134,7 @@ def placed_irf(
     _check_span(measured, axis)
     if shift_ns is not None:
         return PlacedIrf(measured.moved(shift_ns), sampled, "fixed", shift_ns)
-    found = aligned_irf(measured, decay, axis=sampled)
+    found = aligned_irf(measured, decay, axis=sampled, scatter=scatter)
     return PlacedIrf(found, sampled, "aligned", float(found.mean_ns - measured.mean_ns))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import ForwardModel, Irf, TimeAxis, harmonics_needed
+from seq2seqlite.decay import Irf, TimeAxis, forward_model
 from seq2seqlite.responses.decay_fit import DecayCurve
 
 __all__ = ["standard_errors"]
@@ -20,19 +20,19 @@ def standard_errors(curve: DecayCurve, /, *, axis: TimeAxis, irf: Irf) -> dict[s
     Parameters
     ----------
     curve : DecayCurve
-        Fit of one or two lifetimes and a background.
+        Fit of lifetimes and a background, and of scattered light if it has any.
     axis, irf
         Those of the fit.
 
     Returns
     -------
     dict of str to float
-        ``tau_mean_ns`` and, for two lifetimes, ``tau_short_ns``, ``tau_long_ns`` and ``amplitude_fraction``.
-        NaN where a component has no photons, or the parameters cannot be determined.
+        ``tau_mean_ns`` and, for several lifetimes, ``tau_short_ns``, ``tau_long_ns`` and
+        ``amplitude_fraction``. NaN where a component has no photons, or the parameters cannot be determined.
 
     See Also
     --------
-    fit_lifetimes : Fit of up to two lifetimes.
+    fit_lifetimes : Fit of up to three lifetimes.
     seq2seqlite.estimators.crlb.cramer_rao_bound : The same for many decays, with automatic derivatives.
 
     Notes
@@ -55,8 +55,11 @@ def standard_errors(curve: DecayCurve, /, *, axis: TimeAxis, irf: Irf) -> dict[s
     if not taus.size or curve.photons <= 0:
         return dict.fromkeys(names, np.nan)
     photons = curve.photons * fractions * taus / (fractions @ taus)
-    covariance = _covariance(_derivatives(taus, photons, axis, irf), curve.expected)
-    gradients = _gradients(taus, photons)[: len(names)]
+    derivatives = _derivatives(taus, photons, axis, irf)
+    if not curve.scatter_fraction:
+        derivatives = derivatives[:-1]
+    covariance = _covariance(derivatives, curve.expected)
+    gradients = _gradients(taus, photons, len(derivatives))[: len(names)]
     variances = np.einsum("ij,jk,ik->i", gradients, covariance, gradients)
     errors = np.sqrt(np.where(variances >= 0, variances, np.nan))
     return dict(zip(names, errors.tolist(), strict=True))
@@ -65,18 +68,17 @@ def standard_errors(curve: DecayCurve, /, *, axis: TimeAxis, irf: Irf) -> dict[s
 def _derivatives(
     taus: NDArray[np.float64], photons: NDArray[np.float64], axis: TimeAxis, irf: Irf
 ) -> NDArray[np.float64]:
-    """Return the derivatives of the expected counts by lifetimes, photons and background, shape (p, n)."""
-    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-    forward, response = (
-        ForwardModel(axis, n_harmonics),
-        irf.coefficients(n_harmonics, period_ns=axis.period_ns),
-    )
+    """Return the derivatives of the expected counts by lifetimes, photons, background and scattered light."""
+    forward, response = forward_model(axis, irf)
 
     def shapes(times: NDArray[np.float64]) -> NDArray[np.float64]:
         return forward.tpsf(np.ones((times.size, 1)), times[:, None], response)
 
     by_tau = (shapes(taus * (1 + STEP)) - shapes(taus * (1 - STEP))) / (2 * STEP * taus[:, None])
-    return np.concatenate([photons[:, None] * by_tau, shapes(taus), np.ones((1, axis.n_gates))])
+    background = np.ones((1, axis.n_gates))
+    return np.concatenate(
+        [photons[:, None] * by_tau, shapes(taus), background, forward.response(response)[None]]
+    )
 
 
 def _covariance(derivatives: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,19 +91,19 @@ def _covariance(derivatives: NDArray[np.float64], expected: NDArray[np.float64])
         return np.full_like(information, np.nan)
 
 
-def _gradients(taus: NDArray[np.float64], photons: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the gradients of the four quantities by lifetimes, photons and background."""
+def _gradients(
+    taus: NDArray[np.float64], photons: NDArray[np.float64], n_parameters: int
+) -> NDArray[np.float64]:
+    """Return the gradients of the four quantities by all parameters, of which lifetimes are the first."""
     n = taus.size
     amplitudes = photons / taus
     total = amplitudes.sum()
     mean = photons.sum() / total
-    gradients = np.zeros((4, 2 * n + 1))
+    gradients = np.zeros((4, n_parameters))
     gradients[0, :n] = mean * amplitudes / (total * taus)
     gradients[0, n : 2 * n] = (1 - mean / taus) / total
-    if n == 2:
-        gradients[1, 0] = gradients[2, 1] = 1
-        share = amplitudes[0] / total
-        toward = np.array([1 - share, -share]) / total  # by the amplitudes
-        gradients[3, :2] = -toward * amplitudes / taus
-        gradients[3, 2:4] = toward / taus
+    gradients[1, 0] = gradients[2, n - 1] = 1
+    toward = (np.eye(n)[0] - amplitudes[0] / total) / total  # by the amplitudes
+    gradients[3, :n] = -toward * amplitudes / taus
+    gradients[3, n : 2 * n] = toward / taus
     return gradients

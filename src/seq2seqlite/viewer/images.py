@@ -25,7 +25,7 @@ from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.maps import STD_OF
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
-from seq2seqlite.protocols import error_maps, quantities
+from seq2seqlite.protocols import error_maps, fit_model, quantities
 from seq2seqlite.regions import Regions, region_rows, table_text
 from seq2seqlite.regions.outlines import inside_rings
 from seq2seqlite.responses import standard_errors
@@ -112,8 +112,8 @@ class OpenedImage:
     def table(self, state: ViewState, /) -> str:
         """Return the table of the regions (of the whole image without regions), as in ``regions.csv``."""
         regions = self.regions(state) if state.regions else Regions.whole(self.shape)
-        components = quantities(self.analysis.predictor).components
-        return table_text(region_rows(self.data, self.maps, regions, self.whole, components))
+        model = fit_model(self.analysis.predictor)
+        return table_text(region_rows(self.data, self.maps, regions, self.whole, model))
 
     def selected(self, state: ViewState, /) -> SelectedDecay:
         """Return the decay of the selected pixel or region, or of all pixels with a lifetime.
@@ -199,7 +199,11 @@ class OpenedImage:
         errors = standard_errors(fit, axis=record.axis, irf=record.response.irf)
         values = {"tau_mean_ns": fit.tau_mean_ns}
         if len(fit.taus_ns) > 1:
-            values |= dict(zip(QUANTITIES[1:], (*fit.taus_ns, fit.amplitude_fractions[0]), strict=True))
+            values |= dict(
+                zip(
+                    QUANTITIES[1:], (fit.taus_ns[0], fit.taus_ns[-1], fit.amplitude_fractions[0]), strict=True
+                )
+            )
         return SelectedDecay(title, record, network, {name: (values[name], errors[name]) for name in values})
 
 

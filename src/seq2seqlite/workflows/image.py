@@ -22,9 +22,11 @@ from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
 from seq2seqlite.predictors import ChosenSource, FitOptions
 from seq2seqlite.predictors.choice import unchosen_source
+from seq2seqlite.predictors.shared_lifetimes import Sharing
 from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
 from seq2seqlite.protocols import PredictorSource
 from seq2seqlite.regions import Conditions, regions_file
+from seq2seqlite.workflows.shared_lifetimes import share_lifetimes
 
 __all__ = ["write_lifetime_maps"]
 
@@ -75,6 +77,8 @@ def write_lifetime_maps(
     fixed_tau_ns: Sequence[float] = (),
     fit_range_ns: tuple[float, float] | None = None,
     exclude_ns: Sequence[tuple[float, float]] = (),
+    scatter: bool = False,
+    shared_lifetimes: str | None = None,
     quality: bool = False,
     pulses: float | None = None,
     file_format: str | None = None,
@@ -143,7 +147,7 @@ def write_lifetime_maps(
     conditions : str, optional
         Pattern of the file names, as for :class:`~seq2seqlite.regions.Conditions`, e.g.
         ``"{cell}_{dose}.ptu"``: its fields become columns of ``batch.csv``.
-    fixed_tau_ns, fit_range_ns, exclude_ns
+    fixed_tau_ns, fit_range_ns, exclude_ns, scatter, shared_lifetimes
         Options of a maximum-likelihood fit, as for :class:`~seq2seqlite.predictors.FitOptions`.
     quality : bool
         Also map chi-square and deviation, and flag unreliable pixels.
@@ -200,7 +204,14 @@ def write_lifetime_maps(
     _check_regions(paths, regions)
     if several or channel == ALL:
         check_batch_table(Path(out) / BATCH_TABLE)
-    fit = FitOptions(tuple(fixed_tau_ns), fit_range_ns, tuple((low, high) for low, high in exclude_ns))
+    fit = FitOptions(
+        tuple(fixed_tau_ns),
+        fit_range_ns,
+        tuple((low, high) for low, high in exclude_ns),
+        scatter,
+        # A batch of one file is an image.
+        Sharing.IMAGE if shared_lifetimes == Sharing.BATCH and not several else shared_lifetimes,
+    )
     alone = workers == 1 and scheduler is None
     source_of = unchosen_source if model is None else partial(predictor_source, model)
     with progress("loading the model"):
@@ -248,7 +259,7 @@ def write_lifetime_maps(
         for path, folder, source in zip(paths, folders, sources, strict=True)
     ]
     if channel == ALL:
-        jobs = [one for job in jobs for one in _channel_jobs(job)]
+        jobs = [one for job in jobs for one in _channel_jobs(job, fit)]
     results: list[Done] = []
 
     def note(done: Done) -> None:
@@ -262,6 +273,7 @@ def write_lifetime_maps(
         note(Done(jobs[0].path, jobs[0].folder, "done", summary))
         return results
     with workers_for(workers, scheduler) as pool:
+        jobs = share_lifetimes(jobs, Path(out), workers=pool, again=redo, progress=progress)
         for done in map_jobs(
             jobs, manifest=Path(out) / "manifest.json", workers=pool, again=redo, progress=progress
         ):
@@ -303,8 +315,10 @@ def _channel(channel: int | str | None) -> int | None:
         raise InputError(f"channel={channel} must be the number of a channel, or all") from None
 
 
-def _channel_jobs(job: ImageJob) -> list[ImageJob]:
+def _channel_jobs(job: ImageJob, fit: FitOptions) -> list[ImageJob]:
     """Return a job for each channel; the job itself if its file cannot be read, which is reported later."""
+    if fit.shared_lifetimes == Sharing.BATCH:
+        raise InputError("shared_lifetimes=batch cannot be combined with channel=all; use image")
     if job.options.read.block is not None:
         raise InputError(
             f"block={job.options.read.block} cannot be combined with channel=all, because the channels of an "

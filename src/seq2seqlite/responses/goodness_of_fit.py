@@ -1,5 +1,6 @@
 """Goodness of fit of predicted lifetimes: comparison of the reconvolved prediction with the counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,10 @@ from seq2seqlite.decay import (
     Lifetimes,
     TimeAxis,
     first_photon_histogram,
-    harmonics_needed,
+    forward_model,
 )
 from seq2seqlite.errors import InputError
-from seq2seqlite.estimators.estimate import checked_counts, screened
+from seq2seqlite.estimators.estimate import Estimate, checked_counts, screened
 
 __all__ = ["Goodness", "goodness_of"]
 
@@ -58,13 +59,15 @@ def goodness_of(
     axis: TimeAxis,
     irf: Irf,
     pulses: float | None = None,
+    gates: Sequence[int] | None = None,
 ) -> Goodness:
     """Return the agreement of predicted lifetimes with the counts that they were computed from.
 
     Parameters
     ----------
     lifetimes : Lifetimes
-        Predictions, arrays of shape (n,). A component with a lifetime of NaN is absent.
+        Predictions, arrays of shape (n,). A component with a lifetime of NaN is absent. Three components and
+        scattered light of an :class:`Estimate` are included.
     tpsf : array_like, shape (n, n_gates)
         Counts from which the lifetimes were predicted.
     axis : TimeAxis
@@ -74,6 +77,8 @@ def goodness_of(
     pulses : float, optional
         Number of excitation pulses during the exposure of a pixel, if at most one photon is recorded per
         pulse. The reconvolved decay then includes the same pile-up as the counts.
+    gates : sequence of int, optional
+        Gates that are compared; default: all.
 
     Returns
     -------
@@ -86,7 +91,7 @@ def goodness_of(
 
     See Also
     --------
-    seq2seqlite.responses.aligned_irf : Align an IRF with the counts.
+    aligned_irf : Align an IRF with the counts.
 
     Notes
     -----
@@ -111,17 +116,24 @@ def goodness_of(
             f"pulses={pulses:g} must exceed the photons of every pixel (up to {counts.sum(axis=1).max():g}); "
             "pass the number of excitation pulses per pixel, binning included"
         )
-    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-    model = _Model(
-        ForwardModel(axis, n_harmonics), irf.coefficients(n_harmonics, period_ns=axis.period_ns), pulses
-    )
-    amplitudes, taus = _components(lifetimes)
+    chosen = slice(None) if gates is None else np.asarray(gates)
+    model = _Model(*forward_model(axis, irf), pulses, chosen)
+    amplitudes, taus = lifetimes.components()
+    scattered = np.zeros(len(counts))
+    if isinstance(lifetimes, Estimate) and lifetimes.scatter_fraction is not None:
+        scattered = np.nan_to_num(lifetimes.scatter_fraction)
     known = (reason == 0) & (amplitudes.sum(axis=1) > 0)
     result = np.full((3, len(counts)), np.nan)
     rows = np.flatnonzero(known)
     for start in range(0, rows.size, BATCH):
         part = rows[start : start + BATCH]
-        result[:, part] = _compared(model, counts[part].astype(np.float64), amplitudes[part], taus[part])
+        result[:, part] = _compared(
+            model,
+            counts[part][:, chosen].astype(np.float64),
+            amplitudes[part],
+            taus[part],
+            scattered[part, None],
+        )
     return Goodness(*result)
 
 
@@ -132,36 +144,39 @@ class _Model:
     forward: ForwardModel
     coefficients: NDArray[np.complex128]
     pulses: float | None
+    gates: slice | NDArray[np.intp]
 
-    def shape(self, amplitudes: NDArray[np.float64], taus: NDArray[np.float64]) -> NDArray[np.float64]:
+    def shape(
+        self, amplitudes: NDArray[np.float64], taus: NDArray[np.float64], scattered: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         """Return the share of the photons in each gate, shape (n, n_gates)."""
-        return self.forward.tpsf(amplitudes, taus, self.coefficients)
+        decay = self.forward.tpsf(amplitudes, taus, self.coefficients)
+        return (1 - scattered) * decay + scattered * self.forward.response(self.coefficients)
 
     def recorded(
         self, photons: NDArray[np.float64], level: NDArray[np.float64], shape: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return the expected counts for given photons and background."""
+        """Return the expected counts of the compared gates for given photons and background."""
         arriving = photons[:, None] * shape + level[:, None]
-        return arriving if self.pulses is None else first_photon_histogram(arriving, n_pulses=self.pulses)
-
-
-def _components(lifetimes: Lifetimes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return amplitudes, zero for an absent component, and lifetimes, both of shape (n, 2)."""
-    taus = np.stack([lifetimes.tau_short_ns, lifetimes.tau_long_ns], axis=1).astype(np.float64)
-    fraction = np.asarray(lifetimes.amplitude_fraction, np.float64)
-    amplitudes = np.stack([fraction, 1 - fraction], axis=1)
-    present = np.isfinite(taus) & np.isfinite(amplitudes) & (taus > 0) & (amplitudes > 0)
-    return np.where(present, amplitudes, 0.0), np.where(present, taus, 1.0)
+        if self.pulses is not None:
+            arriving = first_photon_histogram(arriving, n_pulses=self.pulses)
+        return np.asarray(arriving[:, self.gates])
 
 
 def _compared(
-    model: _Model, counts: NDArray[np.float64], amplitudes: NDArray[np.float64], taus: NDArray[np.float64]
+    model: _Model,
+    counts: NDArray[np.float64],
+    amplitudes: NDArray[np.float64],
+    taus: NDArray[np.float64],
+    scattered: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Return reduced chi-square, stretch and its standard error, shape (3, n)."""
     n_gates = counts.shape[1]
     total = counts.sum(axis=1)
     photons, level = 0.98 * total, 0.02 * total / n_gates
-    shape, longer, shorter = (model.shape(amplitudes, taus * (1 + by)) for by in (0, STRETCH, -STRETCH))
+    shape, longer, shorter = (
+        model.shape(amplitudes, taus * (1 + by), scattered) for by in (0, STRETCH, -STRETCH)
+    )
     for _ in range(ITERATIONS):
         by_photons = 0.02 * np.maximum(photons, 1.0)
         by_level = np.maximum(0.02 * level, 1e-3)

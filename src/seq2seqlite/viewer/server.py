@@ -47,6 +47,8 @@ class ViewServer:
         Port; 0 for a free one.
     application : callable, optional
         Function that fills the document of a session, instead of the page of ``images``.
+    secret : bool
+        Whether the URL contains a random token on this computer, too, so that its other users cannot open it.
 
     Raises
     ------
@@ -73,9 +75,10 @@ class ViewServer:
         host: str = LOOPBACK,
         port: int = 0,
         application: Callable[[Document], None] | None = None,
+        secret: bool = False,
     ) -> None:
         self.host = host
-        self.token = "" if is_loopback(host) else secrets.token_urlsafe(TOKEN_BYTES)
+        self.token = "" if is_loopback(host) and not secret else secrets.token_urlsafe(TOKEN_BYTES)
         self.port = _usable_port(host, port)
         self._executor = ThreadPoolExecutor(THREADS, "viewer")
         self._images, self._start = images, start

@@ -57,10 +57,9 @@ def test_the_list_needs_the_token_on_this_computer_too(folders):
             urllib.request.urlopen(f"http://127.0.0.1:{running.port}/", timeout=60)
 
 
-def test_options_that_need_a_file(capsys):
-    assert main(["view", "--self-test"]) == 2
-    assert main(["view", "--host", "localhost.example"]) == 2
-    assert "need a FILE or FOLDER; add it" in capsys.readouterr().err
+def test_other_hosts_get_no_list_of_folders(capsys):
+    assert main(["view", "--host", "other.example"]) == 2
+    assert "--host other.example needs a FILE or FOLDER; add it" in capsys.readouterr().err
 
 
 def test_a_measurement_is_chosen_in_the_browser(folders, page):

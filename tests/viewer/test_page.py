@@ -152,6 +152,7 @@ def test_models_are_compared(opened):
     opened.change(panel="comparison", other_model="phasor", pixel=(1, 1))
     assert f"A: {DEFAULT_MODEL}" in opened.comparison_table.text
     assert "B: phasor" in opened.comparison_table.text
+    assert "A: amplitude-weighted mean lifetime, B: " in opened.comparison_table.text
     opened.change(other_model="")
     assert "Choose another" in opened.comparison_table.text
     opened.change(shown="tau_mean_std_ns", other_model="phasor")
@@ -161,10 +162,10 @@ def test_models_are_compared(opened):
 def test_the_difference_is_that_of_pixels():
     first = np.array([[1.0, 2.0, np.nan]], np.float32)
     second = np.array([[1.5, 3.0, 9.0]], np.float32)
-    found = Comparison("tau", "ns", first, second)
+    found = Comparison(("tau", "tau"), "ns", first, second)
     assert found.medians == (1.5, 3.0)
     assert found.paired == (2, 0.75, 0.25)
-    assert Comparison("tau", "ns", first, second[:, :2]).paired is None
+    assert Comparison(("tau", "tau"), "ns", first, second[:, :2]).paired is None
 
 
 def test_errors_are_messages_and_the_page_stays(opened):

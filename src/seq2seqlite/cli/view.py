@@ -5,6 +5,7 @@ import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -27,6 +28,7 @@ from seq2seqlite.predictors.source import FIT, predictor_source
 from seq2seqlite.viewer import DEFAULT_MODEL, OpenedImages, ViewState
 from seq2seqlite.viewer.folders import Folders, start_folder
 from seq2seqlite.viewer.self_test import self_test as measure
+from seq2seqlite.viewer.self_test import write_synthetic
 from seq2seqlite.viewer.server import LOOPBACK, ViewServer, is_loopback
 
 __all__ = ["view"]
@@ -82,7 +84,11 @@ def view(
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser")
     ] = True,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Measure the response times of the page, and exit")
+        bool,
+        typer.Option(
+            "--self-test",
+            help="Measure the response times of the page, of a synthetic measurement without FILE, and exit",
+        ),
     ] = False,
     json_file: JsonOption = None,
 ) -> None:
@@ -114,20 +120,25 @@ def view(
         )
 
     start = ViewState("", named, response, min_photons, binning)
+    if self_test:
+        with TemporaryDirectory() as folder:
+            path = file or Path(folder) / "synthetic.npz"
+            if file is None:
+                write_synthetic(path)
+            images = opened(path, {})
+            result = measure(images, replace(start, file=next(iter(images.files()))))
+        for name in ("first_map_s", "click_ms_median", "click_ms_p95"):
+            print(f"{name} {result[name]:.3g}")
+        write_json(json_file, result)
+        return
     if file is None:
-        if self_test or not is_loopback(host):
-            raise InputError("--self-test and --host need a FILE or FOLDER; add it")
+        if not is_loopback(host):
+            raise InputError(f"--host {host} needs a FILE or FOLDER; add it")
         folders = Folders(*start_folder(), opened, start, ThreadPoolExecutor(1, "viewer"))
         _serve(ViewServer(application=folders, port=port, secret=True), browser=browser)
         return
     images = opened(file, {})
     start = replace(start, file=next(iter(images.files())))
-    if self_test:
-        result = measure(images, start)
-        for name in ("first_map_s", "click_ms_median", "click_ms_p95"):
-            print(f"{name} {result[name]:.3g}")
-        write_json(json_file, result)
-        return
     _serve(ViewServer(images, start, host=host, port=port), browser=browser)
 
 

@@ -21,13 +21,15 @@ class Comparison:
 
     Parameters
     ----------
-    name, units : str
-        Quantity.
+    names : tuple of str
+        Meanings of A and B, e.g. two kinds of mean lifetime.
+    units : str
+        Unit of both.
     first, second : ndarray of float32, shape (Y, X)
         Maps A and B; their shapes may differ.
     """
 
-    name: str
+    names: tuple[str, str]
     units: str
     first: NDArray[np.float32]
     second: NDArray[np.float32]
@@ -43,8 +45,9 @@ class Comparison:
         """
         if name not in other:
             raise InputError(f"map={name!r} does not exist for {other.attrs['model']}; choose another map")
-        image = maps[name]
-        return cls(str(image.attrs["long_name"]), image.attrs["units"], image.values, other[name].values)
+        first, second = maps[name], other[name]
+        names = (str(first.attrs["long_name"]), str(second.attrs["long_name"]))
+        return cls(names, first.attrs["units"], first.values, second.values)
 
     @property
     def medians(self) -> tuple[float, float]:
@@ -98,8 +101,10 @@ def comparison_table(found: Comparison, names: tuple[str, str], pixel: tuple[int
         label = f"pixel ({pixel[0]}, {pixel[1]})"
         rows.append(_row("pixel", label, shown, "-" if np.isnan(difference) else f"{difference:+.3f}"))
     unit = f" / {found.units}" if found.units else ""
+    same = found.names[0] == found.names[1]
+    meaning = found.names[0] if same else f"A: {found.names[0]}, B: {found.names[1]}"
     return (
-        f"<table class='comparison'><caption>{escape(found.name + unit)}</caption>"
+        f"<table class='comparison'><caption>{escape(meaning + unit)}</caption>"
         f"<tr><td></td><th class='fit'>A: {escape(names[0])}</th><th class='network'>B: {escape(names[1])}"
         f"</th><th>B - A</th></tr>{''.join(rows)}</table>"
     )

@@ -51,7 +51,7 @@ def test_the_home_folder_or_the_working_directory_is_listed(tmp_path, monkeypatc
 
 
 def test_the_list_needs_the_token_on_this_computer_too(folders):
-    with ViewServer(application=folders, secret=True) as running:
+    with ViewServer(application=folders, token=True) as running:
         assert running.url.endswith(f"/{running.token}/")
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(f"http://127.0.0.1:{running.port}/", timeout=60)
@@ -66,7 +66,7 @@ def test_a_measurement_is_chosen_in_the_browser(folders, page):
     from concurrent.futures import ThreadPoolExecutor
 
     folders.executor = ThreadPoolExecutor(1)
-    with ViewServer(application=folders, secret=True) as running:
+    with ViewServer(application=folders, token=True) as running:
         page.goto(running.url)
         page.get_by_role("link", name="deep").click()
         page.get_by_role("link", name="Folder above").click()

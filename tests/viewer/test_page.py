@@ -213,8 +213,8 @@ def test_a_changed_file_is_read_again_and_a_deleted_one_is_a_message(opened):
 
 
 def test_regions_keep_their_names(opened, tmp_path):
-    state = opened.state.with_region([0.0, 3.0, 3.0, 0.0], [0.0, 0.0, 3.0, 3.0])
-    state = state.renamed(" a: cell ").with_region([4, 8, 8], [0, 0, 6])
+    state = opened.state.with_drawn({"type": "rect", "x0": 0.0, "x1": 3.0, "y0": 0.0, "y1": 3.0})
+    state = state.renamed(" a: cell ").with_drawn({"type": "poly", "x": [4, 8, 8], "y": [0, 0, 6]})
     assert [outline.name for outline in state.regions] == ["a cell", "region-1"]
     opened.go(state)
     assert "region region-1:" in opened.table.text

@@ -1,7 +1,5 @@
 """``seq2seqlite view``: lifetime maps in the browser."""
 
-import sys
-import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -135,7 +133,7 @@ def view(
         if not is_loopback(host):
             raise InputError(f"--host {host} needs a FILE or FOLDER; add it")
         folders = Folders(*start_folder(), opened, start, ThreadPoolExecutor(1, "viewer"))
-        _serve(ViewServer(application=folders, port=port, secret=True), browser=browser)
+        _serve(ViewServer(application=folders, port=port, token=True), browser=browser)
         return
     images = opened(file, {})
     start = replace(start, file=next(iter(images.files())))
@@ -145,12 +143,5 @@ def view(
 def _serve(server: ViewServer, *, browser: bool) -> None:
     """Serve the page until the program is interrupted."""
     with server:
-        if not is_loopback(server.host):
-            print(
-                "warning: the page can be reached from other computers, by everyone who has this address",
-                file=sys.stderr,
-            )
-        print(server.url, flush=True)
-        if browser:
-            webbrowser.open(server.url)
+        server.announce(browser=browser)
         server.wait()

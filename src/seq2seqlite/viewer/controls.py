@@ -16,7 +16,7 @@ from seq2seqlite.viewer.images import OpenedImages
 from seq2seqlite.viewer.phasor_plot import RADIUS
 from seq2seqlite.viewer.state import PANELS, ViewState, cursor_of_text
 
-__all__ = ["Controls"]
+__all__ = ["COLOURS", "WIDE", "Change", "Controls"]
 
 COLOURS = (DEFAULT_COLOURS, "viridis", "cividis", "plasma", "turbo")
 IRF_LABELS = {"": "none", "fit": "fitted to the decay"}

@@ -20,14 +20,14 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorRecord, PictureOptions
 from seq2seqlite.figures.phasor_figure import cursor_rgb
 from seq2seqlite.viewer.comparison import Comparison, comparison_table, shared_limits
-from seq2seqlite.viewer.controls import WIDE, Change, Controls
+from seq2seqlite.viewer.controls import COLOURS, WIDE, Change, Controls
 from seq2seqlite.viewer.exports import EXPORTS, Shown, saver
 from seq2seqlite.viewer.images import OpenedImage, OpenedImages, SelectedDecay
 from seq2seqlite.viewer.phasor_plot import PhasorPlot, cursor_table
 from seq2seqlite.viewer.plots import DecayPlots, Histogram, MapPlot, decay_table, pixels_rgba
 from seq2seqlite.viewer.state import ViewState
 
-__all__ = ["STATUS_STYLE", "TABLE_STYLE", "Page", "template"]
+__all__ = ["COLOURS", "PUT_IN_URL", "STATUS_STYLE", "TABLE_STYLE", "Page", "template"]
 
 PROGRESS_EVERY_S = 0.2
 PUT_IN_URL = "const t = cb_obj.value; history.replaceState(null, '', location.pathname + '?' + t);"
@@ -38,7 +38,7 @@ caption { text-align: left; font-weight: 600; padding-bottom: 4px; }
 th { text-align: left; font-weight: 500; } td, th { padding: 2px 6px; border-bottom: 1px solid #e4e8ed; }
 td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 th.network { border-bottom: 3px dashed #0072B2; overflow-wrap: anywhere; }
-td[data-q=difference-paired] { white-space: normal; }
+table.phasor caption { font-weight: 400; } td[data-q=difference-paired] { white-space: normal; }
 th.fit { border-bottom: 3px solid #D55E00; }
 """
 STATUS_STYLE = """
@@ -185,15 +185,8 @@ class Page:
             self.change(cursors=(*self.state.cursors, placed))
 
     def _drawn(self, event: SelectionGeometry) -> None:
-        shape: Any = event.geometry
-        if not event.final:
-            return
-        x, y = (shape.get("x"), shape.get("y"))
-        if shape["type"] == "rect":
-            x = [shape["x0"], shape["x1"], shape["x1"], shape["x0"]]
-            y = [shape["y0"], shape["y0"], shape["y1"], shape["y1"]]
-        if isinstance(x, list) and isinstance(y, list) and len(x) > 2:
-            self.update(lambda state: state.with_region(x, y))
+        if event.final:
+            self.update(lambda state: state.with_drawn(event.geometry))
 
     def _dragged(self, event: SelectionGeometry) -> None:
         if event.final:
@@ -230,7 +223,7 @@ class Page:
         self.controls.show(state)
         self._show_calls(state)
         self.url.value = urlencode(self.images.address | state.query(), doseq=True)
-        self._show_selection(state)
+        self.map.mark(state)
         self.status.text = f"{escape(state.file)}: working{self._remarks()}"
         self.executor.submit(self._compute, self.serial, state)
 
@@ -243,20 +236,6 @@ class Page:
             texts["python"].append(state.python(path, options, out=out))
         self.controls.command.value = "\n".join(texts["command"])
         self.controls.python.value = "\n".join(texts["python"])
-
-    def _show_selection(self, state: ViewState) -> None:
-        """Show the pixel and the regions in the maps."""
-        x, y = ((), ()) if state.pixel is None else (([value + 0.5]) for value in state.pixel)
-        self.map.pixel.data = {"x": list(x), "y": list(y)}
-        rings = [(*one.points, one.points[0]) for one in state.regions]
-        self.map.outlines.data = {
-            "xs": [[point[0] for point in ring] for ring in rings],
-            "ys": [[point[1] for point in ring] for ring in rings],
-            "name": [one.name for one in state.regions],
-            "x": [ring[0][0] for ring in rings],
-            "y": [ring[0][1] for ring in rings],
-            "width": [3 if one.name == state.selected else 1.5 for one in state.regions],
-        }
 
     def _compute(self, serial: int, state: ViewState) -> None:
         """Compute maps and panel of a state in a thread; results of an older state are discarded."""

@@ -14,8 +14,9 @@ from seq2seqlite.figures import PictureOptions, lifetime_colours, lifetime_rgb
 from seq2seqlite.figures.decay_figure import FIT, PREDICTED, RESPONSE, RESPONSE_SHARE
 from seq2seqlite.figures.picture import display_limits
 from seq2seqlite.viewer.images import SelectedDecay
+from seq2seqlite.viewer.state import ViewState
 
-__all__ = ["DecayPlots", "Histogram", "MapPlot", "decay_table", "pixels_rgba", "styled"]
+__all__ = ["UNKNOWN", "DecayPlots", "Histogram", "MapPlot", "decay_table", "pixels_rgba", "styled"]
 
 BINS = 80
 UNKNOWN = "-"
@@ -35,7 +36,7 @@ FONT = {
 
 
 def styled(plot: Any) -> Any:
-    """Return a plot after setting fonts and lines."""
+    """Return a plot with the fonts and lines of the page."""
     for axis in plot.axis:
         axis.update(**FONT)
     plot.toolbar.logo = None
@@ -113,6 +114,19 @@ class MapPlot:
         """Show an image of 32-bit colours."""
         height, width = image.shape
         self.image.data = {"image": [image], "dw": [width], "dh": [height]}
+
+    def mark(self, state: ViewState) -> None:
+        """Show the selected pixel and the regions."""
+        pixel = () if state.pixel is None else (state.pixel,)
+        self.pixel.data = {"x": [x + 0.5 for x, _ in pixel], "y": [y + 0.5 for _, y in pixel]}
+        self.outlines.data = {
+            "xs": [[p[0] for p in (*one.points, one.points[0])] for one in state.regions],
+            "ys": [[p[1] for p in (*one.points, one.points[0])] for one in state.regions],
+            "name": [one.name for one in state.regions],
+            "x": [one.points[0][0] for one in state.regions],
+            "y": [one.points[0][1] for one in state.regions],
+            "width": [3 if one.name == state.selected else 1.5 for one in state.regions],
+        }
 
 
 def rgba(
@@ -221,7 +235,7 @@ class DecayPlots:
             **shared,
         )
         self.residuals = figure(
-            name="residuals", y_range=Range1d(-4, 4), x_axis_label="time / ns", y_axis_label="residuals / SD",
+            name="residuals", y_range=Range1d(-4, 4), x_axis_label="time / ns", y_axis_label="residuals",
             min_height=110, **shared,
         )  # fmt: skip
         line = {"source": self.data, "line_width": 2}

@@ -173,11 +173,23 @@ class ViewState:
         """Return the state for another measurement, without what was selected in the image."""
         return replace(self, file=file, pixel=None, regions=(), selected="")
 
-    def with_region(self, x: Any, y: Any, /) -> "ViewState":
-        """Return the state with one more region, which is selected and named ``region-1`` and so on."""
-        if len(self.regions) >= MOST_REGIONS:
-            raise InputError(f"{MOST_REGIONS} regions are drawn, which is the limit; remove one")
-        name = next(name for name in (f"region-{n}" for n in range(1, 99)) if name not in self.outlines)
+    def with_drawn(self, geometry: Mapping[str, Any], /) -> "ViewState":
+        """Return the state with a drawn region, which is selected; itself if it cannot be added.
+
+        Parameters
+        ----------
+        geometry : mapping
+            Geometry of a selection in Bokeh: a rectangle or a polygon.
+        """
+        x, y = geometry.get("x"), geometry.get("y")
+        if geometry["type"] == "rect":
+            x = [geometry["x0"], geometry["x1"], geometry["x1"], geometry["x0"]]
+            y = [geometry["y0"], geometry["y0"], geometry["y1"], geometry["y1"]]
+        full = len(self.regions) >= MOST_REGIONS
+        if full or not isinstance(x, list) or not isinstance(y, list) or len(x) < 3:
+            return self
+        taken = {outline.name for outline in self.regions}
+        name = next(name for name in (f"region-{n}" for n in range(1, 99)) if name not in taken)
         return replace(self, regions=(*self.regions, Outline.drawn(name, x, y)), selected=name)
 
     def renamed(self, name: str, /) -> "ViewState":

@@ -93,6 +93,15 @@ def test_only_what_changed_is_computed_again(opened, computed):
     assert (computed["maps"], computed["decay"], computed["read"]) == (2, 3, 0)
 
 
+def test_the_progress_is_shown(opened):
+    texts = []
+    opened.status.on_change("text", lambda _, __, text: texts.append(text))
+    opened.change(model="phasor")
+    assert texts[0] == "a.npz: working"
+    assert "48 of 48 pixels" in texts
+    assert texts[-1].startswith("a.npz: 48 of 48 pixels analysed")
+
+
 def test_the_phasors_are_those_of_image(opened, tmp_path):
     opened.change(panel="phasor", cursors=CURSORS, medians=1, binning=1, pixel=(2, 3))
     path = opened.images.path / "a.npz"

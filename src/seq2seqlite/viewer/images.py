@@ -109,7 +109,7 @@ class OpenedImage:
     irf: Irf | None
     read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
     phasor: PhasorOptions = PhasorOptions()  # noqa: RUF009 - frozen
-    _phasors: dict[int, PhasorRecord] = field(default_factory=dict)
+    _phasors: dict[int, PhasorRecord] = field(default_factory=dict, init=False)
 
     @cached_property
     def whole(self) -> DecayRecord:

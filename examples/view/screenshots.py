@@ -17,10 +17,9 @@ from seq2seqlite.viewer.folders import Folders
 
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 SCREEN, PHONE = (1280, 800), (390, 844)
-REGIONS = (
-    Outline("kernel", ((118.0, 92.0), (165.0, 68.0), (186.0, 96.0), (170.0, 150.0), (120.0, 158.0), (104.0, 130.0))),
-    Outline("shell", ((196.0, 92.0), (214.0, 92.0), (214.0, 160.0), (196.0, 160.0))),
-)  # fmt: skip
+KERNEL = ((118.0, 92.0), (165.0, 68.0), (186.0, 96.0), (170.0, 150.0), (120.0, 158.0), (104.0, 130.0))
+SHELL = ((196.0, 92.0), (214.0, 92.0), (214.0, 160.0), (196.0, 160.0))
+REGIONS = (Outline("kernel", KERNEL), Outline("shell", SHELL))
 CURSORS = ((0.56, 0.38, 0.06), (0.88, 0.22, 0.06))
 
 

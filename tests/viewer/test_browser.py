@@ -63,11 +63,14 @@ def test_regions_are_drawn_and_exported(server, page, folder, tmp_path):
     found.value.save_as(outline)
     assert read_regions(outline, shape=(10, 12)).names == ("region-1",)
     with page.expect_download() as found:
+        page.get_by_role("button", name="Fiji ROIs").click()
+    rois = tmp_path / "regions.zip"
+    found.value.save_as(rois)
+    assert read_regions(rois, shape=(10, 12)).names == ("region-1",)
+    with page.expect_download() as found:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(found.value.path().read_text())))
-    write_lifetime_maps(
-        folder / "cell.npz", DEFAULT_MODEL, tmp_path / "maps", irf="fit", regions=outline, phasor=False
-    )
+    write_lifetime_maps(folder / "cell.npz", DEFAULT_MODEL, tmp_path / "maps", irf="fit", regions=outline)
     assert rows == list(csv.DictReader(io.StringIO((tmp_path / "maps" / "regions.csv").read_text())))
     with page.expect_download() as found:
         page.get_by_role("button", name="Map PNG").click()
@@ -75,6 +78,31 @@ def test_regions_are_drawn_and_exported(server, page, folder, tmp_path):
 
     drag(page, "section.histogram", (0.3, 0.5), (0.6, 0.5))
     page.get_by_text("highlighted").wait_for()
+
+
+def test_cursors_are_placed_in_the_phasor_plot(server, page):
+    page.goto(server.url)
+    page.get_by_text("whole image:").wait_for()
+    page.get_by_role("button", name="Phasor").click()
+    page.get_by_text("summed decay: phase lifetime").wait_for()
+    assert not page.get_by_text("whole image:").is_visible()
+    box = page.locator("section.phasor").bounding_box()
+    page.mouse.click(box["x"] + 0.6 * box["width"], box["y"] + 0.4 * box["height"])
+    page.get_by_text("cursor 1").wait_for()
+    g, s = (float(page.locator(f"[data-q=cursor-1-{name}]").inner_text()) for name in "gs")
+    assert f"cursor={g:g}%2C{s:g}%2C0.05" in page.url
+    assert "panel=phasor" in page.url
+    page.reload()
+    page.get_by_text("cursor 1").wait_for()
+
+    # The comparison: a missing model is a message, and another one works.
+    page.goto(server.url + "?panel=comparison&other_file=corrupted.npz")
+    page.locator(".error").wait_for()
+    page.goto(server.url + "?panel=comparison&other_model=phasor")
+    page.get_by_text("B - A").wait_for()
+    medians = [float(page.locator(f"[data-q={side}-median]").inner_text()) for side in "ab"]
+    difference = float(page.locator("[data-q=difference-median]").inner_text())
+    assert abs(difference - (medians[1] - medians[0])) < 2e-4
 
 
 def test_errors_are_messages_and_the_server_lives_on(server, page):

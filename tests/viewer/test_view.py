@@ -15,11 +15,13 @@ import tornado.websocket
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
+from seq2seqlite.maps import with_maps
 from seq2seqlite.viewer import OpenedImages, Outline, ViewServer, ViewState, self_test
 
 FULL = ViewState(
     "a b.npz", "phasor", "fit", 50.0, 1, "intensity", "turbo", (0.5, 2.0), (1.0, 1.5), (3, 4),
     (Outline("cell: 1", ((0.0, 0.5), (3.0, 0.5), (3.0, 4.0))),), "cell: 1",
+    "phasor", ((0.4, -0.1, 0.05), (0.5, 0.5, 0.1)), 2, "b.npz", "centre-of-mass",
 )  # fmt: skip
 
 
@@ -33,9 +35,10 @@ def test_the_state_survives_the_url():
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({"range": ["1"]}, "range='1' in the URL must be 2 finite numbers"),
-        ({"pixel": ["nan,1"]}, "pixel='nan,1' in the URL must be 2 finite numbers"),
-        ({"binning": ["x"]}, "binning='x' in the URL must be 1 finite number"),
+        ({"range": ["1"]}, "range='1' must be 2 finite numbers"),
+        ({"pixel": ["nan,1"]}, "pixel='nan,1' must be 2 finite numbers"),
+        ({"binning": ["x"]}, "binning='x' must be 1 finite number"),
+        ({"cursor": ["1,2"]}, "cursor='1,2' must be 3 finite numbers"),
         ({"region": ["a:1,2"]}, "region 'a:1,2' in the URL must be name:x,y"),
     ],
 )
@@ -48,13 +51,15 @@ def test_the_copied_command_and_python_compute_the_same_maps(images, start, fold
     import tifffile
 
     monkeypatch.chdir(tmp_path)
-    state = replace(start, min_photons=200.0, binning=1, limits=(0.5, 2.5))
+    state = replace(
+        start, min_photons=200.0, binning=1, limits=(0.5, 2.5), cursors=((0.7, 0.4, 0.1),), medians=1
+    )
     path, options = str(folder / "cell.npz"), images.options(state)
     assert main(shlex.split(state.command(path, options))[1:]) == 0
     (tmp_path / "maps").rename(tmp_path / "by-command")
     exec(state.python(path, options))  # noqa: S102 - what a user does with the copied code
-    maps = images.image(state).maps
-    for name in ("tau_mean_ns", "tau_mean_std_ns", "intensity"):
+    maps = with_maps(images.image(state).maps, images.image(state).phasors(state).maps())
+    for name in ("tau_mean_ns", "tau_mean_std_ns", "intensity", "phasor_g", "phasor_cursor"):
         for written in ("by-command", "maps"):
             np.testing.assert_array_equal(
                 tifffile.imread(tmp_path / written / f"{name}.tif"), maps[name].values

@@ -19,7 +19,6 @@ from seq2seqlite.batch.stack import is_stack
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.figures import (
     DecayRecord,
-    PhasorRecord,
     PictureOptions,
     decay_figure,
     phasor_figure,
@@ -29,13 +28,12 @@ from seq2seqlite.files import replace_when_done, sha256_of
 from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE, check_format, check_map_folder
 from seq2seqlite.imaging.map_writer import write_maps
-from seq2seqlite.imaging.phasor_maps import phasor_record
+from seq2seqlite.imaging.phasor_maps import map_phasors
 from seq2seqlite.imaging.series import analyse_series, frames_of
 from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.io.read_options import EACH
 from seq2seqlite.io.series import open_series
-from seq2seqlite.io.signal import survey
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import with_maps
 from seq2seqlite.outputs import OutputSet
@@ -167,7 +165,7 @@ def make_image(job: ImageJob, /, *, progress: Progress | None = None) -> dict[st
         if record.irf is not None:
             more[IRF] = partial(_write_irf, record)
     if record is not None and phasor is not None:
-        phasors = _phasor_record(data, maps, analysis, record, options)
+        phasors = map_phasors(data, maps, analysis, record, options=phasor, read=options.read)
         maps = with_maps(maps, phasors.maps())
         maps.attrs["phasor"] = phasors.described()
         more[f"{PHASOR}{picture.suffix}"] = partial(_write, phasor_figure, phasors, picture)
@@ -201,28 +199,6 @@ def _file_names(options: JobOptions) -> list[str]:
 
 def _write(draw: Callable[[Any], Figure], record: Any, picture: PictureOptions, path: Path) -> None:
     write_figure(draw(record), path, picture)
-
-
-def _phasor_record(
-    data: xr.DataArray, maps: xr.Dataset, analysis: Analysis, record: DecayRecord, options: JobOptions
-) -> PhasorRecord:
-    """Return the phasors of the pixels with a lifetime."""
-    assert options.phasor is not None
-    reference, path = None, options.phasor.reference
-    if path is not None:
-        read, given = options.read, str(data.attrs["source"])
-        if path.suffix.lower() != Path(given).suffix.lower():  # options of the format are those of the sample
-            read = replace(read, channel=None, block=None, drop=(), frame=-1)
-        reference = read_measurement(path, read)
-    return phasor_record(
-        data,
-        np.isfinite(maps["tau_mean_ns"].values),
-        record,
-        options.phasor,
-        usable=analysis.mask & ~survey(data).saturated,
-        binning=options.binning,
-        reference=reference,
-    )
 
 
 def _rows(

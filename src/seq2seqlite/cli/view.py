@@ -1,8 +1,9 @@
 """``seq2seqlite view``: lifetime maps in the browser."""
 
-import sys
-import webbrowser
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -19,11 +20,14 @@ from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.read_options import BlockOption, ChannelOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
+from seq2seqlite.figures import PhasorOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.predictors.source import FIT, predictor_source
 from seq2seqlite.viewer import DEFAULT_MODEL, OpenedImages, ViewState
+from seq2seqlite.viewer.folders import Folders, start_folder
 from seq2seqlite.viewer.self_test import self_test as measure
+from seq2seqlite.viewer.self_test import write_synthetic
 from seq2seqlite.viewer.server import LOOPBACK, ViewServer, is_loopback
 
 __all__ = ["view"]
@@ -31,8 +35,12 @@ __all__ = ["view"]
 
 def view(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE|FOLDER", help="Measurement, or folder of measurements")
-    ],
+        Path | None,
+        typer.Argument(
+            metavar="FILE|FOLDER",
+            help="Measurement, or folder of measurements. Without it, the page lists the folders of the user",
+        ),
+    ] = None,
     *,
     model: Annotated[
         str | None,
@@ -60,6 +68,13 @@ def view(
     period_ns: PeriodOption = None,
     gate_width_ns: GateWidthOption = None,
     gate_length_ns: GateLengthOption = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Measurement of a reference dye, which calibrates the phasors"),
+    ] = None,
+    reference_tau_ns: Annotated[
+        float | None, typer.Option(help="Lifetime of the reference dye in ns (e.g. 4.0)")
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0: any free one")] = 0,
     host: Annotated[
         str,
@@ -69,7 +84,11 @@ def view(
         bool, typer.Option("--browser/--no-browser", help="Open the page in the browser")
     ] = True,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Measure the response times of the page, and exit")
+        bool,
+        typer.Option(
+            "--self-test",
+            help="Measure the response times of the page, of a synthetic measurement without FILE, and exit",
+        ),
     ] = False,
     json_file: JsonOption = None,
 ) -> None:
@@ -85,28 +104,46 @@ def view(
     named, response = model or DEFAULT_MODEL, "" if irf is None else str(irf)
     measured = {"irf_bin_width_ns": irf_bin_width_ns, "irf_range_ns": irf_range_ns, "irf_shift": irf_shift}
     predictor_source(named, backend=backend.value, irf=irf, **measured)  # type: ignore[arg-type]
-    images = OpenedImages(
-        file,
-        model=named,
-        irf=response,
-        read=ReadOptions(channel, block, gate_width_ns, period_ns, gate_length_ns=gate_length_ns),
-        irf_options=measured,
-        backend=backend.value,
-    )
-    start = ViewState(next(iter(images.files())), named, response, min_photons, binning)
+    phasor = PhasorOptions(reference, reference_tau_ns)
+    read = ReadOptions(channel, block, gate_width_ns, period_ns, gate_length_ns=gate_length_ns)
+
+    def opened(path: Path, address: dict[str, str]) -> OpenedImages:
+        return OpenedImages(
+            path,
+            model=named,
+            irf=response,
+            read=read,
+            irf_options=measured,
+            backend=backend.value,
+            phasor=phasor,
+            address=address,
+        )
+
+    start = ViewState("", named, response, min_photons, binning)
     if self_test:
-        result = measure(images, start)
+        with TemporaryDirectory() as folder:
+            path = file or Path(folder) / "synthetic.npz"
+            if file is None:
+                write_synthetic(path)
+            images = opened(path, {})
+            result = measure(images, replace(start, file=next(iter(images.files()))))
         for name in ("first_map_s", "click_ms_median", "click_ms_p95"):
             print(f"{name} {result[name]:.3g}")
         write_json(json_file, result)
         return
-    with ViewServer(images, start, host=host, port=port) as server:
+    if file is None:
         if not is_loopback(host):
-            print(
-                "warning: the page can be reached from other computers, by everyone who has this address",
-                file=sys.stderr,
-            )
-        print(server.url, flush=True)
-        if browser:
-            webbrowser.open(server.url)
+            raise InputError(f"--host {host} needs a FILE or FOLDER; add it")
+        folders = Folders(*start_folder(), opened, start, ThreadPoolExecutor(1, "viewer"))
+        _serve(ViewServer(application=folders, port=port, token=True), browser=browser)
+        return
+    images = opened(file, {})
+    start = replace(start, file=next(iter(images.files())))
+    _serve(ViewServer(images, start, host=host, port=port), browser=browser)
+
+
+def _serve(server: ViewServer, *, browser: bool) -> None:
+    """Serve the page until the program is interrupted."""
+    with server:
+        server.announce(browser=browser)
         server.wait()

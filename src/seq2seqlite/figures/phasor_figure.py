@@ -1,5 +1,6 @@
 """Figure of phasors: their density with the universal circle, and cursors with their pixels."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,19 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from numpy.typing import NDArray
 
 from seq2seqlite.figures.phasor_record import PhasorRecord
 from seq2seqlite.figures.picture import brightness
 
-__all__ = ["CURSOR_COLOURS", "phasor_figure"]
+__all__ = [
+    "CURSOR_COLOURS",
+    "calibration_text",
+    "cursor_rgb",
+    "lifetime_marks",
+    "phasor_density",
+    "phasor_figure",
+]
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish from each other and from the density.
 CURSOR_COLOURS = ("#D55E00", "#0072B2", "#F0E442", "#CC79A7", "#009E73", "#56B4E9")
@@ -81,9 +90,14 @@ def phasor_figure(record: PhasorRecord, /) -> Figure:
 
 
 def _title(record: PhasorRecord) -> str:
-    options = record.options
     pixels = int(np.isfinite(record.real).sum())
     name = f"{Path(record.source).name}: {pixels:,} pixels, {record.frequency_mhz:.4g} MHz"
+    return f"{name}\n{calibration_text(record)}"
+
+
+def calibration_text(record: PhasorRecord, /) -> str:
+    """Return how phasors were calibrated and filtered, in words."""
+    options = record.options
     if record.calibration == "reference" and options.reference is not None:
         how = f"calibrated with {Path(options.reference).name} ({options.reference_tau_ns:g} ns)"
     else:
@@ -94,20 +108,41 @@ def _title(record: PhasorRecord) -> str:
         how += f", {options.medians} passes of a 3 x 3 median filter"
     if record.covered < WHOLE:
         how += f"; the gates cover {record.covered:.0%} of the period, so that the circle is approximate"
-    return f"{name}\n{how}"
+    return how
+
+
+def phasor_density(
+    record: PhasorRecord, /
+) -> tuple[NDArray[np.float64], tuple[float, float], tuple[float, float]]:
+    """Return the density of the pixels in G and S, and the ranges of both.
+
+    Parameters
+    ----------
+    record : PhasorRecord
+        Phasors of the pixels.
+
+    Returns
+    -------
+    density : ndarray, shape (n_s, n_g)
+        Pixels of each bin; the first row is that of the smallest S.
+    g_range, s_range : tuple of float
+        Range of the bins.
+    """
+    shown = np.isfinite(record.real)
+    real, imag = record.real[shown].astype(np.float64), record.imag[shown].astype(np.float64)
+    g_range, s_range = (_range(values, least) for values, least in zip((real, imag), SHOWN, strict=True))
+    spans = [high - low for low, high in (g_range, s_range)]
+    bins = [max(2, round(BINS * span / spans[0])) for span in spans]
+    density, *_ = np.histogram2d(real, imag, bins=bins, range=[g_range, s_range])
+    return density.T, g_range, s_range
 
 
 def _draw_density(figure: Figure, axes: Axes, record: PhasorRecord) -> None:
-    shown = np.isfinite(record.real)
-    real, imag = record.real[shown].astype(np.float64), record.imag[shown].astype(np.float64)
-    ranges = [_range(values, least) for values, least in zip((real, imag), SHOWN, strict=True)]
-    spans = [high - low for low, high in ranges]
-    bins = [max(2, round(BINS * span / spans[0])) for span in spans]
-    density, *_ = np.histogram2d(real, imag, bins=bins, range=ranges)
+    density, *ranges = phasor_density(record)
     most = max(float(density.max(initial=0.0)), 10.0)
     colours = colormaps["viridis"].with_extremes(bad="white")
     image = axes.imshow(
-        np.ma.masked_equal(density.T, 0),
+        np.ma.masked_equal(density, 0),
         origin="lower",
         extent=(*ranges[0], *ranges[1]),
         norm=LogNorm(1, most),
@@ -140,14 +175,7 @@ def _draw_circle(axes: Axes, record: PhasorRecord) -> None:
     angle = np.linspace(0, np.pi, 200)
     axes.plot(0.5 + 0.5 * np.cos(angle), 0.5 * np.sin(angle), color="black", linewidth=1.2)
     axes.axhline(0, color="black", linewidth=0.6)
-    omega = 2 * np.pi * record.frequency_mhz / 1e3
-    last: tuple[float, float] | None = None
-    for tau_ns in MARKED_NS:
-        real = 1 / (1 + (omega * tau_ns) ** 2)
-        imag = omega * tau_ns * real
-        if last is not None and np.hypot(real - last[0], imag - last[1]) < MARK_DISTANCE:
-            continue
-        last = (real, imag)
+    for tau_ns, real, imag in lifetime_marks(record.frequency_mhz):
         axes.plot(real, imag, "o", color="black", markersize=4)
         outwards = np.array([real - 0.5, imag]) / 0.5
         axes.annotate(
@@ -161,13 +189,34 @@ def _draw_circle(axes: Axes, record: PhasorRecord) -> None:
         )
 
 
-def _draw_cursor_pixels(axes: Axes, record: PhasorRecord) -> None:
+def lifetime_marks(frequency_mhz: float, /) -> Iterator[tuple[float, float, float]]:
+    """Yield the marked lifetimes of the universal circle in ns, with their coordinates G and S."""
+    omega = 2 * np.pi * frequency_mhz / 1e3
+    last: tuple[float, float] | None = None
+    for tau_ns in MARKED_NS:
+        real = 1 / (1 + (omega * tau_ns) ** 2)
+        imag = omega * tau_ns * real
+        if last is not None and np.hypot(real - last[0], imag - last[1]) < MARK_DISTANCE:
+            continue
+        last = (real, imag)
+        yield tau_ns, real, imag
+
+
+def cursor_rgb(record: PhasorRecord, /) -> NDArray[np.float64]:
+    """Return the image in grey with the pixels of the cursors in their colours, shape (Y, X, 3)."""
     bright = brightness(record.intensity)[..., None]
     rgb = np.repeat(0.75 * bright, 3, axis=-1)
     inside = record.cursor_map
     for number, colour in enumerate(CURSOR_COLOURS[: len(record.options.cursors)], start=1):
         pixels = inside == number
         rgb[pixels] = (np.array(to_rgb(colour)) * (0.35 + 0.65 * bright))[pixels]
+    return rgb
+
+
+def _draw_cursor_pixels(axes: Axes, record: PhasorRecord) -> None:
+    rgb, inside = cursor_rgb(record), record.cursor_map
+    for number, colour in enumerate(CURSOR_COLOURS[: len(record.options.cursors)], start=1):
+        pixels = inside == number
         real, imag, radius = record.options.cursors[number - 1]
         share = pixels.sum() / max(np.isfinite(record.real).sum(), 1)
         label = f"G {real:g}, S {imag:g}, radius {radius:g}: {pixels.sum():,} pixels ({share:.0%})"

@@ -6,7 +6,7 @@ from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.imaging.mask import MIN_PHOTONS, neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import MapOptions
-from seq2seqlite.imaging.phasor_maps import phasor_record
+from seq2seqlite.imaging.phasor_maps import map_phasors, phasor_record
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.imaging.sampling import analysed_decay, analysed_tpsfs
 from seq2seqlite.imaging.series import frames_of, map_series
@@ -29,6 +29,7 @@ __all__ = [
     "lifetime_map",
     "lifetime_picture",
     "map_measurement",
+    "map_phasors",
     "map_series",
     "neighbourhood_sum",
     "phasor_record",

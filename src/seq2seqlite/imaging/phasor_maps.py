@@ -1,15 +1,21 @@
 """Phasors of the pixels of a measurement, calibrated with phasorpy."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import DecayRecord, PhasorOptions, PhasorRecord
+from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.mask import neighbourhood_sum
+from seq2seqlite.io.measurement import read_measurement
+from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.io.signal import gate_width_ns, period_ns, strips, survey
 
-__all__ = ["phasor_record"]
+__all__ = ["map_phasors", "phasor_record"]
 
 MHZ_NS = 1e3
 # Relative difference of gate widths and laser periods of sample and reference, which files round.
@@ -100,6 +106,59 @@ def phasor_record(
         options,
         decay.source,
         calibration,
+    )
+
+
+def map_phasors(
+    data: xr.DataArray,
+    maps: xr.Dataset,
+    analysis: Analysis,
+    decay: DecayRecord,
+    /,
+    *,
+    options: PhasorOptions,
+    read: ReadOptions,
+) -> PhasorRecord:
+    """Return the phasors of the pixels with a lifetime, as ``image`` writes them.
+
+    Parameters
+    ----------
+    data : xarray.DataArray, dims ('Y', 'X', 'H')
+        Measurement.
+    maps : xarray.Dataset
+        Its maps.
+    analysis : Analysis
+        Steps by which they were computed.
+    decay : DecayRecord
+        Summed decay of the pixels with a lifetime.
+    options : PhasorOptions
+        Calibration, filter and cursors.
+    read : ReadOptions
+        Options of the reader. Those of the format also apply to a reference of the same format.
+
+    Raises
+    ------
+    InputError
+        As :func:`phasor_record`, or if the reference cannot be read.
+
+    See Also
+    --------
+    phasor_record : The same for any pixels.
+    """
+    reference, path = None, options.reference
+    if path is not None:
+        given = Path(str(data.attrs["source"]))
+        if path.suffix.lower() != given.suffix.lower():
+            read = replace(read, channel=None, block=None, drop=(), frame=-1)
+        reference = read_measurement(path, read)
+    return phasor_record(
+        data,
+        np.isfinite(maps["tau_mean_ns"].values),
+        decay,
+        options,
+        usable=analysis.mask & ~survey(data).saturated,
+        binning=analysis.options.binning,
+        reference=reference,
     )
 
 

@@ -1,6 +1,7 @@
 """Regions of an image, and tables of their statistics.
 
 - :func:`read_regions`: label images, Fiji ROIs and GeoJSON
+- :func:`roi_archive`: outlines for the ROI manager of Fiji
 - :func:`region_table`: statistics of maps by region
 - :func:`region_decays`, :func:`decay_columns`: summed decays of the regions and their lifetimes
 - :func:`region_rows`: both, as in ``regions.csv``
@@ -12,6 +13,7 @@ from seq2seqlite.regions.conditions import Conditions
 from seq2seqlite.regions.decays import decay_columns, region_decays
 from seq2seqlite.regions.read import read_regions, regions_file
 from seq2seqlite.regions.regions import Regions
+from seq2seqlite.regions.rois import roi_archive
 from seq2seqlite.regions.rows import region_rows
 from seq2seqlite.regions.table import STATISTICS, region_table, table_text
 
@@ -26,5 +28,6 @@ __all__ = [
     "region_rows",
     "region_table",
     "regions_file",
+    "roi_archive",
     "table_text",
 ]

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import Irf
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import ESTIMATORS
-from seq2seqlite.figures import DecayRecord
+from seq2seqlite.figures import DecayRecord, PhasorOptions, PhasorRecord
 from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.options import MapOptions
+from seq2seqlite.imaging.phasor_maps import map_phasors
 from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.io.gate_series import GATE_SUFFIXES
 from seq2seqlite.io.measurement import SUFFIXES, read_measurement
 from seq2seqlite.io.read_options import ReadOptions
-from seq2seqlite.maps import STD_OF
+from seq2seqlite.maps import STD_OF, with_maps
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
-from seq2seqlite.protocols import error_maps, fit_model, quantities
+from seq2seqlite.protocols import error_maps, fit_model, predictor_and_remarks, quantities
 from seq2seqlite.regions import Regions, region_rows, table_text
 from seq2seqlite.regions.outlines import inside_rings
 from seq2seqlite.responses import standard_errors
@@ -35,8 +36,8 @@ __all__ = ["DEFAULT_MODEL", "OpenedImage", "OpenedImages", "SelectedDecay"]
 
 DEFAULT_MODEL = "seq2seqlite-tcspc-80mhz-direct-int8"
 """Model of the page if none is given: it estimates standard errors."""
-# Analysed measurements that are kept in memory.
-KEPT = 3
+# Analysed measurements, and measurements, that are kept in memory.
+KEPT, KEPT_DATA = 3, 2
 QUANTITIES = tuple(STD_OF)
 
 
@@ -63,8 +64,23 @@ class SelectedDecay:
     network: dict[str, tuple[float, float]]
     fit: dict[str, tuple[float, float]]
 
+    @classmethod
+    def of(
+        cls, title: str, record: DecayRecord, network: dict[str, tuple[float, float]], /
+    ) -> "SelectedDecay":
+        """Return the decay with the values and standard errors of the fit in its record."""
+        fit = record.fit
+        if fit is None or record.response is None or not fit.taus_ns:
+            return cls(title, record, network, {})
+        errors = standard_errors(fit, axis=record.axis, irf=record.response.irf)
+        values = {"tau_mean_ns": fit.tau_mean_ns}
+        if len(fit.taus_ns) > 1:
+            found = (fit.taus_ns[0], fit.taus_ns[-1], fit.amplitude_fractions[0])
+            values |= dict(zip(QUANTITIES[1:], found, strict=True))
+        return cls(title, record, network, {name: (values[name], errors[name]) for name in values})
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class OpenedImage:
     """Measurement with its maps.
 
@@ -78,6 +94,10 @@ class OpenedImage:
         Steps by which they were computed.
     irf : Irf or None
         Measured IRF.
+    read : ReadOptions
+        Options of the reader.
+    phasor : PhasorOptions
+        Calibration of the phasors.
 
     See Also
     --------
@@ -88,6 +108,9 @@ class OpenedImage:
     maps: xr.Dataset
     analysis: Analysis
     irf: Irf | None
+    read: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
+    phasor: PhasorOptions = PhasorOptions()  # noqa: RUF009 - frozen
+    _phasors: dict[int, PhasorRecord] = field(default_factory=dict, init=False)
 
     @cached_property
     def whole(self) -> DecayRecord:
@@ -113,7 +136,23 @@ class OpenedImage:
         """Return the table of the regions (of the whole image without regions), as in ``regions.csv``."""
         regions = self.regions(state) if state.regions else Regions.whole(self.shape)
         model = fit_model(self.analysis.predictor)
-        return table_text(region_rows(self.data, self.maps, regions, self.whole, model))
+        maps = with_maps(self.maps, self.phasors(state).maps())
+        return table_text(region_rows(self.data, maps, regions, self.whole, model))
+
+    def phasors(self, state: ViewState, /) -> PhasorRecord:
+        """Return the phasors of all pixels with a lifetime, with the cursors of a state.
+
+        Raises
+        ------
+        InputError
+            If the reference cannot be read or does not fit.
+        """
+        options = state.phasor(self.phasor)
+        if options.medians not in self._phasors:
+            self._phasors[options.medians] = map_phasors(
+                self.data, self.maps, self.analysis, self.whole, options=options, read=self.read
+            )
+        return replace(self._phasors[options.medians], options=options)
 
     def selected(self, state: ViewState, /) -> SelectedDecay:
         """Return the decay of the selected pixel or region, or of all pixels with a lifetime.
@@ -127,7 +166,7 @@ class OpenedImage:
             return self._of_region(state)
         if state.pixel is not None:
             return self._of_pixel(*state.pixel)
-        return self._decay("whole image", self.whole, self._predicted(self.whole))
+        return SelectedDecay.of("whole image", self.whole, self._predicted(self.whole))
 
     def _of_region(self, state: ViewState) -> SelectedDecay:
         regions = self.regions(state)
@@ -139,7 +178,7 @@ class OpenedImage:
         if not inside.any():
             raise InputError(f"region {state.selected!r} has no pixel with a lifetime; draw a larger one")
         record = self._record(inside)
-        return self._decay(f"region {state.selected}", record, self._predicted(record))
+        return SelectedDecay.of(f"region {state.selected}", record, self._predicted(record))
 
     def _of_pixel(self, x: int, y: int) -> SelectedDecay:
         height, width = self.shape
@@ -151,7 +190,7 @@ class OpenedImage:
         chosen &= self.analysis.mask
         values = {name: (self._at(name, x, y), self._at(STD_OF[name], x, y)) for name in QUANTITIES}
         known = {name: value for name, value in values.items() if name in self.maps}
-        return self._decay(f"pixel ({x}, {y})", self._record(chosen), known)
+        return SelectedDecay.of(f"pixel ({x}, {y})", self._record(chosen), known)
 
     def _at(self, name: str, x: int, y: int) -> float:
         return float(self.maps[name].values[y, x]) if name in self.maps else np.nan
@@ -190,22 +229,6 @@ class OpenedImage:
             if name in QUANTITIES
         }
 
-    def _decay(
-        self, title: str, record: DecayRecord, network: dict[str, tuple[float, float]]
-    ) -> SelectedDecay:
-        fit = record.fit
-        if fit is None or record.response is None or not fit.taus_ns:
-            return SelectedDecay(title, record, network, {})
-        errors = standard_errors(fit, axis=record.axis, irf=record.response.irf)
-        values = {"tau_mean_ns": fit.tau_mean_ns}
-        if len(fit.taus_ns) > 1:
-            values |= dict(
-                zip(
-                    QUANTITIES[1:], (fit.taus_ns[0], fit.taus_ns[-1], fit.amplitude_fractions[0]), strict=True
-                )
-            )
-        return SelectedDecay(title, record, network, {name: (values[name], errors[name]) for name in values})
-
 
 class OpenedImages:
     """Measurements of an opened file or folder; no other file can be reached.
@@ -222,6 +245,10 @@ class OpenedImages:
         Further options of :func:`~seq2seqlite.predictors.source.predictor_source`.
     backend : str
         Back end of models.
+    phasor : PhasorOptions
+        Calibration of the phasors: a measurement of a reference dye, or the response.
+    address : dict of str to str
+        Further parameters of the URL of the page, which lead to these measurements.
 
     Raises
     ------
@@ -243,16 +270,18 @@ class OpenedImages:
         read: ReadOptions = ReadOptions(),  # noqa: B008 - frozen
         irf_options: dict[str, Any] | None = None,
         backend: str = "auto",
+        phasor: PhasorOptions = PhasorOptions(),  # noqa: B008 - frozen
+        address: dict[str, str] | None = None,
     ) -> None:
         if not path.exists():
             raise InputError(f"{path} does not exist; check the path")
         self.read, self.irf_options, self.backend = read, irf_options or {}, backend
         self.models = list(dict.fromkeys([model, *model_names(), *ESTIMATORS]))
         self.irfs = list(dict.fromkeys([irf, "", FIT]))
-        self.path = path
+        self.path, self.phasor, self.address = path, phasor, address or {}
         self._lock = threading.Lock()
         self._images: OrderedDict[tuple[Any, ...], OpenedImage] = OrderedDict()
-        self._data: tuple[Path, xr.DataArray] | None = None
+        self._data: OrderedDict[tuple[Path, int], xr.DataArray] = OrderedDict()
         if not self.files():
             raise InputError(f"{path} contains no measurement; open a file or folder of {' '.join(SUFFIXES)}")
 
@@ -260,7 +289,11 @@ class OpenedImages:
         """Return the measurements by name, those that were added since included."""
         if not self.path.is_dir() or self.path.suffix.lower() == ".zarr":
             return {self.path.name: self.path}
-        inside = sorted(self.path.iterdir())
+        try:
+            inside = sorted(self.path.iterdir())
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{self.path} cannot be read ({reason}); open another folder") from None
         root = self.path.resolve()
         found = {
             item.name: item
@@ -281,7 +314,7 @@ class OpenedImages:
         ):
             if value not in offered:
                 raise InputError(f"{kind}={value!r} is not offered by this page; choose another one")
-        state.picture()
+        state.check()
 
     def image(
         self, state: ViewState, /, *, progress: Callable[[int, int], None] | None = None
@@ -295,30 +328,37 @@ class OpenedImages:
         """
         self.check(state)
         path = self.files()[state.file]
-        key = (path, path.stat().st_mtime_ns, state.model, state.irf, state.min_photons, state.binning)
         with self._lock:
+            file = (path, _modified(path))
+            key = (file, state.model, state.irf, state.min_photons, state.binning)
             if key in self._images:
                 self._images.move_to_end(key)
                 return self._images[key]
-            data = self._measurement(path)
+            data = self._measurement(file)
             source = self._source(state.model, state.irf)
+            predictor, remarks = predictor_and_remarks(source, data)
             maps, analysis = analyse_measurement(
                 data,
-                source.predictor(data),
+                predictor,
                 MapOptions(state.min_photons, state.binning),
                 irf=source.irf(),
                 progress=progress,
             )
-            image = OpenedImage(data, maps, analysis, source.irf())
+            maps.attrs["warnings"] = [*remarks["warnings"], *maps.attrs["warnings"]]
+            image = OpenedImage(data, maps, analysis, source.irf(), self.read, self.phasor)
             self._images[key] = image
             while len(self._images) > KEPT:
                 self._images.popitem(last=False)
             return image
 
-    def _measurement(self, path: Path) -> xr.DataArray:
-        if self._data is None or self._data[0] != path:
-            self._data = (path, read_measurement(path, self.read))
-        return self._data[1]
+    def _measurement(self, file: tuple[Path, int]) -> xr.DataArray:
+        """Return a measurement by path and time of its last change; the last two are kept."""
+        if file not in self._data:
+            self._data[file] = read_measurement(file[0], self.read)
+            while len(self._data) > KEPT_DATA:
+                self._data.popitem(last=False)
+        self._data.move_to_end(file)
+        return self._data[file]
 
     def _source(self, model: str, irf: str) -> NamedSource:
         measured = irf not in ("", FIT)
@@ -331,4 +371,18 @@ class OpenedImages:
             name: getattr(self.read, name)
             for name in ("channel", "block", "period_ns", "gate_width_ns", "gate_length_ns")
         }
+        if self.phasor.reference is not None:
+            read |= {
+                "reference": str(self.phasor.reference),
+                "reference_tau_ns": self.phasor.reference_tau_ns,
+            }
         return read | (self.irf_options if state.irf not in ("", FIT) else {})
+
+
+def _modified(path: Path) -> int:
+    """Return the time of the last change of a file, in ns."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path.name} cannot be read ({reason}); choose another measurement") from None

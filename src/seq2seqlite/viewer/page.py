@@ -1,9 +1,7 @@
-"""The page of a measurement: widgets, their state in the URL, and updates of the plots."""
+"""The page of a measurement: its state in the URL, and updates of the plots."""
 
-import base64
-import io
-import json
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
@@ -15,36 +13,24 @@ from urllib.parse import urlencode
 
 from bokeh.document import Document
 from bokeh.events import SelectionGeometry, Tap
-from bokeh.layouts import column, row
-from bokeh.models import Button, CustomJS, Div, NumericInput, Select, TextInput
+from bokeh.models import Button, CustomJS, Div, TextInput
 from jinja2 import Template
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.figures import DEFAULT_COLOURS, PictureOptions, decay_figure, lifetime_picture
-from seq2seqlite.figures.picture import display_limits
-from seq2seqlite.figures.write import write_figure
+from seq2seqlite.figures import PhasorRecord, PictureOptions
+from seq2seqlite.figures.phasor_figure import cursor_rgb
+from seq2seqlite.viewer.comparison import Comparison, comparison_table, shared_limits
+from seq2seqlite.viewer.controls import COLOURS, WIDE, Change, Controls
+from seq2seqlite.viewer.exports import EXPORTS, Shown, saver
 from seq2seqlite.viewer.images import OpenedImage, OpenedImages, SelectedDecay
-from seq2seqlite.viewer.plots import DecayPlots, Histogram, MapPlot, decay_table
-from seq2seqlite.viewer.state import MOST_REGIONS, Outline, ViewState
+from seq2seqlite.viewer.phasor_plot import PhasorPlot, cursor_table
+from seq2seqlite.viewer.plots import DecayPlots, Histogram, MapPlot, decay_table, pixels_rgba
+from seq2seqlite.viewer.state import ViewState
 
-__all__ = ["Page", "template"]
+__all__ = ["COLOURS", "PUT_IN_URL", "STATUS_STYLE", "TABLE_STYLE", "Page", "template"]
 
-COLOURS = (DEFAULT_COLOURS, "viridis", "cividis", "plasma", "turbo")
 PROGRESS_EVERY_S = 0.2
 PUT_IN_URL = "const t = cb_obj.value; history.replaceState(null, '', location.pathname + '?' + t);"
-SAVE = """
-const [name, type, content] = JSON.parse(cb_obj.value);
-const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
-const link = document.createElement('a');
-link.href = URL.createObjectURL(new Blob([bytes], {type})); link.download = name; link.click();
-"""
-COPY = """
-const text = source.value;
-const fallback = () => { const area = document.createElement('textarea'); area.value = text;
-  document.body.append(area); area.select(); document.execCommand('copy'); area.remove(); };
-if (navigator.clipboard) navigator.clipboard.writeText(text).catch(fallback); else fallback();
-const label = button.label; button.label = 'copied'; setTimeout(() => { button.label = label; }, 1500);
-"""
 TABLE_STYLE = """
 :host { width: 100%; font: 13px/1.35 system-ui, "DejaVu Sans", sans-serif; }
 table { border-collapse: collapse; width: 100%; }
@@ -52,11 +38,12 @@ caption { text-align: left; font-weight: 600; padding-bottom: 4px; }
 th { text-align: left; font-weight: 500; } td, th { padding: 2px 6px; border-bottom: 1px solid #e4e8ed; }
 td { font-variant-numeric: tabular-nums; white-space: nowrap; }
 th.network { border-bottom: 3px dashed #0072B2; overflow-wrap: anywhere; }
+table.phasor caption { font-weight: 400; } td[data-q=difference-paired] { white-space: normal; }
 th.fit { border-bottom: 3px solid #D55E00; }
 """
 STATUS_STYLE = """
 :host { color: white; font: 13px system-ui, "DejaVu Sans", sans-serif; }
-.error { color: #ffd166; font-weight: 600; }
+.error { color: #ffd166; font-weight: 600; } a { color: white; }
 """
 
 
@@ -95,96 +82,65 @@ class Page:
     ) -> None:
         self.doc, self.images, self.executor, self.state = doc, images, executor, start
         self._schedule = schedule or doc.add_next_tick_callback
-        self.serial, self.ended, self._setting = 0, False, False
+        self.serial, self.ended = 0, False
+        self._actions: deque[tuple[int, Callable[[], None]]] = deque()
         self.image: OpenedImage | None = None
         self.decay: SelectedDecay | None = None
+        self.phasors: PhasorRecord | None = None
+        self.other: OpenedImage | None = None
+        self.limits: tuple[float, float] | None = None
+        # What is drawn, by plot: an update that would draw the same is omitted.
+        self._drawn_as: dict[str, Any] = {}
         self._told, self.error, self.remark = 0.0, "", ""
         self.map, self.histogram, self.decays = MapPlot(), Histogram(), DecayPlots()
+        self.phasor_plot, self.other_map = PhasorPlot(), MapPlot("other", beside=self.map)
         self.status = Div(name="status", stylesheets=[STATUS_STYLE], sizing_mode="stretch_width")
-        self.table = Div(name="table", stylesheets=[TABLE_STYLE], sizing_mode="stretch_width")
-        self._add_widgets()
-        self._add_roots()
-        doc.on_session_destroyed(lambda _: setattr(self, "ended", True))
+        table: dict[str, Any] = {"stylesheets": [TABLE_STYLE], "sizing_mode": "stretch_width"}
+        self.table = Div(name="table", **table)
+        self.cursor_table, self.comparison_table = Div(**table), Div(**table)
+        self.url = TextInput(visible=False, name="url")
+        self.url.js_on_change("value", CustomJS(code=PUT_IN_URL))
+        self.controls = Controls(images, self.update)
+        self._listen()
         query = {
             key: [value.decode("utf-8", "replace") for value in values]
             for key, values in (doc.session_context.request.arguments if doc.session_context else {}).items()
         }
+        remark = ""
         try:
             self.state = ViewState.of_query(query, start)
             self.images.check(self.state)
         except InputError as error:
-            self.state = start
-            self.go(start, remark=str(error))
-        else:
-            self.go(self.state)
+            self.state, remark = start, str(error)
+        self._add_roots()
+        self.go(self.state, remark=remark)
 
-    def _add_widgets(self) -> None:
-        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "min_width": 80, "margin": (2, 4)}
-        self.file = Select(title="Measurement", options=list(self.images.files()), **wide)
-        self.model = Select(title="Model or estimator", options=self.images.models, **wide)
-        labels = {"": "none", "fit": "fitted to the decay"}
-        self.irf = Select(
-            title="IRF", options=[(irf, labels.get(irf, Path(irf).name)) for irf in self.images.irfs], **wide
-        )
-        self.shown = Select(title="Map", options=["tau_mean_ns"], **wide)
-        self.cmap = Select(title="Colours", options=list(COLOURS), **wide)
-        self.low = NumericInput(title="Range from", mode="float", **wide)
-        self.high = NumericInput(title="to", mode="float", **wide)
-        self.threshold = NumericInput(title="Min. photons", mode="float", low=0.01, **wide)
-        self.binning = NumericInput(title="Binning", mode="int", low=0, **wide)
-        self.pixel = TextInput(title="Pixel x, y", name="pixel", **wide)
-        self.region = Select(title="Region", options=[("", "none")], **wide)
-        self.rename = TextInput(title="Name of the region", **wide)
-        self.url, self.save = TextInput(visible=False, name="url"), TextInput(visible=False)
-        self.command, self.python = (
-            TextInput(visible=False, name="command"),
-            TextInput(visible=False, name="python"),
-        )
-        self.url.js_on_change("value", CustomJS(code=PUT_IN_URL))
-        self.save.js_on_change("value", CustomJS(code=SAVE))
-        for widget, field in (
-            (self.file, "file"), (self.model, "model"), (self.irf, "irf"), (self.shown, "shown"),
-            (self.cmap, "cmap"),
-        ):  # fmt: skip
-            widget.on_change("value", partial(self._chosen, field))
-        self.low.on_change("value", self._ranged)
-        self.high.on_change("value", self._ranged)
-        self.threshold.on_change("value", partial(self._chosen, "min_photons"))
-        self.binning.on_change("value", partial(self._chosen, "binning"))
-        self.pixel.on_change("value", self._pixel_typed)
-        self.region.on_change("value", self._region_chosen)
-        self.rename.on_change("value", self._renamed)
-        self.map.figure.on_event(Tap, self._tapped)
-        self.map.figure.on_event(SelectionGeometry, self._drawn)
+    def _listen(self) -> None:
+        for plot in (self.map, self.other_map):
+            plot.figure.on_event(Tap, self._tapped)
+            plot.figure.on_event(SelectionGeometry, self._drawn)
         self.histogram.figure.on_event(SelectionGeometry, self._dragged)
         self.histogram.figure.on_event(Tap, lambda _: self.change(lit=None))
+        self.phasor_plot.figure.on_event(Tap, self._cursor_placed)
+        self.doc.on_session_destroyed(lambda _: setattr(self, "ended", True))
 
     def _add_roots(self) -> None:
-        wide: dict[str, Any] = {"sizing_mode": "stretch_width", "min_width": 60, "margin": (2, 4)}
-
-        def button(label: str, action: Callable[[], None]) -> Button:
-            made = Button(label=label, **wide)
+        def button(label: str, action: Callable[[], object]) -> Button:
+            made = Button(label=label, **WIDE)
             made.on_click(lambda _: self._try(action))
             return made
 
-        copies = []
-        for label, source in (("Copy shell", self.command), ("Copy Python", self.python)):
-            copy = Button(label=label, **wide)
-            copy.js_on_click(CustomJS(args={"source": source, "button": copy}, code=COPY))
-            copies.append(copy)
-        stretch = {"sizing_mode": "stretch_width"}
-        controls = column(
-            self.file, self.model, self.irf, self.shown, self.cmap,
-            row(self.low, self.high, **stretch),
-            row(self.threshold, self.binning, **stretch),
-            row(self.pixel, self.region, **stretch), self.rename,
-            row(button("Remove", self._remove), button("Clear", self._clear), **stretch),
-            row(button("Map PNG", self._save_map), button("Decay PNG", self._save_decay), **stretch),
-            row(button("CSV", self._save_table), button("GeoJSON", self._save_regions), **stretch),
-            row(*copies, **stretch),
-            self.url, self.save, self.command, self.python,
-            name="controls", spacing=2, sizing_mode="stretch_width",
-        )  # fmt: skip
+        widget, save = saver()
+        remove = button("Remove", lambda: self.update(ViewState.without_region))
+        clear = button("Clear", self._clear)
+
+        def export(label: str) -> Button:
+            return button(label, lambda: save(EXPORTS[label](self._shown())))
+
+        exports = [export(label) for label in EXPORTS]
+        pairs = [tuple(exports[first : first + 2]) for first in range(0, len(exports), 2)]
+        controls = self.controls.layout((remove, clear), *pairs)
+        controls.children = [*self._way_back(), *controls.children, self.url, widget]
         parts = {
             "controls": controls,
             "map": self.map.figure,
@@ -192,124 +148,62 @@ class Page:
             "decay": self.decays.figure,
             "residuals": self.decays.residuals,
             "table": self.table,
+            "phasor": self.phasor_plot.figure,
+            "cursors": self.controls.phasor_layout(self.cursor_table),
+            "other": self.other_map.figure,
+            "comparison": self.controls.comparison_layout(self.comparison_table),
         }
-        for root in (self.status, *parts.values()):
+        for root in (self.status, self.controls.panel, *parts.values()):
             self.doc.add_root(root)
         self.doc.template = template()
-        self.doc.template_variables["parts"] = list(parts)
+        self.doc.template_variables.update(parts=list(parts), panel=self.state.panel)
         self.doc.title = "seq2seqlite"
+
+    def _way_back(self) -> list[Div]:
+        """Return the link to the list of folders, if there is one."""
+        query = escape(urlencode(self.images.address))
+        return [Div(text=f"<a href='?{query}'>Other folder or file</a>", margin=(2, 4))] if query else []
 
     # Choices of the user
 
     def change(self, **fields: Any) -> None:
-        """Change the state and update what depends on it."""
-        self._try(lambda: self.go(replace(self.state, **fields)))
+        """Change fields of the state and update what depends on them."""
+        self.update(lambda state: replace(state, **fields))
 
-    def _chosen(self, field: str, _: str, __: Any, value: Any) -> None:
-        if not self._setting and value is not None:
-            more: dict[str, Any] = {"limits": None, "lit": None} if field == "shown" else {}
-            more |= {"pixel": None, "regions": (), "selected": ""} if field == "file" else {}
-            self.change(**{field: value}, **more)
-
-    def _ranged(self, _: str, __: Any, ___: Any) -> None:
-        low, high = self.low.value, self.high.value
-        if not self._setting:
-            self.change(limits=None if low is None or high is None else (float(low), float(high)))
-
-    def _pixel_typed(self, _: str, __: str, text: str) -> None:
-        if self._setting:
-            return
-        words = text.replace(",", " ").split()
-        if not words:
-            self.change(pixel=None)
-        elif len(words) == 2 and all(word.lstrip("-").isdigit() and len(word) < 9 for word in words):
-            self.change(pixel=(int(words[0]), int(words[1])), selected="")
-        else:
-            self.fail(f"pixel {text[:40]!r} must be two numbers, e.g. 12, 34")
+    def update(self, change: Change) -> None:
+        """Change the state and update what depends on it; an invalid change is a message."""
+        self._try(lambda: self.go(change(self.state)))
 
     def _tapped(self, event: Tap) -> None:
         if event.x is not None and event.y is not None:
             self.change(pixel=(int(event.x // 1), int(event.y // 1)), selected="")
 
+    def _cursor_placed(self, event: Tap) -> None:
+        if event.x is not None and event.y is not None:
+            radius = self.controls.radius.value
+            placed = (round(event.x, 4), round(event.y, 4), 0.0 if radius is None else float(radius))
+            self.change(cursors=(*self.state.cursors, placed))
+
     def _drawn(self, event: SelectionGeometry) -> None:
-        shape: Any = event.geometry
-        if not event.final or len(self.state.regions) >= MOST_REGIONS:
-            return
-        x, y = (shape.get("x"), shape.get("y"))
-        if shape["type"] == "rect":
-            x = [shape["x0"], shape["x1"], shape["x1"], shape["x0"]]
-            y = [shape["y0"], shape["y0"], shape["y1"], shape["y1"]]
-        if not isinstance(x, list) or not isinstance(y, list) or len(x) < 3:
-            return
-        taken = {outline.name for outline in self.state.regions}
-        name = next(name for name in (f"region-{n}" for n in range(1, 99)) if name not in taken)
-        self.change(regions=(*self.state.regions, Outline.drawn(name, x, y)), selected=name)
+        if event.final:
+            self.update(lambda state: state.with_drawn(event.geometry))
 
     def _dragged(self, event: SelectionGeometry) -> None:
         if event.final:
             low, high = sorted((float(event.geometry["x0"]), float(event.geometry["x1"])))
             self.change(lit=(low, high))
 
-    def _region_chosen(self, _: str, __: str, name: str) -> None:
-        if not self._setting:
-            self.change(selected=name)
-
-    def _renamed(self, _: str, __: str, name: str) -> None:
-        taken = {outline.name for outline in self.state.regions}
-        if self._setting or not name.strip() or not self.state.selected or name in taken:
-            return
-        new = name.strip()[:60].replace(":", " ")
-        regions = tuple(
-            replace(outline, name=new) if outline.name == self.state.selected else outline
-            for outline in self.state.regions
-        )
-        self.change(regions=regions, selected=new)
-
-    def _remove(self) -> None:
-        kept = tuple(outline for outline in self.state.regions if outline.name != self.state.selected)
-        self.change(regions=kept, selected="")
-
     def _clear(self) -> None:
-        self.change(regions=(), selected="", pixel=None, lit=None, limits=None)
+        self.change(regions=(), selected="", pixel=None, lit=None, limits=None, cursors=())
 
-    # Exports
-
-    def _download(self, name: str, kind: str, content: bytes) -> None:
-        # The time makes the value differ from that of an equal file before, which the browser would not save.
-        self.save.value = json.dumps([name, kind, base64.b64encode(content).decode("ascii"), time.time()])
-
-    def _opened(self) -> OpenedImage:
+    def _shown(self) -> Shown:
         if self.image is None:
             raise InputError("no map is shown yet; wait until it is computed")
-        return self.image
-
-    def _save_map(self) -> None:
-        figure = lifetime_picture(self._opened().maps, name=self.state.shown, options=self.state.picture())
-        self._save_figure("lifetime.png", figure)
-
-    def _save_decay(self) -> None:
-        if self.decay is None:
-            raise InputError("no decay is shown yet; click a pixel")
-        self._save_figure("decay.png", decay_figure(self.decay.record))
-
-    def _save_figure(self, name: str, figure: Any) -> None:
-        content = io.BytesIO()
-        write_figure(figure, content, PictureOptions())
-        self._download(name, "image/png", content.getvalue())
-
-    def _save_table(self) -> None:
-        self._download("regions.csv", "text/csv", self._opened().table(self.state).encode())
-
-    def _save_regions(self) -> None:
-        if not self.state.regions:
-            raise InputError("no region is drawn; draw one with the lasso or box tool")
-        features = [outline.feature() for outline in self.state.regions]
-        text = json.dumps({"type": "FeatureCollection", "features": features}, indent=1)
-        self._download("regions.geojson", "application/geo+json", text.encode())
+        return Shown(self.state, self.image, self.limits, self.decay, self.phasors, self.other)
 
     # Updates
 
-    def _try(self, action: Callable[[], None]) -> None:
+    def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
         except InputError as error:
@@ -319,76 +213,76 @@ class Page:
         """Show an error; the page keeps its contents."""
         self.error = message
         self.status.text = f"<span class='error'>{escape(message)}</span>"
+        self.controls.show(self.state)
 
     def go(self, state: ViewState, *, remark: str = "") -> None:
         """Show a state: what changed is computed in another thread. The remark stays until the next state."""
         self.images.check(state)
         self.error = self.remark = remark
         self.state, self.serial = state, self.serial + 1
-        self._set_widgets()
+        self.controls.show(state)
+        self._show_calls(state)
+        self.url.value = urlencode(self.images.address | state.query(), doseq=True)
+        self.map.mark(state)
         self.status.text = f"{escape(state.file)}: working{self._remarks()}"
         self.executor.submit(self._compute, self.serial, state)
 
-    def _set_widgets(self) -> None:
-        state, self._setting = self.state, True
-        try:
-            self.file.update(options=list(self.images.files()), value=state.file)
-            self.model.value, self.irf.value, self.cmap.value = state.model, state.irf, state.cmap
-            if state.cmap not in self.cmap.options:
-                self.cmap.options = [*self.cmap.options, state.cmap]
-            self.threshold.value, self.binning.value = state.min_photons, state.binning
-            self.pixel.value = "" if state.pixel is None else "{}, {}".format(*state.pixel)
-            self.region.update(
-                options=[("", "none"), *((one.name, one.name) for one in state.regions)], value=state.selected
-            )
-            self.rename.value = state.selected
-            if state.limits is not None:
-                self.low.value, self.high.value = state.limits
+    def _show_calls(self, *states: ViewState) -> None:
+        """Offer the calls that write the maps of states, each into its own folder."""
+        texts: dict[str, list[str]] = {"command": [], "python": []}
+        for out, state in zip(("maps", "maps-b"), states, strict=False):
             path, options = str(self.images.files()[state.file]), self.images.options(state)
-            self.command.value, self.python.value = state.command(path, options), state.python(path, options)
-            self.url.value = urlencode(state.query(), doseq=True)
-            pixel = (
-                {"x": [], "y": []}
-                if state.pixel is None
-                else {key: [v + 0.5] for key, v in zip("xy", state.pixel, strict=True)}
-            )
-            self.map.pixel.data = pixel
-            self.map.outlines.data = {
-                "xs": [[p[0] for p in (*one.points, one.points[0])] for one in state.regions],
-                "ys": [[p[1] for p in (*one.points, one.points[0])] for one in state.regions],
-                "name": [one.name for one in state.regions],
-                "x": [one.points[0][0] for one in state.regions],
-                "y": [one.points[0][1] for one in state.regions],
-                "width": [3 if one.name == state.selected else 1.5 for one in state.regions],
-            }
-        finally:
-            self._setting = False
+            texts["command"].append(state.command(path, options, out=out))
+            texts["python"].append(state.python(path, options, out=out))
+        self.controls.command.value = "\n".join(texts["command"])
+        self.controls.python.value = "\n".join(texts["python"])
 
     def _compute(self, serial: int, state: ViewState) -> None:
-        """Compute maps and decay of a state in a thread; results of an older state are discarded."""
+        """Compute maps and panel of a state in a thread; results of an older state are discarded."""
         try:
             if serial != self.serial:
                 return
-            image = self.images.image(state, progress=partial(self._progress, serial))
+            progress = partial(self._progress, serial)
+            image = self.images.image(state, progress=progress)
             shown = state if state.shown in image.maps else replace(state, shown="tau_mean_ns", limits=None)
-            self._later(serial, partial(self._show_map, image, shown))
+            if self.image is not image or shown.panel == "decay":
+                self._later(serial, partial(self._show_map, image, shown))
             if serial == self.serial:
-                self._later(serial, partial(self._show_decay, shown, image.selected(shown)))
+                self._later(serial, self._computed_panel(image, shown, progress))
         except InputError as error:
             self._later(serial, partial(self.fail, str(error)))
         except Exception as error:
             self._later(serial, partial(self.fail, f"bug: {type(error).__name__}: {error}"))
             raise
 
+    def _computed_panel(
+        self, image: OpenedImage, state: ViewState, progress: Callable[[int, int], None]
+    ) -> Callable[[], None]:
+        """Compute the panel of a state in a thread, and return the action that shows it."""
+        if state.panel == "phasor":
+            return partial(self._show_phasors, image, state, image.phasors(state))
+        if state.panel == "comparison":
+            other = state.other()
+            second = None if other is None else self.images.image(other, progress=progress)
+            return partial(self._show_comparison, image, state, second)
+        key = (image, state.pixel, state.outlines.get(state.selected))
+        if self.decay is not None and self._drawn_as.get("decay") == key:
+            return partial(self._say, image, state)
+        return partial(self._show_decay, state, image.selected(state), key)
+
     def _later(self, serial: int, action: Callable[[], None]) -> None:
-        """Run an action with the document's lock, unless the state has changed or the page is closed."""
+        """Run an action with the document's lock, unless the state has changed or the page is closed.
 
-        def act() -> None:
-            if serial == self.serial and not self.ended:
-                self._try(action)
-
+        Bokeh does not keep the order of callbacks that are added before the session exists.
+        """
         if not self.ended:
-            self._schedule(act)
+            self._actions.append((serial, action))
+            self._schedule(self._run_next)
+
+    def _run_next(self) -> None:
+        serial, action = self._actions.popleft()
+        if serial == self.serial and not self.ended:
+            self._try(action)
 
     def _progress(self, serial: int, done: int, todo: int) -> None:
         if time.monotonic() > self._told + PROGRESS_EVERY_S:
@@ -396,16 +290,60 @@ class Page:
             text = f"{done:,} of {todo:,} pixels"
             self._later(serial, lambda: setattr(self.status, "text", text))
 
-    def _show_map(self, image: OpenedImage, state: ViewState) -> None:
+    def _show_map(
+        self,
+        image: OpenedImage,
+        state: ViewState,
+        phasors: PhasorRecord | None = None,
+        other: OpenedImage | None = None,
+    ) -> None:
+        """Show the map, in grey with the pixels of cursors if there are any, and the histogram."""
         self.image, self.state = image, state
-        options = state.picture()
-        self.map.show(image.maps, state.shown, options, state.lit)
-        self.histogram.show(image.maps, state.shown, options, state.lit)
-        self._setting = True
-        self.shown.update(options=[str(name) for name in image.maps.data_vars], value=state.shown)
-        limits = display_limits(image.maps[state.shown].values) if options.limits is None else options.limits
-        self.low.value, self.high.value = (round(float(limit), 4) for limit in limits)
-        self._setting = False
+        everything = [image.maps] if other is None else [image.maps, other.maps]
+        self.limits = shared_limits(state, *everything)
+        cursors = None if phasors is None or not state.cursors else (state.cursors, state.medians)
+        key = (image, other, state.shown, state.cmap, self.limits, state.lit, cursors)
+        if self._drawn_as.get("map") != key:
+            self._drawn_as["map"] = key
+            options = PictureOptions(state.cmap, self.limits)
+            if cursors is None or phasors is None:
+                self.map.show(image.maps, state.shown, options, state.lit)
+            else:
+                self.map.show_rgba(pixels_rgba(cursor_rgb(phasors)))
+            if other is not None:
+                self.other_map.show(other.maps, state.shown, options, state.lit)
+            self.histogram.show(
+                image.maps, state.shown, options, state.lit, None if other is None else other.maps
+            )
+        self.controls.show_map([str(name) for name in image.maps.data_vars], state.shown, self.limits)
+
+    def _show_decay(self, state: ViewState, found: SelectedDecay, key: Any) -> None:
+        self._drawn_as["decay"] = key
+        self.decay = found
+        self.decays.show(found)
+        self.table.text = decay_table(found, state.model)
+        if self.image is not None:
+            self._say(self.image, state)
+
+    def _show_phasors(self, image: OpenedImage, state: ViewState, record: PhasorRecord) -> None:
+        self.phasors = record
+        self._show_map(image, state, phasors=record)
+        self.phasor_plot.show(record, state.pixel)
+        self.cursor_table.text = cursor_table(record, state.pixel)
+        self._say(image, state)
+
+    def _show_comparison(self, image: OpenedImage, state: ViewState, other: OpenedImage | None) -> None:
+        if other is None:
+            self._show_map(image, state)
+            self.comparison_table.text = "Choose another measurement or another model for the map B."
+        else:
+            compared = Comparison.of(image.maps, other.maps, state.shown)
+            self.other = other
+            self._show_map(image, state, other=other)
+            self.comparison_table.text = comparison_table(compared, _names(state), state.pixel)
+            limited = replace(state, limits=self.limits)
+            second = limited.other()
+            self._show_calls(limited, *([] if second is None else [second]))
         self._say(image, state)
 
     def _remarks(self, *lines: str) -> str:
@@ -423,9 +361,10 @@ class Page:
         pixels = f"{attrs['pixels_analysed']:,} of {attrs['pixels']:,} pixels analysed"
         self.status.text = f"{escape(state.file)}: {pixels}{lit}{warnings}"
 
-    def _show_decay(self, state: ViewState, found: SelectedDecay) -> None:
-        self.decay = found
-        self.decays.show(found)
-        self.table.text = decay_table(found, state.model)
-        if self.image is not None:
-            self._say(self.image, state)
+
+def _names(state: ViewState) -> tuple[str, str]:
+    """Return the names of the maps A and B: what differs between them."""
+    other = state.other() or state
+    pairs = [(state.file, other.file), (state.model, other.model)]
+    first, second = zip(*(pair for pair in pairs if pair[0] != pair[1]), strict=True)
+    return ", ".join(first), ", ".join(second)

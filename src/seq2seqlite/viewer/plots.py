@@ -14,8 +14,9 @@ from seq2seqlite.figures import PictureOptions, lifetime_colours, lifetime_rgb
 from seq2seqlite.figures.decay_figure import FIT, PREDICTED, RESPONSE, RESPONSE_SHARE
 from seq2seqlite.figures.picture import display_limits
 from seq2seqlite.viewer.images import SelectedDecay
+from seq2seqlite.viewer.state import ViewState
 
-__all__ = ["DecayPlots", "Histogram", "MapPlot", "decay_table"]
+__all__ = ["UNKNOWN", "DecayPlots", "Histogram", "MapPlot", "decay_table", "pixels_rgba", "styled"]
 
 BINS = 80
 UNKNOWN = "-"
@@ -34,7 +35,8 @@ FONT = {
 }
 
 
-def _styled(plot: Any) -> Any:
+def styled(plot: Any) -> Any:
+    """Return a plot with the fonts and lines of the page."""
     for axis in plot.axis:
         axis.update(**FONT)
     plot.toolbar.logo = None
@@ -44,18 +46,32 @@ def _styled(plot: Any) -> Any:
 
 
 class MapPlot:
-    """Lifetime map with the selected pixel and the regions."""
+    """Lifetime map with the selected pixel and the regions.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    name : str
+        Name of the figure.
+    beside : MapPlot, optional
+        Map whose part is shown: panning and zooming of one of them moves both. Selections and regions are
+        those of this map, too.
+    """
+
+    def __init__(self, name: str = "map", /, *, beside: "MapPlot | None" = None) -> None:
         self.image = ColumnDataSource({"image": [np.zeros((1, 1), np.uint32)], "dw": [1], "dh": [1]})
-        self.pixel = ColumnDataSource({"x": [], "y": []})
-        self.outlines = ColumnDataSource({"xs": [], "ys": [], "name": [], "x": [], "y": [], "width": []})
-        self.figure = figure(
-            name="map",
+        columns = ("xs", "ys", "name", "x", "y", "width")
+        self.pixel: Any = ColumnDataSource({"x": [], "y": []})
+        self.outlines: Any = ColumnDataSource({key: [] for key in columns})
+        ranges: list[Any] = [DataRange1d(range_padding=0), DataRange1d(range_padding=0, flipped=True)]
+        if beside is not None:
+            self.pixel, self.outlines = beside.pixel, beside.outlines
+            ranges = [beside.figure.x_range, beside.figure.y_range]
+        self.figure: Any = figure(
+            name=name,
             tools="pan,box_zoom,wheel_zoom,reset,lasso_select,box_select,tap",
             active_drag=None,
-            x_range=DataRange1d(range_padding=0),
-            y_range=DataRange1d(range_padding=0, flipped=True),
+            x_range=ranges[0],
+            y_range=ranges[1],
             match_aspect=True,
             sizing_mode="stretch_both",
             min_height=300,
@@ -80,8 +96,9 @@ class MapPlot:
                 "x", "y", source=self.pixel, size=size, marker="circle", fill_alpha=0, line_color=colour,
                 line_width=width,
             )  # fmt: skip
-        self.figure.x_range.renderers = self.figure.y_range.renderers = [drawn]
-        _styled(self.figure)
+        if beside is None:
+            self.figure.x_range.renderers = self.figure.y_range.renderers = [drawn]
+        styled(self.figure)
 
     def show(
         self,
@@ -91,10 +108,24 @@ class MapPlot:
         lit: tuple[float, float] | None,
     ) -> None:
         """Show a map; pixels outside of the range ``lit`` are dimmed."""
-        self.image.data = {
-            "image": [rgba(maps, name, options, lit)],
-            "dw": [maps.sizes["X"]],
-            "dh": [maps.sizes["Y"]],
+        self.show_rgba(rgba(maps, name, options, lit))
+
+    def show_rgba(self, image: NDArray[np.uint32], /) -> None:
+        """Show an image of 32-bit colours."""
+        height, width = image.shape
+        self.image.data = {"image": [image], "dw": [width], "dh": [height]}
+
+    def mark(self, state: ViewState) -> None:
+        """Show the selected pixel and the regions."""
+        pixel = () if state.pixel is None else (state.pixel,)
+        self.pixel.data = {"x": [x + 0.5 for x, _ in pixel], "y": [y + 0.5 for _, y in pixel]}
+        self.outlines.data = {
+            "xs": [[p[0] for p in (*one.points, one.points[0])] for one in state.regions],
+            "ys": [[p[1] for p in (*one.points, one.points[0])] for one in state.regions],
+            "name": [one.name for one in state.regions],
+            "x": [one.points[0][0] for one in state.regions],
+            "y": [one.points[0][1] for one in state.regions],
+            "width": [3 if one.name == state.selected else 1.5 for one in state.regions],
         }
 
 
@@ -107,7 +138,12 @@ def rgba(
     if lit is not None:
         outside = ~((values >= lit[0]) & (values <= lit[1]))
         rgb[outside] = DIMMED * rgb[outside].mean(axis=-1, keepdims=True)
-    found = np.full((*values.shape, 4), 255, np.uint8)
+    return pixels_rgba(rgb)
+
+
+def pixels_rgba(rgb: NDArray[np.float64], /) -> NDArray[np.uint32]:
+    """Return red, green and blue from 0 to 1, shape (Y, X, 3), as 32-bit colours."""
+    found = np.full((*rgb.shape[:2], 4), 255, np.uint8)
     found[..., :3] = np.round(rgb * 255)
     return found.view(np.uint32)[..., 0]
 
@@ -131,16 +167,25 @@ class Histogram:
             left="left", right="right", top="top", bottom=0, color="color", source=self.bars,
             nonselection_alpha=1.0,
         )  # fmt: skip
+        self.other = ColumnDataSource({"x": [], "y": []})
+        self.figure.step(
+            "x", "y", source=self.other, mode="before", line_color="black", line_width=2, line_dash="dashed"
+        )
         self.lit = BoxAnnotation(
             fill_alpha=0.15, fill_color="black", line_color="black", line_width=2, visible=False
         )
         self.figure.add_layout(self.lit)
-        _styled(self.figure)
+        styled(self.figure)
 
     def show(
-        self, maps: xr.Dataset, name: str, options: PictureOptions, lit: tuple[float, float] | None
+        self,
+        maps: xr.Dataset,
+        name: str,
+        options: PictureOptions,
+        lit: tuple[float, float] | None,
+        other: xr.Dataset | None = None,
     ) -> None:
-        """Show the values of a map."""
+        """Show the values of a map, and of another one as a dashed line."""
         values = maps[name].values
         finite = values[np.isfinite(values)]
         low, high = display_limits(values) if options.limits is None else options.limits
@@ -153,6 +198,11 @@ class Histogram:
             "top": counts,
             "color": [to_hex(colour) for colour in colours],
         }
+        self.other.data = {"x": [], "y": []}
+        if other is not None:
+            compared = other[name].values
+            compared, _ = np.histogram(compared[np.isfinite(compared)], bins=edges)
+            self.other.data = {"x": edges, "y": np.append([0], compared)}
         self.figure.x_range.update(start=edges[0], end=edges[-1])
         unit = maps[name].attrs["units"]
         self.figure.xaxis.axis_label = f"{maps[name].attrs['long_name']}{f' / {unit}' if unit else ''}"
@@ -185,7 +235,7 @@ class DecayPlots:
             **shared,
         )
         self.residuals = figure(
-            name="residuals", y_range=Range1d(-4, 4), x_axis_label="time / ns", y_axis_label="residuals / SD",
+            name="residuals", y_range=Range1d(-4, 4), x_axis_label="time / ns", y_axis_label="residuals",
             min_height=110, **shared,
         )  # fmt: skip
         line = {"source": self.data, "line_width": 2}
@@ -196,7 +246,7 @@ class DecayPlots:
             plot.line("t", names[0], color=PREDICTED, line_dash="dashed", **label, **line)
             label = {"legend_label": "fit"} if plot is self.figure else {}
             plot.line("t", names[1], color=FIT, **label, **line)
-            _styled(plot)
+            styled(plot)
         self.residuals.yaxis.ticker.update(desired_num_ticks=4, num_minor_ticks=0)
         self.figure.legend.update(
             orientation="horizontal", location="top_right", background_fill_alpha=0.7, border_line_alpha=0,

@@ -4,6 +4,7 @@ import queue
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,38 @@ from seq2seqlite.viewer.images import OpenedImages
 from seq2seqlite.viewer.page import Page
 from seq2seqlite.viewer.state import ViewState
 
-__all__ = ["self_test"]
+__all__ = ["self_test", "write_synthetic"]
 
 # Time in seconds after which an update of the page has failed.
 PATIENCE_S = 300.0
 WARM_UP = 2
+# Synthetic measurement: image, gates, different rows, period and IRF in ns, photons of a pixel.
+SHAPE, ROWS = (512, 512, 256), 32
+PERIOD_NS, IRF_NS, EDGE_NS, PHOTONS = 12.5, 0.15, 1.0, 1000.0
+
+
+def write_synthetic(path: Path, /) -> None:
+    """Write a measurement of 512 x 512 pixels and 256 gates, with lifetimes from 0.5 to 3.5 ns, as npz.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        File.
+
+    See Also
+    --------
+    self_test : Measure the response times of a page.
+    """
+    height, width, n_gates = SHAPE
+    gate_ns = PERIOD_NS / n_gates
+    times = np.arange(n_gates) * gate_ns
+    irf = np.exp(-0.5 * ((times - EDGE_NS) / IRF_NS) ** 2)
+    decays = np.exp(-times / np.linspace(0.5, 3.5, width)[:, None])
+    curves = np.fft.irfft(np.fft.rfft(decays) * np.fft.rfft(irf), n_gates)
+    expected = PHOTONS * np.clip(curves, 0, None) / curves.sum(axis=1, keepdims=True)
+    rows = np.random.default_rng(1).poisson(expected, (ROWS, width, n_gates)).astype(np.uint16)
+    counts = np.tile(rows, (height // ROWS, 1, 1))
+    np.savez(path, tpsf=counts, gate_width_ns=gate_ns, period_ns=PERIOD_NS)
 
 
 def self_test(images: OpenedImages, start: ViewState, /, *, clicks: int = 20) -> dict[str, Any]:

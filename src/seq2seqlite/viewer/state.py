@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.figures import PictureOptions
+from seq2seqlite.figures import PhasorOptions, PictureOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 
-__all__ = ["Outline", "ViewState"]
+__all__ = ["PANELS", "Outline", "ViewState", "cursor_of_text"]
+
+PANELS = ("decay", "phasor", "comparison")
+"""Panels beside the map."""
 
 # Vertices of a drawn outline that are kept: the URL stays short.
 MOST_POINTS = 60
@@ -99,6 +102,12 @@ class ViewState:
         Drawn regions.
     selected : str
         Name of the selected region; empty for a pixel or the whole image.
+    panel : {'decay', 'phasor', 'comparison'}
+        Panel beside the map.
+    cursors, medians
+        As for :class:`~seq2seqlite.figures.PhasorOptions`.
+    other_file, other_model : str
+        Measurement and model to compare with; empty for those of the map.
 
     See Also
     --------
@@ -123,10 +132,80 @@ class ViewState:
     pixel: tuple[int, int] | None = None
     regions: tuple[Outline, ...] = ()
     selected: str = ""
+    panel: str = PANELS[0]
+    cursors: tuple[tuple[float, float, float], ...] = ()
+    medians: int = 0
+    other_file: str = ""
+    other_model: str = ""
+
+    def check(self) -> None:
+        """Raise InputError if colours, cursors or panel are invalid."""
+        self.picture()
+        self.phasor(PhasorOptions())
+        if self.panel not in PANELS:
+            raise InputError(f"panel={self.panel[:40]!r} is unknown; use one of {', '.join(PANELS)}")
 
     def picture(self) -> PictureOptions:
         """Return the colours."""
         return PictureOptions(self.cmap, self.limits)
+
+    def phasor(self, calibration: PhasorOptions, /) -> PhasorOptions:
+        """Return the options of the phasor plot with the reference of a calibration."""
+        return replace(calibration, cursors=self.cursors, medians=self.medians)
+
+    @property
+    def outlines(self) -> dict[str, Outline]:
+        """Drawn regions by name."""
+        return {outline.name: outline for outline in self.regions}
+
+    def other(self) -> "ViewState | None":
+        """Return the state to compare with; None if it is not chosen or equal."""
+        found = replace(
+            self,
+            file=self.other_file or self.file,
+            model=self.other_model or self.model,
+            other_file="",
+            other_model="",
+        )
+        return None if (found.file, found.model) == (self.file, self.model) else found
+
+    def with_file(self, file: str, /) -> "ViewState":
+        """Return the state for another measurement, without what was selected in the image."""
+        return replace(self, file=file, pixel=None, regions=(), selected="")
+
+    def with_drawn(self, geometry: Mapping[str, Any], /) -> "ViewState":
+        """Return the state with a drawn region, which is selected; itself if it cannot be added.
+
+        Parameters
+        ----------
+        geometry : mapping
+            Geometry of a selection in Bokeh: a rectangle or a polygon.
+        """
+        x, y = geometry.get("x"), geometry.get("y")
+        if geometry["type"] == "rect":
+            x = [geometry["x0"], geometry["x1"], geometry["x1"], geometry["x0"]]
+            y = [geometry["y0"], geometry["y0"], geometry["y1"], geometry["y1"]]
+        full = len(self.regions) >= MOST_REGIONS
+        if full or not isinstance(x, list) or not isinstance(y, list) or len(x) < 3:
+            return self
+        taken = {outline.name for outline in self.regions}
+        name = next(name for name in (f"region-{n}" for n in range(1, 99)) if name not in taken)
+        return replace(self, regions=(*self.regions, Outline.drawn(name, x, y)), selected=name)
+
+    def renamed(self, name: str, /) -> "ViewState":
+        """Return the state with another name of the selected region."""
+        new = " ".join(name[:60].replace(":", " ").split())  # a colon precedes the vertices
+        if not new or new == self.selected or not self.selected:
+            return self
+        if new in self.outlines:
+            raise InputError(f"region {new!r} exists; choose another name")
+        kept = (replace(one, name=new) if one.name == self.selected else one for one in self.regions)
+        return replace(self, regions=tuple(kept), selected=new)
+
+    def without_region(self) -> "ViewState":
+        """Return the state without the selected region."""
+        kept = tuple(outline for outline in self.regions if outline.name != self.selected)
+        return replace(self, regions=kept, selected="")
 
     def query(self) -> dict[str, list[str]]:
         """Return the state as parameters of a URL."""
@@ -138,14 +217,20 @@ class ViewState:
             "binning": [str(self.binning)],
             "map": [self.shown],
             "cmap": [self.cmap],
+            "panel": [self.panel],
         }
         for key, pair in (("range", self.limits), ("lit", self.lit), ("pixel", self.pixel)):
             if pair is not None:
                 values[key] = [f"{pair[0]:.6g},{pair[1]:.6g}"]
         if self.regions:
             values["region"] = [outline.text for outline in self.regions]
-        if self.selected:
-            values["selected"] = [self.selected]
+        if self.cursors:
+            values["cursor"] = [",".join(f"{value:g}" for value in cursor) for cursor in self.cursors]
+        if self.medians:
+            values["medians"] = [str(self.medians)]
+        for key in ("selected", "other_file", "other_model"):
+            if getattr(self, key):
+                values[key] = [getattr(self, key)]
         return values
 
     @classmethod
@@ -157,26 +242,26 @@ class ViewState:
         InputError
             If a value is invalid.
         """
-        names = {"file": "file", "model": "model", "irf": "irf", "map": "shown", "cmap": "cmap"}
-        fields: dict[str, Any] = {
-            field: query[key][0]
-            for key, field in (names | {"selected": "selected"}).items()
-            if query.get(key)
-        }
+        same = ("file", "model", "irf", "cmap", "panel", "selected", "other_file", "other_model")
+        names = {"map": "shown"} | {name: name for name in same}
+        fields: dict[str, Any] = {field: query[key][0] for key, field in names.items() if query.get(key)}
         if "min_photons" in query:
-            fields["min_photons"] = _numbers("min_photons", query, 1)[0]
-        if "binning" in query:
-            fields["binning"] = int(_numbers("binning", query, 1)[0])
+            fields["min_photons"] = _numbers("min_photons", query["min_photons"][0], 1)[0]
+        for key in ("binning", "medians"):
+            if key in query:
+                fields[key] = int(_numbers(key, query[key][0], 1)[0])
+        if "cursor" in query:
+            fields["cursors"] = tuple(cursor_of_text(text) for text in query["cursor"])
         for key, field in (("range", "limits"), ("lit", "lit")):
             if key in query:
-                fields[field] = tuple(_numbers(key, query, 2))
+                fields[field] = tuple(_numbers(key, query[key][0], 2))
         if "pixel" in query:
-            fields["pixel"] = tuple(int(value) for value in _numbers("pixel", query, 2))
+            fields["pixel"] = tuple(int(value) for value in _numbers("pixel", query["pixel"][0], 2))
         if "region" in query:
             fields["regions"] = tuple(Outline.of_text(text) for text in query["region"][:MOST_REGIONS])
         return replace(default, **fields)
 
-    def command(self, path: str, options: Mapping[str, Any], /) -> str:
+    def command(self, path: str, options: Mapping[str, Any], /, *, out: str = "maps") -> str:
         """Return the command line that writes the maps of this state.
 
         Parameters
@@ -185,21 +270,26 @@ class ViewState:
             Path of the measurement.
         options : mapping
             Further parameters of :func:`~seq2seqlite.write_lifetime_maps` with their values.
+        out : str
+            Output folder.
         """
         words = ["seq2seqlite", "image", path]
-        for name, value in self._parameters(options).items():
+        named = self._parameters(options)
+        for cursor in named.pop("cursors", ()):
+            words += ["--cursor", ",".join(f"{value:g}" for value in cursor)]
+        for name, value in named.items():
             words.append("--range" if name == "colour_range" else f"--{name.replace('_', '-')}")
             words += [f"{part:.6g}" if isinstance(part, float) else str(part) for part in _tuple(value)]
-        return shlex.join([*words, "--out", "maps"])
+        return shlex.join([*words, "--out", out])
 
-    def python(self, path: str, options: Mapping[str, Any], /) -> str:
+    def python(self, path: str, options: Mapping[str, Any], /, *, out: str = "maps") -> str:
         """Return the same as Python code; parameters as for :meth:`command`."""
         named = self._parameters(options)
         model = named.pop("model")
         rest = "".join(f"    {name}={value!r},\n" for name, value in named.items())
         return (
             "from seq2seqlite import write_lifetime_maps\n\n"
-            f'write_lifetime_maps(\n    {path!r}, {model!r}, "maps",\n{rest})\n'
+            f'write_lifetime_maps(\n    {path!r}, {model!r}, "{out}",\n{rest})\n'
         )
 
     def _parameters(self, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -209,6 +299,10 @@ class ViewState:
         own |= {"min_photons": float(self.min_photons), "binning": self.binning, "cmap": self.cmap}
         if self.limits is not None:
             own["colour_range"] = tuple(float(limit) for limit in self.limits)
+        if self.medians:
+            own["phasor_medians"] = self.medians
+        if self.cursors:
+            own["cursors"] = list(self.cursors)
         if self.regions:
             own["regions"] = "regions.geojson"
         return own | {name: value for name, value in options.items() if value is not None}
@@ -218,13 +312,18 @@ def _tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _numbers(key: str, query: Mapping[str, list[str]], n: int) -> list[float]:
-    """Return the finite numbers of a parameter of a URL."""
-    text = query[key][0]
+def cursor_of_text(text: str, /) -> tuple[float, float, float]:
+    """Return G, S and radius of a cursor."""
+    real, imag, radius = _numbers("cursor", text, 3)
+    return real, imag, radius
+
+
+def _numbers(key: str, text: str, n: int) -> list[float]:
+    """Return the finite numbers of a choice."""
     try:
         values = [float(value) for value in text.split(",")]
     except ValueError:
         values = []
     if len(values) != n or not all(math.isfinite(value) and abs(value) < 1e9 for value in values):
-        raise InputError(f"{key}={text[:40]!r} in the URL must be {n} finite number{'s' if n > 1 else ''}")
+        raise InputError(f"{key}={text[:40]!r} must be {n} finite number{'s' if n > 1 else ''}")
     return values

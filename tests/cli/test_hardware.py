@@ -64,6 +64,10 @@ def test_lower_writes_the_program(tmp_path, capsys):
             "Invalid value for '--seed': Input should be less than or equal to 4294967295",
         ),
         (
+            ["hardware", "hls", "--model", "seq2seqlite-iccd-direct-int8", "--out", "new"],
+            "is that of a direct network, which is not supported here; choose one of a network with",
+        ),
+        (
             ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
             "time_limit_s=nan must be > 0, in seconds (e.g. 7200)",
         ),
@@ -160,6 +164,33 @@ def test_a_pixel_that_differs_is_a_failure(program_file, tmp_path, monkeypatch, 
     mismatches = json.loads(found.read_text())["mismatches"]
     assert mismatches > 0
     assert f"30 pixels, {mismatches} mismatches with the program" in capsys.readouterr().out
+
+
+def test_simulation_of_a_direct_program_uses_several_responses(direct_design, tmp_path, monkeypatch, capsys):
+    command = import_module("seq2seqlite.cli.hardware.simulate")
+    monkeypatch.setattr(command, "compile_project", lambda project, **_: direct_design)
+    project, found = str(direct_design.project.folder), tmp_path / "found.json"
+    words = ["hardware", "simulate", project, "--n", "60", "--json", str(found)]
+    assert main([*words, "--gaps", "0.1"]) == 0
+    result = json.loads(found.read_text())
+    assert (result["pixels"], result["mismatches"], result["responses"]) == (60, 0, 4)
+    assert "60 pixels, 4 responses in turn, 0 mismatches" in capsys.readouterr().out
+    irfs = []
+    for number in range(2):
+        path = tmp_path / f"irf{number}.txt"
+        times = np.arange(60) * 0.2
+        np.savetxt(path, np.column_stack([times, 1e4 * np.exp(-((times - 1.4) ** 2) / (0.05 + number))]))
+        irfs += ["--irf", str(path)]
+    assert main([*words, *irfs]) == 0
+    result = json.loads(found.read_text())
+    assert (result["mismatches"], result["responses"], len(result["irf"])) == (0, 2, 2)
+
+
+def test_an_irf_for_a_program_that_does_not_use_it(program_file, tmp_path, capsys):
+    (tmp_path / "irf.txt").write_text("0 1\n0.1 9\n0.2 1\n")
+    words = ["hardware", "simulate", "--model", str(program_file), "--irf", str(tmp_path / "irf.txt")]
+    assert main([*words, "--target", "ecp5-25f"]) == 2
+    assert "program odd-0 does not use a response; omit --irf" in capsys.readouterr().err
 
 
 def test_real_counts_of_a_file(program_file, tmp_path):

@@ -39,7 +39,13 @@ from seq2seqlite.decay.sfd import (
     tau_from_area_ratio,
 )
 from seq2seqlite.decay.tail_fit import TailFit, fit_tail, longer_lifetime_ns
-from seq2seqlite.decay.tpsf import MAX_HARMONICS, ForwardModel, expected_tpsf, harmonics_needed
+from seq2seqlite.decay.tpsf import (
+    MAX_HARMONICS,
+    ForwardModel,
+    expected_response,
+    expected_tpsf,
+    harmonics_needed,
+)
 
 __all__ = [
     "AMPLITUDE_WEIGHTED",
@@ -72,6 +78,7 @@ __all__ = [
     "angular_frequencies_per_ns",
     "counts_for",
     "derived_quantity",
+    "expected_response",
     "expected_tpsf",
     "first_photon_histogram",
     "fit_tail",

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, TimeAxis, harmonics_needed
+from seq2seqlite.decay import Irf, Lifetimes, TimeAxis, expected_response
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import gate_width_ns, period_ns, strips
 from seq2seqlite.protocols import PixelPredictor, Predictor, quantities
@@ -147,10 +147,7 @@ def decay_record(
         placed = None
     if placed is None:
         return DecayRecord(axis, *about)
-    n_harmonics = harmonics_needed(placed.irf.narrowest_sigma_ns, period_ns=period)
-    irf = ForwardModel(placed.axis, n_harmonics).response(
-        placed.irf.coefficients(n_harmonics, period_ns=period)
-    )
+    irf = expected_response(placed.irf, axis=placed.axis)
     if not curves:
         return DecayRecord(placed.axis, *about, placed, irf, _origin(placed))
     fit = fit_lifetimes(counts, axis=placed.axis, irf=placed.irf, components=quantities(predictor).components)

@@ -1,5 +1,6 @@
 """Simulation of a project through its buses, and comparison with its program."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,8 @@ __all__ = [
 ]
 
 FLUSH_CLOCKS = 4096
-SETTLING_READS = 8
-"""Reads of the status between opening and writing a response, in an empty design."""
+READY = 1
+"""Bit of ``RESPONSE_STATUS``: the design takes words of the response that was opened."""
 MIN_BATCHES = 4
 """Minimum number of batches to measure the steady state: the first fills the rings, the last is excluded."""
 
@@ -69,6 +70,12 @@ class DirectInputs:
         Response of each pixel; by default the first.
     count_exponent : array_like of int, shape () or (n,)
         The counts are those of the detector times 2 to the power of this.
+    slots : sequence of int, optional
+        Index in the bank of the design at which each response is loaded; by default its number. A response
+        at a used index replaces the earlier one.
+    first_pixels : sequence of int, optional
+        Pixel before which the loading of each response does not start, in ascending order; by default 0, and
+        all are loaded before the first pixel.
 
     See Also
     --------
@@ -79,24 +86,40 @@ class DirectInputs:
     bank: NDArray[np.int64] | None = None
     index: ArrayLike = 0
     count_exponent: ArrayLike = 0
+    slots: Sequence[int] | None = None
+    first_pixels: Sequence[int] | None = None
 
     def user(self, shape: Shape, n: int, /) -> NDArray[np.uint32] | None:
         """Return TUSER of n pixels; None for a design without TUSER."""
         if not shape.user_bits:
             return None
-        return np.broadcast_to(user_words(self.index, self.count_exponent), n)
+        index = self.index if self.slots is None else np.asarray(self.slots)[np.asarray(self.index, np.int64)]
+        return np.broadcast_to(user_words(index, self.count_exponent), n)
 
     def accesses(self, shape: Shape, /) -> list[Access]:
-        """Return the CSR accesses that load the bank of a design."""
+        """Return the CSR accesses that load the responses; those in the stream have ``after_beats``.
+
+        Raises
+        ------
+        InputError
+            If a response has an index that the bank of the design does not have.
+        """
         program = shape.direct
         if program is None or not shape.responses:
             return []
         bank = self._bank(program)
-        if len(bank) > shape.responses:
+        slots = range(len(bank)) if self.slots is None else self.slots
+        if max(slots) >= shape.responses:
             raise InputError(
-                f"bank has {len(bank)} responses, but the design holds {shape.responses}; build it for more"
+                f"bank needs {max(slots) + 1} responses, but the design holds {shape.responses}; "
+                "build it for more"
             )
-        return [access for number, codes in enumerate(bank) for access in _loading(shape, number, codes)]
+        starts = [0] * len(bank) if self.first_pixels is None else self.first_pixels
+        return [
+            access._replace(after_beats=start * shape.words)
+            for slot, start, codes in zip(slots, starts, bank, strict=True)
+            for access in _loading(shape, slot, codes)
+        ]
 
     def expected(self, program: DirectProgram, counts: ArrayLike, /, *, min_photons: int = 0) -> DirectResult:
         """Return the result of the interpreter for the same inputs."""
@@ -115,11 +138,11 @@ class DirectInputs:
 
 
 def _loading(shape: Shape, number: int, codes: NDArray[np.int64]) -> list[Access]:
-    """Return the accesses that load one response. The reads give the design time: no pixel is in it yet."""
+    """Return the accesses that load one response."""
     words = response_words(shape.program, codes)
     return [
         Access(REGISTERS["RESPONSE_OPEN"], number),
-        *[Access(REGISTERS["RESPONSE_STATUS"])] * SETTLING_READS,
+        Access(REGISTERS["RESPONSE_STATUS"], until=READY),
         *(Access(REGISTERS["RESPONSE_WORD"], int(word)) for word in words),
         Access(REGISTERS["RESPONSE_COMPLETE"], len(words)),
     ]
@@ -216,14 +239,16 @@ class Simulator:
         n = len(np.asarray(counts))
         beats_out = n * self._words_per_pixel * max(1, shape.record_bits // project.options.result_width)
         inputs = inputs or DirectInputs()
+        loads = inputs.accesses(shape)
         run_ = self.stream.run(
             beats_from_counts(counts, lanes=project.options.input_lanes, user=inputs.user(shape, n)),
             n_expected=beats_out,
             before=[
                 Access(REGISTERS["FLUSH_CLOCKS"], FLUSH_CLOCKS),
                 Access(REGISTERS["MIN_PHOTONS"], min_photons),
-                *inputs.accesses(shape),
+                *(access for access in loads if not access.after_beats),
             ],
+            during=[access for access in loads if access.after_beats],
             gaps=gaps,
             stalls=stalls,
             seed=seed,

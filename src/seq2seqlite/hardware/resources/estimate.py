@@ -80,7 +80,8 @@ class LutEstimate:
     Parameters
     ----------
     encoder, decoder, head : int
-        LUTs of the kernels, of all engines together.
+        LUTs of the kernels, of all engines together. A direct student has no decoder, and no kernel of the
+        head.
     surroundings : int
         LUTs of everything else: pixel buffers, normalisers, lifetime units, packet receiver, collector, CSRs.
         0 for a network without a design.
@@ -91,8 +92,8 @@ class LutEstimate:
     """
 
     encoder: int
-    decoder: int
-    head: int
+    decoder: int = 0
+    head: int = 0
     surroundings: int = 0
 
     @property

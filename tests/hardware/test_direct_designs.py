@@ -5,7 +5,8 @@ import pytest
 
 from seq2seqlite.decay import ParametricIrf
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.design import DirectHardwarePredictor, DirectInputs
+from seq2seqlite.hardware.cosim.design import DirectHardwarePredictor
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts, response_bank
 from seq2seqlite.integer import DirectPredictor, response_codes
 

@@ -10,7 +10,7 @@ from seq2seqlite.hardware.cosim.stream import compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.yosys import Synthesis, simulation_files, synthesize
 from seq2seqlite.hardware.explore import Demand, best_candidate, explore
-from seq2seqlite.hardware.gateware.top import TOP
+from seq2seqlite.hardware.gateware.parameters import TOP
 from seq2seqlite.hardware.implementation import place_and_route_project, synthesize_project
 from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
 from seq2seqlite.hardware.resources.estimate import estimate

@@ -23,7 +23,8 @@ from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import tool_status
 from seq2seqlite.decay import MeasuredIrf
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.design import MIN_BATCHES, DirectInputs, Simulator, compile_project
+from seq2seqlite.hardware.cosim.design import MIN_BATCHES, Simulator, compile_project
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.cosim.stream import check_pauses
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts, response_bank

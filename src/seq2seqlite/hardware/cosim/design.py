@@ -1,6 +1,5 @@
 """Simulation of a project through its buses, and comparison with its program."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,21 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import Lifetimes, counts_for
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.cosim.inputs import DirectInputs, result_words
 from seq2seqlite.hardware.cosim.stream import Access, StreamRun, StreamSimulator, compile_stream
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.csr import REGISTERS
-from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.wire.results import (
     Flag,
     beats_from_counts,
-    records_from_result,
     records_from_words,
-    response_words,
-    sfd_words_from_result,
-    user_words,
     words_from_beats,
-    words_from_records,
 )
 from seq2seqlite.integer import (
     DirectPredictor,
@@ -33,9 +27,7 @@ from seq2seqlite.integer import (
     ProgramPredictor,
     Result,
     lifetimes_from_codes,
-    response_codes,
     run,
-    run_direct,
     whole_counts,
 )
 from seq2seqlite.integer.predictor import ProgramMetadata
@@ -44,7 +36,6 @@ from seq2seqlite.training_range import training_range_ns
 __all__ = [
     "MIN_BATCHES",
     "DirectHardwarePredictor",
-    "DirectInputs",
     "HardwarePredictor",
     "Simulation",
     "Simulator",
@@ -52,100 +43,8 @@ __all__ = [
 ]
 
 FLUSH_CLOCKS = 4096
-READY = 1
-"""Bit of ``RESPONSE_STATUS``: the design takes words of the response that was opened."""
 MIN_BATCHES = 4
 """Minimum number of batches to measure the steady state: the first fills the rings, the last is excluded."""
-
-
-@dataclass(frozen=True)
-class DirectInputs:
-    """Inputs of a direct program besides the counts, as a design gets them.
-
-    Parameters
-    ----------
-    bank : ndarray of int64, shape (n_responses, n_gates, n_columns), optional
-        Codes of the responses; by default one unknown response.
-    index : array_like of int, shape (n,)
-        Response of each pixel; by default the first.
-    count_exponent : array_like of int, shape () or (n,)
-        The counts are those of the detector times 2 to the power of this.
-    slots : sequence of int, optional
-        Index in the bank of the design at which each response is loaded; by default its number. A response
-        at a used index replaces the earlier one.
-    first_pixels : sequence of int, optional
-        Pixel before which the loading of each response does not start, in ascending order; by default 0, and
-        all are loaded before the first pixel.
-
-    See Also
-    --------
-    Simulator.check : Simulation with these inputs.
-    seq2seqlite.integer.run_direct : The same inputs of the interpreter.
-    """
-
-    bank: NDArray[np.int64] | None = None
-    index: ArrayLike = 0
-    count_exponent: ArrayLike = 0
-    slots: Sequence[int] | None = None
-    first_pixels: Sequence[int] | None = None
-
-    def user(self, shape: Shape, n: int, /) -> NDArray[np.uint32] | None:
-        """Return TUSER of n pixels; None for a design without TUSER."""
-        if not shape.user_bits:
-            return None
-        index = self.index if self.slots is None else np.asarray(self.slots)[np.asarray(self.index, np.int64)]
-        return np.broadcast_to(user_words(index, self.count_exponent), n)
-
-    def accesses(self, shape: Shape, /) -> list[Access]:
-        """Return the CSR accesses that load the responses; those in the stream have ``after_beats``.
-
-        Raises
-        ------
-        InputError
-            If a response has an index that the bank of the design does not have.
-        """
-        program = shape.direct
-        if program is None or not shape.responses:
-            return []
-        bank = self._bank(program)
-        slots = range(len(bank)) if self.slots is None else self.slots
-        if max(slots) >= shape.responses:
-            raise InputError(
-                f"bank needs {max(slots) + 1} responses, but the design holds {shape.responses}; "
-                "build it for more"
-            )
-        starts = [0] * len(bank) if self.first_pixels is None else self.first_pixels
-        return [
-            access._replace(after_beats=start * shape.words)
-            for slot, start, codes in zip(slots, starts, bank, strict=True)
-            for access in _loading(shape, slot, codes)
-        ]
-
-    def expected(self, program: DirectProgram, counts: ArrayLike, /, *, min_photons: int = 0) -> DirectResult:
-        """Return the result of the interpreter for the same inputs."""
-        index = np.broadcast_to(np.asarray(self.index, np.int64), len(np.asarray(counts)))
-        return run_direct(
-            program,
-            counts,
-            bank=self._bank(program),
-            index=index,
-            min_photons=min_photons,
-            count_exponent=self.count_exponent,
-        )
-
-    def _bank(self, program: DirectProgram) -> NDArray[np.int64]:
-        return response_codes(program, None)[None] if self.bank is None else np.asarray(self.bank)
-
-
-def _loading(shape: Shape, number: int, codes: NDArray[np.int64]) -> list[Access]:
-    """Return the accesses that load one response."""
-    words = response_words(shape.program, codes)
-    return [
-        Access(REGISTERS["RESPONSE_OPEN"], number),
-        Access(REGISTERS["RESPONSE_STATUS"], until=READY),
-        *(Access(REGISTERS["RESPONSE_WORD"], int(word)) for word in words),
-        Access(REGISTERS["RESPONSE_COMPLETE"], len(words)),
-    ]
 
 
 @dataclass(frozen=True)
@@ -311,7 +210,7 @@ class Simulator:
             inputs=inputs,
             heartbeat=heartbeat,
         )
-        expected = self._expected(result)
+        expected = result_words(self.project.shape, result)
         n, per_pixel = len(result.dark), self._words_per_pixel
         same = np.zeros(len(expected), np.bool_)
         n_common = min(len(received), len(expected))
@@ -329,11 +228,6 @@ class Simulator:
     @property
     def _words_per_pixel(self) -> int:
         return self.project.shape.payloads
-
-    def _expected(self, result: Result | DirectResult) -> NDArray[np.uint32]:
-        if isinstance(result, Result) and self.project.options.output == "sfd":
-            return sfd_words_from_result(self.project.shape.with_decoder, result)
-        return words_from_records(records_from_result(result))
 
     def _steady(self, took: StreamRun) -> float | None:
         """Return the clock cycles per pixel over complete batches, without the first and the last."""
@@ -373,11 +267,9 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
     seq2seqlite.hardware.project.read_project : Read the project in a folder.
     Simulator : Compiled simulation of a project.
     """
-    from seq2seqlite.hardware.gateware.top import TOP
-
     stream = compile_stream(
         project.verilog,
-        top=TOP,
+        top=project.options.top,
         in_bits=project.shape.beat_bits,
         user_bits=project.shape.user_bits,
         out_bits=project.options.result_width,

@@ -18,7 +18,7 @@ __all__ = ["Placed", "Synthesised", "device_share", "place_and_route_project", "
 
 # The gateware never uses the data of a memory that is read and written at the same address in the same
 # clock cycle (checked by test_designs.py). The slow block memories therefore need no bypass logic.
-SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "ecp5": ("-no-rw-check",)}
+SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "xcup": (), "ecp5": ("-no-rw-check",)}
 
 # The largest package of each device: both streams and the CSRs are at pins.
 PACKAGES = {"ecp5-85f": "CABGA756", "ecp5-45f": "CABGA554", "ecp5-25f": "CABGA381"}

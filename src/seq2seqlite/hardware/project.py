@@ -224,7 +224,7 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
         "verilog": list(verilog),
     }
     files = {"README.md": "readme.md.j2"}
-    if target.family == "xc7":
+    if target.family != "ecp5":
         files |= {"vivado.tcl": "vivado.tcl.j2", "constraints.xdc": "constraints.xdc.j2"}
     else:
         files |= {"constraints.lpf": "constraints.lpf.j2"}

@@ -43,6 +43,7 @@ class Calibration:
     head_lane_lut: int = 0
 
 
+# xcup has the LUTs and carry chains of xc7, and no calibration of its own.
 CALIBRATIONS: Mapping[str, Calibration] = {
     "xc7": Calibration(0.99, 0.62, 2050, 1800, 1000, 1060, 120),
     "ecp5": Calibration(1.34, 0.96, 3300, 2000, 1500, 1060, 150),
@@ -54,7 +55,7 @@ DIRECT_CALIBRATIONS: Mapping[str, Calibration] = {
 BLOCK = (18, 1024)
 """Width and depth of half a BRAM36, or of an ECP5 block, in its default configuration."""
 LUT_MEMORY_DEPTH = 64
-"""Depth of a memory that xc7 makes of LUTs."""
+"""Depth of a memory that Yosys makes of LUTs on Xilinx."""
 DIRECT_TABLES = 2
 """Half blocks of the weights and tables of a direct head."""
 
@@ -202,7 +203,8 @@ def check_fit(design: Design, /) -> Estimate:
 
 def _calibration(design: Design) -> Calibration:
     direct = design.shape.direct is not None
-    return (DIRECT_CALIBRATIONS if direct else CALIBRATIONS)[design.target.family]
+    family = "ecp5" if design.target.family == "ecp5" else "xc7"
+    return (DIRECT_CALIBRATIONS if direct else CALIBRATIONS)[family]
 
 
 def _head_lanes(design: Design) -> int:

@@ -135,7 +135,7 @@ def test_cards_of_integer_students_have_the_error_over_the_bound():
     integer = [name for name in model_names() if load_model(name).formats is not None]
     stored = {name: model_card(name)["reference"]["rmse_over_bound"] for name in integer}
     assert set(DIRECT_INT8) < set(stored)
-    assert all(0.9 < each["median"] < 2.5 for each in stored.values())
+    assert all(0.9 < each["median"] < 3 for each in stored.values())
 
 
 @pytest.mark.parametrize("instrument", SEQ2SEQ)

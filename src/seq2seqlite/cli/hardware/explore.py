@@ -129,7 +129,16 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table.add_column("student", overflow="fold")
     by_bound = all(row["rmse_over_bound"] is not None for row in rows)
     error = "rmse_over_bound" if by_bound else "rmse_total"
-    numbers = ("engines", "MHz", "frames/s", "LUT", "FF", "DSP", "BRAM", "RMSE/bound" if by_bound else "RMSE")
+    numbers = (
+        "engines",
+        "MHz",
+        "frames/s",
+        "LUT",
+        "FF",
+        "DSP",
+        "BRAM",
+        "RMSE/\nbound" if by_bound else "RMSE",
+    )
     for name in numbers:
         table.add_column(name, justify="right")
     chosen = [row for row in rows if row["fulfils"]]

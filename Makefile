@@ -7,6 +7,9 @@ STAMP := $(VENV)/.installed
 HAZELNUT := build/hazelnut/napari_flim_phasor_plotter/data/hazelnut_FLIM_single_image.ptu
 DEMO_MODEL := seq2seqlite-tcspc-80mhz-float
 
+# A file of tests stays in one process, so that no process waits for what another one builds.
+WHOLE_FILES := --dist loadscope --no-loadscope-reorder
+
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -14,7 +17,7 @@ SHELL := /bin/bash
 # What is tested is this checkout, whatever the shell points Python at.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: setup chromium demo test test-hardware lint docs benchmarks lock hazelnut clean
+.PHONY: setup chromium demo test test-hardware test-exhaustive lint docs benchmarks lock hazelnut clean
 
 setup: $(STAMP)
 
@@ -60,11 +63,15 @@ test: setup hazelnut chromium
 	@$(MAKE) --no-print-directory docs & docs=$$!; \
 	  code=0; $(MAKE) --no-print-directory lint || code=$$?; \
 	  wait $$docs && exit $$code
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto $(WHOLE_FILES)
 
 # The shipped designs whole: exactness, LUTs of large parts, place and route. Under an hour on two cores.
 test-hardware: setup hazelnut
 	$(BIN)/python -m pytest tests -m hardware_full
+
+# Checks of the suite again, on all shipped models and many more pixels.
+test-exhaustive: setup hazelnut
+	$(BIN)/python -m pytest tests -m exhaustive --numprocesses auto $(WHOLE_FILES)
 
 benchmarks: setup hazelnut
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done

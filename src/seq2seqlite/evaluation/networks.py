@@ -10,6 +10,7 @@ from seq2seqlite.decay import Lifetimes, TimeAxis, lifetimes_from_sfd, sfd_from_
 from seq2seqlite.errors import InputError
 from seq2seqlite.evaluation.metrics import coverage_metrics, lifetime_metrics, sfd_metrics
 from seq2seqlite.maps import STD_OF
+from seq2seqlite.models import Network
 from seq2seqlite.protocols import Predictor, ResponsePredictor, SfdPredictor, error_maps
 from seq2seqlite.simulation.decay_set import REFERENCE_SEED, DecaySet, reference_set
 from seq2seqlite.simulation.instrument import Instrument
@@ -142,11 +143,19 @@ def evaluate_responses(
     names = [field.name for field in fields(Lifetimes)]
     predicted = {name: np.full(n, np.nan) for name in (*names, *error_maps(model))}
     sfd = np.empty((n, 3, model.axis.n_gates), np.float32) if _has_sfd(model) else None
-    for index, irf in enumerate(simulator.irfs):
-        chosen = np.flatnonzero(decays.irf_index == index)
-        if not chosen.size:
-            continue
-        response = measured_response(irf, axis=instrument.forward_axis, counts=counts, seed=index)
+    used = np.unique(decays.irf_index)
+    responses = np.zeros((len(simulator.irfs), instrument.forward_axis.n_gates))
+    for index in used:
+        irf = simulator.irfs[index]
+        responses[index] = measured_response(
+            irf, axis=instrument.forward_axis, counts=counts, seed=int(index)
+        )
+    groups: list[tuple[NDArray[np.bool_] | slice, NDArray[np.float64]]]
+    if isinstance(model, Network):  # in one call, with the response of each decay
+        groups = [(slice(None), responses[decays.irf_index])]
+    else:
+        groups = [(decays.irf_index == index, responses[index]) for index in used]
+    for chosen, response in groups:
         informed = model.with_response(response)
         found = informed.lifetimes(decays.tpsf[chosen])
         if sfd is not None and _has_sfd(informed):

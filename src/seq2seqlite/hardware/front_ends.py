@@ -2,12 +2,15 @@
 
 from amaranth.back import rtlil
 
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.design import Design
+from seq2seqlite.hardware.frontends.front_end_core import FRONT_END_CORE, FrontEndCore
 from seq2seqlite.hardware.frontends.gate_series import GATE_SERIES, GateSeries
 from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, PhotonEvents
 from seq2seqlite.hardware.plan import BuildPlan
 
-__all__ = ["front_end_plan"]
+__all__ = ["front_end_core_plan", "front_end_plan"]
 
 
 def front_end_plan(shape: SeriesShape | EventsShape, /) -> BuildPlan:
@@ -26,6 +29,7 @@ def front_end_plan(shape: SeriesShape | EventsShape, /) -> BuildPlan:
 
     See Also
     --------
+    front_end_core_plan : Return the build plan of a front end and the engines behind it.
     seq2seqlite.hardware.frontends.parameters.SeriesShape : Parameters of a gate-series front end.
     seq2seqlite.hardware.frontends.parameters.EventsShape : Parameters of a photon-event front end.
     """
@@ -34,3 +38,39 @@ def front_end_plan(shape: SeriesShape | EventsShape, /) -> BuildPlan:
     else:
         name, component = PHOTON_EVENTS, PhotonEvents(shape)
     return BuildPlan({f"{name}.il": rtlil.convert(component, name=name, emit_src=False)})
+
+
+def front_end_core_plan(design: Design, shape: SeriesShape | EventsShape, /) -> BuildPlan:
+    """Return the build plan of a front end and the engines behind it, as one core.
+
+    Parameters
+    ----------
+    design : Design
+        Engines.
+    shape : SeriesShape or EventsShape
+        Parameters of the front end, with the gates and lanes of the engines.
+
+    Returns
+    -------
+    BuildPlan
+        Plan of the files of the design, of the front end, and of ``seq2seqlite_front_end_core.v``, the top
+        module. No tool runs before it is executed.
+
+    Raises
+    ------
+    InputError
+        If front end and engines have different gates or lanes.
+
+    See Also
+    --------
+    front_end_plan : Return the build plan of a front end, whose only file is its Verilog.
+    seq2seqlite.hardware.design.make_design : Build a design.
+    """
+    for name in ("n_gates", "lanes"):
+        wanted, found = getattr(design.shape, name), getattr(shape, name)
+        if found != wanted:
+            raise InputError(f"{name}={found} of the front end must be {wanted}, as the engines have")
+    engines, front_end = design.plan(), front_end_plan(shape)
+    core = FrontEndCore(shape, design.shape, design.options.result_width)
+    files = {f"{FRONT_END_CORE}.il": rtlil.convert(core, name=FRONT_END_CORE, emit_src=False)}
+    return BuildPlan({**engines.files, **front_end.files, **files}, kept=engines.kept)

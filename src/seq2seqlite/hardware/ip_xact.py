@@ -11,8 +11,6 @@ __all__ = ["component_xml"]
 SPIRIT = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 MEMORY_MAP = "s_axil"
 """Name of the bus interface of the registers, and of their memory map."""
-ADDRESS_RANGE = 256
-"""Bytes that the addresses of the registers reach."""
 STREAM, LITE = ("axi4stream", "1.0", "interface"), ("aximm", "1.0", "interface")
 
 
@@ -82,6 +80,8 @@ def _bus(parent: ET.Element, name: str, kind: tuple[str, str, str], ports: list[
 
 def _memory_map(parent: ET.Element, design: Design) -> None:
     """Describe the registers, each with its fields or one field of 32 bits."""
+    from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS
+
     options = design.options
     values = constants(design.shape, options.engines, options.result_width)
     listed = _element(parent, "memoryMap")
@@ -90,7 +90,7 @@ def _memory_map(parent: ET.Element, design: Design) -> None:
     for name, text in (
         ("name", "registers"),
         ("baseAddress", "'h0"),
-        ("range", str(ADDRESS_RANGE)),
+        ("range", str(1 << ADDRESS_BITS)),
         ("width", "32"),
         ("usage", "register"),
     ):

@@ -46,9 +46,10 @@ class Network:
     ----------
     content : ModelFile
         Weights, metadata, and fixed-point formats if the network is quantised.
-    response : ndarray, shape (n_gates,), optional
+    response : ndarray, shape (n_gates,) or (n, n_gates), optional
         Response of the instrument on the axis of the model, with the delay of the decays, for a network that
-        uses it. Without a response such a network works too, with larger errors.
+        uses it: of all decays, or of each of the n decays that it is called with. Without a response such a
+        network works too, with larger errors.
 
     See Also
     --------
@@ -90,8 +91,9 @@ class Network:
 
         Parameters
         ----------
-        response : array_like, shape (n_gates,), or None
-            Response on the axis of the model, with the delay of the decays; None for an unknown one.
+        response : array_like, shape (n_gates,) or (n, n_gates), or None
+            Response on the axis of the model, with the delay of the decays: of all decays, or of each of n
+            decays; None for an unknown one.
 
         Raises
         ------
@@ -112,7 +114,7 @@ class Network:
 
     @property
     def columns(self) -> NDArray[np.float32] | None:
-        """Columns of the response, shape (n_gates, n_inputs - 1); None for a network that gets none."""
+        """Columns of the response, shape ([n,] n_gates, n_inputs - 1); None for a network that gets none."""
         return self._columns
 
     @property
@@ -213,7 +215,7 @@ class Network:
                 part = slice(start, start + BATCH)
                 inputs = self.inputs(counts[part]).astype(kind)
                 dark[part] = np.ptp(inputs, axis=1) == 0  # no counts, or the same in all gates
-                inputs = self._with_columns(inputs)
+                inputs = self._with_columns(inputs, start)
                 if direct:
                     result[part] = predict_direct(self.architecture, parameters, inputs, formats=self.formats)
                 else:
@@ -223,13 +225,20 @@ class Network:
     def input_columns(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return inputs, shape (n, n_gates, n_inputs), for counts of shape (n, n_gates)."""
         inputs = self.inputs(tpsf)
-        return inputs[..., None] if self._columns is None else self._with_columns(inputs).astype(np.float32)
+        return (
+            inputs[..., None] if self._columns is None else self._with_columns(inputs, 0).astype(np.float32)
+        )
 
-    def _with_columns(self, inputs: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Return normalised TPSFs with the columns of the response, shape (n, n_gates, n_inputs)."""
+    def _with_columns(self, inputs: NDArray[np.floating], start: int) -> NDArray[np.floating]:
+        """Return normalised TPSFs from decay ``start`` with their columns, shape (n, n_gates, n_inputs)."""
         if self._columns is None:
             return inputs
-        columns = np.broadcast_to(self._columns.astype(inputs.dtype), (len(inputs), *self._columns.shape))
+        columns = self._columns
+        if columns.ndim > 2:
+            columns = columns[start : start + len(inputs)]
+            if len(columns) != len(inputs):
+                raise InputError(f"there are {len(self._columns)} responses for a larger number of decays")
+        columns = np.broadcast_to(columns.astype(inputs.dtype), (*inputs.shape, columns.shape[-1]))
         return np.concatenate([inputs[..., None], columns], axis=-1)
 
     def inputs(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:

@@ -335,7 +335,7 @@ def is_camera(instrument: Instrument, /) -> bool:
 
     See Also
     --------
-    seq2seqlite.predictors.choose_model : Return the default model of a measurement.
+    seq2seqlite.predictors.choice.choose_model : Return the default model of a measurement.
     """
     return instrument.gate is not None or instrument.name == "narrow-gate"
 
@@ -352,7 +352,7 @@ def wrong_instrument(model: str, data: xr.DataArray, /) -> list[str]:
 
     See Also
     --------
-    seq2seqlite.predictors.choose_model : Return the default model of a measurement.
+    seq2seqlite.predictors.choice.choose_model : Return the default model of a measurement.
     """
     file_format = data.attrs.get("format")
     if file_format not in TCSPC_FORMATS or not _of_camera(Path(model).stem):

@@ -15,7 +15,7 @@ from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 from seq2seqlite.hardware.wire.front_end_registers import SERIES_ID, SERIES_REGISTERS, VERSION
 from seq2seqlite.integer import COUNT_BITS
 
-__all__ = ["GATE_SERIES", "GateSeries", "bus_ports"]
+__all__ = ["GATE_SERIES", "GateSeries", "add_domain", "bus_ports", "series_ports"]
 
 GATE_SERIES = "seq2seqlite_gate_series"
 """Name of the module."""
@@ -43,6 +43,17 @@ def add_domain(m: Module, aclk: Signal, aresetn: Signal) -> None:
     reset = Signal(init=1, reset_less=True)
     m.d.sync += reset.eq(~aresetn)
     m.d.comb += [domain.clk.eq(aclk), domain.rst.eq(reset)]
+
+
+def series_ports(shape: SeriesShape, /) -> dict[str, Member]:
+    """Return the ports of a gate-series front end by name."""
+    memory = axi_manager(address_bits=shape.address_bits, data_bits=shape.data_bits)
+    return {
+        **bus_ports(shape.input_bits, shape.lanes * COUNT_BITS),
+        "s_axis_tlast": In(1),
+        "s_axis_tuser": In(1),
+        **{f"m_axi_{name}": member for name, member in memory.items()},
+    }
 
 
 class GateSeries(Component):
@@ -74,15 +85,7 @@ class GateSeries(Component):
 
     def __init__(self, shape: SeriesShape) -> None:
         self.shape_ = shape
-        memory = axi_manager(address_bits=shape.address_bits, data_bits=shape.data_bits)
-        super().__init__(
-            {
-                **bus_ports(shape.input_bits, shape.lanes * COUNT_BITS),
-                "s_axis_tlast": In(1),
-                "s_axis_tuser": In(1),
-                **{f"m_axi_{name}": member for name, member in memory.items()},
-            }
-        )
+        super().__init__(series_ports(shape))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the components in the order of the data flow."""

@@ -1,7 +1,7 @@
 """Top level of the photon-event front end, with the ports of docs/spec/front-ends.md."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib.wiring import Component, In, connect
+from amaranth.lib.wiring import Component, In, Member, connect
 
 from seq2seqlite.hardware.frontends.csr import FrontEndRegisters
 from seq2seqlite.hardware.frontends.gate_series import add_domain, bus_ports
@@ -13,11 +13,16 @@ from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 from seq2seqlite.hardware.wire.front_end_registers import EVENT_REGISTERS, EVENTS_ID, VERSION
 
-__all__ = ["PHOTON_EVENTS", "PhotonEvents"]
+__all__ = ["PHOTON_EVENTS", "PhotonEvents", "events_ports"]
 
 PHOTON_EVENTS = "seq2seqlite_photon_events"
 """Name of the module."""
 RECORD_BITS = 32
+
+
+def events_ports(shape: EventsShape, /) -> dict[str, Member]:
+    """Return the ports of a photon-event front end by name."""
+    return {**bus_ports(RECORD_BITS, shape.packet_bits), "s_axis_tlast": In(1)}
 
 
 class PhotonEvents(Component):
@@ -46,7 +51,7 @@ class PhotonEvents(Component):
 
     def __init__(self, shape: EventsShape) -> None:
         self.shape_ = shape
-        super().__init__({**bus_ports(RECORD_BITS, shape.packet_bits), "s_axis_tlast": In(1)})
+        super().__init__(events_ports(shape))
 
     def elaborate(self, platform: object) -> Module:
         """Connect the components in the order of the data flow."""

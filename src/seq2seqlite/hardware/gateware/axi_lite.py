@@ -9,16 +9,18 @@ from amaranth.lib.wiring import In, Member, Out
 
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 
-__all__ = ["Writes", "accept_writes", "answer_reads", "axi_lite", "connect_ports"]
+__all__ = ["ADDRESS_BITS", "Writes", "accept_writes", "answer_reads", "axi_lite", "connect_ports"]
 
+ADDRESS_BITS = 8
+"""Address bits of the CSRs of an engine or a front end."""
 GROUP = 4
 """Number of CSRs that a read selects among in one pipeline stage."""
 
 
-def axi_lite() -> dict[str, Member]:
+def axi_lite(*, address_bits: int = ADDRESS_BITS) -> dict[str, Member]:
     """Return the ports of an AXI4-Lite subordinate, without prefix."""
     return {
-        "awaddr": In(8),
+        "awaddr": In(address_bits),
         "awvalid": In(1),
         "awready": Out(1),
         "wdata": In(32),
@@ -28,7 +30,7 @@ def axi_lite() -> dict[str, Member]:
         "bresp": Out(2),
         "bvalid": Out(1),
         "bready": In(1),
-        "araddr": In(8),
+        "araddr": In(address_bits),
         "arvalid": In(1),
         "arready": Out(1),
         "rdata": Out(32),

@@ -5,7 +5,7 @@ from typing import Literal
 
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 
-__all__ = ["DEFAULT_FLUSH_CLOCKS", "REGISTERS", "Field", "Register", "constants", "registers"]
+__all__ = ["DEFAULT_FLUSH_CLOCKS", "ID", "REGISTERS", "Field", "Register", "constants", "registers"]
 
 ID = 0x53325351
 VERSION = 2

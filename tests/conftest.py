@@ -61,6 +61,22 @@ def tiny_design(tiny, built_once):
 
 
 @pytest.fixture(scope="session")
+def direct_design(odd_direct_program, built_once):
+    """The compiled simulation of a direct design with a bank of five responses, built once a run."""
+    from seq2seqlite.hardware.cosim.design import compile_project
+    from seq2seqlite.hardware.design import DesignOptions, make_design
+    from seq2seqlite.hardware.project import read_project, write_project
+    from seq2seqlite.hardware.targets import find_target
+
+    options = DesignOptions(lanes=2, result_width=64, responses=5)
+    design = make_design(odd_direct_program(9), find_target("ecp5-85f"), options)  # responses matter to 9
+    with built_once("direct-design") as folder:
+        written = (folder / "project").exists()
+        project = read_project(folder / "project") if written else write_project(design, folder / "project")
+        return compile_project(project, out_dir=folder / "simulation")
+
+
+@pytest.fixture(scope="session")
 def odd_program():
     """A function that makes programs with formats that no shipped student has."""
     return _odd_program

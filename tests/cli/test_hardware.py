@@ -2,17 +2,23 @@
 
 import json
 from importlib import import_module
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tifffile
+from rich.console import Console
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.hardware.eda.nextpnr import PlaceAndRouteResult, Segment, Use
+from seq2seqlite.hardware.explore import Candidate, Demand, best_candidate
 from seq2seqlite.hardware.implementation import Placed
+from seq2seqlite.hardware.resources.estimate import Estimate
+from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.integer import read_program, run, write_program
 
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
+EXPLORE = ["hardware", "explore", "--frame", "5x5", "--fps", "30", "--target", "xc7k410t"]
 
 
 @pytest.fixture
@@ -52,6 +58,18 @@ def test_lower_writes_the_program(tmp_path, capsys):
             "frame='big' must be width x height in pixels; use e.g. --frame 500x500",
         ),
         (
+            EXPLORE,
+            "students of different instruments cannot be compared; give --instrument (iccd, narrow-gate, ",
+        ),
+        (
+            [*EXPLORE, "--instrument", "camera"],
+            "instrument 'camera' is unknown; choose one of iccd, narrow-gate, ",
+        ),
+        (
+            [*EXPLORE, "--instrument", "iccd", "--model", TINY],
+            f"model {TINY} is one of instrument tcspc-80mhz, not of iccd",
+        ),
+        (
             ["hardware", "simulate", "--model", TINY, "--gaps", "1"],
             "gaps=1.0 must be a probability, at least 0 and below 1",
         ),
@@ -62,6 +80,10 @@ def test_lower_writes_the_program(tmp_path, capsys):
         (
             ["hardware", "hls", "--model", TINY, "--out", "new", "--seed", str(2**40)],
             "Invalid value for '--seed': Input should be less than or equal to 4294967295",
+        ),
+        (
+            ["hardware", "hls", "--model", "seq2seqlite-iccd-direct-int8", "--out", "new"],
+            "is that of a direct network, which is not supported here; choose one of a network with",
         ),
         (
             ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
@@ -162,6 +184,33 @@ def test_a_pixel_that_differs_is_a_failure(program_file, tmp_path, monkeypatch, 
     assert f"30 pixels, {mismatches} mismatches with the program" in capsys.readouterr().out
 
 
+def test_simulation_of_a_direct_program_uses_several_responses(direct_design, tmp_path, monkeypatch, capsys):
+    command = import_module("seq2seqlite.cli.hardware.simulate")
+    monkeypatch.setattr(command, "compile_project", lambda project, **_: direct_design)
+    project, found = str(direct_design.project.folder), tmp_path / "found.json"
+    words = ["hardware", "simulate", project, "--n", "60", "--json", str(found)]
+    assert main([*words, "--gaps", "0.1"]) == 0
+    result = json.loads(found.read_text())
+    assert (result["pixels"], result["mismatches"], result["responses"]) == (60, 0, 4)
+    assert "60 pixels, 4 responses in turn, 0 mismatches" in capsys.readouterr().out
+    irfs = []
+    for number in range(2):
+        path = tmp_path / f"irf{number}.txt"
+        times = np.arange(60) * 0.2
+        np.savetxt(path, np.column_stack([times, 1e4 * np.exp(-((times - 1.4) ** 2) / (0.05 + number))]))
+        irfs += ["--irf", str(path)]
+    assert main([*words, *irfs]) == 0
+    result = json.loads(found.read_text())
+    assert (result["mismatches"], result["responses"], len(result["irf"])) == (0, 2, 2)
+
+
+def test_an_irf_for_a_program_that_does_not_use_it(program_file, tmp_path, capsys):
+    (tmp_path / "irf.txt").write_text("0 1\n0.1 9\n0.2 1\n")
+    words = ["hardware", "simulate", "--model", str(program_file), "--irf", str(tmp_path / "irf.txt")]
+    assert main([*words, "--target", "ecp5-25f"]) == 2
+    assert "program odd-0 does not use a response; omit --irf" in capsys.readouterr().err
+
+
 def test_real_counts_of_a_file(program_file, tmp_path):
     decay = np.exp(-np.maximum(np.arange(24) - 4, 0) / 6) * (np.arange(24) >= 4)
     counts = np.random.default_rng(0).poisson(30 * decay, (6, 6, 24))
@@ -189,11 +238,47 @@ def test_a_program_makes_maps_as_its_network_does(tiny, tmp_path):
     np.testing.assert_allclose(maps["program"], maps["network"], atol=2 * tiny.reduction.tau_step_ns)
 
 
-def test_explore_takes_programs(program_file, tmp_path):
-    found = tmp_path / "found.json"
+def test_explore_takes_programs_of_both_kinds(program_file, odd_direct_program, tmp_path):
+    found, direct = tmp_path / "found.json", tmp_path / "direct.program"
+    write_program(direct, odd_direct_program(9))
     words = ["hardware", "explore", "--frame", "64x64", "--fps", "300", "--target", "ecp5-45f", "--no-check"]
-    assert main([*words, "--model", str(program_file), "--json", str(found)]) == 0
-    assert {(row["model"], row["rmse_total"]) for row in json.loads(found.read_text())} == {("odd-0", None)}
+    models = ["--model", str(program_file), "--model", str(direct)]
+    assert main([*words, *models, "--json", str(found)]) == 0
+    rows = json.loads(found.read_text())
+    assert {(row["model"], row["rmse_total"]) for row in rows} == {("odd-0", None), ("odd-direct-9", None)}
+
+
+def test_explore_compares_by_the_bound_if_all_students_have_it():
+    def candidate(name, rmse, over_bound, lut):
+        program, size = SimpleNamespace(name=name), Estimate(lut, 0, 0, 0.0)
+        return Candidate(SimpleNamespace(program=program), size, {}, 1.0, rmse, over_bound, fulfils=True)
+
+    demand = Demand(find_target("xc7k410t"), 100, 1.0)
+    known = [candidate("a", 0.02, 1.4, 10), candidate("b", 0.03, 1.1, 30), candidate("b", 0.03, 1.1, 20)]
+    assert best_candidate(known, demand) is known[2]
+    assert best_candidate([*known, candidate("c", 0.04, None, 5)], demand) is known[0]
+
+
+def test_the_table_of_explore_fits_80_columns(capsys):
+    command = import_module("seq2seqlite.cli.hardware.explore")
+    row = {
+        "model": "seq2seqlite-tcspc-80mhz-direct-int8",
+        "engines": 12,
+        "clock_mhz": 133.3,
+        "frames_per_second": 1234.5,
+        "lut": 1_234_567,
+        "device_share": {"ff": 1.0, "dsp": 1.0, "bram36": 1.0},
+        "rmse_over_bound": 1.234,
+        "best": True,
+        "fulfils": True,
+    }
+    Console(width=80).print(command._table([row, row | {"best": False}]))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("tcspc-80mhz-direct-int8" in line for line in lines) == 2
+    assert any(line.split()[:1] == ["*"] for line in lines)
+    assert "RMSE/" in lines[1]
+    assert "bound" in lines[2]
 
 
 def test_explore_answers(tmp_path, capsys):

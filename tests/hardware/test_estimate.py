@@ -3,6 +3,7 @@
 import pytest
 
 from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.gateware.direct_head import schedule
 from seq2seqlite.hardware.resources.estimate import estimate, lut_estimate
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.models import load_model
@@ -26,6 +27,20 @@ def test_the_parts_of_a_design_add_up(design, engines):
     for kernel in ("encoder", "decoder", "head"):
         # Both are rounded once.
         assert getattr(found, kernel) == pytest.approx(engines * getattr(one, kernel), abs=engines)
+
+
+@pytest.mark.parametrize("target", ["xc7k410t", "ecp5-85f"])
+def test_the_estimate_of_a_direct_engine(odd_direct_program, target):
+    design = make_design(odd_direct_program(9, n_gates=30), find_target(target), DesignOptions())
+    found, parts = estimate(design), lut_estimate(design)
+    assert (parts.decoder, parts.head) == (0, 0)
+    assert found.lut == parts.total
+    # The multipliers of the head, and one for the factors of the errors.
+    assert found.dsp - design.kernels.encoder.multipliers == schedule(design.shape).lanes + 1
+    fewer = make_design(design.program, design.target, DesignOptions(responses=1))
+    bits = 30 * design.shape.response_bits
+    blocks = [-(-responses * bits // (18 * 1024)) for responses in (64, 1)]
+    assert found.bram36 - estimate(fewer).bram36 == (blocks[0] - blocks[1]) / 2
 
 
 def test_the_surroundings_do_not_depend_on_the_student(design, odd_program):

@@ -6,29 +6,40 @@ import numpy as np
 import pytest
 
 from seq2seqlite.hardware.cosim.design import Simulator, compile_project
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.cosim.stream import compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.yosys import Synthesis, simulation_files, synthesize
 from seq2seqlite.hardware.explore import Demand, best_candidate, explore
-from seq2seqlite.hardware.gateware.top import TOP
+from seq2seqlite.hardware.gateware.parameters import TOP
 from seq2seqlite.hardware.implementation import place_and_route_project, synthesize_project
 from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
 from seq2seqlite.hardware.resources.estimate import estimate
-from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.imaging.sampling import analysed_tpsfs
-from seq2seqlite.integer import ProgramPredictor, load_program, whole_counts
+from seq2seqlite.integer import (
+    DirectPredictor,
+    ProgramPredictor,
+    load_any_program,
+    load_program,
+    scaled_counts,
+    whole_counts,
+)
 from seq2seqlite.io.measurement import read
 
 pytestmark = pytest.mark.hardware_full
 
 NARROW, INT8 = "seq2seqlite-tcspc-80mhz-narrow", "seq2seqlite-tcspc-80mhz-int8"
+DIRECT = "seq2seqlite-tcspc-80mhz-direct-int8"
+# That of docs/explanation/hardware.md.
+SYNTHESISED_DIRECT = "seq2seqlite-swissspad3-direct-int8"
 # Largest error of the estimate that docs/explanation/hardware.md allows.
 LUT_ACCURACY = 0.15
 
 
 def project_of(model, target, folder, **options):
-    design = make_design(load_program(model), find_target(target), DesignOptions(**options))
+    design = make_design(load_any_program(model), find_target(target), DesignOptions(**options))
     return design, write_project(design, folder / "project")
 
 
@@ -46,10 +57,32 @@ def test_real_pixels_through_the_shipped_students(model, target, tmp_path, hazel
     assert (steady.mismatches, steady.clocks_per_pixel) == (0, 135.0)
 
 
-def test_one_int8_engine_fits_a_kintex(tmp_path):
-    design, project = project_of(INT8, "xc7k410t", tmp_path)
+def test_real_pixels_through_a_direct_student(tmp_path, hazelnut_ptu):
+    """The response changes from pixel to pixel, and one is replaced while pixels stream."""
+    design, project = project_of(DIRECT, "xc7k410t", tmp_path, responses=4)
+    simulator = compile_project(project, out_dir=tmp_path / "simulation")
+    tpsfs = analysed_tpsfs(read(hazelnut_ptu), DirectPredictor(project.program), n=500)
+    counts, exponent = scaled_counts(tpsfs)
+    assert len(counts) == 500
+    # Response 4 takes the place of 0, which the 200 pixels in the middle do not use.
+    index = np.concatenate([np.arange(150) % 4, np.arange(200) % 3 + 1, np.arange(150) % 4 + 1])
+    inputs = DirectInputs(
+        made_up_bank(project.program, 5),
+        index,
+        exponent,
+        slots=(0, 1, 2, 3, 0),
+        first_pixels=(0, 0, 0, 0, 151),
+    )
+    assert simulator.check(counts, gaps=0.1, stalls=0.3, seed=7, inputs=inputs).mismatches == 0
+    steady = simulator.check(np.resize(counts, (6 * simulator.batch, counts.shape[1])))
+    assert (steady.mismatches, steady.clocks_per_pixel) == (0, design.clocks_per_pixel)
+
+
+@pytest.mark.parametrize(("model", "lut"), [(INT8, 100_000), (SYNTHESISED_DIRECT, 46_000)])
+def test_one_int8_engine_fits_a_kintex(model, lut, tmp_path):
+    design, project = project_of(model, "xc7k410t", tmp_path)
     found = synthesize_project(project).to_dict()
-    assert found["lut"] <= 100_000
+    assert found["lut"] <= lut
     assert found["lut"] == pytest.approx(estimate(design).lut, rel=LUT_ACCURACY)
 
 

@@ -204,6 +204,10 @@ def test_a_folder_of_something_else_is_left_alone(one_engine, tmp_path):
         ({"lanes": 3}, "lanes=3 must be one of 1, 2, 4, 8, 16, or 0 for the default"),
         ({"result_width": 48}, "result_width=48 must be one of 32, 64, 128"),
         ({"output": "tau"}, "output='tau' must be 'lifetimes' or 'sfd'"),
+        (
+            {"prefix": "2nd_"},
+            "prefix='2nd_' must be at most 40 letters, digits and underscores",
+        ),
     ],
 )
 def test_options_that_are_not(options, message):

@@ -130,6 +130,14 @@ def test_cost_figures_come_back(name):
         assert cost["lut_estimate"] <= 28_000
 
 
+def test_cards_of_integer_students_have_the_error_over_the_bound():
+    """`hardware explore` compares the students of an instrument by it."""
+    integer = [name for name in model_names() if load_model(name).formats is not None]
+    stored = {name: model_card(name)["reference"]["rmse_over_bound"] for name in integer}
+    assert set(DIRECT_INT8) < set(stored)
+    assert all(0.9 < each["median"] < 3 for each in stored.values())
+
+
 @pytest.mark.parametrize("instrument", SEQ2SEQ)
 def test_teacher_is_trained_out(instrument):
     assert model_card(f"seq2seq-{instrument}-float")["training"]["last_fifth_improvement"] < 0.02
@@ -157,4 +165,8 @@ def test_direct_network_with_the_response_is_near_the_bound(name):
         medians[counts] = np.median([row["rmse_over_crlb"] for row in chosen])
         assert 0.55 < np.mean([row["coverage_68"] for row in chosen]) < 0.85
     assert medians[1e5] < 1.4
+    if name in DIRECT_INT8:
+        stored = model_card(name)["reference"]["rmse_over_bound"]
+        assert stored["response"] == "given"
+        assert medians[1e5] == pytest.approx(stored["median"], rel=0.15)  # that of more repeats
     assert medians[0] > 1.15 * medians[1e5]

@@ -44,6 +44,7 @@ from seq2seqlite.decay.tail_fit import TailFit, fit_tail, longer_lifetime_ns
 from seq2seqlite.decay.tpsf import (
     MAX_HARMONICS,
     ForwardModel,
+    expected_response,
     expected_tpsf,
     forward_model,
     harmonics_needed,
@@ -81,6 +82,7 @@ __all__ = [
     "angular_frequencies_per_ns",
     "counts_for",
     "derived_quantity",
+    "expected_response",
     "expected_tpsf",
     "first_photon_histogram",
     "fit_tail",

@@ -10,7 +10,14 @@ from seq2seqlite.decay.axis import TimeAxis
 from seq2seqlite.decay.irf import Irf, angular_frequencies_per_ns
 from seq2seqlite.errors import InputError
 
-__all__ = ["MAX_HARMONICS", "ForwardModel", "expected_tpsf", "forward_model", "harmonics_needed"]
+__all__ = [
+    "MAX_HARMONICS",
+    "ForwardModel",
+    "expected_response",
+    "expected_tpsf",
+    "forward_model",
+    "harmonics_needed",
+]
 
 # At this frequency the coefficients of a Gaussian have fallen to exp(-5**2 / 2) = 4e-6. Gate and decay reduce
 # them by another factor of 100.
@@ -228,3 +235,33 @@ def expected_tpsf(
     model, coefficients = forward_model(axis, irf)
     share = model.tpsf(amplitudes, lifetimes_ns, coefficients)
     return share * np.asarray(photons, np.float64)[..., None] + np.asarray(background, np.float64)[..., None]
+
+
+def expected_response(irf: Irf, /, *, axis: TimeAxis) -> NDArray[np.float64]:
+    """Return the expected response of an instrument to a light pulse, on a time axis.
+
+    Parameters
+    ----------
+    irf : Irf
+        Instrument response; with the gates of a camera if the axis is sampled.
+    axis : TimeAxis
+        Gates and laser period.
+
+    Returns
+    -------
+    ndarray, shape (n_gates,)
+        Expected share of the photons in each gate.
+
+    See Also
+    --------
+    expected_tpsf : The same of a decay.
+
+    Examples
+    --------
+    >>> from seq2seqlite.decay import ParametricIrf
+    >>> axis = TimeAxis(n_gates=125, gate_width_ns=0.1, period_ns=12.5)
+    >>> int(expected_response(ParametricIrf(1.55, 0.2), axis=axis).argmax())
+    15
+    """
+    model, coefficients = forward_model(axis, irf)
+    return model.response(coefficients)

@@ -7,7 +7,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, TimeAxis, forward_model
+from seq2seqlite.decay import Irf, TimeAxis, expected_response
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import decay_of, gate_width_ns, period_ns
 from seq2seqlite.protocols import PixelPredictor, Predictor, fit_model
@@ -147,8 +147,7 @@ def decay_record(
         placed = None
     if placed is None:
         return DecayRecord(axis, *about)
-    forward, coefficients = forward_model(placed.axis, placed.irf)
-    irf = forward.response(coefficients)
+    irf = expected_response(placed.irf, axis=placed.axis)
     if not curves:
         return DecayRecord(placed.axis, *about, placed, irf, _origin(placed))
     # With free lifetimes, so that it shows whether those that the predictor fixes are right.

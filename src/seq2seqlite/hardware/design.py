@@ -1,10 +1,11 @@
 """An FPGA design: one program on one target, with N engines."""
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
+from seq2seqlite.hardware.gateware.parameters import ENGINE, PACKET_CLOCKS, TOP, Shape
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
 from seq2seqlite.hardware.plan import BuildPlan
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
@@ -47,6 +48,8 @@ class DesignOptions:
         Adder levels per pipeline stage of the kernels; 0 selects the default of the target.
     responses : int
         Responses that the bank of each engine holds, for programs that get the response.
+    prefix : str
+        Prefix of the names of all modules, so that several designs fit into one FPGA.
 
     See Also
     --------
@@ -59,6 +62,7 @@ class DesignOptions:
     output: Literal["lifetimes", "sfd"] = "lifetimes"
     levels_per_stage: float = 0.0
     responses: int = MAX_BANK
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         if self.engines not in range(1, MAX_ENGINES + 1):
@@ -73,8 +77,23 @@ class DesignOptions:
             )
         if self.responses not in range(1, MAX_BANK + 1):
             raise InputError(f"responses={self.responses} must be between 1 and {MAX_BANK}")
+        if not re.fullmatch(r"([A-Za-z_]\w{0,39})?", str(self.prefix), re.ASCII):
+            raise InputError(
+                f"prefix={self.prefix!r} must be at most 40 letters, digits and underscores, and not start "
+                "with a digit"
+            )
         if self.output not in {"lifetimes", "sfd"}:
             raise InputError(f"output={self.output!r} must be 'lifetimes' or 'sfd'")
+
+    @property
+    def top(self) -> str:
+        """Name of the top-level module."""
+        return self.prefix + TOP
+
+    @property
+    def engine(self) -> str:
+        """Name of the module of an engine."""
+        return self.prefix + ENGINE
 
     @property
     def input_lanes(self) -> int:
@@ -120,13 +139,19 @@ class Design:
         from amaranth.back import rtlil
 
         from seq2seqlite.hardware.gateware.engine import Engine
-        from seq2seqlite.hardware.gateware.top import ENGINE, TOP, Top
+        from seq2seqlite.hardware.gateware.top import Top
 
-        top = Top(self.shape, self.options.engines, self.options.result_width)
-        files = {f"{kernel.name}.v": kernel.verilog for kernel in self.kernels.all}
-        files["engine.il"] = rtlil.convert(Engine(self.shape), name=ENGINE, emit_src=False)
-        files["top.il"] = rtlil.convert(top, name=TOP, emit_src=False)
-        return BuildPlan(files, kept=(ENGINE,))
+        options = self.options
+        top = Top(self.shape, options.engines, options.result_width)
+        files = {
+            f"{kernel.name}.v": kernel.verilog.replace(
+                f"module {kernel.name} ", f"module {options.prefix}{kernel.name} ", 1
+            )
+            for kernel in self.kernels.all
+        }
+        files["engine.il"] = rtlil.convert(Engine(self.shape), name=options.engine, emit_src=False)
+        files["top.il"] = rtlil.convert(top, name=options.top, emit_src=False)
+        return BuildPlan(files, kept=(options.engine,))
 
     def with_engines(self, engines: int, /) -> "Design":
         """Return the same design with another number of engines."""
@@ -220,7 +245,8 @@ def make_shape(program: AnyProgram, options: DesignOptions, slots: int, head_lat
     make_design : Build a design.
     """
     responses = options.responses if program.n_columns else 0
-    return Shape(program, slots, head_latency, options.input_lanes, options.output, responses)
+    lanes, output = options.input_lanes, options.output
+    return Shape(program, slots, head_latency, lanes, output, responses, options.prefix)
 
 
 def _check_direct(program: DirectProgram, options: DesignOptions) -> None:

@@ -9,7 +9,7 @@ from seq2seqlite.hardware.design import MAX_ENGINES, Design, DesignOptions, make
 from seq2seqlite.hardware.implementation import device_share
 from seq2seqlite.hardware.resources.estimate import Estimate, estimate
 from seq2seqlite.hardware.targets import Target
-from seq2seqlite.integer import Program
+from seq2seqlite.integer import AnyProgram
 
 __all__ = ["Candidate", "Demand", "best_candidate", "explore"]
 
@@ -68,6 +68,8 @@ class Candidate:
         Frame rate at the nominal clock frequency.
     rmse : float or None
         Total RMSE of the student on its reference set; None if the student has no card.
+    over_bound : float or None
+        RMSE of the mean lifetime over the Cramér-Rao bound; None if it is unknown.
     fulfils : bool
         Whether the design meets the requirements.
 
@@ -82,6 +84,7 @@ class Candidate:
     share: dict[str, float]
     frames_per_second: float
     rmse: float | None
+    over_bound: float | None
     fulfils: bool
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,16 +102,18 @@ class Candidate:
             "ring_slots": design.shape.slots,
             "latency_clocks": design.latency_clocks,
             "rmse_total": self.rmse,
+            "rmse_over_bound": self.over_bound,
             "fulfils": self.fulfils,
         }
 
 
 def explore(
-    programs: Sequence[Program],
+    programs: Sequence[AnyProgram],
     demand: Demand,
     /,
     *,
     rmse: Mapping[str, float | None],
+    over_bound: Mapping[str, float | None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Candidate]:
     """Estimate designs for all students, pipeline stage lengths and numbers of engines.
@@ -117,12 +122,14 @@ def explore(
 
     Parameters
     ----------
-    programs : sequence of Program
+    programs : sequence of Program or DirectProgram
         Students.
     demand : Demand
         Requirements.
     rmse : mapping
         RMSE of each student by name; None if unknown.
+    over_bound : mapping, optional
+        RMSE over the Cramér-Rao bound of each student by name; None if unknown.
     progress : callable, optional
         Called with the number of finished kernel builds and their total.
 
@@ -149,7 +156,8 @@ def explore(
         levels = demand.target.style.levels_per_stage * stretch
         single = make_design(program, demand.target, DesignOptions(levels_per_stage=levels))
         for engines in range(1, MAX_ENGINES + 1):
-            candidate = _candidate(single.with_engines(engines), demand, rmse.get(program.name))
+            errors = rmse.get(program.name), (over_bound or {}).get(program.name)
+            candidate = _candidate(single.with_engines(engines), demand, *errors)
             if max(candidate.share.values()) > demand.max_share:
                 break
             found.append(candidate)
@@ -163,6 +171,9 @@ def explore(
 def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candidate:
     """Return the smallest design of the most accurate student that meets the requirements.
 
+    Students are compared by their RMSE over the bound if it is known for all of them, otherwise by their
+    RMSE.
+
     Raises
     ------
     InputError
@@ -175,7 +186,13 @@ def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candid
     """
     enough = [candidate for candidate in candidates if candidate.fulfils]
     if enough:
-        return min(enough, key=lambda one: (one.rmse is None, one.rmse or 0.0, one.estimate.lut))
+        by_bound = all(one.over_bound is not None for one in enough)
+
+        def rank(one: Candidate) -> tuple[bool, float, int]:
+            error = one.over_bound if by_bound else one.rmse
+            return error is None, error or 0.0, one.estimate.lut
+
+        return min(enough, key=rank)
     if not candidates:
         raise InputError(
             f"no engine of any student fits {demand.max_share:.0%} of {demand.target.name}; "
@@ -190,9 +207,9 @@ def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candid
     )
 
 
-def _candidate(design: Design, demand: Demand, rmse: float | None) -> Candidate:
+def _candidate(design: Design, demand: Demand, rmse: float | None, over_bound: float | None) -> Candidate:
     expected = estimate(design)
     frames = design.frames_per_second(frame_pixels=demand.frame_pixels)
     share = device_share(expected, demand.target)
     fulfils = frames >= demand.frames_per_second and max(share.values()) <= demand.max_share
-    return Candidate(design, expected, share, frames, rmse, fulfils)
+    return Candidate(design, expected, share, frames, rmse, over_bound, fulfils)

@@ -10,7 +10,6 @@ from seq2seqlite.hardware.eda.nextpnr import PlaceAndRouteResult, bitstream, che
 from seq2seqlite.hardware.eda.pins import example_pins
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.eda.yosys import Synthesis, SynthesisResult, synthesize
-from seq2seqlite.hardware.gateware.top import ENGINE, TOP
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.resources.estimate import Estimate
 from seq2seqlite.hardware.targets import Target
@@ -19,9 +18,10 @@ __all__ = ["Placed", "Synthesised", "device_share", "place_and_route_project", "
 
 # The gateware never uses the data of a memory that is read and written at the same address in the same
 # clock cycle (checked by test_designs.py). The slow block memories therefore need no bypass logic.
-SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "ecp5": ("-no-rw-check",)}
+SYNTHESIS_OPTIONS: dict[str, tuple[str, ...]] = {"xc7": (), "xcup": (), "ecp5": ("-no-rw-check",)}
 
-PACKAGE = "CABGA756"  # the package with enough pins for both streams and the CSRs
+# The largest package of each device: both streams and the CSRs are at pins.
+PACKAGES = {"ecp5-85f": "CABGA756", "ecp5-45f": "CABGA554", "ecp5-25f": "CABGA381"}
 # At high utilisation, the static placer avoids single nets that are far longer than the others.
 PLACER_OPTIONS = ("--placer", "static")
 
@@ -36,6 +36,8 @@ class Synthesised:
         FPGA.
     result : SynthesisResult
         Result of Yosys.
+    engine : str
+        Name of the module of an engine.
 
     See Also
     --------
@@ -44,6 +46,7 @@ class Synthesised:
 
     target: Target
     result: SynthesisResult
+    engine: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return the utilisation of the design and of one engine, as a JSON-compatible dictionary."""
@@ -51,7 +54,7 @@ class Synthesised:
         return {
             **asdict(resources),
             "device_share": device_share(resources, self.target),
-            "engine": asdict(self.result.modules[ENGINE]),
+            "engine": asdict(self.result.modules[self.engine]),
             "cells": self.result.cells,
             "seconds": self.result.seconds,
             "peak_memory_bytes": self.result.peak_memory_bytes,
@@ -126,14 +129,14 @@ def synthesize_project(
     """
     result = synthesize(
         project.verilog,
-        top=TOP,
+        top=project.options.top,
         family=project.target.family,
         out_dir=project.folder / "synthesis",
         synthesis=Synthesis(options=SYNTHESIS_OPTIONS[project.target.family]),
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )
-    return Synthesised(project.target, result)
+    return Synthesised(project.target, result, project.options.engine)
 
 
 def place_and_route_project(
@@ -195,7 +198,8 @@ def place_and_route_project(
     out_dir = project.folder / "place-and-route"
     out_dir.mkdir(exist_ok=True)
     netlist, pins = synthesised.result.netlist_json, out_dir / "example_pins.lpf"
-    pins.write_text(example_pins(netlist, TOP, device=device, package=PACKAGE, clock="aclk"))
+    package = PACKAGES[device]
+    pins.write_text(example_pins(netlist, project.options.top, device=device, package=package, clock="aclk"))
     result = place_and_route(
         netlist,
         device=device,
@@ -203,7 +207,7 @@ def place_and_route_project(
         freq_mhz=wanted_mhz,
         out_dir=out_dir,
         lpf=pins,
-        package=PACKAGE,
+        package=package,
         seed=seed,
         options=PLACER_OPTIONS,
         time_limit_s=time_limit_s,

@@ -1,19 +1,27 @@
-"""IP-XACT description (IEEE 1685-2014) of the ports of a design, for IP catalogues such as Vivado's."""
+"""IP-XACT description (IEEE 1685-2014) of a design: ports, registers and files, for IP catalogues."""
 
 import xml.etree.ElementTree as ET
 
-from seq2seqlite.hardware.design import Design
+from seq2seqlite.hardware.design import Design, verilog_files
+from seq2seqlite.hardware.gateware.register_map import Field, constants, registers
 from seq2seqlite.version import __version__
 
 __all__ = ["component_xml"]
 
 SPIRIT = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
+MEMORY_MAP = "s_axil"
+"""Name of the bus interface of the registers, and of their memory map."""
 STREAM, LITE = ("axi4stream", "1.0", "interface"), ("aximm", "1.0", "interface")
 
 
 def component_xml(design: Design, /) -> str:
-    """Return the IP-XACT component: bus interfaces, clock, reset, and all ports with their widths."""
-    from seq2seqlite.hardware.gateware.top import TOP, top_ports
+    """Return the IP-XACT component: bus interfaces, memory map, all ports with their widths, and files.
+
+    See Also
+    --------
+    seq2seqlite.hardware.register_header.register_header : The registers as a C header.
+    """
+    from seq2seqlite.hardware.gateware.top import top_ports
 
     ports = top_ports(design.shape, design.options.result_width)
     ET.register_namespace("ipxact", SPIRIT)
@@ -21,7 +29,7 @@ def component_xml(design: Design, /) -> str:
     for name, text in (
         ("vendor", "seq2seqlite"),
         ("library", "fluorescence"),
-        ("name", TOP),
+        ("name", design.options.top),
         ("version", __version__),
     ):
         _element(component, name, text)
@@ -32,9 +40,16 @@ def component_xml(design: Design, /) -> str:
     _bus(buses, "s_axil", LITE, [n for n in names if n.startswith("s_axil_")], role="slave")
     _bus(buses, "aclk", ("clock", "1.0", "signal"), ["aclk"], role="slave")
     _bus(buses, "aresetn", ("reset", "1.0", "signal"), ["aresetn"], role="slave")
+    _memory_map(_element(component, "memoryMaps"), design)
     listed = _element(_element(component, "model"), "ports")
     for name, member in ports.items():
         _port(listed, name, "in" if member.flow.name == "In" else "out", member.shape)
+    files = _element(_element(component, "fileSets"), "fileSet")
+    _element(files, "name", "verilog")
+    for name in verilog_files(design.program):
+        file = _element(files, "file")
+        _element(file, "name", name)
+        _element(file, "fileType", "verilogSource")
     ET.indent(component)
     return ET.tostring(component, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -49,7 +64,7 @@ def _bus(parent: ET.Element, name: str, kind: tuple[str, str, str], ports: list[
         ("name", kind[0]),
         ("version", kind[1]),
     ):
-        bus_type.set(f"{{{SPIRIT}}}{key}", value)
+        bus_type.set(key, value)
     maps = _element(_element(_element(bus, "abstractionTypes"), "abstractionType"), "portMaps")
     for port in ports:
         mapped = _element(maps, "portMap")
@@ -58,7 +73,47 @@ def _bus(parent: ET.Element, name: str, kind: tuple[str, str, str], ports: list[
             _element(mapped, "logicalPort"), "name", {"ACLK": "CLK", "ARESETN": "RST"}.get(logical, logical)
         )
         _element(_element(mapped, "physicalPort"), "name", port)
-    _element(bus, role)
+    found = _element(bus, role)
+    if name == MEMORY_MAP:
+        _element(found, "memoryMapRef").set("memoryMapRef", MEMORY_MAP)
+
+
+def _memory_map(parent: ET.Element, design: Design) -> None:
+    """Describe the registers, each with its fields or one field of 32 bits."""
+    from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS
+
+    options = design.options
+    values = constants(design.shape, options.engines, options.result_width)
+    listed = _element(parent, "memoryMap")
+    _element(listed, "name", MEMORY_MAP)
+    block = _element(listed, "addressBlock")
+    for name, text in (
+        ("name", "registers"),
+        ("baseAddress", "'h0"),
+        ("range", str(1 << ADDRESS_BITS)),
+        ("width", "32"),
+        ("usage", "register"),
+    ):
+        _element(block, name, text)
+    for each in registers(design.shape):
+        register = _element(block, "register")
+        for name, text in (
+            ("name", each.name),
+            ("description", each.summary),
+            ("addressOffset", f"'h{each.address:02X}"),
+            ("size", "32"),
+            ("access", each.access),
+        ):
+            _element(register, name, text)
+        value = values.get(each.name, each.reset)
+        for part in each.fields or (Field("VALUE", 0, 32),):
+            field = _element(register, "field")
+            _element(field, "name", part.name)
+            _element(field, "bitOffset", str(part.low))
+            reset = _element(_element(field, "resets"), "reset")
+            _element(reset, "value", f"'h{value >> part.low & (1 << part.bits) - 1:X}")
+            _element(field, "bitWidth", str(part.bits))
+    _element(listed, "addressUnitBits", "8")
 
 
 def _port(parent: ET.Element, name: str, direction: str, width: object) -> None:

@@ -75,12 +75,13 @@ class BuildPlan:
         rtlil = {name.removesuffix(RTLIL): text for name, text in self.files.items() if name.endswith(RTLIL)}
         converted = verilog_from_rtlil(rtlil, time_limit_s=time_limit_s, heartbeat=heartbeat)
         found = {}
-        for name, text in self.files.items():
-            module = name.removesuffix(RTLIL).removesuffix(VERILOG)
-            verilog = converted.get(module, text)
-            if module in self.kept:
-                verilog = _with_kept_registers(_with_kept_hierarchy(verilog, module))
-            found[module + VERILOG] = verilog
+        for file, text in self.files.items():
+            stem = file.removesuffix(RTLIL).removesuffix(VERILOG)
+            verilog = converted.get(stem, text)
+            for module in self.kept:
+                if f"\nmodule {module}(" in verilog:
+                    verilog = _with_kept_registers(_with_kept_hierarchy(verilog, module))
+            found[stem + VERILOG] = verilog
         return found
 
 

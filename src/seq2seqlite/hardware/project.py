@@ -15,7 +15,9 @@ from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
+from seq2seqlite.hardware.register_header import register_header
 from seq2seqlite.hardware.targets import Target, find_target
+from seq2seqlite.hardware.testbench import testbench_files
 from seq2seqlite.integer import AnyProgram, DirectProgram, load_any_program, write_program
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
@@ -200,12 +202,10 @@ def _check_facts(facts: Mapping[str, Any], program: AnyProgram) -> None:
 
 def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]:
     """Return the text of all files besides the Verilog and the program, by name."""
-    from seq2seqlite.hardware.gateware.top import TOP
-
     target, options = design.target, design.options
     values = {
         "name": design.program.name,
-        "top": TOP,
+        "top": options.top,
         "part": target.part,
         "target": target.name,
         "family": target.family,
@@ -224,13 +224,14 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
         "verilog": list(verilog),
     }
     files = {"README.md": "readme.md.j2"}
-    if target.family == "xc7":
+    if target.family != "ecp5":
         files |= {"vivado.tcl": "vivado.tcl.j2", "constraints.xdc": "constraints.xdc.j2"}
     else:
         files |= {"constraints.lpf": "constraints.lpf.j2"}
     environment = templates("seq2seqlite.hardware")
     texts = {name: environment.get_template(file).render(values) for name, file in files.items()}
-    texts["component.xml"] = component_xml(design)
+    texts |= testbench_files(design)
+    texts |= {"component.xml": component_xml(design), "registers.h": register_header(design)}
     names = sorted([*verilog, *texts, PROGRAM_FILE, PAPER])
     return texts | {PAPER: json_text({**_facts(design, verilog), "files": names})}
 

@@ -1,14 +1,19 @@
-"""Synthetic counts for the simulation of a design without a measurement."""
+"""Synthetic counts and responses for the simulation of a design without a measurement."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import ParametricIrf, expected_tpsf
-from seq2seqlite.integer import COUNT_BITS, EncoderProgram
+from seq2seqlite.decay import Irf, ParametricIrf, expected_response, expected_tpsf
+from seq2seqlite.integer import COUNT_BITS, DirectProgram, EncoderProgram, response_codes
 
-__all__ = ["made_up_counts"]
+__all__ = ["made_up_bank", "made_up_counts", "response_bank"]
 
 FWHM_NS = 0.2
+FWHM_STEP_NS, DELAY_STEP_NS = 0.05, 0.03
+RESPONSE_COUNTS = 1e9
+"""Counts of a response without noise. Its codes are normalised."""
 
 
 def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDArray[np.int64]:
@@ -31,6 +36,7 @@ def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDAr
 
     See Also
     --------
+    made_up_bank : Responses for direct programs.
     seq2seqlite.hardware.cosim.design.compile_project : Compile the Verilog of a project with Verilator.
     seq2seqlite.hardware.hls.simulate_hls :
         Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
@@ -55,3 +61,57 @@ def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDAr
     noise = np.flatnonzero(odd & (kinds == 3))
     counts[noise] = rng.integers(0, top + 1, (noise.size, axis.n_gates))
     return np.asarray(np.minimum(counts, top), np.int64)
+
+
+def response_bank(program: DirectProgram, irfs: Sequence[Irf], /) -> NDArray[np.int64]:
+    """Return a bank of responses for a direct program.
+
+    Parameters
+    ----------
+    program : DirectProgram
+        Program.
+    irfs : sequence of Irf
+        One response each, with the delay of the decays.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, n_gates, n_columns)
+
+    See Also
+    --------
+    made_up_bank : A bank without measured responses.
+    seq2seqlite.integer.response_codes : Codes of a response on the axis of the program.
+    """
+    expected = (expected_response(irf, axis=program.axis) for irf in irfs)
+    return np.stack([response_codes(program, RESPONSE_COUNTS * each / each.sum()) for each in expected])
+
+
+def made_up_bank(program: DirectProgram, n: int, /) -> NDArray[np.int64]:
+    """Return a bank of synthetic responses for a direct program.
+
+    Parameters
+    ----------
+    program : DirectProgram
+        Program.
+    n : int
+        Number of responses.
+
+    Returns
+    -------
+    ndarray of int64, shape (n, n_gates, n_columns)
+        The first is unknown (zeros); the others differ in width and delay. Only the first of a program that
+        does not use the response.
+
+    See Also
+    --------
+    made_up_counts : Counts.
+    response_bank : A bank of measured responses.
+    """
+    unknown = response_codes(program, None)[None]
+    if n == 1 or not program.n_columns:
+        return unknown
+    irfs = [
+        ParametricIrf(program.rising_edge_ns + DELAY_STEP_NS * step, FWHM_NS + FWHM_STEP_NS * step)
+        for step in range(n - 1)
+    ]
+    return np.concatenate([unknown, response_bank(program, irfs)])

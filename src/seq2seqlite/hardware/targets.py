@@ -23,16 +23,18 @@ class Target:
     name : str
         Name on the command line.
     family : str
-        ``"xc7"`` (Xilinx 7 series) or ``"ecp5"`` (Lattice ECP5).
+        ``"xc7"`` (Xilinx 7 series), ``"xcup"`` (Xilinx UltraScale+) or ``"ecp5"`` (Lattice ECP5): the name
+        of the family in Yosys.
     part : str
         Part number in the vendor tools.
     lut, ff, dsp : int
-        Available LUTs (of six inputs on xc7, four on ECP5), flip-flops, and DSP blocks.
+        Available LUTs (of six inputs on xc7 and xcup, four on ECP5), flip-flops, and DSP blocks.
     bram36 : float
         Available block memory in units of 36 kbit; an ECP5 block counts as half a unit.
     clock_mhz : float
         Nominal clock frequency, for which frame rates are stated. For ECP5, place and route measures the
-        frequency that a design reaches. For xc7 no such tool is included, and the frequency is an assumption.
+        frequency that a design reaches. For Xilinx no such tool is included, and the frequency is an
+        assumption.
 
     See Also
     --------
@@ -42,7 +44,7 @@ class Target:
     """
 
     name: str
-    family: Literal["xc7", "ecp5"]
+    family: Literal["xc7", "xcup", "ecp5"]
     part: str
     lut: int
     ff: int
@@ -58,6 +60,7 @@ class Target:
 
 STYLES = {
     "xc7": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
+    "xcup": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
     "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, max_duplicates=3),
     "large ecp5": KernelStyle(
         multipliers="shift-add", levels_per_stage=1.3, max_duplicates=8, max_fanout=2, direct_fanout=2
@@ -74,6 +77,14 @@ TARGETS = {
         Target("xc7k325t", "xc7", "xc7k325tffg900-1", 203_800, 407_600, 840, 445, 200.0),
         Target("xc7a200t", "xc7", "xc7a200tfbg676-1", 134_600, 269_200, 740, 365, 150.0),
         Target("xc7a100t", "xc7", "xc7a100tcsg324-1", 63_400, 126_800, 240, 135, 150.0),
+        # Boards with an Artix-7 (DS180) or a Zynq-7020 (DS190, Artix-7 logic).
+        Target("arty-a7-35t", "xc7", "xc7a35ticsg324-1L", 20_800, 41_600, 90, 50, 150.0),
+        Target("arty-a7-100t", "xc7", "xc7a100tcsg324-1", 63_400, 126_800, 240, 135, 150.0),
+        Target("pynq-z2", "xc7", "xc7z020clg400-1", 53_200, 106_400, 220, 140, 150.0),
+        # Boards with a Zynq UltraScale+: the K26 of the KV260 (DS987), the ZU7EV of the ZCU104 (DS891). Their
+        # UltraRAM is not used.
+        Target("kv260", "xcup", "xck26-sfvc784-2LV-c", 117_120, 234_240, 1248, 144, 250.0),
+        Target("zcu104", "xcup", "xczu7ev-ffvc1156-2-e", 230_400, 460_800, 1728, 312, 250.0),
         # Lattice data sheet FPGA-DS-02012.
         Target("ecp5-85f", "ecp5", "LFE5U-85F-6BG381C", 83_640, 83_640, 156, 104, 120.0),
         Target("ecp5-45f", "ecp5", "LFE5U-45F-6BG381C", 43_848, 43_848, 72, 54, 120.0),

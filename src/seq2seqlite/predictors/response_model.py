@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import ForwardModel, Irf, Lifetimes, Quantities, TimeAxis, harmonics_needed
+from seq2seqlite.decay import Irf, Lifetimes, Quantities, TimeAxis, expected_response
 from seq2seqlite.predictors.pixel_bank import PixelBank
 from seq2seqlite.protocols import Predictor, ResponsePredictor, error_maps, quantities, tau_range_ns
 from seq2seqlite.responses import placed_irf
@@ -124,10 +124,7 @@ class ResponseModel:
         return most
 
     def _with(self, irf: Irf, axis: TimeAxis) -> ResponsePredictor:
-        n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-        shape = ForwardModel(axis, n_harmonics).response(
-            irf.coefficients(n_harmonics, period_ns=axis.period_ns)
-        )
+        shape = expected_response(irf, axis=axis)
         return self.model.with_response(COUNTS * shape / shape.sum())
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:

@@ -17,6 +17,7 @@ from seq2seqlite.decay import (
     ForwardModel,
     Irf,
     TimeAxis,
+    expected_response,
     harmonics_needed,
     photons_of,
     rising_edge_ns,
@@ -382,6 +383,5 @@ def measured_response(irf: Irf, /, *, axis: TimeAxis, counts: float, seed: int =
     >>> int(measured_response(ParametricIrf(1.5, 0.2), axis=TimeAxis(100, 0.1, 10.0), counts=1e4).argmax())
     14
     """
-    n_harmonics = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
-    shape = ForwardModel(axis, n_harmonics).response(irf.coefficients(n_harmonics, period_ns=axis.period_ns))
+    shape = expected_response(irf, axis=axis)
     return np.asarray(np.random.default_rng(seed).poisson(counts * shape / shape.sum()), np.int64)

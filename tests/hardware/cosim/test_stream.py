@@ -65,6 +65,23 @@ def test_registers_are_written_before_and_read_after_the_stream(toy):
     np.testing.assert_array_equal(run.out.words, random_beats(7, 16).words + 1000)
 
 
+def test_registers_are_accessed_in_their_order_during_the_stream(toy):
+    beats = Beats(np.zeros((300, 1), np.uint32), np.zeros(300, np.bool_))
+    during = [
+        Access(OFFSET, 4, after_beats=100),
+        Access(DELIVERED, until=128, after_beats=100),  # read until 128 beats were delivered
+        Access(OFFSET, 8, after_beats=250),
+    ]
+    run = toy.run(beats, n_expected=300, during=during, gaps=0.3, stalls=0.3, seed=4)
+    offsets = run.out.words[:, 0]
+    assert run.end == "done"
+    assert run.registers == (4, 128, 8)
+    assert (np.diff(offsets.astype(np.int64)) >= 0).all()
+    changes = np.searchsorted(offsets, [4, 8])
+    assert 100 <= changes[0] < 110
+    assert 250 <= changes[1] < 260
+
+
 @pytest.mark.parametrize(("in_bits", "out_bits"), [(256, 64)])
 def test_wide_ports(tmp_path, in_bits, out_bits):
     beats = random_beats(50, in_bits)

@@ -80,12 +80,13 @@ def parts(tmp_path_factory):
         return synthesised(folder, ALL + EVERYTHING, "everything", family, keep=KEPT, **options)
 
     refused = of("without", block_ram=False, dsp=False, shift_registers=False)
-    return {"xc7": of("xc7"), "ecp5": of("ecp5", "ecp5"), "without": refused}
+    return {"xc7": of("xc7"), "xcup": of("xcup", "xcup"), "ecp5": of("ecp5", "ecp5"), "without": refused}
 
 
 def test_an_adder_takes_a_lut_a_bit_and_a_carry_cell_every_four_or_two(parts):
     xc7 = parts["xc7"].modules["adder"]
     assert (xc7.lut, xc7.ff, xc7.carry, xc7.dsp, xc7.bram36) == (8, 8, 2, 0, 0)
+    assert parts["xcup"].modules["adder"] == xc7
     ecp5 = parts["ecp5"].modules["adder"]
     assert (ecp5.lut, ecp5.ff, ecp5.carry) == (8, 8, 4)
 
@@ -93,7 +94,7 @@ def test_an_adder_takes_a_lut_a_bit_and_a_carry_cell_every_four_or_two(parts):
 def test_a_multiplier_is_one_dsp_block_unless_they_are_refused(parts):
     xc7 = parts["xc7"].modules["multiplier"]
     assert (xc7.dsp, xc7.lut) == (1, 0)
-    assert parts["ecp5"].modules["multiplier"].dsp == 1
+    assert parts["xcup"].modules["multiplier"].dsp == parts["ecp5"].modules["multiplier"].dsp == 1
     refused = parts["without"].modules["multiplier"]
     assert refused.dsp == 0
     # 18 partial products of 18 bits: how well they share LUTs changes with the version of Yosys.
@@ -105,6 +106,8 @@ def test_memories_go_where_they_fit(parts):
     assert (xc7.bram36, xc7.lut) == (1, 0)
     ecp5 = parts["ecp5"].modules["memory"]
     assert (ecp5.dp16k, ecp5.bram36) == (2, 1)
+    xcup = parts["xcup"].modules
+    assert (xcup["memory"].bram36, xcup["small"].lutram, xcup["delay"].srl) == (1, 8, 1)
     small = parts["xc7"].modules["small"]
     assert (small.lutram, small.lut, small.bram36) == (4, 4, 0)
     refused = parts["without"].modules["memory"]
@@ -118,7 +121,7 @@ def test_a_delay_is_one_lut_unless_that_is_refused(parts):
     assert parts["without"].modules["delay"].ff == 20
 
 
-@pytest.mark.parametrize("family", ["xc7", "ecp5"])
+@pytest.mark.parametrize("family", ["xc7", "xcup", "ecp5"])
 def test_a_module_that_is_kept_is_synthesised_once_and_counted_as_often_as_it_is_there(parts, family):
     twice, adder = parts[family].modules["twice"], parts[family].modules["adder"]
     assert (twice.lut, twice.ff) == (3 * adder.lut, 3 * adder.ff)
@@ -175,7 +178,7 @@ def test_what_cannot_be_synthesised(tmp_path):
         synthesised(tmp_path, "module adder;\nend", "adder")
     with pytest.raises(ToolError, match=r"ERROR: Module `missing' not found!"):
         synthesised(tmp_path, ADDER, "missing")
-    with pytest.raises(InputError, match=r"family='ice40' is unknown; choose one of xc7, ecp5"):
+    with pytest.raises(InputError, match=r"family='ice40' is unknown; choose one of xc7, xcup, ecp5"):
         synthesised(tmp_path, ADDER, "adder", "ice40")
     with pytest.raises(InputError, match=r"there is no file no\.v"):
         synthesize([Path("no.v")], top="adder", family="xc7", out_dir=tmp_path)

@@ -14,7 +14,8 @@ from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.front_ends import front_end_core_plan
 from seq2seqlite.hardware.frontends.front_end_core import FRONT_END_CORE
 from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
-from seq2seqlite.hardware.gateware.csr import ID, REGISTERS
+from seq2seqlite.hardware.gateware.csr import REGISTERS
+from seq2seqlite.hardware.gateware.register_map import ID
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.hardware.wire.front_end_registers import EVENTS_ID, SERIES_ID

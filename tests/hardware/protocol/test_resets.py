@@ -9,7 +9,7 @@ from seq2seqlite.hardware.cosim.executable import HEADER
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.process import run_tool
 from seq2seqlite.hardware.eda.verilator import compile_model
-from seq2seqlite.hardware.gateware.top import TOP
+from seq2seqlite.hardware.gateware.parameters import TOP
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.hardware.wire.results import beats_from_counts, records_from_result, words_from_records

@@ -31,10 +31,14 @@ def build(
     output: Annotated[
         Literal["lifetimes", "sfd"], typer.Option(help="Lifetimes, or raw SFDs (decays without IRF)")
     ] = "lifetimes",
+    prefix: Annotated[
+        str,
+        typer.Option(help="Prefix of all module names, so that several designs fit into one FPGA"),
+    ] = "",
     json_file: JsonOption = None,
 ) -> None:
     """Write the project of a design: Verilog, constraints, scripts and manifest."""
-    options = DesignOptions(engines, lanes, result_width, output)
+    options = DesignOptions(engines, lanes, result_width, output, prefix=prefix)
     found = find_target(target)
     program = load_any_program(model)
     with status(f"compiling {program.name}"):

@@ -2,10 +2,12 @@
 
 import re
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -19,10 +21,12 @@ from seq2seqlite.hardware.implementation import synthesize_project
 from seq2seqlite.hardware.project import PAPER, write_project
 from seq2seqlite.hardware.project_files import check_folder
 from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.integer import AnyProgram
 from seq2seqlite.models import load_model, model_card, model_names
-from seq2seqlite.predictors import load_program
+from seq2seqlite.predictors import load_any_program
 from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.hardware_plots import check_front, write_front
+from seq2seqlite.simulation.instrument import instrument_names
 
 __all__ = ["explore"]
 
@@ -32,11 +36,14 @@ def explore(
     frame: Annotated[str, typer.Option(metavar="WxH", help="Pixels of a frame, e.g. 500x500")],
     fps: Annotated[float, typer.Option(help="Required frame rate in frames per second")],
     target: Annotated[str, typer.Option(help="FPGA target")],
+    instrument: Annotated[
+        str | None, typer.Option(help="Shipped instrument, all of whose integer students are considered")
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
-            help="Shipped model, .npz or .program file to consider; may be repeated; "
-            "all shipped integer students by default",
+            help="Shipped model, .npz or .program file to consider instead of all students of the "
+            "instrument; may be repeated",
             autocompletion=complete_model,
         ),
     ] = None,
@@ -53,11 +60,17 @@ def explore(
         check_front(out / "front.png")
         check_folder(out / "best", manifest=PAPER, kind="a hardware project")
     demand = Demand(find_target(target), _pixels(frame), fps, max_share)
-    students, shipped = model or _integer_students(), set(model_names())
-    programs = [load_program(name) for name in students]
-    rmse = {name: _rmse(name) for name in students if name in shipped}
+    programs = _programs(instrument, model)
+    shipped = set(model_names())
+    cards = {one.name: model_card(one.name)["reference"] for one in programs if one.name in shipped}
     with progress_bar("kernels") as progress:
-        found = sweep(programs, demand, rmse=rmse, progress=progress)
+        found = sweep(
+            programs,
+            demand,
+            rmse={name: float(card["metrics"]["total"]["rmse"]) for name, card in cards.items()},
+            over_bound={name: card.get("rmse_over_bound", {}).get("median") for name, card in cards.items()},
+            progress=progress,
+        )
     best = best_candidate(found, demand)
     rows = [candidate.to_dict() | {"best": candidate is best} for candidate in found]
     chosen = next(row for row in rows if row["best"])
@@ -78,13 +91,32 @@ def _pixels(frame: str) -> int:
     return int(match[1]) * int(match[2])
 
 
-def _integer_students() -> list[str]:
+def _programs(instrument: str | None, models: Sequence[str] | None) -> list[AnyProgram]:
+    """Return the programs to consider; raise InputError for those of another instrument."""
+    shipped = ", ".join(instrument_names())
+    if models is None and instrument is None:
+        raise InputError(
+            f"students of different instruments cannot be compared; give --instrument ({shipped}) or --model"
+        )
+    if instrument is not None and instrument not in instrument_names():
+        raise InputError(f"instrument {instrument!r} is unknown; choose one of {shipped}")
+    found = [load_any_program(name) for name in models or _integer_students(instrument)]
+    for program in found:
+        if instrument is not None and program.instrument != instrument:
+            raise InputError(
+                f"model {program.name} is one of instrument {program.instrument}, not of {instrument}"
+            )
+    return found
+
+
+def _integer_students(instrument: str | None) -> list[str]:
     models = {name: load_model(name) for name in model_names()}
-    return [name for name, model in models.items() if model.formats is not None and not model.direct]
-
-
-def _rmse(name: str) -> float:
-    return float(model_card(name)["reference"]["metrics"]["total"]["rmse"])
+    found = [
+        name for name, model in models.items() if model.instrument == instrument and model.formats is not None
+    ]
+    if not found:
+        raise InputError(f"instrument {instrument} has no shipped integer student; name yours with --model")
+    return found
 
 
 def _checked(best: Candidate, out: Path | None) -> dict[str, Any]:
@@ -94,18 +126,34 @@ def _checked(best: Candidate, out: Path | None) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("student", "engines", "levels", "MHz", "frames/s", "LUT", "FF", "DSP", "BRAM36", "RMSE", "")
+    """Return the designs as a table of at most 80 columns; the best is marked."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("student", overflow="fold")
+    by_bound = all(row["rmse_over_bound"] is not None for row in rows)
+    error = "rmse_over_bound" if by_bound else "rmse_total"
+    numbers = (
+        "engines",
+        "MHz",
+        "frames/s",
+        "LUT",
+        "FF",
+        "DSP",
+        "BRAM",
+        "RMSE/\nbound" if by_bound else "RMSE",
+    )
+    for name in numbers:
+        table.add_column(name, justify="right")
     chosen = [row for row in rows if row["fulfils"]]
-    for row in sorted(chosen or rows[-8:], key=lambda row: (row["rmse_total"] or 0, row["lut"])):
+    for row in sorted(chosen or rows[-8:], key=lambda row: (row[error] or 0, row["lut"])):
         table.add_row(
-            row["model"],
+            f"{'* ' if row['best'] else '  '}{row['model'].removeprefix('seq2seqlite-')}",
             str(row["engines"]),
-            f"{row['levels_per_stage']:g}",
-            f"{row['clock_mhz']:g}",
+            f"{row['clock_mhz']:.0f}",
             f"{row['frames_per_second']:.1f}",
-            *(f"{row[name]:,}" for name in ("lut", "ff", "dsp", "bram36")),
-            "" if row["rmse_total"] is None else f"{row['rmse_total']:.4f}",
-            "best" if row["best"] else "",
+            f"{row['lut']:,}",
+            *(f"{row['device_share'][name]:.0%}" for name in ("ff", "dsp", "bram36")),
+            "" if row[error] is None else f"{row[error]:.3f}",
+            style="bold" if row["best"] else None,
         )
     return table
 

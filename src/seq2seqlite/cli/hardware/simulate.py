@@ -1,6 +1,7 @@
 """``seq2seqlite hardware simulate``."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,17 +18,26 @@ from seq2seqlite.cli.hardware.options import (
     TargetOption,
     opened_project,
 )
+from seq2seqlite.cli.irf_options import IrfBinWidthOption
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import tool_status
+from seq2seqlite.decay import MeasuredIrf
+from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.cosim.design import MIN_BATCHES, Simulator, compile_project
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.cosim.stream import check_pauses
-from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.project import Project
+from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts, response_bank
 from seq2seqlite.imaging.sampling import analysed_tpsfs
-from seq2seqlite.integer import AnyProgram, DirectPredictor, DirectProgram, ProgramPredictor, whole_counts
+from seq2seqlite.integer import DirectPredictor, DirectProgram, ProgramPredictor, scaled_counts
+from seq2seqlite.io.irf import read_irf
 from seq2seqlite.io.measurement import load
 from seq2seqlite.provenance import provenance
 
 __all__ = ["simulate"]
+
+N_RESPONSES = 4
+"""Synthetic responses of a direct program, if its design holds as many."""
 
 
 def simulate(
@@ -41,6 +51,15 @@ def simulate(
         typer.Option(metavar="FILE", help="Measurement to take pixels from; default: synthetic decays"),
     ] = None,
     n: Annotated[int, typer.Option(help="Number of pixels to simulate", min=1)] = 500,
+    irf: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Measured IRF (SDT or text) for a direct program, on the time axis of the model; may be "
+            "repeated. The pixels use the IRFs in turn. Default: synthetic ones",
+        ),
+    ] = None,
+    irf_bin_width_ns: IrfBinWidthOption = None,
     min_photons: Annotated[float, typer.Option(help="Minimum counts of a pixel of the measurement")] = 100,
     gaps: Annotated[
         float, typer.Option(help="Source throttling: probability per cycle that the source deasserts TVALID")
@@ -59,10 +78,14 @@ def simulate(
     """
     check_pauses(gaps=gaps, stalls=stalls)
     with opened_project(project, model, target=target, engines=engines) as opened:
-        counts = _counts(opened.program, pixels, n=n, min_photons=min_photons, seed=seed)
+        counts, inputs = _stimulus(
+            opened, pixels, irfs=_irfs(irf, irf_bin_width_ns), n=n, min_photons=min_photons, seed=seed
+        )
         with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder, tool_status() as heartbeat:
             simulator = compile_project(opened, out_dir=Path(folder), heartbeat=heartbeat)
-            found = simulator.check(counts, gaps=gaps, stalls=stalls, seed=seed, heartbeat=heartbeat)
+            found = simulator.check(
+                counts, gaps=gaps, stalls=stalls, seed=seed, inputs=inputs, heartbeat=heartbeat
+            )
             steady = found.clocks_per_pixel or _steady(simulator, counts)
         result: dict[str, Any] = {
             **asdict(found),
@@ -72,6 +95,8 @@ def simulate(
             "program_sha256": opened.program.sha256,
             "engines": opened.options.engines,
             "pixels_of": pixels,
+            "responses": 0 if inputs is None else len(np.unique(inputs.index)),
+            "irf": irf or [],
             "gaps": gaps,
             "stalls": stalls,
             "tool": "Verilator",
@@ -79,7 +104,8 @@ def simulate(
         }
         if project is not None:
             opened.record("simulation", result)
-    print(f"{found.pixels:,} pixels, {found.mismatches:,} mismatches with the program")
+    used = f", {result['responses']} responses in turn" if result["responses"] else ""
+    print(f"{found.pixels:,} pixels{used}, {found.mismatches:,} mismatches with the program")
     print(f"{steady:.3f} clock cycles per pixel in the steady state")
     print(f"first result {found.first_result_clocks:,} clock cycles after the first beat")
     write_json(json_file, result)
@@ -87,13 +113,34 @@ def simulate(
         raise typer.Exit(2)
 
 
-def _counts(
-    program: AnyProgram, pixels: Path | None, *, n: int, min_photons: float, seed: int
-) -> NDArray[np.int64]:
-    if pixels is None:
-        return made_up_counts(program, n, seed=seed)
+def _irfs(files: Sequence[Path] | None, bin_width_ns: float | None) -> list[MeasuredIrf]:
+    return [read_irf(file, bin_width_ns=bin_width_ns) for file in files or ()]
+
+
+def _stimulus(
+    project: Project,
+    pixels: Path | None,
+    *,
+    irfs: Sequence[MeasuredIrf],
+    n: int,
+    min_photons: float,
+    seed: int,
+) -> tuple[NDArray[np.int64], DirectInputs | None]:
+    """Return the counts, and for a direct program the other inputs."""
+    program, shape = project.program, project.shape
+    if irfs and not shape.responses:
+        raise InputError(f"program {program.name} does not use a response; omit --irf")
     predictor = DirectPredictor(program) if isinstance(program, DirectProgram) else ProgramPredictor(program)
-    return whole_counts(analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons))
+    if pixels is None:
+        counts, exponent = made_up_counts(program, n, seed=seed), np.zeros(n, np.int64)
+    else:
+        tpsfs = analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons)
+        counts, exponent = scaled_counts(tpsfs)
+    if not isinstance(program, DirectProgram):
+        return counts, None
+    made_up = min(N_RESPONSES, shape.responses or 1)
+    bank = response_bank(program, irfs) if irfs else made_up_bank(program, made_up)
+    return counts, DirectInputs(bank, np.arange(len(counts)) % len(bank), exponent)
 
 
 def _steady(simulator: Simulator, counts: NDArray[np.int64]) -> float:

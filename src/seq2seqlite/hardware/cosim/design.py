@@ -8,21 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import Lifetimes, counts_for
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.cosim.inputs import DirectInputs, result_words
 from seq2seqlite.hardware.cosim.stream import Access, StreamRun, StreamSimulator, compile_stream
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.csr import REGISTERS
-from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.wire.results import (
     Flag,
     beats_from_counts,
-    records_from_result,
     records_from_words,
-    response_words,
-    sfd_words_from_result,
-    user_words,
     words_from_beats,
-    words_from_records,
 )
 from seq2seqlite.integer import (
     DirectPredictor,
@@ -32,9 +27,7 @@ from seq2seqlite.integer import (
     ProgramPredictor,
     Result,
     lifetimes_from_codes,
-    response_codes,
     run,
-    run_direct,
     whole_counts,
 )
 from seq2seqlite.integer.predictor import ProgramMetadata
@@ -43,7 +36,6 @@ from seq2seqlite.training_range import training_range_ns
 __all__ = [
     "MIN_BATCHES",
     "DirectHardwarePredictor",
-    "DirectInputs",
     "HardwarePredictor",
     "Simulation",
     "Simulator",
@@ -51,78 +43,8 @@ __all__ = [
 ]
 
 FLUSH_CLOCKS = 4096
-SETTLING_READS = 8
-"""Reads of the status between opening and writing a response, in an empty design."""
 MIN_BATCHES = 4
 """Minimum number of batches to measure the steady state: the first fills the rings, the last is excluded."""
-
-
-@dataclass(frozen=True)
-class DirectInputs:
-    """Inputs of a direct program besides the counts, as a design gets them.
-
-    Parameters
-    ----------
-    bank : ndarray of int64, shape (n_responses, n_gates, n_columns), optional
-        Codes of the responses; by default one unknown response.
-    index : array_like of int, shape (n,)
-        Response of each pixel; by default the first.
-    count_exponent : array_like of int, shape () or (n,)
-        The counts are those of the detector times 2 to the power of this.
-
-    See Also
-    --------
-    Simulator.check : Simulation with these inputs.
-    seq2seqlite.integer.run_direct : The same inputs of the interpreter.
-    """
-
-    bank: NDArray[np.int64] | None = None
-    index: ArrayLike = 0
-    count_exponent: ArrayLike = 0
-
-    def user(self, shape: Shape, n: int, /) -> NDArray[np.uint32] | None:
-        """Return TUSER of n pixels; None for a design without TUSER."""
-        if not shape.user_bits:
-            return None
-        return np.broadcast_to(user_words(self.index, self.count_exponent), n)
-
-    def accesses(self, shape: Shape, /) -> list[Access]:
-        """Return the CSR accesses that load the bank of a design."""
-        program = shape.direct
-        if program is None or not shape.responses:
-            return []
-        bank = self._bank(program)
-        if len(bank) > shape.responses:
-            raise InputError(
-                f"bank has {len(bank)} responses, but the design holds {shape.responses}; build it for more"
-            )
-        return [access for number, codes in enumerate(bank) for access in _loading(shape, number, codes)]
-
-    def expected(self, program: DirectProgram, counts: ArrayLike, /, *, min_photons: int = 0) -> DirectResult:
-        """Return the result of the interpreter for the same inputs."""
-        index = np.broadcast_to(np.asarray(self.index, np.int64), len(np.asarray(counts)))
-        return run_direct(
-            program,
-            counts,
-            bank=self._bank(program),
-            index=index,
-            min_photons=min_photons,
-            count_exponent=self.count_exponent,
-        )
-
-    def _bank(self, program: DirectProgram) -> NDArray[np.int64]:
-        return response_codes(program, None)[None] if self.bank is None else np.asarray(self.bank)
-
-
-def _loading(shape: Shape, number: int, codes: NDArray[np.int64]) -> list[Access]:
-    """Return the accesses that load one response. The reads give the design time: no pixel is in it yet."""
-    words = response_words(shape.program, codes)
-    return [
-        Access(REGISTERS["RESPONSE_OPEN"], number),
-        *[Access(REGISTERS["RESPONSE_STATUS"])] * SETTLING_READS,
-        *(Access(REGISTERS["RESPONSE_WORD"], int(word)) for word in words),
-        Access(REGISTERS["RESPONSE_COMPLETE"], len(words)),
-    ]
 
 
 @dataclass(frozen=True)
@@ -216,14 +138,16 @@ class Simulator:
         n = len(np.asarray(counts))
         beats_out = n * self._words_per_pixel * max(1, shape.record_bits // project.options.result_width)
         inputs = inputs or DirectInputs()
+        loads = inputs.accesses(shape)
         run_ = self.stream.run(
             beats_from_counts(counts, lanes=project.options.input_lanes, user=inputs.user(shape, n)),
             n_expected=beats_out,
             before=[
                 Access(REGISTERS["FLUSH_CLOCKS"], FLUSH_CLOCKS),
                 Access(REGISTERS["MIN_PHOTONS"], min_photons),
-                *inputs.accesses(shape),
+                *(access for access in loads if not access.after_beats),
             ],
+            during=[access for access in loads if access.after_beats],
             gaps=gaps,
             stalls=stalls,
             seed=seed,
@@ -286,7 +210,7 @@ class Simulator:
             inputs=inputs,
             heartbeat=heartbeat,
         )
-        expected = self._expected(result)
+        expected = result_words(self.project.shape, result)
         n, per_pixel = len(result.dark), self._words_per_pixel
         same = np.zeros(len(expected), np.bool_)
         n_common = min(len(received), len(expected))
@@ -304,11 +228,6 @@ class Simulator:
     @property
     def _words_per_pixel(self) -> int:
         return self.project.shape.payloads
-
-    def _expected(self, result: Result | DirectResult) -> NDArray[np.uint32]:
-        if isinstance(result, Result) and self.project.options.output == "sfd":
-            return sfd_words_from_result(self.project.shape.with_decoder, result)
-        return words_from_records(records_from_result(result))
 
     def _steady(self, took: StreamRun) -> float | None:
         """Return the clock cycles per pixel over complete batches, without the first and the last."""
@@ -348,11 +267,9 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
     seq2seqlite.hardware.project.read_project : Read the project in a folder.
     Simulator : Compiled simulation of a project.
     """
-    from seq2seqlite.hardware.gateware.top import TOP
-
     stream = compile_stream(
         project.verilog,
-        top=TOP,
+        top=project.options.top,
         in_bits=project.shape.beat_bits,
         user_bits=project.shape.user_bits,
         out_bits=project.options.result_width,

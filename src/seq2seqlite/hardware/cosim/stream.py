@@ -37,6 +37,10 @@ class Access(NamedTuple):
         Byte address.
     write : int, optional
         Value to write, 32 bits.
+    until : int
+        Bits of which one must be 1 in the value that is read: the read is repeated until then. 0: one read.
+    after_beats : int
+        Input beats that are accepted before an access during the stream starts.
 
     See Also
     --------
@@ -45,6 +49,8 @@ class Access(NamedTuple):
 
     address: int
     write: int | None = None
+    until: int = 0
+    after_beats: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,6 +125,7 @@ class StreamSimulator:
         *,
         n_expected: int = 0,
         before: Sequence[Access] = (),
+        during: Sequence[Access] = (),
         after: Sequence[Access] = (),
         gaps: float = 0.0,
         stalls: float = 0.0,
@@ -141,6 +148,8 @@ class StreamSimulator:
             Number of output beats to wait for. Further beats during the drain time are recorded as well.
         before, after : sequence of Access
             CSR accesses before the first beat and after the last.
+        during : sequence of Access
+            CSR accesses while beats are transferred, one after another.
         gaps : float
             Source throttling: probability per cycle that the source deasserts TVALID.
         stalls : float
@@ -175,12 +184,12 @@ class StreamSimulator:
         """
         _check_stimulus(self.executable, beats, gaps, stalls)
         settings = (
-            *(len(beats), n_expected, len(before), len(after)),
+            *(len(beats), n_expected, len(before), len(during), len(after)),
             *(int(gaps * 2**32), int(stalls * 2**32)),
             *(seed, reset_clocks, drain_clocks, idle_limit, clock_limit),
             *(memory or MemoryModel()).settings,
         )
-        stimulus = _stimulus(settings, (*before, *after), beats, has_user=self.user_bits > 0)
+        stimulus = _stimulus(settings, (*before, *during, *after), beats, has_user=self.user_bits > 0)
         record, seconds = self.executable.simulate(stimulus, time_limit_s=time_limit_s, heartbeat=heartbeat)
         return _run_from_record(record, n_words(self.executable.out_bits), seconds)
 
@@ -277,7 +286,12 @@ def _stimulus(settings: Sequence[int], accesses: Sequence[Access], beats: Beats,
     return b"".join(
         [
             struct.pack(f"<{len(settings)}Q", *settings),
-            *(struct.pack("<3I", data is not None, address, data or 0) for address, data in accesses),
+            *(
+                struct.pack(
+                    "<4IQ", one.write is not None, one.address, one.write or 0, one.until, one.after_beats
+                )
+                for one in accesses
+            ),
             np.ascontiguousarray(words, "<u4").tobytes(),
             np.ascontiguousarray(beats.last, np.uint8).tobytes(),
         ]

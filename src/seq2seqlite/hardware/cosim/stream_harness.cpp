@@ -1,5 +1,5 @@
 // Drives a design through the ports of docs/spec/hardware.md: AXI4-Stream in and out with random source and sink
-// throttling, AXI4-Lite before and after the stream. With MEMORY_BITS, a memory answers the AXI4 manager m_axi_*;
+// throttling, AXI4-Lite before, during and after the stream. With MEMORY_BITS, a memory answers the AXI4 manager m_axi_*;
 // with USER_BITS > 0, the last word of an input beat drives s_axis_tuser.
 // usage: simulate STIMULUS RECORD   (little-endian files, written and read by stream.py)
 #include "Vtop.h"
@@ -20,20 +20,22 @@ template <typename Top> void put_user(Top& top, const uint32_t* beat) {
 enum End : uint64_t { DONE = 0, STALLED = 1, CLOCK_LIMIT = 2, REGISTERS_HANG = 3 };
 
 struct Settings {  // header of STIMULUS
-    uint64_t n_beats, n_expected, n_first, n_last;  // input beats, output beats, CSR accesses before and after
+    uint64_t n_beats, n_expected;       // input and output beats
+    uint64_t n_first, n_during, n_last;  // CSR accesses before, during and after the stream
     uint64_t gap, stall;                            // probabilities in 1/2**32
     uint64_t seed, reset_clocks, drain_clocks, idle_limit, clock_limit;
     MemorySettings memory;
 };
 
-struct Access {  // CSR access
-    uint32_t write, address, data;
+struct Access {  // CSR access; a read is repeated until it has one of the bits of `until`, if that is not 0
+    uint32_t write, address, data, until;
+    uint64_t after_beats;  // during the stream: not before this number of input beats was accepted
 };
 
 class Bench {
 public:
     Bench(const Settings& s, FILE* file) : settings(s), random(s.seed), data(s.n_beats * BEAT_WORDS), last(s.n_beats) {
-        accesses.resize(s.n_first + s.n_last);
+        accesses.resize(s.n_first + s.n_during + s.n_last);
         complete = load(file, accesses.data(), accesses.size()) && load(file, data.data(), data.size())
             && load(file, last.data(), last.size());
         in_clock.reserve(s.n_beats);
@@ -52,7 +54,7 @@ public:
         idle_bus();
         for (uint64_t i = 0; i < settings.reset_clocks; ++i) edge();
         top->aresetn = 1;
-        if (access(0, settings.n_first) && stream()) access(settings.n_first, settings.n_first + settings.n_last);
+        if (access(settings.n_first) && stream()) access(accesses.size());
         top->final();
     }
 
@@ -82,15 +84,13 @@ private:
     std::vector<uint32_t> data, out_data, answers;
     std::vector<uint8_t> last, out_last;
     std::vector<uint64_t> in_clock, out_clock;
-    uint64_t clocks = 0, moved = 0, unstable = 0, next = 0;
-    bool offered = false, held = false;
+    uint64_t clocks = 0, moved = 0, unstable = 0, next = 0, next_access = 0;
+    bool offered = false, held = false, streaming = false;
     uint32_t held_data[OUT_WORDS] = {}, held_last = 0;
     End end = DONE;
 
     void idle_bus() {
         top->aclk = 0;
-        top->s_axis_tvalid = 0;
-        top->m_axis_tready = 0;
         top->s_axil_awvalid = top->s_axil_wvalid = top->s_axil_bready = 0;
         top->s_axil_arvalid = top->s_axil_rready = 0;
     }
@@ -113,8 +113,9 @@ private:
         ++clocks;
     }
 
-    // One clock cycle without transfers. Offered results are not accepted, but checked for stability.
+    // One clock cycle without transfers of the streams. Offered results are not accepted, but checked for stability.
     void edge() {
+        top->s_axis_tvalid = 0;
         top->m_axis_tready = 0;
         settle();
         if (top->aresetn) watch(false);
@@ -144,13 +145,20 @@ private:
 
     bool stream() {
         moved = clocks;
+        streaming = true;
+        const uint64_t n_accesses = settings.n_first + settings.n_during;
         while (true) {
-            const bool all = next == settings.n_beats && out_clock.size() >= settings.n_expected;
-            if (all && clocks - moved >= settings.drain_clocks) return true;
+            if (next_access < n_accesses && next >= accesses[next_access].after_beats && !access(next_access + 1))
+                return false;
+            const bool all = next == settings.n_beats && next_access == n_accesses
+                && out_clock.size() >= settings.n_expected;
+            if (all && clocks - moved >= settings.drain_clocks) break;
             if (clocks - moved > settings.idle_limit) return stop(STALLED);
             if (clocks >= settings.clock_limit) return stop(CLOCK_LIMIT);
             beat();
         }
+        streaming = false;
+        return true;
     }
 
     void beat() {
@@ -179,13 +187,20 @@ private:
         return false;
     }
 
-    bool access(uint64_t from, uint64_t to) {
-        top->s_axis_tvalid = 0;
-        for (uint64_t i = from; i < to; ++i) {
-            const bool done = accesses[i].write ? write_register(accesses[i]) : read_register(accesses[i]);
+    // Perform the next accesses, up to one of them.
+    bool access(uint64_t to) {
+        for (; next_access < to; ++next_access) {
+            const Access& what = accesses[next_access];
+            const bool done = what.write ? write_register(what) : read_register(what);
             if (!done) return stop(REGISTERS_HANG);
         }
         return true;
+    }
+
+    // One clock cycle of an access. No output of the CSRs depends on the streams in the same clock cycle.
+    void step() {
+        if (streaming) beat();
+        else edge();
     }
 
     bool write_register(const Access& what) {
@@ -204,7 +219,7 @@ private:
                 answers.insert(answers.end(), {top->s_axil_bresp, what.data});
                 response = false;
             }
-            edge();
+            step();
             address = address && !took_address;
             word = word && !took_word;
         }
@@ -220,12 +235,14 @@ private:
             top->s_axil_arvalid = address;
             settle();
             const bool took = top->s_axil_arready;
+            bool again = false;
             if (!address && top->s_axil_rvalid) {
-                answers.insert(answers.end(), {top->s_axil_rresp, top->s_axil_rdata});
-                response = false;
+                again = what.until && !(top->s_axil_rdata & what.until);
+                response = again;
+                if (!again) answers.insert(answers.end(), {top->s_axil_rresp, top->s_axil_rdata});
             }
-            edge();
-            address = address && !took;
+            step();
+            address = again || (address && !took);
         }
         idle_bus();
         return !response;

@@ -11,8 +11,8 @@ from seq2seqlite.errors import InputError
 
 __all__ = ["FAMILIES", "Family", "Resources", "cells_of_stat", "resources_of_cells"]
 
-Family = Literal["xc7", "ecp5"]
-FAMILIES: tuple[Family, ...] = ("xc7", "ecp5")
+Family = Literal["xc7", "xcup", "ecp5"]
+FAMILIES: tuple[Family, ...] = ("xc7", "xcup", "ecp5")
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Resources:
     ff : int
         Flip-flops outside DSP and RAM blocks.
     dsp : float
-        DSP blocks: DSP48E1, or MULT18X18D (a MULT9X9D counts as half a block).
+        DSP blocks: DSP48E1, DSP48E2, or MULT18X18D (a MULT9X9D counts as half a block).
     bram36 : float
-        Block RAM in units of 36 kbit; a RAMB18E1 and a DP16KD count as half a unit.
+        Block RAM in units of 36 kbit; a RAMB18E1, a RAMB18E2 and a DP16KD count as half a unit.
     dp16k : int
         Block RAMs of 18 kbit of an ECP5; 0 for other families.
     lutram : int
@@ -49,43 +49,58 @@ class Resources:
     carry: int
 
 
+# UltraScale+ has slices of eight LUTs, and Yosys uses half of them for a CARRY4 or RAM32M as well.
+XILINX_LUTS = {**{f"LUT{n}": 1 for n in range(1, 7)}, "INV": 1}
+XILINX_LUT_RAMS = {
+    "RAM32X1S": 1,
+    "RAM32X1D": 2,
+    "RAM64X1S": 1,
+    "RAM64X1D": 2,
+    "RAM128X1S": 2,
+    "RAM128X1D": 4,
+    "RAM256X1S": 4,
+    "RAM32M": 4,
+    "RAM64M": 4,
+}
+XILINX_SHIFT_REGISTERS = ("SRL16E", "SRLC16E", "SRLC32E")
+# A latch occupies a flip-flop.
+XILINX_FLIP_FLOPS = (*(f"FD{kind}E{edge}" for kind in "RSCP" for edge in ("", "_1")), "LDCE", "LDPE")
 LOGIC_LUTS: Mapping[Family, Mapping[str, int]] = {
     # Yosys keeps inverters as INV. Vivado absorbs most of them; they are counted here as an upper bound.
-    "xc7": {**{f"LUT{n}": 1 for n in range(1, 7)}, "INV": 1},
+    "xc7": XILINX_LUTS,
+    "xcup": XILINX_LUTS,
     # Each carry bit occupies its LUT. PFUMX and L6MUX21 are dedicated multiplexers of the slices.
     "ecp5": {"LUT4": 1, "INV": 1, "CCU2C": 2},
 }
 LUT_RAMS: Mapping[Family, Mapping[str, int]] = {
     # AMD UG474, table "Distributed RAM configuration".
-    "xc7": {
-        "RAM32X1S": 1,
-        "RAM32X1D": 2,
-        "RAM64X1S": 1,
-        "RAM64X1D": 2,
-        "RAM128X1S": 2,
-        "RAM128X1D": 4,
-        "RAM256X1S": 4,
-        "RAM32M": 4,
-        "RAM64M": 4,
-    },
+    "xc7": XILINX_LUT_RAMS,
+    # AMD UG574, table "Distributed RAM configuration".
+    "xcup": {**XILINX_LUT_RAMS, "RAM32M16": 8, "RAM64M8": 8, "RAM256X1D": 8, "RAM512X1S": 8, "RAM64X8SW": 8},
     # Four LUTs store the bits, and the write port occupies two LUTs of a third slice, as nextpnr counts.
     "ecp5": {"TRELLIS_DPR16X4": 6},
 }
-SHIFT_REGISTERS: Mapping[Family, tuple[str, ...]] = {"xc7": ("SRL16E", "SRLC16E", "SRLC32E"), "ecp5": ()}
+SHIFT_REGISTERS: Mapping[Family, tuple[str, ...]] = {
+    "xc7": XILINX_SHIFT_REGISTERS,
+    "xcup": XILINX_SHIFT_REGISTERS,
+    "ecp5": (),
+}
 FLIP_FLOPS: Mapping[Family, tuple[str, ...]] = {
-    # A latch occupies a flip-flop.
-    "xc7": (*(f"FD{kind}E{edge}" for kind in "RSCP" for edge in ("", "_1")), "LDCE", "LDPE"),
+    "xc7": XILINX_FLIP_FLOPS,
+    "xcup": XILINX_FLIP_FLOPS,
     "ecp5": ("TRELLIS_FF",),
 }
 DSPS: Mapping[Family, Mapping[str, float]] = {
     "xc7": {"DSP48E1": 1},
+    "xcup": {"DSP48E2": 1},
     "ecp5": {"MULT18X18D": 1, "MULT9X9D": 0.5},
 }
 BLOCK_RAMS: Mapping[Family, Mapping[str, float]] = {
     "xc7": {"RAMB36E1": 1, "RAMB18E1": 0.5},
+    "xcup": {"RAMB36E2": 1, "RAMB18E2": 0.5},
     "ecp5": {"DP16KD": 0.5},
 }
-CARRIES: Mapping[Family, str] = {"xc7": "CARRY4", "ecp5": "CCU2C"}
+CARRIES: Mapping[Family, str] = {"xc7": "CARRY4", "xcup": "CARRY4", "ecp5": "CCU2C"}
 
 
 def resources_of_cells(cells: Mapping[str, int], family: Family, /) -> Resources:

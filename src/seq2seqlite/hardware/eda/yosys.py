@@ -19,7 +19,7 @@ CHILD = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sy
 # Attributes by which Amaranth refers to its source code.
 NOISE = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
 # Cells without a simulation model in Yosys.
-WITHOUT_MODEL = {"RAMB36E1", "RAMB18E1", "DP16KD", "MULT18X18D", "MULT9X9D", "ALU54B"}
+WITHOUT_MODEL = {"RAMB36E1", "RAMB18E1", "RAMB36E2", "RAMB18E2", "DP16KD", "MULT18X18D", "MULT9X9D", "ALU54B"}
 # Amaranth adds an initial value to every signal. On a wire it has no effect, and synthesis tools warn.
 UNUSED_INIT = re.compile(r"^ *\(\* init = [^*]* \*\)\n(?= *wire\b)", re.MULTILINE)
 
@@ -176,7 +176,7 @@ def synthesize(
         Verilog files.
     top : str
         Name of the top module.
-    family : {"xc7", "ecp5"}
+    family : {"xc7", "xcup", "ecp5"}
         FPGA family.
     out_dir : pathlib.Path
         Folder for script, log, statistics and netlists, which are named after ``top`` and ``family``.
@@ -221,7 +221,7 @@ def synthesize(
         _synthesis_command(family, top, how),
         f"tee -q -o {_quoted(stat)} stat -json",
         # The kept modules were only needed for the statistics: nextpnr requires a flat netlist.
-        *(() if family == "xc7" else ("setattr -mod -unset keep_hierarchy", "flatten", "clean")),
+        *(() if family != "ecp5" else ("setattr -mod -unset keep_hierarchy", "flatten", "clean")),
         f"write_json {_quoted(json_file)}",
         f"write_verilog -noattr {_quoted(verilog)}",
     ]
@@ -260,14 +260,14 @@ def simulation_files(result: SynthesisResult, /) -> list[Path]:
             f"Yosys has no simulation model of {', '.join(unknown)}; synthesise with block_ram=False "
             "and, for ecp5, dsp=False"
         )
-    name = {"xc7": "xilinx", "ecp5": "ecp5"}[result.family]
+    name = "ecp5" if result.family == "ecp5" else "xilinx"
     return [result.netlist_verilog, _share() / name / "cells_sim.v"]
 
 
 def _synthesis_command(family: Family, top: str, how: Synthesis) -> str:
     refused = [("-nobram", how.block_ram), ("-nodsp", how.dsp)]
-    words = {"xc7": ["synth_xilinx", "-family", "xc7", "-noiopad"], "ecp5": ["synth_ecp5"]}[family]
-    if family == "xc7":
+    words = ["synth_ecp5"] if family == "ecp5" else ["synth_xilinx", "-family", family, "-noiopad"]
+    if family != "ecp5":
         refused.append(("-nosrl", how.shift_registers))
         words += ["-flatten"] if how.flatten else []
     else:

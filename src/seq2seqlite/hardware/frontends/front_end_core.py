@@ -11,8 +11,8 @@ from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, events_ports
 from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS, axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.axi_lite_decoder import AxiLiteDecoder
-from seq2seqlite.hardware.gateware.parameters import Shape
-from seq2seqlite.hardware.gateware.top import TOP, top_ports
+from seq2seqlite.hardware.gateware.parameters import TOP, Shape
+from seq2seqlite.hardware.gateware.top import top_ports
 
 __all__ = ["FRONT_END_CORE", "FrontEndCore"]
 
@@ -58,7 +58,7 @@ class FrontEndCore(Component):
             self.front_end, self.input_ports = GATE_SERIES, series_ports(front_end)
         else:
             self.front_end, self.input_ports = PHOTON_EVENTS, events_ports(front_end)
-        self.engine_ports = top_ports(shape, result_width)
+        self.engines, self.engine_ports = shape.prefix + TOP, top_ports(shape, result_width)
         inputs = {name: port for name, port in self.input_ports.items() if not name.startswith(RESULTS)}
         results = {name: port for name, port in self.engine_ports.items() if name.startswith(RESULTS)}
         super().__init__({**inputs, **results, **_named(CSRS, REGISTERS)})
@@ -78,7 +78,7 @@ class FrontEndCore(Component):
         inside = _named(RESULTS, packets) | _named(CSRS, to_front_end)
         m.submodules.front_end = self._instance(self.front_end, self.input_ports, inside)
         inside = _named("s_axis_", {**packets, "tuser": Const(0, 16)}) | _named(CSRS, to_engines)
-        m.submodules.engines = self._instance(TOP, self.engine_ports, inside)
+        m.submodules.engines = self._instance(self.engines, self.engine_ports, inside)
         return m
 
     def _instance(self, module: str, ports: Mapping[str, Member], inside: Mapping[str, Value]) -> Instance:

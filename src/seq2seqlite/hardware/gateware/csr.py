@@ -3,48 +3,19 @@
 from amaranth.hdl import Const, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware import register_map
 from seq2seqlite.hardware.gateware.axi_lite import accept_writes, answer_reads, axi_lite
-from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
+from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.response_bank import INDEX_BITS, load_status
 
 __all__ = ["COUNTERS", "LOADING", "REGISTERS", "Registers", "counters"]
 
-ID = 0x53325351
-VERSION = 2
 RESET_CLOCKS = 24
 """Clock cycles of the reset sequence."""
 SETTLING_CLOCKS = 4
 """Clock cycles between the end of the engine reset and the first beat that is accepted."""
-DEFAULT_FLUSH_CLOCKS = 65536
-REGISTERS = {
-    "ID": 0x00,
-    "VERSION": 0x04,
-    "HASH0": 0x08,
-    "HASH1": 0x0C,
-    "SHAPE": 0x10,
-    "CONTROL": 0x14,
-    "FRAME_PIXELS": 0x18,
-    "MIN_PHOTONS": 0x1C,
-    "FLUSH_CLOCKS": 0x20,
-    "PIXELS_IN": 0x24,
-    "PIXELS_OUT": 0x28,
-    "SHORT_PACKETS": 0x2C,
-    "LONG_PACKETS": 0x30,
-    "DARK_PIXELS": 0x34,
-    "STALLED_IN": 0x38,
-    "STALLED_OUT": 0x3C,
-    "FRAMES_OUT": 0x40,
-    "CAPABILITIES": 0x44,
-    "WIDTHS": 0x48,
-    "CODES": 0x4C,
-    "NO_RESPONSE": 0x50,
-    "RESPONSE_BASE": 0x54,
-    "RESPONSE_OPEN": 0x58,
-    "RESPONSE_WORD": 0x5C,
-    "RESPONSE_COMPLETE": 0x60,
-    "RESPONSE_STATUS": 0x64,
-}
+REGISTERS = {register.name: register.address for register in register_map.REGISTERS}
 """Byte addresses of the CSRs, as specified in docs/spec/hardware.md."""
 COUNTERS = (
     "PIXELS_IN",
@@ -124,7 +95,7 @@ class Registers(Component):
                 "quiet": Out(1, init=1),
                 "frame_pixels": Out(32),
                 "min_photons": Out(32),
-                "flush_clocks": Out(32, init=DEFAULT_FLUSH_CLOCKS),
+                "flush_clocks": Out(32, init=register_map.DEFAULT_FLUSH_CLOCKS),
             }
         )
 
@@ -155,28 +126,12 @@ class Registers(Component):
         for index, counter in enumerate(counts.values()):
             with m.If(events[index] & ~counter[32]):
                 m.d.work += counter.eq(counter + 1)
-        constants = {name: Const(value, 32) for name, value in self._constants().items()}
+        described = register_map.constants(self.shape_, self.engines, self.result_width)
+        constants = {name: Const(value, 32) for name, value in described.items()}
         status = {"RESPONSE_STATUS": self.load_status} if self.shape_.responses else {}
         readable = constants | writable | counts | status
         answer_reads(m, self, {REGISTERS[name]: Value.cast(value) for name, value in readable.items()})
         return m
-
-    def _constants(self) -> dict[str, int]:
-        """Return the CSRs that describe the design."""
-        shape, program = self.shape_, self.shape_.program
-        digest, response = program.sha256, program.formats.response
-        direct = shape.direct is not None
-        columns = program.n_columns | (0 if response is None else response.bits) << 8
-        return {
-            "ID": ID,
-            "VERSION": VERSION,
-            "HASH0": int(digest[:8], 16),
-            "HASH1": int(digest[8:16], 16),
-            "SHAPE": program.n_gates | program.units << 16 | self.engines << 24,
-            "CAPABILITIES": int(shape.output == "sfd") | direct << 1 | (shape.responses > 0) << 2,
-            "WIDTHS": shape.lanes | self.result_width << 8 | shape.record_bits << 16,
-            "CODES": tau_fraction_bits(program) | shape.responses << 8 | columns << 16,
-        }
 
     def _write(self, m: Module, writable: dict[str, Signal], reset_request: Signal) -> None:
         """Build the write channels, and what they write."""

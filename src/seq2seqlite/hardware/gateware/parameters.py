@@ -15,8 +15,10 @@ from seq2seqlite.integer import (
 )
 from seq2seqlite.integer.direct_program import ERROR_BITS
 
-__all__ = ["PACKET_CLOCKS", "USER_BITS", "Shape", "tau_fraction_bits"]
+__all__ = ["ENGINE", "PACKET_CLOCKS", "TOP", "USER_BITS", "Shape", "tau_fraction_bits"]
 
+TOP, ENGINE = "seq2seqlite_top", "engine"
+"""Names of the modules of a design and of an engine, without the prefix of the design."""
 PACKET_CLOCKS = 5
 """Minimum clock cycles between the first beats of two packets, after which ``room`` includes the first."""
 USER_BITS = 16
@@ -41,6 +43,8 @@ class Shape:
         ``"lifetimes"`` or ``"sfd"``.
     responses : int
         Responses that the bank holds; 0 for a program without responses.
+    prefix : str
+        Prefix of the names of all modules.
     """
 
     program: AnyProgram
@@ -49,6 +53,7 @@ class Shape:
     lanes: int
     output: Literal["lifetimes", "sfd"]
     responses: int = 0
+    prefix: str = ""
 
     @property
     def direct(self) -> DirectProgram | None:

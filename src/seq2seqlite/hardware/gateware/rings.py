@@ -55,7 +55,7 @@ class EncoderRing(Component):
         m.d.comb += encoding.start.eq(self.start)
         states = _states(m, encoding, 0, self.state, name="encoder", units=shape.program.units)
         m.submodules.encoder = Instance(
-            "encoder_step", i_clk=ClockSignal(), i_d=Cat(states, self.codes), o_q=self.state
+            f"{shape.prefix}encoder_step", i_clk=ClockSignal(), i_d=Cat(states, self.codes), o_q=self.state
         )
         n_pixels = Signal(range(shape.slots + 1))
         with m.If(self.start):
@@ -125,12 +125,12 @@ class Rings(Component):
             encoder_state.eq(_states(m, encoding, 0, encoded, name="encoder", units=units)),
             decoder_state.eq(_states(m, decoding, encoded, decoded, name="decoder", units=units)),
         ]
-        clock = {"i_clk": ClockSignal()}
+        prefix, clock = shape.prefix, {"i_clk": ClockSignal()}
         m.submodules.encoder = Instance(
-            "encoder_step", **clock, i_d=Cat(encoder_state, self.code), o_q=encoded
+            f"{prefix}encoder_step", **clock, i_d=Cat(encoder_state, self.code), o_q=encoded
         )
-        m.submodules.decoder = Instance("decoder_step", **clock, i_d=decoder_state, o_q=decoded)
-        m.submodules.head = Instance("head", **clock, i_d=decoded, o_q=self.outputs)
+        m.submodules.decoder = Instance(f"{prefix}decoder_step", **clock, i_d=decoder_state, o_q=decoded)
+        m.submodules.head = Instance(f"{prefix}head", **clock, i_d=decoded, o_q=self.outputs)
         begins_last = encoding.run & encoding.last & (encoding.slot == 0)
         m.d.comb += decoding.start.eq(
             delayed(m, begins_last, shape.slots - 1, name="handed_over", reset_less=False)

@@ -10,14 +10,12 @@ from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.collector import Collector
 from seq2seqlite.hardware.gateware.csr import LOADING, Registers
 from seq2seqlite.hardware.gateware.packet_receiver import Receiver
-from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.parameters import ENGINE, Shape
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice, beat, result_beat
 from seq2seqlite.hardware.gateware.response_bank import ResponseLoader
 
-__all__ = ["ENGINE", "TOP", "Top", "top_ports"]
+__all__ = ["Top", "top_ports"]
 
-TOP = "seq2seqlite_top"
-ENGINE = "engine"
 IN_STREAMS = 16
 """Most pixels in the slices and in the collector, outside the engines."""
 
@@ -179,7 +177,7 @@ class Top(Component):
             inputs = {f"i_{name}": getattr(receiver, name) for name in ("data", "word", "facts", "flush")}
             bits = {f"i_{name}": getattr(receiver, name)[index] for name in ("allocate", "write", "done")}
             m.submodules[f"engine_{index}"] = Instance(
-                ENGINE,
+                self.shape_.prefix + ENGINE,
                 i_clk=ClockSignal(),
                 i_rst=reset,
                 **inputs,

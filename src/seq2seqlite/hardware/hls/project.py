@@ -104,8 +104,8 @@ def write_hls(
     seq2seqlite.hardware.project.write_project : Write the project of a design.
     """
     target = target or find_target("xc7k410t")
-    if target.family != "xc7":
-        names = ", ".join(name for name, other in TARGETS.items() if other.family == "xc7")
+    if target.family == "ecp5":
+        names = ", ".join(name for name, other in TARGETS.items() if other.family != "ecp5")
         raise InputError(
             f"target {target.name} is not an AMD FPGA, which Vitis HLS requires; choose one of {names}"
         )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import Design
-from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.resources.da4ml_cost import kernel_costs
 from seq2seqlite.models import Network
 
@@ -18,9 +17,7 @@ __all__ = ["Estimate", "LutEstimate", "check_fit", "estimate", "lut_estimate"]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibration of an FPGA family, fitted to syntheses of engines with a decoder with Yosys.
-
-    It also serves direct engines, for which it was not checked.
+    """Calibration of an FPGA family, fitted to syntheses with Yosys.
 
     Parameters
     ----------
@@ -32,6 +29,8 @@ class Calibration:
         Resources of the CSRs, packet receiver and collector.
     lane_lut : int
         LUTs for each additional count per beat.
+    head_lane_lut : int
+        LUTs for each multiplier of the head of a direct engine.
     """
 
     lut_per_adder_bit: float
@@ -41,14 +40,24 @@ class Calibration:
     shared_lut: int
     shared_ff: int
     lane_lut: int
+    head_lane_lut: int = 0
 
 
+# xcup has the LUTs and carry chains of xc7, and no calibration of its own.
 CALIBRATIONS: Mapping[str, Calibration] = {
     "xc7": Calibration(0.99, 0.62, 2050, 1800, 1000, 1060, 120),
     "ecp5": Calibration(1.34, 0.96, 3300, 2000, 1500, 1060, 150),
 }
+DIRECT_CALIBRATIONS: Mapping[str, Calibration] = {
+    "xc7": Calibration(0.99, 0.74, 1220, 720, 1620, 2390, 120, 450),
+    "ecp5": Calibration(1.34, 0.96, 1270, 1970, 2770, 2450, 150, 450),
+}
 BLOCK = (18, 1024)
 """Width and depth of half a BRAM36, or of an ECP5 block, in its default configuration."""
+LUT_MEMORY_DEPTH = 64
+"""Depth of a memory that Yosys makes of LUTs on Xilinx."""
+DIRECT_TABLES = 2
+"""Half blocks of the weights and tables of a direct head."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +89,8 @@ class LutEstimate:
     Parameters
     ----------
     encoder, decoder, head : int
-        LUTs of the kernels, of all engines together.
+        LUTs of the kernels, of all engines together. A direct student has no decoder, and no kernel of the
+        head.
     surroundings : int
         LUTs of everything else: pixel buffers, normalisers, lifetime units, packet receiver, collector, CSRs.
         0 for a network without a design.
@@ -91,8 +101,8 @@ class LutEstimate:
     """
 
     encoder: int
-    decoder: int
-    head: int
+    decoder: int = 0
+    head: int = 0
     surroundings: int = 0
 
     @property
@@ -135,11 +145,11 @@ def lut_estimate(student: Network | Design, /) -> LutEstimate:
     """
     if isinstance(student, Network):
         return LutEstimate(**kernel_costs(student))
-    found, engines = CALIBRATIONS[student.target.family], student.options.engines
+    found, engines = _calibration(student), student.options.engines
     kernels = {name: kernel for name, kernel in vars(student.kernels).items() if kernel is not None}
     bits = sum(kernel.adder_bits for kernel in kernels.values())
     lanes = student.shape.lanes - 1
-    engine = found.lut_per_adder_bit * bits + found.engine_lut
+    engine = found.lut_per_adder_bit * bits + found.engine_lut + found.head_lane_lut * _head_lanes(student)
     total = round(engines * engine + found.shared_lut + lanes * found.lane_lut)
     parts = {
         name: round(engines * found.lut_per_adder_bit * kernel.adder_bits) for name, kernel in kernels.items()
@@ -154,14 +164,15 @@ def estimate(design: Design, /) -> Estimate:
     --------
     lut_estimate : The LUTs and their parts.
     """
-    parts = design.kernels.all
-    found, engines = CALIBRATIONS[design.target.family], design.options.engines
+    parts, lanes = design.kernels.all, _head_lanes(design)
+    found, engines = _calibration(design), design.options.engines
     ff = found.ff_per_register_bit * sum(kernel.register_bits for kernel in parts) + found.engine_ff
     return Estimate(
         lut=lut_estimate(design).total,
         ff=round(engines * ff + found.shared_ff),
-        dsp=engines * sum(kernel.multipliers for kernel in parts),
-        bram36=engines * _blocks(design.shape) / 2,
+        # A direct head multiplies by weights, and interpolates between the factors of its errors.
+        dsp=engines * (sum(kernel.multipliers for kernel in parts) + (lanes + 1 if lanes else 0)),
+        bram36=engines * _blocks(design) / 2,
     )
 
 
@@ -190,14 +201,32 @@ def check_fit(design: Design, /) -> Estimate:
     return expected
 
 
-def _blocks(shape: Shape) -> int:
+def _calibration(design: Design) -> Calibration:
+    direct = design.shape.direct is not None
+    family = "ecp5" if design.target.family == "ecp5" else "xc7"
+    return (DIRECT_CALIBRATIONS if direct else CALIBRATIONS)[family]
+
+
+def _head_lanes(design: Design) -> int:
+    """Return the number of multipliers of a direct head; 0 of an engine with a decoder."""
+    from seq2seqlite.hardware.gateware.direct_head import schedule
+
+    return 0 if design.shape.direct is None else schedule(design.shape).lanes
+
+
+def _blocks(design: Design) -> int:
     """Return the number of half blocks of the memories that are too large for LUTs."""
+    shape = design.shape
     memories = [(shape.beat_bits, shape.buffer_words)]
+    width, depth = BLOCK
+    found = 0
     if shape.direct is not None:
-        memories += [(shape.state_bits, shape.capacity), (shape.response_bits, shape.bank_words)]
+        if design.target.family == "ecp5" or shape.capacity > LUT_MEMORY_DEPTH:
+            memories.append((shape.state_bits, shape.capacity))
+        # A bank is so deep that Yosys divides it by depth as well as by width.
+        found += math.ceil(shape.response_bits * shape.bank_words / (width * depth)) + DIRECT_TABLES
     elif shape.output == "sfd":
         memories.append((3 * shape.program.formats.output.bits, shape.capacity * shape.n_gates))
     else:
         memories += [(16, shape.last_knot + 2), (2 * (shape.area_bits + shape.first_bits), shape.capacity)]
-    width, depth = BLOCK
-    return sum(math.ceil(bits / width) * math.ceil(words / depth) for bits, words in memories)
+    return found + sum(math.ceil(bits / width) * math.ceil(words / depth) for bits, words in memories)

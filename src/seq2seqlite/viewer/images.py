@@ -28,7 +28,7 @@ from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
 from seq2seqlite.protocols import error_maps, quantities
 from seq2seqlite.regions import Regions, region_rows, table_text
 from seq2seqlite.regions.outlines import inside_rings
-from seq2seqlite.responses import standard_errors
+from seq2seqlite.responses import PlacedIrf, standard_errors
 from seq2seqlite.viewer.state import ViewState
 
 __all__ = ["DEFAULT_MODEL", "OpenedImage", "OpenedImages", "SelectedDecay"]
@@ -93,6 +93,11 @@ class OpenedImage:
     def whole(self) -> DecayRecord:
         """Summed decay of all pixels with a lifetime, as in ``decay.png``."""
         return summed_decay(self.data, self.maps, self.analysis, self.irf)
+
+    @property
+    def response(self) -> PlacedIrf | None:
+        """Response of the instrument, which all selected decays share."""
+        return self.whole.response
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -170,7 +175,7 @@ class OpenedImage:
             self.analysis,
             self.irf,
             chosen=chosen[part],
-            placed=self.whole.response,
+            placed=self.response,
         )
 
     def _predicted(self, record: DecayRecord) -> dict[str, tuple[float, float]]:

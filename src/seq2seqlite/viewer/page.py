@@ -25,7 +25,7 @@ from seq2seqlite.figures.picture import display_limits
 from seq2seqlite.figures.write import write_figure
 from seq2seqlite.viewer.images import OpenedImage, OpenedImages, SelectedDecay
 from seq2seqlite.viewer.plots import DecayPlots, Histogram, MapPlot, decay_table
-from seq2seqlite.viewer.state import MOST_REGIONS, Outline, ViewState
+from seq2seqlite.viewer.state import ViewState
 
 __all__ = ["Page", "template"]
 
@@ -232,18 +232,9 @@ class Page:
             self.change(pixel=(int(event.x // 1), int(event.y // 1)), selected="")
 
     def _drawn(self, event: SelectionGeometry) -> None:
-        shape: Any = event.geometry
-        if not event.final or len(self.state.regions) >= MOST_REGIONS:
-            return
-        x, y = (shape.get("x"), shape.get("y"))
-        if shape["type"] == "rect":
-            x = [shape["x0"], shape["x1"], shape["x1"], shape["x0"]]
-            y = [shape["y0"], shape["y0"], shape["y1"], shape["y1"]]
-        if not isinstance(x, list) or not isinstance(y, list) or len(x) < 3:
-            return
-        taken = {outline.name for outline in self.state.regions}
-        name = next(name for name in (f"region-{n}" for n in range(1, 99)) if name not in taken)
-        self.change(regions=(*self.state.regions, Outline.drawn(name, x, y)), selected=name)
+        state = self.state.with_drawn(event.geometry) if event.final else self.state
+        if state is not self.state:
+            self.change(regions=state.regions, selected=state.selected)
 
     def _dragged(self, event: SelectionGeometry) -> None:
         if event.final:
@@ -347,20 +338,7 @@ class Page:
             path, options = str(self.images.files()[state.file]), self.images.options(state)
             self.command.value, self.python.value = state.command(path, options), state.python(path, options)
             self.url.value = urlencode(state.query(), doseq=True)
-            pixel = (
-                {"x": [], "y": []}
-                if state.pixel is None
-                else {key: [v + 0.5] for key, v in zip("xy", state.pixel, strict=True)}
-            )
-            self.map.pixel.data = pixel
-            self.map.outlines.data = {
-                "xs": [[p[0] for p in (*one.points, one.points[0])] for one in state.regions],
-                "ys": [[p[1] for p in (*one.points, one.points[0])] for one in state.regions],
-                "name": [one.name for one in state.regions],
-                "x": [one.points[0][0] for one in state.regions],
-                "y": [one.points[0][1] for one in state.regions],
-                "width": [3 if one.name == state.selected else 1.5 for one in state.regions],
-            }
+            self.map.mark(state)
         finally:
             self._setting = False
 

@@ -14,6 +14,7 @@ from seq2seqlite.figures import PictureOptions, lifetime_colours, lifetime_rgb
 from seq2seqlite.figures.decay_figure import FIT, PREDICTED, RESPONSE, RESPONSE_SHARE
 from seq2seqlite.figures.picture import display_limits
 from seq2seqlite.viewer.images import SelectedDecay
+from seq2seqlite.viewer.state import ViewState
 
 __all__ = ["DecayPlots", "Histogram", "MapPlot", "decay_table"]
 
@@ -95,6 +96,19 @@ class MapPlot:
             "image": [rgba(maps, name, options, lit)],
             "dw": [maps.sizes["X"]],
             "dh": [maps.sizes["Y"]],
+        }
+
+    def mark(self, state: ViewState) -> None:
+        """Show the selected pixel and the regions."""
+        pixel = () if state.pixel is None else (state.pixel,)
+        self.pixel.data = {"x": [x + 0.5 for x, _ in pixel], "y": [y + 0.5 for _, y in pixel]}
+        self.outlines.data = {
+            "xs": [[p[0] for p in (*one.points, one.points[0])] for one in state.regions],
+            "ys": [[p[1] for p in (*one.points, one.points[0])] for one in state.regions],
+            "name": [one.name for one in state.regions],
+            "x": [one.points[0][0] for one in state.regions],
+            "y": [one.points[0][1] for one in state.regions],
+            "width": [3 if one.name == state.selected else 1.5 for one in state.regions],
         }
 
 

@@ -128,6 +128,25 @@ class ViewState:
         """Return the colours."""
         return PictureOptions(self.cmap, self.limits)
 
+    def with_drawn(self, geometry: Mapping[str, Any], /) -> "ViewState":
+        """Return the state with a drawn region, which is selected; itself if it cannot be added.
+
+        Parameters
+        ----------
+        geometry : mapping
+            Geometry of a selection in Bokeh: a rectangle or a polygon.
+        """
+        x, y = geometry.get("x"), geometry.get("y")
+        if geometry["type"] == "rect":
+            x = [geometry["x0"], geometry["x1"], geometry["x1"], geometry["x0"]]
+            y = [geometry["y0"], geometry["y0"], geometry["y1"], geometry["y1"]]
+        full = len(self.regions) >= MOST_REGIONS
+        if full or not isinstance(x, list) or not isinstance(y, list) or len(x) < 3:
+            return self
+        taken = {outline.name for outline in self.regions}
+        name = next(name for name in (f"region-{n}" for n in range(1, 99)) if name not in taken)
+        return replace(self, regions=(*self.regions, Outline.drawn(name, x, y)), selected=name)
+
     def query(self) -> dict[str, list[str]]:
         """Return the state as parameters of a URL."""
         values: dict[str, list[str]] = {

@@ -26,6 +26,7 @@ from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.camera import simulated_frames
 from seq2seqlite.simulation.instrument import instrument_names, load_instrument
 from seq2seqlite.streaming.growing_ptu import GrowingPtu
+from seq2seqlite.streaming.observed import ObservedFrame, ObservedStage
 from seq2seqlite.streaming.queue import Policy
 from seq2seqlite.streaming.replay import ReplayedFrames, ReplayedGates
 from seq2seqlite.streaming.run import StreamError, run_stream
@@ -84,6 +85,7 @@ def stream(
     stop: threading.Event | None = None,
     progress: Callable[[StreamStatistics, int], None] | None = None,
     simulating: Callable[[int, int], None] | None = None,
+    observe: Callable[[ObservedFrame], None] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Compute lifetime maps during a measurement; the command ``stream``.
@@ -140,6 +142,8 @@ def stream(
         Called with the statistics and the current depth of the queue.
     simulating : callable, optional
         Called with the finished and all parts of the simulation of the camera, before the stream starts.
+    observe : callable, optional
+        Called with each analysed frame and its counts, in the thread of the analysis; must return at once.
     report : callable, optional
         Called with one line for each of the first five rejected frames, and for warnings.
 
@@ -221,7 +225,7 @@ def stream(
     try:
         statistics = run_stream(
             origin,
-            stage,
+            stage if observe is None else ObservedStage(stage, observe),
             sinks=[*written, *sinks],
             policy=policy,
             queue=queue * predictor.axis.n_gates if gates else queue,

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from seq2seqlite.decay import TimeAxis
 from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.protocols import CountingPredictor
 from seq2seqlite.streaming.sources import Delivery, Gate
@@ -38,6 +39,8 @@ class ObservedFrame:
         Counts of a frame that arrived gate by gate.
     analysis : Analysis, optional
         Steps by which the maps were computed, for a frame that arrived as a whole.
+    axis : TimeAxis, optional
+        Time axis of the predictor, which is that of gates.
     counters : mapping
         Counters of the predictor, at most one second old; empty for a predictor without counters.
 
@@ -53,6 +56,7 @@ class ObservedFrame:
     data: xr.DataArray | None = None
     gates: tuple[NDArray[Any], ...] = ()
     analysis: Analysis | None = None
+    axis: TimeAxis | None = None
     counters: Mapping[str, float] = field(default_factory=dict)
 
     @property
@@ -112,6 +116,7 @@ class ObservedStage:
                     data=getattr(item, "data", None),
                     gates=gates,
                     analysis=getattr(self.stage, "analysis", None),
+                    axis=getattr(getattr(self.stage, "predictor", None), "axis", None),
                     counters=self._counted(),
                 )
             )

@@ -28,7 +28,7 @@ from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
 from seq2seqlite.protocols import error_maps, quantities
 from seq2seqlite.regions import Regions, region_rows, table_text
 from seq2seqlite.regions.outlines import inside_rings
-from seq2seqlite.responses import PlacedIrf, standard_errors
+from seq2seqlite.responses import standard_errors
 from seq2seqlite.viewer.state import ViewState
 
 __all__ = ["DEFAULT_MODEL", "OpenedImage", "OpenedImages", "SelectedDecay"]
@@ -63,6 +63,20 @@ class SelectedDecay:
     network: dict[str, tuple[float, float]]
     fit: dict[str, tuple[float, float]]
 
+    @classmethod
+    def of(
+        cls, title: str, record: DecayRecord, network: dict[str, tuple[float, float]], /
+    ) -> "SelectedDecay":
+        """Return the decay with the values and standard errors of the fit in its record."""
+        fit = record.fit
+        if fit is None or record.response is None or not fit.taus_ns:
+            return cls(title, record, network, {})
+        errors = standard_errors(fit, axis=record.axis, irf=record.response.irf)
+        values = {"tau_mean_ns": fit.tau_mean_ns}
+        if len(fit.taus_ns) > 1:
+            values |= dict(zip(QUANTITIES[1:], (*fit.taus_ns, fit.amplitude_fractions[0]), strict=True))
+        return cls(title, record, network, {name: (values[name], errors[name]) for name in values})
+
 
 @dataclass(frozen=True)
 class OpenedImage:
@@ -93,11 +107,6 @@ class OpenedImage:
     def whole(self) -> DecayRecord:
         """Summed decay of all pixels with a lifetime, as in ``decay.png``."""
         return summed_decay(self.data, self.maps, self.analysis, self.irf)
-
-    @property
-    def response(self) -> PlacedIrf | None:
-        """Response of the instrument, which all selected decays share."""
-        return self.whole.response
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -132,7 +141,7 @@ class OpenedImage:
             return self._of_region(state)
         if state.pixel is not None:
             return self._of_pixel(*state.pixel)
-        return self._decay("whole image", self.whole, self._predicted(self.whole))
+        return SelectedDecay.of("whole image", self.whole, self._predicted(self.whole))
 
     def _of_region(self, state: ViewState) -> SelectedDecay:
         regions = self.regions(state)
@@ -144,7 +153,7 @@ class OpenedImage:
         if not inside.any():
             raise InputError(f"region {state.selected!r} has no pixel with a lifetime; draw a larger one")
         record = self._record(inside)
-        return self._decay(f"region {state.selected}", record, self._predicted(record))
+        return SelectedDecay.of(f"region {state.selected}", record, self._predicted(record))
 
     def _of_pixel(self, x: int, y: int) -> SelectedDecay:
         height, width = self.shape
@@ -156,7 +165,7 @@ class OpenedImage:
         chosen &= self.analysis.mask
         values = {name: (self._at(name, x, y), self._at(STD_OF[name], x, y)) for name in QUANTITIES}
         known = {name: value for name, value in values.items() if name in self.maps}
-        return self._decay(f"pixel ({x}, {y})", self._record(chosen), known)
+        return SelectedDecay.of(f"pixel ({x}, {y})", self._record(chosen), known)
 
     def _at(self, name: str, x: int, y: int) -> float:
         return float(self.maps[name].values[y, x]) if name in self.maps else np.nan
@@ -175,7 +184,7 @@ class OpenedImage:
             self.analysis,
             self.irf,
             chosen=chosen[part],
-            placed=self.response,
+            placed=self.whole.response,
         )
 
     def _predicted(self, record: DecayRecord) -> dict[str, tuple[float, float]]:
@@ -194,18 +203,6 @@ class OpenedImage:
             for name in quantities(predictor).names
             if name in QUANTITIES
         }
-
-    def _decay(
-        self, title: str, record: DecayRecord, network: dict[str, tuple[float, float]]
-    ) -> SelectedDecay:
-        fit = record.fit
-        if fit is None or record.response is None or not fit.taus_ns:
-            return SelectedDecay(title, record, network, {})
-        errors = standard_errors(fit, axis=record.axis, irf=record.response.irf)
-        values = {"tau_mean_ns": fit.tau_mean_ns}
-        if len(fit.taus_ns) > 1:
-            values |= dict(zip(QUANTITIES[1:], (*fit.taus_ns, fit.amplitude_fractions[0]), strict=True))
-        return SelectedDecay(title, record, network, {name: (values[name], errors[name]) for name in values})
 
 
 class OpenedImages:

@@ -1,7 +1,5 @@
 """``seq2seqlite view``: lifetime maps in the browser."""
 
-import sys
-import webbrowser
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ from seq2seqlite.cli.irf_options import (
 )
 from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.page_options import LOOPBACK, BrowserOption, HostOption, PortOption, TokenOption
 from seq2seqlite.cli.read_options import BlockOption, ChannelOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.mask import MIN_PHOTONS
@@ -23,7 +22,7 @@ from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.predictors.source import FIT, predictor_source
 from seq2seqlite.viewer import DEFAULT_MODEL, OpenedImages, ViewState
 from seq2seqlite.viewer.self_test import self_test as measure
-from seq2seqlite.viewer.server import LOOPBACK, ViewServer, is_loopback
+from seq2seqlite.viewer.server import ViewServer
 
 __all__ = ["view"]
 
@@ -58,14 +57,10 @@ def view(
     period_ns: PeriodOption = None,
     gate_width_ns: GateWidthOption = None,
     gate_length_ns: GateLengthOption = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0: any free one")] = 0,
-    host: Annotated[
-        str,
-        typer.Option(help="Address to listen on. Any other than this computer's own adds a token to the URL"),
-    ] = LOOPBACK,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser")
-    ] = True,
+    port: PortOption = 0,
+    host: HostOption = LOOPBACK,
+    token: TokenOption = False,
+    browser: BrowserOption = True,
     self_test: Annotated[
         bool, typer.Option("--self-test", help="Measure the response times of the page, and exit")
     ] = False,
@@ -98,13 +93,6 @@ def view(
             print(f"{name} {result[name]:.3g}")
         write_json(json_file, result)
         return
-    with ViewServer(images, start, host=host, port=port) as server:
-        if not is_loopback(host):
-            print(
-                "warning: the page can be reached from other computers, by everyone who has this address",
-                file=sys.stderr,
-            )
-        print(server.url, flush=True)
-        if browser:
-            webbrowser.open(server.url)
+    with ViewServer(images, start, host=host, port=port, token=token) as server:
+        server.announce(browser=browser)
         server.wait()

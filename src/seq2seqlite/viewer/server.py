@@ -3,7 +3,9 @@
 import asyncio
 import secrets
 import socket
+import sys
 import threading
+import webbrowser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -45,6 +47,8 @@ class ViewServer:
         Address on which the server listens. For other computers, the URL contains a random token.
     port : int
         Port; 0 for a free one.
+    token : bool
+        Add the token on this computer, too: a loopback address is open to all its users and programs.
     application : callable, optional
         Function that fills the document of a session, instead of the page of ``images``.
 
@@ -72,10 +76,11 @@ class ViewServer:
         *,
         host: str = LOOPBACK,
         port: int = 0,
+        token: bool = False,
         application: Callable[[Document], None] | None = None,
     ) -> None:
         self.host = host
-        self.token = "" if is_loopback(host) else secrets.token_urlsafe(TOKEN_BYTES)
+        self.token = secrets.token_urlsafe(TOKEN_BYTES) if token or not is_loopback(host) else ""
         self.port = _usable_port(host, port)
         self._executor = ThreadPoolExecutor(THREADS, "viewer")
         self._images, self._start = images, start
@@ -102,6 +107,17 @@ class ViewServer:
         self._loop.add_callback(self._stop)
         self._thread.join(5)
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def announce(self, *, browser: bool) -> None:
+        """Print the address, with a warning if other computers can reach it, and open it in the browser."""
+        if not is_loopback(self.host):
+            print(
+                "warning: the page can be reached from other computers, by everyone who has this address",
+                file=sys.stderr,
+            )
+        print(self.url, flush=True)
+        if browser:
+            webbrowser.open(self.url)
 
     def wait(self) -> None:
         """Wait until the program is interrupted."""

@@ -16,7 +16,7 @@ from seq2seqlite.figures.picture import display_limits
 from seq2seqlite.viewer.images import SelectedDecay
 from seq2seqlite.viewer.state import ViewState
 
-__all__ = ["DecayPlots", "Histogram", "MapPlot", "decay_table"]
+__all__ = ["UNKNOWN", "DecayPlots", "Histogram", "MapPlot", "decay_table", "styled"]
 
 BINS = 80
 UNKNOWN = "-"
@@ -35,7 +35,8 @@ FONT = {
 }
 
 
-def _styled(plot: Any) -> Any:
+def styled(plot: Any) -> Any:
+    """Return a plot with the fonts and lines of the page."""
     for axis in plot.axis:
         axis.update(**FONT)
     plot.toolbar.logo = None
@@ -82,7 +83,7 @@ class MapPlot:
                 line_width=width,
             )  # fmt: skip
         self.figure.x_range.renderers = self.figure.y_range.renderers = [drawn]
-        _styled(self.figure)
+        styled(self.figure)
 
     def show(
         self,
@@ -149,7 +150,7 @@ class Histogram:
             fill_alpha=0.15, fill_color="black", line_color="black", line_width=2, visible=False
         )
         self.figure.add_layout(self.lit)
-        _styled(self.figure)
+        styled(self.figure)
 
     def show(
         self, maps: xr.Dataset, name: str, options: PictureOptions, lit: tuple[float, float] | None
@@ -210,7 +211,7 @@ class DecayPlots:
             plot.line("t", names[0], color=PREDICTED, line_dash="dashed", **label, **line)
             label = {"legend_label": "fit"} if plot is self.figure else {}
             plot.line("t", names[1], color=FIT, **label, **line)
-            _styled(plot)
+            styled(plot)
         self.residuals.yaxis.ticker.update(desired_num_ticks=4, num_minor_ticks=0)
         self.figure.legend.update(
             orientation="horizontal", location="top_right", background_fill_alpha=0.7, border_line_alpha=0,

@@ -79,6 +79,8 @@ def test_pages_give_way_to_an_analysis_with_waiting_frames():
     feed = LiveFeed()
     for waiting, share in ((0, IDLE_SHARE), (1, BUSY_SHARE)):
         feed.waiting, pace = waiting, Pace(feed)
+        assert (pace.interval_s(1) > 0) == bool(waiting)
+        assert pace.interval_s(2) == 2 * pace.interval_s(1)
         pace.spend(0.02, 100.0)
         assert pace._due_s == pytest.approx(100.0 + 0.02 / share)
         pace.spend(0.02, 100.0)

@@ -1,5 +1,6 @@
 """Handover from a running stream to its page: the newest frames and numbers, without locks or queues."""
 
+import os
 import threading
 import time
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ STATISTICS_SHARE = 0.01
 LINES = 5
 # Shares of the time in which the page may compute: while frames wait for the analysis, and while it is idle.
 BUSY_SHARE, IDLE_SHARE = 0.04, 0.5
+# Processor time in s that a browser on the same computer needs for an update, without a graphics processor.
+WINDOW_S = 0.1
 # Delay in s that does not postpone an update: that of a look for something new.
 SLACK_S = 0.02
 
@@ -163,6 +166,14 @@ class Pace:
         self._due_s = 0.0
         self._threads = threading.local()
 
+    @property
+    def _busy(self) -> bool:
+        return self.feed.waiting > 0 and not self.feed.ended
+
+    def interval_s(self, windows: int, /) -> float:
+        """Return the shortest time between two updates of each of some windows, in s, for their browsers."""
+        return windows * WINDOW_S / (BUSY_SHARE * (os.cpu_count() or 1)) if self._busy else 0.0
+
     def due(self) -> bool:
         """Account for the processor time of this thread since its last call, and return whether to update."""
         now_s, used_s = time.monotonic(), time.thread_time()
@@ -172,5 +183,5 @@ class Pace:
 
     def spend(self, used_s: float, now_s: float, /) -> None:
         """Postpone the next update by a processor time, divided by the allowed share, in s."""
-        share = BUSY_SHARE if self.feed.waiting and not self.feed.ended else IDLE_SHARE
+        share = BUSY_SHARE if self._busy else IDLE_SHARE
         self._due_s = max(self._due_s, now_s) + used_s / share

@@ -65,6 +65,7 @@ class LiveShared:
     def __init__(self, feed: LiveFeed, executor: Executor, /) -> None:
         self.feed, self.executor = feed, executor
         self.trends, self.decays, self.pace = Trends(), LiveDecays(), Pace(feed)
+        self.windows = 0
 
 
 class LivePage:
@@ -99,7 +100,8 @@ class LivePage:
         self.table = Div(stylesheets=[TABLE_STYLE], sizing_mode="stretch_width")
         self._add_widgets()
         self._add_roots()
-        doc.on_session_destroyed(lambda _: setattr(self, "ended", True))
+        shared.windows += 1
+        doc.on_session_destroyed(lambda _: self._end())
         query = {
             key: [value.decode("utf-8", "replace") for value in values]
             for key, values in (doc.session_context.request.arguments if doc.session_context else {}).items()
@@ -257,6 +259,10 @@ class LivePage:
             self._ticking = True
             self.doc.add_periodic_callback(self.tick, TICK_MS)
 
+    def _end(self) -> None:
+        self.ended = True
+        self.shared.windows -= 1
+
     def _set_widgets(self) -> None:
         state, self._setting = self.state, True
         try:
@@ -292,6 +298,9 @@ class LivePage:
         if self.ended or not (now or (self.shared.pace.due() and self.confirmed >= self.sent)):
             return
         frame = self.frame
+        interval_s = 0.0 if now else self.shared.pace.interval_s(self.shared.windows)
+        if began_s < self._numbers_s + interval_s:
+            return
         shown = (frame and frame.frame, self.state, bool(self.held), self.feed.ended, self.auto)
         if shown == self._shown and began_s < self._numbers_s + NUMBERS_EVERY_S:
             return

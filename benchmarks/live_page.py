@@ -2,8 +2,9 @@
 
 A simulated SPAD camera delivers frames as fast as they are analysed. Streams without and with the page
 alternate, because the load of a computer changes; both Chromium windows show the newest map and the decay of
-a pixel. The resident memory of the server, and of the browsers, is compared between the first and the last
-minute (a third of a shorter run) of the streams with the page.
+a pixel. Processor times are printed, too, because they depend less on other programs. The resident memory of
+program and browsers is compared between the first and the last minute (a third of a shorter run) of the
+streams with the page.
 
     python benchmarks/live_page.py [--seconds 300] [--frame 500x500] [--rounds 2] [--json FILE]
 
@@ -35,29 +36,32 @@ INSTRUMENT = "narrow-gate"
 MODEL = "seq2seqlite-narrow-gate-int8"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 WINDOWS = 2
-# What a page has drawn last, and the number of its updates.
-FRAME_OF_PAGE = "() => Bokeh.documents[0].get_model_by_name('update').value"
+# Number of updates of a page.
+UPDATES = "() => Bokeh.documents[0].get_model_by_name('update').value"
 
 
-def browser_bytes() -> int:
-    """Return the resident memory of this program's Chromium processes; shared pages count several times."""
-    parents, sizes = {}, {}
-    for status in Path("/proc").glob("[0-9]*/status"):
+def browsers_use() -> tuple[int, float]:
+    """Return memory in bytes (shared pages several times) and processor time in s of the windows."""
+    parents, used = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
         try:
-            lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+            name, _, rest = (folder / "stat").read_text().rpartition(")")
+            pages = int((folder / "statm").read_text().split()[1])
         except OSError:  # the process has ended
             continue
-        number = int(lines["Pid"])
-        parents[number] = int(lines["PPid"])
-        if lines["Name"].strip().startswith("chrom"):
-            sizes[number] = 1024 * int(lines.get("VmRSS", "0").split()[0])
+        fields = rest.split()
+        parents[int(folder.name)] = int(fields[1])
+        if name.partition("(")[2].startswith("chrom"):
+            seconds = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            used[int(folder.name)] = (pages * os.sysconf("SC_PAGE_SIZE"), seconds)
 
     def own(number: int) -> bool:
         while number > 1 and number != os.getpid():
             number = parents.get(number, 0)
         return number == os.getpid()
 
-    return sum(size for number, size in sizes.items() if own(number))
+    found = [one for number, one in used.items() if own(number)]
+    return sum(size for size, _ in found), sum(seconds for _, seconds in found)
 
 
 def camera_frames(shape: tuple[int, int]) -> list[xr.DataArray]:
@@ -79,13 +83,15 @@ def analyse(
     frames: list[xr.DataArray], predictor: Any, options: argparse.Namespace, seconds: float, **hooks: Any
 ) -> dict[str, Any]:
     """Return the result of a stream."""
-    return stream(
+    began_s = time.process_time()
+    result = stream(
         ReplayedFrames(frames, fps=options.fps or None, repeat=None),
         predictor,
         policy="drop-oldest" if options.fps else "block",
         duration_s=seconds,
         **hooks,
     )
+    return result | {"processor_s": time.process_time() - began_s}
 
 
 def watched(frames: list[xr.DataArray], predictor: Any, options: argparse.Namespace) -> dict[str, Any]:
@@ -108,10 +114,10 @@ def watched(frames: list[xr.DataArray], predictor: Any, options: argparse.Namesp
         while worker.is_alive():
             worker.join(1.0)
             if feed.frames:
-                memory.append((time.monotonic(), resident_bytes(), browser_bytes()))
-        updates = [int(window.evaluate(FRAME_OF_PAGE)) for window in windows]
+                memory.append((time.monotonic(), resident_bytes(), *browsers_use()))
+        updates = [int(window.evaluate(UPDATES)) for window in windows]
         browser.close()
-    times, server_bytes, browsers_bytes = np.array(memory, np.float64).T
+    times, server_bytes, browsers_bytes, browsers_s = np.array(memory, np.float64).T
     span = min(60.0, (times[-1] - times[0]) / 3)
     first, last = times <= times[0] + span, times >= times[-1] - span
     return found | {
@@ -122,6 +128,7 @@ def watched(frames: list[xr.DataArray], predictor: Any, options: argparse.Namesp
         "browsers_first_bytes": browsers_bytes[first].mean(),
         "browsers_last_bytes": browsers_bytes[last].mean(),
         "kept_bytes": feed.kept_bytes,
+        "browsers_processor_s": browsers_s[-1] - browsers_s[0],
     }
 
 
@@ -148,7 +155,11 @@ def main() -> None:
             f"round {number + 1}: {rates[0]:.3f} frames/s without the page, {rates[1]:.3f} with {WINDOWS} "
             f"windows: {rates[1] / rates[0]:.1%}; dropped {without[-1]['dropped']} and {shown[-1]['dropped']}"
         )
-        last = shown[-1]
+        last, cost = shown[-1], [each[-1]["processor_s"] / each[-1]["frames"] for each in (without, shown)]
+        print(
+            f"processor time per frame: {cost[0]:.3f} s without the page, {cost[1]:.3f} s with it; of the "
+            f"browsers {last['browsers_processor_s'] / last['frames']:.3f} s"
+        )
         print(
             f"memory of the program {last['server_first_bytes'] / 1e6:.0f} MB at first, "
             f"{last['server_last_bytes'] / 1e6:.0f} MB at last; of the browsers "

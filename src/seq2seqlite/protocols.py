@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "CountingPredictor",
     "GateSequentialPredictor",
     "Predictor",
     "MeasuredPredictor",
@@ -216,6 +217,20 @@ class SfdPredictor(Predictor, Protocol):
 
     def sfd(self, tpsf: NDArray[Any], /) -> NDArray[Any]:
         """Return SFDs, shape (n, 3, n_gates), of TPSFs, shape (n, n_gates)."""
+        ...
+
+
+@runtime_checkable
+class CountingPredictor(Predictor, Protocol):
+    """A predictor with counters, e.g. an FPGA board or its simulation.
+
+    See Also
+    --------
+    seq2seqlite.hardware.cosim.design.HardwarePredictor : Simulation of a design, with its counters.
+    """
+
+    def counters(self) -> dict[str, float]:
+        """Return the counters by name, summed over all calls of :meth:`lifetimes`."""
         ...
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seq2seqlite.decay import mean_arrival_ns
-from seq2seqlite.hardware.cosim.design import compile_project
+from seq2seqlite.hardware.cosim.design import HardwarePredictor, compile_project
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import write_project
 from seq2seqlite.hardware.stimulus import made_up_counts
@@ -14,6 +14,7 @@ from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.imaging.sampling import analysed_tpsfs
 from seq2seqlite.integer import ProgramPredictor, whole_counts
 from seq2seqlite.io.measurement import read
+from seq2seqlite.protocols import CountingPredictor
 
 
 def compiled(program, folder, target="ecp5-85f", **options):
@@ -99,3 +100,17 @@ def test_odd_programs_and_options(odd_program, tmp_path, seed, target, options):
     assert steady.mismatches == 0
     assert steady.clocks_per_pixel == design.clocks_per_pixel
     assert simulator.check(counts[:200], gaps=0.4, stalls=0.4, seed=2).mismatches == 0
+
+
+def test_the_predictor_sums_the_counters_of_its_design(tiny_design, tiny):
+    predictor = HardwarePredictor(tiny_design[1])
+    assert isinstance(predictor, CountingPredictor)
+    assert predictor.counters() == {}
+    counts = np.zeros((3, tiny.axis.n_gates), np.int64)
+    counts[:2, 20:60] = 100
+    for _ in range(2):
+        predictor.lifetimes(counts)
+    found = predictor.counters()
+    assert (found["PIXELS_IN"], found["PIXELS_OUT"], found["LONG_PACKETS"]) == (6, 6, 0)
+    assert found["DARK_PIXELS"] == 2
+    assert found["clock_cycles"] > 6 * tiny.axis.n_gates

@@ -21,8 +21,10 @@ from seq2seqlite.cli.irf_options import (
     IrfRangeOption,
     IrfShiftOption,
 )
+from seq2seqlite.cli.live import StreamPage
 from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
+from seq2seqlite.cli.page_options import LOOPBACK, BrowserOption, HostOption, PortOption, TokenOption
 from seq2seqlite.cli.progress import live_line
 from seq2seqlite.cli.read_options import ChannelOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
@@ -128,14 +130,35 @@ def stream(
     extrapolate: Annotated[
         bool, typer.Option("--extrapolate", help="Extend a short window by an exponential tail")
     ] = False,
+    view: Annotated[
+        bool, typer.Option("--view", help="Show the stream in the browser; requires the extra 'viewer'")
+    ] = False,
+    port: PortOption = 0,
+    host: HostOption = LOOPBACK,
+    token: TokenOption = False,
+    browser: BrowserOption = True,
+    close_page: Annotated[
+        bool, typer.Option("--close-page", help="End the page with the stream; default: Ctrl-C ends it")
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Make lifetime maps during a measurement.
 
-    Ctrl-C ends the stream after the current frame. The statistics are printed, and all results are kept.
+    Ctrl-C ends the stream after the current frame. The statistics are printed, and all results are kept. The
+    page of --view stays open; another Ctrl-C ends it.
     """
+    page = StreamPage(
+        source,
+        model or "default model",
+        view=view,
+        browser=browser,
+        stay=not close_page,
+        host=host,
+        port=port,
+        token=token,
+    )
     try:
-        with _interrupt() as stop, live_line() as (show, say):
+        with page, _interrupt() as stop, live_line() as (show, say):
             result = stream_maps(
                 source,
                 model,
@@ -168,16 +191,20 @@ def stream(
                 mask=mask,
                 extrapolate=extrapolate,
                 stop=stop,
-                progress=lambda done, depth: show(_line(done, depth)),
-                simulating=lambda done, parts: show(f"simulating the camera, {done / parts:.0%}"),
                 preparing=show,
-                report=lambda line: say(with_option_names(line)),
+                **page.hooks(
+                    progress=lambda done, depth: show(_line(done, depth)),
+                    simulating=lambda done, parts: show(f"simulating the camera, {done / parts:.0%}"),
+                    report=lambda line: say(with_option_names(line)),
+                ),
             )
-    except StreamError as error:
-        if error.result is not None:
+    except InputError as error:
+        if isinstance(error, StreamError) and error.result is not None:
             _print_result(error.result, json_file)
+        page.finish()
         raise
     _print_result(result, json_file)
+    page.finish(result)
 
 
 def _shape(frame: str) -> tuple[int, int]:

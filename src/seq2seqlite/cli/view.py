@@ -18,6 +18,7 @@ from seq2seqlite.cli.irf_options import (
 )
 from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, write_json
+from seq2seqlite.cli.page_options import LOOPBACK, BrowserOption, HostOption, PortOption, TokenOption
 from seq2seqlite.cli.read_options import BlockOption, ChannelOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorOptions
@@ -28,7 +29,7 @@ from seq2seqlite.viewer import DEFAULT_MODEL, OpenedImages, ViewState
 from seq2seqlite.viewer.folders import Folders, start_folder
 from seq2seqlite.viewer.self_test import self_test as measure
 from seq2seqlite.viewer.self_test import write_synthetic
-from seq2seqlite.viewer.server import LOOPBACK, ViewServer, is_loopback
+from seq2seqlite.viewer.server import ViewServer, is_loopback
 
 __all__ = ["view"]
 
@@ -75,14 +76,10 @@ def view(
     reference_tau_ns: Annotated[
         float | None, typer.Option(help="Lifetime of the reference dye in ns (e.g. 4.0)")
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the page; 0: any free one")] = 0,
-    host: Annotated[
-        str,
-        typer.Option(help="Address to listen on. Any other than this computer's own adds a token to the URL"),
-    ] = LOOPBACK,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser")
-    ] = True,
+    port: PortOption = 0,
+    host: HostOption = LOOPBACK,
+    token: TokenOption = False,
+    browser: BrowserOption = True,
     self_test: Annotated[
         bool,
         typer.Option(
@@ -139,7 +136,7 @@ def view(
         return
     images = opened(file, {})
     start = replace(start, file=next(iter(images.files())))
-    _serve(ViewServer(images, start, host=host, port=port), browser=browser)
+    _serve(ViewServer(images, start, host=host, port=port, token=token), browser=browser)
 
 
 def _serve(server: ViewServer, *, browser: bool) -> None:

@@ -1,6 +1,7 @@
 """Analysis while the camera records: sources, a bounded queue, stages that make maps, sinks."""
 
 from seq2seqlite.streaming.growing_ptu import GrowingPtu
+from seq2seqlite.streaming.observed import ObservedFrame, ObservedStage
 from seq2seqlite.streaming.photon_frames import FramesOfPhotons
 from seq2seqlite.streaming.python_sources import IterableSource, QueueSource
 from seq2seqlite.streaming.queue import BoundedQueue, Ended, Policy
@@ -28,6 +29,8 @@ __all__ = [
     "IterableSource",
     "MapFolder",
     "MapTable",
+    "ObservedFrame",
+    "ObservedStage",
     "Outcome",
     "Photons",
     "Policy",

@@ -27,6 +27,7 @@ from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.camera import simulated_frames
 from seq2seqlite.simulation.instrument import instrument_names, load_instrument
 from seq2seqlite.streaming.growing_ptu import GrowingPtu
+from seq2seqlite.streaming.observed import ObservedFrame, ObservedStage
 from seq2seqlite.streaming.python_sources import IterableSource
 from seq2seqlite.streaming.queue import Policy
 from seq2seqlite.streaming.replay import ReplayedFrames, ReplayedGates
@@ -88,6 +89,7 @@ def stream(
     progress: Callable[[StreamStatistics, int], None] | None = None,
     simulating: Callable[[int, int], None] | None = None,
     preparing: Callable[[str], None] | None = None,
+    observe: Callable[[ObservedFrame], None] | None = None,
     report: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Compute lifetime maps during a measurement; the command ``stream``.
@@ -151,6 +153,8 @@ def stream(
         Called with a line before a model is loaded or compiled, which may take half a minute if its compiled
         code is not in the cache. A model that is known is compiled before the source opens; one that is
         chosen with the first frame of the source, while that frame waits.
+    observe : callable, optional
+        Called with each analysed frame and its counts, in the thread of the analysis; must return at once.
     report : callable, optional
         Called with one line for each of the first five rejected frames, for warnings, and for the default
         model with the reason.
@@ -231,7 +235,7 @@ def stream(
     try:
         statistics = run_stream(
             origin,
-            stage,
+            stage if observe is None else ObservedStage(stage, observe),
             sinks=[*written, *sinks],
             policy=policy,
             queue=queue * stage.predictor.n_gates if isinstance(stage, GateStage) else queue,

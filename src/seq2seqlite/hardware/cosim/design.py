@@ -1,6 +1,9 @@
 """Simulation of a project through its buses, and comparison with its program."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ from seq2seqlite.hardware.cosim.inputs import DirectInputs, result_words
 from seq2seqlite.hardware.cosim.stream import Access, StreamRun, StreamSimulator, compile_stream
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.csr import REGISTERS
+from seq2seqlite.hardware.gateware.csr import counters as counter_names
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.wire.results import (
     Flag,
@@ -116,11 +120,12 @@ class Simulator:
         seed: int = 0,
         min_photons: int = 0,
         inputs: DirectInputs | None = None,
+        after: Sequence[Access] = (),
         heartbeat: Heartbeat | None = None,
     ) -> tuple[NDArray[np.uint32], StreamRun]:
         """Simulate counts, and return the words of the results and the run.
 
-        Parameters are those of :meth:`check`.
+        Parameters are those of :meth:`check`, and ``after``: CSR accesses after the last result.
 
         Returns
         -------
@@ -148,6 +153,7 @@ class Simulator:
                 *(access for access in loads if not access.after_beats),
             ],
             during=[access for access in loads if access.after_beats],
+            after=after,
             gaps=gaps,
             stalls=stalls,
             seed=seed,
@@ -279,7 +285,32 @@ def compile_project(project: Project, /, *, out_dir: Path, heartbeat: Heartbeat 
     return Simulator(project, stream)
 
 
-class HardwarePredictor(ProgramMetadata):
+class _Counted:
+    """Words of the results of a simulated design, and the sums of its counters."""
+
+    simulator: Simulator
+
+    def counters(self) -> dict[str, float]:
+        """Return the counters of the design, summed over all simulations: CSRs, clock cycles and run time."""
+        return dict(self._sums)
+
+    @cached_property
+    def _sums(self) -> Counter[str]:
+        return Counter()
+
+    def _words(
+        self, counts: NDArray[np.integer], *, min_photons: int = 0, inputs: DirectInputs | None = None
+    ) -> NDArray[np.uint32]:
+        names = counter_names(self.simulator.project.shape)
+        reads = [Access(REGISTERS[name]) for name in names]
+        words, run_ = self.simulator.words(counts, min_photons=min_photons, inputs=inputs, after=reads)
+        values = run_.registers[-len(names) :] if run_.end == "done" else ()
+        self._sums.update(dict(zip(names, values, strict=False)))
+        self._sums.update({"clock_cycles": run_.clocks, "simulation_s": run_.seconds})
+        return words
+
+
+class HardwarePredictor(_Counted, ProgramMetadata):
     """Predictor for :mod:`seq2seqlite.imaging` that runs the simulation of a design.
 
     Parameters
@@ -321,11 +352,10 @@ class HardwarePredictor(ProgramMetadata):
         counts = whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
         if not len(counts):  # a simulation needs at least one result to end
             return ProgramPredictor(self.program).lifetimes(counts)
-        words, _ = self.simulator.words(counts)
-        return lifetimes_from_codes(self.program, records_from_words(words).reduced)
+        return lifetimes_from_codes(self.program, records_from_words(self._words(counts)).reduced)
 
 
-class DirectHardwarePredictor(DirectPredictor):
+class DirectHardwarePredictor(_Counted, DirectPredictor):
     """Predictor for :mod:`seq2seqlite.imaging` that runs the simulation of a direct design.
 
     Parameters
@@ -364,7 +394,6 @@ class DirectHardwarePredictor(DirectPredictor):
         if not len(counts):  # a simulation needs at least one result to end
             return super()._results(counts, bank, index, min_photons, exponent)
         inputs = DirectInputs(bank, index, exponent)
-        words, _ = self.simulator.words(counts, min_photons=min_photons, inputs=inputs)
-        found = records_from_words(words)
+        found = records_from_words(self._words(counts, min_photons=min_photons, inputs=inputs))
         assert found.log_errors is not None
         return DirectResult(found.reduced, found.log_errors, found.photons, found.has(Flag.DARK))

@@ -11,6 +11,7 @@ import tifffile
 from bokeh.document import Document
 
 from seq2seqlite import write_lifetime_maps
+from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorOptions
 from seq2seqlite.viewer import DEFAULT_MODEL, OpenedImages, ViewState, images, page
 from seq2seqlite.viewer.comparison import Comparison, shared_limits
@@ -164,6 +165,9 @@ def test_models_are_compared(opened):
     assert "A: amplitude-weighted mean lifetime, B: " in opened.comparison_table.text
     opened.change(other_model="")
     assert "Choose another" in opened.comparison_table.text
+    assert [name for name, *_ in EXPORTS["Map PNG"](opened._shown())] == ["lifetime.png"]
+    with pytest.raises(InputError, match="no decay is shown"):
+        EXPORTS["Plot PNG"](opened._shown())
     opened.change(shown="tau_mean_std_ns", other_model="phasor")
     assert opened.error.startswith("map='tau_mean_std_ns' does not exist for phasor")
 

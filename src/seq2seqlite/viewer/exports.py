@@ -96,7 +96,7 @@ def _map(shown: Shown) -> list[File]:
 def _decay_or_phasor(shown: Shown) -> list[File]:
     if shown.state.panel == "phasor" and shown.phasors is not None:
         return [_png("phasor.png", phasor_figure(shown.phasors))]
-    if shown.decay is None:
+    if shown.state.panel != "decay" or shown.decay is None:
         raise InputError("no decay is shown; choose Decay above the plots")
     return [_png("decay.png", decay_figure(shown.decay.record))]
 

@@ -333,12 +333,12 @@ class Page:
         self._say(image, state)
 
     def _show_comparison(self, image: OpenedImage, state: ViewState, other: OpenedImage | None) -> None:
+        self.other = other
         if other is None:
             self._show_map(image, state)
             self.comparison_table.text = "Choose another measurement or another model for the map B."
         else:
             compared = Comparison.of(image.maps, other.maps, state.shown)
-            self.other = other
             self._show_map(image, state, other=other)
             self.comparison_table.text = comparison_table(compared, _names(state), state.pixel)
             limited = replace(state, limits=self.limits)

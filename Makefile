@@ -17,7 +17,7 @@ SHELL := /bin/bash
 # What is tested is this checkout, whatever the shell points Python at.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: setup chromium demo test test-hardware test-exhaustive lint docs benchmarks lock hazelnut clean
+.PHONY: setup chromium qt demo test test-hardware test-exhaustive lint docs benchmarks lock hazelnut clean
 
 setup: $(STAMP)
 
@@ -49,6 +49,14 @@ chromium:
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
 	  echo 'Chromium is not installed: the tests of the page in the browser will be skipped.' >&2
 
+# The widget of napari is tested without a screen. Without these libraries, its tests are skipped and listed.
+qt: setup
+	@$(BIN)/python -c 'import PySide6.QtWidgets' 2>/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	    libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libglib2.0-0 >/dev/null; } || \
+	  echo 'Libraries of Qt are not installed: the tests of the napari widget will be skipped.' >&2
+
 lint: setup
 	$(BIN)/python -m ruff check
 	$(BIN)/python -m ruff format --check
@@ -59,7 +67,7 @@ docs: setup
 	$(BIN)/python -m sphinx -q -W --keep-going -b html -d build/doctrees docs build/docs
 
 # Lint and docs use one core each. pytest comes last: its closing line is the result. Its tests share the cores.
-test: setup hazelnut chromium
+test: setup hazelnut chromium qt
 	@$(MAKE) --no-print-directory docs & docs=$$!; \
 	  code=0; $(MAKE) --no-print-directory lint || code=$$?; \
 	  wait $$docs && exit $$code

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
@@ -17,6 +18,9 @@ HAZELNUT = ROOT / "build/hazelnut/napari_flim_phasor_plotter/data/hazelnut_FLIM_
 MEASURED = "measured data:"
 NO_FOLDER = f"{MEASURED} no folder"
 BROWSER = "browser:"
+QT = "Qt:"
+# Tests that are skipped without libraries of the system, and what is missing then.
+SYSTEM = {BROWSER: "Chromium is not installed", QT: "libraries are not installed, see make qt"}
 # Debian's name first; the others are those of other systems.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
@@ -30,8 +34,8 @@ settings.load_profile("ci" if IN_CI else "local")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / "build/jax-cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
-# Configuration of Sphinx, not a module.
-collect_ignore = ["docs/conf.py"]
+# Configuration of Sphinx, not a module; and a module that imports Qt, which doctests do not need.
+collect_ignore = ["docs/conf.py", "src/seq2seqlite/napari/widget.py"]
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +63,20 @@ def chromium() -> str:
     if found is None:
         pytest.skip(f"{BROWSER} Chromium is not installed; apt-get install chromium")
     return found
+
+
+@pytest.fixture(scope="session")
+def qt() -> Any:
+    """The application of Qt, with the platform that needs no screen."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    try:
+        from PySide6.QtWidgets import QApplication
+    except ImportError as error:
+        pytest.skip(f"{QT} {error}; run make qt")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the packages of napari
+        import seq2seqlite.napari.widget  # noqa: F401
+    return QApplication.instance() or QApplication([])
 
 
 @pytest.fixture
@@ -143,16 +161,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
             f"{MEASURED} {files.total()} checks did not run, see docs/reference/sample-data.md: {listed}",
             yellow=True,
         )
-    n_pages = sum(BROWSER in str(report.longrepr) for report in reports)
-    if n_pages:
-        terminalreporter.write_line(
-            f"{BROWSER} {n_pages} checks did not run: Chromium is not installed", yellow=True
-        )
+    for name, missing in SYSTEM.items():
+        n_skipped = sum(name in str(report.longrepr) for report in reports)
+        if n_skipped:
+            terminalreporter.write_line(f"{name} {n_skipped} checks did not run: {missing}", yellow=True)
 
 
 def _skip_fails_in_ci(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """Turn a skip into a failure in CI, unless the measured data or the browser are absent there."""
-    if NO_FOLDER in str(report.longrepr) or BROWSER in str(report.longrepr):
+    """Turn a skip into a failure in CI, unless measured data or libraries of the system are absent there."""
+    if any(name in str(report.longrepr) for name in (NO_FOLDER, *SYSTEM)):
         return
     if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"

@@ -13,8 +13,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from seq2seqlite.batch.jobs import map_files
 from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.run import map_files
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.parallel import DaskWorkers, workers_for
 from seq2seqlite.predictors.source import NamedSource, predictor_source

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from seq2seqlite.batch import stack as stack_module
-from seq2seqlite.batch.jobs import map_files
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
+from seq2seqlite.batch.run import map_files
 from seq2seqlite.errors import HaltError
 
 

@@ -11,8 +11,8 @@ import pytest
 import zarr
 
 from seq2seqlite.batch import stack as stack_module
-from seq2seqlite.batch.jobs import map_files
 from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.run import map_files
 from seq2seqlite.batch.stack import open_stack
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.frame_analysis import lifetime_map

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from seq2seqlite.batch.jobs import map_files
 from seq2seqlite.batch.options import JobOptions
+from seq2seqlite.batch.run import map_files
 from seq2seqlite.cli.app import main
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf, fit_tail
 from seq2seqlite.errors import InputError

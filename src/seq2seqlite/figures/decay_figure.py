@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from seq2seqlite.figures.decay_record import DecayRecord
 from seq2seqlite.responses import DecayCurve
 
-__all__ = ["decay_figure"]
+__all__ = ["decay_figure", "plot_decay"]
+
+Curve = tuple[DecayCurve, str, str, str]
 
 # Colours of Okabe and Ito, which colour-blind readers can distinguish.
 FIT, PREDICTED, RESPONSE = "#D55E00", "#0072B2", "#999999"
@@ -42,21 +44,12 @@ def decay_figure(record: DecayRecord, /) -> Figure:
     """
     figure = Figure(figsize=(9.5, 7.0), layout="constrained")
     times = record.start_ns + record.axis.starts_ns
-    curves = [
-        (curve, colour, style, name)
-        for curve, colour, style, name in (
-            (record.fit, FIT, "-", "fit"),
-            (record.predicted, PREDICTED, "--", record.model),
-        )
-        if curve is not None
-    ]
+    curves = _curves(record)
     if curves:
         decay_axes, residual_axes = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     else:
         decay_axes = residual_axes = figure.subplots()
-    _draw_decay(decay_axes, record, times)
-    for curve, colour, style, name in curves:
-        decay_axes.plot(times, curve.expected, style, color=colour, linewidth=1.8, label=_label(name, curve))
+    _draw_decay(decay_axes, record, times, curves)
     # Below the axes: the decay may be anywhere in the window.
     legend = figure.legend(loc="outside lower center", ncols=1, fontsize=11, frameon=False)
     for text in legend.get_texts():
@@ -64,12 +57,46 @@ def decay_figure(record: DecayRecord, /) -> Figure:
     if curves:
         _draw_residuals(residual_axes, record, times, curves)
     residual_axes.set_xlabel("time / ns", fontsize=11)
-    title = f"{Path(record.source).name}: {record.pixels:,} pixels, {record.counts.sum():,.0f} counts"
-    decay_axes.set_title(title, fontsize=12, parse_math=False)
     return figure
 
 
-def _draw_decay(axes: Axes, record: DecayRecord, times: NDArray[np.float64]) -> None:
+def plot_decay(record: DecayRecord, axes: Axes | None = None, /) -> Axes:
+    """Draw a summed decay with response, fit and curve of the predictor, as in ``decay.png``.
+
+    Parameters
+    ----------
+    record : DecayRecord
+        Summed decay.
+    axes : matplotlib.axes.Axes, optional
+        Axes to draw in; default: the current axes of pyplot.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    See Also
+    --------
+    decay_figure : Figure with residuals.
+    plot_map : Draw a map.
+    """
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        axes = plt.gca()
+    _draw_decay(axes, record, record.start_ns + record.axis.starts_ns, _curves(record))
+    axes.set_xlabel("time / ns", fontsize=11)
+    for text in axes.legend(fontsize=9).get_texts():
+        text.set_parse_math(False)
+    return axes
+
+
+def _curves(record: DecayRecord) -> list[Curve]:
+    """Return the curves of fit and predictor, with colour, line style and name."""
+    both = ((record.fit, FIT, "-", "fit"), (record.predicted, PREDICTED, "--", record.model))
+    return [(curve, colour, style, name) for curve, colour, style, name in both if curve is not None]
+
+
+def _draw_decay(axes: Axes, record: DecayRecord, times: NDArray[np.float64], curves: list[Curve]) -> None:
     counts = record.counts
     peak = float(counts.max(initial=1.0))
     floor = float(counts[counts > 0].min(initial=peak))
@@ -83,13 +110,17 @@ def _draw_decay(axes: Axes, record: DecayRecord, times: NDArray[np.float64]) -> 
     axes.set(yscale="log", ylim=(max(0.5 * floor, 0.5), 2 * peak))
     axes.set_ylabel("counts", fontsize=11)
     axes.grid(visible=True, which="major", alpha=0.25)
+    for curve, colour, style, name in curves:
+        axes.plot(times, curve.expected, style, color=colour, linewidth=1.8, label=_label(name, curve))
+    title = f"{Path(record.source).name}: {record.pixels:,} pixels, {record.counts.sum():,.0f} counts"
+    axes.set_title(title, fontsize=12, parse_math=False)
 
 
 def _draw_residuals(
     axes: Axes,
     record: DecayRecord,
     times: NDArray[np.float64],
-    curves: list[tuple[DecayCurve, str, str, str]],
+    curves: list[Curve],
 ) -> None:
     residuals = [(record.counts - curve.expected) / np.sqrt(curve.expected) for curve, *_ in curves]
     for values, (_, colour, style, _) in zip(residuals, curves, strict=True):

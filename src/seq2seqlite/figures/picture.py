@@ -26,6 +26,7 @@ __all__ = [
     "lifetime_rgb",
     "mosaic",
     "picture_record",
+    "plot_map",
 ]
 
 PICTURE_FORMATS = ("png", "svg", "pdf")
@@ -146,31 +147,74 @@ def lifetime_picture(
     seq2seqlite.imaging.write_maps : Write float32 maps, the figure ``lifetime.png`` and ``summary.json``.
     seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
     """
+    figure = Figure(figsize=(9.5, 5.0), layout="constrained")
+    image_axes, histogram_axes = figure.subplots(1, 2, width_ratios=(1.9, 1.0))
+    maps = mosaic(maps)
+    plot_map(maps, image_axes, name=name, options=options)
+    values = maps[name].values
+    limits = display_limits(values) if options.limits is None else options.limits
+    scale = ScalarMappable(Normalize(*limits), options.colours)
+    _histogram(histogram_axes, values[np.isfinite(values)], scale, limits, maps[name].attrs.get("units"))
+    made_by = f"{maps.attrs.get('model', '')} ({maps.attrs.get('predictor', '')})"
+    figure.supxlabel(made_by, fontsize=8, parse_math=False)
+    return figure
+
+
+def plot_map(
+    maps: xr.Dataset,
+    axes: Axes | None = None,
+    /,
+    *,
+    name: str = "tau_mean_ns",
+    options: PictureOptions = PictureOptions(),
+) -> Axes:
+    """Draw one map with colour bar and, if the pixel size is known, scale bar, as in ``lifetime.png``.
+
+    Parameters
+    ----------
+    maps : xarray.Dataset
+        As for :func:`lifetime_picture`, which describes the colours.
+    axes : matplotlib.axes.Axes, optional
+        Axes to draw in; default: the current axes of pyplot.
+    name : str
+        Name of the map.
+    options : PictureOptions
+        Colours and their range.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    See Also
+    --------
+    lifetime_picture : Figure with histogram.
+    plot_decay : Draw a summed decay.
+    """
+    if axes is None:
+        import matplotlib.pyplot as plt
+
+        axes = plt.gca()
     maps = mosaic(maps)
     values, intensity = maps[name].values, maps["intensity"].values
     finite = values[np.isfinite(values)]
     low, high = display_limits(values) if options.limits is None else options.limits
     scale = ScalarMappable(Normalize(low, high), options.colours)
-    figure = Figure(figsize=(9.5, 5.0), layout="constrained")
-    image_axes, histogram_axes = figure.subplots(1, 2, width_ratios=(1.9, 1.0))
     rgb = _rgb(values, intensity, scale, options.gamma)
     flagged = maps["flagged"].values == 1 if "flagged" in maps else np.zeros(values.shape, np.bool_)
     rgb[flagged] = FLAGGED
-    image_axes.imshow(rgb, interpolation="nearest")
-    _name_marks(image_axes, int(flagged.sum()), int((~np.isfinite(values)).sum()))
-    image_axes.set(xticks=[], yticks=[])
-    image_axes.set_title(Path(str(maps.attrs.get("source", ""))).name, parse_math=False)
+    axes.imshow(rgb, interpolation="nearest")
+    _name_marks(axes, int(flagged.sum()), int((~np.isfinite(values)).sum()))
+    axes.set(xticks=[], yticks=[])
+    axes.set_title(Path(str(maps.attrs.get("source", ""))).name, parse_math=False)
     if maps.attrs.get("pixel_size_um"):
-        _scale_bar(image_axes, values.shape, float(maps.attrs["pixel_size_um"]))
+        _scale_bar(axes, values.shape, float(maps.attrs["pixel_size_um"]))
     unit = maps[name].attrs.get("units")
     label = f"{maps[name].attrs.get('long_name', name)}{f' / {unit}' if unit else ''}"
-    below, above = bool((finite < low).any()), bool((finite > high).any())
-    extend = EXTENDS[below, above]
-    figure.colorbar(scale, ax=image_axes, label=label, extend=extend)
-    _histogram(histogram_axes, finite, scale, (low, high), unit)
-    made_by = f"{maps.attrs.get('model', '')} ({maps.attrs.get('predictor', '')})"
-    figure.supxlabel(made_by, fontsize=8, parse_math=False)
-    return figure
+    extend = EXTENDS[bool((finite < low).any()), bool((finite > high).any())]
+    figure = axes.get_figure()
+    assert figure is not None
+    figure.colorbar(scale, ax=axes, label=label, extend=extend)
+    return axes
 
 
 def mosaic(maps: xr.Dataset, /) -> xr.Dataset:

@@ -7,9 +7,10 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 
-from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image, map_jobs
+from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image
 from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.pictures import share_colours
+from seq2seqlite.batch.run import map_jobs
 from seq2seqlite.batch.tables import BATCH_TABLE, check_batch_table, write_batch_table
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorOptions, PictureOptions

@@ -219,7 +219,7 @@ def _phasor_record(
         np.isfinite(maps["tau_mean_ns"].values),
         record,
         options.phasor,
-        usable=analysis.mask & ~survey(data).saturated,
+        usable=analysis.mask & ~survey(data).excluded,
         binning=options.binning,
         reference=reference,
     )
@@ -237,6 +237,8 @@ def _rows(
     if len(frames) > 1:
         return [place | row for place, frame in frames for row in region_table(frame, regions)]
     components = quantities(analysis.predictor).components
+    if "bad" in data.coords:
+        regions = regions.without(data.coords["bad"].values)
     return [
         place | row
         for place, frame in frames

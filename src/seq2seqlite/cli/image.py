@@ -11,6 +11,7 @@ from rich.table import Table
 
 from seq2seqlite.batch.jobs import Done
 from seq2seqlite.batch.tables import BATCH_TABLE
+from seq2seqlite.cli.correction_options import BadPixelsOption, DarkOption, FlatOption, HotPixelsOption
 from seq2seqlite.cli.irf_options import (
     DelayMapOption,
     GateLengthOption,
@@ -163,6 +164,10 @@ def image(
     drop: Annotated[
         list[str] | None, typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated")
     ] = None,
+    dark: DarkOption = None,
+    flat: FlatOption = None,
+    bad_pixels: BadPixelsOption = None,
+    hot_pixels: HotPixelsOption = None,
     irf: IrfOption = None,
     irf_bin_width_ns: IrfBinWidthOption = None,
     irf_range_ns: IrfRangeOption = None,
@@ -258,6 +263,10 @@ def image(
         regions=regions,
         conditions=conditions,
         drop=drop or (),
+        dark=dark,
+        flat=flat,
+        bad_pixels=bad_pixels,
+        hot_pixels=hot_pixels,
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
@@ -360,6 +369,8 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
     analysed = f"{summary['pixels_analysed']:,} of {summary['pixels']:,} pixels analysed"
     known = summary.get("tau_range_ns")
     ranges = [] if known is None else ["lifetimes of {:.3g} to {:.3g} ns can be found".format(*known)]
+    camera = summary.get("corrections")
+    corrected = [] if camera is None else [f"{camera['pixels_bad']:,} hot, dead or bad pixels left out"]
     flagged = []
     if "quality" in summary:
         share = summary["pixels_flagged"] / max(summary["pixels_analysed"], 1)
@@ -371,5 +382,6 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
         f"{analysed} ({thresholds}), {summary['pixels_per_second']:,.0f} a second",
         f"re-binned {axes}, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
         *ranges,
+        *corrected,
         *flagged,
     ]

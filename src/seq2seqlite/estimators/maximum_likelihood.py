@@ -157,6 +157,11 @@ class MaximumLikelihood:
         return self.tau_bounds_ns
 
     @property
+    def uses_background(self) -> bool:
+        """Whether a known background of each pixel is used, as by :meth:`lifetimes_above`."""
+        return True
+
+    @property
     def rising_edge_ns(self) -> float:
         """Expected position of the rising edge, in ns."""
         return expected_edge_ns(self.axis, self.irf)
@@ -184,11 +189,42 @@ class MaximumLikelihood:
             If the shape does not match the axis, or the counts are neither integers nor floats.
         """
         counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
+        return self._estimated(counts, reason, self.bounds, progress)
+
+    def lifetimes_above(
+        self,
+        tpsf: ArrayLike,
+        background: ArrayLike,
+        pixels: ArrayLike | None = None,  # noqa: ARG002 - for predictors of one image
+        /,
+    ) -> Estimate:
+        """Return the lifetimes of decays with a known background, which is not fitted.
+
+        The counts keep their Poisson noise, which they lose when a background is subtracted.
+
+        Parameters
+        ----------
+        tpsf : array_like, shape (n, n_gates)
+            Counts, background included.
+        background : array_like, shape (n,)
+            Background, in counts per gate.
+        pixels : array_like of int, shape (n,), optional
+            Not used.
+        """
+        counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
+        share = np.asarray(background, np.float64) * self.gates.size / counts.sum(axis=1, dtype=np.float64)
+        bounds = np.tile(self.bounds[:, None], (1, len(counts), 1))
+        bounds[..., 2 * self.components] = share
+        return self._estimated(counts, reason, bounds, None)
+
+    def _estimated(
+        self, counts: NDArray[Any], reason: NDArray[np.uint8], bounds: NDArray[np.float64], progress: Any
+    ) -> Estimate:
         if not len(counts):
             return self.estimate_of(np.empty((0, self.n_parameters)), counts, reason)
         with self.precision(counts):
-            theta, converged = self._fitted(counts, progress)
-            return self.estimate_of(theta, counts, reason, converged=converged)
+            theta, converged = self._fitted(counts, bounds, progress)
+            return self.estimate_of(theta, counts, reason, converged=converged, bounds=bounds)
 
     @property
     def n_parameters(self) -> int:
@@ -235,7 +271,10 @@ class MaximumLikelihood:
         )
 
     def _fitted(
-        self, counts: NDArray[Any], progress: Callable[[int, int], None] | None
+        self,
+        counts: NDArray[Any],
+        bounds: NDArray[np.float64],
+        progress: Callable[[int, int], None] | None,
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return parameters, shape (n, p), and whether they have converged."""
         n = len(counts)
@@ -245,7 +284,7 @@ class MaximumLikelihood:
 
         def advance(rows: NDArray[np.intp], start: NDArray[Any], n_steps: int) -> None:
             with self.precision(counts):  # JAX stores this setting per thread
-                found = self._advanced(counts[rows], start, n_steps)
+                found = self._advanced(counts[rows], start, _of_rows(bounds, rows), n_steps)
             before = deviance[rows]
             theta[rows], converged[rows], done[rows], deviance[rows] = (value[: rows.size] for value in found)
             converged[rows] |= before - deviance[rows] < LEAST_FALL
@@ -257,13 +296,15 @@ class MaximumLikelihood:
         def continue_fits(rows: NDArray[np.intp]) -> None:
             advance(rows, theta[rows], LAST_STEPS)
 
-        _ = self.grid, self.bounds  # compute cached properties before threads use them
+        _ = self.grid  # compute a cached property before threads use them
         _in_threads(begin, _chunks(np.arange(n)), lambda reached: progress and progress(reached, n))
         for _ in range(2):
             _in_threads(continue_fits, _chunks(np.flatnonzero(~done)))
         return theta, converged
 
-    def _advanced(self, counts: NDArray[Any], start: NDArray[Any], n_steps: int) -> tuple[NDArray[Any], ...]:
+    def _advanced(
+        self, counts: NDArray[Any], start: NDArray[Any], bounds: NDArray[np.float64], n_steps: int
+    ) -> tuple[NDArray[Any], ...]:
         """Return parameters of one chunk, whether they have converged or finished, and their deviance."""
         kind = jnp.zeros(()).dtype
         photons, y = _shares(counts, kind)
@@ -271,8 +312,8 @@ class MaximumLikelihood:
             _cast(self.shapes, kind),
             y,
             photons,
-            _padded(np.asarray(start, kind), photons.size),
-            np.asarray(self.bounds, kind),
+            _padded(np.asarray(np.clip(start, bounds[0], bounds[1]), kind), photons.size),
+            _padded_bounds(np.asarray(bounds, kind), photons.size),
             n_components=self.components,
             n_steps=n_steps,
         )
@@ -287,6 +328,7 @@ class MaximumLikelihood:
         /,
         *,
         converged: NDArray[np.bool_] | None = None,
+        bounds: NDArray[np.float64] | None = None,
     ) -> Estimate:
         """Return lifetimes and standard errors from fitted parameters.
 
@@ -300,9 +342,12 @@ class MaximumLikelihood:
             Reasons found before the fit.
         converged : ndarray of bool, shape (n,), optional
             Whether each fit converged; default: all.
+        bounds : ndarray, shape (2, n, p), optional
+            Bounds of the parameters of each decay; default: those of all.
         """
         n, p = theta.shape
         covariance, chi_square, gain = np.empty((n, p, p)), np.empty(n), np.empty(n)
+        limits = self.bounds if bounds is None else bounds
 
         def finish(rows: NDArray[np.intp]) -> None:
             with self.precision(counts):
@@ -313,7 +358,7 @@ class MaximumLikelihood:
                     y,
                     photons,
                     _padded(np.asarray(theta[rows], kind), photons.size),
-                    np.asarray(self.bounds, kind),
+                    _padded_bounds(np.asarray(_of_rows(limits, rows), kind), photons.size),
                     n_components=self.components,
                 )
             for whole, values in zip((covariance, chi_square, gain), found, strict=True):
@@ -428,6 +473,15 @@ def _padded_size(n: int) -> int:
 def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
     missing = size - len(values)
     return values if missing == 0 else np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
+
+
+def _of_rows(bounds: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Return the bounds of some decays; those of all decays, shape (2, p), as they are."""
+    return bounds if bounds.ndim == 2 else bounds[:, rows]
+
+
+def _padded_bounds(bounds: NDArray[Any], size: int) -> NDArray[Any]:
+    return bounds if bounds.ndim == 2 else np.stack([_padded(side, size) for side in bounds])
 
 
 def _shares(counts: NDArray[Any], kind: Any) -> tuple[NDArray[Any], NDArray[Any]]:

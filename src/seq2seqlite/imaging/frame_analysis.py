@@ -15,6 +15,7 @@ from seq2seqlite.decay import Irf, derived_quantity
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Estimate
 from seq2seqlite.histogram import Spread
+from seq2seqlite.imaging.dark import DarkLevel, corrected_intensity, predicted
 from seq2seqlite.imaging.mask import (
     MIN_PHOTONS,
     Selection,
@@ -31,7 +32,6 @@ from seq2seqlite.io.signal import Survey, strips, survey
 from seq2seqlite.maps import QUALITY_MAPS, long_names, map_dataset
 from seq2seqlite.protocols import (
     MeasuredPredictor,
-    PixelPredictor,
     Predictor,
     error_maps,
     missing_irf,
@@ -227,7 +227,9 @@ class Analysis:
         selection = select(found, mask, binning=options.binning, min_photons=options.min_photons)
         if not selection.chosen.any():
             raise _nothing_chosen(first, found, selection, options)
-        return cls.for_decay(first, found.decay, predictor, options, mask=mask, irf=irf)
+        return cls.for_decay(
+            first, found.decay, predictor, options, mask=mask, irf=irf, dark=found.summed_dark
+        )
 
     @classmethod
     def for_decay(
@@ -240,6 +242,7 @@ class Analysis:
         *,
         mask: NDArray[np.bool_],
         irf: Irf | None = None,
+        dark: float = 0.0,
     ) -> "Analysis":
         """Plan the analysis for a summed decay.
 
@@ -253,6 +256,8 @@ class Analysis:
             As for :func:`map_measurement`.
         mask : ndarray of bool, shape (Y, X)
             Pixels to analyse.
+        dark : float
+            Dark level of the summed decay, in counts per bin.
 
         Raises
         ------
@@ -271,7 +276,8 @@ class Analysis:
         )
         response: dict[str, Any] | None = getattr(predictor, "response", None)
         if isinstance(predictor, MeasuredPredictor):
-            predictor, response = predictor.on_decay(rebinner.decay, delay_ns=rebinner.done.shift_ns)
+            light = rebinner.apply(np.maximum(decay - dark, 0.0)[None])[0]
+            predictor, response = predictor.on_decay(light, delay_ns=rebinner.done.shift_ns)
         shape = getattr(predictor, "image_shape", mask.shape)
         if shape != mask.shape:
             raise InputError(f"the IRF of each pixel has shape {shape}, but the image {mask.shape}")
@@ -372,7 +378,9 @@ class Analysis:
         options = self.options
         selection = select(found, self.mask, binning=options.binning, min_photons=options.min_photons)
         maps = self.predict(frame, selection, reasons=reasons, progress=progress)
-        maps["intensity"] = found.intensity.astype(np.float32)
+        maps["intensity"] = corrected_intensity(frame, found)
+        if found.bad is not None and "flagged" in maps:
+            maps["flagged"][found.bad] = 1.0
         done_how = {
             **self.described(),
             **selection.numbers,
@@ -409,11 +417,9 @@ class Analysis:
         """
         maps = {name: np.full(selection.chosen.shape, np.nan, np.float32) for name in self.names}
         done, todo = 0, int(selection.chosen.sum())
+        dark = DarkLevel.of(data, selection, self.rebinner, binning=self.options.binning)
         for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
-            if isinstance(self.predictor, PixelPredictor):
-                lifetimes = self.predictor.lifetimes_at(tpsf, index)
-            else:
-                lifetimes = self.predictor.lifetimes(tpsf)
+            lifetimes = predicted(self.predictor, tpsf, index, dark)
             values = {name: getattr(lifetimes, name) for name in self._predicted}
             for name in self.options.also:
                 values[name] = derived_quantity(name, lifetimes, donor_tau_ns=self.options.donor_tau_ns)

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import DecayRecord, PhasorOptions, PhasorRecord
+from seq2seqlite.imaging.dark import corrected_intensity
 from seq2seqlite.imaging.mask import neighbourhood_sum
 from seq2seqlite.io.signal import gate_width_ns, period_ns, strips, survey
 
@@ -80,7 +81,8 @@ def phasor_record(
     with np.errstate(divide="ignore", invalid="ignore"):
         phasors = np.where(chosen & (total > 0), summed / total, np.nan)
     real, imag, mean = phasors.real, phasors.imag, np.where(np.isfinite(phasors), total, np.nan)
-    centre = (decay.counts @ waves) / max(decay.counts.sum(), 1.0)
+    light = decay.counts - decay.dark
+    centre = (light @ waves) / max(light.sum(), 1.0)
     known, tau_ns, calibration = _calibration(data, decay, waves, options, reference)
     frequency = MHZ_NS / decay.axis.period_ns
     if calibration is not None:
@@ -93,7 +95,7 @@ def phasor_record(
     return PhasorRecord(
         np.where(shown, real, np.nan).astype(np.float32),
         np.where(shown, imag, np.nan).astype(np.float32),
-        survey(data).intensity.astype(np.float32),
+        corrected_intensity(data, survey(data)),
         (float(centre.real), float(centre.imag)),
         frequency,
         decay.axis.window_ns / decay.axis.period_ns,
@@ -112,13 +114,16 @@ def _waves(decay: DecayRecord) -> NDArray[np.complex128]:
 def _sums(
     data: xr.DataArray, decay: DecayRecord, waves: NDArray[np.complex128]
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
-    """Return the sums of counts times the wave, and of counts, shape (Y, X)."""
+    """Return the sums of counts without the dark level, times the wave and alone, shape (Y, X)."""
     shape = (data.sizes["Y"], data.sizes["X"])
     summed, total = np.zeros(shape, np.complex128), np.zeros(shape)
     parts = np.stack([waves.real, waves.imag, np.ones(waves.size)], axis=1)
     for rows, _, counts in strips(data, block_pixels=16384):
         real, imag, total[rows] = np.moveaxis(decay.window(counts) @ parts, -1, 0)
         summed[rows] = real + 1j * imag
+    if "dark" in data.coords:
+        dark = data.coords["dark"].values
+        summed, total = summed - dark * waves.sum(), total - dark * waves.size
     return summed, total
 
 

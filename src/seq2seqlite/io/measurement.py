@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
@@ -9,7 +10,9 @@ import xarray as xr
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
-from seq2seqlite.io.gate_series import GATE_SUFFIXES, gate_files, read_gates
+from seq2seqlite.io.cameras.corrections import Corrections
+from seq2seqlite.io.cameras.gate_series import GATE_SUFFIXES, gate_files, read_gates
+from seq2seqlite.io.cameras.references import corrected
 from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
 from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.signal import check_gate_length, survey
@@ -50,6 +53,7 @@ def read(
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
     frames: str | None = None,
+    corrections: Corrections = Corrections(),  # noqa: B008 - frozen
 ) -> xr.DataArray:
     """Read a measurement as an array of decays.
 
@@ -76,6 +80,8 @@ def read(
         Frames to sum: ``"sum"``, all of them, or a range ``"A:B"``, those from A to B - 1. Frames are those
         of a PTU image, the data blocks of an SDT file, or axes T and Z of a TIFF. By default, frames of a PTU
         image are summed, with a warning in the attribute ``warnings``; other series are rejected.
+    corrections : Corrections
+        Dark level, flat field, and hot and dead pixels of a camera.
 
     Returns
     -------
@@ -83,7 +89,8 @@ def read(
         Dims ``('Y', 'X', 'H')``; coordinate ``H`` with the start of each bin in ns; attributes
         ``gate_width_ns``, ``period_ns`` (None if unknown), ``photons_in_file`` (all photons of the channel),
         ``photons`` (photons in the bins), ``pixel_size_um``, ``source``, ``format``, ``sha256``; and the
-        survey of the counts, ``data.survey``.
+        survey of the counts, ``data.survey``. With corrections, coordinates ``dark``, ``flat`` and ``bad``
+        (Y, X), while the counts still contain the dark level: ``data - data.dark`` does not.
 
     Raises
     ------
@@ -107,7 +114,17 @@ def read(
     """
     return read_measurement(
         path,
-        ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop), gate_length_ns, frames),
+        ReadOptions(
+            channel,
+            block,
+            gate_width_ns,
+            period_ns,
+            frame,
+            tuple(drop),
+            gate_length_ns,
+            frames,
+            corrections=corrections,
+        ),
     )
 
 
@@ -119,7 +136,15 @@ def read_measurement(
     if options.gate_length_ns is not None:
         check_gate_length(options.gate_length_ns, data.attrs["period_ns"], source=data.attrs["source"])
         data.attrs["gate_length_ns"] = float(options.gate_length_ns)
-    return data
+    if not options.corrections:
+        return data
+    plain = replace(options, corrections=Corrections(), frame=-1, frames=None, drop=())
+    return corrected(
+        data,
+        options.corrections,
+        lambda path: read_measurement(path, plain),
+        dropped=len(options.drop),
+    )
 
 
 def _read(
@@ -187,6 +212,7 @@ def load(
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
     frames: str | None = None,
+    corrections: Corrections = Corrections(),  # noqa: B008 - frozen
 ) -> xr.DataArray:
     """Read a measurement and check its counts.
 
@@ -212,6 +238,7 @@ def load(
         drop=drop,
         gate_length_ns=gate_length_ns,
         frames=frames,
+        corrections=corrections,
     )
     survey(data).check()
     return data

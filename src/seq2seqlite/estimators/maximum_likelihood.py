@@ -117,6 +117,7 @@ class MaximumLikelihood:
     """
 
     kind = "maximum likelihood"
+    uses_background = True
 
     def __init__(
         self,
@@ -157,11 +158,6 @@ class MaximumLikelihood:
         return self.tau_bounds_ns
 
     @property
-    def uses_background(self) -> bool:
-        """Whether a known background of each pixel is used, as by :meth:`lifetimes_above`."""
-        return True
-
-    @property
     def rising_edge_ns(self) -> float:
         """Expected position of the rising edge, in ns."""
         return expected_edge_ns(self.axis, self.irf)
@@ -188,8 +184,7 @@ class MaximumLikelihood:
         InputError
             If the shape does not match the axis, or the counts are neither integers nor floats.
         """
-        counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
-        return self._estimated(counts, reason, self.bounds, progress)
+        return self._estimated(tpsf, None, progress)
 
     def lifetimes_above(
         self,
@@ -208,20 +203,17 @@ class MaximumLikelihood:
             Counts, background included.
         background : array_like, shape (n,)
             Background, in counts per gate.
-        pixels : array_like of int, shape (n,), optional
-            Not used.
         """
-        counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
-        share = np.asarray(background, np.float64) * self.gates.size / counts.sum(axis=1, dtype=np.float64)
-        bounds = np.tile(self.bounds[:, None], (1, len(counts), 1))
-        bounds[..., 2 * self.components] = share
-        return self._estimated(counts, reason, bounds, None)
+        return self._estimated(tpsf, background, None)
 
-    def _estimated(
-        self, counts: NDArray[Any], reason: NDArray[np.uint8], bounds: NDArray[np.float64], progress: Any
-    ) -> Estimate:
+    def _estimated(self, tpsf: ArrayLike, background: ArrayLike | None, progress: Any) -> Estimate:
+        counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
         if not len(counts):
             return self.estimate_of(np.empty((0, self.n_parameters)), counts, reason)
+        bounds = np.tile(self.bounds, (len(counts), 1, 1))
+        if background is not None:  # as a share of the counts
+            known = np.asarray(background, np.float64) * self.gates.size / counts.sum(axis=1)
+            bounds[..., 2 * self.components] = known[:, None]
         with self.precision(counts):
             theta, converged = self._fitted(counts, bounds, progress)
             return self.estimate_of(theta, counts, reason, converged=converged, bounds=bounds)
@@ -284,7 +276,7 @@ class MaximumLikelihood:
 
         def advance(rows: NDArray[np.intp], start: NDArray[Any], n_steps: int) -> None:
             with self.precision(counts):  # JAX stores this setting per thread
-                found = self._advanced(counts[rows], start, _of_rows(bounds, rows), n_steps)
+                found = self._advanced(counts[rows], start, bounds[rows], n_steps)
             before = deviance[rows]
             theta[rows], converged[rows], done[rows], deviance[rows] = (value[: rows.size] for value in found)
             converged[rows] |= before - deviance[rows] < LEAST_FALL
@@ -312,8 +304,8 @@ class MaximumLikelihood:
             _cast(self.shapes, kind),
             y,
             photons,
-            _padded(np.asarray(np.clip(start, bounds[0], bounds[1]), kind), photons.size),
-            _padded_bounds(np.asarray(bounds, kind), photons.size),
+            _padded(np.asarray(np.clip(start, bounds[:, 0], bounds[:, 1]), kind), photons.size),
+            _padded(np.asarray(bounds, kind), photons.size).swapaxes(0, 1),
             n_components=self.components,
             n_steps=n_steps,
         )
@@ -342,12 +334,12 @@ class MaximumLikelihood:
             Reasons found before the fit.
         converged : ndarray of bool, shape (n,), optional
             Whether each fit converged; default: all.
-        bounds : ndarray, shape (2, n, p), optional
+        bounds : ndarray, shape (n, 2, p), optional
             Bounds of the parameters of each decay; default: those of all.
         """
         n, p = theta.shape
         covariance, chi_square, gain = np.empty((n, p, p)), np.empty(n), np.empty(n)
-        limits = self.bounds if bounds is None else bounds
+        limits = np.broadcast_to(self.bounds, (n, 2, p)) if bounds is None else bounds
 
         def finish(rows: NDArray[np.intp]) -> None:
             with self.precision(counts):
@@ -358,7 +350,7 @@ class MaximumLikelihood:
                     y,
                     photons,
                     _padded(np.asarray(theta[rows], kind), photons.size),
-                    _padded_bounds(np.asarray(_of_rows(limits, rows), kind), photons.size),
+                    _padded(np.asarray(limits[rows], kind), photons.size).swapaxes(0, 1),
                     n_components=self.components,
                 )
             for whole, values in zip((covariance, chi_square, gain), found, strict=True):
@@ -473,15 +465,6 @@ def _padded_size(n: int) -> int:
 def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
     missing = size - len(values)
     return values if missing == 0 else np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
-
-
-def _of_rows(bounds: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-    """Return the bounds of some decays; those of all decays, shape (2, p), as they are."""
-    return bounds if bounds.ndim == 2 else bounds[:, rows]
-
-
-def _padded_bounds(bounds: NDArray[Any], size: int) -> NDArray[Any]:
-    return bounds if bounds.ndim == 2 else np.stack([_padded(side, size) for side in bounds])
 
 
 def _shares(counts: NDArray[Any], kind: Any) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -10,6 +10,7 @@ import xarray as xr
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
+from seq2seqlite.io.cameras.alligator import read_alligator
 from seq2seqlite.io.cameras.corrections import Corrections
 from seq2seqlite.io.cameras.gate_series import GATE_SUFFIXES, gate_files, read_gates
 from seq2seqlite.io.cameras.references import corrected
@@ -27,6 +28,8 @@ READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".ics": read_ics,
     ".tif": read_tiff,
     ".tiff": read_tiff,
+    ".hdf5": read_alligator,
+    ".h5": read_alligator,
     ".npz": read_npz,
     ".zarr": read_zarr,
     ".txt": read_text,
@@ -36,7 +39,7 @@ READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
 SUFFIXES = tuple(READERS)
 # Formats with channels and with data sets; the options channel and block are rejected for others.
 CHANNELS = (".ptu", ".sdt", ".lif", ".tif", ".tiff")
-BLOCKS = (".sdt", ".lif")
+BLOCKS = (".sdt", ".lif", ".hdf5", ".h5")
 # Formats of which a folder may be a series, with one file per time point.
 SERIES_FILES = (".ptu", ".sdt", ".ics", ".npz")
 
@@ -60,13 +63,14 @@ def read(
     Parameters
     ----------
     path : path-like or sequence of path-like
-        PTU, SDT, LIF, ICS, FLIM-TIFF, OME-TIFF, ``.npz``, ``.zarr``, text (``.txt``, ``.csv``, ``.dat``), a
-        folder of TIFF or PNG images of one gate each, or the list of these images.
+        PTU, SDT, LIF, ICS, FLIM-TIFF, OME-TIFF, HDF5 of AlliGator (``.hdf5``, ``.h5``), ``.npz``, ``.zarr``,
+        text (``.txt``, ``.csv``, ``.dat``), a folder of TIFF or PNG images of one gate each, or the list of
+        these images.
     channel : int, optional
         Detector channel; required if several channels contain photons.
     block : int, optional
-        Measurement data block of an SDT file, or image of a LIF file; required for an SDT file with several
-        blocks.
+        Measurement data block of an SDT file, image of a LIF file, or kind of gates of an HDF5 file; required
+        for an SDT or HDF5 file with several.
     gate_width_ns, period_ns : float, optional
         Bin width and laser period, in ns; required if the file does not contain them. They replace stored
         values; there are no default values.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seq2seqlite.decay import Lifetimes, TimeAxis
+from seq2seqlite.decay import Gate, GatedIrf, Lifetimes, ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.figures import DecayRecord, lifetime_picture
 from seq2seqlite.imaging import Quality, lifetime_map
 from seq2seqlite.imaging.phasor_maps import phasor_record
@@ -131,3 +131,23 @@ def test_phasors_are_those_without_the_dark_level() -> None:
     light = summed - DARK.sum()
     wave = np.exp(2j * np.pi * (np.arange(N_GATES) + 0.5) / N_GATES)
     assert complex(*found[1].mean) == pytest.approx(complex(light @ wave / light.sum()))
+
+
+def test_too_much_background_for_a_network_is_a_warning_unless_it_is_the_dark_level() -> None:
+    axis = TimeAxis(67, 0.183489, 12.3305)
+    irf = GatedIrf(ParametricIrf(7.5, 0.3), Gate(6.0, 0.5, 0.9))
+    shape = expected_tpsf([1.0], [2.0], axis=axis.sampled(), irf=irf)
+    signal = 3000 * shape / shape.sum()
+    level = float(signal.mean())  # half of the counts
+    counts = np.random.default_rng(4).poisson(np.tile(signal + level, (20, 20, 1))).astype(np.float32)
+    data = signal_from_counts(
+        counts, source="a", file_format="x", gate_width_ns=0.183489, period_ns=12.3305, gate_length_ns=6.0
+    )
+    source = predictor_source("seq2seqlite-spad512s-direct-float", irf="fit")
+    dark = with_references(data, dark=np.full((20, 20), level))
+    plain, corrected = (lifetime_map(one, source.predictor(one)) for one in (data, dark))
+    (warning,) = [one for one in plain.attrs["warnings"] if "background" in one]
+    assert "of the counts are background, more than the 40% that" in warning
+    assert not [one for one in corrected.attrs["warnings"] if "background" in one]
+    assert corrected.attrs["irf"]["background"] < 0.05
+    assert np.median(corrected["tau_mean_ns"]) == pytest.approx(2.0, rel=0.1)

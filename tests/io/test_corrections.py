@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from seq2seqlite.cli.app import main
 from seq2seqlite.decay import SpadFrameDetector
 from seq2seqlite.errors import InputError
 from seq2seqlite.io import Corrections, read, survey
@@ -212,3 +213,16 @@ def test_a_missing_gate_at_an_end_and_a_copied_gate_cause_warnings(folder: Path)
     )
     (warning,) = read(folder).attrs["warnings"]
     assert "G1.png and G4.png have the same counts in all pixels" in warning
+
+
+def test_image_with_corrections(folder: Path, dark: Path, tmp_path: Path, capsys: Any) -> None:
+    """The command writes the corrections into its summary, and names its option in an error."""
+    words = ["image", str(folder), "--model", "phasor", "--no-decay", "--no-phasor", "--min-photons", "1"]
+    np.save(tmp_path / "wrong.npy", np.ones((3, 3)))
+    assert main([*words, "--dark", str(tmp_path / "wrong.npy"), "--out", str(tmp_path / "maps")]) == 2
+    error = capsys.readouterr().err
+    assert "has shape (3, 3), but the measurement (6, 7) (option --dark)" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "maps").exists()
+    assert main([*words, "--hot-pixels", "4", "--dark", "2", "--out", str(tmp_path / "maps")]) == 2
+    assert "hot_pixels=4 finds hot pixels in a dark frame or series" in capsys.readouterr().err

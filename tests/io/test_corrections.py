@@ -62,7 +62,7 @@ def test_dark_series_is_the_mean_photons_of_its_gates(folder: Path, dark: Path) 
     good = ~data.bad.values
     np.testing.assert_allclose(known.decay, plain.values[good].sum(axis=0), rtol=1e-6)
     np.testing.assert_allclose(known.signal, (data - data.dark).values.sum(axis=-1), atol=1e-3)
-    assert known.summed_dark == pytest.approx(expected[good].sum())
+    assert known.dark_sum == pytest.approx(expected[good].sum())
     record = data.attrs["corrections"]
     assert (record["pixels_hot"], record["pixels_bad"], record["hot_pixels"]) == (1, 1, 5.0)
     assert record["dark_level"] == pytest.approx(np.median(expected))

@@ -415,7 +415,7 @@ def test_memory_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             {"channel": 99},
             r"a\.npz: channel=99 is only for \.ptu \.sdt \.lif \.tif \.tiff files; omit it",
         ),
-        ({"block": 99}, r"a\.npz: block=99 is only for \.sdt \.lif files; omit it"),
+        ({"block": 99}, r"a\.npz: block=99 is only for \.sdt \.lif \.hdf5 \.h5 files; omit it"),
     ],
 )
 def test_choice_that_the_format_does_not_offer(tmp_path: Path, options: dict[str, int], text: str) -> None:

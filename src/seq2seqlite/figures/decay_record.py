@@ -36,14 +36,14 @@ class DecayRecord:
         Number of summed pixels.
     source, model : str
         Names of the measurement and of the predictor.
+    dark : float
+        Dark level of a camera, which the counts contain, in counts per gate.
     response : PlacedIrf, optional
         Response with the delay of the decay.
     irf : ndarray of shape (n_gates,), optional
         Response, as the instrument would record it with one photon. None without a response.
     origin : str, optional
         ``measured`` or ``fitted``.
-    dark : float
-        Dark level of a camera, which the counts contain, in counts per gate.
     fit : DecayCurve, optional
         Fit of one or two lifetimes to the counts; None without a response.
     predicted : DecayCurve, optional
@@ -213,7 +213,7 @@ def _predicted(
     counts: NDArray[np.float64],
     placed: PlacedIrf,
 ) -> DecayCurve | None:
-    """Return the curve of the lifetimes that the predictor returns for counts without dark level."""
+    """Return the curve of the lifetimes of a summed decay without dark level; None if unknown."""
     if isinstance(predictor, PixelPredictor) and getattr(predictor, "image_shape", None) is not None:
         return None  # the responses of the pixels differ
     try:

@@ -13,7 +13,7 @@ from seq2seqlite.io.signal import Survey
 from seq2seqlite.protocols import BackgroundPredictor, PixelPredictor, Predictor, uses_background
 from seq2seqlite.rebinning.plan import Rebinner
 
-__all__ = ["DarkLevel", "corrected_intensity", "predicted"]
+__all__ = ["DarkLevel", "correct_maps", "corrected_intensity"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DarkLevel:
 
     See Also
     --------
-    predicted : Lifetimes of decays with a dark level.
+    corrected_intensity : Photons without the dark level.
     """
 
     level: NDArray[np.float64]
@@ -38,8 +38,8 @@ class DarkLevel:
     @classmethod
     def of(
         cls, data: xr.DataArray, selection: Selection, rebinner: Rebinner, /, *, binning: int = 0
-    ) -> "DarkLevel | None":
-        """Return the dark level of a measurement with a coordinate ``dark``; None for others.
+    ) -> "DarkLevel":
+        """Return the dark level of a measurement with a coordinate ``dark``.
 
         Parameters
         ----------
@@ -52,42 +52,30 @@ class DarkLevel:
         binning : int
             As for :class:`~seq2seqlite.imaging.MapOptions`.
         """
-        if "dark" not in data.coords:
-            return None
         level = np.where(selection.usable, data.coords["dark"].values, 0.0)
         profile = np.asarray(rebinner.apply(np.ones((1, data.sizes["H"])))[0], np.float64)
         return cls(neighbourhood_sum(level, binning=binning).reshape(-1), profile)
 
+    def lifetimes(self, predictor: Predictor, tpsf: NDArray[Any], pixels: NDArray[np.intp], /) -> Lifetimes:
+        """Return the lifetimes of decays with the dark level.
 
-def predicted(
-    predictor: Predictor, tpsf: NDArray[Any], pixels: NDArray[np.intp], dark: DarkLevel | None = None, /
-) -> Lifetimes:
-    """Return the lifetimes of decays with a dark level.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        Model or estimator. One that uses a known background gets the dark level; for others it is subtracted,
-        and negative counts, which they do not accept, become zero.
-    tpsf : ndarray, shape (n, n_gates)
-        Counts.
-    pixels : ndarray of int, shape (n,)
-        Flat indices of the pixels in the image.
-    dark : DarkLevel, optional
-        Dark level of the image.
-
-    See Also
-    --------
-    DarkLevel : Dark level of an image.
-    """
-    if dark is not None:
-        background = dark.level[pixels, None] * dark.profile
+        Parameters
+        ----------
+        predictor : Predictor
+            Model or estimator. One that uses a known background gets the dark level; for others it is
+            subtracted, and negative counts, which they do not accept, become zero.
+        tpsf : ndarray, shape (n, n_gates)
+            Counts.
+        pixels : ndarray of int, shape (n,)
+            Flat indices of the pixels in the image.
+        """
+        background = self.level[pixels, None] * self.profile
         if isinstance(predictor, BackgroundPredictor) and uses_background(predictor):
             return predictor.lifetimes_above(tpsf, background.mean(axis=1), pixels)
-        tpsf = np.maximum(tpsf - background, 0.0).astype(np.float32)
-    if isinstance(predictor, PixelPredictor):
-        return predictor.lifetimes_at(tpsf, pixels)
-    return predictor.lifetimes(tpsf)
+        light = np.maximum(tpsf - background, 0.0).astype(np.float32)
+        if isinstance(predictor, PixelPredictor):
+            return predictor.lifetimes_at(light, pixels)
+        return predictor.lifetimes(light)
 
 
 def corrected_intensity(data: xr.DataArray, found: Survey, /) -> NDArray[np.float32]:
@@ -115,3 +103,10 @@ def corrected_intensity(data: xr.DataArray, found: Survey, /) -> NDArray[np.floa
     if found.bad is not None:
         image = np.where(found.bad, np.nan, image)
     return image.astype(np.float32)
+
+
+def correct_maps(maps: dict[str, NDArray[np.float32]], data: xr.DataArray, found: Survey, /) -> None:
+    """Replace the intensity by the corrected one, and flag bad pixels in the map of the quality check."""
+    maps["intensity"] = corrected_intensity(data, found)
+    if found.bad is not None and "flagged" in maps:
+        maps["flagged"][found.bad] = 1.0

@@ -15,7 +15,7 @@ from seq2seqlite.decay import Irf, derived_quantity
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Estimate
 from seq2seqlite.histogram import Spread
-from seq2seqlite.imaging.dark import DarkLevel, corrected_intensity, predicted
+from seq2seqlite.imaging.dark import DarkLevel, correct_maps
 from seq2seqlite.imaging.mask import (
     MIN_PHOTONS,
     Selection,
@@ -32,6 +32,7 @@ from seq2seqlite.io.signal import Survey, strips, survey
 from seq2seqlite.maps import QUALITY_MAPS, long_names, map_dataset
 from seq2seqlite.protocols import (
     MeasuredPredictor,
+    PixelPredictor,
     Predictor,
     error_maps,
     missing_irf,
@@ -227,9 +228,7 @@ class Analysis:
         selection = select(found, mask, binning=options.binning, min_photons=options.min_photons)
         if not selection.chosen.any():
             raise _nothing_chosen(first, found, selection, options)
-        return cls.for_decay(
-            first, found.decay, predictor, options, mask=mask, irf=irf, dark=found.summed_dark
-        )
+        return cls.for_decay(first, found.decay, predictor, options, mask=mask, irf=irf, dark=found.dark_sum)
 
     @classmethod
     def for_decay(
@@ -276,7 +275,7 @@ class Analysis:
         )
         response: dict[str, Any] | None = getattr(predictor, "response", None)
         if isinstance(predictor, MeasuredPredictor):
-            light = rebinner.apply(np.maximum(decay - dark, 0.0)[None])[0]
+            light = rebinner.decay if not dark else rebinner.apply(np.maximum(decay - dark, 0.0)[None])[0]
             predictor, response = predictor.on_decay(light, delay_ns=rebinner.done.shift_ns)
         shape = getattr(predictor, "image_shape", mask.shape)
         if shape != mask.shape:
@@ -311,8 +310,7 @@ class Analysis:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the computed maps."""
-        quality = () if self.check is None else tuple(QUALITY_MAPS)
-        return (*self._predicted, *self.options.also, *quality)
+        return (*self._predicted, *self.options.also, *(() if self.check is None else QUALITY_MAPS))
 
     @property
     def _predicted(self) -> tuple[str, ...]:
@@ -378,17 +376,16 @@ class Analysis:
         options = self.options
         selection = select(found, self.mask, binning=options.binning, min_photons=options.min_photons)
         maps = self.predict(frame, selection, reasons=reasons, progress=progress)
-        maps["intensity"] = corrected_intensity(frame, found)
-        if found.bad is not None and "flagged" in maps:
-            maps["flagged"][found.bad] = 1.0
+        maps["intensity"] = found.intensity.astype(np.float32)
+        if found.bad is not None:
+            correct_maps(maps, frame, found)
         done_how = {
             **self.described(),
             **selection.numbers,
             "seconds": time.perf_counter() - began,
             "warnings": [*frame.attrs.get("warnings", ()), *self.warnings(maps["tau_mean_ns"])],
         }
-        attrs = dict(frame.attrs) | done_how
-        return map_dataset(maps, attrs, quantities=quantities(self.predictor))
+        return map_dataset(maps, dict(frame.attrs) | done_how, quantities=quantities(self.predictor))
 
     def predict(
         self,
@@ -417,9 +414,16 @@ class Analysis:
         """
         maps = {name: np.full(selection.chosen.shape, np.nan, np.float32) for name in self.names}
         done, todo = 0, int(selection.chosen.sum())
-        dark = DarkLevel.of(data, selection, self.rebinner, binning=self.options.binning)
+        dark = None
+        if "dark" in data.coords:
+            dark = DarkLevel.of(data, selection, self.rebinner, binning=self.options.binning)
         for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
-            lifetimes = predicted(self.predictor, tpsf, index, dark)
+            if dark is not None:
+                lifetimes = dark.lifetimes(self.predictor, tpsf, index)
+            elif isinstance(self.predictor, PixelPredictor):
+                lifetimes = self.predictor.lifetimes_at(tpsf, index)
+            else:
+                lifetimes = self.predictor.lifetimes(tpsf)
             values = {name: getattr(lifetimes, name) for name in self._predicted}
             for name in self.options.also:
                 values[name] = derived_quantity(name, lifetimes, donor_tau_ns=self.options.donor_tau_ns)
@@ -447,8 +451,7 @@ class Analysis:
                 top = rows.start - above
                 inside = selection.usable[top : top + counts.shape[0], :, None]
                 counts = neighbourhood_sum(np.where(inside, counts, 0), binning=binning)  # noqa: PLW2901
-            strip = counts[above : above + rows.stop - rows.start]
-            pixels = strip.reshape(-1, strip.shape[-1])
+            pixels = counts[above : above + rows.stop - rows.start].reshape(-1, counts.shape[-1])
             tpsf = self.rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
             yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
 

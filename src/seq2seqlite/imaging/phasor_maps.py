@@ -137,8 +137,9 @@ def _calibration(
     """Return the phasor of the calibration, its lifetime in ns, and what it is."""
     if reference is not None and options.reference_tau_ns is not None:
         _check_alike(data, reference)
-        counts = decay.window(survey(reference).check().decay)
-        if not counts.sum():
+        known = survey(reference).check()
+        counts = decay.window(known.decay) - known.dark_sum
+        if not counts.sum() > 0:
             raise InputError(f"{reference.attrs['source']}: the reference has no counts in the window")
         return complex(counts @ waves / counts.sum()), options.reference_tau_ns, "reference"
     if decay.irf is not None and decay.irf.sum() > 0:

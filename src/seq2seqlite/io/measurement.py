@@ -37,6 +37,7 @@ READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".dat": read_text,
 }
 SUFFIXES = tuple(READERS)
+NO_CORRECTIONS = Corrections()
 # Formats with channels and with data sets; the options channel and block are rejected for others.
 CHANNELS = (".ptu", ".sdt", ".lif", ".tif", ".tiff")
 BLOCKS = (".sdt", ".lif", ".hdf5", ".h5")
@@ -56,7 +57,7 @@ def read(
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
     frames: str | None = None,
-    corrections: Corrections = Corrections(),  # noqa: B008 - frozen
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> xr.DataArray:
     """Read a measurement as an array of decays.
 
@@ -140,9 +141,9 @@ def read_measurement(
     if options.gate_length_ns is not None:
         check_gate_length(options.gate_length_ns, data.attrs["period_ns"], source=data.attrs["source"])
         data.attrs["gate_length_ns"] = float(options.gate_length_ns)
-    if not options.corrections:
+    if options.corrections == NO_CORRECTIONS:
         return data
-    plain = replace(options, corrections=Corrections(), frame=-1, frames=None, drop=())
+    plain = replace(options, corrections=NO_CORRECTIONS, frame=-1, frames=None, drop=())
     return corrected(
         data,
         options.corrections,
@@ -216,7 +217,7 @@ def load(
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
     frames: str | None = None,
-    corrections: Corrections = Corrections(),  # noqa: B008 - frozen
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> xr.DataArray:
     """Read a measurement and check its counts.
 

@@ -79,7 +79,7 @@ class Survey:
         return self.intensity if self.dark is None else self.intensity - self.decay.size * self.dark
 
     @property
-    def summed_dark(self) -> float:
+    def dark_sum(self) -> float:
         """Dark level of the summed decay, in counts per gate."""
         return 0.0 if self.dark is None else float(self.dark[~self.excluded].sum())
 
@@ -269,7 +269,8 @@ def with_references(
     --------
     seq2seqlite.io.Corrections : Files with these properties.
     """
-    known = {"dark": dark, "flat": flat, "bad": bad}
+    none_bad = np.zeros((data.sizes["Y"], data.sizes["X"]), np.bool_)
+    known = {"dark": dark, "flat": flat, "bad": none_bad if bad is None else bad}
     coords = {name: (("Y", "X"), values) for name, values in known.items() if values is not None}
     result = Measurement(data.assign_coords(coords))
     result._surveyed = (result.variable.data, survey(result, saturated=survey(data).saturated))  # noqa: SLF001

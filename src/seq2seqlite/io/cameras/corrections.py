@@ -72,9 +72,6 @@ class Corrections:
                 f"hot_pixels={self.hot_pixels:g} finds hot pixels in a dark frame or series; pass one as dark"
             )
 
-    def __bool__(self) -> bool:
-        return self != Corrections()
-
     @property
     def level(self) -> float | None:
         """Dark level that is the same for all pixels, in counts per gate; None for a file."""

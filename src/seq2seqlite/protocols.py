@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = [
+    "BackgroundPredictor",
     "CountingPredictor",
     "GateSequentialPredictor",
     "Predictor",
@@ -28,6 +29,7 @@ __all__ = [
     "predictor_and_remarks",
     "quantities",
     "tau_range_ns",
+    "uses_background",
 ]
 
 
@@ -206,6 +208,37 @@ class PixelPredictor(Predictor, Protocol):
 
 
 @runtime_checkable
+class BackgroundPredictor(Predictor, Protocol):
+    """A predictor that may get a known background of each pixel, instead of counts without it.
+
+    See Also
+    --------
+    uses_background : Return whether a predictor uses it.
+    """
+
+    @property
+    def uses_background(self) -> bool:
+        """Whether it does; an adapter of several predictors depends on which it has."""
+        ...
+
+    def lifetimes_above(
+        self, tpsf: NDArray[Any], background: NDArray[Any], pixels: NDArray[Any], /
+    ) -> Lifetimes:
+        """Return the lifetimes of TPSFs with a known background.
+
+        Parameters
+        ----------
+        tpsf : ndarray, shape (n, n_gates)
+            Raw counts, background included.
+        background : ndarray, shape (n,)
+            Background, in counts per gate.
+        pixels : ndarray of int, shape (n,)
+            Flat indices of the pixels in the image.
+        """
+        ...
+
+
+@runtime_checkable
 class SfdPredictor(Predictor, Protocol):
     """A predictor that also returns the decay without IRF (SFD).
 
@@ -380,3 +413,13 @@ def tau_range_ns(predictor: Predictor | GateSequentialPredictor, /) -> tuple[flo
     """
     found: tuple[float, float] | None = getattr(predictor, "tau_range_ns", None)
     return found
+
+
+def uses_background(predictor: Predictor, /) -> bool:
+    """Return whether a predictor uses a known background of each pixel.
+
+    See Also
+    --------
+    BackgroundPredictor : A predictor that may use it.
+    """
+    return bool(getattr(predictor, "uses_background", False))

@@ -16,6 +16,8 @@ from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.batch.run import map_files
 from seq2seqlite.errors import HaltError
+from seq2seqlite.files import sha256_of
+from seq2seqlite.io import Corrections, ReadOptions
 
 
 @pytest.fixture(autouse=True)
@@ -280,3 +282,27 @@ def test_state_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
     record = Record(tmp_path / "out", after, {"model": "m"})
     record.begin()
     assert record.finished() is None  # begun, not finished
+
+
+def test_other_corrections_are_another_job(tmp_path: Path, inputs: list[Path], source: Any) -> None:
+    shape = np.load(inputs[0])["tpsf"].shape[:2]
+    dark = tmp_path / "dark.npy"
+
+    def state(level: float) -> str:
+        np.save(dark, np.full(shape, level))
+        options = JobOptions(min_photons=50, read=ReadOptions(corrections=Corrections(dark=str(dark))))
+        return run(inputs[:1], source, tmp_path / "out", options=options)["a.npz"].state
+
+    assert state(0.0) == "done"
+    assert state(0.0) == "skipped"
+    assert state(0.1) == "done"  # the same name with other counts
+    summary = json.loads((tmp_path / "out/a.npz/summary.json").read_text())
+    assert summary["corrections"]["dark_level"] == pytest.approx(0.1)
+    assert summary["corrections"]["dark"]["sha256"] == sha256_of(dark)
+
+
+def test_stacks_have_no_corrections(tmp_path: Path, inputs: list[Path], source: Any) -> None:
+    options = JobOptions(read=ReadOptions(corrections=Corrections(dark=1.0)))
+    done = run(inputs[2:], source, tmp_path / "out", options=options)["c.zarr"]
+    assert done.state == "failed"
+    assert "is a stack; dark=1.0 is for single images: omit it" in (done.reason or "")

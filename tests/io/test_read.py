@@ -218,6 +218,30 @@ def test_delays_in_gate_names_are_the_axis(tmp_path: Path) -> None:
     )
 
 
+def test_doubled_missing_and_copied_gates(tmp_path: Path) -> None:
+    refused(
+        gate_folder(tmp_path / "a", ["x_900ps", "x_940ps", "y_940ps"]),
+        r"x_940ps\.tif and y_940ps\.tif have the same delay 0\.94 ns; a folder must contain a single series",
+    )
+    refused(
+        gate_folder(tmp_path / "b", ["G1", "H1", "G2"]),
+        r"G1\.tif and H1\.tif have the same number 1; a folder must contain a single series",
+        gate_width_ns=0.04,
+    )
+    folder = gate_folder(tmp_path / "c", ["G000", "G001", "G002"])
+    settings = 'ASD_DeviceUnit = "[ps]";\nASD_Start = 100;\nASD_Incr = 40;\nASD_NSteps = {};\n'
+    (folder / "c.set").write_text(settings.format(3))
+    assert "warnings" not in load(folder, drop=["G002"]).attrs
+    (folder / "c.set").write_text(settings.format(4))
+    (warning,) = load(folder).attrs["warnings"]
+    assert "3 gates were found, but the settings name 4: some are missing at an end" in warning
+    image = np.arange(12, dtype=np.uint16).reshape(3, 4)
+    for name in ("G002", "G003"):
+        tifffile.imwrite(folder / f"{name}.tif", image)
+    (warning,) = load(folder).attrs["warnings"]
+    assert "G002.tif and G003.tif have the same counts in all pixels" in warning
+
+
 def test_gates_of_other_shape(tmp_path: Path) -> None:
     folder = gate_folder(tmp_path / "wells", ["G0", "G1"])
     tifffile.imwrite(folder / "G2.tif", np.zeros((4, 4), np.uint16))
@@ -391,7 +415,7 @@ def test_memory_that_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             {"channel": 99},
             r"a\.npz: channel=99 is only for \.ptu \.sdt \.lif \.tif \.tiff files; omit it",
         ),
-        ({"block": 99}, r"a\.npz: block=99 is only for \.sdt \.lif files; omit it"),
+        ({"block": 99}, r"a\.npz: block=99 is only for \.sdt \.lif \.hdf5 \.h5 files; omit it"),
     ],
 )
 def test_choice_that_the_format_does_not_offer(tmp_path: Path, options: dict[str, int], text: str) -> None:

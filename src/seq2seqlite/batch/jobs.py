@@ -281,6 +281,8 @@ def _rows(
     frames = frames_of(maps)
     if len(frames) > 1:
         return [place | row for place, frame in frames for row in region_table(frame, regions)]
+    if "bad" in data.coords:
+        regions = regions.without(data.coords["bad"].values)
     model = fit_model(analysis.predictor)
     return [
         place | row for place, frame in frames for row in region_rows(data, frame, regions, record, model)

@@ -103,6 +103,7 @@ def map_stack(
             f"{path} is a stack, whose frames are mapped one by one; frames={options.read.frames} is for "
             "other files: omit it"
         )
+    options.read.corrections.refuse(path, "a stack")
     if options.regions is not None:
         raise InputError(f"{path} is a stack; regions={options.regions} is for single images")
     if isinstance(source.irf(), IrfBank):

@@ -61,7 +61,7 @@ class JobOptions(MapOptions):
     def described(self) -> dict[str, Any]:
         """Return all options that affect the maps and tables, with the digest of the mask, ready for JSON."""
         return {
-            "read": asdict(self.read),
+            "read": asdict(self.read) | {"corrections": self.read.corrections.described()},
             "min_photons": self.min_photons,
             "binning": self.binning,
             "mask": None if self.mask is None or not self.mask.is_file() else sha256_of(self.mask),

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from seq2seqlite.batch.jobs import Done
 from seq2seqlite.batch.tables import BATCH_TABLE
+from seq2seqlite.cli.correction_options import BadPixelsOption, DarkOption, FlatOption, HotPixelsOption
 from seq2seqlite.cli.irf_options import (
     DelayMapOption,
     GateLengthOption,
@@ -164,6 +165,10 @@ def image(
     drop: Annotated[
         list[str] | None, typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated")
     ] = None,
+    dark: DarkOption = None,
+    flat: FlatOption = None,
+    bad_pixels: BadPixelsOption = None,
+    hot_pixels: HotPixelsOption = None,
     irf: IrfOption = None,
     irf_bin_width_ns: IrfBinWidthOption = None,
     irf_range_ns: IrfRangeOption = None,
@@ -273,6 +278,10 @@ def image(
         regions=regions,
         conditions=conditions,
         drop=drop or (),
+        dark=dark,
+        flat=flat,
+        bad_pixels=bad_pixels,
+        hot_pixels=hot_pixels,
         irf=irf,
         irf_bin_width_ns=irf_bin_width_ns,
         irf_range_ns=irf_range_ns,
@@ -383,6 +392,8 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
         taus = zip(shared["taus_ns"], shared["taus_std_ns"], strict=True)
         listed = ", ".join(f"{tau:.4g} ± {std:.2g} ns" for tau, std in taus)
         shared_line = [f"lifetimes shared by the {shared['of']}: {listed}"]
+    camera = summary.get("corrections")
+    corrected = [] if camera is None else [f"{camera['pixels_bad']:,} hot, dead or bad pixels left out"]
     if "quality" in summary:
         share = summary["pixels_flagged"] / max(summary["pixels_analysed"], 1)
         flagged = [
@@ -394,5 +405,6 @@ def _remarks(summary: dict[str, Any]) -> list[str]:
         f"re-binned {axes}, shifted by {done['shift_ns']:+.3f} ns{folded}{filled}",
         *ranges,
         *shared_line,
+        *corrected,
         *flagged,
     ]

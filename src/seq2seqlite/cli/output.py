@@ -53,7 +53,7 @@ OWN_NAMES = frozenset(
 # Suffixes of images, tables, models and programs in the output folders of commands.
 OWN_SUFFIXES = frozenset({".tif", ".png", ".npz", ".csv", ".md", ".html", ".program", ".v"})
 # Parameters whose folders are measurements, into which nothing may be written.
-MEASUREMENTS = frozenset({"files", "source", "pixels"})
+MEASUREMENTS = frozenset({"files", "source", "pixels", "dark", "flat"})
 
 
 def with_option_names(text: str, /) -> str:

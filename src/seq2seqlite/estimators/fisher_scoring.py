@@ -238,7 +238,7 @@ def fit(
         Photons of each pixel.
     start : array, shape (n, p)
         Starting parameters.
-    bounds : array, shape (2, p)
+    bounds : array, shape (2, n, p)
         Lower and upper bounds of the parameters.
     n_components, n_steps : int
         Number of lifetimes of a pixel; maximum number of steps.

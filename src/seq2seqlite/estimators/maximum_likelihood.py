@@ -128,6 +128,7 @@ class MaximumLikelihood:
     """
 
     kind = "maximum likelihood"
+    uses_background = True
 
     def __init__(
         self,
@@ -210,12 +211,39 @@ class MaximumLikelihood:
         InputError
             If the shape does not match the axis, or the counts are neither integers nor floats.
         """
+        return self._estimated(tpsf, None, progress)
+
+    def lifetimes_above(
+        self,
+        tpsf: ArrayLike,
+        background: ArrayLike,
+        pixels: ArrayLike | None = None,  # noqa: ARG002 - for predictors of one image
+        /,
+    ) -> Estimate:
+        """Return the lifetimes of decays with a known background, which is not fitted.
+
+        The counts keep their Poisson noise, which they lose when a background is subtracted.
+
+        Parameters
+        ----------
+        tpsf : array_like, shape (n, n_gates)
+            Counts, background included.
+        background : array_like, shape (n,)
+            Background, in counts per gate.
+        """
+        return self._estimated(tpsf, background, None)
+
+    def _estimated(self, tpsf: ArrayLike, background: ArrayLike | None, progress: Any) -> Estimate:
         counts, reason = screened(checked_counts(tpsf, axis=self.axis, name=self.name)[:, self.gates])
         if not len(counts):
             return self.estimate_of(np.empty((0, self.n_parameters)), counts, reason)
+        bounds = np.tile(self.bounds, (len(counts), 1, 1))
+        if background is not None:  # as a share of the counts
+            known = np.asarray(background, np.float64) * self.gates.size / counts.sum(axis=1)
+            bounds[..., 2 * self.components] = known[:, None]
         with self.precision(counts):
-            theta, converged = self._fitted(counts, progress)
-            return self.estimate_of(theta, counts, reason, converged=converged)
+            theta, converged = self._fitted(counts, bounds, progress)
+            return self.estimate_of(theta, counts, reason, converged=converged, bounds=bounds)
 
     @property
     def n_parameters(self) -> int:
@@ -261,7 +289,10 @@ class MaximumLikelihood:
         )
 
     def _fitted(
-        self, counts: NDArray[Any], progress: Callable[[int, int], None] | None
+        self,
+        counts: NDArray[Any],
+        bounds: NDArray[np.float64],
+        progress: Callable[[int, int], None] | None,
     ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return parameters, shape (n, p), and whether they have converged."""
         n = len(counts)
@@ -271,7 +302,7 @@ class MaximumLikelihood:
 
         def advance(rows: NDArray[np.intp], start: NDArray[Any], n_steps: int) -> None:
             with self.precision(counts):  # JAX stores this setting per thread
-                found = self._advanced(counts[rows], start, n_steps)
+                found = self._advanced(counts[rows], start, bounds[rows], n_steps)
             before = deviance[rows]
             theta[rows], converged[rows], done[rows], deviance[rows] = (value[: rows.size] for value in found)
             converged[rows] |= before - deviance[rows] < LEAST_FALL
@@ -283,13 +314,15 @@ class MaximumLikelihood:
         def continue_fits(rows: NDArray[np.intp]) -> None:
             advance(rows, theta[rows], LAST_STEPS)
 
-        _ = self.grid, self.bounds  # compute cached properties before threads use them
+        _ = self.grid  # compute a cached property before threads use them
         _in_threads(begin, _chunks(np.arange(n)), lambda reached: progress and progress(reached, n))
         for _ in range(2):
             _in_threads(continue_fits, _chunks(np.flatnonzero(~done)))
         return theta, converged
 
-    def _advanced(self, counts: NDArray[Any], start: NDArray[Any], n_steps: int) -> tuple[NDArray[Any], ...]:
+    def _advanced(
+        self, counts: NDArray[Any], start: NDArray[Any], bounds: NDArray[np.float64], n_steps: int
+    ) -> tuple[NDArray[Any], ...]:
         """Return parameters of one chunk, whether they have converged or finished, and their deviance."""
         kind = jnp.zeros(()).dtype
         photons, y = _shares(counts, kind)
@@ -297,8 +330,8 @@ class MaximumLikelihood:
             _cast(self.shapes, kind),
             y,
             photons,
-            _padded(np.asarray(start, kind), photons.size),
-            np.asarray(self.bounds, kind),
+            _padded(np.asarray(np.clip(start, bounds[:, 0], bounds[:, 1]), kind), photons.size),
+            _padded(np.asarray(bounds, kind), photons.size).swapaxes(0, 1),
             n_components=self.components,
             n_steps=n_steps,
         )
@@ -313,6 +346,7 @@ class MaximumLikelihood:
         /,
         *,
         converged: NDArray[np.bool_] | None = None,
+        bounds: NDArray[np.float64] | None = None,
     ) -> Estimate:
         """Return lifetimes and standard errors from fitted parameters.
 
@@ -326,9 +360,12 @@ class MaximumLikelihood:
             Reasons found before the fit.
         converged : ndarray of bool, shape (n,), optional
             Whether each fit converged; default: all.
+        bounds : ndarray, shape (n, 2, p), optional
+            Bounds of the parameters of each decay; default: those of all.
         """
         n, p = theta.shape
         covariance, chi_square, gain = np.empty((n, p, p)), np.empty(n), np.empty(n)
+        limits = np.broadcast_to(self.bounds, (n, 2, p)) if bounds is None else bounds
 
         def finish(rows: NDArray[np.intp]) -> None:
             with self.precision(counts):
@@ -339,7 +376,7 @@ class MaximumLikelihood:
                     y,
                     photons,
                     _padded(np.asarray(theta[rows], kind), photons.size),
-                    np.asarray(self.bounds, kind),
+                    _padded(np.asarray(limits[rows], kind), photons.size).swapaxes(0, 1),
                     n_components=self.components,
                 )
             for whole, values in zip((covariance, chi_square, gain), found, strict=True):

@@ -36,6 +36,8 @@ class DecayRecord:
         Number of summed pixels.
     source, model : str
         Names of the measurement and of the predictor.
+    dark : float
+        Dark level of a camera, which the counts contain, in counts per gate.
     response : PlacedIrf, optional
         Response with the delay of the decay.
     irf : ndarray of shape (n_gates,), optional
@@ -59,6 +61,7 @@ class DecayRecord:
     pixels: int
     source: str
     model: str
+    dark: float = 0.0
     response: PlacedIrf | None = None
     irf: NDArray[np.float64] | None = None
     origin: str | None = None
@@ -132,7 +135,8 @@ def decay_record(
     counts = whole[first : min(last, first + int(period / width * (1 + 1e-9)))]
     axis = TimeAxis(counts.size, width, period)
     pixels = int(chosen.sum())
-    about = (first * width, counts, pixels, str(data.attrs.get("source", "")), predictor.name)
+    dark = float(data.coords["dark"].values[chosen].sum()) if "dark" in data.coords else 0.0
+    about = (first * width, counts, pixels, str(data.attrs.get("source", "")), predictor.name, dark)
     try:
         placed = placed or _placed(
             axis,
@@ -160,7 +164,7 @@ def decay_record(
         irf,
         _origin(placed),
         fit,
-        _predicted(predictor, rebinner, whole, counts, placed),
+        _predicted(predictor, rebinner, np.maximum(whole - dark, 0.0), counts, placed),
     )
 
 
@@ -197,15 +201,15 @@ def _placed(
 def _predicted(
     predictor: Predictor,
     rebinner: Rebinner,
-    whole: NDArray[np.float64],
+    light: NDArray[np.float64],
     counts: NDArray[np.float64],
     placed: PlacedIrf,
 ) -> DecayCurve | None:
-    """Return the curve of the lifetimes that the predictor returns for the summed decay, or None."""
+    """Return the curve of the lifetimes of a summed decay without dark level; None if unknown."""
     if isinstance(predictor, PixelPredictor) and getattr(predictor, "image_shape", None) is not None:
         return None  # the responses of the pixels differ
     try:
-        found = predictor.lifetimes(rebinner.apply(whole[None]).astype(np.float32))
+        found = predictor.lifetimes(rebinner.apply(light[None]).astype(np.float32))
         amplitudes, taus = (part[0] for part in found.components())
         if not amplitudes.any():
             return None

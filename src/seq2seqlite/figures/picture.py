@@ -316,6 +316,7 @@ def _rgb(
 
 def brightness(intensity: NDArray[np.floating], gamma: float = GAMMA, /) -> NDArray[np.float64]:
     """Return the brightness of pixels from 0 to 1; the brightest half per cent is white."""
+    intensity = np.nan_to_num(intensity)  # hot and dead pixels have none
     white = np.percentile(intensity, 99.5) or float(intensity.max()) or 1.0
     return np.asarray(np.clip(intensity / white, 0, 1) ** gamma)
 

@@ -15,6 +15,7 @@ from seq2seqlite.decay import Irf, derived_quantity
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Estimate
 from seq2seqlite.histogram import Spread
+from seq2seqlite.imaging.dark import DarkLevel, correct_maps
 from seq2seqlite.imaging.mask import (
     MIN_PHOTONS,
     Selection,
@@ -233,7 +234,16 @@ class Analysis:
         if not isinstance(predictor, Predictor):
             predictor = predictor(first)
         analysed = decay_of(first, selection.chosen) if isinstance(predictor, SharingPredictor) else None
-        return cls.for_decay(first, found.decay, predictor, options, mask=mask, irf=irf, analysed=analysed)
+        return cls.for_decay(
+            first,
+            found.decay,
+            predictor,
+            options,
+            mask=mask,
+            irf=irf,
+            analysed=analysed,
+            dark=found.dark_sum,
+        )
 
     @classmethod
     def for_decay(
@@ -247,6 +257,7 @@ class Analysis:
         mask: NDArray[np.bool_],
         irf: Irf | None = None,
         analysed: NDArray[np.float64] | None = None,
+        dark: float = 0.0,
     ) -> "Analysis":
         """Plan the analysis for a summed decay.
 
@@ -262,6 +273,8 @@ class Analysis:
             Pixels to analyse.
         analysed : ndarray, shape (H,), optional
             Summed decay of the analysed pixels; required for shared lifetimes.
+        dark : float
+            Dark level of the summed decay, in counts per bin.
 
         Raises
         ------
@@ -283,7 +296,8 @@ class Analysis:
             predictor = predictor.with_shared_lifetimes(rebinner.apply(analysed[None])[0])
         response: dict[str, Any] | None = getattr(predictor, "response", None)
         if isinstance(predictor, MeasuredPredictor):
-            predictor, response = predictor.on_decay(rebinner.decay, delay_ns=rebinner.done.shift_ns)
+            light = rebinner.decay if not dark else rebinner.apply(np.maximum(decay - dark, 0.0)[None])[0]
+            predictor, response = predictor.on_decay(light, delay_ns=rebinner.done.shift_ns)
         shape = getattr(predictor, "image_shape", mask.shape)
         if shape != mask.shape:
             raise InputError(f"the IRF of each pixel has shape {shape}, but the image {mask.shape}")
@@ -319,8 +333,7 @@ class Analysis:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the computed maps."""
-        quality = () if self.check is None else tuple(QUALITY_MAPS)
-        return (*self._predicted, *self.options.also, *quality)
+        return (*self._predicted, *self.options.also, *(() if self.check is None else QUALITY_MAPS))
 
     @property
     def _predicted(self) -> tuple[str, ...]:
@@ -390,14 +403,15 @@ class Analysis:
         selection = select(found, self.mask, binning=options.binning, min_photons=options.min_photons)
         maps = self.predict(frame, selection, reasons=reasons, progress=progress)
         maps["intensity"] = found.intensity.astype(np.float32)
+        if found.bad is not None:
+            correct_maps(maps, frame, found)
         done_how = {
             **self.described(),
             **selection.numbers,
             "seconds": time.perf_counter() - began,
             "warnings": [*frame.attrs.get("warnings", ()), *self.warnings(maps["tau_mean_ns"])],
         }
-        attrs = dict(frame.attrs) | done_how
-        return map_dataset(maps, attrs, quantities=quantities(self.predictor))
+        return map_dataset(maps, dict(frame.attrs) | done_how, quantities=quantities(self.predictor))
 
     def predict(
         self,
@@ -426,8 +440,13 @@ class Analysis:
         """
         maps = {name: np.full(selection.chosen.shape, np.nan, np.float32) for name in self.names}
         done, todo = 0, int(selection.chosen.sum())
+        dark = None
+        if "dark" in data.coords:
+            dark = DarkLevel.of(data, selection, self.rebinner, binning=self.options.binning)
         for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
-            if isinstance(self.predictor, PixelPredictor):
+            if dark is not None:
+                lifetimes = dark.lifetimes(self.predictor, tpsf, index)
+            elif isinstance(self.predictor, PixelPredictor):
                 lifetimes = self.predictor.lifetimes_at(tpsf, index)
             else:
                 lifetimes = self.predictor.lifetimes(tpsf)
@@ -458,8 +477,7 @@ class Analysis:
                 top = rows.start - above
                 inside = selection.usable[top : top + counts.shape[0], :, None]
                 counts = neighbourhood_sum(np.where(inside, counts, 0), binning=binning)  # noqa: PLW2901
-            strip = counts[above : above + rows.stop - rows.start]
-            pixels = strip.reshape(-1, strip.shape[-1])
+            pixels = counts[above : above + rows.stop - rows.start].reshape(-1, counts.shape[-1])
             tpsf = self.rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
             yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
 

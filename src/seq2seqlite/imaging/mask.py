@@ -29,9 +29,9 @@ class Selection:
     saturated : ndarray of bool, shape (Y, X)
         Saturated pixels.
     usable : ndarray of bool, shape (Y, X)
-        Pixels inside of the mask and not saturated, whose counts are added to the sums of neighbours.
+        Pixels inside of the mask, neither saturated nor bad, whose counts are added to those of neighbours.
     photons : ndarray, shape (Y, X)
-        Counts of each pixel after binning.
+        Counts of each pixel after binning, without the dark level.
     chosen : ndarray of bool, shape (Y, X)
         Usable pixels that reach the photon threshold, which are analysed.
     """
@@ -65,8 +65,8 @@ def select(
     binning, min_photons
         As for :class:`~seq2seqlite.imaging.MapOptions`.
     """
-    usable = mask & ~found.saturated
-    photons = neighbourhood_sum(np.where(usable, found.intensity, 0.0), binning=binning)
+    usable = mask & ~found.excluded
+    photons = neighbourhood_sum(np.where(usable, found.signal, 0.0), binning=binning)
     # Cumulative sums of float counts have rounding errors.
     return Selection(found.saturated, usable, photons, usable & (photons >= min_photons - 1e-6))
 

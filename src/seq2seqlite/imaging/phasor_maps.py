@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import DecayRecord, PhasorOptions, PhasorRecord
+from seq2seqlite.imaging.dark import corrected_intensity
 from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.mask import neighbourhood_sum
 from seq2seqlite.io.measurement import read_measurement
@@ -86,7 +87,8 @@ def phasor_record(
     with np.errstate(divide="ignore", invalid="ignore"):
         phasors = np.where(chosen & (total > 0), summed / total, np.nan)
     real, imag, mean = phasors.real, phasors.imag, np.where(np.isfinite(phasors), total, np.nan)
-    centre = (decay.counts @ waves) / max(decay.counts.sum(), 1.0)
+    light = decay.counts - decay.dark
+    centre = (light @ waves) / max(light.sum(), 1.0)
     known, tau_ns, calibration = _calibration(data, decay, waves, options, reference)
     frequency = MHZ_NS / decay.axis.period_ns
     if calibration is not None:
@@ -99,7 +101,7 @@ def phasor_record(
     return PhasorRecord(
         np.where(shown, real, np.nan).astype(np.float32),
         np.where(shown, imag, np.nan).astype(np.float32),
-        survey(data).intensity.astype(np.float32),
+        corrected_intensity(data, survey(data)),
         (float(centre.real), float(centre.imag)),
         frequency,
         decay.axis.window_ns / decay.axis.period_ns,
@@ -156,7 +158,7 @@ def map_phasors(
         np.isfinite(maps["tau_mean_ns"].values),
         decay,
         options,
-        usable=analysis.mask & ~survey(data).saturated,
+        usable=analysis.mask & ~survey(data).excluded,
         binning=analysis.options.binning,
         reference=reference,
     )
@@ -171,13 +173,16 @@ def _waves(decay: DecayRecord) -> NDArray[np.complex128]:
 def _sums(
     data: xr.DataArray, decay: DecayRecord, waves: NDArray[np.complex128]
 ) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
-    """Return the sums of counts times the wave, and of counts, shape (Y, X)."""
+    """Return the sums of counts without the dark level, times the wave and alone, shape (Y, X)."""
     shape = (data.sizes["Y"], data.sizes["X"])
     summed, total = np.zeros(shape, np.complex128), np.zeros(shape)
     parts = np.stack([waves.real, waves.imag, np.ones(waves.size)], axis=1)
     for rows, _, counts in strips(data, block_pixels=16384):
         real, imag, total[rows] = np.moveaxis(decay.window(counts) @ parts, -1, 0)
         summed[rows] = real + 1j * imag
+    if "dark" in data.coords:
+        dark = data.coords["dark"].values
+        summed, total = summed - dark * waves.sum(), total - dark * waves.size
     return summed, total
 
 
@@ -191,8 +196,9 @@ def _calibration(
     """Return the phasor of the calibration, its lifetime in ns, and what it is."""
     if reference is not None and options.reference_tau_ns is not None:
         _check_alike(data, reference)
-        counts = decay.window(survey(reference).check().decay)
-        if not counts.sum():
+        known = survey(reference).check()
+        counts = decay.window(known.decay) - known.dark_sum
+        if not counts.sum() > 0:
             raise InputError(f"{reference.attrs['source']}: the reference has no counts in the window")
         return complex(counts @ waves / counts.sum()), options.reference_tau_ns, "reference"
     if decay.irf is not None and decay.irf.sum() > 0:

@@ -23,6 +23,7 @@ ORIGIN = (
     "sha256_of_tiles",
     "photons_in_file",
     "photons",
+    "corrections",
     "frames",
     "axes",
     "frame_time_s",
@@ -84,7 +85,8 @@ class Summary:
         attrs = dict(maps.attrs)
         if "flagged" in maps:
             values["chi_square"] = maps["chi_square"].values
-            attrs["pixels_flagged"] = int(np.nansum(maps["flagged"].values))
+            analysed = np.isfinite(values["tau_mean_ns"])  # hot and dead pixels are flagged, too
+            attrs["pixels_flagged"] = int(np.nansum(maps["flagged"].values[analysed]))
         return cls(attrs, values, attrs.get("seconds", 0.0))
 
     def percentiles(self, name: str, /) -> dict[str, float | None]:
@@ -105,7 +107,8 @@ class Summary:
         Returns
         -------
         dict
-            Input (``source``, ``format``, digest, ``photons_in_file``, ``photons``; of a stack also
+            Input (``source``, ``format``, digest, ``photons_in_file``, ``photons``, and ``corrections`` of a
+            camera with digests of their files; of a stack also
             ``shape``, ``frames`` and ``tiles``; of a series ``frames``, ``axes`` with their steps, and
             ``series`` with photons and median lifetime of each frame), numbers of pixels, for each map
             :meth:`percentiles`, ``model``, ``predictor``, ``model_choice`` (the reason for a default

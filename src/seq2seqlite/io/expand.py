@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.io.gate_series import GATE_SUFFIXES
+from seq2seqlite.io.cameras.gate_series import GATE_SUFFIXES
 from seq2seqlite.io.measurement import SUFFIXES
 
 __all__ = ["distinct_names", "expanded"]

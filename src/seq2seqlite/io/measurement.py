@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import xarray as xr
@@ -9,7 +10,10 @@ import xarray as xr
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import check_utf8, sha256_of
 from seq2seqlite.io.arrays import read_npz, read_text, read_zarr
-from seq2seqlite.io.gate_series import GATE_SUFFIXES, gate_files, read_gates
+from seq2seqlite.io.cameras.alligator import read_alligator
+from seq2seqlite.io.cameras.corrections import Corrections
+from seq2seqlite.io.cameras.gate_series import GATE_SUFFIXES, gate_files, read_gates
+from seq2seqlite.io.cameras.references import corrected
 from seq2seqlite.io.photon_counting import read_ics, read_lif, read_ptu, read_sdt
 from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.signal import check_gate_length, survey
@@ -24,6 +28,8 @@ READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".ics": read_ics,
     ".tif": read_tiff,
     ".tiff": read_tiff,
+    ".hdf5": read_alligator,
+    ".h5": read_alligator,
     ".npz": read_npz,
     ".zarr": read_zarr,
     ".txt": read_text,
@@ -31,9 +37,10 @@ READERS: dict[str, Callable[[Path, ReadOptions], xr.DataArray]] = {
     ".dat": read_text,
 }
 SUFFIXES = tuple(READERS)
+NO_CORRECTIONS = Corrections()
 # Formats with channels and with data sets; the options channel and block are rejected for others.
 CHANNELS = (".ptu", ".sdt", ".lif", ".tif", ".tiff")
-BLOCKS = (".sdt", ".lif")
+BLOCKS = (".sdt", ".lif", ".hdf5", ".h5")
 # Formats of which a folder may be a series, with one file per time point.
 SERIES_FILES = (".ptu", ".sdt", ".ics", ".npz")
 
@@ -50,19 +57,21 @@ def read(
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
     frames: str | None = None,
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> xr.DataArray:
     """Read a measurement as an array of decays.
 
     Parameters
     ----------
     path : path-like or sequence of path-like
-        PTU, SDT, LIF, ICS, FLIM-TIFF, OME-TIFF, ``.npz``, ``.zarr``, text (``.txt``, ``.csv``, ``.dat``), a
-        folder of TIFF or PNG images of one gate each, or the list of these images.
+        PTU, SDT, LIF, ICS, FLIM-TIFF, OME-TIFF, HDF5 of AlliGator (``.hdf5``, ``.h5``), ``.npz``, ``.zarr``,
+        text (``.txt``, ``.csv``, ``.dat``), a folder of TIFF or PNG images of one gate each, or the list of
+        these images.
     channel : int, optional
         Detector channel; required if several channels contain photons.
     block : int, optional
-        Measurement data block of an SDT file, or image of a LIF file; required for an SDT file with several
-        blocks.
+        Measurement data block of an SDT file, image of a LIF file, or kind of gates of an HDF5 file; required
+        for an SDT or HDF5 file with several.
     gate_width_ns, period_ns : float, optional
         Bin width and laser period, in ns; required if the file does not contain them. They replace stored
         values; there are no default values.
@@ -76,6 +85,8 @@ def read(
         Frames to sum: ``"sum"``, all of them, or a range ``"A:B"``, those from A to B - 1. Frames are those
         of a PTU image, the data blocks of an SDT file, or axes T and Z of a TIFF. By default, frames of a PTU
         image are summed, with a warning in the attribute ``warnings``; other series are rejected.
+    corrections : Corrections
+        Dark level, flat field, and hot and dead pixels of a camera.
 
     Returns
     -------
@@ -83,7 +94,8 @@ def read(
         Dims ``('Y', 'X', 'H')``; coordinate ``H`` with the start of each bin in ns; attributes
         ``gate_width_ns``, ``period_ns`` (None if unknown), ``photons_in_file`` (all photons of the channel),
         ``photons`` (photons in the bins), ``pixel_size_um``, ``source``, ``format``, ``sha256``; and the
-        survey of the counts, ``data.survey``.
+        survey of the counts, ``data.survey``. With corrections, coordinates ``dark``, ``flat`` and ``bad``
+        (Y, X), while the counts still contain the dark level: ``data - data.dark`` does not.
 
     Raises
     ------
@@ -107,7 +119,17 @@ def read(
     """
     return read_measurement(
         path,
-        ReadOptions(channel, block, gate_width_ns, period_ns, frame, tuple(drop), gate_length_ns, frames),
+        ReadOptions(
+            channel,
+            block,
+            gate_width_ns,
+            period_ns,
+            frame,
+            tuple(drop),
+            gate_length_ns,
+            frames,
+            corrections=corrections,
+        ),
     )
 
 
@@ -119,7 +141,15 @@ def read_measurement(
     if options.gate_length_ns is not None:
         check_gate_length(options.gate_length_ns, data.attrs["period_ns"], source=data.attrs["source"])
         data.attrs["gate_length_ns"] = float(options.gate_length_ns)
-    return data
+    if options.corrections == NO_CORRECTIONS:
+        return data
+    plain = replace(options, corrections=NO_CORRECTIONS, frame=-1, frames=None, drop=())
+    return corrected(
+        data,
+        options.corrections,
+        lambda path: read_measurement(path, plain),
+        dropped=len(options.drop),
+    )
 
 
 def _read(
@@ -187,6 +217,7 @@ def load(
     drop: Sequence[str] = (),
     gate_length_ns: float | None = None,
     frames: str | None = None,
+    corrections: Corrections = NO_CORRECTIONS,
 ) -> xr.DataArray:
     """Read a measurement and check its counts.
 
@@ -212,6 +243,7 @@ def load(
         drop=drop,
         gate_length_ns=gate_length_ns,
         frames=frames,
+        corrections=corrections,
     )
     survey(data).check()
     return data

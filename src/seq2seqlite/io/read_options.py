@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.cameras.corrections import Corrections
 
 __all__ = ["EACH", "SUM", "MissingWidthError", "ReadOptions", "needed_gate_width_ns", "summed_warning"]
 
@@ -35,6 +36,7 @@ class ReadOptions:
     gate_length_ns: float | None = None
     frames: str | None = None
     frame_time_s: float | None = None
+    corrections: Corrections = Corrections()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if self.frames not in (None, SUM, EACH) and not RANGE.fullmatch(self.frames):

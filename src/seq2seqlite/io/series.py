@@ -113,6 +113,7 @@ def read_series(
 def open_series(path: Path, options: ReadOptions, /) -> Series:
     """Read a series with the options of :func:`read_series` as one object; see there."""
     file = existing(path)
+    options.corrections.refuse(file, "a series, whose frames are mapped one by one")
     if file.is_dir():
         found = _folder(file, options)
     else:

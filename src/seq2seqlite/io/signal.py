@@ -11,7 +11,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["Measurement", "Survey", "gate_width_ns", "period_ns", "signal_from_counts", "strips", "survey"]
+__all__ = [
+    "Measurement",
+    "Survey",
+    "gate_width_ns",
+    "period_ns",
+    "signal_from_counts",
+    "strips",
+    "survey",
+    "with_references",
+]
 
 # Relative tolerance of the bin width, because files store rounded times.
 UNEVEN_STEP = 0.02
@@ -38,9 +47,13 @@ class Survey:
     saturated : ndarray of bool, shape (Y, X)
         Pixels with a bin at the maximum of its integer type.
     decay : ndarray, shape (H,)
-        Summed decay of the pixels that are not saturated.
+        Summed decay of the pixels that are neither saturated nor bad.
     fault : str
         Why the counts are invalid (negative, not finite or too large); empty for valid counts.
+    bad : ndarray of bool, shape (Y, X), optional
+        Hot and dead pixels of a camera.
+    dark : ndarray, shape (Y, X), optional
+        Dark level of a camera, in counts per gate, which the counts contain.
 
     See Also
     --------
@@ -52,6 +65,23 @@ class Survey:
     saturated: NDArray[np.bool_]
     decay: NDArray[np.float64]
     fault: str = ""
+    bad: NDArray[np.bool_] | None = None
+    dark: NDArray[np.float64] | None = None
+
+    @property
+    def excluded(self) -> NDArray[np.bool_]:
+        """Pixels that are saturated or bad, shape (Y, X)."""
+        return self.saturated if self.bad is None else self.saturated | self.bad
+
+    @property
+    def signal(self) -> NDArray[np.float64]:
+        """Counts of each pixel without its dark level, shape (Y, X); noise makes some negative."""
+        return self.intensity if self.dark is None else self.intensity - self.decay.size * self.dark
+
+    @property
+    def dark_sum(self) -> float:
+        """Dark level of the summed decay, in counts per gate."""
+        return 0.0 if self.dark is None else float(self.dark[~self.excluded].sum())
 
     @property
     def photons(self) -> float:
@@ -215,6 +245,38 @@ def signal_from_counts(
     return data
 
 
+def with_references(
+    data: xr.DataArray,
+    /,
+    *,
+    dark: NDArray[np.float64] | None = None,
+    flat: NDArray[np.float64] | None = None,
+    bad: NDArray[np.bool_] | None = None,
+) -> Measurement:
+    """Return a measurement with the properties of the pixels of its camera, as coordinates (Y, X).
+
+    The counts stay as they are: coordinate ``dark`` is the dark level that they contain, in counts per gate,
+    ``flat`` the relative sensitivity of the pixels, and ``bad`` marks hot and dead pixels.
+
+    Parameters
+    ----------
+    data : Measurement
+        Measurement.
+    dark, flat, bad : ndarray, shape (Y, X), optional
+        Properties of the pixels.
+
+    See Also
+    --------
+    seq2seqlite.io.Corrections : Files with these properties.
+    """
+    none_bad = np.zeros((data.sizes["Y"], data.sizes["X"]), np.bool_)
+    known = {"dark": dark, "flat": flat, "bad": none_bad if bad is None else bad}
+    coords = {name: (("Y", "X"), values) for name, values in known.items() if values is not None}
+    result = Measurement(data.assign_coords(coords))
+    result._surveyed = (result.variable.data, survey(result, saturated=survey(data).saturated))  # noqa: SLF001
+    return result
+
+
 def check_gate_length(
     gate_length_ns: float | None, period_ns: float | None, /, *, source: str | Path
 ) -> None:
@@ -348,6 +410,7 @@ def survey(
     limit = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else None
     intensity = np.zeros((data.sizes["Y"], data.sizes["X"]))
     saturated = np.zeros(intensity.shape, np.bool_) if saturated is None else saturated.copy()
+    bad, dark = (data.coords[one].values if one in data.coords else None for one in ("bad", "dark"))
     decay = np.zeros(data.sizes["H"])
     fault = ""
     with np.errstate(invalid="ignore", over="ignore"):  # a fault is reported once, by its text
@@ -356,9 +419,10 @@ def survey(
             intensity[rows] = counts.sum(axis=-1, dtype=np.float64)
             if limit is not None:
                 saturated[rows] |= (counts == limit).any(axis=-1)
-            valid = counts[~saturated[rows]] if saturated[rows].any() else counts.reshape(-1, decay.size)
+            excluded = saturated[rows] if bad is None else saturated[rows] | bad[rows]
+            valid = counts[~excluded] if excluded.any() else counts.reshape(-1, decay.size)
             decay += valid.sum(axis=0, dtype=np.float64)
-    return Survey(name, intensity, saturated, decay, fault)
+    return Survey(name, intensity, saturated, decay, fault, bad, dark)
 
 
 def _strip_rows(data: xr.DataArray, block_pixels: int) -> int:

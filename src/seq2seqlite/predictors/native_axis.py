@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import FitModel, Irf, Lifetimes, Quantities, TimeAxis, rising_edge_ns
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
 from seq2seqlite.protocols import (
+    BackgroundPredictor,
     PixelPredictor,
     Predictor,
     error_maps,
     fit_model,
     quantities,
     tau_range_ns,
+    uses_background,
 )
 from seq2seqlite.rebinning.tac_window import live_bins
 
@@ -103,6 +105,18 @@ class NativeAxisPredictor:
         if isinstance(self.estimator, PixelPredictor):
             return self.estimator.lifetimes_at(tpsf, pixels)
         return self.estimator.lifetimes(tpsf)
+
+    @property
+    def uses_background(self) -> bool:
+        """Whether the estimator uses a known background of each pixel."""
+        return uses_background(self.estimator)
+
+    def lifetimes_above(
+        self, tpsf: NDArray[Any], background: NDArray[Any], pixels: NDArray[np.intp], /
+    ) -> Lifetimes:
+        """Return the lifetimes of TPSFs of pixels above a known background, if the estimator uses it."""
+        assert isinstance(self.estimator, BackgroundPredictor), "uses_background is False"
+        return self.estimator.lifetimes_above(tpsf, background, pixels)
 
 
 def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], float, float]:

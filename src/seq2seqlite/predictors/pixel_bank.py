@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import FitModel, Irf, IrfBank, Lifetimes, Quantities, TimeAxis
 from seq2seqlite.errors import InputError
-from seq2seqlite.protocols import Predictor, error_maps, fit_model, quantities, tau_range_ns
+from seq2seqlite.protocols import (
+    BackgroundPredictor,
+    Predictor,
+    error_maps,
+    fit_model,
+    quantities,
+    tau_range_ns,
+    uses_background,
+)
 
 __all__ = ["PixelBank"]
 
@@ -107,7 +115,32 @@ class PixelBank:
         pixels : ndarray of int, shape (n,)
             Flat indices of the pixels in the image.
         """
-        parts = [(own, self.members[number].lifetimes(tpsf[own])) for number, own in self.bank.groups(pixels)]
+        return self._joined(tpsf, pixels, lambda member, own: member.lifetimes(tpsf[own]))
+
+    @property
+    def uses_background(self) -> bool:
+        """Whether each member uses a known background of each pixel."""
+        return uses_background(self.members[0])
+
+    def lifetimes_above(
+        self, tpsf: NDArray[Any], background: NDArray[Any], pixels: NDArray[np.intp], /
+    ) -> Lifetimes:
+        """Return the lifetimes of some pixels above a known background, if the members use it."""
+
+        def of_member(member: Predictor, own: NDArray[np.intp]) -> Lifetimes:
+            assert isinstance(member, BackgroundPredictor), "uses_background is False"
+            return member.lifetimes_above(tpsf[own], background[own], pixels[own])
+
+        return self._joined(tpsf, pixels, of_member)
+
+    def _joined(
+        self,
+        tpsf: NDArray[Any],
+        pixels: NDArray[np.intp],
+        of_member: Callable[[Predictor, NDArray[np.intp]], Lifetimes],
+    ) -> Lifetimes:
+        """Return the lifetimes of all pixels, each group of one response by its member."""
+        parts = [(own, of_member(self.members[number], own)) for number, own in self.bank.groups(pixels)]
         if not parts:
             return self.members[0].lifetimes(tpsf)
         first = parts[0][1]

@@ -15,8 +15,9 @@ __all__ = ["ResponseModel"]
 
 # The columns of a response are normalised: any number of counts far above one describes it.
 COUNTS = 1e9
-# The share of background in a summed decay is known within some tenths of its value.
+# The share of background in a summed decay is known within some tenths of its value, or some hundredths.
 BACKGROUND_EXCESS = 1.3
+BACKGROUND_ERROR = 0.03
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,11 @@ class ResponseModel:
         most, share = self._max_background, placed.background(decay)
         if most is not None:
             described["background"] = round(share, 4)
-            if share > BACKGROUND_EXCESS * most:
+            if share > min(BACKGROUND_EXCESS * most, most + BACKGROUND_ERROR):
                 described["warning"] = (
                     f"{share:.1%} of the counts are background, more than the {most:.0%} that {self.name} "
-                    "was trained for: its lifetimes are wrong; subtract the background, or use an estimator"
+                    "was trained for: its lifetimes are wrong; use an estimator, or pass the dark level of a "
+                    "camera as dark"
                 )
         return predictor, described
 

@@ -45,6 +45,11 @@ class Regions:
     def __len__(self) -> int:
         return len(self.names)
 
+    def without(self, excluded: NDArray[np.bool_], /) -> "Regions":
+        """Return the regions without some pixels, shape (Y, X), e.g. hot ones; a region may become empty."""
+        keep = ~excluded.reshape(-1)
+        return Regions(self.shape, self.names, tuple(index[keep[index]] for index in self.pixels))
+
     @classmethod
     def whole(cls, shape: tuple[int, int], /) -> "Regions":
         """Return one region, ``all``, with all pixels of an image."""

@@ -20,7 +20,7 @@ from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.phasor_maps import map_phasors
 from seq2seqlite.imaging.summed_decay import summed_decay
-from seq2seqlite.io.gate_series import GATE_SUFFIXES
+from seq2seqlite.io.cameras.gate_series import GATE_SUFFIXES
 from seq2seqlite.io.measurement import SUFFIXES, read_measurement
 from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.maps import STD_OF, with_maps

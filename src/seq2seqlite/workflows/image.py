@@ -17,6 +17,7 @@ from seq2seqlite.figures import PhasorOptions, PictureOptions
 from seq2seqlite.files import check_utf8, sha256_of
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.imaging.quality import Quality
+from seq2seqlite.io.cameras.corrections import Corrections
 from seq2seqlite.io.expand import distinct_names, expanded
 from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.series import each_channel
@@ -69,6 +70,10 @@ def write_lifetime_maps(
     regions: str | Path | None = None,
     conditions: str | None = None,
     drop: Sequence[str] = (),
+    dark: str | PathLike[str] | float | None = None,
+    flat: str | PathLike[str] | None = None,
+    bad_pixels: str | PathLike[str] | None = None,
+    hot_pixels: float | None = None,
     irf: str | Path | None = None,
     irf_bin_width_ns: float | None = None,
     irf_range_ns: tuple[float, float] | None = None,
@@ -148,6 +153,8 @@ def write_lifetime_maps(
     conditions : str, optional
         Pattern of the file names, as for :class:`~seq2seqlite.regions.Conditions`, e.g.
         ``"{cell}_{dose}.ptu"``: its fields become columns of ``batch.csv``.
+    dark, flat, bad_pixels, hot_pixels
+        Dark level, flat field, and bad pixels of a camera, as for :class:`~seq2seqlite.io.Corrections`.
     fixed_tau_ns, fit_range_ns, exclude_ns, scatter, shared_lifetimes
         Options of a maximum-likelihood fit, as for :class:`~seq2seqlite.predictors.FitOptions`.
     quality : bool
@@ -240,6 +247,7 @@ def write_lifetime_maps(
             gate_length_ns=gate_length_ns,
             frames=frames,
             frame_time_s=frame_time_s,
+            corrections=Corrections(dark, flat, bad_pixels, hot_pixels).absolute(),
         ),
         min_photons=min_photons,
         binning=binning,

@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import SpadFrameDetector
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.cameras.complete import GateCheck
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.limits import BoundedFile, require_memory
 
-__all__ = ["SpadImage", "camera_settings", "read_image_of_gate", "read_spad_series"]
+__all__ = ["SpadImage", "camera_settings", "one_bit_frames", "read_image_of_gate", "read_spad_series"]
 
 MAKER = "Pi Imaging"
 QUANTITY = re.compile(r"\s*([-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)\s*([A-Za-zµ]*)\s*")
@@ -147,17 +148,19 @@ def read_spad_series(files: Sequence[Path], options: ReadOptions, /) -> xr.DataA
     Notes
     -----
     Old versions of the camera's software write wrong numbers of gate steps. The gates therefore are counted
-    by their indices, or by the numbers of the file names if all indices are equal.
+    by their indices, or by the numbers of the file names if all indices are equal; fewer gates than this
+    number cause a warning, in the attribute ``warnings``, as do two gates with the same counts.
     """
     images = _images(files)
     folder = files[0].parent
     first = images[0].settings
     _check_same(folder, images)
     series = _series(folder, images, options)
-    n_frames = _one_bit_frames(folder, first)
+    n_frames = one_bit_frames(folder, first)
     photons = SpadFrameDetector(n_frames).photons(np.arange(n_frames + 1)).astype(np.float32)
     counts: NDArray[np.float32] | None = None
     saturated: NDArray[np.bool_] | None = None
+    check = GateCheck(folder)
     for image, place in series:
         values = read_image_of_gate(image.file, n_images=len(series))
         if counts is None or saturated is None:
@@ -174,6 +177,7 @@ def read_spad_series(files: Sequence[Path], options: ReadOptions, /) -> xr.DataA
                 f"{image.file} has a count of {values.max()}, more than the {n_frames} one-bit frames of "
                 f"mode {first.get('Mode')!r}; save the raw counts of the camera"
             )
+        check.add(image.file.name, values)
         saturated |= values == n_frames
         counts[..., place] += photons[values]
     assert counts is not None, "a series has at least two images"
@@ -204,6 +208,11 @@ def read_spad_series(files: Sequence[Path], options: ReadOptions, /) -> xr.DataA
     data.attrs["photons"] = data.attrs["photons_in_file"] = round(data.attrs["photons"])
     data.attrs["one_bit_frames"] = n_frames * len({image.frame for image, _ in series})
     data.attrs["camera"] = dict(first)
+    if len({image.settings.get("Gate step") for image in images}) > 1:  # otherwise the number is wrong, too
+        steps = _integer(images[0].file, first, "Gate steps")
+        check.number(counts.shape[-1] + len(options.drop), steps)
+    if check.warnings:
+        data.attrs["warnings"] = check.warnings
     return data
 
 
@@ -291,14 +300,18 @@ def _check_same(folder: Path, images: Sequence[SpadImage]) -> None:
         raise InputError(f"{folder}: gates of decreasing delay are not supported; record increasing ones")
 
 
-def _one_bit_frames(folder: Path, settings: Mapping[str, str]) -> int:
-    """Return the number of one-bit frames of an image."""
+def one_bit_frames(path: Path, settings: Mapping[str, str], /) -> int:
+    """Return the number of one-bit frames of an image, from its settings.
+
+    Raises
+    ------
+    InputError
+        If the mode is not a gated one of 1 to 16 bits.
+    """
     mode = settings.get("Mode", "")
     bits = BITS.search(mode)
     if bits is None or not 1 <= int(bits[1]) <= MAX_BITS or "gated" not in mode.lower():
-        raise InputError(
-            f"{folder}: mode {mode!r} must be a gated one of 1 to {MAX_BITS} bits ('Gated 8 bit')"
-        )
+        raise InputError(f"{path}: mode {mode!r} must be a gated one of 1 to {MAX_BITS} bits ('Gated 8 bit')")
     return int(2 ** int(bits[1]) - 1)
 
 

@@ -12,10 +12,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.cameras.complete import GateCheck
+from seq2seqlite.io.cameras.spad_series import camera_settings, read_image_of_gate, read_spad_series
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
 from seq2seqlite.io.signal import signal_from_counts
-from seq2seqlite.io.spad_series import camera_settings, read_image_of_gate, read_spad_series
 from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["gate_files", "read_gates"]
@@ -53,7 +54,8 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
     Raises
     ------
     InputError
-        If a gate is missing, ``drop`` contains an unknown gate, or images differ in shape.
+        If a gate is missing, ``drop`` contains an unknown gate, or images differ in shape. Gates that may be
+        missing at an end, and equal images, cause a warning in the attribute ``warnings``.
     """
     folder = files[0].parent
     unknown = set(options.drop) - {file.stem for file in files}
@@ -71,7 +73,7 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
     if kept[0].suffix.lower() == ".png" and camera_settings(kept[0]):
         return read_spad_series(kept, options)
     series, first_ns, step_ns = _ordered(kept)
-    recorded = _davis(folder)
+    recorded, check = _davis(folder), GateCheck(folder)
     images: list[NDArray[Any]] = []
     for file in series:
         if file.suffix.lower() == ".png":
@@ -83,11 +85,14 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
                 f"{file} has shape {images[-1].shape}, but {series[0].name} {images[0].shape}; all gates "
                 f"must be images of the same shape"
             )
+        check.add(file.name, images[-1])
+    n_recorded = recorded.get("n_gates")
+    check.number(len(files), None if n_recorded is None else int(n_recorded))
     if first_ns is None and "start_ns" in recorded and "step_ns" in recorded:
         skipped = _number(series[0]) - min(_number(file) for file in files)
         first_ns = recorded["start_ns"] + skipped * recorded["step_ns"]
     width = needed_gate_width_ns(folder, options.gate_width_ns, step_ns or recorded.get("step_ns"))
-    return signal_from_counts(
+    data = signal_from_counts(
         np.stack(images, axis=-1),
         source=folder,
         file_format="gate series",
@@ -95,6 +100,9 @@ def read_gates(files: Sequence[Path], options: ReadOptions, /) -> xr.DataArray:
         period_ns=options.period_or(recorded.get("period_ns")),
         start_ns=first_ns or 0.0,
     )
+    if check.warnings:
+        data.attrs["warnings"] = check.warnings
+    return data
 
 
 def _tiff(file: Path, /, *, n_left: int) -> NDArray[Any]:
@@ -162,13 +170,15 @@ def _number(file: Path) -> int:
 
 
 def _davis(folder: Path) -> dict[str, float]:
-    """Return start, step and period in ns from the ``.set`` files of DaVis in the folder of the gates."""
+    """Return start, step and period in ns, and number of gates, from the ``.set`` files of DaVis."""
     text = "".join(file.read_text("latin-1") for file in sorted(folder.glob("*.set")) if file.is_file())
     numbers = re.findall(r"^(\w+) = (-?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?);", text, re.MULTILINE)
     found = {name: float(value) for name, value in numbers}
     known: dict[str, float] = {}
     if 'ASD_DeviceUnit = "[ps]"' in text and found.get("ASD_Incr", 0) > 0:
         known |= {"step_ns": found["ASD_Incr"] * 1e-3, "start_ns": found.get("ASD_Start", 0.0) * 1e-3}
+        if found.get("ASD_NSteps", 0) > 0:
+            known["n_gates"] = found["ASD_NSteps"]
     if found.get("hriPRF", 0) > 0:
         known["period_ns"] = 1e3 / found["hriPRF"]
     return known

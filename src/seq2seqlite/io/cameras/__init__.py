@@ -1,0 +1,1 @@
+"""Readers of time-gated cameras, and the corrections of their images."""

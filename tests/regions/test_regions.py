@@ -12,7 +12,7 @@ import roifile
 import tifffile
 from PIL import Image
 
-from seq2seqlite.decay import ParametricIrf, Quantities, TimeAxis, expected_tpsf
+from seq2seqlite.decay import FitModel, ParametricIrf, Quantities, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.maps import map_dataset
@@ -185,11 +185,11 @@ def test_decays_of_regions() -> None:
     decays = region_decays(data, regions, chosen, block_pixels=SHAPE[1])
     np.testing.assert_array_equal(decays[0], counts[(LABELS == 3) & chosen].sum(axis=0))
     np.testing.assert_array_equal(decays[1], counts[4, 0])
-    (one, dim) = decay_columns(decays, axis=axis, irf=irf, components=1)
+    (one, dim) = decay_columns(decays, axis=axis, irf=irf, model=FitModel(1))
     assert one["decay_tau_ns"] == pytest.approx(1.0, rel=0.02)
     assert 0.5 < one["decay_chi_square"] < 1.5
     assert dim == {"decay_tau_ns": None, "decay_chi_square": None}
-    two = decay_columns(decays, axis=axis, irf=irf, components=2)[0]
+    two = decay_columns(decays, axis=axis, irf=irf, model=FitModel(2))[0]
     assert list(two)[:2] == ["decay_tau_mean_ns", "decay_tau_short_ns"]
     assert two["decay_tau_mean_ns"] == pytest.approx(1.0, rel=0.1)
 

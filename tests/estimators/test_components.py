@@ -129,7 +129,7 @@ def test_summed_decay_with_three_lifetimes_and_scattered_light():
         counts, axis=AXIS, irf=IRF, components=3, scatter=True, gates=chosen, fixed_tau_ns=taus
     )
     assert fixed.taus_ns == taus
-    assert fixed.amplitude_fractions == pytest.approx(AMPLITUDES, abs=1e-4)
+    assert fixed.amplitude_fractions == pytest.approx(AMPLITUDES, abs=1e-3)
     two = fit_lifetimes(np.round(decay([0.5, 3.0], [0.5, 0.5])), axis=AXIS, irf=IRF, components=3)
     assert len(two.taus_ns) == 2
 
@@ -145,7 +145,7 @@ def test_columns_of_regions():
         "decay_tau_middle_ns", "decay_amplitude_fraction_middle", "decay_scatter_fraction",
         "decay_chi_square",
     ]  # fmt: skip
-    assert list(every.values())[:7] == pytest.approx([1.31, 0.3, 4.0, 0.5, 1.2, 0.3, 0.15], rel=1e-3)
+    assert list(every.values())[:7] == pytest.approx([1.31, 0.3, 4.0, 0.5, 1.2, 0.3, 0.15], rel=3e-3)
     # A fixed lifetime without photons has the fraction 0; a fitted one is missing.
     absent = columns(FitModel(2, fixed_tau_ns=(0.3, 2.0)), decay([2.0], [1.0]))
     assert (absent["decay_tau_short_ns"], absent["decay_amplitude_fraction"]) == (

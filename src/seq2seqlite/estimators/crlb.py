@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import MAX_HARMONICS, Irf, TimeAxis, forward_model
+from seq2seqlite.decay import MAX_HARMONICS, ForwardModel, Irf, TimeAxis, harmonics_needed
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.model_curves import FourierShapes, fourier_shapes, fourier_tpsf
 
@@ -16,6 +16,8 @@ __all__ = ["Bound", "cramer_rao_bound"]
 
 # Expected counts below this value are rounding errors of the Fourier series.
 SMALLEST_COUNT = 1e-12
+# IRFs of similar width get the same number of harmonics, for which JAX compiles once.
+HARMONICS_STEP = 128
 
 
 @dataclass(frozen=True)
@@ -143,13 +145,15 @@ def cramer_rao_bound(
     shape, columns = values[0].shape, np.stack([value.ravel() for value in values], axis=1)
     if not (columns[:, :4] > 0).all():
         raise InputError("tau_ns, tau_middle_ns, tau_long_ns and photons must be > 0")
-    forward, coefficients = forward_model(axis, irf)
-    if forward.n_harmonics >= MAX_HARMONICS:
+    needed = harmonics_needed(irf.narrowest_sigma_ns, period_ns=axis.period_ns)
+    if needed >= MAX_HARMONICS:
         raise InputError(
             f"an IRF with a standard deviation of {irf.narrowest_sigma_ns:g} ns is too narrow for a period "
             f"of {axis.period_ns:g} ns: its Fourier series would be truncated; use a wider IRF"
         )
-    shapes = fourier_shapes(forward, coefficients)
+    n_harmonics = -(-needed // HARMONICS_STEP) * HARMONICS_STEP
+    coefficients = irf.coefficients(n_harmonics, period_ns=axis.period_ns)
+    shapes = fourier_shapes(ForwardModel(axis, n_harmonics), coefficients)
     known = [free_background, free_scatter, free_shift]
     free = [*range(2 * components), *(2 * components + number for number in np.flatnonzero(known))]
     with jax.enable_x64(True):  # noqa: FBT003 - JAX's own positional flag

@@ -23,7 +23,7 @@ from seq2seqlite.io import Corrections, ReadOptions
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes longer than all else here."""
-    monkeypatch.setattr("seq2seqlite.imaging.map_writer.write_figure", lambda *_, **__: None)
+    monkeypatch.setattr("seq2seqlite.results.map_writer.write_figure", lambda *_, **__: None)
 
 
 @pytest.fixture

@@ -21,11 +21,12 @@ from seq2seqlite.figures import (
     phasor_figure,
 )
 from seq2seqlite.figures.write import write_figure
-from seq2seqlite.imaging import neighbourhood_sum, phasor_record
+from seq2seqlite.imaging import neighbourhood_sum
 from seq2seqlite.imaging.frame_analysis import analyse_measurement
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.maps import map_dataset
 from seq2seqlite.predictors.source import predictor_source
+from seq2seqlite.results import phasor_record
 
 AXIS, IRF = TimeAxis(250, 0.05, 12.5), ParametricIrf(2.0, 0.2)
 OMEGA = 2 * np.pi / 12.5

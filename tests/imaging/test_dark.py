@@ -9,10 +9,10 @@ import pytest
 from seq2seqlite.decay import Gate, GatedIrf, Lifetimes, ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.figures import DecayRecord, lifetime_picture
 from seq2seqlite.imaging import Quality, lifetime_map
-from seq2seqlite.imaging.phasor_maps import phasor_record
 from seq2seqlite.io.signal import signal_from_counts, with_references
 from seq2seqlite.predictors.source import predictor_source
 from seq2seqlite.regions import Regions, region_table
+from seq2seqlite.results.phasor_maps import phasor_record
 
 N_GATES = 100
 SHAPE = (4, 5)

@@ -13,11 +13,11 @@ from seq2seqlite.figures import lifetime_picture
 from seq2seqlite.imaging.frame_analysis import Analysis, lifetime_map
 from seq2seqlite.imaging.mask import neighbourhood_sum, read_mask
 from seq2seqlite.imaging.options import MapOptions
-from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.measurement import load
 from seq2seqlite.io.signal import signal_from_counts, survey
 from seq2seqlite.predictors.source import predictor_source
 from seq2seqlite.protocols import Predictor
+from seq2seqlite.results.summary import Summary
 
 # The window cuts the tail of a decay, and what of it precedes the pulse is subtracted.
 TRUNCATION_NS = 0.02

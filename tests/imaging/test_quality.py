@@ -7,9 +7,9 @@ from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import CentreOfMass
 from seq2seqlite.imaging.frame_analysis import lifetime_map
 from seq2seqlite.imaging.quality import Quality
-from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
+from seq2seqlite.results.summary import Summary
 
 AXIS = TimeAxis(n_gates=135, gate_width_ns=0.09, period_ns=12.5)
 IRF = ParametricIrf(1.5, 0.25)

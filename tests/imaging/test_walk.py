@@ -227,5 +227,5 @@ def test_the_walk_from_the_file_to_the_map_is_short(ptu: Path) -> None:
     walk = visits(lambda: make_image(jobs[1]))
     print(f"{len(walk)} visits of {len(set(walk))} modules: {' > '.join(walk)}")
     assert walk[0] == "batch.jobs"
-    assert {"io.photon_counting", "rebinning.plan", "predictor", "imaging.map_writer"} <= set(walk)
+    assert {"io.photon_counting", "rebinning.plan", "predictor", "results.map_writer"} <= set(walk)
     assert len(walk) <= MOST_VISITS

@@ -14,10 +14,10 @@ from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
 from seq2seqlite.streaming import ReplayedFrames, ReplayedGates, StreamError, StreamStatistics
 from seq2seqlite.viewer import LiveFeed, Outline, ViewState, live_server
-from seq2seqlite.viewer.live_decays import LiveDecays
-from seq2seqlite.viewer.live_feed import BUSY_SHARE, IDLE_SHARE, Pace, bounded
-from seq2seqlite.viewer.live_plots import numbers_table
-from seq2seqlite.viewer.trends import ALL, Trends
+from seq2seqlite.viewer.live.decays import LiveDecays
+from seq2seqlite.viewer.live.feed import BUSY_SHARE, IDLE_SHARE, Pace, bounded
+from seq2seqlite.viewer.live.plots import numbers_table
+from seq2seqlite.viewer.live.trends import ALL, Trends
 
 MODEL = "seq2seqlite-tcspc-80mhz-tiny"
 START = ViewState("camera", MODEL)
@@ -64,7 +64,7 @@ def test_kept_frames_are_bounded(feed):
 
 def test_progress_needs_a_small_share_of_the_time(monkeypatch):
     clock = iter([0.0, 0.01, 0.5, 1.02, 1.03])  # the first look takes 10 ms: the next is due after 1 s
-    monkeypatch.setattr("seq2seqlite.viewer.live_feed.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("seq2seqlite.viewer.live.feed.time.monotonic", lambda: next(clock))
     feed, done = LiveFeed.__new__(LiveFeed), StreamStatistics(frames=1)
     feed.statistics, feed._statistics_due_s = {}, 0.0
     seen = []

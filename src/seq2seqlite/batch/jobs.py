@@ -21,11 +21,7 @@ from seq2seqlite.figures import (
 )
 from seq2seqlite.figures.write import write_figure
 from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
-from seq2seqlite.imaging.map_outputs import PICTURE, check_map_folder
-from seq2seqlite.imaging.map_writer import write_maps
-from seq2seqlite.imaging.phasor_maps import map_phasors
 from seq2seqlite.imaging.series import analyse_series, frames_of
-from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.io.measurement import read_measurement
 from seq2seqlite.io.read_options import EACH
 from seq2seqlite.io.series import Series, open_series
@@ -39,6 +35,10 @@ from seq2seqlite.regions import (
     regions_file,
     table_text,
 )
+from seq2seqlite.results.map_outputs import PICTURE, check_map_folder
+from seq2seqlite.results.map_writer import write_maps
+from seq2seqlite.results.phasor_maps import map_phasors
+from seq2seqlite.results.summed_decay import summed_decay
 
 __all__ = [
     "TABLE",

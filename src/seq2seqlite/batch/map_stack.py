@@ -31,18 +31,18 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.histogram import Spread
 from seq2seqlite.imaging.frame_analysis import Analysis
-from seq2seqlite.imaging.map_outputs import IMAGE, map_outputs
-from seq2seqlite.imaging.map_writer import DISPLAYED, opened
 from seq2seqlite.imaging.mask import check_binning
 from seq2seqlite.imaging.no_lifetime import all_saturated, no_lifetime, too_dark
-from seq2seqlite.imaging.summary import Summary
-from seq2seqlite.io.ome import create_ome_zarr, describe_channels
 from seq2seqlite.io.read_options import EACH
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import SUMMARY_MAPS
 from seq2seqlite.outputs import describe_outputs
 from seq2seqlite.parallel import Workers
 from seq2seqlite.protocols import PredictorSource
+from seq2seqlite.results.map_outputs import IMAGE, map_outputs
+from seq2seqlite.results.map_writer import DISPLAYED, opened
+from seq2seqlite.results.ome import create_ome_zarr, describe_channels
+from seq2seqlite.results.summary import Summary
 
 __all__ = ["map_stack"]
 

@@ -40,7 +40,7 @@ class JobOptions(MapOptions):
     columns : tuple of (str, str)
         Further columns of the table and their values, e.g. the channel.
     file_format : str, optional
-        One of :data:`~seq2seqlite.imaging.map_outputs.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
+        One of :data:`~seq2seqlite.results.map_outputs.FORMATS`; None: TIFF for images, OME-Zarr for stacks.
 
     See Also
     --------

@@ -6,7 +6,7 @@ from typing import Any
 
 from seq2seqlite.batch.jobs import Done
 from seq2seqlite.figures import PictureOptions
-from seq2seqlite.imaging.redraw import redraw_picture
+from seq2seqlite.results.redraw import redraw_picture
 
 __all__ = ["share_colours"]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done, writing
-from seq2seqlite.imaging.map_outputs import map_outputs
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import unchanged
+from seq2seqlite.results.map_outputs import map_outputs
 
 __all__ = ["Record", "input_state"]
 

@@ -14,7 +14,6 @@ from seq2seqlite.batch.options import JobOptions
 from seq2seqlite.batch.resume import Record, input_state
 from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.files import replace_when_done, sha256_of
-from seq2seqlite.imaging.map_outputs import IMAGE, check_format, check_map_folder
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.parallel import InProcess, Outcome, Workers
@@ -23,6 +22,7 @@ from seq2seqlite.provenance import provenance
 from seq2seqlite.regions import (
     regions_file,
 )
+from seq2seqlite.results.map_outputs import IMAGE, check_format, check_map_folder
 
 __all__ = ["map_files", "map_jobs"]
 

@@ -18,9 +18,9 @@ from seq2seqlite.files import replace_when_done, writing
 from seq2seqlite.histogram import Spread
 from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.mask import Selection, read_mask, select
-from seq2seqlite.io.ome import LEVEL, open_maps
 from seq2seqlite.io.signal import Survey, decay_of, survey
 from seq2seqlite.protocols import PredictorSource
+from seq2seqlite.results.ome import LEVEL, open_maps
 
 __all__ = ["MapRecord", "StackWork", "SurveyRecord", "chunk_bytes", "map_tile", "plan_stack", "survey_tile"]
 

@@ -27,11 +27,11 @@ from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.cli.read_options import BlockOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures.picture import PICTURE_FORMATS
-from seq2seqlite.imaging.map_outputs import FORMATS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
 from seq2seqlite.maps import SUMMARY_MAPS
 from seq2seqlite.predictors.shared_lifetimes import Sharing
 from seq2seqlite.predictors.source import FIT
+from seq2seqlite.results.map_outputs import FORMATS
 from seq2seqlite.workflows.image import write_lifetime_maps
 
 __all__ = ["image"]

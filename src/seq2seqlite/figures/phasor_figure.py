@@ -59,7 +59,7 @@ def phasor_figure(record: PhasorRecord, /) -> Figure:
 
     See Also
     --------
-    seq2seqlite.imaging.phasor_record : Phasors of a measurement.
+    seq2seqlite.results.phasor_record : Phasors of a measurement.
     decay_figure : Figure of the summed decay.
     """
     cursors = record.options.cursors

@@ -100,7 +100,7 @@ class PhasorRecord:
     --------
     PhasorOptions : Options.
     phasor_figure : Figure of the record.
-    seq2seqlite.imaging.phasor_record : Function that returns it.
+    seq2seqlite.results.phasor_record : Function that returns it.
     """
 
     real: NDArray[np.float32]

@@ -144,7 +144,7 @@ def lifetime_picture(
 
     See Also
     --------
-    seq2seqlite.imaging.write_maps : Write float32 maps, the figure ``lifetime.png`` and ``summary.json``.
+    seq2seqlite.results.write_maps : Write float32 maps, the figure ``lifetime.png`` and ``summary.json``.
     seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
     """
     figure = Figure(figsize=(9.5, 5.0), layout="constrained")

@@ -19,12 +19,13 @@ from seq2seqlite.imaging.dark import DarkLevel, correct_maps
 from seq2seqlite.imaging.mask import (
     MIN_PHOTONS,
     Selection,
+    batches,
     check_binning,
     neighbourhood_sum,
     read_mask,
     select,
 )
-from seq2seqlite.imaging.no_lifetime import TooDarkError, all_saturated, no_lifetime, too_dark
+from seq2seqlite.imaging.no_lifetime import no_lifetime, nothing_chosen
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
@@ -230,7 +231,7 @@ class Analysis:
         mask = read_mask(options.mask, shape=shape)
         selection = select(found, mask, binning=options.binning, min_photons=options.min_photons)
         if not selection.chosen.any():
-            raise _nothing_chosen(first, found, selection, options)
+            raise nothing_chosen(found, selection, options, kind=first.dtype)
         if not isinstance(predictor, Predictor):
             predictor = predictor(first)
         analysed = decay_of(first, selection.chosen) if isinstance(predictor, SharingPredictor) else None
@@ -325,7 +326,7 @@ class Analysis:
                 *missing_irf(predictor),
                 *too_much,
                 *getattr(predictor, "warnings", ()),
-                *_range_check(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns),
+                *RangeCheck.of(predictor).of_decay(rebinner.decay, axis=axis, edge_ns=edge_ns),
             ),
             response,
         )
@@ -362,7 +363,7 @@ class Analysis:
 
     def warnings(self, lifetimes: NDArray[np.float32] | Spread, /) -> list[str]:
         """Return the warnings of the summed decay, and those of the mean lifetimes of all pixels."""
-        return [*self.decay_warnings, *_range_check(self.predictor).of_lifetimes(lifetimes)]
+        return [*self.decay_warnings, *RangeCheck.of(self.predictor).of_lifetimes(lifetimes)]
 
     def maps(
         self,
@@ -443,7 +444,7 @@ class Analysis:
         dark = None
         if "dark" in data.coords:
             dark = DarkLevel.of(data, selection, self.rebinner, binning=self.options.binning)
-        for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
+        for index, tpsf in batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
             if dark is not None:
                 lifetimes = dark.lifetimes(self.predictor, tpsf, index)
             elif isinstance(self.predictor, PixelPredictor):
@@ -495,32 +496,3 @@ class Analysis:
             raise InputError(
                 f"{name}: the time axis differs from that of the first frame; start a new stream for it"
             )
-
-
-def _range_check(predictor: Predictor) -> RangeCheck:
-    return RangeCheck(predictor.name, tau_range_ns(predictor))
-
-
-def _nothing_chosen(
-    data: xr.DataArray, found: Survey, selection: Selection, options: MapOptions
-) -> TooDarkError:
-    if found.saturated.all() or not found.intensity[~found.saturated].any():
-        return all_saturated(found.source, int(found.saturated.sum()), data.dtype)
-    most = float(selection.photons[selection.usable].max(initial=0.0))
-    return too_dark(found.source, options.min_photons, most, options.binning)
-
-
-def _batches(
-    parts: Iterator[tuple[NDArray[np.intp], NDArray[Any]]], size: int
-) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
-    """Join parts into batches of one size (except the last): compilers specialise for each shape."""
-    index, tpsf = np.zeros(0, np.intp), None
-    for more, counts in parts:
-        index = np.concatenate([index, more])
-        tpsf = counts if tpsf is None or len(tpsf) == 0 else np.concatenate([tpsf, counts])
-        whole = index.size // size * size
-        for first in range(0, whole, size):
-            yield index[first : first + size], tpsf[first : first + size]
-        index, tpsf = index[whole:], tpsf[whole:]
-    if tpsf is not None and index.size:
-        yield index, tpsf

@@ -7,8 +7,11 @@ import numpy as np
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Reason
+from seq2seqlite.imaging.mask import Selection
+from seq2seqlite.imaging.options import MapOptions
+from seq2seqlite.io.signal import Survey
 
-__all__ = ["TooDarkError", "all_saturated", "no_lifetime", "too_dark"]
+__all__ = ["TooDarkError", "all_saturated", "no_lifetime", "nothing_chosen", "too_dark"]
 
 
 class TooDarkError(InputError):
@@ -30,6 +33,16 @@ def too_dark(name: str, min_photons: float, most: float, binning: int, /) -> Too
         f"{name}: all pixels are below the threshold min_photons={min_photons:g} (the brightest has {most:g} "
         f"counts with binning={binning}); use a smaller min_photons or a larger binning"
     )
+
+
+def nothing_chosen(
+    found: Survey, selection: Selection, options: MapOptions, /, *, kind: np.dtype[Any]
+) -> TooDarkError:
+    """Return the error for an image without a pixel to analyse, whose counts are of a type."""
+    if found.saturated.all() or not found.intensity[~found.saturated].any():
+        return all_saturated(found.source, int(found.saturated.sum()), kind)
+    most = float(selection.photons[selection.usable].max(initial=0.0))
+    return too_dark(found.source, options.min_photons, most, options.binning)
 
 
 def no_lifetime(name: str, model: str, reasons: Counter[int], /) -> InputError:

@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 
 from seq2seqlite.decay import TimeAxis, fit_tail, longer_lifetime_ns
 from seq2seqlite.histogram import Spread
+from seq2seqlite.protocols import Predictor, tau_range_ns
 
 __all__ = ["RangeCheck"]
 
@@ -30,6 +31,11 @@ class RangeCheck:
 
     model: str
     range_ns: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, predictor: Predictor, /) -> "RangeCheck":
+        """Return the comparison with the range of a predictor."""
+        return cls(predictor.name, tau_range_ns(predictor))
 
     def of_decay(self, decay: ArrayLike, /, *, axis: TimeAxis, edge_ns: float) -> list[str]:
         """Return a warning if the tail of a summed decay has a lifetime outside of the range.

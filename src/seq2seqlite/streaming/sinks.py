@@ -13,8 +13,8 @@ import xarray as xr
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import check_path, replace_when_done, writing
-from seq2seqlite.imaging.summary import Summary
 from seq2seqlite.maps import LIFETIME_MAPS
+from seq2seqlite.results.summary import Summary
 
 __all__ = ["CallbackSink", "FrameMaps", "MapFolder", "MapTable", "Sink"]
 
@@ -117,7 +117,7 @@ class MapFolder:
     See Also
     --------
     MapTable : Sink that writes one row per frame to a table: median, 5th and 95th percentile of each map.
-    seq2seqlite.imaging.write_maps :
+    seq2seqlite.results.write_maps :
         Write float32 maps, the figure ``lifetime.png`` and ``summary.json`` to a folder.
     """
 

@@ -8,8 +8,8 @@
 """
 
 from seq2seqlite.viewer.images import DEFAULT_MODEL, OpenedImage, OpenedImages, SelectedDecay
-from seq2seqlite.viewer.live_feed import LiveFeed
-from seq2seqlite.viewer.live_server import live_server
+from seq2seqlite.viewer.live.feed import LiveFeed
+from seq2seqlite.viewer.live.server import live_server
 from seq2seqlite.viewer.self_test import self_test
 from seq2seqlite.viewer.server import ViewServer
 from seq2seqlite.viewer.state import Outline, ViewState

@@ -18,8 +18,6 @@ from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.figures import DecayRecord, PhasorOptions, PhasorRecord
 from seq2seqlite.imaging.frame_analysis import Analysis, analyse_measurement
 from seq2seqlite.imaging.options import MapOptions
-from seq2seqlite.imaging.phasor_maps import map_phasors
-from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.io.cameras.gate_series import GATE_SUFFIXES
 from seq2seqlite.io.measurement import SUFFIXES, read_measurement
 from seq2seqlite.io.read_options import ReadOptions
@@ -30,6 +28,8 @@ from seq2seqlite.protocols import error_maps, fit_model, predictor_and_remarks, 
 from seq2seqlite.regions import Regions, region_rows, table_text
 from seq2seqlite.regions.outlines import inside_rings
 from seq2seqlite.responses import standard_errors
+from seq2seqlite.results.phasor_maps import map_phasors
+from seq2seqlite.results.summed_decay import summed_decay
 from seq2seqlite.viewer.state import ViewState
 
 __all__ = ["DEFAULT_MODEL", "OpenedImage", "OpenedImages", "SelectedDecay"]

@@ -14,9 +14,9 @@ import zarr
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.frame_analysis import lifetime_map
-from seq2seqlite.imaging.map_writer import write_maps
-from seq2seqlite.io.ome import create_ome_zarr
 from seq2seqlite.protocols import Predictor
+from seq2seqlite.results.map_writer import write_maps
+from seq2seqlite.results.ome import create_ome_zarr
 
 CHANNELS = ["tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction", "intensity"]
 # Units that OME-NGFF 0.5 names for its axes, of which these are used.
@@ -78,7 +78,7 @@ def test_ome_zarr(maps: xr.Dataset, tmp_path: Path) -> None:
 def test_axes_are_in_the_order_of_the_specification(
     tmp_path: Path, *, frames: dict[str, int], known: bool
 ) -> None:
-    from seq2seqlite.io.ome import describe_channels
+    from seq2seqlite.results.ome import describe_channels
 
     steps = {"pixel_size_um": 0.5, "z_step_um": 2.0, "frame_time_s": 0.1} if known else {}
     folder = tmp_path / "a.ome.zarr"

@@ -21,13 +21,13 @@ from seq2seqlite.figures import PictureOptions
 from seq2seqlite.figures.picture import display_limits
 from seq2seqlite.streaming.observed import ObservedFrame
 from seq2seqlite.viewer.images import SelectedDecay
-from seq2seqlite.viewer.live_decays import LiveDecays
-from seq2seqlite.viewer.live_feed import LiveFeed, Pace
-from seq2seqlite.viewer.live_plots import TrendPlot, numbers_table
+from seq2seqlite.viewer.live.decays import LiveDecays
+from seq2seqlite.viewer.live.feed import LiveFeed, Pace
+from seq2seqlite.viewer.live.plots import TrendPlot, numbers_table
+from seq2seqlite.viewer.live.trends import Trends
 from seq2seqlite.viewer.page import COLOURS, PUT_IN_URL, STATUS_STYLE, TABLE_STYLE
 from seq2seqlite.viewer.plots import DecayPlots, Histogram, MapPlot, decay_table
 from seq2seqlite.viewer.state import ViewState
-from seq2seqlite.viewer.trends import Trends
 
 __all__ = ["LivePage", "LiveShared"]
 
@@ -47,7 +47,9 @@ status.text = "<span class='error'>The connection is lost: the program has ended
 
 def template() -> Template:
     """Return the HTML template of the page."""
-    found = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=False)  # noqa: S701
+    here = Path(__file__).parent
+    loader = FileSystemLoader([here, here.parent])  # it extends that of a file
+    found = Environment(loader=loader, autoescape=False)  # noqa: S701
     return found.get_template("live.html")
 
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import DecayRecord
-from seq2seqlite.imaging.summed_decay import summed_decay
 from seq2seqlite.maps import STD_OF
 from seq2seqlite.regions.outlines import inside_rings
 from seq2seqlite.responses import PlacedIrf, decay_curve, fit_lifetimes
+from seq2seqlite.results.summed_decay import summed_decay
 from seq2seqlite.streaming.observed import ObservedFrame
 from seq2seqlite.viewer.images import SelectedDecay
 from seq2seqlite.viewer.state import ViewState

@@ -15,9 +15,9 @@ from PIL import Image
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.frame_analysis import lifetime_map
-from seq2seqlite.imaging.map_writer import write_maps
 from seq2seqlite.maps import LIFETIME_MAPS
 from seq2seqlite.protocols import Predictor
+from seq2seqlite.results.map_writer import write_maps
 
 TAU_NS = np.linspace(0.5, 2.5, 30 * 40).reshape(30, 40)
 

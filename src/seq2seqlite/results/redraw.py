@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, picture_record
 from seq2seqlite.figures.write import write_figure
 from seq2seqlite.files import replace_when_done, writing
-from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE
-from seq2seqlite.io.ome import open_maps
 from seq2seqlite.json_text import json_text
 from seq2seqlite.maps import MAP_UNITS
 from seq2seqlite.outputs import describe_output
+from seq2seqlite.results.map_outputs import IMAGE, PICTURE
+from seq2seqlite.results.ome import open_maps
 
 __all__ = ["redraw_picture"]
 

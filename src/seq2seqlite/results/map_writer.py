@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from seq2seqlite.figures.picture import PictureOptions, lifetime_picture, picture_record
 from seq2seqlite.figures.write import write_figure
 from seq2seqlite.files import check_path, replace_folder_when_done
-from seq2seqlite.imaging.map_outputs import IMAGE, PICTURE, check_map_folder, map_outputs
-from seq2seqlite.imaging.summary import Summary
-from seq2seqlite.io.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import describe_outputs
+from seq2seqlite.results.map_outputs import IMAGE, PICTURE, check_map_folder, map_outputs
+from seq2seqlite.results.ome import create_ome_zarr, describe_channels, open_maps, write_ome_tiff
+from seq2seqlite.results.summary import Summary
 
 __all__ = ["DISPLAYED", "opened", "write_maps"]
 
@@ -69,7 +69,7 @@ def write_maps(
     See Also
     --------
     lifetime_map : Compute the lifetime maps of a measurement.
-    seq2seqlite.imaging.Summary : Medians and percentiles of the maps.
+    seq2seqlite.results.Summary : Medians and percentiles of the maps.
     """
     check_path(folder)
     more = {} if more is None else more

@@ -7,8 +7,8 @@ from typing import Any
 
 from bokeh.document import Document
 
-from seq2seqlite.viewer.live_feed import LiveFeed
-from seq2seqlite.viewer.live_page import LivePage, LiveShared
+from seq2seqlite.viewer.live.feed import LiveFeed
+from seq2seqlite.viewer.live.page import LivePage, LiveShared
 from seq2seqlite.viewer.server import ViewServer
 from seq2seqlite.viewer.state import ViewState
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.estimators import fisher_scoring as scoring
-from seq2seqlite.estimators.maximum_likelihood import CHUNK, FIRST_STEPS, MaximumLikelihood, _cast
+from seq2seqlite.estimators.maximum_likelihood import FIRST_STEPS, MaximumLikelihood
 
 # FLIMLib ignores earlier pulses and convolves from the first bin: use a long period and an early pulse.
 AXIS = TimeAxis(n_gates=256, gate_width_ns=0.048828125, period_ns=25.0)
@@ -45,9 +45,10 @@ def by_flimlib(counts: NDArray[np.float32], prompt: NDArray[np.float32]) -> NDAr
 
 def profile(fit: MaximumLikelihood, counts: NDArray[np.float32]) -> dict[str, float]:
     """Return the time per pixel of each part of the batched fit, in microseconds."""
-    part = counts[:CHUNK]
+    part = counts[: scoring.CHUNK]
     photons = part.sum(axis=1)
-    bounds, shapes = np.asarray(fit.bounds, np.float32), _cast(fit.shapes, np.float32)
+    shapes = scoring.cast(fit.shapes, np.float32)
+    bounds = np.tile(np.asarray(fit.bounds, np.float32)[:, None], (1, len(part), 1))
     start = fit.grid.best(part).astype(np.float32)
     y = np.ascontiguousarray((part / photons[:, None]).T)
 
@@ -64,7 +65,7 @@ def profile(fit: MaximumLikelihood, counts: NDArray[np.float32]) -> dict[str, fl
     microseconds = {}
     for name, call in parts.items():
         call()
-        microseconds[name] = min(_seconds(call) for _ in range(7)) / CHUNK * 1e6
+        microseconds[name] = min(_seconds(call) for _ in range(7)) / scoring.CHUNK * 1e6
     return microseconds
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seq2seqlite.batch import jobs
+from seq2seqlite.batch import jobs, run
 from seq2seqlite.batch.jobs import ImageJob
 from seq2seqlite.cli import image as _image  # noqa: F401 - a later import would keep the patched make_image
 from seq2seqlite.cli.app import main
@@ -36,9 +36,9 @@ def folder(tmp_path: Path) -> Path:
 def drawn_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Write the limits of the colours instead of pictures, whose drawing takes longer than the analysis."""
     for place in ("map_writer", "redraw"):
-        monkeypatch.setattr(f"seq2seqlite.imaging.{place}.lifetime_picture", lambda *_, **__: None)
+        monkeypatch.setattr(f"seq2seqlite.results.{place}.lifetime_picture", lambda *_, **__: None)
         monkeypatch.setattr(
-            f"seq2seqlite.imaging.{place}.write_figure",
+            f"seq2seqlite.results.{place}.write_figure",
             lambda _, path, options: path.write_text(json.dumps(options.limits)),
         )
 
@@ -61,7 +61,7 @@ def test_forty_files_are_stopped_and_resumed(
         return make_image(job, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(jobs, "make_image", stopped_after_15)
+        patched.setattr(run, "make_image", stopped_after_15)
         assert main(command) == 130
     assert len(mapped) == 15
     assert not (out / "batch.csv").exists()

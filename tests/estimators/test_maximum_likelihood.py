@@ -7,7 +7,8 @@ from seq2seqlite.decay import ForwardModel, ParametricIrf, TimeAxis, harmonics_n
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import Reason
 from seq2seqlite.estimators.crlb import cramer_rao_bound
-from seq2seqlite.estimators.maximum_likelihood import CHUNK, MaximumLikelihood
+from seq2seqlite.estimators.fisher_scoring import CHUNK
+from seq2seqlite.estimators.maximum_likelihood import MaximumLikelihood
 from seq2seqlite.estimators.model_curves import chebyshev_shapes, fourier_shapes, shapes_and_slopes
 from seq2seqlite.estimators.shared_lifetimes import fit_shared_lifetimes
 

@@ -123,7 +123,7 @@ def test_the_survey_is_that_of_the_counts_also_after_a_change(counts: np.ndarray
 def test_the_command_opens_the_file_once_and_surveys_it_once(
     ptu: Path, monkeypatch: pytest.MonkeyPatch, model: str
 ) -> None:
-    passes = {"survey": 0, "maps": 0}
+    passes = {"maps": 0, "survey, decay.png": 0}
 
     def counted(name: str) -> Callable[..., Any]:
         strips = signal.strips
@@ -135,10 +135,10 @@ def test_the_command_opens_the_file_once_and_surveys_it_once(
         return counting
 
     monkeypatch.setattr(frame_analysis, "strips", counted("maps"))
-    monkeypatch.setattr(signal, "strips", counted("survey"))
+    monkeypatch.setattr(signal, "strips", counted("survey, decay.png"))
     OPENED.clear()
     assert main(["image", str(ptu), "--model", model, "--out", str(ptu.parent / "out")]) == 0
-    assert passes == {"survey": 1, "maps": 1}
+    assert passes == {"maps": 1, "survey, decay.png": 2}
     assert OPENED.count(str(ptu)) == 1
 
 

@@ -126,7 +126,7 @@ def test_failure_and_lost_connection_are_messages(browser, page):
     feed = LiveFeed()
     with live_server(feed, source="camera", model="missing") as server:
         page.goto(server.url + "?range=x")
-        page.get_by_text("range='x' in the URL must be 2 finite numbers").wait_for()
+        page.get_by_text("range='x' must be 2 finite numbers").wait_for()
         feed.fail("model 'missing' is unknown")
         page.get_by_text("The stream failed: model 'missing' is unknown").wait_for()
         page.reload()  # the server lives on

@@ -31,7 +31,7 @@ RENAMED = {
         "response_delay": "response_delay_ns",
     },
 }
-COMMAND_ONLY = {"json_file", "what"}
+COMMAND_ONLY = {"json_file", "what", "view", "port", "host", "token", "browser", "close_page"}
 CALLS = {
     "benchmark": "compare_accuracy",
     "compress": "compress_model",

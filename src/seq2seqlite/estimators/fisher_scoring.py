@@ -10,17 +10,36 @@ along the last axis would be sequential.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from seq2seqlite.estimators.model_curves import ChebyshevShapes, FourierShapes, shapes_and_slopes
 
-__all__ = ["Evaluation", "Fit", "Shapes", "evaluate", "expected_share", "fit", "held", "inverse", "solve"]
+__all__ = [
+    "CHUNK",
+    "Evaluation",
+    "Fit",
+    "Shapes",
+    "cast",
+    "evaluate",
+    "expected_share",
+    "finish",
+    "fit",
+    "held",
+    "inverse",
+    "padded",
+    "padded_shares",
+    "solve",
+]
 
 Shapes = FourierShapes | ChebyshevShapes
+# Pixels fitted together: the arrays of a chunk of this size fit into the cache.
+CHUNK = 2048
+SIZES = (16, 256, CHUNK)
 # An expected share of a gate below this value is a rounding error of the series.
 SMALLEST_SHARE = 1e-9
 # A pixel is finished after a step shorter than 10 % of every standard error: the error after a Newton step is
@@ -288,3 +307,46 @@ def _within(theta: jax.Array, bounds: jax.Array) -> jax.Array:
 
 def _where(chosen: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
     return jnp.where(chosen.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+
+@partial(jax.jit, static_argnames="n_components")
+def finish(
+    shapes: Shapes,
+    y: jax.Array,
+    photons: jax.Array,
+    theta: jax.Array,
+    bounds: jax.Array,
+    *,
+    n_components: int,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return covariance, reduced chi-square, and the gain in log-likelihood over a flat background."""
+    at = evaluate(shapes, y, theta, n_components=n_components)
+    fixed = held(theta, at.score, bounds) | (bounds[0] == bounds[1])
+    free = (~fixed[:, :, None]) & (~fixed[:, None, :])
+    eye = jnp.eye(theta.shape[1], dtype=theta.dtype)
+    matrix = jnp.where(free, at.information, 0.0) + jnp.where(fixed, 1.0, 1e-9)[:, :, None] * eye
+    covariance = jnp.where(free, inverse(matrix), 0.0) / photons[:, None, None]
+    expected = expected_share(shapes, y, theta, n_components=n_components)
+    freedom = y.shape[0] - (~fixed).sum(axis=1)
+    chi_square = photons * ((y - expected) ** 2 / expected).sum(axis=0) / jnp.maximum(freedom, 1)
+    gain = (y * jnp.log(expected * y.shape[0]) + 1 / y.shape[0] - expected).sum(axis=0)
+    return covariance, chi_square, photons * gain
+
+
+def padded(values: NDArray[Any], size: int, /) -> NDArray[Any]:
+    """Return a chunk with its first element repeated at the end, to a size that is compiled."""
+    missing = size - len(values)
+    return values if missing == 0 else np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
+
+
+def padded_shares(counts: NDArray[Any], kind: Any, /) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the photons of a padded chunk, and its counts divided by them, with the gate as first axis."""
+    size = next(size for size in SIZES if size >= len(counts))  # the smallest compiled one
+    whole = padded(np.asarray(counts, kind), size)
+    photons = whole.sum(axis=1)
+    return photons, np.ascontiguousarray((whole / photons[:, None]).T)
+
+
+def cast(shapes: Shapes, kind: Any, /) -> Shapes:
+    """Return a forward model in a floating-point type."""
+    return type(shapes)(*(np.asarray(value, kind) for value in shapes))

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -37,9 +37,6 @@ from seq2seqlite.estimators.start_grid import StartGrid, start_grid
 __all__ = ["MaximumLikelihood"]
 
 NAMES = {1: "mono", 2: "bi", 3: "tri"}
-# Pixels fitted together: the arrays of a chunk of this size fit into the cache.
-CHUNK = 2048
-SIZES = (16, 256, CHUNK)
 # Nearly all pixels converge within the first steps; the others are collected and fitted with more steps.
 FIRST_STEPS = 3
 LAST_STEPS = 40
@@ -325,13 +322,13 @@ class MaximumLikelihood:
     ) -> tuple[NDArray[Any], ...]:
         """Return parameters of one chunk, whether they have converged or finished, and their deviance."""
         kind = jnp.zeros(()).dtype
-        photons, y = _shares(counts, kind)
+        photons, y = scoring.padded_shares(counts, kind)
         result = scoring.fit(
-            _cast(self.shapes, kind),
+            scoring.cast(self.shapes, kind),
             y,
             photons,
-            _padded(np.asarray(np.clip(start, bounds[:, 0], bounds[:, 1]), kind), photons.size),
-            _padded(np.asarray(bounds, kind), photons.size).swapaxes(0, 1),
+            scoring.padded(np.asarray(np.clip(start, bounds[:, 0], bounds[:, 1]), kind), photons.size),
+            scoring.padded(np.asarray(bounds, kind), photons.size).swapaxes(0, 1),
             n_components=self.components,
             n_steps=n_steps,
         )
@@ -370,13 +367,13 @@ class MaximumLikelihood:
         def finish(rows: NDArray[np.intp]) -> None:
             with self.precision(counts):
                 kind = jnp.zeros(()).dtype
-                photons, y = _shares(counts[rows], kind)
-                found = _finish(
-                    _cast(self.shapes, kind),
+                photons, y = scoring.padded_shares(counts[rows], kind)
+                found = scoring.finish(
+                    scoring.cast(self.shapes, kind),
                     y,
                     photons,
-                    _padded(np.asarray(theta[rows], kind), photons.size),
-                    _padded(np.asarray(limits[rows], kind), photons.size).swapaxes(0, 1),
+                    scoring.padded(np.asarray(theta[rows], kind), photons.size),
+                    scoring.padded(np.asarray(limits[rows], kind), photons.size).swapaxes(0, 1),
                     n_components=self.components,
                 )
             for whole, values in zip((covariance, chi_square, gain), found, strict=True):
@@ -386,30 +383,6 @@ class MaximumLikelihood:
         all_done = np.ones(n, np.bool_) if converged is None else converged
         found = _Found(theta, counts.sum(axis=1), all_done, covariance, chi_square, gain)
         return _estimate(self, found, reason)
-
-
-@partial(jax.jit, static_argnames="n_components")
-def _finish(
-    shapes: scoring.Shapes,
-    y: jax.Array,
-    photons: jax.Array,
-    theta: jax.Array,
-    bounds: jax.Array,
-    *,
-    n_components: int,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Return covariance, reduced chi-square, and the gain in log-likelihood over a flat background."""
-    at = scoring.evaluate(shapes, y, theta, n_components=n_components)
-    fixed = scoring.held(theta, at.score, bounds) | (bounds[0] == bounds[1])
-    free = (~fixed[:, :, None]) & (~fixed[:, None, :])
-    eye = jnp.eye(theta.shape[1], dtype=theta.dtype)
-    matrix = jnp.where(free, at.information, 0.0) + jnp.where(fixed, 1.0, 1e-9)[:, :, None] * eye
-    covariance = jnp.where(free, scoring.inverse(matrix), 0.0) / photons[:, None, None]
-    expected = scoring.expected_share(shapes, y, theta, n_components=n_components)
-    freedom = y.shape[0] - (~fixed).sum(axis=1)
-    chi_square = photons * ((y - expected) ** 2 / expected).sum(axis=0) / jnp.maximum(freedom, 1)
-    gain = (y * jnp.log(expected * y.shape[0]) + 1 / y.shape[0] - expected).sum(axis=0)
-    return covariance, chi_square, photons * gain
 
 
 def _estimate(fitted: MaximumLikelihood, found: _Found, reason: NDArray[np.uint8]) -> Estimate:
@@ -492,24 +465,7 @@ def _in_threads(
 
 
 def _chunks(rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    return [rows[start : start + CHUNK] for start in range(0, rows.size, CHUNK)]
-
-
-def _padded(values: NDArray[Any], size: int) -> NDArray[Any]:
-    missing = size - len(values)
-    return values if missing == 0 else np.concatenate([values, np.repeat(values[:1], missing, axis=0)])
-
-
-def _shares(counts: NDArray[Any], kind: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the photons of a padded chunk, and its counts divided by them, with the gate as first axis."""
-    size = next(size for size in SIZES if size >= len(counts))  # the smallest compiled one
-    padded = _padded(np.asarray(counts, kind), size)
-    photons = padded.sum(axis=1)
-    return photons, np.ascontiguousarray((padded / photons[:, None]).T)
-
-
-def _cast(shapes: scoring.Shapes, kind: Any) -> scoring.Shapes:
-    return type(shapes)(*(np.asarray(value, kind) for value in shapes))
+    return [rows[start : start + scoring.CHUNK] for start in range(0, rows.size, scoring.CHUNK)]
 
 
 def _check_options(fitted: MaximumLikelihood) -> None:

@@ -16,7 +16,7 @@ from seq2seqlite.estimators.estimate import (
     required_irf,
     screened,
 )
-from seq2seqlite.estimators.inverse_table import InverseTable
+from seq2seqlite.inverse_table import InverseTable
 
 __all__ = ["Phasor", "apparent_lifetimes", "phasor_from_tpsf"]
 

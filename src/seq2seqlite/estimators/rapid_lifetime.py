@@ -17,7 +17,7 @@ from seq2seqlite.estimators.estimate import (
     required_irf,
     screened,
 )
-from seq2seqlite.estimators.inverse_table import InverseTable
+from seq2seqlite.inverse_table import InverseTable
 
 __all__ = ["RapidLifetime", "rld_from_gates", "rld_from_three_gates"]
 

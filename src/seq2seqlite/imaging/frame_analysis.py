@@ -19,7 +19,6 @@ from seq2seqlite.imaging.dark import DarkLevel, correct_maps
 from seq2seqlite.imaging.mask import (
     MIN_PHOTONS,
     Selection,
-    batches,
     check_binning,
     neighbourhood_sum,
     read_mask,
@@ -29,7 +28,7 @@ from seq2seqlite.imaging.no_lifetime import no_lifetime, nothing_chosen
 from seq2seqlite.imaging.options import MapOptions
 from seq2seqlite.imaging.quality import Quality, QualityCheck
 from seq2seqlite.imaging.range_check import RangeCheck
-from seq2seqlite.io.signal import Survey, decay_of, strips, survey
+from seq2seqlite.io.signal import Survey, check_alike, decay_of, strips, survey
 from seq2seqlite.maps import QUALITY_MAPS, long_names, map_dataset
 from seq2seqlite.protocols import (
     MeasuredPredictor,
@@ -399,7 +398,7 @@ class Analysis:
             If the shape or time axis differs from the first frame.
         """
         began = time.perf_counter()
-        self._check_alike(frame)
+        check_alike(frame, shape=self.mask.shape, starts_ns=self.starts_ns)
         options = self.options
         selection = select(found, self.mask, binning=options.binning, min_photons=options.min_photons)
         maps = self.predict(frame, selection, reasons=reasons, progress=progress)
@@ -444,7 +443,7 @@ class Analysis:
         dark = None
         if "dark" in data.coords:
             dark = DarkLevel.of(data, selection, self.rebinner, binning=self.options.binning)
-        for index, tpsf in batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
+        for index, tpsf in _batches(self.tpsfs(data, selection), min(self.options.block_pixels, BATCH)):
             if dark is not None:
                 lifetimes = dark.lifetimes(self.predictor, tpsf, index)
             elif isinstance(self.predictor, PixelPredictor):
@@ -482,17 +481,18 @@ class Analysis:
             tpsf = self.rebinner.apply(pixels if index.size == len(pixels) else pixels[index])
             yield index + rows.start * width, tpsf.astype(np.float32) if tpsf.dtype == np.float64 else tpsf
 
-    def _check_alike(self, frame: xr.DataArray) -> None:
-        name = frame.attrs.get("source", "frame")
-        shape = (*self.mask.shape, self.starts_ns.size)
-        if frame.shape != shape:
-            raise InputError(
-                f"{name}: shape {frame.shape} differs from the shape {shape} of the first frame; "
-                f"start a new stream for it"
-            )
-        # Files store rounded times: axes that differ by less than half a gate are the same.
-        half_gate_ns = 0.5 * float(self.starts_ns[1] - self.starts_ns[0])
-        if np.abs(np.asarray(frame.coords["H"], np.float64) - self.starts_ns).max() > half_gate_ns:
-            raise InputError(
-                f"{name}: the time axis differs from that of the first frame; start a new stream for it"
-            )
+
+def _batches(
+    parts: Iterator[tuple[NDArray[np.intp], NDArray[Any]]], size: int
+) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
+    """Join parts into batches of one size (except the last): compilers specialise for each shape."""
+    index, tpsf = np.zeros(0, np.intp), None
+    for more, counts in parts:
+        index = np.concatenate([index, more])
+        tpsf = counts if tpsf is None or len(tpsf) == 0 else np.concatenate([tpsf, counts])
+        whole = index.size // size * size
+        for first in range(0, whole, size):
+            yield index[first : first + size], tpsf[first : first + size]
+        index, tpsf = index[whole:], tpsf[whole:]
+    if tpsf is not None and index.size:
+        yield index, tpsf

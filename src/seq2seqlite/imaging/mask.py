@@ -1,7 +1,6 @@
-"""Pixels to analyse: mask files, photon threshold, sums of neighbouring pixels, and batches."""
+"""Selection of the analysed pixels: mask files, photon threshold, and sums of neighbouring pixels."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.image_file import read_image
 from seq2seqlite.io.signal import Survey
 
-__all__ = ["MIN_PHOTONS", "Selection", "batches", "check_binning", "neighbourhood_sum", "read_mask", "select"]
+__all__ = ["MIN_PHOTONS", "Selection", "check_binning", "neighbourhood_sum", "read_mask", "select"]
 
 # The relative standard error of a lifetime from N photons is at least 1 / sqrt(N): 10 % for 100 photons.
 MIN_PHOTONS = 100.0
@@ -169,19 +168,3 @@ def neighbourhood_sum(image: NDArray[Any], /, *, binning: int) -> NDArray[Any]:
         upto = np.moveaxis(np.cumsum(np.pad(image, padding), axis=axis, dtype=kind), axis, 0)
         image = np.moveaxis(upto[2 * reach + 1 :] - upto[: -2 * reach - 1], 0, axis)
     return image
-
-
-def batches(
-    parts: Iterator[tuple[NDArray[np.intp], NDArray[Any]]], size: int, /
-) -> Iterator[tuple[NDArray[np.intp], NDArray[Any]]]:
-    """Join parts into batches of one size (except the last): compilers specialise for each shape."""
-    index, tpsf = np.zeros(0, np.intp), None
-    for more, counts in parts:
-        index = np.concatenate([index, more])
-        tpsf = counts if tpsf is None or len(tpsf) == 0 else np.concatenate([tpsf, counts])
-        whole = index.size // size * size
-        for first in range(0, whole, size):
-            yield index[first : first + size], tpsf[first : first + size]
-        index, tpsf = index[whole:], tpsf[whole:]
-    if tpsf is not None and index.size:
-        yield index, tpsf

@@ -14,6 +14,8 @@ from seq2seqlite.errors import InputError
 __all__ = [
     "Measurement",
     "Survey",
+    "check_alike",
+    "decay_of",
     "gate_width_ns",
     "period_ns",
     "signal_from_counts",
@@ -459,3 +461,19 @@ def _number(value: ArrayLike) -> float:
     if isinstance(number, float) and number.is_integer():
         return int(number)
     return number  # type: ignore[no-any-return]
+
+
+def check_alike(frame: xr.DataArray, /, *, shape: tuple[int, ...], starts_ns: NDArray[np.floating]) -> None:
+    """Raise InputError if a frame has another shape (Y, X) or time axis than the first one of a stream."""
+    name, expected = frame.attrs.get("source", "frame"), (*shape, starts_ns.size)
+    if frame.shape != expected:
+        raise InputError(
+            f"{name}: shape {frame.shape} differs from the shape {expected} of the first frame; "
+            f"start a new stream for it"
+        )
+    # Files store rounded times: axes that differ by less than half a gate are the same.
+    half_gate_ns = 0.5 * float(starts_ns[1] - starts_ns[0])
+    if np.abs(np.asarray(frame.coords["H"], np.float64) - starts_ns).max() > half_gate_ns:
+        raise InputError(
+            f"{name}: the time axis differs from that of the first frame; start a new stream for it"
+        )

@@ -1,6 +1,6 @@
 """Photon-conserving re-binning from the circular time axis of a measurement to that of a model."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -89,10 +89,6 @@ class Rebinning:
     photons_out: float
     photons_dropped: float
     photons_filled: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a dictionary for JSON."""
-        return asdict(self) | {"live_bins": list(self.live_bins)}
 
 
 @dataclass(frozen=True)

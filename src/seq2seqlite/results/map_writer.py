@@ -68,7 +68,7 @@ def write_maps(
 
     See Also
     --------
-    lifetime_map : Compute the lifetime maps of a measurement.
+    seq2seqlite.lifetime_map : Compute the lifetime maps of a measurement.
     seq2seqlite.results.Summary : Medians and percentiles of the maps.
     """
     check_path(folder)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from seq2seqlite.estimators.inverse_table import MIN_POINTS, InverseTable, longest_rise
+from seq2seqlite.inverse_table import MIN_POINTS, InverseTable, longest_rise
 
 TAUS = np.geomspace(0.1, 10.0, 50)
 

@@ -32,8 +32,8 @@ class InverseTable:
 
     See Also
     --------
-    CentreOfMass, RapidLifetime : Estimators with a scalar statistic.
-    Phasor : Estimator with a curve.
+    seq2seqlite.estimators.CentreOfMass : Estimator with a scalar statistic.
+    seq2seqlite.estimators.Phasor : Estimator with a curve.
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Photon-conserving re-binning from the circular time axis of a measurement to that of a model."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -89,6 +89,11 @@ class Rebinning:
     photons_out: float
     photons_dropped: float
     photons_filled: float
+
+    @property
+    def json_fields(self) -> dict[str, Any]:
+        """Fields as a dictionary for JSON."""
+        return asdict(self) | {"live_bins": list(self.live_bins)}
 
 
 @dataclass(frozen=True)

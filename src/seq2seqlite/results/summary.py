@@ -1,7 +1,7 @@
 """Summary of lifetime maps: of an image, of a stack, or of a frame of a stream."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,7 @@ class Summary:
         result |= {name: attrs[name] for name in SETTINGS if name in attrs}
         result |= {name: attrs[name] for name in ("decay", "phasor") if name in attrs}
         result["pixel_size_um"] = attrs.get("pixel_size_um")
-        result["rebinning"] = asdict(attrs["rebinning"])
+        result["rebinning"] = attrs["rebinning"].json_fields
         predicted = attrs["pixels_analysed"] if self.predicted is None else self.predicted
         result["seconds"] = round(self.seconds, 3)
         result["pixels_per_second"] = round(predicted / max(self.seconds, 1e-9), 1)

@@ -1,6 +1,6 @@
 """Evaluation of a model or estimator on decays with known lifetimes."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def evaluate_model(
     predictor = source.on_axis(decays.axis, decays.tpsf.sum(axis=0))
     if data is not None and not same_axis(predictor.axis, decays.axis):
         decays, rebinning = _rebinned(decays, predictor)
-        metrics = evaluate_decays(predictor, decays, sfd_truth=False) | {"rebinning": asdict(rebinning)}
+        metrics = evaluate_decays(predictor, decays, sfd_truth=False) | {"rebinning": rebinning.json_fields}
     else:
         metrics = evaluate_decays(predictor, decays)
     measured = predictor if isinstance(predictor, ResponsePredictor) and predictor.uses_response else None

@@ -15,6 +15,7 @@ import tornado.websocket
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.read_options import ReadOptions
 from seq2seqlite.maps import with_maps
 from seq2seqlite.viewer import OpenedImages, Outline, ViewServer, ViewState, self_test
 
@@ -132,3 +133,10 @@ def test_the_command_writes_the_self_test(folder, tmp_path, capsys):
     assert "add it" in capsys.readouterr().err
     assert main(["view", str(folder / "no.npz"), "--no-browser"]) == 2
     assert "does not exist" in capsys.readouterr().err
+
+
+def test_the_page_shows_a_sum_of_frames(folder, start, capsys):
+    assert main(["view", str(folder / "cell.npz"), "--frames", "each", "--no-browser"]) == 2
+    assert "frames=each gives several maps, the page shows one; choose sum or A:B" in capsys.readouterr().err
+    opened = OpenedImages(folder, read=ReadOptions(frames="0:1"))
+    assert shlex.split(start.command("cell.npz", opened.options(start)))[-4:-2] == ["--frames", "0:1"]

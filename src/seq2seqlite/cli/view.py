@@ -23,7 +23,7 @@ from seq2seqlite.cli.read_options import BlockOption, ChannelOption, GateWidthOp
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures import PhasorOptions
 from seq2seqlite.imaging.mask import MIN_PHOTONS
-from seq2seqlite.io.read_options import ReadOptions
+from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.predictors.source import FIT, predictor_source
 from seq2seqlite.viewer import DEFAULT_MODEL, OpenedImages, ViewState
 from seq2seqlite.viewer.folders import Folders, start_folder
@@ -69,6 +69,10 @@ def view(
     period_ns: PeriodOption = None,
     gate_width_ns: GateWidthOption = None,
     gate_length_ns: GateLengthOption = None,
+    frames: Annotated[
+        str | None,
+        typer.Option(metavar="sum|A:B", help="Sum of all frames, or of the frames A to B - 1, of a series"),
+    ] = None,
     reference: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Measurement of a reference dye, which calibrates the phasors"),
@@ -102,7 +106,11 @@ def view(
     measured = {"irf_bin_width_ns": irf_bin_width_ns, "irf_range_ns": irf_range_ns, "irf_shift": irf_shift}
     predictor_source(named, backend=backend.value, irf=irf, **measured)  # type: ignore[arg-type]
     phasor = PhasorOptions(reference, reference_tau_ns)
-    read = ReadOptions(channel, block, gate_width_ns, period_ns, gate_length_ns=gate_length_ns)
+    if frames == EACH:
+        raise InputError(f"frames={frames} gives several maps, the page shows one; choose sum or A:B")
+    read = ReadOptions(
+        channel, block, gate_width_ns, period_ns, gate_length_ns=gate_length_ns, frames=frames
+    )
 
     def opened(path: Path, address: dict[str, str]) -> OpenedImages:
         return OpenedImages(

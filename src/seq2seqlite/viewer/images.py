@@ -369,7 +369,7 @@ class OpenedImages:
         """Return the options of ``image`` besides those of the state."""
         read = {
             name: getattr(self.read, name)
-            for name in ("channel", "block", "period_ns", "gate_width_ns", "gate_length_ns")
+            for name in ("channel", "block", "frames", "period_ns", "gate_width_ns", "gate_length_ns")
         }
         if self.phasor.reference is not None:
             read |= {

@@ -108,9 +108,7 @@ def view(
     phasor = PhasorOptions(reference, reference_tau_ns)
     if frames == EACH:
         raise InputError(f"frames={frames} gives several maps, the page shows one; choose sum or A:B")
-    read = ReadOptions(
-        channel, block, gate_width_ns, period_ns, gate_length_ns=gate_length_ns, frames=frames
-    )
+    read = ReadOptions(channel, block, gate_width_ns, period_ns, gate_length_ns=gate_length_ns, frames=frames)
 
     def opened(path: Path, address: dict[str, str]) -> OpenedImages:
         return OpenedImages(

@@ -12,6 +12,7 @@ from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
 from seq2seqlite.models import Network, load_model, model_names
+from seq2seqlite.predictors.plugins import ESTIMATOR_GROUP, MODEL_GROUP, load_plugin, plugins
 from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 from seq2seqlite.simulation.instrument import Instrument
 from seq2seqlite.simulation.simulator import measured_response
@@ -65,7 +66,8 @@ def load_predictor(
     Parameters
     ----------
     name_or_path : str or path
-        Name of a shipped model or of an estimator, or a ``.npz`` or ``.program`` file.
+        Name of a shipped model, of an estimator, or of one of another package
+        (:mod:`seq2seqlite.predictors.plugins`), or a ``.npz`` or ``.program`` file.
     backend : {"auto", "numpy", "cpu", "jax"}
         Implementation. ``"auto"`` is the CPU back end where it can run the model, else JAX if it has a GPU,
         else NumPy. Estimators have one implementation each.
@@ -164,7 +166,17 @@ def is_estimator(name_or_path: str | Path, /) -> bool:
     load_predictor : Return a model, an integer program or an estimator as a predictor.
     seq2seqlite.estimators.estimator_named : Return an estimator by name.
     """
-    return str(name_or_path) in ESTIMATORS
+    name = str(name_or_path)
+    return name in ESTIMATORS or (_may_be_plugin(name) and name in plugins(ESTIMATOR_GROUP))
+
+
+def _is_plugin_model(name: str) -> bool:
+    return _may_be_plugin(name) and name in plugins(MODEL_GROUP)
+
+
+def _may_be_plugin(name: str) -> bool:
+    """Return whether a name is free for other packages: those of this package and of files come first."""
+    return name not in model_names() and Path(name).suffix not in (MODEL_SUFFIX, integer.SUFFIX)
 
 
 def check_backend(name_or_path: str | Path, backend: str, /) -> None:
@@ -177,9 +189,11 @@ def check_backend(name_or_path: str | Path, backend: str, /) -> None:
     """
     if backend not in list(Backend):
         raise InputError(f"backend={str(backend)!r} is unknown; choose one of {', '.join(Backend)}")
-    if backend != "auto" and is_estimator(name_or_path):
+    name = str(name_or_path)
+    if backend != "auto" and (is_estimator(name) or _is_plugin_model(name)):
+        what = "estimator" if is_estimator(name) else "model"
         raise InputError(
-            f"backend={str(backend)!r} is for models; estimator {str(name_or_path)!r} has one "
+            f"backend={str(backend)!r} is for models of this package; {what} {name!r} has one "
             "implementation: use 'auto'"
         )
 
@@ -187,16 +201,24 @@ def check_backend(name_or_path: str | Path, backend: str, /) -> None:
 def _checked_name(name_or_path: str | Path) -> str:
     """Return the name or path as a string, after checking that it is a known name or a file."""
     name = str(name_or_path)
-    if Path(name).suffix in (MODEL_SUFFIX, integer.SUFFIX) or is_estimator(name) or name in model_names():
+    if Path(name).suffix in (MODEL_SUFFIX, integer.SUFFIX) or name in model_names():
+        return name
+    if is_estimator(name) or _is_plugin_model(name):
         return name
     if Path(name).is_file():
         raise InputError(
             f"model file {name} must end in {MODEL_SUFFIX} (model) or {integer.SUFFIX} (integer program)"
         )
     raise InputError(
-        f"model {name!r} is unknown; choose one of {', '.join([*ESTIMATORS, *model_names()])}, "
+        f"model {name!r} is unknown; choose one of {', '.join(_names())}, "
         f"or give a {MODEL_SUFFIX} or {integer.SUFFIX} file"
     )
+
+
+def _names() -> list[str]:
+    """Return the names of all predictors."""
+    others = [name for group in (ESTIMATOR_GROUP, MODEL_GROUP) for name in plugins(group)]
+    return list(dict.fromkeys([*ESTIMATORS, *model_names(), *others]))
 
 
 def predictors_for(
@@ -284,11 +306,17 @@ def _estimator(name: str, axis: TimeAxis | None, irf: Irf | None) -> Predictor:
         raise InputError(
             f"estimator {name!r} needs the time axis and the IRF of the measurement; pass axis and irf"
         )
+    if name not in ESTIMATORS:
+        found: Predictor = load_plugin(ESTIMATOR_GROUP, name, axis=axis, irf=irf)
+        return found
     estimator: Predictor = estimator_named(name, axis=axis, irf=irf)
     return estimator
 
 
 def _trained(name: str, backend: str, threads: int | None) -> TrainedPredictor:
+    if _is_plugin_model(name):
+        found: TrainedPredictor = load_plugin(MODEL_GROUP, name)
+        return found
     if Path(name).suffix == integer.SUFFIX:
         program = integer.read_program(name)
         if isinstance(program, integer.DirectProgram):

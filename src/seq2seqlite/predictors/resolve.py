@@ -12,7 +12,7 @@ from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
 from seq2seqlite.models import Network, load_model, model_names
-from seq2seqlite.predictors.plugins import ESTIMATOR_GROUP, MODEL_GROUP, load_plugin, plugins
+from seq2seqlite.predictors.plugins import ESTIMATOR_GROUP, MODEL_GROUP, load_plugin, plugin_version, plugins
 from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 from seq2seqlite.simulation.instrument import Instrument
 from seq2seqlite.simulation.simulator import measured_response
@@ -24,6 +24,7 @@ __all__ = [
     "load_any_program",
     "load_predictor",
     "load_program",
+    "package_of",
     "predictors_for",
 ]
 
@@ -168,6 +169,19 @@ def is_estimator(name_or_path: str | Path, /) -> bool:
     """
     name = str(name_or_path)
     return name in ESTIMATORS or (_may_be_plugin(name) and name in plugins(ESTIMATOR_GROUP))
+
+
+def package_of(name_or_path: str | Path, /) -> str | None:
+    """Return name and version of the other package that a predictor comes from; None for all others.
+
+    See Also
+    --------
+    load_predictor : Return a model, an integer program or an estimator as a predictor.
+    """
+    name = str(name_or_path)
+    if _is_plugin_model(name):
+        return plugin_version(MODEL_GROUP, name)
+    return plugin_version(ESTIMATOR_GROUP, name) if is_estimator(name) and name not in ESTIMATORS else None
 
 
 def _is_plugin_model(name: str) -> bool:

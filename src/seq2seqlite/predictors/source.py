@@ -19,8 +19,7 @@ from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors.fit_options import FitOptions
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.pixel_bank import PixelBank
-from seq2seqlite.predictors.plugins import ESTIMATOR_GROUP, MODEL_GROUP, plugin_version
-from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor
+from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor, package_of
 from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.predictors.shared_lifetimes import Sharing, SharingEstimator
 from seq2seqlite.protocols import Predictor, ResponsePredictor
@@ -202,7 +201,7 @@ class NamedSource:
             "irf_per_pixel": self.irf_per_pixel or None,
             "delay_map_sha256": self.digests[2],
             "fit": self.fit.described() or None,
-            "package": plugin_version(ESTIMATOR_GROUP, self.model) or plugin_version(MODEL_GROUP, self.model),
+            "package": package_of(self.model),
         }
         return described | {key: value for key, value in extra.items() if value is not None}
 

@@ -107,7 +107,6 @@ def test_ptu_marker_beyond_a_record(shared_data: Path, tmp_path: Path) -> None:
 
 
 def test_ics_extent_that_is_not_a_number(shared_data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("diplib")
     content = (shared_data / "ics" / "Csarseven.ics").read_bytes()
     start = content.index(b"history\textents\t")
     end = content.index(b"\n", start)

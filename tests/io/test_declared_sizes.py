@@ -2,6 +2,8 @@
 
 import gzip
 import struct
+import subprocess
+import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -90,7 +92,6 @@ def test_ptu(shared_data: Path, tmp_path: Path, tags: dict[str, Any], pattern: s
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 @pytest.mark.parametrize("compression", ["gzip", "uncompressed"])
 def test_ics(tmp_path: Path, version: str, compression: str) -> None:
-    pytest.importorskip("diplib")
     header = (
         f"\t\nics_version\t{version}\nfilename\ta\nlayout\tparameters\t4\nlayout\torder\tbits\tx\ty\tz\n"
         f"layout\tsizes\t16\t256\t4096\t4096\nrepresentation\tformat\tinteger\nrepresentation\tsign\tunsigned\n"
@@ -105,8 +106,20 @@ def test_ics(tmp_path: Path, version: str, compression: str) -> None:
     refused(tmp_path / "a.ics", "1,048,576 of the declared 8,589,934,592 bytes")
 
 
+def test_ics_where_ipython_is_loaded(tmp_path: Path) -> None:
+    """DIPlib relies on a submodule of IPython that is not imported in notebooks and napari."""
+    (tmp_path / "a.ics").write_bytes(b"\t\nics_version\t2.0\nend\n")
+    script = (
+        "import IPython, sys\nfrom seq2seqlite.errors import InputError\nfrom seq2seqlite.io import read\n"
+        "try:\n    read(sys.argv[1])\nexcept InputError as error:\n    print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, tmp_path / "a.ics"], check=True, capture_output=True, text=True
+    )
+    assert "not a readable ICS file" in done.stdout
+
+
 def test_ics_with_counts_in_another_file(shared_data: Path, tmp_path: Path) -> None:
-    pytest.importorskip("diplib")
     content = (shared_data / "ics" / "Csarseven.ics").read_bytes()
     (tmp_path / "a.ics").write_bytes(content.replace(b"filename", b"source\tfile\t/etc/passwd\nfilename", 1))
     refused(tmp_path / "a.ics", "its counts are stored in another file")

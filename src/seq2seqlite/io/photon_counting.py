@@ -3,9 +3,11 @@
 import locale
 import math
 import re
+import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -248,6 +250,11 @@ def read_lif(path: Path, options: ReadOptions, /) -> xr.DataArray:
 
 def read_ics(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Read an Image Cytometry Standard (ICS) file with a time axis, as written by B&H software and TRI2."""
+    if (
+        "IPython" in sys.modules
+    ):  # DIPlib then uses a submodule that IPython itself imports in a terminal only
+        with suppress(ImportError):
+            import_module("IPython.terminal.pt_inputhooks")
     try:
         import diplib
     except ImportError as error:

@@ -172,3 +172,13 @@ def test_an_image_shows_that_its_model_is_loaded(tmp_path: Path) -> None:
     file = measurement(tmp_path / "a.npz")
     write_lifetime_maps(file, "rld-3", tmp_path / "out", decay_figure=False, phasor=False, progress=progress)
     assert shown == ["loading the model", "a.npz"]
+
+
+def test_help_has_groups_of_options_and_names_extras(capsys: pytest.CaptureFixture[str]) -> None:
+    """Square brackets would be markup, which the help does not show."""
+    assert main(["image", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for group in ("Reading the measurement", "Instrument response", "Maximum-likelihood fit", "Figures"):
+        assert f" {group} " in text
+    assert "requires the extra train" in text
+    assert "requires the extra cluster" in text

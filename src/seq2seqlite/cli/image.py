@@ -23,6 +23,7 @@ from seq2seqlite.cli.irf_options import (
 )
 from seq2seqlite.cli.model_options import Backend, BackendOption, OptionalPredictorOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
+from seq2seqlite.cli.panels import FIGURES, MAXIMUM_LIKELIHOOD, PHASORS, READING, TABLES, WORKERS
 from seq2seqlite.cli.progress import progress_bar
 from seq2seqlite.cli.read_options import BlockOption, GateWidthOption, PeriodOption
 from seq2seqlite.errors import InputError
@@ -59,7 +60,9 @@ def image(
     channel: Annotated[
         str | None,
         typer.Option(
-            metavar="N|all", help="Detector channel, or all: maps of each channel in a subfolder of its own"
+            metavar="N|all",
+            help="Detector channel, or all: maps of each channel in a subfolder of its own",
+            rich_help_panel=READING,
         ),
     ] = None,
     block: BlockOption = None,
@@ -69,10 +72,14 @@ def image(
             metavar="sum|each|A:B",
             help="Frames of a PTU, SDT or TIFF file, or files of a folder: their sum, a map of each, with "
             "axes T and Z, or the sum of the frames A to B - 1. Default: sum, with a warning",
+            rich_help_panel=READING,
         ),
     ] = None,
     frame_time_s: Annotated[
-        float | None, typer.Option(help="Time between two frames in s, if the file does not contain it")
+        float | None,
+        typer.Option(
+            help="Time between two frames in s, if the file does not contain it", rich_help_panel=READING
+        ),
     ] = None,
     period_ns: PeriodOption = None,
     gate_width_ns: GateWidthOption = None,
@@ -107,6 +114,7 @@ def image(
         typer.Option(
             metavar="NAME",
             help="Colours of lifetime.png: even-lightness (default) or one of Matplotlib",
+            rich_help_panel=FIGURES,
         ),
     ] = None,
     colour_range: Annotated[
@@ -116,35 +124,60 @@ def image(
             metavar="LOW HIGH",
             help="Lifetimes of the first and the last colour in ns. Default: 2nd and 98th percentile; with "
             "several files, one range for all",
+            rich_help_panel=FIGURES,
         ),
     ] = None,
     decay_figure: Annotated[
-        bool, typer.Option("--decay/--no-decay", help="Fit the summed decay and write its figure, decay.png")
+        bool,
+        typer.Option(
+            "--decay/--no-decay",
+            help="Fit the summed decay and write its figure, decay.png",
+            rich_help_panel=FIGURES,
+        ),
     ] = True,
     gamma: Annotated[
-        float | None, typer.Option(help="Exponent of the intensity in the brightness; default: 0.6")
+        float | None,
+        typer.Option(
+            help="Exponent of the intensity in the brightness; default: 0.6", rich_help_panel=FIGURES
+        ),
     ] = None,
-    picture_format: Annotated[PictureFormat, typer.Option(help="Format of the figures")] = PNG,
+    picture_format: Annotated[
+        PictureFormat, typer.Option(help="Format of the figures", rich_help_panel=FIGURES)
+    ] = PNG,
     dpi: Annotated[
-        int | None, typer.Option(help="Resolution of the figures in dots per inch; default: 150")
+        int | None,
+        typer.Option(
+            help="Resolution of the figures in dots per inch; default: 150", rich_help_panel=FIGURES
+        ),
     ] = None,
     phasor: Annotated[
-        bool, typer.Option("--phasor/--no-phasor", help="Write phasor.png, and maps of G and S")
+        bool,
+        typer.Option(
+            "--phasor/--no-phasor", help="Write phasor.png, and maps of G and S", rich_help_panel=PHASORS
+        ),
     ] = True,
     reference: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Measurement of a reference dye, which calibrates the phasors"),
+        typer.Option(
+            metavar="FILE",
+            help="Measurement of a reference dye, which calibrates the phasors",
+            rich_help_panel=PHASORS,
+        ),
     ] = None,
     reference_tau_ns: Annotated[
-        float | None, typer.Option(help="Lifetime of the reference dye in ns (e.g. 4.0)")
+        float | None,
+        typer.Option(help="Lifetime of the reference dye in ns (e.g. 4.0)", rich_help_panel=PHASORS),
     ] = None,
     phasor_medians: Annotated[
-        int, typer.Option(help="Passes of a median filter of 3 x 3 pixels over G and S")
+        int,
+        typer.Option(help="Passes of a median filter of 3 x 3 pixels over G and S", rich_help_panel=PHASORS),
     ] = 0,
     cursor: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="G,S,RADIUS", help="Circle of phasor.png whose pixels are shown; may be repeated"
+            metavar="G,S,RADIUS",
+            help="Circle of phasor.png whose pixels are shown; may be repeated",
+            rich_help_panel=PHASORS,
         ),
     ] = None,
     regions: Annotated[
@@ -153,6 +186,7 @@ def image(
             metavar="LABELS",
             help="Label image (TIFF, PNG, npy), Fiji ROIs (.roi, .zip) or GeoJSON: write statistics by "
             "region to regions.csv. {stem} in the name stands for the file name without suffix",
+            rich_help_panel=TABLES,
         ),
     ] = None,
     conditions: Annotated[
@@ -160,10 +194,12 @@ def image(
         typer.Option(
             metavar="PATTERN",
             help="Pattern of the file names, e.g. '{cell}_{dose}.ptu': columns of batch.csv",
+            rich_help_panel=TABLES,
         ),
     ] = None,
     drop: Annotated[
-        list[str] | None, typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated")
+        list[str] | None,
+        typer.Option(help="Gate of a series to exclude, e.g. B149; may be repeated", rich_help_panel=READING),
     ] = None,
     dark: DarkOption = None,
     flat: FlatOption = None,
@@ -177,11 +213,17 @@ def image(
     delay_map: DelayMapOption = None,
     fixed_tau_ns: Annotated[
         list[float] | None,
-        typer.Option(help="Fixed lifetime of mle-mono, mle-bi or mle-tri in ns; repeated for each component"),
+        typer.Option(
+            help="Fixed lifetime of mle-mono, mle-bi or mle-tri in ns; repeated for each component",
+            rich_help_panel=MAXIMUM_LIKELIHOOD,
+        ),
     ] = None,
     fit_range_ns: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Part of the decay that maximum likelihood fits, in ns after the first bin"),
+        typer.Option(
+            help="Part of the decay that maximum likelihood fits, in ns after the first bin",
+            rich_help_panel=MAXIMUM_LIKELIHOOD,
+        ),
     ] = None,
     exclude_ns: Annotated[
         list[str] | None,
@@ -189,6 +231,7 @@ def image(
             metavar="LOW:HIGH",
             help="Part of the decay that maximum likelihood does not fit, in ns after the first bin; may be "
             "repeated",
+            rich_help_panel=MAXIMUM_LIKELIHOOD,
         ),
     ] = None,
     scatter: Annotated[
@@ -196,6 +239,7 @@ def image(
         typer.Option(
             "--scatter",
             help="Fit scattered excitation light, which has the shape of --irf, by maximum likelihood too",
+            rich_help_panel=MAXIMUM_LIKELIHOOD,
         ),
     ] = False,
     shared_lifetimes: Annotated[
@@ -203,6 +247,7 @@ def image(
         typer.Option(
             help="Fit the lifetimes of maximum likelihood once, to the summed decay of the analysed pixels "
             "of each image, or of all images of a batch together; in each pixel photons and background",
+            rich_help_panel=MAXIMUM_LIKELIHOOD,
         ),
     ] = None,
     quality: Annotated[
@@ -220,16 +265,22 @@ def image(
             help="tiff: one file per map; ome-tiff, ome-zarr: one image with the maps as channels. Zarr "
             "input is written to ome-zarr tile by tile, so that it may exceed the memory. Default: tiff; for "
             "stacks of frames, ome-zarr",
+            rich_help_panel=WORKERS,
         ),
     ] = None,
     workers: Annotated[
         int,
-        typer.Option(help="Worker processes for files and tiles of stacks; more than 1 requires [cluster]"),
+        typer.Option(
+            help="Worker processes for files and tiles of stacks; more than 1 requires the extra cluster",
+            rich_help_panel=WORKERS,
+        ),
     ] = 1,
     scheduler: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="Dask scheduler of the workers, tcp://host:port; requires [cluster]"
+            metavar="ADDRESS",
+            help="Dask scheduler of the workers, tcp://host:port; requires the extra cluster",
+            rich_help_panel=WORKERS,
         ),
     ] = None,
     redo: Annotated[

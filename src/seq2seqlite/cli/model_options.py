@@ -36,7 +36,7 @@ BackendOption = Annotated[
     typer.Option(
         "--backend",
         help="Implementation of a model: the fastest exact one, the NumPy reference, compiled code for CPUs, "
-        "or JAX on its default device (CPU or GPU; requires [train])",
+        "or JAX on its default device (CPU or GPU; requires the extra train)",
     ),
 ]
 """Option ``--backend`` of commands that run a model."""

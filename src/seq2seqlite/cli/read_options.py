@@ -4,15 +4,22 @@ from typing import Annotated
 
 import typer
 
+from seq2seqlite.cli.panels import READING
+
 __all__ = ["BlockOption", "ChannelOption", "GateWidthOption", "PeriodOption"]
 
-ChannelOption = Annotated[int | None, typer.Option(help="Detector channel")]
+ChannelOption = Annotated[int | None, typer.Option(help="Detector channel", rich_help_panel=READING)]
 BlockOption = Annotated[
-    int | None, typer.Option(help="Measurement data block of an SDT file, or image of a LIF file")
+    int | None,
+    typer.Option(
+        help="Measurement data block of an SDT file, or image of a LIF file", rich_help_panel=READING
+    ),
 ]
 PeriodOption = Annotated[
-    float | None, typer.Option(help="Laser period in ns, if the file does not contain it")
+    float | None,
+    typer.Option(help="Laser period in ns, if the file does not contain it", rich_help_panel=READING),
 ]
 GateWidthOption = Annotated[
-    float | None, typer.Option(help="Bin width in ns, if the file does not contain it")
+    float | None,
+    typer.Option(help="Bin width in ns, if the file does not contain it", rich_help_panel=READING),
 ]

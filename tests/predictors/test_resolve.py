@@ -116,7 +116,7 @@ def test_program_that_does_not_fit_the_cpu_back_end(
         (
             "phasor",
             {"backend": "jax"},
-            "backend='jax' is for models; estimator 'phasor' has one impl",
+            "backend='jax' is for models of this package; estimator 'phasor' has one impl",
         ),
     ],
 )

@@ -18,7 +18,7 @@ STATISTICS_SHARE = 0.01
 # Lines of the stream (warnings, rejected frames) that are kept.
 LINES = 5
 # Shares of the time in which the page may compute: while frames wait for the analysis, and while it is idle.
-BUSY_SHARE, IDLE_SHARE = 0.04, 0.5
+BUSY_SHARE, IDLE_SHARE = 0.025, 0.5
 # Processor time in s that a browser on the same computer needs for an update, without a graphics processor.
 WINDOW_S = 0.1
 # Delay in s that does not postpone an update: that of a look for something new.

@@ -179,7 +179,7 @@ def test_errors_are_one_line(widget, errors, finished, cell, tmp_path):
     widget.model_file.value = tmp_path / "broken.npz"
     widget.start()
     finished(widget)
-    with pytest.raises(InputError, match="no table of regions"):
+    with pytest.raises(InputError, match="no table of regions has been computed; compute it first"):
         widget.save(tmp_path / "table.csv")
     beginnings = ["no measurement is open"] * 2 + ["cell.npz has no maps", "no IRF file is chosen"]
     assert [text.startswith(start) for text, start in zip(errors, beginnings, strict=False)] == [True] * 4

@@ -124,6 +124,12 @@ def test_lifetimes_of_a_batch_and_a_resumed_run(
     more = mapped([*files, tmp_path / "c.npz"], out, "batch")
     assert sorted(done.state for done in more) == ["failed", "skipped", "skipped"]
     assert len(json.loads((out / "shared_lifetimes.json").read_text())["files"]) == 2
+    # A damaged record is fitted again.
+    damaged = json.loads((out / "shared_lifetimes.json").read_text())
+    damaged["shared"]["taus_ns"] = ["damaged"]
+    (out / "shared_lifetimes.json").write_text(json.dumps(damaged))
+    states = [done.state for done in mapped([*files, tmp_path / "c.npz"], out, "batch")]
+    assert sorted(states) == ["failed", "skipped", "skipped"]
 
 
 def test_lifetimes_of_a_stack_are_those_of_all_its_tiles(

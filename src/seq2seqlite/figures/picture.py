@@ -316,9 +316,13 @@ def _rgb(
 
 def brightness(intensity: NDArray[np.floating], gamma: float = GAMMA, /) -> NDArray[np.float64]:
     """Return the brightness of pixels from 0 to 1; the brightest half per cent is white."""
-    intensity = np.nan_to_num(intensity)  # hot and dead pixels have none
-    white = np.percentile(intensity, 99.5) or float(intensity.max()) or 1.0
-    return np.asarray(np.clip(intensity / white, 0, 1) ** gamma)
+    return np.asarray(np.clip(np.nan_to_num(intensity) / white_level(intensity), 0, 1) ** gamma)
+
+
+def white_level(intensity: NDArray[np.floating], /) -> float:
+    """Return the intensity that is white: that of the brightest half per cent of the pixels."""
+    known = np.nan_to_num(intensity)  # hot and dead pixels have none
+    return float(np.percentile(known, 99.5)) or float(known.max()) or 1.0
 
 
 def _name_marks(axes: Axes, flagged: int, unknown: int) -> None:

@@ -9,7 +9,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.figures import lifetime_colours
-from seq2seqlite.figures.picture import GAMMA, NOT_ANALYSED, display_limits
+from seq2seqlite.figures.picture import GAMMA, NOT_ANALYSED, display_limits, white_level
 from seq2seqlite.io.read_options import EACH, SUM, ReadOptions
 from seq2seqlite.io.series import Series
 from seq2seqlite.io.signal import survey
@@ -19,8 +19,6 @@ __all__ = ["KEY", "LayerData", "OpenedMeasurement", "map_layers", "measurement_l
 LayerData = tuple[NDArray[Any], dict[str, Any], str]
 KEY = "seq2seqlite"
 """Entry of the metadata of a layer: its measurement, or the name of its map."""
-# Percentile of the intensity that is white, as in pictures.
-WHITE = 99.5
 # Maps that are visible at first, from the lowest to the highest; the brightness is that of the last.
 SHOWN = ("tau_mean_ns", "intensity")
 
@@ -182,4 +180,4 @@ def _axes(steps: dict[str, tuple[float | None, str]], pixel_size_um: float | Non
 
 def _limits(intensity: NDArray[np.floating]) -> tuple[float, float]:
     """Return the range from black to white, as in pictures."""
-    return 0.0, float(np.nanpercentile(intensity, WHITE) or np.nanmax(intensity) or 1.0)
+    return 0.0, white_level(intensity)

@@ -200,10 +200,10 @@ class LifetimeMapWidget(Container[Any]):
         Raises
         ------
         InputError
-            If there is no table, or the file cannot be written.
+            If no table has been computed, or the file cannot be written.
         """
         if not self.table_rows:
-            raise InputError("there is no table of regions; compute it")
+            raise InputError("no table of regions has been computed; compute it first")
         with replace_when_done(path) as temporary:
             temporary.write_text(table_text(self.table_rows), encoding="utf-8")
 
@@ -219,7 +219,7 @@ class LifetimeMapWidget(Container[Any]):
         if name not in self.images:
             raise InputError(f"{name} has no maps; compute them")
         if labels is None:
-            raise InputError("there is no layer of labels; add one, and draw the regions")
+            raise InputError("the image has no Labels layer; add one, and draw the regions")
         image = self.images[name]
         shape = (image.data.sizes["Y"], image.data.sizes["X"])
         step = self.viewer.dims.current_step[:-2]

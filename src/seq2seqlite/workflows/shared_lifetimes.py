@@ -112,15 +112,15 @@ def _made_by(jobs: Sequence[ImageJob]) -> dict[str, Any]:
 
 
 def _earlier(path: Path, made_by: dict[str, Any]) -> SharedLifetimes | None:
-    """Return the lifetimes of an earlier run of the same jobs, or None."""
+    """Return the lifetimes of an earlier run of the same jobs, or None; also if its record is damaged."""
     try:
         found = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+        if found["made_by"] != made_by:
+            return None
+        names = ("taus_ns", "taus_std_ns", "chi_squares")
+        return SharedLifetimes(Sharing.BATCH, *(tuple(map(float, found["shared"][name])) for name in names))
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    if found["made_by"] != made_by:
-        return None
-    lists = {name: tuple(values) for name, values in found["shared"].items() if name != "of"}
-    return SharedLifetimes(Sharing.BATCH, **lists)
 
 
 def _fitted(

@@ -39,7 +39,7 @@ __all__ = [
 Shapes = FourierShapes | ChebyshevShapes
 # Pixels fitted together: the arrays of a chunk of this size fit into the cache.
 CHUNK = 2048
-SIZES = (16, 256, CHUNK)
+SIZES = (128, CHUNK)
 # An expected share of a gate below this value is a rounding error of the series.
 SMALLEST_SHARE = 1e-9
 # A pixel is finished after a step shorter than 10 % of every standard error: the error after a Newton step is
@@ -192,12 +192,21 @@ def solve(matrix: jax.Array, right: jax.Array, /) -> jax.Array:
     -----
     One LAPACK call per pixel would take longer than the rest of a step.
     """
-    size = matrix.shape[-1]
+    return _substituted(_factor(matrix), right)
+
+
+def _factor(matrix: jax.Array) -> dict[tuple[int, int], jax.Array]:
+    """Return the elements of the lower triangular Cholesky factors, each of shape (n,)."""
     low: dict[tuple[int, int], jax.Array] = {}
-    for p in range(size):
+    for p in range(matrix.shape[-1]):
         for q in range(p + 1):
             rest = matrix[:, p, q] - sum((low[p, k] * low[q, k] for k in range(q)), jnp.zeros(()))
             low[p, q] = jnp.sqrt(jnp.maximum(rest, 1e-20)) if p == q else rest / low[q, q]
+    return low
+
+
+def _substituted(low: dict[tuple[int, int], jax.Array], right: jax.Array) -> jax.Array:
+    size = right.shape[-1]
     half: list[jax.Array] = []
     for p in range(size):
         half.append((right[:, p] - sum((low[p, k] * half[k] for k in range(p)), jnp.zeros(()))) / low[p, p])
@@ -210,9 +219,9 @@ def solve(matrix: jax.Array, right: jax.Array, /) -> jax.Array:
 
 def inverse(matrix: jax.Array, /) -> jax.Array:
     """Return the inverse of small positive definite matrices, shape (n, p, p)."""
-    size = matrix.shape[-1]
+    size, low = matrix.shape[-1], _factor(matrix)
     units = jnp.eye(size, dtype=matrix.dtype)
-    columns = [solve(matrix, jnp.broadcast_to(units[p], matrix.shape[:2])) for p in range(size)]
+    columns = [_substituted(low, jnp.broadcast_to(units[p], matrix.shape[:2])) for p in range(size)]
     return jnp.stack(columns, axis=2)
 
 
@@ -267,15 +276,18 @@ def fit(
     A step solves ``(I + d diag I) x = score`` for the parameters that are not fixed at a bound. The damping d
     decreases after a step that lowered the deviance, and increases otherwise.
     """
-    first = evaluate(shapes, y, start, n_components=n_components, observed=True)
-    nothing = jnp.zeros(y.shape[1], bool)
+    n, p = start.shape
+    nothing = jnp.zeros(n, bool)
+    # The first pass of the loop only evaluates the start: its step is zero. A second call of `evaluate`, before
+    # the loop, would take as long to compile as the loop.
+    unknown = Evaluation(jnp.full_like(photons, jnp.inf), jnp.zeros_like(start), jnp.zeros((n, p, p), y.dtype))
     rounding = ROUNDINGS * float(np.finfo(y.dtype).eps)
     least = LEAST_DAMPING[y.dtype]
     strict = n_components >= SEVERAL or y.dtype == jnp.float64.dtype
-    begun = Fit(start, first, jnp.full_like(photons, FIRST_DAMPING), nothing, nothing)
+    begun = Fit(start, unknown, jnp.full_like(photons, FIRST_DAMPING), nothing, nothing)
 
     def unfinished(state: tuple[jax.Array, Fit]) -> jax.Array:
-        return (state[0] < n_steps) & ~state[1].done.all()
+        return (state[0] <= n_steps) & ~state[1].done.all()
 
     def once(state: tuple[jax.Array, Fit]) -> tuple[jax.Array, Fit]:
         index, now = state
@@ -283,7 +295,8 @@ def fit(
         there = evaluate(shapes, y, moved, n_components=n_components, observed=True)
         better = (there.deviance <= now.at.deviance + rounding) & ~now.done
         stuck = ~better & (now.damping > MOST_DAMPING)
-        eased = jnp.maximum(now.damping * EASING, least)
+        begun = index > 0
+        eased = jnp.where(begun, jnp.maximum(now.damping * EASING, least), now.damping)
         damping = jnp.where(better, eased, now.damping * STIFFENING)
         theta = _where(better, moved, now.theta)
         at = Evaluation(*(_where(better, new, old) for new, old in zip(there, now.at, strict=True)))
@@ -291,7 +304,7 @@ def fit(
         last = _within(theta + step(at, theta, ending, bounds), bounds)
         change = last - theta
         distance = photons * jnp.einsum("np,npq,nq->n", change, at.information, change)
-        small = (distance < DONE[y.dtype]) & (damping <= FIRST_DAMPING) & ~now.done
+        small = (distance < DONE[y.dtype]) & (damping <= FIRST_DAMPING) & ~now.done & begun
         theta = _where(small, last, theta)
         return index + 1, Fit(theta, at, damping, now.done | small | stuck, now.converged | small)
 

@@ -212,8 +212,7 @@ def _chebyshev(shapes: ChebyshevShapes, log_tau: jax.Array) -> tuple[jax.Array, 
     both = jnp.asarray(shapes.series)
     n_terms, n_gates = both.shape[0], both.shape[1] // 2
     x = jnp.clip((log_tau - shapes.middle) / shapes.half, -1, 1)
-    polynomials = [jnp.ones_like(x), x]
-    while len(polynomials) < n_terms:
-        polynomials.append(2 * x * polynomials[-1] - polynomials[-2])
-    found = both.T @ jnp.stack(polynomials)
+    # Polynomial k is cos(k acos x). The recurrence would be a statement for each term, slow to compile.
+    polynomials = jnp.cos(jnp.arange(n_terms, dtype=x.dtype)[:, None] * jnp.arccos(x))
+    found = both.T @ polynomials
     return found[:n_gates], found[n_gates:]

@@ -28,7 +28,7 @@ class InverseTable:
         Statistic of a decay with each lifetime. A scalar must increase with the lifetime; points of k
         coordinates describe a curve.
     quantities : mapping of str to ndarray, shape (n,)
-        Further quantities tabulated over the lifetime, by name; for scalar statistics only.
+        Further quantities tabulated over the lifetime, by name.
 
     See Also
     --------

@@ -278,9 +278,10 @@ def fit(
     """
     n, p = start.shape
     nothing = jnp.zeros(n, bool)
-    # The first pass of the loop only evaluates the start: its step is zero. A second call of `evaluate`, before
-    # the loop, would take as long to compile as the loop.
-    unknown = Evaluation(jnp.full_like(photons, jnp.inf), jnp.zeros_like(start), jnp.zeros((n, p, p), y.dtype))
+    # The first pass of the loop evaluates the start: its step is zero. A call of `evaluate` before the loop
+    # would double the time of the compilation.
+    flat = jnp.zeros((n, p, p), y.dtype)
+    unknown = Evaluation(jnp.full_like(photons, jnp.inf), jnp.zeros_like(start), flat)
     rounding = ROUNDINGS * float(np.finfo(y.dtype).eps)
     least = LEAST_DAMPING[y.dtype]
     strict = n_components >= SEVERAL or y.dtype == jnp.float64.dtype

@@ -25,7 +25,7 @@ REFERENCE_SHARE = 0.16
 MHZ_NS = 1e3
 # The first harmonic cannot resolve lifetimes outside these shares of the window.
 SHORTEST_SHARE, LONGEST_SHARE = 1e-4, 2.0
-LOCUS_POINTS = 4000
+LOCUS_POINTS = 2000
 # The background-subtracted decay must exceed this many standard deviations of its photons.
 MIN_SIGMAS = 2.0
 
@@ -261,31 +261,29 @@ class Phasor:
         reference = self.reference[None].astype(np.float64)
         if not self._n_baseline:
             return phasor_from_tpsf(reference)
-        level, share = self._level(reference), self._tail_share(np.array([self.reference_tau_ns]))
+        level, share = self._level(reference), self._tail_share(self._expected(self.reference_tau_ns))
         signal = reference.sum(axis=1) - level * self.axis.n_gates
         return phasor_from_tpsf(reference, background=level - signal * share)
 
-    def _tail_share(self, tau_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _tail_share(self, tpsf: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the earlier periods' tail in a leading gate, relative to the photons after subtraction."""
-        tpsf = self._expected(tau_ns)
         level = self._level(tpsf)
         return np.asarray(level / (tpsf.sum(axis=1) - level * self.axis.n_gates))
 
-    def _expected(self, tau_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _expected(self, tau_ns: ArrayLike) -> NDArray[np.float64]:
         """Return mono-exponential decays with one photon in the period, shape (n, n_gates)."""
         assert self.irf is not None
-        return expected_tpsf(np.ones((tau_ns.size, 1)), tau_ns[:, None], axis=self.axis, irf=self.irf)
+        taus = np.reshape(tau_ns, (-1, 1))
+        return expected_tpsf(np.ones_like(taus, np.float64), taus, axis=self.axis, irf=self.irf)
 
-    def _points(self, tau_ns: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return calibrated phasors of lifetimes, shape (n, 2), and the photons after subtraction."""
-        if self.irf is None:
-            from phasorpy.lifetime import phasor_from_lifetime
+    def _points_of(self, tpsf: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated phasors of expected decays, shape (n, 2)."""
+        return np.stack(self.calibrated(tpsf, self._level(tpsf)), axis=-1)
 
-            return np.stack(phasor_from_lifetime(self._frequency, tau_ns), axis=-1), np.ones(tau_ns.size)
-        tpsf = self._expected(tau_ns)
-        level = self._level(tpsf)
-        points = np.stack(self.calibrated(tpsf, level), axis=-1)
-        return points, tpsf.sum(axis=1) - level * self.axis.n_gates
+    def _on_semicircle(self, tau_ns: NDArray[np.float64]) -> NDArray[np.float64]:
+        from phasorpy.lifetime import phasor_from_lifetime
+
+        return np.stack(phasor_from_lifetime(self._frequency, tau_ns), axis=-1)
 
     @cached_property
     def _locus(self) -> InverseTable:
@@ -294,7 +292,10 @@ class Phasor:
         omega = 2 * np.pi / self.axis.window_ns
         low, high = np.arctan(omega * np.array(self.tau_range_ns))
         taus = np.tan(np.linspace(low, high, LOCUS_POINTS)) / omega
-        return InverseTable(taus, self._points(taus)[0])
+        if self.irf is None:
+            return InverseTable(taus, self._on_semicircle(taus))
+        tpsf = self._expected(taus)
+        return InverseTable(taus, self._points_of(tpsf), {"tail_share": self._tail_share(tpsf)})
 
     def _background(
         self, tau_ns: NDArray[np.float64], level: NDArray[np.float64], signal: NDArray[np.float64]
@@ -302,8 +303,8 @@ class Phasor:
         """Return the mean of the leading gates without the tail of earlier periods."""
         if not self._n_baseline:
             return level
-        taus = self._locus.tau_ns
-        return np.asarray(level - signal * np.interp(tau_ns, taus, self._tail_share(taus)))
+        share = np.interp(tau_ns, self._locus.tau_ns, self._locus.quantities["tail_share"])
+        return np.asarray(level - signal * share)
 
     def _projected(
         self,
@@ -317,7 +318,7 @@ class Phasor:
         from seq2seqlite.decay import amplitude_fraction_from_intensity
 
         assert self.components_ns is not None
-        ends, photons = self._points(np.array(self.components_ns))
+        ends, photons = self._components(self.components_ns)
         share = np.clip(phasor_component_fraction(real, imag, *ends.T), 0, 1).astype(np.float64)
         # The subtraction removes more of the long component, whose tail extends into the leading gates.
         of_short, of_long = share / photons[0], (1 - share) / photons[1]
@@ -330,6 +331,13 @@ class Phasor:
         one = np.where(valid, 1.0, np.nan)
         mean = fraction * short + (1 - fraction) * long
         return Estimate(mean, one * short, one * long, fraction, reason, background=level)
+
+    def _components(self, tau_ns: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return calibrated phasors of lifetimes, shape (2, 2), and the photons after subtraction."""
+        if self.irf is None:
+            return self._on_semicircle(np.array(tau_ns)), np.ones(2)
+        tpsf = self._expected(tau_ns)
+        return self._points_of(tpsf), tpsf.sum(axis=1) - self._level(tpsf) * self.axis.n_gates
 
     @property
     def _n_baseline(self) -> int:

@@ -27,7 +27,9 @@ def run(folder, files, *options, **environment):
     shutil.copy(ROOT / "conftest.py", project)
     for name, code in files.items():
         (project / name).write_text(code)
-    always = ["-p", "no:cacheprovider", "--continue-on-collection-errors", "--tb=no", "-rsfE"]
+    # Plugins of napari and zarr take seconds to import.
+    unused = ["cacheprovider", "napari", "napari-plugin-engine", "npe2", "zarr"]
+    always = [*(f"-pno:{name}" for name in unused), "--continue-on-collection-errors", "--tb=no", "-rsfE"]
     kept = {
         key: value for key, value in os.environ.items() if not key.startswith(("SEQ2SEQLITE_", "PYTEST_"))
     }

@@ -4,8 +4,11 @@ import pytest
 
 from seq2seqlite.hardware.cosim.board import compile_board
 from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.eda.verilator import Compilation
 from seq2seqlite.hardware.project import read_project, write_project
 from seq2seqlite.hardware.targets import find_target
+
+QUICK = Compilation(optimisation="-O0")
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +22,7 @@ def board_of(built_once):
             project = (
                 read_project(folder / "project") if written else write_project(design, folder / "project")
             )
-            return project, compile_board(project, out_dir=folder)
+            return project, compile_board(project, out_dir=folder, compilation=QUICK)
 
     return build
 

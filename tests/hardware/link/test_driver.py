@@ -1,10 +1,12 @@
 """The driver, the predictor and the C example with a simulated board, over UDP on this computer."""
 
+import json
 import shutil
 import socket
 import subprocess
 import threading
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 import seq2seqlite
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.board import Faults
+from seq2seqlite.hardware.cosim.board import Faults, compile_board
 from seq2seqlite.hardware.cosim.self_test import self_test
 from seq2seqlite.hardware.gateware.csr import REGISTERS
 from seq2seqlite.hardware.gateware.register_map import constants
@@ -25,6 +27,7 @@ from seq2seqlite.hardware.wire.results import records_from_result, words_from_re
 from seq2seqlite.integer import ProgramPredictor, run_direct, write_program
 from seq2seqlite.predictors import load_any_program, load_predictor
 
+simulate_board_command = import_module("seq2seqlite.cli.hardware.simulate_board")
 ROOT = Path(__file__).parents[3]
 PATIENT_S = 200.0  # tests must not depend on the load of the machine
 ALL_FAULTS = Faults(loss=0.01, duplicate=0.01, reorder=0.01, seed=2)
@@ -81,12 +84,45 @@ def test_faults_of_the_network_change_no_result(direct_board, faults):
     assert found.latency_cycles > project.shape.n_gates
 
 
+def test_the_self_test_of_the_command_line(decoder_board, monkeypatch, tmp_path, capsys):
+    project, simulator = decoder_board
+    monkeypatch.setattr(simulate_board_command, "compile_board", lambda *_, **__: simulator)
+    command = ["hardware", "simulate-board", str(project.folder), "--self-test", "--n", "300"]
+    faults = ["--loss", "0.2", "--duplicate", "0.2", "--reorder", "0.2", "--seed", "1"]
+    file = tmp_path / "found.json"
+    assert main([*command, *faults, "--json", str(file)]) == 0
+    found = json.loads(file.read_text())
+    assert (found["pixels"], found["mismatches"], found["pixels_flagged"]) == (300, 0, 0)
+    assert min(found[key] for key in ("packets_lost", "packets_repeated", "latency_cycles")) > 0
+    assert "300 pixels, 0 mismatches with the program" in capsys.readouterr().out
+    assert main([*command, "--reset-after", "3"]) == 2
+    assert "was reset, or another computer uses it" in capsys.readouterr().err
+
+
+@pytest.mark.hardware_full
+def test_the_shipped_student_of_eight_units(tiny_design, tmp_path):
+    project = tiny_design[1].project
+    simulator = compile_board(project, out_dir=tmp_path)
+    found = self_test(project, simulator, n=64 * 64, seed=1, faults=ALL_FAULTS)
+    assert (found.pixels, found.mismatches, found.pixels_flagged, found.violations) == (4096, 0, 0, 0)
+
+
+def test_a_port_in_use(decoder_board):
+    _, simulator = decoder_board
+    with (
+        simulator.serve() as served,
+        pytest.raises(InputError, match=rf"cannot use port {served.port} \(Address already in use\)"),
+        simulator.serve(port=served.port),
+    ):
+        pass
+
+
 def test_more_responses_than_the_board_holds(direct_board, direct_program):
     project, simulator = direct_board
     counts, bank = made_up_counts(direct_program, 70), made_up_bank(direct_program, 7)
     index = np.arange(70) % 7
     expected = records_from_result(run_direct(direct_program, counts, bank=bank, index=index))
-    assert project.shape.responses == 3
+    assert project.shape.responses == 5
     with (
         simulator.serve() as served,
         Board.open(served.address, program=direct_program, timeout_s=PATIENT_S) as board,
@@ -260,18 +296,17 @@ def test_a_board_has_no_back_end_and_no_program():
         load_any_program("board:udp://127.0.0.1:9")
 
 
-def test_the_c_example(odd_program, board_of, tmp_path):
+def test_the_c_example(decoder_board, tmp_path):
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         pytest.skip("no C compiler")
-    program = odd_program(4, n_gates=11)
-    project, simulator = board_of(program, lanes=4, result_width=32)
+    project, simulator = decoder_board
     assert (project.folder / "link.h").read_text() == link_header()
     example = tmp_path / "board"
     source = ROOT / "examples" / "c" / "board.c"
     flags = ("-std=gnu99", "-Wall", "-Wextra", "-Werror")
     subprocess.run([compiler, *flags, "-I", project.folder, "-o", example, source], check=True)
-    counts = made_up_counts(program, 40)
+    counts = made_up_counts(project.program, 40)
     text = "\n".join(" ".join(map(str, pixel)) for pixel in counts.tolist())
     with simulator.serve(faults=ALL_FAULTS) as served:
         host, port = served.address.removeprefix("udp://").split(":")
@@ -279,7 +314,7 @@ def test_the_c_example(odd_program, board_of, tmp_path):
         found = np.array([line.split() for line in run.stdout.splitlines()], float)
         failed = run_with([example, host, port], "1 2 3")
     closed = run_with([example, host, port], text)
-    expected = ProgramPredictor(program).lifetimes(counts)
+    expected = ProgramPredictor(project.program).lifetimes(counts)
     columns = list(vars(expected).values())[:4]
     valid = np.isfinite(columns[0])
     assert 20 < valid.sum() < 40

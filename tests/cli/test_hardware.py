@@ -89,6 +89,15 @@ def test_lower_writes_the_program(tmp_path, capsys):
             ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
             "time_limit_s=nan must be > 0, in seconds (e.g. 7200)",
         ),
+        (
+            ["hardware", "simulate-board", "--self-test", "--loss", "1"],
+            "loss=1.0 must be a probability, at least 0 and below 1 (option --loss)",
+        ),
+        (
+            ["hardware", "simulate-board", "--json", "new.json"],
+            "--json writes the result of a self-test; add --self-test or omit --json",
+        ),
+        (["hardware", "simulate-board", "unknown"], "model 'unknown' is unknown; choose one of"),
         (["hardware", "report", "nowhere", "--out", "new"], "nowhere is not a hardware project"),
         (["hardware", "fly"], "No such command 'fly'"),
     ],

@@ -7,7 +7,7 @@ from seq2seqlite.hardware.design import Design, DesignOptions
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.link.board_core import BOARD_CORE, BoardCore
 from seq2seqlite.hardware.plan import BuildPlan
-from seq2seqlite.hardware.wire.link_packets import max_pixels
+from seq2seqlite.hardware.wire.link_packets import HEADER_WORDS, PACKET_WORDS, max_pixels
 from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["BOARD_CORE", "board_core_plan", "link_plan"]
@@ -64,9 +64,10 @@ def link_plan(shape: Shape, options: DesignOptions, /) -> BuildPlan:
         raise InputError(f"output={options.output!r} of a design with a link must be 'lifetimes'")
     has_user = bool(shape.user_bits)
     if not max_pixels(shape.n_gates, COUNT_BITS, has_user=has_user, record_bits=shape.record_bits):
+        most = (PACKET_WORDS - HEADER_WORDS - has_user) * 32 // COUNT_BITS
         raise InputError(
-            f"{shape.n_gates} gates of program {shape.program.name} do not fit a packet of the link; use a "
-            "program with at most 726 gates"
+            f"n_gates={shape.n_gates} of program {shape.program.name} must be at most {most}, so that a "
+            "pixel fits a packet of the link"
         )
     core = BoardCore(shape, options.engines, options.result_width)
     top = options.prefix + BOARD_CORE

@@ -205,6 +205,20 @@ def test_a_board_that_is_reset_is_noticed_and_opened_again(direct_board, direct_
         assert served.statistics()["resets"] == 1
 
 
+def test_a_stream_ends_with_its_board(direct_board, direct_program, decay_image, tmp_path, capsys):
+    _, simulator = direct_board
+    file, data = tmp_path / "odd.program", tmp_path / "decays.npz"
+    write_program(file, direct_program)
+    counts = np.random.default_rng(1).poisson(decay_image(np.full((6, 7), 2.0), photons=900).values)
+    np.savez(data, tpsf=counts, gate_width_ns=0.05, period_ns=12.5)
+    with simulator.serve(faults=Faults(reset_after=12)) as served:
+        model = f"board:{served.address}?model={file}&timeout_s={PATIENT_S:g}"
+        assert main(["stream", str(data), "--model", model, "--repeat", "0", "--min-photons", "50"]) == 2
+    error = capsys.readouterr().err
+    assert "was reset, or another computer uses it" in error
+    assert "rejected" not in error
+
+
 def test_another_program(direct_board, odd_direct_program):
     _, simulator = direct_board
     with simulator.serve() as served:

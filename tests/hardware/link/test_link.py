@@ -5,7 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from seq2seqlite.decay import TimeAxis
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.board_core import link_plan
 from seq2seqlite.hardware.cosim.board import BoardPacket
+from seq2seqlite.hardware.design import DesignOptions, make_shape
 from seq2seqlite.hardware.gateware.csr import REGISTERS
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.wire.link_packets import (
@@ -147,3 +151,41 @@ def test_any_packets_with_any_back_pressure(request, kind, gaps, stalls):
     counted = (status.packets_in, status.packets_malformed, status.packets_refused)
     assert counted == tuple(model.counters[name] for name in ("in", "malformed", "refused"))
     assert min(counted) > 10
+
+
+def test_requests_beyond_the_window_are_refused_and_counted(decoder_board):
+    project, board = decoder_board
+    counts = made_up_counts(project.program, 160)
+    opening = packet(Kind.OPEN, [SESSION], sequence=1)
+    requests = pixel_requests(counts, count_bits=16, user=None, n_pixels=1, session=SESSION, first_sequence=0)
+    status = packet(Kind.STATUS, [0], sequence=2)
+    took = board.run([BoardPacket(data) for data in (opening, *requests, status)], stalls=0.97)
+    model, found = BoardModel(project), [packet_from_bytes(data) for data, _ in took.answers]
+    model.answer(opening)
+    expected = [model.answer(data).body for data in requests]
+    answered = [one for one in found if one.kind == Kind.PIXELS | ANSWER]
+    for one in answered:
+        np.testing.assert_array_equal(without_numbers(one.body, 4), expected[one.sequence])
+    sequences = [one.sequence for one in answered]
+    assert sequences == sorted(set(sequences))
+    (last,) = [LinkStatus.from_body(one.body) for one in found if one.sequence == 2 and one.kind == 0x81]
+    assert len(answered) + last.packets_refused == 160
+    assert last.max_requests <= len(answered) < 160
+    assert took.violations == 0
+
+
+@pytest.mark.parametrize(
+    ("n_gates", "options", "text"),
+    [
+        (729, {}, "n_gates=729 of program odd-1 must be at most 728, so that a pixel fits a packet"),
+        (24, {"output": "sfd"}, "output='sfd' of a design with a link must be 'lifetimes'"),
+    ],
+)
+def test_designs_that_cannot_have_a_link(odd_program, n_gates, options, text):
+    chosen = DesignOptions(**options)
+    shape = make_shape(odd_program(1, n_gates=24), chosen, 10, 3)
+    if n_gates != 24:
+        axis = TimeAxis(n_gates, 0.01, 12.5)
+        shape = replace(shape, program=replace(shape.program, axis=axis))
+    with pytest.raises(InputError, match=text):
+        link_plan(shape, chosen)

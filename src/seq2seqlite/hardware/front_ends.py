@@ -59,7 +59,8 @@ def front_end_core_plan(design: Design, shape: SeriesShape | EventsShape, /) -> 
     Raises
     ------
     InputError
-        If front end and engines have different gates or lanes.
+        If front end and engines have different gates or lanes, or the front end has a response map and the
+        engines have no responses.
 
     See Also
     --------
@@ -70,6 +71,11 @@ def front_end_core_plan(design: Design, shape: SeriesShape | EventsShape, /) -> 
         wanted, found = getattr(design.shape, name), getattr(shape, name)
         if found != wanted:
             raise InputError(f"{name}={found} of the front end must be {wanted}, as the engines have")
+    if shape.map_bits and not design.shape.responses:
+        raise InputError(
+            f"map_bits={shape.map_bits} of the front end must be 0, because program {design.program.name} "
+            "does not use a response"
+        )
     engines, front_end = design.plan(), front_end_plan(shape)
     core = FrontEndCore(shape, design.shape, design.options.result_width)
     files = {f"{FRONT_END_CORE}.il": rtlil.convert(core, name=FRONT_END_CORE, emit_src=False)}

@@ -12,7 +12,8 @@ from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.cosim.stream import Access, compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
-from seq2seqlite.hardware.front_ends import front_end_core_plan
+from seq2seqlite.hardware.front_ends import core_latency, front_end_core_plan
+from seq2seqlite.hardware.frontends.budget import corner_turn_latency
 from seq2seqlite.hardware.frontends.front_end_core import FRONT_END_CORE
 from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.gateware.csr import REGISTERS
@@ -115,6 +116,24 @@ def test_from_images_to_lifetimes(odd_program, built_once, gaps, stalls):
     assert_results(took, expected, frame_pixels=201, beats_per_result=WORDS)
     assert took.registers[-7:] == (ID, SERIES_ID, frames, frames, 0, 0, 0)
     assert set(took.responses) == {"okay"}
+
+
+def test_the_latency_of_the_core_is_between_its_limits(odd_program, built_once):
+    program = odd_program(1, n_gates=20)
+    shape = SeriesShape(20, 201, lanes=2, data_bits=32, tile_pixels=16, fifo_bursts=8)
+    design = designed(program, shape)
+    with built_once("core-series") as folder:
+        simulator = compiled(design, shape, folder)
+    took = simulator.run(
+        series.counts_beats(shape, np.full((1, 20, 201), 9)),
+        n_expected=201 * WORDS,
+        before=[*engine_settings(201), *at_front_end(series.settings(wait=True))],
+        memory=MemoryModel(latency_clocks=7),
+    )
+    latency = took.out_clock[-1] - took.in_clock[-1]
+    engines = design.clocks_per_pixel
+    assert latency > corner_turn_latency(shape, memory_latency=7, pixel_clocks=engines)
+    assert latency <= core_latency(design, shape, memory_latency=7)
 
 
 def test_from_photon_events_to_lifetimes_of_a_direct_program(odd_direct_program, built_once):

@@ -301,6 +301,38 @@ def test_the_photons_of_the_hazelnut(tiny, hazelnut_ptu, tmp_path):
     assert events.counted(took)["PHOTONS"] == 6_064_854
 
 
+@pytest.mark.hardware_full
+def test_the_photons_of_the_hazelnut_with_responses(odd_direct_program, hazelnut_ptu, tmp_path):
+    """Five bins of the histogram per gate, and one of 63 responses for each of 65,536 pixels."""
+    import ptufile
+
+    program = odd_direct_program(9, n_gates=27)
+    shape = EventsShape(n_gates=27, lines=256, line_pixels=256, lanes=4, map_bits=6)
+    design = designed(program, shape, result_width=64, engines=2)
+    rng = np.random.default_rng(9)
+    with ptufile.PtuFile(hazelnut_ptu) as file:
+        records = file.read_records()
+        image = file.decode_image(channel=0, dtime=0).reshape(-1, 132)
+    counts = np.pad(image, ((0, 0), (0, 3))).reshape(-1, 27, 5).sum(axis=2).astype(np.int64)
+    bank, indices = random_bank(program, 63, rng), rng.integers(0, 63, shape.pixels)
+    set_up = events.settings(
+        table=np.arange(132) // 5,
+        pixel_syncs=494,
+        markers=0x0421,
+        response_map=map_words(indices, map_bits=6),
+    )
+    took = compiled(design, shape, tmp_path).run(
+        events.beats_of(records),
+        n_expected=len(counts) * 3,
+        before=[*engine_settings(shape.pixels, design=design, bank=bank), *at_front_end(set_up)],
+        after=[Access(REGISTERS["NO_RESPONSE"]), *at_front_end(events.counters())],
+    )
+    expected = expected_words(program, counts, frame_pixels=shape.pixels, bank=bank, indices=indices)
+    assert_results(took, expected, frame_pixels=shape.pixels, beats_per_result=3)
+    assert events.counted(took)["PHOTONS"] == 6_064_854
+    assert took.registers[-len(events.COUNTERS) - 1] == 0
+
+
 def test_front_end_and_engines_must_fit(odd_program):
     design = make_design(odd_program(1, n_gates=20), find_target("xc7k410t"), DesignOptions(lanes=2))
     for shape, text in (

@@ -1,6 +1,7 @@
-"""Model of a SPAD camera as a stimulus: one-bit frames, and the correction of their saturation."""
+"""Model of a SPAD camera as a stimulus: rate and order of its one-bit frames, and their saturation."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +12,110 @@ from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.bitpack import n_words
 from seq2seqlite.integer import COUNT_BITS
 
-__all__ = ["beats_of_images", "one_bit_frames", "saturation_table"]
+__all__ = ["SWISSSPAD3", "OneBitCamera", "beats_of_images", "one_bit_frames", "saturation_table"]
+
+
+@dataclass(frozen=True)
+class OneBitCamera:
+    """Camera of one-bit frames: its dimensions, its frame rate, and the order in which it delivers its lines.
+
+    Parameters
+    ----------
+    lines, line_pixels : int
+        Dimensions of a frame.
+    frames_per_s : float
+        One-bit frames per second.
+    line_order : tuple of int
+        Lines in the order in which they are delivered; by default from the first to the last one.
+
+    See Also
+    --------
+    one_bit_frames : Yield the one-bit frames of each gate, whose sums are the counts.
+
+    Examples
+    --------
+    >>> camera = OneBitCamera(2, 3, 100_000.0, line_order=(1, 0))
+    >>> camera.delivered([[[1, 2, 3], [4, 5, 6]]]).tolist()
+    [[4, 5, 6, 1, 2, 3]]
+    >>> camera.arranged([[4, 5, 6, 1, 2, 3]]).tolist()
+    [[[1, 2, 3], [4, 5, 6]]]
+    """
+
+    lines: int
+    line_pixels: int
+    frames_per_s: float
+    line_order: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if min(self.lines, self.line_pixels) < 1 or not self.frames_per_s > 0:
+            raise InputError(
+                f"lines={self.lines} and line_pixels={self.line_pixels} must be at least 1, and "
+                f"frames_per_s={self.frames_per_s} above 0"
+            )
+        if self.line_order and sorted(self.line_order) != list(range(self.lines)):
+            raise InputError(f"line_order must contain each line from 0 to {self.lines - 1} once")
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of a frame."""
+        return self.lines * self.line_pixels
+
+    @property
+    def bits_per_s(self) -> float:
+        """Data rate of the one-bit frames, in bits per second."""
+        return self.pixels * self.frames_per_s
+
+    def gate_s(self, n_frames: int, /) -> float:
+        """Return the time of a gate that is the sum of ``n_frames`` one-bit frames, in s."""
+        return n_frames / self.frames_per_s
+
+    def source_gaps(self, *, clock_mhz: float, frame_bits: int) -> float:
+        """Return the share of clock cycles without a beat, at the input of a front end.
+
+        Parameters
+        ----------
+        clock_mhz : float
+            Clock frequency of the front end, in MHz.
+        frame_bits : int
+            One-bit pixels per beat.
+
+        Raises
+        ------
+        InputError
+            If the camera delivers more than a beat per clock cycle.
+        """
+        beats_per_s = -(-self.pixels // frame_bits) * self.frames_per_s
+        if beats_per_s > clock_mhz * 1e6:
+            raise InputError(
+                f"frame_bits={frame_bits} with clock_mhz={clock_mhz} must be at least "
+                f"{self.bits_per_s / clock_mhz / 1e6:.1f} for this camera"
+            )
+        return 1 - beats_per_s / (clock_mhz * 1e6)
+
+    def delivered(self, images: ArrayLike, /) -> NDArray[np.generic]:
+        """Return images, shape (..., lines, line_pixels), as the camera delivers them: (..., pixels)."""
+        values = np.asarray(images)
+        if values.shape[-2:] != (self.lines, self.line_pixels):
+            raise InputError(f"images of shape {values.shape} must end with {(self.lines, self.line_pixels)}")
+        order = list(self.line_order or range(self.lines))
+        found: NDArray[np.generic] = values[..., order, :].reshape(*values.shape[:-2], self.pixels)
+        return found
+
+    def arranged(self, pixels: ArrayLike, /) -> NDArray[np.generic]:
+        """Return pixels in the order of their delivery, shape (..., pixels), as images."""
+        values = np.asarray(pixels)
+        if values.shape[-1:] != (self.pixels,):
+            raise InputError(f"pixels of shape {values.shape} must end with {self.pixels}")
+        order = np.argsort(self.line_order or range(self.lines))
+        lines = values.reshape(*values.shape[:-1], self.lines, self.line_pixels)
+        found: NDArray[np.generic] = lines[..., order, :]
+        return found
+
+
+SWISSSPAD3 = OneBitCamera(500, 500, 97_700.0)
+"""SwissSPAD3 with one gate per frame: 97.7 kframes/s in bursts, about 88 kframes/s continuously (M. Wayne et
+al., IEEE Trans. Electron Devices, 2022, doi:10.1109/TED.2022.3168249). The abstract of the publication does
+not give the order of the lines: for a real camera, pass its ``line_order``."""
 
 
 def one_bit_frames(counts: ArrayLike, /, *, n_frames: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:

@@ -4,13 +4,14 @@ from amaranth.back import rtlil
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import Design
+from seq2seqlite.hardware.frontends.budget import corner_turn_latency
 from seq2seqlite.hardware.frontends.front_end_core import FRONT_END_CORE, FrontEndCore
 from seq2seqlite.hardware.frontends.gate_series import GATE_SERIES, GateSeries
 from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, PhotonEvents
 from seq2seqlite.hardware.plan import BuildPlan
 
-__all__ = ["front_end_core_plan", "front_end_plan"]
+__all__ = ["core_latency", "front_end_core_plan", "front_end_plan"]
 
 
 def front_end_plan(shape: SeriesShape | EventsShape, /) -> BuildPlan:
@@ -59,7 +60,8 @@ def front_end_core_plan(design: Design, shape: SeriesShape | EventsShape, /) -> 
     Raises
     ------
     InputError
-        If front end and engines have different gates or lanes.
+        If front end and engines have different gates or lanes, or the front end has a response map and the
+        engines have no responses.
 
     See Also
     --------
@@ -70,7 +72,47 @@ def front_end_core_plan(design: Design, shape: SeriesShape | EventsShape, /) -> 
         wanted, found = getattr(design.shape, name), getattr(shape, name)
         if found != wanted:
             raise InputError(f"{name}={found} of the front end must be {wanted}, as the engines have")
+    if shape.map_bits and not design.shape.responses:
+        raise InputError(
+            f"map_bits={shape.map_bits} of the front end must be 0, because program {design.program.name} "
+            "does not use a response"
+        )
     engines, front_end = design.plan(), front_end_plan(shape)
     core = FrontEndCore(shape, design.shape, design.options.result_width)
     files = {f"{FRONT_END_CORE}.il": rtlil.convert(core, name=FRONT_END_CORE, emit_src=False)}
     return BuildPlan({**engines.files, **front_end.files, **files}, kept=engines.kept)
+
+
+def core_latency(
+    design: Design, shape: SeriesShape, /, *, memory_latency: int = 0, beat_clocks: float = 1.0
+) -> int:
+    """Return an upper limit of the clock cycles from the last beat of a frame to its last result.
+
+    Parameters
+    ----------
+    design : Design
+        Engines.
+    shape : SeriesShape
+        Parameters of the front end.
+    memory_latency, beat_clocks : int, float
+        Latency of the memory, and clock cycles per beat, in clock cycles; see
+        :func:`~seq2seqlite.hardware.frontends.budget.corner_turn_latency`.
+
+    Returns
+    -------
+    int
+        The corner turn with engines that accept a pixel every ``design.clocks_per_pixel``, one batch of an
+        engine, and the delivery of its results one after another. A memory that pauses can exceed it.
+
+    See Also
+    --------
+    seq2seqlite.hardware.frontends.budget.corner_turn_latency :
+        Return the clock cycles from the last beat of a frame to the last beat of its packets.
+    """
+    turned = corner_turn_latency(
+        shape,
+        memory_latency=memory_latency,
+        pixel_clocks=design.clocks_per_pixel,
+        beat_clocks=beat_clocks,
+    )
+    return turned + design.latency_clocks + design.shape.slots * design.shape.n_gates

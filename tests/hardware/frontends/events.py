@@ -82,14 +82,18 @@ def beats_of(records):
     return Beats(records[:, None], np.zeros(len(records), bool))
 
 
-def settings(*, table, pixel_syncs, markers=0x8421, channels=0xFFFFFFFF):
-    """Return the accesses that set up a front end. ``table`` has the gate of each micro-time, or -1."""
+def settings(*, table, pixel_syncs, markers=0x8421, channels=0xFFFFFFFF, response_map=()):
+    """Return the accesses that set up a front end. ``table`` has the gate of each micro-time, or -1.
+
+    ``response_map`` has the words of the response map.
+    """
     return [
         Access(ADDRESS["PIXEL_SYNCS"], pixel_syncs),
         Access(ADDRESS["MARKERS"], markers),
         Access(ADDRESS["CHANNELS"], channels),
         Access(ADDRESS["TABLE_INDEX"], 0),
         *(Access(ADDRESS["TABLE_DATA"], int(gate) | 1 << 16 if gate >= 0 else 0) for gate in table),
+        *(Access(ADDRESS["MAP_DATA"], int(word)) for word in response_map),
     ]
 
 

@@ -57,8 +57,8 @@ def counts_of(run, shape):
     return counts
 
 
-def settings(*, bases=BASES, table=None, dark_level=0, mask=None, wait=False, frames_per_gate=None):
-    """Return the accesses that set up a front end."""
+def settings(*, bases=BASES, table=None, dark_level=0, mask=None, wait=False, frames_per_gate=None, words=()):
+    """Return the accesses that set up a front end. ``words`` are those of the response map."""
     values = {
         "CONTROL": int(table is not None) | 2 * int(wait),
         "DARK_LEVEL": dark_level,
@@ -73,10 +73,10 @@ def settings(*, bases=BASES, table=None, dark_level=0, mask=None, wait=False, fr
         accesses += [Access(ADDRESS["TABLE_DATA"], int(value)) for value in table]
     if mask is not None:
         bits = np.pad(np.asarray(mask, np.uint8), (0, -len(mask) % 32))
-        words = np.packbits(bits, bitorder="little").view("<u4")
+        packed = np.packbits(bits, bitorder="little").view("<u4")
         accesses += [Access(ADDRESS["MASK_INDEX"], 0)]
-        accesses += [Access(ADDRESS["MASK_DATA"], int(word)) for word in words]
-    return accesses
+        accesses += [Access(ADDRESS["MASK_DATA"], int(word)) for word in packed]
+    return accesses + [Access(ADDRESS["MAP_DATA"], int(word)) for word in words]
 
 
 def counters():

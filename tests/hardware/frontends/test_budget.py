@@ -1,5 +1,7 @@
 """Formulas of bandwidth and latency: against measurements in simulation, and in closed form."""
 
+from dataclasses import replace
+
 import pytest
 
 from seq2seqlite.errors import InputError
@@ -31,6 +33,17 @@ def test_latency_and_traffic_are_those_of_the_simulation(front_end, name, latenc
     budget = corner_turn_budget(shape, Memory(1000, latency), clock_mhz=100)
     beats = run.traffic.beats_read + run.traffic.beats_written
     assert budget.traffic_bytes == beats * shape.data_bits // 8
+
+
+def test_a_response_map_delays_the_packets(front_end):
+    shape = replace(SHAPES["eight-bit"], map_bits=4)
+    run = front_end(shape, "series-map").run(
+        counts_beats(shape, random_frames(shape, 1)),
+        n_expected=shape.pixels * shape.words,
+        before=settings(wait=True),
+    )
+    assert run.out_clock[-1] - run.in_clock[-1] == corner_turn_latency(shape)
+    assert corner_turn_latency(shape) == corner_turn_latency(SHAPES["eight-bit"]) + 4
 
 
 def test_a_corner_turn_by_hand():

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.camera import beats_of_images, one_bit_frames, saturation_table
+from seq2seqlite.hardware.camera import OneBitCamera, beats_of_images, one_bit_frames, saturation_table
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
+from seq2seqlite.simulation import load_instrument, simulated_frames
 
 from .series import (
     corrected,
@@ -212,6 +213,27 @@ def test_one_bit_frames_are_summed(summing, per_gate, gaps, stalls, memory):
     assert_frames(run, shape, frames)
     assert counted(run)["FRAMES_IN"] == counted(run)["FRAMES_OUT"] == len(bits)
     assert per_gate != 300 or (frames == 255).any()  # sums saturate
+
+
+def test_a_simulated_camera_at_its_rate_and_in_its_order(summing):
+    """Simulated decays, as one-bit frames from the middle of the sensor outwards; the camera never waits."""
+    shape, simulator = summing
+    camera = OneBitCamera(7, 15, 97_700.0, line_order=(3, 2, 4, 1, 5, 0, 6))
+    (scene,) = simulated_frames(load_instrument("swissspad3"), shape=(7, 15), n=1, photons=3000.0)
+    counts = np.moveaxis(scene[..., 20 : 20 + shape.n_gates].astype(np.int64), -1, 0)
+    bits = camera.delivered(np.concatenate(list(one_bit_frames(counts, n_frames=255))))
+    run = simulator.run(
+        beats_of_images(bits, bits=1, width=16, frame_images=shape.n_gates * 255),
+        n_expected=shape.pixels * shape.words,
+        before=settings(frames_per_gate=255),
+        after=counters(),
+        gaps=camera.source_gaps(clock_mhz=1.0, frame_bits=16),
+        memory=SLOW,
+    )
+    assert_frames(run, shape, camera.delivered(counts)[None])
+    assert counted(run)["FRAMES_OUT"] == 1
+    pixels = counts_of(run, shape)[:, : shape.n_gates]
+    np.testing.assert_array_equal(camera.arranged(pixels.T), counts)
 
 
 def test_one_bit_frames_that_overrun_or_are_malformed(summing):

@@ -7,12 +7,21 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.eda.cells import FAMILIES, Family, Resources, cells_of_stat, resources_of_cells
 from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, ToolRun, run_tool
 
-__all__ = ["Synthesis", "SynthesisResult", "simulation_files", "synthesize", "verilog_from_rtlil"]
+__all__ = [
+    "Proof",
+    "Synthesis",
+    "SynthesisResult",
+    "prove",
+    "simulation_files",
+    "synthesize",
+    "verilog_from_rtlil",
+]
 
 # In a separate process, a crash or a hang of Yosys becomes an error message instead of ending this process.
 CHILD = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
@@ -343,3 +352,89 @@ def verilog_from_rtlil(
 def _portable(verilog: str) -> str:
     """Return the Verilog of Yosys without constructs that tools interpret differently."""
     return WAKE_UP.sub(r"\1reg \2;\n\1initial \2<= 0;", UNUSED_INIT.sub("", verilog))
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Result of a formal check.
+
+    Parameters
+    ----------
+    outcome : str
+        ``"proved"``: the assertions hold in all clock cycles, by induction; ``"bounded"``: in the first
+        ``steps`` clock cycles, from the initial values; ``"refuted"``: an assertion fails.
+    steps : int
+        Clock cycles: the length of the induction, the bound, or the length of the counterexample.
+    seconds : float
+        Run time in seconds.
+    log : str
+        Output of Yosys, with the counterexample.
+
+    See Also
+    --------
+    prove : Check the assertions of a module by Yosys' SAT solver.
+    """
+
+    outcome: Literal["proved", "bounded", "refuted"]
+    steps: int
+    seconds: float
+    log: str
+
+
+def prove(
+    rtlil: str, /, *, top: str, steps: int, induction: bool = False, time_limit_s: float = 600
+) -> Proof:
+    """Check the assertions of a module by Yosys' SAT solver (command ``sat``).
+
+    Parameters
+    ----------
+    rtlil : str
+        Module with one clock, assertions and assumptions, as RTLIL. Its inputs have any value in each clock
+        cycle that the assumptions allow, its registers and memories their initial values in the first one.
+    top : str
+        Name of the module.
+    steps : int
+        Clock cycles to unroll.
+    induction : bool
+        Whether to prove the assertions by induction over at most ``steps`` clock cycles, instead of for the
+        first ``steps`` clock cycles only.
+    time_limit_s : float
+        Time limit in seconds.
+
+    Returns
+    -------
+    Proof
+
+    Raises
+    ------
+    ToolError
+        If Yosys is missing, fails, exceeds the time limit, or finds no proof by induction.
+
+    See Also
+    --------
+    Proof : Result of a formal check.
+    """
+    how = "-tempinduct" if induction else "-tempinduct-baseonly"
+    with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
+        folder = Path(name)
+        (folder / "design.il").write_text(rtlil)
+        commands = [
+            "read_rtlil design.il",
+            f"hierarchy -check -top {top}",
+            *("proc", "flatten", "memory -nomap", "memory_map", "opt -full", "async2sync"),
+            "chformal -lower",
+            f"sat -prove-asserts -set-assumes -show-all -maxsteps {steps} {how}",
+        ]
+        log = folder / "formal.log"
+        run = _run_script(commands, script=folder / "formal.ys", log=log, time_limit_s=time_limit_s)
+        text = log.read_text()
+    if "proof finished - model found for base case: FAIL!" in text:
+        outcome: Literal["proved", "bounded", "refuted"] = "refuted"
+    elif "Induction step proven: SUCCESS!" in text:
+        outcome = "proved"
+    elif f"proved base case for {steps} steps: SUCCESS!" in text:
+        outcome = "bounded"
+    else:
+        raise ToolError(f"Yosys found neither a proof nor a counterexample within {steps} clock cycles")
+    solved = re.findall(r"\[(?:base case|induction step) (\d+)\] Solving", text)
+    return Proof(outcome, int(solved[-1]), run.seconds, text)

@@ -12,6 +12,8 @@ __all__ = ["Budget", "Memory", "corner_turn_budget", "corner_turn_latency", "gat
 
 WRITE_CLOCKS = 21
 """Clock cycles of the stages from the last beat of a frame to the first request, without burst and memory."""
+MAP_CLOCKS = 4
+"""Clock cycles of the stages of a response map."""
 REQUEST_CLOCKS = 5
 """Clock cycles of the stages between the end of a tile and the start of the one that takes its place."""
 NORMALISATION_BYTES = 8
@@ -120,7 +122,7 @@ def corner_turn_latency(
         last = tile == shape.tiles - 1
         pixels = shape.last_tile_pixels if last else shape.tile_pixels
         done_before, done = done, max(done, arrived) + pixels * per_pixel
-    return round(done)
+    return round(done) + MAP_CLOCKS * (shape.map_bits > 0)
 
 
 def corner_turn_budget(

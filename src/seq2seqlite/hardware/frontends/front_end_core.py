@@ -11,7 +11,7 @@ from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, events_ports
 from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS, axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.axi_lite_decoder import AxiLiteDecoder
-from seq2seqlite.hardware.gateware.parameters import TOP, Shape
+from seq2seqlite.hardware.gateware.parameters import TOP, USER_BITS, Shape
 from seq2seqlite.hardware.gateware.top import top_ports
 
 __all__ = ["FRONT_END_CORE", "FrontEndCore"]
@@ -27,8 +27,8 @@ T = TypeVar("T")
 class FrontEndCore(Component):
     """Core of a front end and the engines behind it: images or photon events in, results out.
 
-    The CSRs of the engines are at the addresses from 0, those of the front end from 256. Direct programs use
-    the response ``RESPONSE_BASE`` for all pixels.
+    The CSRs of the engines are at the addresses from 0, those of the front end from 256. Without a response
+    map in the front end, direct programs use the response ``RESPONSE_BASE`` for all pixels.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class FrontEndCore(Component):
         }
         inside = _named(RESULTS, packets) | _named(CSRS, to_front_end)
         m.submodules.front_end = self._instance(self.front_end, self.input_ports, inside)
-        inside = _named("s_axis_", {**packets, "tuser": Const(0, 16)}) | _named(CSRS, to_engines)
+        inside = _named("s_axis_", {"tuser": Const(0, USER_BITS), **packets}) | _named(CSRS, to_engines)
         m.submodules.engines = self._instance(self.engines, self.engine_ports, inside)
         return m
 

@@ -10,9 +10,16 @@ from seq2seqlite.hardware.frontends.correction import Correction
 from seq2seqlite.hardware.frontends.csr import FrontEndRegisters
 from seq2seqlite.hardware.frontends.frame_tracker import image_beat
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
+from seq2seqlite.hardware.frontends.response_map import add_output
 from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
+from seq2seqlite.hardware.gateware.parameters import USER_BITS
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
-from seq2seqlite.hardware.wire.front_end_registers import SERIES_ID, SERIES_REGISTERS, VERSION
+from seq2seqlite.hardware.wire.front_end_registers import (
+    SERIES_ID,
+    SERIES_REGISTERS,
+    VERSION,
+    front_end_registers,
+)
 from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["GATE_SERIES", "GateSeries", "add_domain", "bus_ports", "series_ports"]
@@ -21,7 +28,7 @@ GATE_SERIES = "seq2seqlite_gate_series"
 """Name of the module."""
 
 
-def bus_ports(input_bits: int, output_bits: int, /) -> dict[str, Member]:
+def bus_ports(input_bits: int, output_bits: int, map_bits: int, /) -> dict[str, Member]:
     """Return the ports that all front ends have: clock, reset, input, packets, AXI4-Lite."""
     return {
         "aclk": In(1),
@@ -33,6 +40,7 @@ def bus_ports(input_bits: int, output_bits: int, /) -> dict[str, Member]:
         "m_axis_tvalid": Out(1),
         "m_axis_tready": In(1),
         "m_axis_tlast": Out(1),
+        **({"m_axis_tuser": Out(USER_BITS)} if map_bits else {}),
         **{f"s_axil_{name}": member for name, member in axi_lite().items()},
     }
 
@@ -49,7 +57,7 @@ def series_ports(shape: SeriesShape, /) -> dict[str, Member]:
     """Return the ports of a gate-series front end by name."""
     memory = axi_manager(address_bits=shape.address_bits, data_bits=shape.data_bits)
     return {
-        **bus_ports(shape.input_bits, shape.lanes * COUNT_BITS),
+        **bus_ports(shape.input_bits, shape.lanes * COUNT_BITS, shape.map_bits),
         "s_axis_tlast": In(1),
         "s_axis_tuser": In(1),
         **{f"m_axi_{name}": member for name, member in memory.items()},
@@ -77,6 +85,8 @@ class GateSeries(Component):
         Packets of counts, one for each pixel: the input of the engine.
     m_axis_tvalid, m_axis_tready, m_axis_tlast : Signal(1), out, in, out
         AXI4-Stream handshake of the packets; TLAST on the last beat of a pixel.
+    m_axis_tuser : Signal(16), out
+        Index of the response of the pixel; only with a response map.
     m_axi_* : out, in
         AXI4 manager of the frame buffers; see :func:`~seq2seqlite.hardware.frontends.axi.axi_manager`.
     s_axil_* : in, out
@@ -97,8 +107,10 @@ class GateSeries(Component):
             "VERSION": VERSION,
             "SHAPE": shape.n_gates | shape.lanes << 16 | shape.count_bits << 24,
             "PIXELS": shape.pixels,
+            **({"MAP_BITS": shape.map_bits} if shape.map_bits else {}),
         }
-        m.submodules.registers = registers = FrontEndRegisters(SERIES_REGISTERS, constants)
+        wanted = front_end_registers(SERIES_REGISTERS, map_bits=shape.map_bits)
+        m.submodules.registers = registers = FrontEndRegisters(wanted, constants)
         m.submodules.input = input_slice = RegisterSlice(image_beat(shape.input_bits))
         m.submodules.corner_turn = corner_turn = CornerTurn(shape)
         m.submodules.correction = correction = Correction(shape)
@@ -122,12 +134,9 @@ class GateSeries(Component):
             correction.mask_write.eq(registers.mask_data_write),
             correction.mask_index.eq(registers.mask_index),
             correction.mask_data.eq(registers.mask_data),
-            self.m_axis_tvalid.eq(correction.o.valid),
-            self.m_axis_tdata.eq(correction.o.payload.data),
-            self.m_axis_tlast.eq(correction.o.payload.last),
-            correction.o.ready.eq(self.m_axis_tready),
         ]
         connect(m, corner_turn.o, correction.i)
+        add_output(m, self, correction.o, registers, shape)
         dropped, malformed = corner_turn.dropped, corner_turn.malformed
         started = corner_turn.started
         if shape.frame_bits:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.targets import LANES
-from seq2seqlite.integer import COUNT_BITS
+from seq2seqlite.integer import COUNT_BITS, MAX_BANK
 
 __all__ = ["EventsShape", "SeriesShape"]
 
@@ -14,12 +14,18 @@ PAGE_BYTES = 4096
 MAX_BURST = 256
 """Largest number of beats of an AXI burst."""
 MAX_TABLE_BITS = 12
+MAX_MAP_BITS = (MAX_BANK - 1).bit_length()
 FEWEST_BEATS = 3
 """Beats of a one-bit frame that are still in the pipeline of the summation when the next frame begins."""
 
 
 def _power_of_two(value: int) -> bool:
     return value > 0 and value & (value - 1) == 0
+
+
+def _check_map_bits(map_bits: int) -> None:
+    if not 0 <= map_bits <= MAX_MAP_BITS:
+        raise InputError(f"map_bits={map_bits} must be between 0 and {MAX_MAP_BITS}")
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class SeriesShape:
         Width of an address.
     fifo_bursts : int
         Depth of the write FIFO in bursts.
+    map_bits : int
+        Width of the index of the response of each pixel, up to 6, in the response map; 0: no map.
 
     See Also
     --------
@@ -66,6 +74,7 @@ class SeriesShape:
     table_bits: int = 8
     address_bits: int = 32
     fifo_bursts: int = 16
+    map_bits: int = 0
 
     def __post_init__(self) -> None:
         if self.n_gates < 1 or self.pixels < 1:
@@ -90,6 +99,7 @@ class SeriesShape:
             raise InputError(f"table_bits={self.table_bits} must be between 1 and {MAX_TABLE_BITS}")
         if not _power_of_two(self.fifo_bursts) or self.fifo_bursts < 2:
             raise InputError(f"fifo_bursts={self.fifo_bursts} must be a power of two, at least 2")
+        _check_map_bits(self.map_bits)
         if 2 * self.frame_bytes > 2**self.address_bits:
             raise InputError(
                 f"two frames of {self.frame_bytes} bytes exceed address_bits={self.address_bits}"
@@ -186,6 +196,8 @@ class EventsShape:
         Logarithm of the length of the bin table. Larger micro-times are not counted.
     records : str
         Record format: ``"picoharp-t3"``, or ``"generic-t3"`` (HydraHarp 2, TimeHarp 260, MultiHarp).
+    map_bits : int
+        Width of the index of the response of each pixel, up to 6, in the response map; 0: no map.
 
     See Also
     --------
@@ -198,6 +210,7 @@ class EventsShape:
     lanes: int = 1
     micro_bits: int = 12
     records: Literal["picoharp-t3", "generic-t3"] = "picoharp-t3"
+    map_bits: int = 0
 
     def __post_init__(self) -> None:
         for name in ("n_gates", "lines", "line_pixels"):
@@ -209,6 +222,12 @@ class EventsShape:
             raise InputError(f"micro_bits={self.micro_bits} must be between 1 and 15")
         if self.records not in {"picoharp-t3", "generic-t3"}:
             raise InputError(f"records={self.records!r} must be 'picoharp-t3' or 'generic-t3'")
+        _check_map_bits(self.map_bits)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of an image."""
+        return self.lines * self.line_pixels
 
     @property
     def words(self) -> int:

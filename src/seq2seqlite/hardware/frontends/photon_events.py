@@ -8,10 +8,16 @@ from seq2seqlite.hardware.frontends.gate_series import add_domain, bus_ports
 from seq2seqlite.hardware.frontends.histogrammer import Histogrammer
 from seq2seqlite.hardware.frontends.parameters import EventsShape
 from seq2seqlite.hardware.frontends.record_decoder import RecordDecoder
+from seq2seqlite.hardware.frontends.response_map import add_output
 from seq2seqlite.hardware.frontends.scanner import Scanner
 from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
-from seq2seqlite.hardware.wire.front_end_registers import EVENT_REGISTERS, EVENTS_ID, VERSION
+from seq2seqlite.hardware.wire.front_end_registers import (
+    EVENT_REGISTERS,
+    EVENTS_ID,
+    VERSION,
+    front_end_registers,
+)
 
 __all__ = ["PHOTON_EVENTS", "PhotonEvents", "events_ports"]
 
@@ -22,7 +28,7 @@ RECORD_BITS = 32
 
 def events_ports(shape: EventsShape, /) -> dict[str, Member]:
     """Return the ports of a photon-event front end by name."""
-    return {**bus_ports(RECORD_BITS, shape.packet_bits), "s_axis_tlast": In(1)}
+    return {**bus_ports(RECORD_BITS, shape.packet_bits, shape.map_bits), "s_axis_tlast": In(1)}
 
 
 class PhotonEvents(Component):
@@ -45,6 +51,8 @@ class PhotonEvents(Component):
         Packets of counts, one for each pixel: the input of the engine.
     m_axis_tvalid, m_axis_tready, m_axis_tlast : Signal(1), out, in, out
         AXI4-Stream handshake of the packets; TLAST on the last beat of a pixel.
+    m_axis_tuser : Signal(16), out
+        Index of the response of the pixel; only with a response map.
     s_axil_* : in, out
         AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.axi_lite.axi_lite`.
     """
@@ -63,8 +71,10 @@ class PhotonEvents(Component):
             "VERSION": VERSION,
             "SHAPE": shape.n_gates | shape.lanes << 16 | shape.micro_bits << 24,
             "IMAGE": shape.line_pixels | shape.lines << 16,
+            **({"MAP_BITS": shape.map_bits} if shape.map_bits else {}),
         }
-        m.submodules.registers = registers = FrontEndRegisters(EVENT_REGISTERS, constants)
+        wanted = front_end_registers(EVENT_REGISTERS, map_bits=shape.map_bits)
+        m.submodules.registers = registers = FrontEndRegisters(wanted, constants)
         m.submodules.input = input_slice = RegisterSlice(RECORD_BITS)
         m.submodules.decoder = decoder = RecordDecoder(shape)
         m.submodules.scanner = scanner = Scanner(shape)
@@ -84,16 +94,12 @@ class PhotonEvents(Component):
             decoder.table_data.eq(registers.table_data),
             scanner.pixel_syncs.eq(registers.pixel_syncs),
             *(mask.eq(registers.markers.word_select(index, 4)) for index, mask in enumerate(masks)),
-            self.m_axis_tvalid.eq(histogrammer.o.valid),
-            self.m_axis_tdata.eq(histogrammer.o.payload.data),
-            self.m_axis_tlast.eq(histogrammer.o.payload.last),
-            histogrammer.o.ready.eq(self.m_axis_tready),
         ]
-        frame_pixels = shape.lines * shape.line_pixels
-        left = Signal(range(frame_pixels), init=frame_pixels - 1)
+        add_output(m, self, histogrammer.o, registers, shape)
+        left = Signal(range(shape.pixels), init=shape.pixels - 1)
         pixel_ends = self.m_axis_tvalid & self.m_axis_tready & self.m_axis_tlast
         with m.If(pixel_ends):
-            m.d.sync += left.eq(Mux(left == 0, frame_pixels - 1, left - 1))
+            m.d.sync += left.eq(Mux(left == 0, shape.pixels - 1, left - 1))
         m.d.comb += registers.events.eq(
             Cat(
                 scanner.counted,

@@ -1,0 +1,1 @@
+"""Formal checks of the gateware: properties, and the faults that they find."""

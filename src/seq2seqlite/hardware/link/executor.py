@@ -184,7 +184,7 @@ class Executor(Component):
     def _checks(
         self, m: Module, first: Signal, session: Signal, argument: Signal
     ) -> tuple[dict[Kind, Signal], Signal, Signal, Signal]:
-        """Return what is known of the request, each in a register.
+        """Return checks of the request, each in a register.
 
         These are whether it has the form of each kind, its version is supported, its session is the open one,
         and the first word of its body is the number of another session.

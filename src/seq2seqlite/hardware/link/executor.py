@@ -1,6 +1,6 @@
 """Executor of requests: checks each packet, performs it, and answers all but those of pixels."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -146,7 +146,7 @@ class Executor(Component):
             ]
         with m.Elif(self.is_access):
             m.d.comb += [answer.argument.eq(self.executed), answer.body_words.eq(self.access_words)]
-        good, known, owned = self._checks(m, first, session, argument)
+        good, known, owned, is_new = self._checks(m, first, session, argument)
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += place.eq(0)
@@ -162,7 +162,7 @@ class Executor(Component):
             with m.State("COMPARE"):
                 m.next = "CHOOSE"
             with m.State("CHOOSE"):
-                self._choose(m, kind, good=good, known=known, owned=owned)
+                self._choose(m, good, known=known, owned=owned, is_new=is_new)
             self._open(m)
             with m.State("FEED"):
                 m.d.comb += self.advance.eq(self.feed_advance)
@@ -183,8 +183,12 @@ class Executor(Component):
 
     def _checks(
         self, m: Module, first: Signal, session: Signal, argument: Signal
-    ) -> tuple[dict[Kind, Signal], Signal, Signal]:
-        """Return whether the header has the form of each kind, its version is known, and its session open."""
+    ) -> tuple[dict[Kind, Signal], Signal, Signal, Signal]:
+        """Return checks of the request, each in a register.
+
+        These are whether it has the form of each kind, its version is supported, its session is the open one,
+        and the first word of its body is the number of another session.
+        """
         shape, n_words = self.shape_, self.n_words
         pixels, width = argument[:16], argument[16:24]
         few = Signal()
@@ -211,15 +215,16 @@ class Executor(Component):
             good[kind] = Signal(name=f"good_{kind.name.lower()}")
             identified = (first[16:] == IDENTIFICATION) & (first[:8] == kind)
             m.d.sync += good[kind].eq(identified & form)
-        known, owned = Signal(), Signal()
+        known, owned, is_new = Signal(), Signal(), Signal()
         m.d.sync += [
+            is_new.eq(self.word != self.session),
             known.eq(first[8:16] == LINK_VERSION),
             owned.eq((session == self.session) & (self.session != 0)),
         ]
-        return good, known, owned
+        return good, known, owned, is_new
 
     def _choose(
-        self, m: Module, kind: Value, *, good: dict[Kind, Signal], known: Signal, owned: Signal
+        self, m: Module, good: dict[Kind, Signal], *, known: Signal, owned: Signal, is_new: Signal
     ) -> None:
         """Build the choice of the next state."""
         of_session = good[Kind.REGISTERS] | good[Kind.PIXELS]
@@ -231,7 +236,7 @@ class Executor(Component):
             m.d.comb += self.refused.eq(1)
             m.d.sync += self.error.eq(Mux(known, ErrorCode.SESSION, ErrorCode.VERSION))
             m.next = "ANSWER"
-        with m.Elif(good[Kind.OPEN] & (self.word != self.session)):
+        with m.Elif(good[Kind.OPEN] & is_new):
             m.next = "HOLD"
         with m.Elif(good[Kind.REGISTERS] & self.is_next):
             m.d.comb += self.access.eq(1)

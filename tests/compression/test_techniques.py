@@ -7,7 +7,7 @@ import pytest
 
 from seq2seqlite.compression import QuantisationPlan, Sparsity, qat
 from seq2seqlite.compression.cost import cost_figures
-from seq2seqlite.compression.distillation import Teachers, cached_batches
+from seq2seqlite.compression.distillation import CachedSet, Teachers
 from seq2seqlite.compression.formats import activation_formats, best_format, weight_formats
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.reduction import REDUCED_LAYERS, parameters_saved
@@ -162,7 +162,7 @@ def test_teachers_are_averaged_and_cached(student, data):
     fresh = [Batch(inputs[:4], targets), Batch(inputs[4:], targets)]
 
     def cached(start):
-        return cached_batches(teachers, iter(fresh), decays=7, batch=4, start=start, seed=1)
+        return CachedSet(teachers, iter(fresh), decays=7, batch=4).batches(start=start, seed=1)
 
     batches = [batch for batch, _ in zip(cached(0), range(6), strict=False)]
     for batch in batches:

@@ -11,6 +11,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import WRITE_BACKS, load_model
 from seq2seqlite.resources import configs_folder
 from seq2seqlite.training.recipe import Recipe
+from seq2seqlite.training.stages import COOL_DOWN
 
 __all__ = [
     "CompressionRecipe",
@@ -256,6 +257,13 @@ class CompressionRecipe:
                 "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "
                 "remove the techniques"
             )
+        if self.training.tolerance and self.sparsity is not None:
+            first = (1 - COOL_DOWN) ** 2
+            if self.sparsity.end > first:
+                raise InputError(
+                    f"sparsity.end={self.sparsity.end} must be <= {first:.2f} with "
+                    "training.tolerance: pruning must end before the first cool-down"
+                )
         if plan is not None and not plan.weights_only and self.training.cell != "lite":
             raise InputError(
                 f"training.cell={self.training.cell!r} does not support fixed-point activations; use "

@@ -73,13 +73,16 @@ class CompressedWeights:
         return plan if plan is not None and plan.method == "qat" else None
 
     @property
-    def eligible_from(self) -> int:
-        """First step whose weights may become the result."""
-        steps = self.recipe.training.steps
-        if self.plan is not None and self.plan.learned:
-            return steps  # learned widths decrease until the last step
+    def learned(self) -> bool:
+        """Whether the bit widths are learned."""
+        return self.plan is not None and self.plan.learned
+
+    def eligible(self, step: int, /, *, end: int) -> bool:
+        """Return whether the weights after a step may be the result of a training that ends at ``end``."""
+        if self.learned:
+            return step >= end  # learned widths decrease until the last step
         sparsity = self.recipe.sparsity
-        return 0 if sparsity is None else int(np.ceil(sparsity.end * steps))
+        return sparsity is None or step >= np.ceil(sparsity.end * self.recipe.training.steps)
 
     @cached_property
     def formats_of_weights(self) -> dict[str, Format]:
@@ -132,6 +135,26 @@ class CompressedWeights:
             size * (self.plan.weight_bits - 1) * self.formats.state_operand.bits
         )
         return self.plan.penalty * relative
+
+    def pulled_back(self, parameters: Any, step: Any, gradient: Any, /) -> tuple[jax.Array, Any]:
+        """Return the penalty, and the gradient of the loss with respect to the trained parameters.
+
+        Parameters
+        ----------
+        parameters : dict of array
+            Trained parameters.
+        step : int
+            Step.
+        gradient : dict of array
+            Gradient of the loss without penalty with respect to the effective weights.
+        """
+
+        def effective(chosen: Any) -> tuple[jax.Array, Any]:
+            network = self.at(chosen, step)
+            return self.penalty(network), network.parameters
+
+        (penalty, _), pull_back = jax.vjp(effective, parameters)
+        return penalty, pull_back((jnp.ones(()), gradient))[0]
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
         """Return the trained network without pruned units, and its formats if it is quantised."""

@@ -99,9 +99,6 @@ class Objective:
         Data, network and starting weights.
     """
 
-    # First step whose weights may become the result; earlier weights are incomplete, e.g. not yet fully
-    # pruned.
-    eligible_from = 0
     # Fixed-point formats of the activations.
     formats: ActivationFormats | None = None
     # Whether JAX can compile the gradient together with the update of the parameters.
@@ -124,6 +121,10 @@ class Objective:
         instrument = replace(instrument, decays=replace(instrument.decays, **chosen))
         responses = responses or self.architecture.n_inputs > 1
         return Simulator(instrument, seed=recipe.seed, split=split, responses=responses)
+
+    def eligible(self, step: int, /, *, end: int) -> bool:  # noqa: ARG002
+        """Return whether the weights after a step may be the result of a training that ends at ``end``."""
+        return True
 
     def described(self) -> dict[str, Any]:
         """Return all settings that determine the result, as plain values."""

@@ -12,8 +12,8 @@ FOLDER = Path(__file__).parents[2] / "docs" / "studies"
 
 
 def test_documented_runs_are_those_of_the_configuration_and_the_shipped_weights():
-    study = load_study("paper")
-    recorded = json.loads((FOLDER / "paper.json").read_text(encoding="utf-8"))
+    study = load_study("short-budget")
+    recorded = json.loads((FOLDER / "short-budget.json").read_text(encoding="utf-8"))
     rows = [Row(**row) for row in recorded["rows"]]
     assert [row.run for row in rows if row.group != "models"] == [run.id for run in study.runs]
     assert [row.failure for row in rows if row.failure is not None] == []
@@ -24,4 +24,4 @@ def test_documented_runs_are_those_of_the_configuration_and_the_shipped_weights(
             published = reference["total"] | {"r2": reference["total"]["r2_per_decay"]}
             del published["r2_per_decay"]  # the study keeps the published definition
             assert row.figures["total"] == published
-    assert (FOLDER / "paper.md").read_text(encoding="utf-8") == study_markdown(study, rows)
+    assert (FOLDER / "short-budget.md").read_text(encoding="utf-8") == study_markdown(study, rows)

@@ -13,6 +13,7 @@ from seq2seqlite.compression.cost import cost_figures
 from seq2seqlite.compression.reduction import parameters_saved
 from seq2seqlite.compression.write_back import dead_zone_fraction
 from seq2seqlite.errors import InputError
+from seq2seqlite.evaluation.accuracy import errors_over_bound
 from seq2seqlite.evaluation.networks import evaluate_decays
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.json_text import json_text
@@ -20,6 +21,7 @@ from seq2seqlite.models import Network
 from seq2seqlite.parallel import workers_for
 from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.decay_set import reference_set
+from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.studies.study import PlannedRun, Study
 from seq2seqlite.training.loop import Progress
 from seq2seqlite.training.malloc import MALLOC_SETTINGS
@@ -155,7 +157,8 @@ def evaluated(network: Network, study: Study, /) -> dict[str, Any]:
     -------
     dict
         ``total``, ``short``, ``long``, ``lifetime`` as :func:`~seq2seqlite.training.evaluate_decays`;
-        ``cost`` as :func:`~seq2seqlite.compression.cost.cost_figures`, ``parameters_saved`` among them;
+        ``over_bound`` as :func:`~seq2seqlite.evaluation.accuracy.errors_over_bound`; ``cost`` as
+        :func:`~seq2seqlite.compression.cost.cost_figures`, ``parameters_saved`` among them;
         ``dead_zone`` or None.
 
     See Also
@@ -169,6 +172,7 @@ def evaluated(network: Network, study: Study, /) -> dict[str, Any]:
     cost = {**cost_figures(network), "parameters_saved": round(parameters_saved(network.architecture), 4)}
     return {
         **{key: metrics[key] for key in ("n", "total", "short", "long", "lifetime")},
+        "over_bound": errors_over_bound(network, load_instrument(study.instrument)),
         "cost": cost,
         "dead_zone": dead_zone,
     }

@@ -129,9 +129,10 @@ def load_study(name_or_path: str | Path, /) -> Study:
     and one or more tables ``[[run]]``. A table ``[[run]]`` has the keys ``group``, ``label``, ``seeds``
     (default ``[1]``), ``vary`` (dotted keys with lists of values; all combinations are run, and ``{key}`` in
     the label is replaced by the value) and ``reduction = true`` (all sizes of
-    :mod:`seq2seqlite.compression.reduction`; ``{layers}`` in the label is replaced). It may also have the
-    tables of a compression recipe, which override the defaults. ``start_from`` and ``teachers`` may refer to
-    an earlier run as ``run:LABEL``; a run with the same seed is preferred.
+    :mod:`seq2seqlite.compression.reduction`). It may also have the tables of a compression recipe, which
+    override the defaults. ``{layers}`` in the label stands for the units of each layer. ``start_from`` and
+    ``teachers`` may refer to an earlier run as ``run:LABEL``, with the same placeholders; a run with the same
+    seed is preferred.
 
     Raises
     ------
@@ -211,16 +212,23 @@ def _recipes(
         for key, value in chosen.items():
             table, _, name = key.partition(".")
             merged = _merged(merged, {table: {name: value}})
-        label = entry["label"]
-        for key, value in chosen.items():
-            label = label.replace(f"{{{key.rpartition('.')[2]}}}", _text(value))
+        words = {key.rpartition(".")[2]: _text(value) for key, value in chosen.items()}
+        label = _filled(entry["label"], words)
         for seed in entry.get("seeds", [1]):
             named = _merged(merged, {"training": {"seed": seed, "name": "student"}})
             recipe = CompressionRecipe.from_dict(named).beside(folder)
             for one in reduced(recipe) if entry.get("reduction") else [recipe]:
-                size = _text(list(one.training.layers))
-                result.append((entry["group"], label.replace("{layers}", size), one))
+                size = {"layers": _text(list(one.training.layers))}
+                filled = _with_models(one, lambda name, words=words | size: _filled(name, words))
+                result.append((entry["group"], _filled(label, size), filled))
     return result
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """Return a text with the values of its placeholders, ``{layers}`` for example."""
+    for key, value in words.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 
-LATER_KEYS = ("operand_bits", "response_bits", "response_integer_bits", "full_gate")
+LATER_KEYS = ("operand_bits", "response_bits", "response_integer_bits", "full_gate", "per_channel")
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,8 @@ class QuantisationPlan:
     full_gate : bool
         Whether a gate of 1 is exact (see :class:`~seq2seqlite.models.ActivationFormats`): its code of
         ``2**gate_bits`` needs one bit more.
+    per_channel : bool
+        Whether each column of a kernel has its own binary point; in an adder graph, this costs nothing.
     write_back, residual_bits : str, int
         See :class:`~seq2seqlite.models.ActivationFormats`.
     learned : bool
@@ -162,6 +164,7 @@ class QuantisationPlan:
     response_bits: int = 8
     response_integer_bits: int = 1
     full_gate: bool = False
+    per_channel: bool = False
     write_back: str = "round"
     residual_bits: int = 0
     learned: bool = False
@@ -180,6 +183,10 @@ class QuantisationPlan:
             raise InputError("quantisation.weights_only=true requires method = 'ptq'")
         if self.learned and self.method != "qat":
             raise InputError("quantisation.learned=true requires method = 'qat'")
+        if self.per_channel and (self.learned or self.weight_integer_bits is not None):
+            raise InputError(
+                "quantisation.per_channel=true requires learned = false, and no weight_integer_bits"
+            )
         if not self.penalty >= 0:
             raise InputError(f"quantisation.penalty={self.penalty} must be >= 0")
 

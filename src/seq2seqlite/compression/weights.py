@@ -10,7 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from seq2seqlite.compression import qat
-from seq2seqlite.compression.formats import fixed_point_units, weight_formats
+from seq2seqlite.compression.formats import (
+    channel_fraction_bits,
+    fixed_point_units,
+    kernel_bits,
+    weight_formats,
+    widths_in_channels,
+)
 from seq2seqlite.compression.ptq import without_idle_kernel
 from seq2seqlite.compression.recipe import CompressionRecipe, QuantisationPlan
 from seq2seqlite.compression.sparsity import (
@@ -91,6 +97,16 @@ class CompressedWeights:
         return weight_formats(self._start_weights, self.plan)
 
     @cached_property
+    def _fraction_bits(self) -> dict[str, Any]:
+        """Fraction bits of each column of each kernel, chosen for the starting weights of the training."""
+        assert self.plan is not None
+        return {
+            name: channel_fraction_bits(np.asarray(value), kernel_bits(name, self.plan))
+            for name, value in self._start_weights.items()
+            if name.endswith("kernel")
+        }
+
+    @cached_property
     def _start_weights(self) -> dict[str, Any]:
         weights = self._start()
         return weights if self.formats is None else fixed_point_units(weights, self.formats)
@@ -119,6 +135,9 @@ class CompressedWeights:
             if self.plan.learned and qat.has_learned_width(name):
                 widths[name] = qat.fraction_bits(parameters, name)
                 weights[name] = qat.learned_weights(value, widths[name], fmt)
+            elif self.plan.per_channel and name.endswith("kernel"):
+                bits = kernel_bits(name, self.plan)
+                weights[name] = qat.straight_through_channels(value, self._fraction_bits[name], bits)
             else:
                 weights[name] = qat.straight_through(value, fmt)
         return Effective(weights, widths)
@@ -173,8 +192,10 @@ class CompressedWeights:
         return architecture, without_idle_kernel(arrays), quantisation
 
     def _weight_bits(self, network: Effective) -> dict[str, Any]:
-        """Return the bit width of each weight with learned width: its magnitude on its grid, plus a sign."""
-        bits = {}
+        """Return the bit width of each weight with its own width; if learned, its magnitude plus a sign."""
+        bits: dict[str, Any] = {}
+        if self.plan is not None:
+            bits.update(widths_in_channels(network.parameters, self.plan))
         for name, fraction in network.fraction_bits.items():
             rounded = np.minimum(np.round(fraction), self.formats_of_weights[name].fraction_bits)
             values = np.asarray(network.parameters[name])

@@ -183,7 +183,12 @@ def answered_shares(
 
 
 def errors_over_bound(
-    predictor: Predictor, instrument: Instrument, /, *, photons: tuple[float, ...] = (1000.0, 10000.0)
+    predictor: Predictor,
+    instrument: Instrument,
+    /,
+    *,
+    photons: tuple[float, ...] = (1000.0, 10000.0),
+    repeats: int = 1000,
 ) -> dict[str, float]:
     """Return the error of the mean lifetime in units of its Cramér-Rao bound, by the number of photons.
 
@@ -195,19 +200,21 @@ def errors_over_bound(
         Instrument.
     photons : tuple of float
         Expected counts in the window, background included.
+    repeats : int
+        Number of measurements of each decay at each number of photons.
 
     Returns
     -------
     dict
         Median over the lifetimes from 0.5 to 2.5 ns of the root mean square error over the bound, under the
-        default :class:`Conditions`. The keys are the numbers of photons as text.
+        other defaults of :class:`Conditions`. The keys are the numbers of photons as text.
 
     See Also
     --------
     mono_rows : The same for each lifetime.
     """
     chosen = tuple(Decay(tau, tau) for tau in LIFETIMES_NS if MEDIAN_NS[0] <= tau <= MEDIAN_NS[1])
-    conditions = Conditions(instrument, photons=photons, decays=chosen)
+    conditions = Conditions(instrument, photons=photons, decays=chosen, repeats=repeats)
     rows = mono_rows(conditions, measure(conditions, {"": lambda _: predictor}))
     return {
         f"{level:g}": float(np.median([row["rmse_over_crlb"] for row in rows if row["photons"] == level]))

@@ -13,9 +13,11 @@ from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.reduction import reduced
 from seq2seqlite.config import check_keys, check_name, from_table, load_named_toml, toml_names
 from seq2seqlite.errors import InputError
+from seq2seqlite.evaluation.conditions import N_IRFS
 from seq2seqlite.models import load_model
 from seq2seqlite.resources import configs_folder
 from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.studies.baselines import BASELINES
 
 __all__ = ["PlannedRun", "Study", "load_study", "study_names"]
 
@@ -41,6 +43,9 @@ class PlannedRun:
         Recipe; models of other runs have the form ``run:ID``.
     needs : tuple of str
         Identifiers of the runs whose models this run uses.
+    baseline : str, optional
+        Network of another family that is trained in place of a GRU: a name in
+        :data:`~seq2seqlite.studies.baselines.networks.BASELINES`.
 
     See Also
     --------
@@ -54,6 +59,7 @@ class PlannedRun:
     label: str
     recipe: CompressionRecipe
     needs: tuple[str, ...]
+    baseline: str | None = None
 
     def recipe_in(self, folder: Path, /) -> CompressionRecipe:
         """Return the recipe with model files in a results folder in place of ``run:ID``."""
@@ -66,6 +72,7 @@ class _Settings:
     instrument: str
     teacher: str
     reference_decays: int = 20_000
+    bound_repeats: int = 1000
     models: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
@@ -73,6 +80,8 @@ class _Settings:
         check_name(self.name)
         if self.reference_decays < 1:
             raise InputError(f"reference_decays={self.reference_decays} must be >= 1")
+        if self.bound_repeats < N_IRFS:
+            raise InputError(f"bound_repeats={self.bound_repeats} must be >= {N_IRFS}")
 
 
 @dataclass(frozen=True)
@@ -89,6 +98,9 @@ class Study:
         Model whose error is the reference of all errors.
     reference_decays : int
         Number of decays of the reference set.
+    bound_repeats : int
+        Number of measurements of each decay whose error is compared with its bound
+        (:func:`~seq2seqlite.evaluation.accuracy.errors_over_bound`).
     models : tuple of str
         Trained models that are evaluated without further training.
     examples : tuple of str
@@ -107,6 +119,7 @@ class Study:
     instrument: str
     teacher: str
     reference_decays: int
+    bound_repeats: int
     models: tuple[str, ...]
     examples: tuple[str, ...]
     runs: tuple[PlannedRun, ...]
@@ -128,11 +141,11 @@ def load_study(name_or_path: str | Path, /) -> Study:
     The file has the settings of :class:`Study`, a table ``[defaults]`` in the form of a compression recipe,
     and one or more tables ``[[run]]``. A table ``[[run]]`` has the keys ``group``, ``label``, ``seeds``
     (default ``[1]``), ``vary`` (dotted keys with lists of values; all combinations are run, and ``{key}`` in
-    the label is replaced by the value) and ``reduction = true`` (all sizes of
-    :mod:`seq2seqlite.compression.reduction`). It may also have the tables of a compression recipe, which
-    override the defaults. ``{layers}`` in the label stands for the units of each layer. ``start_from`` and
-    ``teachers`` may refer to an earlier run as ``run:LABEL``, with the same placeholders; a run with the same
-    seed is preferred.
+    the label is replaced by the value), ``reduction = true`` (all sizes of
+    :mod:`seq2seqlite.compression.reduction`) and ``baseline`` (a network of another family). It may also have
+    the tables of a compression recipe, which override the defaults. ``{layers}`` in the label stands for the
+    units of each layer. ``start_from`` and ``teachers`` may refer to an earlier run as ``run:LABEL``, with
+    the same placeholders; a run with the same seed is preferred.
 
     Raises
     ------
@@ -165,7 +178,7 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     for entry in table["run"]:
         _check_entry(entry)
         for group, label, recipe in _recipes(entry, defaults, folder):
-            runs.append(_planned(group, label, recipe, runs))
+            runs.append(_planned(group, label, recipe, runs, baseline=entry.get("baseline")))
     for name in (settings.teacher, *settings.models):
         load_model(name)
     for label in settings.examples:
@@ -182,9 +195,15 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
 def _check_entry(entry: Any) -> None:
     if not isinstance(entry, Mapping):
         raise InputError(f"run={entry!r} must be a table [[run]]")
-    own = {"group", "label", "seeds", "vary", "reduction"}
+    own = {"group", "label", "seeds", "vary", "reduction", "baseline"}
     check_keys(entry, known=own | TABLES, required={"group", "label"}, name="[[run]]")
     _check_tables(entry, {*TABLES, "vary"}, where="run.")
+    if entry.get("baseline") is not None and (
+        entry["baseline"] not in BASELINES or set(entry) & (TABLES - {"training"}) or "reduction" in entry
+    ):
+        raise InputError(
+            f"run.baseline={entry['baseline']!r} must be one of {', '.join(BASELINES)}, without compression"
+        )
     for key in ("group", "label"):
         if not isinstance(entry[key], str):
             raise InputError(f"run.{key}={entry[key]!r} must be a string")
@@ -242,7 +261,9 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _planned(group: str, label: str, recipe: CompressionRecipe, before: list[PlannedRun]) -> PlannedRun:
+def _planned(
+    group: str, label: str, recipe: CompressionRecipe, before: list[PlannedRun], *, baseline: str | None
+) -> PlannedRun:
     needs: list[str] = []
 
     def resolved(name: str) -> str:
@@ -256,7 +277,7 @@ def _planned(group: str, label: str, recipe: CompressionRecipe, before: list[Pla
         return f"{RUN}{needs[-1]}"
 
     recipe = _with_models(recipe, resolved)
-    return PlannedRun(_identity(recipe), group, label, recipe, tuple(needs))
+    return PlannedRun(_identity(recipe, baseline), group, label, recipe, tuple(needs), baseline)
 
 
 def _with_models(recipe: CompressionRecipe, rename: Any) -> CompressionRecipe:
@@ -273,10 +294,12 @@ def _model_file(folder: Path, name: str) -> str:
     return str(folder / name[len(RUN) :] / "student.npz") if name.startswith(RUN) else name
 
 
-def _identity(recipe: CompressionRecipe) -> str:
+def _identity(recipe: CompressionRecipe, baseline: str | None) -> str:
     instrument = load_instrument(recipe.training.instrument).to_dict()
     content = _with_models(recipe, _content).to_dict()
     content["training"]["instrument"] = instrument
+    if baseline is not None:
+        content["baseline"] = baseline
     text = json.dumps([MEANING, content], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from seq2seqlite.archive import Header
 from seq2seqlite.errors import InputError
-from seq2seqlite.models import ModelFile, Network
+from seq2seqlite.models import Network
 from seq2seqlite.simulation.simulator import Simulator
 from seq2seqlite.training.checkpoint import read_checkpoint, write_checkpoint
 from seq2seqlite.training.compiled import CompiledObjective, runs_compiled
@@ -239,19 +239,6 @@ def _train_in_stages(run: _Run, stages: list[Stage]) -> None:
 
 
 def _result(state: _State, recipe: Recipe, objective: Objective, simulator: Simulator) -> TrainingResult:
-    architecture, parameters, quantisation = objective.finished(state.best)
-    instrument = simulator.instrument
-    content = ModelFile(
-        name=recipe.name,
-        architecture=architecture,
-        axis=instrument.axis,
-        rising_edge_ns=simulator.rising_edge_ns,
-        n_baseline=objective.n_baseline(simulator),
-        instrument=instrument.name,
-        parameters=parameters,
-        quantisation=quantisation,
-        **objective.described_result(state.best),
-    )
     summary: dict[str, Any] = {
         "steps": state.step,
         "decays": state.step * recipe.batch,
@@ -266,7 +253,7 @@ def _result(state: _State, recipe: Recipe, objective: Objective, simulator: Simu
             "stage_losses": state.stage_losses,
             "steps_computed": stages[-1].begin + sum(stage.end - stage.begin for stage in stages),
         }
-    return TrainingResult(Network(content), state.curve, summary)
+    return TrainingResult(objective.network(state.best, simulator), state.curve, summary)
 
 
 def _optimiser(recipe: Recipe) -> Any:

@@ -15,6 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import (
     ActivationFormats,
     Architecture,
+    ModelFile,
     Network,
     Parameters,
     Quantisation,
@@ -236,6 +237,23 @@ class Objective:
             amplitude = error[0, :, 1] + error[0, :, 2]
             distance = distance + self.recipe.amplitude_weight * jnp.mean(amplitude**2)
         return distance
+
+    def network(self, parameters: Any, simulator: Simulator, /) -> Network:
+        """Return the trained network."""
+        architecture, arrays, quantisation = self.finished(parameters)
+        instrument = simulator.instrument
+        content = ModelFile(
+            name=self.recipe.name,
+            architecture=architecture,
+            axis=instrument.axis,
+            rising_edge_ns=simulator.rising_edge_ns,
+            n_baseline=self.n_baseline(simulator),
+            instrument=instrument.name,
+            parameters=arrays,
+            quantisation=quantisation,
+            **self.described_result(parameters),
+        )
+        return Network(content)
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
         """Return architecture, weights and quantisation of the trained network."""

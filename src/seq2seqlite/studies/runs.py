@@ -15,12 +15,13 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.evaluation.accuracy import errors_over_bound
 from seq2seqlite.evaluation.networks import evaluate_decays
 from seq2seqlite.models import Network
-from seq2seqlite.parallel import workers_for
+from seq2seqlite.parallel import Workers, workers_for
 from seq2seqlite.provenance import provenance
 from seq2seqlite.simulation.decay_set import reference_set
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.studies.baselines.objective import BaselineNetwork, baseline_cost, train_baseline
 from seq2seqlite.studies.folder import CHECKPOINT, STUDENT, RunResult, claimed, read_result, write_result
+from seq2seqlite.studies.search import generations
 from seq2seqlite.studies.study import PlannedRun, Study
 from seq2seqlite.training.card import machine
 from seq2seqlite.training.loop import Progress
@@ -77,25 +78,35 @@ def perform_all(
         if finished is not None:
             finished(result)
 
-    waiting = []
-    for run in study.runs:
-        known = read_result(folder, run)
-        if known is None:
-            waiting.append(run)
-        else:
-            note(known)
-    if workers == 1 and scheduler is None:
-        _perform_here(study, waiting, folder, note, progress)
-    else:
-        work = partial(_performed, study=study, folder=folder.resolve())
-        with workers_for(workers, scheduler, own_cores=True, environment=MALLOC_SETTINGS) as pool:
-            for group in _in_order_of_need(waiting):
-                for _, outcome in pool.run(work, group):
-                    if outcome.error is not None:
-                        raise outcome.error
-                    assert outcome.result is not None
-                    note(outcome.result)
-    return {run.id: results[run.id] for run in study.runs}
+    for part in generations(study, folder):
+        waiting = []
+        for run in part:
+            known = read_result(folder, run)
+            if known is None:
+                waiting.append(run)
+            else:
+                note(known)
+        if workers == 1 and scheduler is None:
+            _perform_here(study, waiting, folder, note, progress)
+        elif waiting:
+            work = partial(_performed, study=study, folder=folder.resolve())
+            with workers_for(workers, scheduler, own_cores=True, environment=MALLOC_SETTINGS) as pool:
+                _perform_by(pool, work, waiting, note)
+    return results
+
+
+def _perform_by(
+    pool: Workers,
+    work: Callable[[PlannedRun], RunResult],
+    runs: Sequence[PlannedRun],
+    note: Callable[[RunResult], None],
+) -> None:
+    for group in _in_order_of_need(runs):
+        for _, outcome in pool.run(work, group):
+            if outcome.error is not None:
+                raise outcome.error
+            assert outcome.result is not None
+            note(outcome.result)
 
 
 def _perform_here(

@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from seq2seqlite.resources import configs_folder
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.studies.baselines import BASELINES
 
-__all__ = ["PlannedRun", "Study", "load_study", "study_names"]
+__all__ = ["PlannedRun", "Search", "Study", "load_study", "study_names"]
 
 # Increased when the meaning of a recipe changes, so that old results are not used for new runs.
 MEANING = 1
@@ -46,6 +47,8 @@ class PlannedRun:
     baseline : str, optional
         Network of another family that is trained in place of a GRU: a name in
         :data:`~seq2seqlite.studies.baselines.networks.BASELINES`.
+    late : bool
+        Whether the run is performed after the search.
 
     See Also
     --------
@@ -60,6 +63,7 @@ class PlannedRun:
     recipe: CompressionRecipe
     needs: tuple[str, ...]
     baseline: str | None = None
+    late: bool = False
 
     def recipe_in(self, folder: Path, /) -> CompressionRecipe:
         """Return the recipe with model files in a results folder in place of ``run:ID``."""
@@ -85,6 +89,45 @@ class _Settings:
 
 
 @dataclass(frozen=True)
+class Search:
+    """Search over combinations of values, in generations (:mod:`seq2seqlite.studies.search`).
+
+    Parameters
+    ----------
+    points : int
+        Number of runs.
+    generation : int
+        Number of runs that are planned together.
+    seed : int
+        Seed of the choice.
+    vary : mapping of str to list
+        Values of each dotted key, in the order in which they are neighbours.
+    entry, defaults : mapping
+        Group, label and tables of the runs, and the defaults of the study.
+    folder : pathlib.Path
+        Folder of the study file.
+
+    See Also
+    --------
+    seq2seqlite.studies.search.generations : Yield the runs of a study in groups.
+    """
+
+    points: int
+    generation: int
+    seed: int
+    vary: Mapping[str, list[Any]]
+    entry: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    folder: Path
+
+    def planned(self, values: Mapping[str, Any], before: Sequence["PlannedRun"], /) -> "PlannedRun":
+        """Return the run with some values; ``before`` are the runs that it may refer to."""
+        entry = {**self.entry, "vary": {key: [value] for key, value in values.items()}}
+        group, label, recipe = _recipes(entry, self.defaults, self.folder)[0]
+        return _planned(group, label, recipe, before)
+
+
+@dataclass(frozen=True)
 class Study:
     """Grid of runs, and the models that they are compared with.
 
@@ -107,6 +150,8 @@ class Study:
         Labels of runs and names of models for which the report shows example decays.
     runs : tuple of PlannedRun
         Runs, in an order in which each run follows the runs that it needs.
+    search : Search, optional
+        Search for further runs.
 
     See Also
     --------
@@ -123,6 +168,7 @@ class Study:
     models: tuple[str, ...]
     examples: tuple[str, ...]
     runs: tuple[PlannedRun, ...]
+    search: Search | None = None
 
 
 def study_names() -> list[str]:
@@ -147,6 +193,9 @@ def load_study(name_or_path: str | Path, /) -> Study:
     units of each layer. ``start_from`` and ``teachers`` may refer to an earlier run as ``run:LABEL``, with
     the same placeholders; a run with the same seed is preferred.
 
+    A table ``[search]`` has ``group``, ``label``, ``vary`` and the tables of a compression recipe like a run,
+    and ``points``, ``generation`` and ``seed`` (:class:`Search`). Runs with ``late = true`` follow it.
+
     Raises
     ------
     InputError
@@ -164,7 +213,7 @@ def load_study(name_or_path: str | Path, /) -> Study:
 def _study(table: Mapping[str, Any], folder: Path) -> Study:
     keys = {field.name for field in dataclasses.fields(_Settings)}
     required = {"name", "instrument", "teacher", "run"}
-    check_keys(table, known={*keys, "defaults", "run"}, required=required, name="the study")
+    check_keys(table, known={*keys, "defaults", "run", "search"}, required=required, name="the study")
     settings = from_table(_Settings, {key: table[key] for key in keys if key in table}, name="the study")
     if Path(settings.instrument).suffix == ".toml":
         settings = dataclasses.replace(settings, instrument=str(folder / settings.instrument))
@@ -178,7 +227,8 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     for entry in table["run"]:
         _check_entry(entry)
         for group, label, recipe in _recipes(entry, defaults, folder):
-            runs.append(_planned(group, label, recipe, runs, baseline=entry.get("baseline")))
+            baseline, late = entry.get("baseline"), bool(entry.get("late", False))
+            runs.append(_planned(group, label, recipe, runs, baseline=baseline, late=late))
     for name in (settings.teacher, *settings.models):
         load_model(name)
     for label in settings.examples:
@@ -189,13 +239,36 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     if len({run.id for run in runs}) < len(runs):
         twice = next(run for i, run in enumerate(runs) if run.id in {other.id for other in runs[:i]})
         raise InputError(f"run {twice.label!r} of group {twice.group!r} occurs twice; remove one of them")
-    return Study(**{key: getattr(settings, key) for key in keys}, runs=tuple(runs))
+    search = _search(table["search"], defaults, folder) if "search" in table else None
+    if search is not None:  # an invalid entry is reported now
+        search.planned({key: values[0] for key, values in search.vary.items()}, runs)
+    return Study(**{key: getattr(settings, key) for key in keys}, runs=tuple(runs), search=search)
+
+
+def _search(entry: Any, defaults: Mapping[str, Any], folder: Path) -> Search:
+    numbers = {"points": 64, "generation": 16, "seed": 1}
+    if not isinstance(entry, Mapping):
+        raise InputError(f"search={entry!r} must be a table")
+    known = {*numbers, "group", "label", "vary"} | TABLES
+    check_keys(entry, known=known, required={"group", "label", "vary"}, name="[search]")
+    chosen = {key: entry.get(key, default) for key, default in numbers.items()}
+    for key, value in chosen.items():
+        if type(value) is not int or value < (key != "seed"):
+            raise InputError(f"search.{key}={value!r} must be a positive integer")
+    run = {key: value for key, value in entry.items() if key not in numbers}
+    _check_entry(run)
+    size = math.prod(len(values) for values in run["vary"].values())
+    if size < chosen["points"]:
+        raise InputError(
+            f"search.points={chosen['points']} must be at most {size}, the number of combinations"
+        )
+    return Search(**chosen, vary=run.pop("vary"), entry=run, defaults=defaults, folder=folder)
 
 
 def _check_entry(entry: Any) -> None:
     if not isinstance(entry, Mapping):
         raise InputError(f"run={entry!r} must be a table [[run]]")
-    own = {"group", "label", "seeds", "vary", "reduction", "baseline"}
+    own = {"group", "label", "seeds", "vary", "reduction", "baseline", "late"}
     check_keys(entry, known=own | TABLES, required={"group", "label"}, name="[[run]]")
     _check_tables(entry, {*TABLES, "vary"}, where="run.")
     if entry.get("baseline") is not None and (
@@ -262,7 +335,13 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _planned(
-    group: str, label: str, recipe: CompressionRecipe, before: list[PlannedRun], *, baseline: str | None
+    group: str,
+    label: str,
+    recipe: CompressionRecipe,
+    before: Sequence[PlannedRun],
+    *,
+    baseline: str | None = None,
+    late: bool = False,
 ) -> PlannedRun:
     needs: list[str] = []
 
@@ -277,7 +356,7 @@ def _planned(
         return f"{RUN}{needs[-1]}"
 
     recipe = _with_models(recipe, resolved)
-    return PlannedRun(_identity(recipe, baseline), group, label, recipe, tuple(needs), baseline)
+    return PlannedRun(_identity(recipe, baseline), group, label, recipe, tuple(needs), baseline, late)
 
 
 def _with_models(recipe: CompressionRecipe, rename: Any) -> CompressionRecipe:

@@ -9,6 +9,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.reports.study_report import check_study_folder, write_study_report
 from seq2seqlite.studies.folder import RunResult, join_folders, read_result
 from seq2seqlite.studies.runs import perform_all
+from seq2seqlite.studies.search import planned_so_far
 from seq2seqlite.studies.study import PlannedRun, Study, load_study
 from seq2seqlite.training.loop import Progress
 from seq2seqlite.training.malloc import malloc_hint
@@ -72,8 +73,9 @@ def run_study(
     found = study if isinstance(study, Study) else load_study(study)
     folder = Path(out)
     check_study_folder(found, folder)
-    join_folders(found, folder / "runs", [Path(other) for other in join])
+    _join(found, folder / "runs", [Path(other) for other in join])
     if report_only:
+        found = planned_so_far(found, folder / "runs")
         known = {run.id: read_result(folder / "runs", run) for run in found.runs}
         return write_study_report(found, {run: one for run, one in known.items() if one is not None}, folder)
     hint = malloc_hint()
@@ -87,4 +89,10 @@ def run_study(
         progress=progress,
         finished=finished,
     )
-    return write_study_report(found, results, folder)
+    return write_study_report(planned_so_far(found, folder / "runs"), results, folder)
+
+
+def _join(study: Study, folder: Path, others: list[Path]) -> None:
+    """Copy what other folders have of a study; the results of a generation give the runs of the next one."""
+    while join_folders(planned_so_far(study, folder), folder, others):
+        pass

@@ -146,13 +146,10 @@ def test_teachers_that_do_not_fit_are_refused(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {},
         {"distillation": Distillation((STUDENT,), weight=0.3)},
-        {"quantisation": QuantisationPlan(weight_bits=4, state_bits=7, bias_bits=8, operand_bits=5)},
         {
             "sparsity": Sparsity(weights=0.3, units=0.25, end=0.5),
-            "quantisation": QuantisationPlan(learned=True, penalty=0.1),
-            "distillation": Distillation((STUDENT,), cached_decays=64),
+            "quantisation": QuantisationPlan(state_bits=7, operand_bits=5, learned=True, penalty=0.1),
         },
     ],
 )

@@ -41,6 +41,9 @@ GROUP_TITLES = {
     "state": "Width of the state",
     "sparsity": "Sparsity",
     "write-back": "State write-back",
+    "ablation": "Width of one tensor, all others 8 bits",
+    "search": "Search over units, widths and sparsity",
+    "baselines": "Networks of other families, in floating point",
 }
 
 

@@ -194,7 +194,7 @@ def evaluated(network: Network | BaselineNetwork, study: Study, /) -> dict[str, 
     -------
     dict
         ``total``, ``short``, ``long``, ``lifetime`` as :func:`~seq2seqlite.training.evaluate_decays`;
-        ``over_bound`` as :func:`~seq2seqlite.evaluation.accuracy.errors_over_bound`; ``cost`` as
+        ``over_bound`` as ``seq2seqlite.evaluation.accuracy.errors_over_bound``; ``cost`` as
         :func:`~seq2seqlite.compression.cost.cost_figures`, ``parameters_saved`` among them;
         ``dead_zone`` or None.
 

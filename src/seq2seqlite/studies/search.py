@@ -87,7 +87,7 @@ def error_over_bound(figures: Mapping[str, Any], /) -> float:
 
     See Also
     --------
-    seq2seqlite.evaluation.accuracy.errors_over_bound : The errors.
+    generations : Yield the runs of a study in groups.
 
     Examples
     --------

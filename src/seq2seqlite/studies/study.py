@@ -143,7 +143,7 @@ class Study:
         Number of decays of the reference set.
     bound_repeats : int
         Number of measurements of each decay whose error is compared with its bound
-        (:func:`~seq2seqlite.evaluation.accuracy.errors_over_bound`).
+        (``seq2seqlite.evaluation.accuracy.errors_over_bound``).
     models : tuple of str
         Trained models that are evaluated without further training.
     examples : tuple of str

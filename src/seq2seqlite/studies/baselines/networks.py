@@ -15,6 +15,8 @@ Array = jax.Array
 Shapes = Mapping[str, tuple[int, ...]]
 # Channels of the output.
 OUTPUTS = 3
+# Range of the time constants of recurrent units at the start, in gates.
+TIME_CONSTANTS = (1.5, 100.0)
 # Factor of a residual layer, so that the sum of all layers starts small.
 RESIDUAL = 0.3
 
@@ -82,7 +84,9 @@ class Baseline:
             if name.endswith("kernel"):
                 value = rng.normal(size=shape) * np.sqrt(2 / math.prod(shape[:-1]))
             elif name.endswith("rate"):
-                value = np.log(np.geomspace(1, 100, math.prod(shape))).reshape(shape)
+                value = np.log(np.geomspace(*TIME_CONSTANTS, math.prod(shape)))
+            elif name.endswith("gate/bias"):
+                value = -np.log(np.geomspace(*TIME_CONSTANTS, math.prod(shape)) - 1)
             else:
                 value = np.zeros(shape)
             start[name] = value.astype(np.float32)

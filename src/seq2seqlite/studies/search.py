@@ -58,28 +58,12 @@ def planned_so_far(study: Study, folder: Path, /) -> Study:
     --------
     generations : Yield the runs of a study in groups.
     """
-    found = [run for run in study.runs if not run.late]
-    for group in list(_finished_generations(study, folder)):
+    found, *searched, late = generations(study, folder)
+    for group in searched:
         found += group
-    return replace(study, runs=(*found, *(run for run in study.runs if run.late)))
-
-
-def _finished_generations(study: Study, folder: Path) -> Iterator[list[PlannedRun]]:
-    """Yield the generations of the search, the last of which may be unfinished."""
-    if study.search is None:
-        return
-    for group in list(_without_ends(generations(study, folder))):
-        yield group
         if any(read_result(folder, run) is None for run in group):
-            return
-
-
-def _without_ends(groups: Iterator[list[PlannedRun]]) -> Iterator[list[PlannedRun]]:
-    next(groups)
-    held = next(groups)
-    for group in groups:
-        yield held
-        held = group
+            break
+    return replace(study, runs=(*found, *late))
 
 
 def error_over_bound(figures: Mapping[str, Any], /) -> float:

@@ -24,7 +24,7 @@ from seq2seqlite.training.curve import last_fifth_improvement
 from seq2seqlite.training.direct import DirectObjective
 from seq2seqlite.training.objective import Batch, Objective
 from seq2seqlite.training.recipe import Recipe
-from seq2seqlite.training.stages import Stage, learning_rate, stages_of
+from seq2seqlite.training.stages import Stage, has_converged, last_stage_gain, learning_rate, stages_of
 
 __all__ = ["Progress", "TrainingResult", "train"]
 
@@ -80,12 +80,6 @@ class _State:
     def validations_without_gain(self) -> int:
         losses = [row["validation_loss"] for row in self.curve]
         return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
-
-    @property
-    def gain(self) -> float:
-        """Relative decrease of the loss from the previous stage to the last one; NaN after one stage."""
-        losses = self.stage_losses
-        return 1 - losses[-1] / losses[-2] if len(losses) > 1 else float("nan")
 
 
 def train(
@@ -223,14 +217,14 @@ def _train_in_stages(run: _Run, stages: list[Stage]) -> None:
     """Train until the loss at the end of a stage is hardly lower than that of the previous one."""
     state = run.state
     for stage in stages[len(state.stage_losses) :]:
-        if state.gain < run.recipe.tolerance:  # in the checkpoint
+        if has_converged(state.stage_losses, run.recipe.tolerance):  # in the checkpoint
             return
         if state.step <= stage.begin:  # else the checkpoint is from the cool-down
             run.advance(stage.begin, stage=stage)
             state.before_cool_down = (state.parameters, state.optimiser)
         run.advance(stage.end, stage=stage)
         run.end_stage(stage)
-        if state.gain < run.recipe.tolerance or stage is stages[-1]:
+        if has_converged(state.stage_losses, run.recipe.tolerance) or stage is stages[-1]:
             return
         # The next stage continues at the constant rate, as if there had been no cool-down.
         state.parameters, state.optimiser = state.before_cool_down
@@ -244,12 +238,14 @@ def _result(state: _State, recipe: Recipe, objective: Objective, simulator: Simu
         "decays": state.step * recipe.batch,
         "seconds": round(state.seconds, 1),
         "best_validation_loss": state.best_loss,
-        "last_fifth_improvement": state.gain if recipe.tolerance else last_fifth_improvement(state.curve),
+        "last_fifth_improvement": last_stage_gain(state.stage_losses)
+        if recipe.tolerance
+        else last_fifth_improvement(state.curve),
     }
     if recipe.tolerance:
         stages = stages_of(recipe)[: len(state.stage_losses)]
         summary |= {
-            "converged": state.gain < recipe.tolerance,
+            "converged": has_converged(state.stage_losses, recipe.tolerance),
             "stage_losses": state.stage_losses,
             "steps_computed": stages[-1].begin + sum(stage.end - stage.begin for stage in stages),
         }

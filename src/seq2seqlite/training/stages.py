@@ -1,12 +1,13 @@
 """Stages of a training that lasts until it has converged, and its learning rate."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["COOL_DOWN", "Stage", "learning_rate", "stages_of"]
+__all__ = ["COOL_DOWN", "Stage", "has_converged", "last_stage_gain", "learning_rate", "stages_of"]
 
 COOL_DOWN = 0.2
 """Share of the steps of a stage, at its end, in which the learning rate decreases."""
@@ -90,3 +91,45 @@ def learning_rate(recipe: Recipe, stage: Stage, step: int, /) -> float:
     fall = 0.5 * (1 + math.cos(math.pi * min(part, 1.0)))
     final = recipe.final_learning_rate
     return recipe.learning_rate * (final + (1 - final) * fall)
+
+
+def last_stage_gain(losses: Sequence[float], /) -> float:
+    """Return by which share the last stage has reduced the lowest loss; NaN after one stage.
+
+    Parameters
+    ----------
+    losses : sequence of float
+        Loss at the end of each stage.
+
+    See Also
+    --------
+    has_converged : Whether a training ends after these stages.
+
+    Examples
+    --------
+    >>> last_stage_gain([4.0, 2.0]), last_stage_gain([2.0, 3.0])
+    (0.5, 0.0)
+    """
+    return 1 - min(losses) / min(losses[:-1]) if len(losses) > 1 else float("nan")
+
+
+def has_converged(losses: Sequence[float], tolerance: float, /) -> bool:
+    """Return whether a training ends after stages with these losses.
+
+    The last stage must have gained less than the tolerance. If its loss is higher than the lowest one by more
+    than the tolerance, so must be that of the stage before: a single rise is a spike, from which a training
+    recovers; two are overfitting.
+
+    See Also
+    --------
+    last_stage_gain : The gain.
+
+    Examples
+    --------
+    >>> has_converged([2.0, 1.9], 0.01), has_converged([2.0, 1.99], 0.01)
+    (False, True)
+    >>> has_converged([2.0, 3.0], 0.01), has_converged([2.0, 3.0, 3.0], 0.01)
+    (False, True)
+    """
+    risen = [losses[end] > (1 + tolerance) * min(losses[: end + 1]) for end in range(len(losses))]
+    return last_stage_gain(losses) < tolerance and (not risen[-1] or risen[-2])

@@ -54,6 +54,8 @@ class Row:
         Relative decrease of the validation loss in the last fifth of the decays.
     converged : bool
         Whether the gain is below the tolerance of the recipe, also in the runs that this run starts from.
+    ceiling : int or None
+        Greatest number of decays of the training; None without a tolerance.
 
     See Also
     --------
@@ -70,6 +72,7 @@ class Row:
     failure: str | None
     gain: float | None = None
     converged: bool = False
+    ceiling: int | None = None
 
     @property
     def name(self) -> str:
@@ -150,6 +153,7 @@ def study_rows(
             result.failure,
             gain,
             converged and all(source.converged for source in sources),
+            training.max_steps * training.batch if training.tolerance and training.steps else None,
         )
     return rows + list(done.values())
 
@@ -177,11 +181,11 @@ def record(row: Row, /) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``name``, ``group``, ``label``, ``run``, ``seed``, ``decays_trained``, ``last_fifth_gain``,
-        ``converged``, ``failure``, ``ratio``, ``rmse_total``, ``rmse_short``, ``rmse_long``,
-        ``rmse_over_crlb_1000``, ``rmse_over_crlb_10000``, ``parameters``, ``mean_weight_bits``,
-        ``weight_memory_bits``, ``state_bits``, ``macs_per_pixel``, ``lut_estimate`` and ``figures``
-        (:func:`~seq2seqlite.studies.runs.evaluated`). Values of a failed run are None.
+        ``name``, ``group``, ``label``, ``run``, ``seed``, ``decays_trained``, ``decays_ceiling``,
+        ``last_fifth_gain``, ``converged``, ``failure``, ``ratio``, ``rmse_total``, ``rmse_short``,
+        ``rmse_long``, ``rmse_over_crlb_1000``, ``rmse_over_crlb_10000``, ``parameters``,
+        ``mean_weight_bits``, ``weight_memory_bits``, ``state_bits``, ``macs_per_pixel``, ``lut_estimate``
+        and ``figures`` (:func:`~seq2seqlite.studies.runs.evaluated`). Values of a failed run are None.
 
     See Also
     --------
@@ -196,6 +200,7 @@ def record(row: Row, /) -> dict[str, Any]:
         "run": row.run,
         "seed": row.seed,
         "decays_trained": row.decays,
+        "decays_ceiling": row.ceiling,
         "last_fifth_gain": row.gain,
         "converged": row.converged,
         "failure": row.failure,

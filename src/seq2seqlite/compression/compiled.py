@@ -63,17 +63,13 @@ class CompiledCompressionObjective(CompressionObjective):
             states, saved = decoded_states(weights, batch.inputs[part], formats=self.formats, reuse=saved)
             loss, total = self._head_errors(head, states, batch.targets[:, part])
             sums += np.array([float(loss), float(total) ** 2]) * states.shape[1]
-        penalty = self._penalty(parameters, step) if self.weights.learned else 0.0
-        return float(sums[0] / n + penalty), float(np.sqrt(sums[1] / n))
+        loss = float(sums[0] / n) + self.validation_penalty(parameters, step)
+        return loss, float(np.sqrt(sums[1] / n))
 
     @cached_property
     def _effective(self) -> Any:
         """Function that returns the effective weights at a step."""
         return jax.jit(lambda parameters, step: self.weights.at(parameters, step).parameters)
-
-    @cached_property
-    def _penalty(self) -> Any:
-        return jax.jit(lambda parameters, step: self.weights.penalty(self.weights.at(parameters, step)))
 
     @cached_property
     def _soft_targets(self) -> Any:

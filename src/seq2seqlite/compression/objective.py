@@ -116,6 +116,24 @@ class CompressionObjective(Objective):
                 loss = loss + self._trajectory_weight * distance
         return loss + self.weights.penalty(network)
 
+    def validation(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[float, float]:
+        """Return the loss and the error of the total on the validation split."""
+        loss, total = super().validation(parameters, batch, step)
+        return loss + self.validation_penalty(parameters, step), total
+
+    def validation_penalty(self, parameters: Any, step: Any, /) -> float:
+        """Return the penalty of learned widths in the validation loss of a training until convergence.
+
+        The widths, too, must have converged.
+        """
+        if not self.recipe.tolerance or not self.weights.learned:
+            return 0.0
+        return float(self._penalty(parameters, step))
+
+    @cached_property
+    def _penalty(self) -> Any:
+        return jax.jit(lambda parameters, step: self.weights.penalty(self.weights.at(parameters, step)))
+
     def distilled(self, loss: jax.Array, predicted: jax.Array, soft: jax.Array | None, /) -> jax.Array:
         """Return the weighted mean of the distance to the truth and that to the output of the teachers."""
         if soft is None:

@@ -149,7 +149,7 @@ def join_folders(study: Study, folder: Path, others: Iterable[Path], /) -> list[
         if not (other / "runs").is_dir():
             raise InputError(f"{other} does not have the runs of a study (folder 'runs'); check the path")
         for run in study.runs:
-            if read_result(folder, run) is not None:
+            if not (other / "runs" / run.id).is_dir() or read_result(folder, run) is not None:
                 continue
             with claimed(folder, run) as mine:
                 if not mine:

@@ -159,10 +159,9 @@ def perform(
         known = read_result(folder, run)
         if known is not None:  # another process has finished it meanwhile
             return known
-        result = _new_result(study, run, folder, progress)
-        write_result(folder, result)
+        write_result(folder, _new_result(study, run, folder, progress))
         (folder / run.id / CHECKPOINT).unlink(missing_ok=True)
-        return result
+        return read_result(folder, run)  # the tables are the same when the study is repeated
 
 
 def _new_result(study: Study, run: PlannedRun, folder: Path, progress: Progress | None) -> RunResult:

@@ -2,11 +2,14 @@
 
 import dataclasses
 
+import jax
 import numpy as np
 import pytest
 
 from seq2seqlite.compression import CompressionRecipe, Distillation, QuantisationPlan, Sparsity
+from seq2seqlite.compression.compiled import CompiledCompressionObjective, compression_objective
 from seq2seqlite.compression.compress import compress
+from seq2seqlite.compression.objective import CompressionObjective
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Network, load_model
 from seq2seqlite.simulation.decay_set import simulated_set
@@ -138,3 +141,44 @@ def test_teachers_that_do_not_fit_are_refused(tmp_path):
         run(str(tmp_path / "quantised.npz"))
     with pytest.raises(InputError, match="model 'nobody' is unknown"):
         run("nobody")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"distillation": Distillation((STUDENT,), weight=0.3)},
+        {
+            "sparsity": Sparsity(weights=0.3, units=0.25, end=0.5),
+            "quantisation": QuantisationPlan(state_bits=7, operand_bits=5, learned=True, penalty=0.1),
+        },
+    ],
+)
+def test_compiled_gradient_equals_that_of_jax(change):
+    training = dataclasses.replace(
+        TINY, tolerance=0.01, max_steps=40, channel_weights=(16.0, 1.0, 1.0), amplitude_weight=0.1
+    )
+    recipe = CompressionRecipe(training, **change)
+    compiled, objective = compression_objective(recipe), CompressionObjective(recipe)
+    assert isinstance(compiled, CompiledCompressionObjective)
+    batch = next(compiled.batches(compiled.simulator("train"), start=3))
+    parameters, step = jax.device_put(objective.start()), 14
+    loss, gradient = compiled.loss_and_gradient(parameters, batch, step)
+    wanted_loss, wanted = jax.jit(objective.loss_and_gradient)(parameters, batch, step)
+    assert float(loss) == pytest.approx(float(wanted_loss), rel=1e-4)
+    assert set(gradient) == set(wanted)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(gradient[name], value, atol=1e-3 * np.abs(value).max(), err_msg=name)
+    found, expected = (one.validation(parameters, batch, step) for one in (compiled, objective))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    if compiled.weights.learned:
+        penalty = float(compiled.weights.penalty(compiled.weights.at(parameters, step)))
+        fixed = dataclasses.replace(
+            recipe, training=dataclasses.replace(training, tolerance=0.0, max_steps=0)
+        )
+        plain = CompressionObjective(fixed).validation(parameters, batch, step)
+        assert found[0] == pytest.approx(plain[0] + penalty, rel=1e-4)
+        assert penalty > 1e-3 * plain[0]
+
+
+def test_trainings_of_a_fixed_number_of_steps_use_jax():
+    assert type(compression_objective(CompressionRecipe(TINY))) is CompressionObjective

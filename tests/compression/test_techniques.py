@@ -1,5 +1,7 @@
 """Each technique by itself, against what it must do by definition."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,14 @@ import pytest
 
 from seq2seqlite.compression import QuantisationPlan, Sparsity, qat
 from seq2seqlite.compression.cost import cost_figures
-from seq2seqlite.compression.distillation import Teachers, cached_batches
-from seq2seqlite.compression.formats import activation_formats, best_format, weight_formats
+from seq2seqlite.compression.distillation import CachedSet, Teachers
+from seq2seqlite.compression.formats import (
+    activation_formats,
+    best_format,
+    channel_fraction_bits,
+    in_channels,
+    weight_formats,
+)
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.reduction import REDUCED_LAYERS, parameters_saved
 from seq2seqlite.compression.sparsity import (
@@ -41,7 +49,7 @@ def data():
 
 def test_reduction_has_the_sizes_of_the_paper():
     assert {(64, 64), (64, 16), (45, 45), (32, 32), (16, 16)} < set(REDUCED_LAYERS)
-    assert parameters_saved(SEQ2SEQLITE) == pytest.approx(1 - 6627 / 299139)
+    assert parameters_saved(SEQ2SEQLITE.n_parameters) == pytest.approx(1 - 6627 / 299139)
 
 
 def test_pruning_rises_cubically():
@@ -162,7 +170,7 @@ def test_teachers_are_averaged_and_cached(student, data):
     fresh = [Batch(inputs[:4], targets), Batch(inputs[4:], targets)]
 
     def cached(start):
-        return cached_batches(teachers, iter(fresh), decays=7, batch=4, start=start, seed=1)
+        return CachedSet(teachers, iter(fresh), decays=7, batch=4).batches(start=start, seed=1)
 
     batches = [batch for batch, _ in zip(cached(0), range(6), strict=False)]
     for batch in batches:
@@ -203,3 +211,25 @@ def test_cost_figures_of_a_quantised_student(student):
     assert (floating["lut_estimate"], floating["mean_weight_bits"]) == (None, 32.0)
     with pytest.raises(InputError, match="a LUT estimate requires a quantised model"):
         lut_estimate(student)
+
+
+def test_each_channel_has_its_own_binary_point(student):
+    kernel = np.array([[0.9, 0.1, 0.0], [-0.5, -0.12, 0.0]], np.float32)
+    assert channel_fraction_bits(kernel, 2).tolist() == [1, 4, 1]
+    np.testing.assert_array_equal(in_channels(kernel, 2), [[0.5, 0.0625, 0.0], [-0.5, -0.0625, 0.0]])
+    rounded = qat.straight_through_channels(jnp.asarray(kernel), channel_fraction_bits(kernel, 2), 2)
+    np.testing.assert_array_equal(rounded, in_channels(kernel, 2))
+    plan = QuantisationPlan(method="ptq", weight_bits=3, head_bits=8, per_channel=True)
+    content = quantise_network(student, plan).content
+    one = quantise_network(student, dataclasses.replace(plan, per_channel=False)).content
+    content.quantisation.check(content.parameters)
+    name, exact = "encoder/0/recurrent_kernel", student.content.parameters
+
+    def error(found):
+        return float(((found.parameters[name] - exact[name]) ** 2).sum())
+
+    assert error(content) < error(one)
+    assert content.quantisation.bits_of(name, content.parameters[name]).max() == 3
+    assert content.quantisation.weights[name].bits > 3
+    with pytest.raises(InputError, match="per_channel=true requires learned = false"):
+        QuantisationPlan(per_channel=True, learned=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pytest
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
+from seq2seqlite.reports.study_tables import study_rows
+from seq2seqlite.studies.folder import RunResult, claimed, read_result
+from seq2seqlite.studies.runs import perform
 from seq2seqlite.studies.study import load_study, study_names
 
 # The order of XLA's float32 sums depends on the cores that a process has, and rounding to bits amplifies it.
@@ -22,6 +26,7 @@ name = "tiny"
 instrument = "narrow-gate"
 teacher = "seq2seqlite-narrow-gate-float"
 reference_decays = 300
+bound_repeats = 8
 examples = ["float 6", "8 bits", "seq2seqlite-narrow-gate-float"]
 
 [defaults.training]
@@ -94,8 +99,8 @@ def test_study_records_every_run_and_marks_the_failed_ones(undisturbed):
     rows = {(row["group"], row["label"], row["seed"]): row for row in whole["rows"]}
     assert len(rows) == 1 + 4 + 2 + 2
     assert rows["models", "seq2seqlite-narrow-gate-float", None]["ratio"] == 1.0
-    assert rows["kd", "float 4x4", 2]["figures"]["cost"]["parameters"] == 375
-    assert rows["ptq", "4 bits", 1]["figures"]["cost"]["mean_weight_bits"] < 4
+    assert rows["kd", "float 4x4", 2]["parameters"] == 375
+    assert rows["ptq", "4 bits", 1]["mean_weight_bits"] < 4
     assert "weight_integer_bits=-6 with" in rows["qat", "too narrow", 1]["failure"]
     assert rows["qat", "diverges", 1]["failure"].startswith("the training diverged at step 4")
     summary = next(one for one in whole["summaries"] if one["label"] == "float 6")
@@ -193,3 +198,66 @@ def test_changed_result_is_refused(config, tmp_path, capsys):
     assert "result.json cannot be read" in capsys.readouterr().err
     assert main(["study", "--config", str(config), "--out", str(tmp_path), "--workers", "0"]) == 2
     assert "workers=0 must be >= 1 (option --workers)" in capsys.readouterr().err
+
+
+def test_row_has_the_names_that_scripts_use(undisturbed):
+    rows = {row["name"]: row for row in table(undisturbed)["rows"]}
+    row = rows["ptq: 8 bits"]
+    assert row["rmse_total"] == row["figures"]["total"]["rmse"]
+    assert row["rmse_over_crlb_10000"] == row["figures"]["over_bound"]["10000"] > 1
+    assert row["lut_estimate"] == row["figures"]["cost"]["lut_estimate"] > 0
+    assert (row["decays_trained"], row["converged"]) == (8 * 32, False)
+    assert rows["models: seq2seqlite-narrow-gate-float"]["decays_trained"] == 15000 * 128
+
+
+def test_joined_folders_give_the_same_table(config, undisturbed, tmp_path):
+    study = load_study(config)
+    parts = [tmp_path / "one", tmp_path / "two"]
+    for index, run in enumerate(study.runs[:-1]):
+        shutil.copytree(undisturbed / "runs" / run.id, parts[index % 2] / "runs" / run.id)
+    out = tmp_path / "out"
+    command = ["study", "--config", str(config), "--out", str(out)]
+    command += ["--join", str(parts[0]), "--join", str(parts[1])]
+    assert main([*command, "--report-only"]) == 0
+    part = table(out)
+    assert part["missing"] == ["qat: diverges, seed 1"]
+    assert part["rows"] == table(undisturbed)["rows"][:-1]
+    assert "Not finished: 1 of 8 runs." in (out / "study.md").read_text(encoding="utf-8")
+    assert main(command) == 0
+    assert table(out) == table(undisturbed)
+
+
+def test_folder_without_runs_is_refused(config, tmp_path, capsys):
+    command = ["study", "--config", str(config), "--out", str(tmp_path), "--report-only"]
+    assert main([*command, "--join", str(tmp_path / "nothing")]) == 2
+    assert "nothing does not have the runs of a study (folder 'runs')" in capsys.readouterr().err
+
+
+def test_claimed_run_is_left_to_the_other_process(config, tmp_path):
+    study = load_study(config)
+    run = study.runs[-1]
+    with claimed(tmp_path, run) as mine:
+        assert mine
+        assert perform(study, run, tmp_path) is None
+    result = perform(study, run, tmp_path)
+    assert result.failure.startswith("the training diverged")
+    assert perform(study, run, tmp_path) == result == read_result(tmp_path, run)
+
+
+def test_run_without_training_has_converged_if_its_source_has(config):
+    study = load_study(config)
+    figures = {"total": {"rmse": 0.2}}
+    staged = {"decays": 10, "last_fifth_improvement": 0.001, "converged": True}
+    results = {
+        run.id: RunResult(run.id, figures, [], dict(staged) if run.recipe.training.steps else {})
+        for run in study.runs
+        if run.label != "float 4x4"
+    }
+    for run in study.runs:
+        if (run.label, run.recipe.training.seed) == ("float 6", 2):
+            results[run.id].summary["converged"] = False
+    rows = study_rows(study, results, {study.teacher: {"total": {"rmse": 0.1}}})
+    found = {(row.label, row.seed): (row.decays, row.gain, row.converged, row.ratio) for row in rows[1:]}
+    assert found["8 bits", 1] == (10, 0.001, True, 2.0)
+    assert not found["float 6", 2][2]
+    assert ("float 4x4", 1) not in found

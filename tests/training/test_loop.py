@@ -12,6 +12,7 @@ from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.training.loop import train
 from seq2seqlite.training.objective import Objective
 from seq2seqlite.training.recipe import Recipe, load_recipe, recipe_names
+from seq2seqlite.training.stages import stages_of
 
 TINY = Recipe(
     name="tiny",
@@ -161,3 +162,83 @@ def test_distance_weighs_channels_and_amplitude():
     )
     predicted[0, :, 2] = -0.1  # one component's excess is the other's lack
     assert float(Objective(recipe).distance(predicted, targets)) == pytest.approx(0.5 * 0.02 / 6)
+
+
+STAGED = dataclasses.replace(TINY, steps=40, tolerance=0.05, max_steps=80, validation_every=4)
+
+
+def test_stages_extend_the_constant_rate_by_a_fifth():
+    stages = stages_of(dataclasses.replace(TINY, steps=1000, tolerance=0.1, max_steps=2000))
+    assert [stage.end for stage in stages] == [800, 1000, 1250, 1562, 1952]
+    assert [stage.begin for stage in stages] == [640, 800, 1000, 1250, 1562]
+    with pytest.raises(InputError, match="warmup_steps=2 must be less than 64% of steps=3"):
+        train(dataclasses.replace(STAGED, steps=3))
+
+
+def test_staged_training_stops_when_the_last_fifth_gains_little(monkeypatch):
+    losses = iter([10, 9, 8, 7, 6, 5, 4, 3.99, 3.98, 3.97, *[3.9] * 100])
+
+    def validator(recipe, objective):
+        return lambda parameters, step: (next(losses), 0.1)
+
+    monkeypatch.setattr("seq2seqlite.training.loop._validator", validator)
+    summary = train(STAGED).summary
+    # Stages end at steps 32, 40, 50, 62 and 77; their first rows are at the constant rate.
+    assert summary["converged"]
+    assert summary["stage_losses"] == [3.99, 3.9]
+    assert summary["last_fifth_improvement"] == pytest.approx(1 - 3.9 / 3.99)
+    assert (summary["steps"], summary["decays"], summary["steps_computed"]) == (40, 40 * 32, 32 + 6 + 8)
+
+
+ENDLESS = dataclasses.replace(STAGED, tolerance=1e-6, max_steps=40)
+
+
+@pytest.fixture(scope="module")
+def endless():
+    return train(ENDLESS)
+
+
+def test_staged_training_that_still_gains_at_its_ceiling_has_not_converged(endless):
+    assert not endless.summary["converged"]
+    assert endless.summary["steps"] == 40
+    assert len(endless.summary["stage_losses"]) == 2
+    cooled = [row for row in endless.curve if row["cool_down"]]
+    assert {row["cool_down"] for row in cooled} == {1, 2}
+    assert endless.summary["best_validation_loss"] == min(row["validation_loss"] for row in cooled)
+
+
+# In the first cool-down, and at the constant rate after it.
+@pytest.mark.parametrize("stop_at", [30, 34])
+def test_staged_training_resumes_bit_for_bit(endless, tmp_path, monkeypatch, stop_at):
+    monkeypatch.setattr("seq2seqlite.training.loop.CHECKPOINT_SECONDS", 0.0)
+    recipe, whole = ENDLESS, endless
+    calls = []
+
+    def stop(step, steps, loss):
+        calls.append(step)
+        if len(calls) == stop_at:
+            raise Stopped
+
+    checkpoint = tmp_path / "checkpoint.npz"
+    with pytest.raises(Stopped):
+        train(recipe, checkpoint=checkpoint, progress=stop)
+    resumed = train(recipe, checkpoint=checkpoint)
+    assert resumed.curve == whole.curve
+    assert resumed.summary["stage_losses"] == whole.summary["stage_losses"]
+    assert train(recipe, checkpoint=checkpoint).curve == whole.curve  # it is finished
+    for name, value in whole.model.content.parameters.items():
+        np.testing.assert_array_equal(resumed.model.content.parameters[name], value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tolerance": 1.0}, "tolerance=1.0 must be >= 0 and < 1"),
+        ({"tolerance": 0.1, "max_steps": 10}, "needs max_steps=10 >= steps=24"),
+        ({"tolerance": 0.1, "max_steps": 50, "patience": 2}, "patience=2 to be 0"),
+        ({"max_steps": 50}, "max_steps=50 needs a tolerance"),
+    ],
+)
+def test_bad_convergence_settings_are_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        dataclasses.replace(TINY, **change)

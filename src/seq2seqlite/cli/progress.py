@@ -101,12 +101,12 @@ def study_progress(study: Any, /) -> Iterator[tuple[Callable[..., Any], Callable
             bar.update(
                 single, description=f"{label}, loss {loss:.3g}", completed=step, total=steps, visible=True
             )
-            bar.update(whole, completed=done["work"] + work[run.id] * step / max(steps, 1))
+            bar.update(whole, completed=done["work"] + work.get(run.id, 0.0) * step / max(steps, 1))
 
         return move
 
     def finished(result: Any) -> None:
-        done["work"] += work[result.id]
+        done["work"] += work.get(result.id, 0.0)  # runs of a search are not known at the start
         done["runs"] += 1
         description = f"study {study.name}, {done['runs']} of {len(work)} runs"
         bar.update(whole, description=description, completed=done["work"])

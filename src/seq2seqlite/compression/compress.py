@@ -3,8 +3,8 @@
 import dataclasses
 from pathlib import Path
 
+from seq2seqlite.compression.compiled import compression_objective
 from seq2seqlite.compression.direct import DirectCompressionObjective
-from seq2seqlite.compression.objective import CompressionObjective
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.errors import InputError
@@ -51,7 +51,7 @@ def compress(
     """
     if recipe.training.steps:
         direct = recipe.training.architecture.direct
-        objective = DirectCompressionObjective(recipe) if direct else CompressionObjective(recipe)
+        objective = DirectCompressionObjective(recipe) if direct else compression_objective(recipe)
         result = train(recipe.training, objective=objective, checkpoint=checkpoint, progress=progress)
     else:
         result = TrainingResult(_taken_as_it_is(recipe), [], {"steps": 0, "decays": 0, "seconds": 0.0})

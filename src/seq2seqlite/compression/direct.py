@@ -55,7 +55,10 @@ class DirectCompressionObjective(DirectObjective):
                 tau_range_ns=load_instrument(recipe.training.instrument).decays.tau_ns,
             )
         self.weights = CompressedWeights(recipe, start=super().start, formats=self.formats)
-        self.eligible_from = self.weights.eligible_from
+
+    def eligible(self, step: int, /, *, end: int) -> bool:
+        """Return whether the weights after a step are complete, e.g. fully pruned."""
+        return self.weights.eligible(step, end=end)
 
     def described(self) -> dict[str, Any]:
         """Return the complete compression recipe."""
@@ -90,18 +93,8 @@ class DirectCompressionObjective(DirectObjective):
 
     @cached_property
     def _pulled_back(self) -> Any:
-        """Function that returns the penalty, and the gradient of the loss with respect to the parameters."""
-
-        @jax.jit
-        def pulled_back(parameters: Any, step: Any, gradient: Any) -> tuple[jax.Array, Any]:
-            def effective(chosen: Any) -> tuple[jax.Array, Any]:
-                network = self.weights.at(chosen, step)
-                return self.weights.penalty(network), network.parameters
-
-            (penalty, _), pull_back = jax.vjp(effective, parameters)
-            return penalty, pull_back((jnp.ones(()), gradient))[0]
-
-        return pulled_back
+        """Function that returns the penalty, and the gradient with respect to the trained parameters."""
+        return jax.jit(self.weights.pulled_back)
 
     def loss(self, parameters: Any, batch: DirectBatch, step: Any, /) -> jax.Array:  # type: ignore[override]
         """Return the loss, computed by JAX alone; the reference of :meth:`loss_and_gradient`."""

@@ -14,7 +14,7 @@ from seq2seqlite.models import ActivationFormats, Network, load_model
 from seq2seqlite.models.jax_forward import predict_sfd_jax, states_and_sfd_jax
 from seq2seqlite.training.objective import Batch
 
-__all__ = ["Teachers", "cached_batches", "load_teachers", "trajectory_distance", "trajectory_map"]
+__all__ = ["CachedSet", "Teachers", "load_teachers", "trajectory_distance", "trajectory_map"]
 
 # Batch size of the teachers.
 BATCH = 512
@@ -91,46 +91,50 @@ def load_teachers(
     return Teachers(networks, formats=formats)
 
 
-def cached_batches(
-    teachers: Teachers, fresh: Iterator[Batch], /, *, decays: int, batch: int, start: int, seed: int
-) -> Iterator[Batch]:
-    """Yield batches of a fixed set of decays with the teachers' output, in a new order in each epoch.
+class CachedSet:
+    """Fixed set of decays with the teachers' output, which training repeats.
 
     Parameters
     ----------
-    teachers : Teachers
-        Teachers, evaluated once for every decay.
+    teachers : Teachers or None
+        Teachers, evaluated once for every decay; None for a set without their output.
     fresh : iterator of Batch
         Simulated decays, starting with the first step.
     decays : int
         Size of the set, rounded up to whole batches.
     batch : int
         Number of decays in a batch.
-    start : int
-        Step of the first batch.
-    seed : int
-        Seed of the order of the decays.
 
     See Also
     --------
     Teachers : One or more trained networks whose mean output is the soft target of a student.
     """
-    n = -(-decays // batch)
-    whole = [next(fresh) for _ in range(n)]
-    inputs = np.concatenate([part.inputs for part in whole])
-    targets = np.concatenate([part.targets for part in whole], axis=1)
-    del whole
-    soft = np.empty_like(targets)
-    run = jax.jit(teachers.sfd)
-    for first in range(0, len(inputs), BATCH):
-        part = slice(first, first + BATCH)
-        soft[:, part] = run(jnp.asarray(inputs[part]))
-    step = start
-    while True:
-        order = np.random.default_rng((seed, step // n)).permutation(n * batch)
-        chosen = order[step % n * batch :][:batch]
-        yield Batch(inputs[chosen], targets[:, chosen], soft[:, chosen])
-        step += 1
+
+    def __init__(
+        self, teachers: Teachers | None, fresh: Iterator[Batch], /, *, decays: int, batch: int
+    ) -> None:
+        self.batch, self.n = batch, -(-decays // batch)
+        whole = [next(fresh) for _ in range(self.n)]
+        self.inputs = np.concatenate([part.inputs for part in whole])
+        self.targets = np.concatenate([part.targets for part in whole], axis=1)
+        del whole
+        self.soft = None
+        if teachers is not None:
+            self.soft = np.empty_like(self.targets)
+            run = jax.jit(teachers.sfd)
+            for first in range(0, len(self.inputs), BATCH):
+                part = slice(first, first + BATCH)
+                self.soft[:, part] = run(jnp.asarray(self.inputs[part]))
+
+    def batches(self, *, start: int, seed: int) -> Iterator[Batch]:
+        """Yield batches from step ``start``, in a new order in each epoch."""
+        step = start
+        while True:
+            order = np.random.default_rng((seed, step // self.n)).permutation(self.n * self.batch)
+            chosen = order[step % self.n * self.batch :][: self.batch]
+            soft = None if self.soft is None else self.soft[:, chosen]
+            yield Batch(self.inputs[chosen], self.targets[:, chosen], soft)
+            step += 1
 
 
 def trajectory_map(student_units: int, teacher_units: int, /, *, seed: int) -> Any:

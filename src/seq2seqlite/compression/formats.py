@@ -11,13 +11,24 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import ActivationFormats, Format, Parameters, quantise
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 
-__all__ = ["activation_formats", "best_format", "fixed_point_units", "weight_formats"]
+__all__ = [
+    "activation_formats",
+    "best_format",
+    "channel_fraction_bits",
+    "fixed_point_units",
+    "in_channels",
+    "kernel_bits",
+    "weight_formats",
+    "widths_in_channels",
+]
 
 # Formats with fewer integer bits than the largest weight needs are also tried: clipping a few large weights
 # may cause less error than a coarser step for all weights.
 TRIED_BELOW = 4
 # Width of the lifetimes of a direct network.
 TAU_BITS = 16
+# Widest format of a weight array.
+MAX_BITS = 16
 
 
 def activation_formats(
@@ -108,7 +119,11 @@ def weight_formats(parameters: Parameters, plan: QuantisationPlan, /) -> dict[st
 def _weight_format(name: str, values: NDArray[Any], plan: QuantisationPlan) -> Format:
     if name.endswith("bias"):
         return best_format(values, plan.bias_bits or plan.weight_bits)
-    bits = (plan.head_bits if name.startswith("head") else 0) or plan.weight_bits
+    bits = kernel_bits(name, plan)
+    if plan.per_channel:
+        fraction_bits = channel_fraction_bits(values, bits)
+        whole = bits - 1 - int(fraction_bits.min())
+        return _signed(1 + whole + int(fraction_bits.max()), whole)
     if plan.weight_integer_bits is None:
         return best_format(values, bits)
     fmt = _signed(bits, plan.weight_integer_bits)
@@ -120,6 +135,62 @@ def _weight_format(name: str, values: NDArray[Any], plan: QuantisationPlan) -> F
             "remove it"
         )
     return fmt
+
+
+def kernel_bits(name: str, plan: QuantisationPlan, /) -> int:
+    """Return the width of the weights of a kernel.
+
+    See Also
+    --------
+    weight_formats : Return a format for each weight array.
+    """
+    return (plan.head_bits if name.startswith("head") else 0) or plan.weight_bits
+
+
+def channel_fraction_bits(values: NDArray[Any], bits: int, /) -> NDArray[np.int64]:
+    """Return the fraction bits of each column of a kernel, for weights of a given width.
+
+    The columns differ so little that all fit into one format of 16 bits.
+
+    See Also
+    --------
+    best_format : Return the signed format of a given width with the smallest squared rounding error.
+
+    Examples
+    --------
+    >>> channel_fraction_bits(np.array([[0.9, 0.1], [-0.5, -0.12]]), 4)
+    array([3, 6])
+    """
+    found = np.array([best_format(column, bits).fraction_bits for column in np.transpose(values)])
+    return np.asarray(np.minimum(found, found.min() + MAX_BITS - bits))
+
+
+def in_channels(values: NDArray[Any], bits: int, /) -> NDArray[np.float32]:
+    """Return the weights of a kernel rounded to the format of their column.
+
+    See Also
+    --------
+    channel_fraction_bits : Return the fraction bits of each column of a kernel, for weights of a given width.
+    """
+    columns = zip(np.transpose(values), channel_fraction_bits(values, bits), strict=True)
+    rounded = [quantise(column, _signed(bits, bits - 1 - int(fraction))) for column, fraction in columns]
+    return np.stack(rounded, axis=1).astype(np.float32)
+
+
+def widths_in_channels(parameters: Parameters, plan: QuantisationPlan, /) -> dict[str, NDArray[np.uint8]]:
+    """Return the width of each weight of the kernels whose columns have their own binary points.
+
+    See Also
+    --------
+    seq2seqlite.models.Quantisation : Fixed-point formats of the weights and activations of a network.
+    """
+    if not plan.per_channel:
+        return {}
+    return {
+        name: np.full(np.shape(value), kernel_bits(name, plan), np.uint8)
+        for name, value in parameters.items()
+        if name.endswith("kernel")
+    }
 
 
 def best_format(values: NDArray[Any], bits: int, /) -> Format:

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 
 from seq2seqlite.compression.distillation import (
+    CachedSet,
     Teachers,
-    cached_batches,
     load_teachers,
     trajectory_distance,
     trajectory_map,
@@ -49,7 +49,11 @@ class CompressionObjective(Objective):
         plan = recipe.quantisation
         self.formats = activation_formats(plan) if plan is not None and plan.method == "qat" else None
         self.weights = CompressedWeights(recipe, start=super().start, formats=self.formats)
-        self.eligible_from = self.weights.eligible_from
+        self._cached: CachedSet | None = None
+
+    def eligible(self, step: int, /, *, end: int) -> bool:
+        """Return whether the weights after a step are complete, e.g. fully pruned."""
+        return self.weights.eligible(step, end=end)
 
     def described(self) -> dict[str, Any]:
         """Return the complete compression recipe."""
@@ -79,15 +83,14 @@ class CompressionObjective(Objective):
         distillation = self.compression.distillation
         if distillation is None or not distillation.cached_decays:
             return super().batches(simulator, start=start)
-        assert self.teachers is not None
-        return cached_batches(
-            self.teachers,
-            super().batches(simulator, start=0),
-            decays=distillation.cached_decays,
-            batch=self.recipe.batch,
-            start=start,
-            seed=self.recipe.seed,
-        )
+        if self._cached is None:
+            self._cached = CachedSet(
+                self.teachers if distillation.weight else None,
+                super().batches(simulator, start=0),
+                decays=distillation.cached_decays,
+                batch=self.recipe.batch,
+            )
+        return self._cached.batches(start=start, seed=self.recipe.seed)
 
     def predict(self, parameters: Any, inputs: jax.Array, step: Any, /) -> jax.Array:
         """Return the SFD predicted by the pruned and quantised network at a step."""
@@ -101,16 +104,43 @@ class CompressionObjective(Objective):
         distillation = self.compression.distillation
         if distillation is not None and self.teachers is not None:
             soft = batch.soft_targets
-            if self._trajectory_weight:
+            if not distillation.weight and not self._trajectory_weight:
+                soft = None
+            elif self._trajectory_weight:
                 teacher_states, soft = self.teachers.states_and_sfd(batch.inputs)
                 distance = trajectory_distance(states, parameters[TRAJECTORY], teacher_states)
             elif soft is None:
                 soft = self.teachers.sfd(batch.inputs)
-            share = distillation.weight
-            loss = (1 - share) * loss + share * self.distance(predicted, soft)
+            loss = self.distilled(loss, predicted, soft)
             if self._trajectory_weight:
                 loss = loss + self._trajectory_weight * distance
         return loss + self.weights.penalty(network)
+
+    def validation(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[float, float]:
+        """Return the loss and the error of the total on the validation split."""
+        loss, total = super().validation(parameters, batch, step)
+        return loss + self.validation_penalty(parameters, step), total
+
+    def validation_penalty(self, parameters: Any, step: Any, /) -> float:
+        """Return the penalty of learned widths in the validation loss of a training until convergence.
+
+        The widths, too, must have converged.
+        """
+        if not self.recipe.tolerance or not self.weights.learned:
+            return 0.0
+        return float(self._penalty(parameters, step))
+
+    @cached_property
+    def _penalty(self) -> Any:
+        return jax.jit(lambda parameters, step: self.weights.penalty(self.weights.at(parameters, step)))
+
+    def distilled(self, loss: jax.Array, predicted: jax.Array, soft: jax.Array | None, /) -> jax.Array:
+        """Return the weighted mean of the distance to the truth and that to the output of the teachers."""
+        if soft is None:
+            return loss
+        assert self.compression.distillation is not None
+        share = self.compression.distillation.weight
+        return (1 - share) * loss + share * self.distance(predicted, soft)
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
         """Return the trained network without pruned units, and its formats if it is quantised."""

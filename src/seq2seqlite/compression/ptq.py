@@ -5,7 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.compression.formats import activation_formats, fixed_point_units, weight_formats
+from seq2seqlite.compression.formats import (
+    activation_formats,
+    fixed_point_units,
+    in_channels,
+    kernel_bits,
+    weight_formats,
+    widths_in_channels,
+)
 from seq2seqlite.compression.recipe import QuantisationPlan
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import Network, Quantisation, quantise
@@ -67,8 +74,13 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
     return Network(
         dataclasses.replace(
             content,
-            parameters={name: quantise(value, weights[name]) for name, value in parameters.items()},
-            quantisation=Quantisation(weights, formats),
+            parameters={
+                name: in_channels(value, kernel_bits(name, plan))
+                if plan.per_channel and name.endswith("kernel")
+                else quantise(value, weights[name])
+                for name, value in parameters.items()
+            },
+            quantisation=Quantisation(weights, formats, widths_in_channels(parameters, plan)),
         )
     )
 

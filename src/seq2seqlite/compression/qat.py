@@ -21,6 +21,7 @@ __all__ = [
     "magnitude_bits",
     "starting_widths",
     "straight_through",
+    "straight_through_channels",
     "width_name",
 ]
 
@@ -36,6 +37,20 @@ def straight_through(values: jax.Array, fmt: Format, /) -> jax.Array:
     """
     clipped = jnp.clip(values, fmt.low, fmt.high)
     return clipped + jax.lax.stop_gradient(quantise_jax(values, fmt) - clipped)
+
+
+def straight_through_channels(values: jax.Array, fraction_bits: Any, bits: int, /) -> jax.Array:
+    """Return weights of a width rounded to the fraction bits of their column, with straight-through gradient.
+
+    See Also
+    --------
+    straight_through : The same with one format.
+    """
+    scale = jnp.exp2(jnp.asarray(fraction_bits, values.dtype))
+    high = (2.0 ** (bits - 1) - 1) / scale
+    clipped = jnp.clip(values, -high, high)
+    rounded = jnp.clip(jnp.floor(values * scale + 0.5) / scale, -high, high)
+    return clipped + jax.lax.stop_gradient(rounded - clipped)
 
 
 # Adam changes each parameter by about the learning rate per step. This suits weights of about 0.1, but bit

@@ -11,6 +11,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import WRITE_BACKS, load_model
 from seq2seqlite.resources import configs_folder
 from seq2seqlite.training.recipe import Recipe
+from seq2seqlite.training.stages import COOL_DOWN
 
 __all__ = [
     "CompressionRecipe",
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 
-LATER_KEYS = ("operand_bits", "response_bits", "response_integer_bits", "full_gate")
+LATER_KEYS = ("operand_bits", "response_bits", "response_integer_bits", "full_gate", "per_channel")
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,8 @@ class QuantisationPlan:
     full_gate : bool
         Whether a gate of 1 is exact (see :class:`~seq2seqlite.models.ActivationFormats`): its code of
         ``2**gate_bits`` needs one bit more.
+    per_channel : bool
+        Whether each column of a kernel has its own binary point; in an adder graph, this costs nothing.
     write_back, residual_bits : str, int
         See :class:`~seq2seqlite.models.ActivationFormats`.
     learned : bool
@@ -161,6 +164,7 @@ class QuantisationPlan:
     response_bits: int = 8
     response_integer_bits: int = 1
     full_gate: bool = False
+    per_channel: bool = False
     write_back: str = "round"
     residual_bits: int = 0
     learned: bool = False
@@ -179,6 +183,10 @@ class QuantisationPlan:
             raise InputError("quantisation.weights_only=true requires method = 'ptq'")
         if self.learned and self.method != "qat":
             raise InputError("quantisation.learned=true requires method = 'qat'")
+        if self.per_channel and (self.learned or self.weight_integer_bits is not None):
+            raise InputError(
+                "quantisation.per_channel=true requires learned = false, and no weight_integer_bits"
+            )
         if not self.penalty >= 0:
             raise InputError(f"quantisation.penalty={self.penalty} must be >= 0")
 
@@ -256,6 +264,13 @@ class CompressionRecipe:
                 "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "
                 "remove the techniques"
             )
+        if self.training.tolerance and self.sparsity is not None:
+            first = (1 - COOL_DOWN) ** 2
+            if self.sparsity.end > first:
+                raise InputError(
+                    f"sparsity.end={self.sparsity.end} must be <= {first:.2f} with "
+                    "training.tolerance: pruning must end before the first cool-down"
+                )
         if plan is not None and not plan.weights_only and self.training.cell != "lite":
             raise InputError(
                 f"training.cell={self.training.cell!r} does not support fixed-point activations; use "

@@ -3,7 +3,7 @@
 import dataclasses
 
 from seq2seqlite.compression.recipe import CompressionRecipe
-from seq2seqlite.models import SEQ2SEQ, Architecture
+from seq2seqlite.models import SEQ2SEQ
 
 __all__ = ["REDUCED_LAYERS", "parameters_saved", "reduced"]
 
@@ -18,7 +18,7 @@ def reduced(recipe: CompressionRecipe, /) -> list[CompressionRecipe]:
 
     See Also
     --------
-    parameters_saved : Return the share of the teacher's parameters that an architecture saves.
+    parameters_saved : Return the share of the teacher's parameters that a network saves.
     seq2seqlite.studies.study.load_study : Return a shipped study by name, or the study in a TOML file.
     """
     return [
@@ -27,8 +27,8 @@ def reduced(recipe: CompressionRecipe, /) -> list[CompressionRecipe]:
     ]
 
 
-def parameters_saved(architecture: Architecture, /) -> float:
-    """Return the share of the teacher's parameters that an architecture saves.
+def parameters_saved(n_parameters: int, /) -> float:
+    """Return the share of the teacher's parameters that a network saves.
 
     See Also
     --------
@@ -37,7 +37,7 @@ def parameters_saved(architecture: Architecture, /) -> float:
 
     Examples
     --------
-    >>> round(parameters_saved(Architecture((32,), "lite")), 3)
+    >>> round(parameters_saved(Architecture((32,), "lite").n_parameters), 3)
     0.978
     """
-    return 1 - architecture.n_parameters / SEQ2SEQ.n_parameters
+    return 1 - n_parameters / SEQ2SEQ.n_parameters

@@ -10,7 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from seq2seqlite.compression import qat
-from seq2seqlite.compression.formats import fixed_point_units, weight_formats
+from seq2seqlite.compression.formats import (
+    channel_fraction_bits,
+    fixed_point_units,
+    kernel_bits,
+    weight_formats,
+    widths_in_channels,
+)
 from seq2seqlite.compression.ptq import without_idle_kernel
 from seq2seqlite.compression.recipe import CompressionRecipe, QuantisationPlan
 from seq2seqlite.compression.sparsity import (
@@ -73,19 +79,32 @@ class CompressedWeights:
         return plan if plan is not None and plan.method == "qat" else None
 
     @property
-    def eligible_from(self) -> int:
-        """First step whose weights may become the result."""
-        steps = self.recipe.training.steps
-        if self.plan is not None and self.plan.learned:
-            return steps  # learned widths decrease until the last step
+    def learned(self) -> bool:
+        """Whether the bit widths are learned."""
+        return self.plan is not None and self.plan.learned
+
+    def eligible(self, step: int, /, *, end: int) -> bool:
+        """Return whether the weights after a step may be the result of a training that ends at ``end``."""
+        if self.learned:
+            return step >= end  # learned widths decrease until the last step
         sparsity = self.recipe.sparsity
-        return 0 if sparsity is None else int(np.ceil(sparsity.end * steps))
+        return sparsity is None or step >= np.ceil(sparsity.end * self.recipe.training.steps)
 
     @cached_property
     def formats_of_weights(self) -> dict[str, Format]:
         """Format of each weight array, chosen for the starting weights of the training."""
         assert self.plan is not None
         return weight_formats(self._start_weights, self.plan)
+
+    @cached_property
+    def _fraction_bits(self) -> dict[str, Any]:
+        """Fraction bits of each column of each kernel, chosen for the starting weights of the training."""
+        assert self.plan is not None
+        return {
+            name: channel_fraction_bits(np.asarray(value), kernel_bits(name, self.plan))
+            for name, value in self._start_weights.items()
+            if name.endswith("kernel")
+        }
 
     @cached_property
     def _start_weights(self) -> dict[str, Any]:
@@ -116,6 +135,9 @@ class CompressedWeights:
             if self.plan.learned and qat.has_learned_width(name):
                 widths[name] = qat.fraction_bits(parameters, name)
                 weights[name] = qat.learned_weights(value, widths[name], fmt)
+            elif self.plan.per_channel and name.endswith("kernel"):
+                bits = kernel_bits(name, self.plan)
+                weights[name] = qat.straight_through_channels(value, self._fraction_bits[name], bits)
             else:
                 weights[name] = qat.straight_through(value, fmt)
         return Effective(weights, widths)
@@ -132,6 +154,26 @@ class CompressedWeights:
             size * (self.plan.weight_bits - 1) * self.formats.state_operand.bits
         )
         return self.plan.penalty * relative
+
+    def pulled_back(self, parameters: Any, step: Any, gradient: Any, /) -> tuple[jax.Array, Any]:
+        """Return the penalty, and the gradient of the loss with respect to the trained parameters.
+
+        Parameters
+        ----------
+        parameters : dict of array
+            Trained parameters.
+        step : int
+            Step.
+        gradient : dict of array
+            Gradient of the loss without penalty with respect to the effective weights.
+        """
+
+        def effective(chosen: Any) -> tuple[jax.Array, Any]:
+            network = self.at(chosen, step)
+            return self.penalty(network), network.parameters
+
+        (penalty, _), pull_back = jax.vjp(effective, parameters)
+        return penalty, pull_back((jnp.ones(()), gradient))[0]
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
         """Return the trained network without pruned units, and its formats if it is quantised."""
@@ -150,8 +192,10 @@ class CompressedWeights:
         return architecture, without_idle_kernel(arrays), quantisation
 
     def _weight_bits(self, network: Effective) -> dict[str, Any]:
-        """Return the bit width of each weight with learned width: its magnitude on its grid, plus a sign."""
-        bits = {}
+        """Return the bit width of each weight with its own width; if learned, its magnitude plus a sign."""
+        bits: dict[str, Any] = {}
+        if self.plan is not None:
+            bits.update(widths_in_channels(network.parameters, self.plan))
         for name, fraction in network.fraction_bits.items():
             rounded = np.minimum(np.round(fraction), self.formats_of_weights[name].fraction_bits)
             values = np.asarray(network.parameters[name])

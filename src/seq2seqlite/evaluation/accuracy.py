@@ -8,12 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, Lifetimes
-from seq2seqlite.evaluation.conditions import Conditions, SimulatedDecays, simulated_decays
+from seq2seqlite.decay import Decay, Irf, Lifetimes
+from seq2seqlite.evaluation.conditions import LIFETIMES_NS, Conditions, SimulatedDecays, simulated_decays
 from seq2seqlite.maps import STD_OF
 from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
+from seq2seqlite.simulation.instrument import Instrument
 
-__all__ = ["ROW_KEYS", "Measured", "PredictorOf", "answered_shares", "component_rows", "measure", "mono_rows"]
+__all__ = [
+    "ROW_KEYS",
+    "Measured",
+    "PredictorOf",
+    "answered_shares",
+    "component_rows",
+    "errors_over_bound",
+    "measure",
+    "mono_rows",
+]
 
 ROW_KEYS = (
     "predictor",
@@ -30,6 +40,8 @@ ROW_KEYS = (
     "coverage_95",
     "response",
 )
+# Lifetimes over which the errors of a network are summarised.
+MEDIAN_NS = (0.5, 2.5)
 QUANTITIES = ("tau_mean_ns", "tau_short_ns", "tau_long_ns", "amplitude_fraction")
 
 
@@ -167,6 +179,46 @@ def answered_shares(
         )["predicted"]
         for name, result in measured.items()
         for d, p in _cells(conditions, mono=True)
+    }
+
+
+def errors_over_bound(
+    predictor: Predictor,
+    instrument: Instrument,
+    /,
+    *,
+    photons: tuple[float, ...] = (1000.0, 10000.0),
+    repeats: int = 1000,
+) -> dict[str, float]:
+    """Return the error of the mean lifetime in units of its Cramér-Rao bound, by the number of photons.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Predictor that does not use the response.
+    instrument : Instrument
+        Instrument.
+    photons : tuple of float
+        Expected counts in the window, background included.
+    repeats : int
+        Number of measurements of each decay at each number of photons.
+
+    Returns
+    -------
+    dict
+        Median over the lifetimes from 0.5 to 2.5 ns of the root mean square error over the bound, under the
+        other defaults of :class:`Conditions`. The keys are the numbers of photons as text.
+
+    See Also
+    --------
+    mono_rows : The same for each lifetime.
+    """
+    chosen = tuple(Decay(tau, tau) for tau in LIFETIMES_NS if MEDIAN_NS[0] <= tau <= MEDIAN_NS[1])
+    conditions = Conditions(instrument, photons=photons, decays=chosen, repeats=repeats)
+    rows = mono_rows(conditions, measure(conditions, {"": lambda _: predictor}))
+    return {
+        f"{level:g}": float(np.median([row["rmse_over_crlb"] for row in rows if row["photons"] == level]))
+        for level in photons
     }
 
 

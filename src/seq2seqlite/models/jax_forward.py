@@ -17,7 +17,7 @@ from jax.typing import ArrayLike
 from seq2seqlite.models.architecture import Architecture
 from seq2seqlite.models.quantisation import ActivationFormats, Format
 
-__all__ = ["last_state_jax", "predict_sfd_jax", "quantise_jax", "states_and_sfd_jax"]
+__all__ = ["head_sfd_jax", "last_state_jax", "predict_sfd_jax", "quantise_jax", "states_and_sfd_jax"]
 
 Array = jax.Array
 
@@ -76,12 +76,19 @@ def states_and_sfd_jax(
     sequence = jnp.zeros((n_gates, n, 0), inputs.dtype)  # the decoder has no input
     for index, state in enumerate(states):
         sequence = layer(f"decoder/{index}", sequence=sequence, state=state)
-    operand = sequence + jax.lax.stop_gradient(_leading_bits(sequence, formats) - sequence)
+    return sequence, head_sfd_jax(parameters, sequence, formats=formats)
+
+
+def head_sfd_jax(
+    parameters: Mapping[str, Any], states: Array, /, *, formats: ActivationFormats | None = None
+) -> Array:
+    """Return the SFD, shape (n_gates, n, 3), for states of the decoder, shape (n_gates, n, units)."""
+    operand = states + jax.lax.stop_gradient(_leading_bits(states, formats) - states)
     sfd: Array = _matmul(operand, parameters["head/kernel"]) + parameters["head/bias"]
     if formats is not None:
         # Values out of range keep their gradient. Otherwise a network initialised there could not be trained.
         sfd = sfd + jax.lax.stop_gradient(quantise_jax(sfd, formats.output) - sfd)
-    return sequence, sfd
+    return sfd
 
 
 def last_state_jax(

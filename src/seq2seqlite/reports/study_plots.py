@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seq2seqlite.reports.study_tables import Row, pareto_front
-from seq2seqlite.studies.runs import RunResult
+from seq2seqlite.studies.folder import RunResult
 from seq2seqlite.studies.study import Study
 
 __all__ = ["example_decays", "example_indices", "learning_curves", "pareto_plot"]
@@ -73,7 +73,7 @@ def learning_curves(study: Study, results: Mapping[str, RunResult], /) -> str:
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     axes = figure.subplots()
     for run in study.runs:
-        curve = results[run.id].curve
+        curve = results[run.id].curve if run.id in results else []
         if curve:
             label = f"{run.group}: {run.label} ({run.id})"
             axes.plot(

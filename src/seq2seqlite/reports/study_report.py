@@ -15,9 +15,18 @@ from seq2seqlite.outputs import OutputSet
 from seq2seqlite.provenance import provenance
 from seq2seqlite.reports.environment import environment
 from seq2seqlite.reports.study_plots import example_decays, example_indices, learning_curves, pareto_plot
-from seq2seqlite.reports.study_tables import COSTS, PUBLISHED, Row, pareto_front, study_rows, summaries
+from seq2seqlite.reports.study_tables import (
+    COSTS,
+    PUBLISHED,
+    Row,
+    pareto_front,
+    record,
+    study_rows,
+    summaries,
+)
 from seq2seqlite.simulation.decay_set import reference_set
-from seq2seqlite.studies.runs import RunResult, evaluated
+from seq2seqlite.studies.folder import RunResult
+from seq2seqlite.studies.runs import evaluated
 from seq2seqlite.studies.study import Study
 from seq2seqlite.training.card import machine
 
@@ -32,6 +41,9 @@ GROUP_TITLES = {
     "state": "Width of the state",
     "sparsity": "Sparsity",
     "write-back": "State write-back",
+    "ablation": "Width of one tensor, all others 8 bits",
+    "search": "Search over units, widths and sparsity",
+    "baselines": "Networks of other families, in floating point",
 }
 
 
@@ -43,14 +55,15 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
     study : Study
         Study.
     results : mapping of str to RunResult
-        Results of the runs.
+        Results of the runs; the report lists the runs without result as missing.
     folder : pathlib.Path
         Folder of the report; the runs are in its subfolder ``runs``.
 
     Returns
     -------
     dict
-        ``study``, ``instrument``, ``teacher``, ``reference_decays``, ``rows``, ``summaries``, ``pareto``,
+        ``study``, ``instrument``, ``teacher``, ``reference_decays``, ``rows``
+        (:func:`~seq2seqlite.reports.study_tables.record`), ``missing``, ``summaries``, ``pareto``,
         ``published``. These values are reproducible, even if the study was interrupted. ``seconds``,
         ``machine`` and ``provenance`` are under the separate key ``about``.
 
@@ -64,12 +77,14 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
     check_study_folder(study, folder)
     models = {name: load_model(name) for name in dict.fromkeys((study.teacher, *study.models))}
     rows = study_rows(study, results, {name: evaluated(model, study) for name, model in models.items()})
+    missing = [run for run in study.runs if run.id not in results]
     table = {
         "study": study.name,
         "instrument": Path(study.instrument).stem,
         "teacher": study.teacher,
         "reference_decays": study.reference_decays,
-        "rows": [asdict(row) for row in rows],
+        "rows": [record(row) for row in rows],
+        "missing": [f"{run.group}: {run.label}, seed {run.recipe.training.seed}" for run in missing],
         "summaries": [asdict(one) for one in summaries(rows)],
         "pareto": {cost: [row.run for row in pareto_front(rows, cost)] for cost in COSTS},
         "published": PUBLISHED,
@@ -147,6 +162,7 @@ def _words(study: Study, rows: list[Row]) -> dict[str, Any]:
     ]
     return {
         "study": study,
+        "missing": {run.id for run in study.runs} - {row.run for row in rows},
         "instrument": Path(study.instrument).stem,
         "groups": groups,
         "published": PUBLISHED,
@@ -159,7 +175,7 @@ def _examples(study: Study, models: Mapping[str, Network], folder: Path) -> str 
     for name in study.examples:
         if name in models:
             networks[name] = models[name]
-        elif files[name].is_file():  # a failed run has none
+        elif files[name].is_file():  # failed and missing runs have none
             networks[name] = load_model(files[name])
     if not networks:
         return None

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from seq2seqlite.studies.runs import RunResult
+from seq2seqlite.models import model_card, model_names
+from seq2seqlite.studies.folder import RunResult
 from seq2seqlite.studies.study import Study
 
-__all__ = ["PUBLISHED", "Row", "Summary", "pareto_front", "study_rows", "summaries"]
+__all__ = ["PUBLISHED", "Row", "Summary", "pareto_front", "record", "study_rows", "summaries"]
 
 # Erbas et al. 2024, total channel, for their own 160,000 test decays. Only the ratio of student to teacher is
 # comparable.
@@ -17,6 +18,14 @@ PUBLISHED = {
     "teacher": {"rmse": 0.0139, "r2": 0.9921, "l2": 0.1125},
     "8-bit KD student": {"rmse": 0.0162, "r2": 0.9890, "l2": 0.1429},
 }
+RECORDED_COSTS = (
+    "parameters",
+    "mean_weight_bits",
+    "weight_memory_bits",
+    "state_bits",
+    "macs_per_pixel",
+    "lut_estimate",
+)
 COSTS = ("mean_weight_bits", "weight_memory_bits", "macs_per_pixel", "lut_estimate")
 
 
@@ -37,9 +46,16 @@ class Row:
     ratio : float or None
         Total RMSE divided by that of the teacher.
     decays : int or None
-        Number of decays in the training of the run.
+        Number of decays in the training of the run; of a run without training, those of the run that it
+        starts from.
     failure : str or None
         Reason of a failure; None for a successful run.
+    gain : float or None
+        Relative decrease of the validation loss in the last fifth of the decays.
+    converged : bool
+        Whether the gain is below the tolerance of the recipe, also in the runs that this run starts from.
+    ceiling : int or None
+        Greatest number of decays of the training; None without a tolerance.
 
     See Also
     --------
@@ -54,6 +70,14 @@ class Row:
     ratio: float | None
     decays: int | None
     failure: str | None
+    gain: float | None = None
+    converged: bool = False
+    ceiling: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Group and label."""
+        return f"{self.group}: {self.label}"
 
 
 @dataclass(frozen=True)
@@ -107,25 +131,85 @@ def study_rows(
     pareto_front : Return the Pareto-optimal rows with respect to error and cost, in order of increasing cost.
     """
     teacher = models[study.teacher]["total"]["rmse"]
-    rows = [
-        Row("models", name, name, None, figures, _ratio(figures, teacher), None, None)
-        for name, figures in models.items()
-    ]
+    rows = [_model_row(name, figures, teacher) for name, figures in models.items()]
+    done: dict[str, Row] = {}
     for run in study.runs:
-        result = results[run.id]
-        rows.append(
-            Row(
-                run.group,
-                run.label,
-                run.id,
-                run.recipe.training.seed,
-                result.figures,
-                None if result.figures is None else _ratio(result.figures, teacher),
-                result.summary.get("decays"),
-                result.failure,
-            )
+        if run.id not in results:
+            continue
+        result, training = results[run.id], run.recipe.training
+        decays, gain = result.summary.get("decays"), result.summary.get("last_fifth_improvement")
+        converged = bool(result.summary.get("converged", False))
+        sources = [done[needed] for needed in run.needs if needed in done]
+        if not training.steps and sources:
+            decays, gain, converged = sources[0].decays, sources[0].gain, True
+        done[run.id] = Row(
+            run.group,
+            run.label,
+            run.id,
+            training.seed,
+            result.figures,
+            None if result.figures is None else _ratio(result.figures, teacher),
+            decays,
+            result.failure,
+            gain,
+            converged and all(source.converged for source in sources),
+            training.max_steps * training.batch if training.tolerance and training.steps else None,
         )
-    return rows
+    return rows + list(done.values())
+
+
+def _model_row(name: str, figures: dict[str, Any], teacher: float) -> Row:
+    """Return the row of a trained model, with the figures of its training from its card."""
+    training = model_card(name)["training"] if name in model_names() else {}
+    return Row(
+        "models",
+        name,
+        name,
+        None,
+        figures,
+        _ratio(figures, teacher),
+        training.get("decays"),
+        None,
+        training.get("last_fifth_improvement"),
+        bool(training.get("converged", False)),
+    )
+
+
+def record(row: Row, /) -> dict[str, Any]:
+    """Return a row as plain values for JSON: figures by name, then all metrics.
+
+    Returns
+    -------
+    dict
+        ``name``, ``group``, ``label``, ``run``, ``seed``, ``decays_trained``, ``decays_ceiling``,
+        ``last_fifth_gain``, ``converged``, ``failure``, ``ratio``, ``rmse_total``, ``rmse_short``,
+        ``rmse_long``, ``rmse_over_crlb_1000``, ``rmse_over_crlb_10000``, ``parameters``,
+        ``mean_weight_bits``, ``weight_memory_bits``, ``state_bits``, ``macs_per_pixel``, ``lut_estimate``
+        and ``figures`` (:func:`~seq2seqlite.studies.runs.evaluated`). Values of a failed run are None.
+
+    See Also
+    --------
+    study_rows : Return one row for each trained model and each run, in the order of the study.
+    """
+    figures = row.figures or {}
+    cost, bound = figures.get("cost", {}), figures.get("over_bound", {})
+    return {
+        "name": row.name,
+        "group": row.group,
+        "label": row.label,
+        "run": row.run,
+        "seed": row.seed,
+        "decays_trained": row.decays,
+        "decays_ceiling": row.ceiling,
+        "last_fifth_gain": row.gain,
+        "converged": row.converged,
+        "failure": row.failure,
+        "ratio": row.ratio,
+        **{f"rmse_{part}": figures.get(part, {}).get("rmse") for part in ("total", "short", "long")},
+        **{f"rmse_over_crlb_{level}": bound.get(level) for level in ("1000", "10000")},
+        **{key: cost.get(key) for key in RECORDED_COSTS},
+        "figures": row.figures,
+    }
 
 
 def _ratio(figures: Mapping[str, Any], teacher: float) -> float:

@@ -4,7 +4,8 @@ import dataclasses
 import hashlib
 import itertools
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.reduction import reduced
 from seq2seqlite.config import check_keys, check_name, from_table, load_named_toml, toml_names
 from seq2seqlite.errors import InputError
+from seq2seqlite.evaluation.conditions import N_IRFS
 from seq2seqlite.models import load_model
 from seq2seqlite.resources import configs_folder
 from seq2seqlite.simulation.instrument import load_instrument
+from seq2seqlite.studies.baselines import BASELINES
 
-__all__ = ["PlannedRun", "Study", "load_study", "study_names"]
+__all__ = ["PlannedRun", "Search", "Study", "load_study", "study_names"]
 
 # Increased when the meaning of a recipe changes, so that old results are not used for new runs.
 MEANING = 1
@@ -41,6 +44,11 @@ class PlannedRun:
         Recipe; models of other runs have the form ``run:ID``.
     needs : tuple of str
         Identifiers of the runs whose models this run uses.
+    baseline : str, optional
+        Network of another family that is trained in place of a GRU: a name in
+        :data:`~seq2seqlite.studies.baselines.networks.BASELINES`.
+    late : bool
+        Whether the run is performed after the search.
 
     See Also
     --------
@@ -54,6 +62,8 @@ class PlannedRun:
     label: str
     recipe: CompressionRecipe
     needs: tuple[str, ...]
+    baseline: str | None = None
+    late: bool = False
 
     def recipe_in(self, folder: Path, /) -> CompressionRecipe:
         """Return the recipe with model files in a results folder in place of ``run:ID``."""
@@ -66,6 +76,7 @@ class _Settings:
     instrument: str
     teacher: str
     reference_decays: int = 20_000
+    bound_repeats: int = 1000
     models: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
 
@@ -73,6 +84,47 @@ class _Settings:
         check_name(self.name)
         if self.reference_decays < 1:
             raise InputError(f"reference_decays={self.reference_decays} must be >= 1")
+        if self.bound_repeats < N_IRFS:
+            raise InputError(f"bound_repeats={self.bound_repeats} must be >= {N_IRFS}")
+
+
+@dataclass(frozen=True)
+class Search:
+    """Search over combinations of values, in generations (:mod:`seq2seqlite.studies.search`).
+
+    Parameters
+    ----------
+    points : int
+        Number of runs.
+    generation : int
+        Number of runs that are planned together.
+    seed : int
+        Seed of the choice.
+    vary : mapping of str to list
+        Values of each dotted key, in the order in which they are neighbours.
+    entry, defaults : mapping
+        Group, label and tables of the runs, and the defaults of the study.
+    folder : pathlib.Path
+        Folder of the study file.
+
+    See Also
+    --------
+    seq2seqlite.studies.search.generations : Yield the runs of a study in groups.
+    """
+
+    points: int
+    generation: int
+    seed: int
+    vary: Mapping[str, list[Any]]
+    entry: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    folder: Path
+
+    def planned(self, values: Mapping[str, Any], before: Sequence["PlannedRun"], /) -> "PlannedRun":
+        """Return the run with some values; ``before`` are the runs that it may refer to."""
+        entry = {**self.entry, "vary": {key: [value] for key, value in values.items()}}
+        group, label, recipe = _recipes(entry, self.defaults, self.folder)[0]
+        return _planned(group, label, recipe, before)
 
 
 @dataclass(frozen=True)
@@ -89,12 +141,17 @@ class Study:
         Model whose error is the reference of all errors.
     reference_decays : int
         Number of decays of the reference set.
+    bound_repeats : int
+        Number of measurements of each decay whose error is compared with its bound
+        (``seq2seqlite.evaluation.accuracy.errors_over_bound``).
     models : tuple of str
         Trained models that are evaluated without further training.
     examples : tuple of str
         Labels of runs and names of models for which the report shows example decays.
     runs : tuple of PlannedRun
         Runs, in an order in which each run follows the runs that it needs.
+    search : Search, optional
+        Search for further runs.
 
     See Also
     --------
@@ -107,9 +164,11 @@ class Study:
     instrument: str
     teacher: str
     reference_decays: int
+    bound_repeats: int
     models: tuple[str, ...]
     examples: tuple[str, ...]
     runs: tuple[PlannedRun, ...]
+    search: Search | None = None
 
 
 def study_names() -> list[str]:
@@ -128,10 +187,14 @@ def load_study(name_or_path: str | Path, /) -> Study:
     The file has the settings of :class:`Study`, a table ``[defaults]`` in the form of a compression recipe,
     and one or more tables ``[[run]]``. A table ``[[run]]`` has the keys ``group``, ``label``, ``seeds``
     (default ``[1]``), ``vary`` (dotted keys with lists of values; all combinations are run, and ``{key}`` in
-    the label is replaced by the value) and ``reduction = true`` (all sizes of
-    :mod:`seq2seqlite.compression.reduction`; ``{layers}`` in the label is replaced). It may also have the
-    tables of a compression recipe, which override the defaults. ``start_from`` and ``teachers`` may refer to
-    an earlier run as ``run:LABEL``; a run with the same seed is preferred.
+    the label is replaced by the value), ``reduction = true`` (all sizes of
+    :mod:`seq2seqlite.compression.reduction`) and ``baseline`` (a network of another family). It may also have
+    the tables of a compression recipe, which override the defaults. ``{layers}`` in the label stands for the
+    units of each layer. ``start_from`` and ``teachers`` may refer to an earlier run as ``run:LABEL``, with
+    the same placeholders; a run with the same seed is preferred.
+
+    A table ``[search]`` has ``group``, ``label``, ``vary`` and the tables of a compression recipe like a run,
+    and ``points``, ``generation`` and ``seed`` (:class:`Search`). Runs with ``late = true`` follow it.
 
     Raises
     ------
@@ -150,7 +213,7 @@ def load_study(name_or_path: str | Path, /) -> Study:
 def _study(table: Mapping[str, Any], folder: Path) -> Study:
     keys = {field.name for field in dataclasses.fields(_Settings)}
     required = {"name", "instrument", "teacher", "run"}
-    check_keys(table, known={*keys, "defaults", "run"}, required=required, name="the study")
+    check_keys(table, known={*keys, "defaults", "run", "search"}, required=required, name="the study")
     settings = from_table(_Settings, {key: table[key] for key in keys if key in table}, name="the study")
     if Path(settings.instrument).suffix == ".toml":
         settings = dataclasses.replace(settings, instrument=str(folder / settings.instrument))
@@ -164,7 +227,8 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     for entry in table["run"]:
         _check_entry(entry)
         for group, label, recipe in _recipes(entry, defaults, folder):
-            runs.append(_planned(group, label, recipe, runs))
+            baseline, late = entry.get("baseline"), bool(entry.get("late", False))
+            runs.append(_planned(group, label, recipe, runs, baseline=baseline, late=late))
     for name in (settings.teacher, *settings.models):
         load_model(name)
     for label in settings.examples:
@@ -175,15 +239,44 @@ def _study(table: Mapping[str, Any], folder: Path) -> Study:
     if len({run.id for run in runs}) < len(runs):
         twice = next(run for i, run in enumerate(runs) if run.id in {other.id for other in runs[:i]})
         raise InputError(f"run {twice.label!r} of group {twice.group!r} occurs twice; remove one of them")
-    return Study(**{key: getattr(settings, key) for key in keys}, runs=tuple(runs))
+    search = _search(table["search"], defaults, folder) if "search" in table else None
+    if search is not None:  # an invalid entry is reported now
+        search.planned({key: values[0] for key, values in search.vary.items()}, runs)
+    return Study(**{key: getattr(settings, key) for key in keys}, runs=tuple(runs), search=search)
+
+
+def _search(entry: Any, defaults: Mapping[str, Any], folder: Path) -> Search:
+    numbers = {"points": 64, "generation": 16, "seed": 1}
+    if not isinstance(entry, Mapping):
+        raise InputError(f"search={entry!r} must be a table")
+    known = {*numbers, "group", "label", "vary"} | TABLES
+    check_keys(entry, known=known, required={"group", "label", "vary"}, name="[search]")
+    chosen = {key: entry.get(key, default) for key, default in numbers.items()}
+    for key, value in chosen.items():
+        if type(value) is not int or value < (key != "seed"):
+            raise InputError(f"search.{key}={value!r} must be a positive integer")
+    run = {key: value for key, value in entry.items() if key not in numbers}
+    _check_entry(run)
+    size = math.prod(len(values) for values in run["vary"].values())
+    if size < chosen["points"]:
+        raise InputError(
+            f"search.points={chosen['points']} must be at most {size}, the number of combinations"
+        )
+    return Search(**chosen, vary=run.pop("vary"), entry=run, defaults=defaults, folder=folder)
 
 
 def _check_entry(entry: Any) -> None:
     if not isinstance(entry, Mapping):
         raise InputError(f"run={entry!r} must be a table [[run]]")
-    own = {"group", "label", "seeds", "vary", "reduction"}
+    own = {"group", "label", "seeds", "vary", "reduction", "baseline", "late"}
     check_keys(entry, known=own | TABLES, required={"group", "label"}, name="[[run]]")
     _check_tables(entry, {*TABLES, "vary"}, where="run.")
+    if entry.get("baseline") is not None and (
+        entry["baseline"] not in BASELINES or set(entry) & (TABLES - {"training"}) or "reduction" in entry
+    ):
+        raise InputError(
+            f"run.baseline={entry['baseline']!r} must be one of {', '.join(BASELINES)}, without compression"
+        )
     for key in ("group", "label"):
         if not isinstance(entry[key], str):
             raise InputError(f"run.{key}={entry[key]!r} must be a string")
@@ -211,16 +304,23 @@ def _recipes(
         for key, value in chosen.items():
             table, _, name = key.partition(".")
             merged = _merged(merged, {table: {name: value}})
-        label = entry["label"]
-        for key, value in chosen.items():
-            label = label.replace(f"{{{key.rpartition('.')[2]}}}", _text(value))
+        words = {key.rpartition(".")[2]: _text(value) for key, value in chosen.items()}
+        label = _filled(entry["label"], words)
         for seed in entry.get("seeds", [1]):
             named = _merged(merged, {"training": {"seed": seed, "name": "student"}})
             recipe = CompressionRecipe.from_dict(named).beside(folder)
             for one in reduced(recipe) if entry.get("reduction") else [recipe]:
-                size = _text(list(one.training.layers))
-                result.append((entry["group"], label.replace("{layers}", size), one))
+                size = {"layers": _text(list(one.training.layers))}
+                filled = _with_models(one, lambda name, words=words | size: _filled(name, words))
+                result.append((entry["group"], _filled(label, size), filled))
     return result
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    """Return a text with the values of its placeholders, ``{layers}`` for example."""
+    for key, value in words.items():
+        text = text.replace(f"{{{key}}}", value)
+    return text
 
 
 def _text(value: Any) -> str:
@@ -234,7 +334,15 @@ def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _planned(group: str, label: str, recipe: CompressionRecipe, before: list[PlannedRun]) -> PlannedRun:
+def _planned(
+    group: str,
+    label: str,
+    recipe: CompressionRecipe,
+    before: Sequence[PlannedRun],
+    *,
+    baseline: str | None = None,
+    late: bool = False,
+) -> PlannedRun:
     needs: list[str] = []
 
     def resolved(name: str) -> str:
@@ -248,7 +356,7 @@ def _planned(group: str, label: str, recipe: CompressionRecipe, before: list[Pla
         return f"{RUN}{needs[-1]}"
 
     recipe = _with_models(recipe, resolved)
-    return PlannedRun(_identity(recipe), group, label, recipe, tuple(needs))
+    return PlannedRun(_identity(recipe, baseline), group, label, recipe, tuple(needs), baseline, late)
 
 
 def _with_models(recipe: CompressionRecipe, rename: Any) -> CompressionRecipe:
@@ -265,10 +373,12 @@ def _model_file(folder: Path, name: str) -> str:
     return str(folder / name[len(RUN) :] / "student.npz") if name.startswith(RUN) else name
 
 
-def _identity(recipe: CompressionRecipe) -> str:
+def _identity(recipe: CompressionRecipe, baseline: str | None) -> str:
     instrument = load_instrument(recipe.training.instrument).to_dict()
     content = _with_models(recipe, _content).to_dict()
     content["training"]["instrument"] = instrument
+    if baseline is not None:
+        content["baseline"] = baseline
     text = json.dumps([MEANING, content], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import lifetimes_from_sfd
 from seq2seqlite.gru.gradient import Saved, lite_backward, lite_forward, lite_last_state
-from seq2seqlite.models import ErrorTable
+from seq2seqlite.models import ActivationFormats, ErrorTable
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.training.calibration import (
     calibration_decays,
@@ -22,7 +22,7 @@ from seq2seqlite.training.loss import true_lifetimes
 from seq2seqlite.training.objective import Batch, Objective
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["CompiledObjective", "runs_compiled"]
+__all__ = ["BATCH", "CompiledObjective", "decoded_states", "gradient_of_layers", "runs_compiled"]
 
 ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
 DECODER = ("decoder/0/kernel", "decoder/0/recurrent_kernel", "decoder/0/bias")
@@ -63,16 +63,10 @@ class CompiledObjective(Objective):
     def loss_and_gradient(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[Any, Any]:  # noqa: ARG002
         """Return the loss and its gradient with respect to the parameters."""
         states, self._saved = self._decoded(parameters, batch.inputs, self._saved)
-        encoder, decoder = self._saved
         head = parameters["head/kernel"], parameters["head/bias"]
         loss, (kernel, bias, of_states) = self._head_gradient(*head, states, batch._replace(inputs=None))
-        of_decoder = lite_backward(decoder, np.asarray(of_states))
-        of_encoder = lite_backward(encoder, of_decoder.initial)
-        # The input of the decoder is zero: no gradient reaches its kernel.
-        unused = np.zeros_like(np.asarray(parameters[DECODER[0]]))
         gradient = {"head/kernel": kernel, "head/bias": bias}
-        gradient |= dict(zip(ENCODER, of_encoder[:3], strict=True))
-        return loss, gradient | dict(zip(DECODER, (unused, *of_decoder[1:3]), strict=True))
+        return loss, gradient | gradient_of_layers(parameters, self._saved, of_states)
 
     def validation(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[float, float]:  # noqa: ARG002
         """Return the loss and the error of the total on the validation split."""
@@ -147,18 +141,61 @@ class CompiledObjective(Objective):
     def _decoded(
         self, parameters: Any, inputs: NDArray[np.float32], reuse: tuple[Saved, Saved] | None
     ) -> tuple[NDArray[np.float32], tuple[Saved, Saved]]:
-        """Return the states of the decoder, shape (n_gates, n, units), and what the gradient needs."""
-        columns = inputs if inputs.ndim == 3 else inputs[..., None]
-        sequence = np.ascontiguousarray(columns.transpose(1, 0, 2))
-        n_gates, n, _ = sequence.shape
-        first, second = (None, None) if reuse is None else reuse
-        kernel, recurrent, bias = (np.asarray(parameters[name]) for name in ENCODER)
-        zeros = np.zeros((n, self.architecture.layers[0]), np.float32)
-        state, encoded = lite_last_state(sequence, kernel, recurrent, bias, zeros, reuse=first)
-        kernel, recurrent, bias = (np.asarray(parameters[name]) for name in DECODER)
-        nothing = np.empty((n_gates, n, 0), np.float32)
-        states, decoded = lite_forward(nothing, kernel[:0], recurrent, bias, state, reuse=second)
-        return states, (encoded, decoded)
+        return decoded_states(parameters, inputs, reuse=reuse)
+
+
+def decoded_states(
+    parameters: Any,
+    inputs: NDArray[np.float32],
+    /,
+    *,
+    formats: ActivationFormats | None = None,
+    reuse: tuple[Saved, Saved] | None = None,
+) -> tuple[NDArray[np.float32], tuple[Saved, Saved]]:
+    """Return the states of the decoder, shape (n_gates, n, units), and what the gradient needs.
+
+    Parameters
+    ----------
+    parameters : mapping of array
+        Weights of a network with one layer of ``lite`` cells.
+    inputs : ndarray, shape (n, n_gates) or (n, n_gates, n_inputs)
+        Inputs, rounded to their formats.
+    formats : ActivationFormats, optional
+        Formats of the activations.
+    reuse : tuple of Saved, optional
+        Second result of an earlier call, whose memory is overwritten.
+
+    See Also
+    --------
+    gradient_of_layers : Gradients of the weights.
+    """
+    columns = inputs if inputs.ndim == 3 else inputs[..., None]
+    sequence = np.ascontiguousarray(columns.transpose(1, 0, 2))
+    n_gates, n, _ = sequence.shape
+    first, second = (None, None) if reuse is None else reuse
+    kernel, recurrent, bias = (np.asarray(parameters[name]) for name in ENCODER)
+    zeros = np.zeros((n, len(recurrent)), np.float32)
+    state, encoded = lite_last_state(sequence, kernel, recurrent, bias, zeros, formats=formats, reuse=first)
+    kernel, recurrent, bias = (np.asarray(parameters[name]) for name in DECODER)
+    nothing = np.empty((n_gates, n, 0), np.float32)
+    states, decoded = lite_forward(nothing, kernel[:0], recurrent, bias, state, formats=formats, reuse=second)
+    return states, (encoded, decoded)
+
+
+def gradient_of_layers(parameters: Any, saved: tuple[Saved, Saved], of_states: Any, /) -> dict[str, Any]:
+    """Return the gradients of the weights of both layers from those at the states of the decoder.
+
+    See Also
+    --------
+    decoded_states : States of the decoder.
+    """
+    encoder, decoder = saved
+    of_decoder = lite_backward(decoder, np.asarray(of_states))
+    of_encoder = lite_backward(encoder, of_decoder.initial)
+    # The input of the decoder is zero: no gradient reaches its kernel.
+    unused = np.zeros_like(np.asarray(parameters[DECODER[0]]))
+    gradient = dict(zip(ENCODER, of_encoder[:3], strict=True))
+    return gradient | dict(zip(DECODER, (unused, *of_decoder[1:3]), strict=True))
 
 
 def _sfd(kernel: jax.Array, bias: jax.Array, states: jax.Array) -> jax.Array:

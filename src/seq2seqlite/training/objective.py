@@ -15,6 +15,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.models import (
     ActivationFormats,
     Architecture,
+    ModelFile,
     Network,
     Parameters,
     Quantisation,
@@ -99,9 +100,6 @@ class Objective:
         Data, network and starting weights.
     """
 
-    # First step whose weights may become the result; earlier weights are incomplete, e.g. not yet fully
-    # pruned.
-    eligible_from = 0
     # Fixed-point formats of the activations.
     formats: ActivationFormats | None = None
     # Whether JAX can compile the gradient together with the update of the parameters.
@@ -124,6 +122,10 @@ class Objective:
         instrument = replace(instrument, decays=replace(instrument.decays, **chosen))
         responses = responses or self.architecture.n_inputs > 1
         return Simulator(instrument, seed=recipe.seed, split=split, responses=responses)
+
+    def eligible(self, step: int, /, *, end: int) -> bool:  # noqa: ARG002
+        """Return whether the weights after a step may be the result of a training that ends at ``end``."""
+        return True
 
     def described(self) -> dict[str, Any]:
         """Return all settings that determine the result, as plain values."""
@@ -235,6 +237,23 @@ class Objective:
             amplitude = error[0, :, 1] + error[0, :, 2]
             distance = distance + self.recipe.amplitude_weight * jnp.mean(amplitude**2)
         return distance
+
+    def network(self, parameters: Any, simulator: Simulator, /) -> Network:
+        """Return the trained network."""
+        architecture, arrays, quantisation = self.finished(parameters)
+        instrument = simulator.instrument
+        content = ModelFile(
+            name=self.recipe.name,
+            architecture=architecture,
+            axis=instrument.axis,
+            rising_edge_ns=simulator.rising_edge_ns,
+            n_baseline=self.n_baseline(simulator),
+            instrument=instrument.name,
+            parameters=arrays,
+            quantisation=quantisation,
+            **self.described_result(parameters),
+        )
+        return Network(content)
 
     def finished(self, parameters: Any, /) -> tuple[Architecture, Parameters, Quantisation | None]:
         """Return architecture, weights and quantisation of the trained network."""

@@ -73,6 +73,12 @@ class Recipe:
         Number of decays of the validation split; number of steps between validations.
     patience : int
         Number of validations without improvement after which the training stops; 0 disables early stopping.
+    tolerance : float
+        0 trains for ``steps``. A positive value trains until the last fifth of the decays has reduced the
+        validation loss by less than this share (:mod:`seq2seqlite.training.stages`); ``steps`` is then the
+        least number of steps, and ``hold`` is not used.
+    max_steps : int
+        Greatest number of steps of a training with a tolerance.
 
     See Also
     --------
@@ -106,6 +112,8 @@ class Recipe:
     validation_decays: int = 2048
     validation_every: int = 200
     patience: int = 0
+    tolerance: float = 0.0
+    max_steps: int = 0
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -147,8 +155,20 @@ class Recipe:
         for name in ("final_learning_rate", "hold"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name}={getattr(self, name)} must be between 0 and 1")
+        self._check_convergence()
         if self.steps and not 0 <= self.warmup_steps < self.steps:
             raise InputError(f"warmup_steps={self.warmup_steps} must be >= 0 and < steps={self.steps}")
+
+    def _check_convergence(self) -> None:
+        if not 0 <= self.tolerance < 1:
+            raise InputError(f"tolerance={self.tolerance} must be >= 0 and < 1")
+        if self.tolerance and (self.patience or (self.steps and self.max_steps < self.steps)):
+            raise InputError(
+                f"tolerance={self.tolerance} needs max_steps={self.max_steps} >= steps={self.steps}, and "
+                f"patience={self.patience} to be 0"
+            )
+        if self.max_steps and not self.tolerance:
+            raise InputError(f"max_steps={self.max_steps} needs a tolerance > 0")
 
     @property
     def architecture(self) -> Architecture:
@@ -167,7 +187,7 @@ class Recipe:
             del table["output"]
         if self.output == "sfd" and not self.response_lifetimes_ns:
             del table["response_lifetimes_ns"]
-        for name in ("background", "lifetime_weight"):
+        for name in ("background", "lifetime_weight", "tolerance", "max_steps"):
             if not getattr(self, name):
                 del table[name]
         return table

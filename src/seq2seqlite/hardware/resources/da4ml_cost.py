@@ -8,11 +8,12 @@ quantisers of the traced kernels. It is the LUT estimate of a network without a 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.models import ActivationFormats, Format, Network
 
-__all__ = ["kernel_costs"]
+__all__ = ["kernel_costs", "product_cost"]
 
 
 def kernel_costs(network: Network, /) -> dict[str, int]:
@@ -50,6 +51,32 @@ def kernel_costs(network: Network, /) -> dict[str, int]:
         return {"encoder": encoder, "decoder": 0, "head": 0}
     decoder = round(sum(_step_cost(network, "decoder", i) for i in layers))
     return {"encoder": encoder, "decoder": decoder, "head": round(_head_cost(network))}
+
+
+def product_cost(
+    kernel: NDArray[np.floating], bias: NDArray[np.floating], operand: Format, output: Format, /
+) -> float:
+    """Return the cost of a product with a constant matrix whose outputs are rounded and saturated, in LUTs.
+
+    Parameters
+    ----------
+    kernel : ndarray, shape (operands, outputs)
+        Fixed-point weights.
+    bias : ndarray, shape (outputs,)
+        Fixed-point bias.
+    operand, output : Format
+        Formats of operands and outputs.
+
+    See Also
+    --------
+    kernel_costs : Return the cost of a network's encoder step, decoder step and head, in LUTs.
+    """
+    from da4ml.trace import comb_trace
+
+    variables = _inputs(len(kernel))
+    x = variables.quantize(*_kif(operand))
+    y = x @ kernel.astype(np.float64) + bias.astype(np.float64)
+    return float(comb_trace(variables, _quantised(y, output)).cost)
 
 
 def _step_cost(network: Network, part: str, index: int) -> float:

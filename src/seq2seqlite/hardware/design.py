@@ -9,8 +9,8 @@ from seq2seqlite.hardware.gateware.parameters import ENGINE, PACKET_CLOCKS, TOP,
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
 from seq2seqlite.hardware.plan import BuildPlan
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
-from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS
-from seq2seqlite.integer import MAX_BANK, TAU_BITS, AnyProgram, DirectProgram
+from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS, check_lifetime_codes
+from seq2seqlite.integer import MAX_BANK, AnyProgram, DirectProgram
 
 __all__ = ["MAX_ENGINES", "Design", "DesignOptions", "make_design", "make_shape", "verilog_files"]
 
@@ -258,8 +258,4 @@ def _check_direct(program: DirectProgram, options: DesignOptions) -> None:
             f"result_width={options.result_width} must be one of {widths} for a direct program, whose "
             f"records have {DIRECT_RECORD_BITS} bits"
         )
-    if program.tau_high >= 1 << TAU_BITS:
-        raise InputError(
-            f"lifetimes of program {program.name} reach code {program.tau_high}, but records have "
-            f"{TAU_BITS} bits for a lifetime; quantise it with fewer bits"
-        )
+    check_lifetime_codes(program)

@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 
 from seq2seqlite.hardware.design import Design, verilog_files
-from seq2seqlite.hardware.gateware.register_map import Field, constants, registers
+from seq2seqlite.hardware.gateware.register_map import registers, resets
 from seq2seqlite.version import __version__
 
 __all__ = ["component_xml"]
@@ -20,6 +20,7 @@ def component_xml(design: Design, /) -> str:
     See Also
     --------
     seq2seqlite.hardware.register_header.register_header : The registers as a C header.
+    seq2seqlite.hardware.system_rdl.system_rdl : The registers in SystemRDL.
     """
     from seq2seqlite.hardware.gateware.top import top_ports
 
@@ -83,7 +84,7 @@ def _memory_map(parent: ET.Element, design: Design) -> None:
     from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS
 
     options = design.options
-    values = constants(design.shape, options.engines, options.result_width)
+    fields = resets(design.shape, options.engines, options.result_width)
     listed = _element(parent, "memoryMap")
     _element(listed, "name", MEMORY_MAP)
     block = _element(listed, "addressBlock")
@@ -105,13 +106,13 @@ def _memory_map(parent: ET.Element, design: Design) -> None:
             ("access", each.access),
         ):
             _element(register, name, text)
-        value = values.get(each.name, each.reset)
-        for part in each.fields or (Field("VALUE", 0, 32),):
+        for part, value in fields[each.name]:
             field = _element(register, "field")
             _element(field, "name", part.name)
             _element(field, "bitOffset", str(part.low))
-            reset = _element(_element(field, "resets"), "reset")
-            _element(reset, "value", f"'h{value >> part.low & (1 << part.bits) - 1:X}")
+            if value is not None:
+                reset = _element(_element(field, "resets"), "reset")
+                _element(reset, "value", f"'h{value:X}")
             _element(field, "bitWidth", str(part.bits))
     _element(listed, "addressUnitBits", "8")
 

@@ -13,11 +13,17 @@ from seq2seqlite.hardware.gateware.response_bank import ResponseBank
 LATENCY = 9
 
 
-@pytest.mark.parametrize(("n_gates", "responses"), [(24, 5), (24, 43), (100, 64)])  # 1, 2 and 7 blocks
-def test_the_bank_gives_the_codes_that_were_written(odd_direct_program, n_gates, responses):
+@pytest.mark.parametrize(
+    ("n_gates", "responses", "columns", "depth", "blocks"),
+    [(24, 5, 2, 1024, 1), (24, 43, 2, 1024, 2), (100, 64, 2, 1024, 7), (100, 64, 3, 2048, 12)],
+)
+def test_the_bank_gives_the_codes_that_were_written(  # noqa: PLR0917
+    odd_direct_program, n_gates, responses, columns, depth, blocks
+):
     axis = TimeAxis(n_gates=n_gates, gate_width_ns=0.1, period_ns=12.5)
-    program = dataclasses.replace(odd_direct_program(9), axis=axis)
+    program = dataclasses.replace(odd_direct_program(9, n_columns=columns), axis=axis)
     shape = Shape(program, 10, 0, 1, "lifetimes", responses, "")
+    assert (1 << shape.bank_block_bits, shape.bank_blocks(shape.bank_block_bits)) == (depth, blocks)
     bank = ResponseBank(shape, LATENCY)
     rng, n = np.random.default_rng(0), shape.bank_words
     codes = rng.integers(0, 1 << shape.response_bits, n).tolist()

@@ -5,7 +5,7 @@ from typing import Literal
 
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 
-__all__ = ["DEFAULT_FLUSH_CLOCKS", "ID", "REGISTERS", "Field", "Register", "constants", "registers"]
+__all__ = ["DEFAULT_FLUSH_CLOCKS", "ID", "REGISTERS", "Field", "Register", "constants", "registers", "resets"]
 
 ID = 0x53325351
 VERSION = 2
@@ -67,6 +67,11 @@ class Register:
     fields: tuple[Field, ...] = ()
     reset: int = 0
     of_responses: bool = False
+
+    @property
+    def parts(self) -> tuple[Field, ...]:
+        """Fields, or one field of 32 bits named ``VALUE``."""
+        return self.fields or (Field("VALUE", 0, 32),)
 
 
 def _fields(*parts: tuple[str, int, int]) -> tuple[Field, ...]:
@@ -158,6 +163,28 @@ def registers(shape: Shape, /) -> tuple[Register, ...]:
     constants : Values of the registers that describe a design.
     """
     return tuple(each for each in REGISTERS if shape.responses or not each.of_responses)
+
+
+def resets(
+    shape: Shape, engines: int, result_width: int, /
+) -> dict[str, tuple[tuple[Field, int | None], ...]]:
+    """Return the fields of each register of a design, by name, with their reset values.
+
+    Registers that describe the design have constants as reset values; write-only registers have none.
+
+    See Also
+    --------
+    registers : Registers of a design.
+    """
+    described = constants(shape, engines, result_width)
+    found = {}
+    for each in registers(shape):
+        value = described.get(each.name, each.reset)
+        stored = each.access != "write-only"
+        found[each.name] = tuple(
+            (part, value >> part.low & (1 << part.bits) - 1 if stored else None) for part in each.parts
+        )
+    return found
 
 
 def constants(shape: Shape, engines: int, result_width: int, /) -> dict[str, int]:

@@ -25,8 +25,6 @@ WORD_BITS = 32
 """Width of a CSR, in which the codes of a gate are written."""
 BASE_LATENCY = 3
 """Latency of :func:`base_address`, in clock cycles."""
-BLOCK_ADDRESS_BITS = 10
-"""Address bits of a block memory with up to 18 data bits, of Xilinx and Lattice devices."""
 FAN_IN_BITS = 2
 """A pipeline stage selects among ``2**FAN_IN_BITS`` block memories."""
 SETTLING_CLOCKS = 16
@@ -78,7 +76,7 @@ class ResponseBank(Component):
 
     def __init__(self, shape: Shape, latency: int) -> None:
         self.shape_, self.latency = shape, latency
-        whole = 1 << BLOCK_ADDRESS_BITS
+        whole = 1 << shape.bank_block_bits
         depths = [min(whole, shape.bank_words - start) for start in range(0, shape.bank_words, whole)]
         self._blocks = [Memory(shape=shape.response_bits, depth=depth, init=[]) for depth in depths]
         super().__init__(
@@ -95,7 +93,7 @@ class ResponseBank(Component):
 
         Synthesis would divide one deep memory and select among its blocks without a register in between.
         """
-        m = Module()
+        m, inner = Module(), self.shape_.bank_block_bits
         address = Signal(self.shape_.index_bits, reset_less=True)
         m.d.sync += address.eq(self.base + self.gate)
         stages = -(-(len(self._blocks) - 1).bit_length() // FAN_IN_BITS)
@@ -109,7 +107,7 @@ class ResponseBank(Component):
         for index, memory in enumerate(self._blocks):
             m.submodules[f"block_{index}"] = memory
             reader, writer = memory.read_port(), memory.write_port()
-            enable = self.write.enable & (self.write.address[BLOCK_ADDRESS_BITS:] == index)
+            enable = self.write.enable & (self.write.address[inner:] == index)
             m.d.comb += [
                 reader.addr.eq(read),
                 writer.en.eq(delayed(m, enable, 1, name=f"enable_{index}", reset_less=False)),
@@ -117,7 +115,7 @@ class ResponseBank(Component):
                 writer.data.eq(new_codes),
             ]
             codes.append(delayed(m, reader.data, 1, name=f"codes_{index}"))
-        block = delayed(m, read[BLOCK_ADDRESS_BITS:], 2, name="block")
+        block = delayed(m, read[inner:], 2, name="block")
         for stage in range(stages):
             chosen = block[:FAN_IN_BITS]
             groups = [

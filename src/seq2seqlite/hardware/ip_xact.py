@@ -11,6 +11,8 @@ __all__ = ["component_xml"]
 SPIRIT = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 MEMORY_MAP = "s_axil"
 """Name of the bus interface of the registers, and of their memory map."""
+LOGICAL = {"ACLK": "CLK", "ARESETN": "RST", "IRQ": "INTERRUPT"}
+"""Logical names of ports whose bus interface has another name."""
 STREAM, LITE = ("axi4stream", "1.0", "interface"), ("aximm", "1.0", "interface")
 
 
@@ -22,7 +24,7 @@ def component_xml(design: Design, /) -> str:
     seq2seqlite.hardware.register_header.register_header : The registers as a C header.
     seq2seqlite.hardware.system_rdl.system_rdl : The registers in SystemRDL.
     """
-    from seq2seqlite.hardware.gateware.top import top_ports
+    from seq2seqlite.hardware.gateware.top import IRQ, top_ports
 
     ports = top_ports(design.shape, design.options.result_width)
     ET.register_namespace("ipxact", SPIRIT)
@@ -41,6 +43,7 @@ def component_xml(design: Design, /) -> str:
     _bus(buses, "s_axil", LITE, [n for n in names if n.startswith("s_axil_")], role="slave")
     _bus(buses, "aclk", ("clock", "1.0", "signal"), ["aclk"], role="slave")
     _bus(buses, "aresetn", ("reset", "1.0", "signal"), ["aresetn"], role="slave")
+    _bus(buses, IRQ, ("interrupt", "1.0", "signal"), [IRQ], role="master")
     _memory_map(_element(component, "memoryMaps"), design)
     listed = _element(_element(component, "model"), "ports")
     for name, member in ports.items():
@@ -70,9 +73,7 @@ def _bus(parent: ET.Element, name: str, kind: tuple[str, str, str], ports: list[
     for port in ports:
         mapped = _element(maps, "portMap")
         logical = port.removeprefix(f"{name}_").upper()
-        _element(
-            _element(mapped, "logicalPort"), "name", {"ACLK": "CLK", "ARESETN": "RST"}.get(logical, logical)
-        )
+        _element(_element(mapped, "logicalPort"), "name", LOGICAL.get(logical, logical))
         _element(_element(mapped, "physicalPort"), "name", port)
     found = _element(bus, role)
     if name == MEMORY_MAP:
@@ -114,6 +115,8 @@ def _memory_map(parent: ET.Element, design: Design) -> None:
                 reset = _element(_element(field, "resets"), "reset")
                 _element(reset, "value", f"'h{value:X}")
             _element(field, "bitWidth", str(part.bits))
+            if each.cleared_by_one:
+                _element(field, "modifiedWriteValue", "oneToClear")
     _element(listed, "addressUnitBits", "8")
 
 

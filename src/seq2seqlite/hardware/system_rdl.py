@@ -35,13 +35,16 @@ def _lines(design: Design) -> Iterator[str]:
     yield "  default regwidth = 32;"
     yield "  littleendian;"
     for register in registers(design.shape):
-        driven = "na" if register.name in described else "w" if register.access == "read-only" else "r"
+        by_design = register.access == "read-only" or register.cleared_by_one
+        driven = "na" if register.name in described else "w" if by_design else "r"
+        clearing = " onwrite = woclr;" if register.cleared_by_one else ""
         yield ""
         yield "  reg {"
         yield f'    desc = "{register.summary}";'
         for part, value in fields[register.name]:
             reset = "" if value is None else f" = 0x{value:X}"
             bits = f"[{part.low + part.bits - 1}:{part.low}]"
-            yield f"    field {{ sw = {ACCESS[register.access]}; hw = {driven}; }} {part.name}{bits}{reset};"
+            access = f"sw = {ACCESS[register.access]}; hw = {driven};"
+            yield f"    field {{ {access}{clearing} }} {part.name}{bits}{reset};"
         yield f"  }} {register.name} @ 0x{register.address:02X};"
     yield "};"

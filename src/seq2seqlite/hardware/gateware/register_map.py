@@ -53,6 +53,8 @@ class Register:
         Value after ``aresetn``, of registers that are not constants.
     of_responses : bool
         Whether the register exists in designs with responses only.
+    cleared_by_one : bool
+        Whether writing 1 to a bit clears it, and writing 0 does nothing.
 
     See Also
     --------
@@ -67,6 +69,7 @@ class Register:
     fields: tuple[Field, ...] = ()
     reset: int = 0
     of_responses: bool = False
+    cleared_by_one: bool = False
 
     @property
     def parts(self) -> tuple[Field, ...]:
@@ -77,6 +80,8 @@ class Register:
 def _fields(*parts: tuple[str, int, int]) -> tuple[Field, ...]:
     return tuple(Field(*part) for part in parts)
 
+
+INTERRUPTS = (("FRAME", 0, 1), ("MALFORMED", 1, 1))
 
 REGISTERS = (
     Register("ID", 0x00, "read-only", "constant"),
@@ -150,6 +155,23 @@ REGISTERS = (
         "state of the response that is being loaded",
         _fields(("READY", 0, 1), ("LOADED", 1, 1), ("FAILED", 2, 1), ("INDEX", 8, 6)),
         of_responses=True,
+    ),
+    Register(
+        "STATUS",
+        0x68,
+        "read-only",
+        "state of the design; idle: every packet that PIXELS_IN counts was delivered",
+        _fields(("IDLE", 0, 1)),
+        reset=1,
+    ),
+    Register("INTERRUPT_ENABLE", 0x6C, "read-write", "interrupts that raise irq", _fields(*INTERRUPTS)),
+    Register(
+        "INTERRUPTS",
+        0x70,
+        "read-write",
+        "pending interrupts: frame delivered, malformed packet; writing 1 clears",
+        _fields(*INTERRUPTS),
+        cleared_by_one=True,
     ),
 )
 """Registers in the order of their addresses."""

@@ -82,10 +82,6 @@ def test_lower_writes_the_program(tmp_path, capsys):
             "Invalid value for '--seed': Input should be less than or equal to 4294967295",
         ),
         (
-            ["hardware", "hls", "--model", "seq2seqlite-iccd-direct-int8", "--out", "new"],
-            "is that of a direct network, which is not supported here; choose one of a network with",
-        ),
-        (
             ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
             "time_limit_s=nan must be > 0, in seconds (e.g. 7200)",
         ),

@@ -11,6 +11,7 @@ import pytest
 from seq2seqlite.hardware.cosim.stream import Access
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.verilator import Compilation, compile_model, cpp_compiler
+from seq2seqlite.hardware.gateware.register_map import Field, registers
 from seq2seqlite.hardware.project import read_project, write_project
 from seq2seqlite.hardware.stimulus import made_up_bank
 from seq2seqlite.hardware.targets import find_target
@@ -155,6 +156,44 @@ def test_the_c_header_is_that_of_the_design(direct_design, tmp_path):
     assert read[-1] == 65536
     lanes = address["WIDTHS_VALUE"] & address["WIDTHS_LANES_MASK"]
     assert lanes >> address["WIDTHS_LANES_SHIFT"] == project.options.input_lanes
+
+
+def access_of(field):
+    """Return the access of software to a field of a compiled SystemRDL description."""
+    readable, writable = field.is_sw_readable, field.is_sw_writable
+    return "read-write" if readable and writable else "read-only" if readable else "write-only"
+
+
+def test_system_rdl_compiles_to_the_register_map(folder):
+    """The reset values are those of the specification; the constants are those of the C header."""
+    systemrdl = pytest.importorskip("systemrdl")
+    for name in ("direct", "other"):
+        project = read_project(folder / name)
+        compiler = systemrdl.RDLCompiler()
+        compiler.compile_file(str(project.folder / "registers.rdl"))
+        top = compiler.elaborate().top
+        assert top.inst_name == f"{name}_seq2seqlite_top"
+        assert top.size <= 256
+        header = (project.folder / "registers.h").read_text()
+        prefix = f"{name}_SEQ2SEQLITE_".upper()
+        values = {
+            each: int(value, 16) for each, value in re.findall(rf"{prefix}(\w+)_VALUE (0x\w+)u", header)
+        }
+        found = {register.inst_name: register for register in top.registers()}
+        assert list(found) == [register.name for register in registers(project.shape)]
+        for register in registers(project.shape):
+            one = found[register.name]
+            assert (one.absolute_address, one.size) == (register.address, 4)
+            fields = register.fields or (Field("VALUE", 0, 32),)
+            assert [(f.inst_name, f.low, f.width) for f in one.fields()] == [
+                (field.name, field.low, field.bits) for field in fields
+            ]
+            assert {access_of(field) for field in one.fields()} == {register.access}
+            for field in one.fields():
+                value = values.get(register.name, register.reset) >> field.low & (1 << field.width) - 1
+                assert field.get_property("reset") == (None if register.access == "write-only" else value)
+        assert values["ID"] == 0x53325351
+        assert found["FLUSH_CLOCKS"].get_child_by_name("VALUE").get_property("reset") == 65536
 
 
 def test_the_memory_map_has_the_registers_of_the_header(folder):

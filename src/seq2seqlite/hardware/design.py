@@ -7,10 +7,10 @@ from typing import Literal
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.gateware.parameters import ENGINE, PACKET_CLOCKS, TOP, Shape
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
-from seq2seqlite.hardware.plan import BuildPlan
+from seq2seqlite.hardware.plan import BuildPlan, with_port_order
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
-from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS
-from seq2seqlite.integer import MAX_BANK, TAU_BITS, AnyProgram, DirectProgram
+from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS, check_lifetime_codes
+from seq2seqlite.integer import MAX_BANK, AnyProgram, DirectProgram
 
 __all__ = ["MAX_ENGINES", "Design", "DesignOptions", "make_design", "make_shape", "verilog_files"]
 
@@ -139,10 +139,11 @@ class Design:
         from amaranth.back import rtlil
 
         from seq2seqlite.hardware.gateware.engine import Engine
-        from seq2seqlite.hardware.gateware.top import Top
+        from seq2seqlite.hardware.gateware.top import PORT_GROUPS, Top, top_ports
 
         options = self.options
         top = Top(self.shape, options.engines, options.result_width)
+        ports = top_ports(self.shape, options.result_width)
         files = {
             f"{kernel.name}.v": kernel.verilog.replace(
                 f"module {kernel.name} ", f"module {options.prefix}{kernel.name} ", 1
@@ -150,8 +151,9 @@ class Design:
             for kernel in self.kernels.all
         }
         files["engine.il"] = rtlil.convert(Engine(self.shape), name=options.engine, emit_src=False)
-        files["top.il"] = rtlil.convert(top, name=options.top, emit_src=False)
-        return BuildPlan(files, kept=(options.engine,))
+        converted = rtlil.convert(top, name=options.top, emit_src=False)
+        files["top.il"] = with_port_order(converted, options.top, ports)
+        return BuildPlan(files, kept=(options.engine,), headings=PORT_GROUPS)
 
     def with_engines(self, engines: int, /) -> "Design":
         """Return the same design with another number of engines."""
@@ -258,8 +260,4 @@ def _check_direct(program: DirectProgram, options: DesignOptions) -> None:
             f"result_width={options.result_width} must be one of {widths} for a direct program, whose "
             f"records have {DIRECT_RECORD_BITS} bits"
         )
-    if program.tau_high >= 1 << TAU_BITS:
-        raise InputError(
-            f"lifetimes of program {program.name} reach code {program.tau_high}, but records have "
-            f"{TAU_BITS} bits for a lifetime; quantise it with fewer bits"
-        )
+    check_lifetime_codes(program)

@@ -3,7 +3,7 @@
 import xml.etree.ElementTree as ET
 
 from seq2seqlite.hardware.design import Design, verilog_files
-from seq2seqlite.hardware.gateware.register_map import Field, constants, registers
+from seq2seqlite.hardware.gateware.register_map import registers, resets
 from seq2seqlite.version import __version__
 
 __all__ = ["component_xml"]
@@ -11,6 +11,8 @@ __all__ = ["component_xml"]
 SPIRIT = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 MEMORY_MAP = "s_axil"
 """Name of the bus interface of the registers, and of their memory map."""
+LOGICAL = {"ACLK": "CLK", "ARESETN": "RST", "IRQ": "INTERRUPT"}
+"""Logical names of ports whose bus interface has another name."""
 STREAM, LITE = ("axi4stream", "1.0", "interface"), ("aximm", "1.0", "interface")
 
 
@@ -20,8 +22,9 @@ def component_xml(design: Design, /) -> str:
     See Also
     --------
     seq2seqlite.hardware.register_header.register_header : The registers as a C header.
+    seq2seqlite.hardware.system_rdl.system_rdl : The registers in SystemRDL.
     """
-    from seq2seqlite.hardware.gateware.top import top_ports
+    from seq2seqlite.hardware.gateware.top import IRQ, top_ports
 
     ports = top_ports(design.shape, design.options.result_width)
     ET.register_namespace("ipxact", SPIRIT)
@@ -40,6 +43,7 @@ def component_xml(design: Design, /) -> str:
     _bus(buses, "s_axil", LITE, [n for n in names if n.startswith("s_axil_")], role="slave")
     _bus(buses, "aclk", ("clock", "1.0", "signal"), ["aclk"], role="slave")
     _bus(buses, "aresetn", ("reset", "1.0", "signal"), ["aresetn"], role="slave")
+    _bus(buses, IRQ, ("interrupt", "1.0", "signal"), [IRQ], role="master")
     _memory_map(_element(component, "memoryMaps"), design)
     listed = _element(_element(component, "model"), "ports")
     for name, member in ports.items():
@@ -69,9 +73,7 @@ def _bus(parent: ET.Element, name: str, kind: tuple[str, str, str], ports: list[
     for port in ports:
         mapped = _element(maps, "portMap")
         logical = port.removeprefix(f"{name}_").upper()
-        _element(
-            _element(mapped, "logicalPort"), "name", {"ACLK": "CLK", "ARESETN": "RST"}.get(logical, logical)
-        )
+        _element(_element(mapped, "logicalPort"), "name", LOGICAL.get(logical, logical))
         _element(_element(mapped, "physicalPort"), "name", port)
     found = _element(bus, role)
     if name == MEMORY_MAP:
@@ -83,7 +85,7 @@ def _memory_map(parent: ET.Element, design: Design) -> None:
     from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS
 
     options = design.options
-    values = constants(design.shape, options.engines, options.result_width)
+    fields = resets(design.shape, options.engines, options.result_width)
     listed = _element(parent, "memoryMap")
     _element(listed, "name", MEMORY_MAP)
     block = _element(listed, "addressBlock")
@@ -105,14 +107,16 @@ def _memory_map(parent: ET.Element, design: Design) -> None:
             ("access", each.access),
         ):
             _element(register, name, text)
-        value = values.get(each.name, each.reset)
-        for part in each.fields or (Field("VALUE", 0, 32),):
+        for part, value in fields[each.name]:
             field = _element(register, "field")
             _element(field, "name", part.name)
             _element(field, "bitOffset", str(part.low))
-            reset = _element(_element(field, "resets"), "reset")
-            _element(reset, "value", f"'h{value >> part.low & (1 << part.bits) - 1:X}")
+            if value is not None:
+                reset = _element(_element(field, "resets"), "reset")
+                _element(reset, "value", f"'h{value:X}")
             _element(field, "bitWidth", str(part.bits))
+            if each.cleared_by_one:
+                _element(field, "modifiedWriteValue", "oneToClear")
     _element(listed, "addressUnitBits", "8")
 
 

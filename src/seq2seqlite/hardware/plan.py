@@ -3,13 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.eda.yosys import verilog_from_rtlil
 
-__all__ = ["BuildPlan"]
+__all__ = ["BuildPlan", "with_port_order"]
 
 RTLIL, VERILOG = ".il", ".v"
 
@@ -27,6 +27,8 @@ class BuildPlan:
         Yosys converts to a ``.v`` file of the same name.
     kept : tuple of str
         Modules that synthesis must not flatten: they are synthesised once for all their instances.
+    headings : mapping of str
+        Comment before the declaration of a port, by the name of the port.
 
     See Also
     --------
@@ -35,6 +37,7 @@ class BuildPlan:
 
     files: Mapping[str, str]
     kept: tuple[str, ...] = ()
+    headings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digests(self) -> dict[str, str]:
@@ -81,8 +84,36 @@ class BuildPlan:
             for module in self.kept:
                 if f"\nmodule {module}(" in verilog:
                     verilog = _with_kept_registers(_with_kept_hierarchy(verilog, module))
-            found[stem + VERILOG] = verilog
+            found[stem + VERILOG] = _with_headings(verilog, self.headings)
         return found
+
+
+def with_port_order(rtlil: str, module: str, names: Iterable[str], /) -> str:
+    """Return RTLIL in which the ports of a module have the given order.
+
+    Amaranth lists inputs before outputs, which separates the signals of a bus.
+
+    See Also
+    --------
+    BuildPlan : Plan that converts the RTLIL to Verilog.
+    """
+    order = {name: number for number, name in enumerate(names, 1)}  # Yosys puts a port 0 last
+    before, start, after = rtlil.partition(f"module \\{module}\n")
+    body, end, others = after.partition("\nend\n")
+
+    def numbered(match: re.Match[str]) -> str:
+        return f"{match[1]}{order[match[3]]}{match[2]}{match[3]}"
+
+    port = re.compile(r"^(\s*wire width \d+ (?:input|output) )\d+(\s+(?:signed )?\\)(\w+)$", re.MULTILINE)
+    return before + start + port.sub(numbered, body) + end + others
+
+
+def _with_headings(verilog: str, headings: Mapping[str, str]) -> str:
+    """Write a comment before the declaration of ports."""
+    for port, text in headings.items():
+        declaration = rf"^(  (?:input|output) (?:\[\S+\] )?{port};)"
+        verilog = re.sub(declaration, rf"  // {text}\n\1", verilog, count=1, flags=re.MULTILINE)
+    return verilog
 
 
 def _with_kept_registers(verilog: str) -> str:

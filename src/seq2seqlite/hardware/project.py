@@ -17,6 +17,7 @@ from seq2seqlite.hardware.ip_xact import component_xml
 from seq2seqlite.hardware.link_header import link_header
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
 from seq2seqlite.hardware.register_header import register_header
+from seq2seqlite.hardware.system_rdl import system_rdl
 from seq2seqlite.hardware.targets import Target, find_target
 from seq2seqlite.hardware.testbench import testbench_files
 from seq2seqlite.integer import AnyProgram, DirectProgram, load_any_program, write_program
@@ -232,8 +233,12 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
     environment = templates("seq2seqlite.hardware")
     texts = {name: environment.get_template(file).render(values) for name, file in files.items()}
     texts |= testbench_files(design)
-    texts |= {"component.xml": component_xml(design), "registers.h": register_header(design)}
-    texts |= {"link.h": link_header()}
+    texts |= {
+        "component.xml": component_xml(design),
+        "registers.h": register_header(design),
+        "registers.rdl": system_rdl(design),
+        "link.h": link_header(),
+    }
     names = sorted([*verilog, *texts, PROGRAM_FILE, PAPER])
     return texts | {PAPER: json_text({**_facts(design, verilog), "files": names})}
 

@@ -147,7 +147,7 @@ def load_any_program(name_or_path: str | Path, /) -> integer.AnyProgram:
 
     See Also
     --------
-    load_program : Programs of networks with a decoder only, which the hardware supports.
+    load_program : Programs of networks with a decoder only.
     """
     return integer.load_any_program(_program_name(name_or_path))
 

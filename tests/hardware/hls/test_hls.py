@@ -1,15 +1,19 @@
 import dataclasses
 import json
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.hls import HlsEmulator, compile_hls, read_hls, write_hls
 from seq2seqlite.hardware.hls.functions import trace_functions
-from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.hardware.wire.results import Flag, records_from_result
 from seq2seqlite.integer import (
     Affine,
     GruStep,
@@ -97,6 +101,118 @@ def test_odd_formats_are_exact_and_what_differs_is_counted(tiny, tmp_path):
     bias = dataclasses.replace(program.head_bias, codes=program.head_bias.codes // 2)
     other = dataclasses.replace(emulator, program=dataclasses.replace(program, head_bias=bias))
     assert 0 < other.check(counts).mismatches <= 100
+
+
+@pytest.fixture(scope="module")
+def direct(odd_direct_program, tmp_path_factory):
+    """The compiled C++ of a direct program, its project, and a bank of responses.
+
+    The head is such that each limit of lifetimes and fraction holds for some pixels.
+    """
+    odd, folder = odd_direct_program(9, units=2), tmp_path_factory.mktemp("direct")
+    bias = odd.head_bias.codes.copy()
+    bias[0, :4] = np.array([2, 3.5, 2.25, 0.4]) * 2**odd.head_bias.format.fraction_bits
+    program = dataclasses.replace(
+        odd,
+        head_kernel=Affine(odd.head_kernel.codes // 3, odd.head_kernel.format),
+        head_bias=Affine(bias, odd.head_bias.format),
+        tau_low=340,
+        tau_high=356,
+    )
+    project = write_hls(program, folder / "project", pixels_in_flight=5)
+    return project, compile_hls(project, out_dir=folder / "compiled"), made_up_bank(program, 5)
+
+
+def test_direct_program_is_exact_with_responses_that_change_from_pixel_to_pixel(direct):
+    project, emulator, bank = direct
+    program, rng = project.program, np.random.default_rng(1)
+    counts = made_up_counts(program, 303)  # no multiple of the pixels in flight
+    inputs = DirectInputs(bank, rng.integers(0, 5, 303), rng.integers(-128, 128, 303))
+    expected = records_from_result(inputs.expected(program, counts, min_photons=100))
+    found = emulator.records(counts, inputs=inputs, min_photons=100)
+    for name, values in vars(expected).items():
+        np.testing.assert_array_equal(getattr(found, name), values, err_msg=name)
+    assert emulator.check(counts, inputs=inputs, min_photons=100).mismatches == 0
+    # Every part matters: limits of the lifetimes and the fraction, errors, threshold and responses.
+    assert 20 < expected.has(Flag.DARK).sum() < 100
+    assert len(np.unique(expected.log_errors)) > 100
+    for values in (expected.tau_mean, expected.tau_short, expected.tau_long, expected.fraction):
+        assert len(np.unique(values)) > 5
+    for short_or_long in (expected.tau_short, expected.tau_long):
+        assert 0.05 < (short_or_long == expected.tau_mean)[~expected.has(Flag.DARK)].mean() < 0.95
+    assert {program.tau_low, program.tau_high} <= set(expected.tau_mean.tolist())
+    other = DirectInputs(bank, (np.asarray(inputs.index) + 1) % 5, inputs.count_exponent)
+    assert (emulator.records(counts, inputs=other).tau_mean != found.tau_mean).mean() > 0.3
+
+
+def test_direct_program_without_threshold_and_with_an_unknown_response(direct):
+    _, emulator, _ = direct
+    assert emulator.check(made_up_counts(emulator.program, 20, seed=2)).mismatches == 0
+
+
+def test_testbench_of_a_direct_program_passes_and_finds_a_wrong_word(direct, tmp_path):
+    project, emulator, _ = direct
+
+    def printed():
+        return subprocess.run(
+            [emulator.executable], cwd=tmp_path, check=False, capture_output=True, text=True
+        )
+
+    for name in ("inputs.txt", "bank.txt", "expected.txt"):
+        shutil.copy(project.folder / name, tmp_path)
+    assert printed().stdout == "5 pixels, 0 words differ\n"
+    words = (tmp_path / "expected.txt").read_text().split()
+    (tmp_path / "expected.txt").write_text(" ".join([*words[:-1], str(int(words[-1]) ^ 1)]))
+    assert (printed().returncode, printed().stdout) == (1, "5 pixels, 1 words differ\n")
+    script = (project.folder / "vitis.tcl").read_text()
+    for name in ("inputs.txt", "bank.txt", "expected.txt", "result.cc", "head.cc"):
+        assert name in script
+    assert "decoder_step" not in script
+
+
+@pytest.mark.hardware_full
+@pytest.mark.parametrize(("seed", "columns"), [(1, 2), (2, 0), (5, 3), (1, None), (4, None)])
+def test_formats_that_no_student_has(odd_direct_program, odd_program, seed, columns, tmp_path):
+    decoder = columns is None
+    program = odd_program(seed) if decoder else odd_direct_program(seed, n_columns=columns)
+    emulator = compile_hls(write_hls(program, tmp_path / "project"), out_dir=tmp_path / "compiled")
+    bank = None if decoder else made_up_bank(program, 5)
+    inputs = None if bank is None else DirectInputs(bank, np.arange(200) % len(bank))
+    assert emulator.check(made_up_counts(program, 200), inputs=inputs).mismatches == 0
+
+
+@pytest.mark.hardware_full
+def test_the_command_line_writes_a_direct_project(odd_direct_program, tmp_path, capsys):
+    model, out, facts = tmp_path / "model.program", tmp_path / "project", tmp_path / "facts.json"
+    write_program(model, odd_direct_program(9))
+    words = ["hardware", "hls", "--model", str(model), "--out", str(out), "--n", "90", "--json", str(facts)]
+    assert main(words) == 0
+    said = json.loads(facts.read_text())
+    assert (said["pixels"], said["mismatches"], said["responses"]) == (90, 0, 4)
+    assert "90 pixels in C simulation, 0 mismatches" in capsys.readouterr().out
+
+
+def test_what_does_not_fit_the_kind_of_program(direct, tiny, tmp_path):
+    project, emulator, bank = direct
+    counts = made_up_counts(project.program, 2)
+    with pytest.raises(InputError, match="odd-direct-9 is a direct program; use records"):
+        emulator.sfd(counts)
+    with pytest.raises(InputError, match="index from 5 to 5 must be between 0 and 4"):
+        emulator.check(counts, inputs=DirectInputs(bank, 5))
+    other = HlsEmulator(tiny, tmp_path / "testbench", 0.0)
+    with pytest.raises(InputError, match="tiny is not a direct program; use sfd"):
+        other.records(np.zeros((1, tiny.n_gates), np.int64))
+    with pytest.raises(InputError, match="tiny is not a direct program; omit inputs"):
+        other.check(np.zeros((1, tiny.n_gates), np.int64), inputs=DirectInputs(bank))
+
+
+def test_lifetimes_that_results_do_not_hold_are_refused(odd_direct_program, tmp_path):
+    program = odd_direct_program(9)
+    formats = dataclasses.replace(program.formats, output=Format(False, 5, 12))
+    wide = dataclasses.replace(program, formats=formats, tau_high=1 << 16)
+    with pytest.raises(InputError, match="reach code 65536, but records have 16 bits for a lifetime"):
+        write_hls(wide, tmp_path / "project")
+    assert not (tmp_path / "project").exists()
 
 
 def test_the_vectors_of_the_test_are_the_program_s(tiny, project):

@@ -21,7 +21,7 @@ def compile_bench(files: Sequence[Path], *, top: str, out_dir: Path) -> Path:
     out_dir.mkdir(parents=True, exist_ok=True)
     # The benches see the ports alone: were all signals public, Verilator could not simplify anything.
     public = out_dir / "public.vlt"
-    ports = ("aclk", "aresetn", "s_axis_*", "m_axis_*", "s_axil_*")
+    ports = ("aclk", "aresetn", "s_axis_*", "m_axis_*", "s_axil_*", "irq*")
     lines = [f'public_flat_rw -module "{top}" -var "{port}"' for port in ports]
     public.write_text("\n".join(["`verilator_config", *lines]) + "\n")
     return compile_model(

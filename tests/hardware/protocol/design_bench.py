@@ -39,7 +39,8 @@ PIXELS_IN, PIXELS_OUT, SHORT_PACKETS, LONG_PACKETS = 0x24, 0x28, 0x2C, 0x30
 DARK_PIXELS, STALLED_IN, STALLED_OUT, FRAMES_OUT = 0x34, 0x38, 0x3C, 0x40
 CAPABILITIES, WIDTHS, CODES, NO_RESPONSE, RESPONSE_BASE = 0x44, 0x48, 0x4C, 0x50, 0x54
 RESPONSE_OPEN, RESPONSE_WORD, RESPONSE_COMPLETE, RESPONSE_STATUS = 0x58, 0x5C, 0x60, 0x64
-FREE = 0x68  # the first address without a register
+STATUS, INTERRUPT_ENABLE, INTERRUPTS = 0x68, 0x6C, 0x70
+FREE = 0x74  # the first address without a register
 
 LANES = int(os.environ.get("BENCH_LANES", "1"))
 WIDTH = int(os.environ.get("BENCH_WIDTH", "32"))
@@ -540,6 +541,44 @@ async def csr_reset_values(dut):
     await bench.reset()
     assert await bench.read(FRAME_PIXELS, MIN_PHOTONS, FLUSH_CLOCKS) == [0, 0, 65536]
     assert await bench.read(*counters) == [0] * len(counters)
+
+
+@bench_test
+async def interrupts_and_idle(dut):
+    bench = await started(dut, frame_pixels=3)
+    assert await bench.read(STATUS, INTERRUPT_ENABLE, INTERRUPTS) == [1, 0, 0]
+    bench.out.stall = 1.0
+    await bench.send(decays(3))
+    await RisingEdge(dut.m_axis_tvalid)
+    assert await bench.read(STATUS, PIXELS_IN, INTERRUPTS) == [0, 3, 0]
+    bench.out.stall = 0.0
+    await bench.out.pixels(3)
+    await ClockCycles(dut.aclk, 8)
+    # Pending without being enabled; the malformed packet is not there.
+    assert int(dut.irq.value) == 0
+    assert await bench.read(STATUS, INTERRUPTS) == [1, 1]
+    await bench.registers.write_dword(INTERRUPT_ENABLE, 0b01)
+    await ClockCycles(dut.aclk, 4)
+    assert int(dut.irq.value) == 1
+    for value in (0b10, 0):  # clears another bit, or none
+        await bench.registers.write_dword(INTERRUPTS, value)
+        assert await bench.read(INTERRUPTS) == [1]
+    await bench.registers.write_dword(INTERRUPTS, 0b01)
+    await ClockCycles(dut.aclk, 4)
+    assert int(dut.irq.value) == 0
+    assert await bench.read(INTERRUPTS) == [0]
+    # A packet of one beat too few: the other bit, which is not enabled.
+    short = decays(1)[:, : -2 * LANES]
+    await bench.send(short)
+    await bench.send(decays(2))
+    await bench.out.pixels(3)
+    await ClockCycles(dut.aclk, 8)
+    assert await bench.read(INTERRUPTS, INTERRUPT_ENABLE) == [0b11, 0b01]
+    assert int(dut.irq.value) == 1
+    await bench.soft_reset()  # clears what is pending, and keeps what is enabled
+    await ClockCycles(dut.aclk, 40)
+    assert await bench.read(STATUS, INTERRUPTS, INTERRUPT_ENABLE) == [1, 0, 0b01]
+    assert int(dut.irq.value) == 0
 
 
 @bench_test

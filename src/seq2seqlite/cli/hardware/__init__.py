@@ -11,7 +11,7 @@ COMMANDS = {
     "synthesize": "Synthesise a project with Yosys, and report its utilisation.",
     "place-and-route": "Place and route a project for an ECP5 with nextpnr, and write its bitstream.",
     "explore": "Find designs that reach a frame rate on a target by estimates, and synthesise the best.",
-    "hls": "Write the step kernels as C++ for high-level synthesis, and run a C simulation.",
+    "hls": "Write a program as C++ for high-level synthesis, and run a C simulation.",
     "report": "Write a report of the measured and the estimated results of projects.",
 }
 """Commands in the order of the help, with the first line of their docstrings."""

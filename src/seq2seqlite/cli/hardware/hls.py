@@ -4,19 +4,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from seq2seqlite.cli.completion import QuantisedModelOption
 from seq2seqlite.cli.hardware.options import MAX_SEED
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status, tool_status
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.eda.verilator import cpp_compiler
 from seq2seqlite.hardware.hls import simulate_hls, write_hls
-from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.predictors import load_program
+from seq2seqlite.integer import DirectProgram
+from seq2seqlite.predictors import load_any_program
 
 __all__ = ["hls"]
+
+N_RESPONSES = 4
+"""Synthetic responses of a direct program; the first is unknown."""
 
 
 def hls(
@@ -28,18 +34,26 @@ def hls(
     seed: Annotated[int, typer.Option(help="Seed of the pixels", min=0, max=MAX_SEED)] = 0,
     json_file: JsonOption = None,
 ) -> None:
-    """Write the step kernels as C++ for high-level synthesis, and run a C simulation."""
+    """Write a program as C++ for high-level synthesis, and run a C simulation.
+
+    Pixels of a direct program use an unknown response and synthetic ones in turn.
+    """
     if n:
         cpp_compiler()  # report a missing compiler before writing files
     found = find_target(target)
-    program = load_program(model)
+    program = load_any_program(model)
     with status(f"compiling {program.name}"):
         project = write_hls(program, out, target=found)
     print(f"{out}: {program.name} for {found.part}, hash {program.sha256[:16]}")
-    result = {**project.facts, "project": out, "seed": seed, "pixels": 0, "mismatches": None}
+    result = {**project.facts, "project": out, "seed": seed, "pixels": 0, "mismatches": None, "responses": 0}
     if n:
+        counts, inputs = made_up_counts(program, n, seed=seed), None
+        if isinstance(program, DirectProgram):
+            bank = made_up_bank(program, N_RESPONSES)
+            inputs = DirectInputs(bank, np.arange(n) % len(bank))
+            result["responses"] = len(bank)
         with tool_status() as heartbeat:
-            check = simulate_hls(out, made_up_counts(program, n, seed=seed), heartbeat=heartbeat)
+            check = simulate_hls(out, counts, inputs=inputs, heartbeat=heartbeat)
         print(f"{check.pixels:,} pixels in C simulation, {check.mismatches:,} mismatches with the program")
         result |= asdict(check)
     write_json(json_file, result)

@@ -12,7 +12,7 @@ from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, events_p
 from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS, axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.axi_lite_decoder import AxiLiteDecoder
 from seq2seqlite.hardware.gateware.parameters import TOP, USER_BITS, Shape
-from seq2seqlite.hardware.gateware.top import top_ports
+from seq2seqlite.hardware.gateware.top import IRQ, top_ports
 
 __all__ = ["FRONT_END_CORE", "FrontEndCore"]
 
@@ -51,6 +51,8 @@ class FrontEndCore(Component):
         AXI4 manager of the frame buffers; only with a gate-series front end.
     s_axil_* : in, out
         AXI4-Lite subordinate with 9 address bits.
+    irq : Signal(1), out
+        Interrupt of the engines.
     """
 
     def __init__(self, front_end: SeriesShape | EventsShape, shape: Shape, result_width: int) -> None:
@@ -60,7 +62,7 @@ class FrontEndCore(Component):
             self.front_end, self.input_ports = PHOTON_EVENTS, events_ports(front_end)
         self.engines, self.engine_ports = shape.prefix + TOP, top_ports(shape, result_width)
         inputs = {name: port for name, port in self.input_ports.items() if not name.startswith(RESULTS)}
-        results = {name: port for name, port in self.engine_ports.items() if name.startswith(RESULTS)}
+        results = {name: port for name, port in self.engine_ports.items() if name.startswith((RESULTS, IRQ))}
         super().__init__({**inputs, **results, **_named(CSRS, REGISTERS)})
 
     def elaborate(self, platform: object) -> Module:

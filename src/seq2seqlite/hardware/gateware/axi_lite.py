@@ -21,6 +21,7 @@ def axi_lite(*, address_bits: int = ADDRESS_BITS) -> dict[str, Member]:
     """Return the ports of an AXI4-Lite subordinate, without prefix."""
     return {
         "awaddr": In(address_bits),
+        "awprot": In(3),  # ignored, as arprot; system tools expect the ports
         "awvalid": In(1),
         "awready": Out(1),
         "wdata": In(32),
@@ -31,6 +32,7 @@ def axi_lite(*, address_bits: int = ADDRESS_BITS) -> dict[str, Member]:
         "bvalid": Out(1),
         "bready": In(1),
         "araddr": In(address_bits),
+        "arprot": In(3),
         "arvalid": In(1),
         "arready": Out(1),
         "rdata": Out(32),

@@ -1,10 +1,10 @@
 """CSRs (control and status registers) of a design, accessed over AXI4-Lite."""
 
-from amaranth.hdl import Const, Module, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware import register_map
-from seq2seqlite.hardware.gateware.axi_lite import accept_writes, answer_reads, axi_lite
+from seq2seqlite.hardware.gateware.axi_lite import Writes, accept_writes, answer_reads, axi_lite
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.response_bank import INDEX_BITS, load_status
@@ -28,6 +28,8 @@ COUNTERS = (
     "FRAMES_OUT",
 )
 """CSRs that count events, in every design."""
+INSIDE_BITS = 20
+"""Width of the number of pixels in a design, which is less than 2,000 for each engine."""
 LOADING = {"open": "RESPONSE_OPEN", "write": "RESPONSE_WORD", "complete": "RESPONSE_COMPLETE"}
 """CSRs whose writes are passed on as strobes, by the name of the strobe; only with responses."""
 
@@ -76,6 +78,8 @@ class Registers(Component):
         Strobes of writes to the CSRs of ``LOADING``, with the ``value`` that was written.
     load_status : Signal(load_status()), in
         Value of ``RESPONSE_STATUS``.
+    irq : Signal(1), out
+        High while an interrupt is pending that is enabled.
     """
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
@@ -95,6 +99,7 @@ class Registers(Component):
                 "quiet": Out(1, init=1),
                 "frame_pixels": Out(32),
                 "min_photons": Out(32),
+                "irq": Out(1),
                 "flush_clocks": Out(32, init=register_map.DEFAULT_FLUSH_CLOCKS),
             }
         )
@@ -103,15 +108,16 @@ class Registers(Component):
         """Build the CSRs, the event counters and the bus interface."""
         m = Module()
         resetting, reset_request = Signal(range(RESET_CLOCKS + 1), init=RESET_CLOCKS), Signal()
-        frame_pixels = Signal(32)
+        frame_pixels, enabled = Signal(32), Signal(len(register_map.INTERRUPTS))
         writable = {
             "FRAME_PIXELS": frame_pixels,
             "MIN_PHOTONS": self.min_photons,
             "FLUSH_CLOCKS": self.flush_clocks,
+            "INTERRUPT_ENABLE": enabled,
         }
         if self.shape_.responses:
             writable["RESPONSE_BASE"] = self.response_base
-        self._write(m, writable, reset_request)
+        writes = self._write(m, writable, reset_request)
         with m.If(reset_request):
             m.d.sync += [resetting.eq(RESET_CLOCKS), self.frame_pixels.eq(frame_pixels)]
         with m.Elif(resetting != 0):
@@ -126,14 +132,35 @@ class Registers(Component):
         for index, counter in enumerate(counts.values()):
             with m.If(events[index] & ~counter[32]):
                 m.d.work += counter.eq(counter + 1)
+        status = {"STATUS": self._idle(m, events), "INTERRUPTS": self._interrupts(m, writes, events, enabled)}
         described = register_map.constants(self.shape_, self.engines, self.result_width)
         constants = {name: Const(value, 32) for name, value in described.items()}
-        status = {"RESPONSE_STATUS": self.load_status} if self.shape_.responses else {}
+        if self.shape_.responses:
+            status["RESPONSE_STATUS"] = self.load_status
         readable = constants | writable | counts | status
         answer_reads(m, self, {REGISTERS[name]: Value.cast(value) for name, value in readable.items()})
         return m
 
-    def _write(self, m: Module, writable: dict[str, Signal], reset_request: Signal) -> None:
+    def _idle(self, m: Module, events: Value) -> Signal:
+        """Return whether every packet that was counted has been delivered."""
+        inside, idle = Signal(INSIDE_BITS), Signal(init=1)
+        received, delivered = (events[COUNTERS.index(name)] for name in ("PIXELS_IN", "PIXELS_OUT"))
+        m.d.work += [inside.eq(inside + received - delivered), idle.eq(inside == 0)]
+        return idle
+
+    def _interrupts(self, m: Module, writes: Writes, events: Value, enabled: Signal) -> Signal:
+        """Return the pending interrupts, and build the output that they raise."""
+        pending, cleared = Signal(len(enabled)), Signal(len(enabled))
+        frame, short, long = (
+            events[COUNTERS.index(name)] for name in ("FRAMES_OUT", "SHORT_PACKETS", "LONG_PACKETS")
+        )
+        with m.If(writes.at(REGISTERS["INTERRUPTS"], name="INTERRUPTS")):
+            m.d.comb += cleared.eq(writes.over(Const(0, 32)))
+        m.d.work += pending.eq((pending & ~cleared) | Cat(frame, short | long))
+        m.d.sync += self.irq.eq((pending & enabled).any())
+        return pending
+
+    def _write(self, m: Module, writable: dict[str, Signal], reset_request: Signal) -> Writes:
         """Build the write channels, and what they write."""
         writes = accept_writes(m, self)
         for name, register in writable.items():
@@ -146,3 +173,4 @@ class Registers(Component):
                 m.d.sync += getattr(self, port).eq(writes.at(REGISTERS[name], name=name))
         control = writes.decode & (writes.address == REGISTERS["CONTROL"] >> 2)
         m.d.sync += reset_request.eq(control & writes.over(Const(0, 32))[0])
+        return writes

@@ -24,6 +24,9 @@ PACKET_CLOCKS = 5
 USER_BITS = 16
 """Width of TUSER: index of the response (5:0), reserved (7:6), exponent of the counts (15:8)."""
 
+BLOCK_WIDTHS = {10: 18, 11: 9}
+"""Data bits of a block memory (18 kbit on Xilinx, 16 kbit and parity on ECP5) by its address bits."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -76,6 +79,16 @@ class Shape:
     def bank_words(self) -> int:
         """Depth of the memory of the responses: a word per response and gate."""
         return self.responses * self.n_gates
+
+    @property
+    def bank_block_bits(self) -> int:
+        """Address bits of the block memories of the responses, such that few of them are needed."""
+        return min(BLOCK_WIDTHS, key=self.bank_blocks)
+
+    def bank_blocks(self, address_bits: int, /) -> int:
+        """Return the number of block memories of the responses, for their number of address bits."""
+        per_word = -(-self.response_bits // BLOCK_WIDTHS[address_bits])
+        return -(-self.bank_words >> address_bits) * per_word
 
     @property
     def index_bits(self) -> int:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 
-__all__ = ["DEFAULT_FLUSH_CLOCKS", "ID", "REGISTERS", "Field", "Register", "constants", "registers"]
+__all__ = ["DEFAULT_FLUSH_CLOCKS", "ID", "REGISTERS", "Field", "Register", "constants", "registers", "resets"]
 
 ID = 0x53325351
 VERSION = 2
@@ -53,6 +53,8 @@ class Register:
         Value after ``aresetn``, of registers that are not constants.
     of_responses : bool
         Whether the register exists in designs with responses only.
+    cleared_by_one : bool
+        Whether writing 1 to a bit clears it, and writing 0 does nothing.
 
     See Also
     --------
@@ -67,11 +69,19 @@ class Register:
     fields: tuple[Field, ...] = ()
     reset: int = 0
     of_responses: bool = False
+    cleared_by_one: bool = False
+
+    @property
+    def parts(self) -> tuple[Field, ...]:
+        """Fields, or one field of 32 bits named ``VALUE``."""
+        return self.fields or (Field("VALUE", 0, 32),)
 
 
 def _fields(*parts: tuple[str, int, int]) -> tuple[Field, ...]:
     return tuple(Field(*part) for part in parts)
 
+
+INTERRUPTS = (("FRAME", 0, 1), ("MALFORMED", 1, 1))
 
 REGISTERS = (
     Register("ID", 0x00, "read-only", "constant"),
@@ -146,6 +156,23 @@ REGISTERS = (
         _fields(("READY", 0, 1), ("LOADED", 1, 1), ("FAILED", 2, 1), ("INDEX", 8, 6)),
         of_responses=True,
     ),
+    Register(
+        "STATUS",
+        0x68,
+        "read-only",
+        "state of the design; idle: every packet that PIXELS_IN counts was delivered",
+        _fields(("IDLE", 0, 1)),
+        reset=1,
+    ),
+    Register("INTERRUPT_ENABLE", 0x6C, "read-write", "interrupts that raise irq", _fields(*INTERRUPTS)),
+    Register(
+        "INTERRUPTS",
+        0x70,
+        "read-write",
+        "pending interrupts: frame delivered, malformed packet; writing 1 clears",
+        _fields(*INTERRUPTS),
+        cleared_by_one=True,
+    ),
 )
 """Registers in the order of their addresses."""
 
@@ -158,6 +185,28 @@ def registers(shape: Shape, /) -> tuple[Register, ...]:
     constants : Values of the registers that describe a design.
     """
     return tuple(each for each in REGISTERS if shape.responses or not each.of_responses)
+
+
+def resets(
+    shape: Shape, engines: int, result_width: int, /
+) -> dict[str, tuple[tuple[Field, int | None], ...]]:
+    """Return the fields of each register of a design, by name, with their reset values.
+
+    Registers that describe the design have constants as reset values; write-only registers have none.
+
+    See Also
+    --------
+    registers : Registers of a design.
+    """
+    described = constants(shape, engines, result_width)
+    found = {}
+    for each in registers(shape):
+        value = described.get(each.name, each.reset)
+        stored = each.access != "write-only"
+        found[each.name] = tuple(
+            (part, value >> part.low & (1 << part.bits) - 1 if stored else None) for part in each.parts
+        )
+    return found
 
 
 def constants(shape: Shape, engines: int, result_width: int, /) -> dict[str, int]:

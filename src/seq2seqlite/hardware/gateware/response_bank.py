@@ -25,6 +25,8 @@ WORD_BITS = 32
 """Width of a CSR, in which the codes of a gate are written."""
 BASE_LATENCY = 3
 """Latency of :func:`base_address`, in clock cycles."""
+FAN_IN_BITS = 2
+"""A pipeline stage selects among ``2**FAN_IN_BITS`` block memories."""
 SETTLING_CLOCKS = 16
 """Clock cycles after which no packet can still find a response that was just opened."""
 
@@ -58,7 +60,7 @@ class ResponseBank(Component):
     shape : Shape
         Parameters of the engine.
     latency : int
-        Latency from ``base`` and ``gate`` to ``codes``, in clock cycles; at least :attr:`MIN_LATENCY`.
+        Latency from ``base`` and ``gate`` to ``codes``, in clock cycles; at least that of the pipeline.
 
     Attributes
     ----------
@@ -72,12 +74,11 @@ class ResponseBank(Component):
         Codes to write. The reader must not use the response at the same time.
     """
 
-    MIN_LATENCY = 4
-
     def __init__(self, shape: Shape, latency: int) -> None:
-        assert latency >= self.MIN_LATENCY
         self.shape_, self.latency = shape, latency
-        self._memory = Memory(shape=shape.response_bits, depth=shape.bank_words, init=[])
+        whole = 1 << shape.bank_block_bits
+        depths = [min(whole, shape.bank_words - start) for start in range(0, shape.bank_words, whole)]
+        self._blocks = [Memory(shape=shape.response_bits, depth=depth, init=[]) for depth in depths]
         super().__init__(
             {
                 "base": In(shape.index_bits),
@@ -88,20 +89,44 @@ class ResponseBank(Component):
         )
 
     def elaborate(self, platform: object) -> Module:
-        """Build the memory with registers around it, because block memories are slow."""
-        m = Module()
-        m.submodules.memory = self._memory
-        reader, writer = self._memory.read_port(), self._memory.write_port()
+        """Build block memories with registers around them, because they are slow.
+
+        Synthesis would divide one deep memory and select among its blocks without a register in between.
+        """
+        m, inner = Module(), self.shape_.bank_block_bits
         address = Signal(self.shape_.index_bits, reset_less=True)
         m.d.sync += address.eq(self.base + self.gate)
+        stages = -(-(len(self._blocks) - 1).bit_length() // FAN_IN_BITS)
+        spare = self.latency - 3 - stages
+        assert spare >= 0
         # The addresses are delayed rather than the codes, which are wider.
-        m.d.comb += [
-            reader.addr.eq(delayed(m, address, self.latency - self.MIN_LATENCY, name="address")),
-            self.codes.eq(delayed(m, reader.data, 2, name="codes")),
-            writer.en.eq(self.write.enable),
-            writer.addr.eq(self.write.address),
-            writer.data.eq(self.write.codes),
-        ]
+        read = delayed(m, address, spare, name="address")
+        written = delayed(m, self.write.address, 1, name="written")
+        new_codes = delayed(m, self.write.codes, 1, name="new_codes")
+        codes = []
+        for index, memory in enumerate(self._blocks):
+            m.submodules[f"block_{index}"] = memory
+            reader, writer = memory.read_port(), memory.write_port()
+            enable = self.write.enable & (self.write.address[inner:] == index)
+            m.d.comb += [
+                reader.addr.eq(read),
+                writer.en.eq(delayed(m, enable, 1, name=f"enable_{index}", reset_less=False)),
+                writer.addr.eq(written),
+                writer.data.eq(new_codes),
+            ]
+            codes.append(delayed(m, reader.data, 1, name=f"codes_{index}"))
+        block = delayed(m, read[inner:], 2, name="block")
+        for stage in range(stages):
+            chosen = block[:FAN_IN_BITS]
+            groups = [
+                codes[first : first + (1 << FAN_IN_BITS)] for first in range(0, len(codes), 1 << FAN_IN_BITS)
+            ]
+            codes = [
+                delayed(m, Array(group)[chosen], 1, name=f"chosen_{stage}_{index}")
+                for index, group in enumerate(groups)
+            ]
+            block = delayed(m, block[FAN_IN_BITS:], 1, name=f"block_{stage}")
+        m.d.comb += self.codes.eq(codes[0])
         return m
 
 

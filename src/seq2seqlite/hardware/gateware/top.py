@@ -14,14 +14,24 @@ from seq2seqlite.hardware.gateware.parameters import ENGINE, Shape
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice, beat, result_beat
 from seq2seqlite.hardware.gateware.response_bank import ResponseLoader
 
-__all__ = ["Top", "top_ports"]
+__all__ = ["IRQ", "PORT_GROUPS", "Top", "top_ports"]
 
+IRQ = "irq"
+"""Name of the port of the interrupt."""
+PORT_GROUPS = {
+    "aclk": "Clock, and synchronous reset (active low)",
+    "s_axis_tdata": "AXI4-Stream: packets of counts, one per pixel",
+    "m_axis_tdata": "AXI4-Stream: results",
+    "s_axil_awaddr": "AXI4-Lite: control and status registers",
+    IRQ: "Interrupt, high while it is pending",
+}
+"""Heading of each group of ports, by its first port."""
 IN_STREAMS = 16
 """Most pixels in the slices and in the collector, outside the engines."""
 
 
 def top_ports(shape: Shape, result_width: int, /) -> dict[str, Member]:
-    """Return the ports of a design by name: clock, reset, AXI4-Stream in and out, AXI4-Lite."""
+    """Return the ports of a design by name: clock, reset, AXI4-Stream in and out, AXI4-Lite, interrupt."""
     return {
         "aclk": In(1),
         "aresetn": In(1),
@@ -35,6 +45,7 @@ def top_ports(shape: Shape, result_width: int, /) -> dict[str, Member]:
         "m_axis_tready": In(1),
         "m_axis_tlast": Out(1),
         **{f"s_axil_{name}": member for name, member in axi_lite().items()},
+        IRQ: Out(1),
     }
 
 
@@ -66,6 +77,8 @@ class Top(Component):
         AXI4-Stream handshake of the results; TLAST on the last beat of a frame.
     s_axil_* : in, out
         AXI4-Lite subordinate of the CSRs; see :func:`~seq2seqlite.hardware.gateware.axi_lite.axi_lite`.
+    irq : Signal(1), out
+        High while an interrupt is pending that is enabled.
     """
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
@@ -109,6 +122,7 @@ class Top(Component):
             receiver.min_photons.eq(registers.min_photons),
             receiver.flush_clocks.eq(registers.flush_clocks),
             collector.frame_pixels.eq(registers.frame_pixels),
+            self.irq.eq(registers.irq),
             leaving.forget.eq(quiet),
             leaving.i.valid.eq(output.o.valid & ~quiet),
             leaving.i.payload.eq(output.o.payload),

@@ -9,12 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
 from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, run_tool, run_tools
 from seq2seqlite.hardware.eda.verilator import cpp_compiler
 from seq2seqlite.hardware.hls.functions import ap_types_folder
-from seq2seqlite.hardware.hls.project import HlsProject, codes_text, read_hls
-from seq2seqlite.integer import Program, normalise, run
-from seq2seqlite.integer.interpreter import checked_counts
+from seq2seqlite.hardware.hls.project import HlsProject, read_hls
+from seq2seqlite.hardware.hls.vectors import BANK_FILE, INPUTS_FILE, expected_values, input_texts
+from seq2seqlite.hardware.wire.bitpack import n_words
+from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS, Records, records_from_words
+from seq2seqlite.integer import AnyProgram, DirectProgram
 
 __all__ = ["HlsCheck", "HlsEmulator", "compile_hls", "simulate_hls"]
 
@@ -33,13 +37,14 @@ class HlsCheck:
     pixels : int
         Number of pixels.
     mismatches : int
-        Number of pixels that differ from the program in any code.
+        Number of pixels that differ from the program in any code of the SFD or, of a direct program, of the
+        result.
     compile_seconds, run_seconds : float
         Duration of the compilation and of the simulation.
 
     See Also
     --------
-    simulate_hls : Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
+    simulate_hls : Compile an HLS project, simulate raw counts, and compare the results with its program.
     """
 
     pixels: int
@@ -54,7 +59,7 @@ class HlsEmulator:
 
     Parameters
     ----------
-    program : Program
+    program : Program or DirectProgram
         Program that the C++ computes.
     executable : pathlib.Path
         Executable that :func:`compile_hls` built.
@@ -66,7 +71,7 @@ class HlsEmulator:
     compile_hls : Compile the C++ of a project and its test bench.
     """
 
-    program: Program
+    program: AnyProgram
     executable: Path
     compile_seconds: float
 
@@ -89,40 +94,110 @@ class HlsEmulator:
         InputError
             If the counts do not fit the program, or the simulation fails or exceeds the time limit.
         """
-        codes = normalise(self.program, checked_counts(self.program, counts))
-        with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
-            folder = Path(name)
-            (folder / "in").write_text(codes_text(codes))
-            run_tool(
-                "the C simulation",
-                [self.executable, folder / "in", folder / "out"],
-                log=folder / "log.txt",
-                time_limit_s=time_limit_s,
-                heartbeat=heartbeat,
-            )
-            words = np.array((folder / "out").read_text().split(), np.int64)
-        shape = (len(codes), self.program.n_gates, CHANNELS)
-        if words.size != np.prod(shape):
-            raise ToolError(
-                f"the C simulation wrote {words.size} codes instead of {np.prod(shape)}; write it again"
-            )
-        return words.reshape(shape).transpose(0, 2, 1)
+        if isinstance(self.program, DirectProgram):
+            raise InputError(f"program {self.program.name} is a direct program; use records")
+        values = self._values(counts, None, 0, time_limit_s=time_limit_s, heartbeat=heartbeat)
+        return values.reshape(len(values), self.program.n_gates, CHANNELS).transpose(0, 2, 1)
 
-    def check(
-        self, counts: ArrayLike, /, *, time_limit_s: float = 3600, heartbeat: Heartbeat | None = None
-    ) -> HlsCheck:
-        """Simulate raw counts and compare the SFD codes with the program; parameters as of :meth:`sfd`.
+    def records(
+        self,
+        counts: ArrayLike,
+        /,
+        *,
+        inputs: DirectInputs | None = None,
+        min_photons: int = 0,
+        time_limit_s: float = 3600,
+        heartbeat: Heartbeat | None = None,
+    ) -> Records:
+        """Simulate raw counts with a direct program, and return the records of the results.
+
+        Parameters
+        ----------
+        counts : array_like of int, shape (n, n_gates)
+            Raw counts, 0 to 65535. They are normalised as in the program.
+        inputs : DirectInputs, optional
+            Bank of responses, and index and exponent of each pixel; by default one unknown response.
+        min_photons : int
+            Pixels with fewer counts are flagged as below threshold.
+        time_limit_s : float
+            Time limit in seconds.
+        heartbeat : callable, optional
+            Called every second.
 
         Raises
         ------
         InputError
-            If the counts do not fit the program, or the simulation fails or exceeds the time limit.
+            If the program is not a direct program, the counts or inputs do not fit it, or the simulation
+            fails or exceeds the time limit.
         """
-        expected = run(self.program, counts).sfd
+        if not isinstance(self.program, DirectProgram):
+            raise InputError(f"program {self.program.name} is not a direct program; use sfd")
+        values = self._values(counts, inputs, min_photons, time_limit_s=time_limit_s, heartbeat=heartbeat)
+        return records_from_words(values.astype(np.uint32))
+
+    def check(
+        self,
+        counts: ArrayLike,
+        /,
+        *,
+        inputs: DirectInputs | None = None,
+        min_photons: int = 0,
+        time_limit_s: float = 3600,
+        heartbeat: Heartbeat | None = None,
+    ) -> HlsCheck:
+        """Simulate raw counts and compare the results with the program.
+
+        Parameters are those of :meth:`records`; ``inputs`` and ``min_photons`` belong to direct programs.
+
+        Raises
+        ------
+        InputError
+            If the counts or inputs do not fit the program, or the simulation fails or exceeds the time limit.
+        """
+        expected = expected_values(self.program, counts, inputs, min_photons=min_photons)
         started = time.monotonic()
-        received = self.sfd(counts, time_limit_s=time_limit_s, heartbeat=heartbeat)
-        wrong = int((received != expected).any(axis=(1, 2)).sum())
+        received = self._values(counts, inputs, min_photons, time_limit_s=time_limit_s, heartbeat=heartbeat)
+        wrong = int((received != expected).any(axis=1).sum())
         return HlsCheck(len(expected), wrong, self.compile_seconds, time.monotonic() - started)
+
+    def _values(
+        self,
+        counts: ArrayLike,
+        inputs: DirectInputs | None,
+        min_photons: int,
+        /,
+        *,
+        time_limit_s: float,
+        heartbeat: Heartbeat | None,
+    ) -> NDArray[np.int64]:
+        """Simulate raw counts, and return the numbers that the test bench writes, one row per pixel."""
+        program, n = self.program, len(np.asarray(counts))
+        texts = input_texts(program, counts, inputs)
+        with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
+            folder = Path(name)
+            for file, text in texts.items():
+                (folder / file).write_text(text)
+            arguments: list[str | Path] = [
+                folder / file for file in (INPUTS_FILE, BANK_FILE) if file in texts
+            ]
+            arguments.append(folder / "out")
+            columns = program.n_gates * CHANNELS
+            if isinstance(program, DirectProgram):
+                arguments.append(str(min_photons))
+                columns = n_words(DIRECT_RECORD_BITS)
+            run_tool(
+                "the C simulation",
+                [self.executable, *arguments],
+                log=folder / "log.txt",
+                time_limit_s=time_limit_s,
+                heartbeat=heartbeat,
+            )
+            numbers = np.array((folder / "out").read_text().split(), np.int64)
+        if numbers.size != n * columns:
+            raise ToolError(
+                f"the C simulation wrote {numbers.size} numbers instead of {n * columns}; write it again"
+            )
+        return numbers.reshape(n, columns)
 
 
 def compile_hls(
@@ -153,7 +228,7 @@ def compile_hls(
 
     See Also
     --------
-    simulate_hls : Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
+    simulate_hls : Compile an HLS project, simulate raw counts, and compare the results with its program.
     HlsEmulator : Compiled C simulation of an HLS project.
     """
     compiler, started = cpp_compiler(), time.monotonic()
@@ -184,10 +259,11 @@ def simulate_hls(
     counts: ArrayLike,
     /,
     *,
+    inputs: DirectInputs | None = None,
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> HlsCheck:
-    """Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
+    """Compile an HLS project, simulate raw counts, and compare the results with its program.
 
     Parameters
     ----------
@@ -195,6 +271,8 @@ def simulate_hls(
         Folder written by :func:`~seq2seqlite.hardware.hls.write_hls`.
     counts : array_like of int, shape (n, n_gates)
         Raw counts, 0 to 65535.
+    inputs : DirectInputs, optional
+        Bank of responses, and index and exponent of each pixel, of a direct program.
     time_limit_s : float
         Time limit for the compilation and for the simulation, in seconds.
     heartbeat : callable, optional
@@ -218,4 +296,4 @@ def simulate_hls(
     project = read_hls(Path(folder))
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as name:
         emulator = compile_hls(project, out_dir=Path(name), time_limit_s=time_limit_s, heartbeat=heartbeat)
-        return emulator.check(counts, time_limit_s=time_limit_s, heartbeat=heartbeat)
+        return emulator.check(counts, inputs=inputs, time_limit_s=time_limit_s, heartbeat=heartbeat)

@@ -1,4 +1,4 @@
-"""Generation of the three kernels of a program as C++ functions with da4ml.
+"""Generation of the kernels of a program as C++ functions with da4ml.
 
 This is the only HLS module that uses da4ml.
 """
@@ -11,14 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.errors import InputError
-from seq2seqlite.integer import Affine, GruStep, Program
-from seq2seqlite.models import Format
+from seq2seqlite.integer import Affine, AnyProgram, DirectProgram, EncoderProgram, GruStep
+from seq2seqlite.models import ActivationFormats, Format
 
-__all__ = ["FUNCTIONS", "Function", "ap_types_folder", "bit_shift_header", "trace_functions"]
+__all__ = ["Function", "ap_types_folder", "bit_shift_header", "function_names", "trace_functions"]
 
-FUNCTIONS = ("encoder_step", "decoder_step", "head")
-"""Names of the functions."""
+WIDEST = 64
+"""Integer bits that no sum needs."""
+
+
+def function_names(program: AnyProgram, /) -> tuple[str, ...]:
+    """Return the names of the functions of a program."""
+    decoder = () if isinstance(program, DirectProgram) else ("decoder_step",)
+    return ("encoder_step", *decoder, "head")
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Function:
         ``template <typename inp_t, typename out_t> void name(inp_t model_inp[], out_t model_out[])``. The
         function is exact if the types can represent all values.
     n_inputs, n_outputs : int
-        Lengths of the arrays. The inputs of a step are the state and, in the encoder, the input code.
+        Lengths of the arrays. The inputs of a step are the state and, in the encoder, the input code and the
+        codes of the response.
     operations : int
         Number of operations in the da4ml trace.
     lut_estimate : float
@@ -48,23 +54,19 @@ class Function:
     lut_estimate: float
 
 
-def trace_functions(program: Program, /) -> tuple[Function, ...]:
-    """Generate the functions of a program, in the order of :data:`FUNCTIONS`.
+def trace_functions(program: AnyProgram, /) -> tuple[Function, ...]:
+    """Generate the functions of a program, in the order of :func:`function_names`.
 
     Parameters
     ----------
-    program : Program
-        Program of version 1 of the specification.
+    program : Program or DirectProgram
+        Program.
 
     Returns
     -------
     tuple of Function
-        Functions that are bit-exact with :mod:`seq2seqlite.integer.interpreter`.
-
-    Raises
-    ------
-    InputError
-        If the program needs version 2.
+        Functions that are bit-exact with :mod:`seq2seqlite.integer.interpreter`. The head of a direct program
+        gives its sums, which are neither rounded nor saturated.
 
     Examples
     --------
@@ -73,15 +75,15 @@ def trace_functions(program: Program, /) -> tuple[Function, ...]:
     >>> [(function.name, function.n_inputs, function.n_outputs) for function in functions]
     [('encoder_step', 9, 8), ('decoder_step', 8, 8), ('head', 8, 3)]
     """
-    if program.spec_version > 1:
-        raise InputError(
-            f"program {program.name} needs version {program.spec_version} of the specification, but HLS code "
-            "is generated for version 1; use the RTL (hardware build)"
-        )
-    units = program.units
-    encoder = _function("encoder_step", units + 1, lambda values: _step(program, program.encoder, values))
-    decoder = _function("decoder_step", units, lambda values: _step(program, program.decoder, values))
-    return encoder, decoder, _function("head", units, lambda values: _head(program, values))
+    units, encoder = program.units, program.encoder
+    functions = [
+        _function("encoder_step", units + encoder.n_inputs, lambda values: _step(program, encoder, values))
+    ]
+    if not isinstance(program, DirectProgram):
+        decoder = program.decoder
+        functions.append(_function("decoder_step", units, lambda values: _step(program, decoder, values)))
+    functions.append(_function("head", units, lambda values: _head(program, values)))
+    return tuple(functions)
 
 
 def bit_shift_header() -> str:
@@ -115,15 +117,15 @@ def _function(name: str, n_inputs: int, outputs: Callable[[Any], Any]) -> Functi
     return Function(name, code, n_inputs, traced.shape[1], len(traced.ops), float(traced.cost))
 
 
-def _step(program: Program, gru: GruStep, variables: Any) -> Any:
+def _step(program: EncoderProgram, gru: GruStep, variables: Any) -> Any:
     formats, units = program.formats, program.units
     state = variables[:units].quantize(*_kif(formats.state))
-    inputs = variables[units:].quantize(*_kif(formats.input)) if gru.n_inputs else None
+    operand, inputs = _leading_bits(formats, state), _inputs(formats, variables[units:])
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
-    gate = _quantised(_affine(gru, gates, state, inputs) * 0.5 + 0.5, formats.gate)
+    gate = _gate(formats, _affine(gru, gates, [operand, *inputs]) * 0.5 + 0.5)
     update, reset = gate[:units], gate[units:]
-    product = _quantised(reset * state, formats.product)
-    new = _quantised(_affine(gru, candidate, product, inputs), formats.candidate)
+    product = _quantised(reset * operand, formats.product)
+    new = _quantised(_affine(gru, candidate, [product, *inputs]), formats.candidate)
     wide = new + update * (state - new)
     if formats.candidate.fraction_bits > formats.state.fraction_bits:
         return _quantised(wide, formats.state)
@@ -131,17 +133,39 @@ def _step(program: Program, gru: GruStep, variables: Any) -> Any:
     return wide.quantize(*_kif(formats.state), overflow_mode="WRAP", round_mode="RND")
 
 
-def _head(program: Program, variables: Any) -> Any:
-    state = variables.quantize(*_kif(program.formats.state))
-    total = state @ _values(program.head_kernel) + _values(program.head_bias)[0]
-    return _quantised(total, program.formats.output)
+def _inputs(formats: ActivationFormats, variables: Any) -> list[Any]:
+    """Return the input code and the codes of the response, as far as a step has them."""
+    inputs = [variables[:1].quantize(*_kif(formats.input))] if len(variables) else []
+    if len(variables) > 1:
+        assert formats.response is not None, "a program with columns of the response has their format"
+        inputs.append(variables[1:].quantize(*_kif(formats.response)))
+    return inputs
 
 
-def _affine(gru: GruStep, columns: slice, state: Any, inputs: Any | None) -> Any:
-    rows, bias = _values(gru.recurrent)[:, columns], _values(gru.bias)[0, columns]
-    if inputs is None:
-        return state @ rows + bias
-    return np.concatenate([state, inputs]) @ np.concatenate([rows, _values(gru.kernel)[:, columns]]) + bias
+def _leading_bits(formats: ActivationFormats, state: Any) -> Any:
+    """Return the state as an operand of the matrix products."""
+    return state if formats.operand is None else state.quantize(*_kif(formats.operand))
+
+
+def _gate(formats: ActivationFormats, values: Any) -> Any:
+    if not formats.full_gate:
+        return _quantised(values, formats.gate)
+    rounded = values.quantize(1, WIDEST, formats.gate.fraction_bits, round_mode="RND")
+    return np.minimum(np.maximum(rounded, 0), 1)
+
+
+def _head(program: AnyProgram, variables: Any) -> Any:
+    formats = program.formats
+    state = variables.quantize(*_kif(formats.state))
+    direct = isinstance(program, DirectProgram)
+    operand = state if direct else _leading_bits(formats, state)
+    total = operand @ _values(program.head_kernel) + _values(program.head_bias)[0]
+    return total if direct else _quantised(total, formats.output)
+
+
+def _affine(gru: GruStep, columns: slice, operands: list[Any]) -> Any:
+    rows = np.concatenate([_values(gru.recurrent), _values(gru.kernel)])[:, columns]
+    return np.concatenate(operands) @ rows + _values(gru.bias)[0, columns]
 
 
 def _values(affine: Affine) -> NDArray[np.float64]:

@@ -7,21 +7,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
-from seq2seqlite.hardware.hls.functions import FUNCTIONS, Function, bit_shift_header, trace_functions
+from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.hls.functions import Function, bit_shift_header, function_names, trace_functions
+from seq2seqlite.hardware.hls.vectors import expected_values, input_texts, numbers_text
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
-from seq2seqlite.hardware.stimulus import made_up_counts
+from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.targets import TARGETS, Target, find_target
-from seq2seqlite.hardware.wire.results import sfd_word_bits
-from seq2seqlite.integer import Program, load_program, normalise, run, write_program
+from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS, check_lifetime_codes, sfd_word_bits
+from seq2seqlite.integer import (
+    FRACTION_BITS,
+    MAX_BANK,
+    AnyProgram,
+    DirectProgram,
+    load_any_program,
+    write_program,
+)
+from seq2seqlite.integer.direct_program import ERROR_BITS, LOG_COUNTS, LOG_FRACTION_BITS, N_OCTAVES
 from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Format
 from seq2seqlite.provenance import provenance
 
-__all__ = ["PIXELS_IN_FLIGHT", "HlsProject", "codes_text", "read_hls", "sfd_text", "write_hls"]
+__all__ = ["PIXELS_IN_FLIGHT", "HlsProject", "read_hls", "write_hls"]
 
 FORMAT = "seq2seqlite hls project"
 FORMAT_VERSION = 1
@@ -34,6 +43,12 @@ PIXELS_IN_FLIGHT = 64
 It exceeds the latency of a step of 32 units, and is the depth of a LUT memory.
 """
 MAX_PIXELS_IN_FLIGHT = 1024
+N_RESPONSES = 4
+"""Responses of the test vectors of a direct program; the first is unknown."""
+MIN_PHOTONS = 100
+"""Threshold of the test vectors of a direct program."""
+COUNTER_BITS = 34
+"""Least width of the arithmetic behind the head, which holds a logarithm of the counts."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +59,7 @@ class HlsProject:
     ----------
     folder : pathlib.Path
         Folder of the project.
-    program : Program
+    program : Program or DirectProgram
         Program that the C++ computes.
     facts : mapping
         Content of the manifest ``hls.json``.
@@ -56,17 +71,17 @@ class HlsProject:
     """
 
     folder: Path
-    program: Program
+    program: AnyProgram
     facts: Mapping[str, Any]
 
     @property
     def sources(self) -> list[Path]:
         """C++ files except the test bench, ordered by decreasing compile time."""
-        return [self.folder / name for name in _sources()]
+        return [self.folder / name for name in _sources(self.program)]
 
 
 def write_hls(
-    program: Program,
+    program: AnyProgram,
     folder: Path,
     /,
     *,
@@ -77,8 +92,8 @@ def write_hls(
 
     Parameters
     ----------
-    program : Program
-        Program with the write-back ``round``.
+    program : Program or DirectProgram
+        Program.
     folder : pathlib.Path
         Folder. It is created, or replaced if it contains an HLS project.
     target : Target, optional
@@ -94,13 +109,13 @@ def write_hls(
     Raises
     ------
     InputError
-        If the write-back is not supported, the target is not an AMD FPGA, ``pixels_in_flight`` is out of
-        range, or the folder contains other files or cannot be written.
+        If the target is not an AMD FPGA, ``pixels_in_flight`` is out of range, results do not hold the
+        lifetimes of a direct program, or the folder contains other files or cannot be written.
 
     See Also
     --------
     read_hls : Read the HLS project in a folder.
-    simulate_hls : Compile an HLS project, simulate raw counts, and compare the SFD codes with its program.
+    simulate_hls : Compile an HLS project, simulate raw counts, and compare the results with its program.
     seq2seqlite.hardware.project.write_project : Write the project of a design.
     """
     target = target or find_target("xc7k410t")
@@ -111,6 +126,8 @@ def write_hls(
         )
     if not 2 <= pixels_in_flight <= MAX_PIXELS_IN_FLIGHT:
         raise InputError(f"pixels_in_flight={pixels_in_flight} must be 2 to {MAX_PIXELS_IN_FLIGHT}")
+    if isinstance(program, DirectProgram):
+        check_lifetime_codes(program)
     check_folder(folder, manifest=PAPER, kind="an HLS project")
     files = _files(program, target, pixels_in_flight)
     with replace_folder_when_done(folder) as temporary:
@@ -141,7 +158,7 @@ def read_hls(folder: Path, /) -> HlsProject:
     facts = read_facts(manifest, remedy="write the project again")
     if (facts.get("format"), facts.get("format_version")) != (FORMAT, FORMAT_VERSION):
         raise InputError(f"{manifest} was written by an incompatible version; write the project again")
-    program = load_program(folder / PROGRAM_FILE)
+    program = load_any_program(folder / PROGRAM_FILE)
     if program.sha256 != facts.get("program_sha256"):
         raise InputError(
             f"{folder / PROGRAM_FILE} is not the program of this project; write the project again"
@@ -149,66 +166,78 @@ def read_hls(folder: Path, /) -> HlsProject:
     return HlsProject(folder, program, facts)
 
 
-def codes_text(codes: NDArray[np.int64], /) -> str:
-    """Return input codes (n, n_gates) in the text format of the test bench: one line per pixel."""
-    return "".join(" ".join(map(str, row)) + "\n" for row in codes.tolist())
+def _sources(program: AnyProgram) -> list[str]:
+    result = ("result",) if isinstance(program, DirectProgram) else ()
+    return [f"{name}.cc" for name in (*function_names(program), *result, TOP)]
 
 
-def sfd_text(sfd: NDArray[np.int64], /) -> str:
-    """Return SFD codes (n, 3, n_gates) in the text format of the test bench: one line per pixel, by gate."""
-    return codes_text(sfd.transpose(0, 2, 1).reshape(len(sfd), -1))
-
-
-def _sources() -> list[str]:
-    return [*(f"{name}.cc" for name in FUNCTIONS), f"{TOP}.cc"]
-
-
-def _files(program: Program, target: Target, pixels: int) -> dict[str, str]:
+def _files(program: AnyProgram, target: Target, pixels: int) -> dict[str, str]:
     """Return the text of all files except the program, by name."""
     environment = templates("seq2seqlite.hardware.hls")
-    values = _values(program, target, pixels)
+    vectors = _vectors(program, pixels)
+    direct = isinstance(program, DirectProgram)
+    values = _values(program, target, pixels) | {"vectors": list(vectors), "direct": direct}
+    if isinstance(program, DirectProgram):
+        values |= _direct_values(program, values)
 
     def rendered(template: str, **more: Any) -> str:
         return environment.get_template(f"{template}.j2").render(values, **more)
 
     functions = trace_functions(program)
-    files = {name: rendered(name) for name in (f"{TOP}.hh", f"{TOP}.cc", "testbench.cc", "vitis.tcl")}
+    kind = "direct_" if direct else ""
+    files = {
+        f"{TOP}.hh": rendered(f"{TOP}.hh"),
+        f"{TOP}.cc": rendered(f"{kind}top.cc"),
+        "testbench.cc": rendered(f"{kind}testbench.cc"),
+        "vitis.tcl": rendered("vitis.tcl"),
+        "README.md": rendered(f"{kind}readme.md"),
+        "bit_shift.hh": bit_shift_header(),
+        **({"result.cc": rendered("result.cc")} if direct else {}),
+        **vectors,
+        PAPER: json_text(_facts(program, target, pixels, functions)),
+    }
+    outputs = "sum_t" if direct else "output_t"
     for function in functions:
         files[f"{function.name}.cc"] = rendered(
             "kernel.cc",
             function=function,
             input_type="operand_t" if function.name == "encoder_step" else "state_t",
-            output_type="output_t" if function.name == "head" else "state_t",
+            output_type=outputs if function.name == "head" else "state_t",
         )
-    counts = made_up_counts(program, pixels)
-    return files | {
-        "README.md": rendered("readme.md"),
-        "bit_shift.hh": bit_shift_header(),
-        "inputs.txt": codes_text(normalise(program, counts)),
-        "expected.txt": sfd_text(run(program, counts).sfd),
-        PAPER: json_text(_facts(program, target, pixels, functions)),
-    }
+    return files
 
 
-def _values(program: Program, target: Target, pixels: int) -> dict[str, Any]:
+def _vectors(program: AnyProgram, pixels: int) -> dict[str, str]:
+    """Return the stimulus of the test bench and its results, by file."""
+    counts, inputs = made_up_counts(program, pixels), None
+    if isinstance(program, DirectProgram):
+        bank = made_up_bank(program, N_RESPONSES)
+        inputs = DirectInputs(bank, np.arange(pixels) % len(bank))
+    expected = expected_values(program, counts, inputs, min_photons=MIN_PHOTONS)
+    return input_texts(program, counts, inputs) | {"expected.txt": numbers_text(expected)}
+
+
+def _values(program: AnyProgram, target: Target, pixels: int) -> dict[str, Any]:
     formats = program.formats
-    state, x = formats.state, formats.input
+    operands = [formats.state, formats.input, *([formats.response] if formats.response else [])]
     operand = Format(
         signed=True,
-        integer_bits=max(state.integer_bits, x.integer_bits),
-        fraction_bits=max(state.fraction_bits, x.fraction_bits),
+        integer_bits=max(fmt.integer_bits for fmt in operands),
+        fraction_bits=max(fmt.fraction_bits for fmt in operands),
     )
+    x = formats.input
     return {
         "name": program.name,
         "sha256": program.sha256,
         "da4ml": metadata.version("da4ml"),
         "program_file": PROGRAM_FILE,
         "n_gates": program.n_gates,
+        "n_columns": program.n_columns,
         "units": program.units,
         "pixels": pixels,
         "types": {
             "input": _type(x),
-            "state": _type(state),
+            "state": _type(formats.state),
             "operand": _type(operand),
             "output": _type(formats.output),
         },
@@ -216,14 +245,46 @@ def _values(program: Program, target: Target, pixels: int) -> dict[str, Any]:
             "input": x.bits,
             "output": formats.output.bits,
             "input_word": -(-x.bits // 8) * 8,
-            "sfd_word": sfd_word_bits(program),
+            "sfd_word": 0 if isinstance(program, DirectProgram) else sfd_word_bits(program),
         },
         "signed_output": formats.output.signed,
         "target": target.name,
         "part": target.part,
         "clock_mhz": target.clock_mhz,
         "period_ns": 1e3 / target.clock_mhz,
-        "sources": _sources(),
+        "sources": _sources(program),
+    }
+
+
+def _direct_values(program: DirectProgram, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a direct program, whose results are not SFD codes."""
+    response, tau_bits = program.formats.response, program.formats.output.fraction_bits
+    head = program.accumulators["head"]
+    fraction = head.fraction_bits
+    left = max(bits - fraction for bits in (tau_bits, FRACTION_BITS, LOG_FRACTION_BITS, 0))
+    types = {"sum": f"ap_fixed<{head.bits}, {head.bits - fraction}>"}
+    bits = {
+        "sum": head.bits,
+        "wide": max(head.bits + left + 1, COUNTER_BITS),
+        "record": DIRECT_RECORD_BITS,
+    }
+    if response is not None:
+        types["response"], bits["response"] = _type(response), response.bits
+    return {
+        "types": values["types"] | types,
+        "bits": values["bits"] | bits,
+        "n_responses": MAX_BANK,
+        "sum_fraction_bits": fraction,
+        "tau_fraction_bits": tau_bits,
+        "tau_low": program.tau_low,
+        "tau_high": program.tau_high,
+        "fraction_bits": FRACTION_BITS,
+        "log_bits": LOG_FRACTION_BITS,
+        "n_octaves": N_OCTAVES,
+        "max_error": (1 << (ERROR_BITS - 1)) - 1,
+        "log_counts": LOG_COUNTS.tolist(),
+        "factors": program.factors.tolist(),
+        "min_photons": MIN_PHOTONS,
     }
 
 
@@ -232,7 +293,9 @@ def _type(fmt: Format) -> str:
     return f"ap_{'' if sign else 'u'}fixed<{fmt.bits}, {sign + fmt.integer_bits}>"
 
 
-def _facts(program: Program, target: Target, pixels: int, functions: tuple[Function, ...]) -> dict[str, Any]:
+def _facts(
+    program: AnyProgram, target: Target, pixels: int, functions: tuple[Function, ...]
+) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

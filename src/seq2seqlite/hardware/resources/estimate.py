@@ -223,8 +223,7 @@ def _blocks(design: Design) -> int:
     if shape.direct is not None:
         if design.target.family == "ecp5" or shape.capacity > LUT_MEMORY_DEPTH:
             memories.append((shape.state_bits, shape.capacity))
-        # A bank is so deep that Yosys divides it by depth as well as by width.
-        found += math.ceil(shape.response_bits * shape.bank_words / (width * depth)) + DIRECT_TABLES
+        found += shape.bank_blocks(shape.bank_block_bits) + DIRECT_TABLES
     elif shape.output == "sfd":
         memories.append((3 * shape.program.formats.output.bits, shape.capacity * shape.n_gates))
     else:

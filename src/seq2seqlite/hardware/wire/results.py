@@ -14,6 +14,7 @@ from seq2seqlite.integer import (
     FRACTION_BITS,
     MAX_BANK,
     TAU_BITS,
+    DirectProgram,
     DirectResult,
     EncoderProgram,
     Program,
@@ -32,6 +33,7 @@ __all__ = [
     "Flag",
     "Records",
     "beats_from_counts",
+    "check_lifetime_codes",
     "records_from_result",
     "records_from_words",
     "response_words",
@@ -200,6 +202,25 @@ def records_from_words(words: ArrayLike, /) -> Records:
     codes = unpack_codes(values, DIRECT_FIELDS)
     errors, half = codes[:, len(FIELDS) :], 1 << (ERROR_BITS - 1)
     return replace(Records(*codes[:, : len(FIELDS)].T), log_errors=(errors + half) % (2 * half) - half)
+
+
+def check_lifetime_codes(program: DirectProgram, /) -> None:
+    """Check that records hold the lifetimes of a direct program.
+
+    Raises
+    ------
+    InputError
+        If a lifetime may have more bits.
+
+    See Also
+    --------
+    Records : Result records.
+    """
+    if program.tau_high >= 1 << TAU_BITS:
+        raise InputError(
+            f"lifetimes of program {program.name} reach code {program.tau_high}, but records have "
+            f"{TAU_BITS} bits for a lifetime; quantise it with fewer bits"
+        )
 
 
 def sfd_words_from_result(program: Program, result: Result, /) -> NDArray[np.uint32]:

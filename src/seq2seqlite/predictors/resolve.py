@@ -12,6 +12,7 @@ from seq2seqlite.decay import Irf, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators.registry import ESTIMATORS, estimator_named
 from seq2seqlite.models import Network, load_model, model_names
+from seq2seqlite.predictors.boards import PREFIX, is_board, load_board
 from seq2seqlite.predictors.plugins import ESTIMATOR_GROUP, MODEL_GROUP, load_plugin, plugin_version, plugins
 from seq2seqlite.protocols import Predictor, ResponsePredictor, TrainedPredictor
 from seq2seqlite.simulation.instrument import Instrument
@@ -68,7 +69,8 @@ def load_predictor(
     ----------
     name_or_path : str or path
         Name of a shipped model, of an estimator, or of one of another package
-        (:mod:`seq2seqlite.predictors.plugins`), or a ``.npz`` or ``.program`` file.
+        (:mod:`seq2seqlite.predictors.plugins`), a ``.npz`` or ``.program`` file, or an FPGA board,
+        ``board:udp://host:port`` (:func:`~seq2seqlite.predictors.boards.load_board`).
     backend : {"auto", "numpy", "cpu", "jax"}
         Implementation. ``"auto"`` is the CPU back end where it can run the model, else JAX if it has a GPU,
         else NumPy. Estimators have one implementation each.
@@ -152,9 +154,10 @@ def load_any_program(name_or_path: str | Path, /) -> integer.AnyProgram:
 
 def _program_name(name_or_path: str | Path) -> str:
     name = _checked_name(name_or_path)
-    if is_estimator(name):
+    if is_estimator(name) or is_board(name):
+        kind = "a board" if is_board(name) else "an estimator"
         raise InputError(
-            f"model {name!r} is an estimator; an integer program needs a quantised model or a .program file"
+            f"model {name!r} is {kind}; an integer program needs a quantised model or a .program file"
         )
     return name
 
@@ -190,7 +193,8 @@ def _is_plugin_model(name: str) -> bool:
 
 def _may_be_plugin(name: str) -> bool:
     """Return whether a name is free for other packages: those of this package and of files come first."""
-    return name not in model_names() and Path(name).suffix not in (MODEL_SUFFIX, integer.SUFFIX)
+    own = is_board(name) or name in model_names()
+    return not own and Path(name).suffix not in (MODEL_SUFFIX, integer.SUFFIX)
 
 
 def check_backend(name_or_path: str | Path, backend: str, /) -> None:
@@ -204,7 +208,7 @@ def check_backend(name_or_path: str | Path, backend: str, /) -> None:
     if backend not in list(Backend):
         raise InputError(f"backend={str(backend)!r} is unknown; choose one of {', '.join(Backend)}")
     name = str(name_or_path)
-    if backend != "auto" and (is_estimator(name) or _is_plugin_model(name)):
+    if backend != "auto" and (is_board(name) or is_estimator(name) or _is_plugin_model(name)):
         what = "estimator" if is_estimator(name) else "model"
         raise InputError(
             f"backend={str(backend)!r} is for models of this package; {what} {name!r} has one "
@@ -215,7 +219,7 @@ def check_backend(name_or_path: str | Path, backend: str, /) -> None:
 def _checked_name(name_or_path: str | Path) -> str:
     """Return the name or path as a string, after checking that it is a known name or a file."""
     name = str(name_or_path)
-    if Path(name).suffix in (MODEL_SUFFIX, integer.SUFFIX) or name in model_names():
+    if is_board(name) or Path(name).suffix in (MODEL_SUFFIX, integer.SUFFIX) or name in model_names():
         return name
     if is_estimator(name) or _is_plugin_model(name):
         return name
@@ -225,7 +229,7 @@ def _checked_name(name_or_path: str | Path) -> str:
         )
     raise InputError(
         f"model {name!r} is unknown; choose one of {', '.join(_names())}, "
-        f"or give a {MODEL_SUFFIX} or {integer.SUFFIX} file"
+        f"or give a {MODEL_SUFFIX} or {integer.SUFFIX} file, or a board ({PREFIX}udp://host:port)"
     )
 
 
@@ -328,6 +332,8 @@ def _estimator(name: str, axis: TimeAxis | None, irf: Irf | None) -> Predictor:
 
 
 def _trained(name: str, backend: str, threads: int | None) -> TrainedPredictor:
+    if is_board(name):
+        return load_board(name)
     if _is_plugin_model(name):
         found: TrainedPredictor = load_plugin(MODEL_GROUP, name)
         return found

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import Irf, IrfBank, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
+from seq2seqlite.hardware.host import BoardPredictor, DirectBoardPredictor
 from seq2seqlite.io.image_file import read_image
 from seq2seqlite.io.irf import read_irf, read_irf_bank
 from seq2seqlite.models import load_model, model_names
+from seq2seqlite.predictors.boards import is_board
 from seq2seqlite.predictors.fit_options import FitOptions
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.pixel_bank import PixelBank
@@ -188,7 +190,7 @@ class NamedSource:
     def described(self) -> dict[str, Any]:
         """Return everything that the result depends on: names and digests."""
         described = {
-            "model": Path(self.model).name,
+            "model": self.model if is_board(self.model) else Path(self.model).name,
             "sha256": self.digests[0],
             "irf_sha256": self.digests[1],
             "irf_bin_width_ns": self.irf_bin_width_ns,
@@ -202,6 +204,9 @@ class NamedSource:
             "delay_map_sha256": self.digests[2],
             "fit": self.fit.described() or None,
             "package": package_of(self.model),
+            "program_sha256": self.trained.program.sha256
+            if isinstance(self.trained, BoardPredictor | DirectBoardPredictor)
+            else None,
         }
         return described | {key: value for key, value in extra.items() if value is not None}
 

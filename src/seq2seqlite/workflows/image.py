@@ -23,6 +23,7 @@ from seq2seqlite.io.read_options import EACH, ReadOptions
 from seq2seqlite.io.series import each_channel
 from seq2seqlite.parallel import workers_for
 from seq2seqlite.predictors import ChosenSource, FitOptions
+from seq2seqlite.predictors.boards import is_board
 from seq2seqlite.predictors.choice import unchosen_source
 from seq2seqlite.predictors.shared_lifetimes import Sharing
 from seq2seqlite.predictors.source import FIT, NamedSource, predictor_source
@@ -221,6 +222,10 @@ def write_lifetime_maps(
         Sharing.IMAGE if shared_lifetimes == Sharing.BATCH and not several else shared_lifetimes,
     )
     alone = workers == 1 and scheduler is None
+    if model is not None and is_board(str(model)) and not alone:
+        raise InputError(
+            f"model={str(model)!r} is a board, which one process uses; omit workers and scheduler"
+        )
     source_of = unchosen_source if model is None else partial(predictor_source, model)
     with progress("loading the model"):
         named = source_of(

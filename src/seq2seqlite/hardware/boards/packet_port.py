@@ -14,18 +14,16 @@ from seq2seqlite.hardware.boards.packet_store import (
     PacketStore,
     RemoveHeader,
 )
+from seq2seqlite.hardware.link.link import packet_ports
+from seq2seqlite.hardware.wire.link_packets import MIN_WORDS, PACKET_WORDS
 
-__all__ = ["LEAST_BYTES", "MOST_BYTES", "PACKET_PORT", "PacketPort", "core_ports"]
+__all__ = ["PACKET_PORT", "PacketPort", "core_ports"]
 
 PACKET_PORT = "seq2seqlite_packet_port"
 """Name of the module."""
-LEAST_BYTES = 20
-"""Shortest packet. Ethernet pads shorter payloads, and LiteEth then loses the flag of a damaged frame."""
-MOST_BYTES = 1472
-"""Longest packet: payload of UDP in an Ethernet frame of 1,500 bytes."""
 WORD_BYTES = WORD_BITS // 8
 RECEIVED_WORDS, SENT_WORDS = 2048, 1024
-LONGEST = MOST_BYTES // WORD_BYTES + HEADER_WORDS
+LONGEST = PACKET_WORDS + HEADER_WORDS
 
 
 def core_ports() -> dict[str, Member]:
@@ -33,18 +31,7 @@ def core_ports() -> dict[str, Member]:
     return {
         "aclk": In(1),
         "aresetn": In(1),
-        "rx_data": Out(WORD_BITS),
-        "rx_valid": Out(1),
-        "rx_ready": In(1),
-        "rx_last": Out(1),
-        "rx_peer": Out(PEER_BITS),
-        "rx_dropped": Out(1),
-        "tx_data": In(WORD_BITS),
-        "tx_valid": In(1),
-        "tx_ready": Out(1),
-        "tx_last": In(1),
-        "tx_peer": In(PEER_BITS),
-        "tx_length": In(LENGTH_BITS),
+        **{name: member.flip() for name, member in packet_ports().items()},
     }
 
 
@@ -52,8 +39,9 @@ class PacketPort(Component):
     """Top-level module between the packets of a network and those of the core.
 
     Received packets are dropped and counted if they are damaged, if they have not 5 to 368 whole words, or if
-    the memory is full: a network cannot wait. A packet is sent when all of it is in the memory, because an
-    Ethernet frame must not pause.
+    the memory is full: a network cannot wait. The lower limit also keeps out payloads that Ethernet pads, for
+    which LiteEth loses the flag of a damaged frame. A packet is sent when all of it is in the memory, because
+    an Ethernet frame must not pause.
 
     Attributes
     ----------
@@ -112,9 +100,7 @@ class PacketPort(Component):
 
     def _receive(self, m: Module) -> None:
         add, remove = AddHeader(), RemoveHeader()
-        store = PacketStore(
-            RECEIVED_WORDS, low=LEAST_BYTES // WORD_BYTES + HEADER_WORDS, high=LONGEST, drop=True
-        )
+        store = PacketStore(RECEIVED_WORDS, low=MIN_WORDS + HEADER_WORDS, high=LONGEST, drop=True)
         m.submodules.rx_add = DomainRenamer("bus")(add)
         m.submodules.rx_store = DomainRenamer("bus")(store)
         m.submodules.rx_crossing = crossing = Crossing("bus", "core")

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Iterator
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.wire.link_packets import MIN_WORDS, PACKET_BYTES
 
 __all__ = ["BAUD_RATE", "FrameDecoder", "encode_frame"]
 
@@ -11,12 +12,10 @@ BAUD_RATE = 3_000_000
 """Bit rate of the line, in bit/s."""
 END, ESCAPE, END_MARK, ESCAPE_MARK = 0xC0, 0xDB, 0xDC, 0xDD
 """Bytes of SLIP (RFC 1055): end of a frame, start of an escape sequence, and its second byte for each."""
-LEAST_BYTES, MOST_BYTES = 20, 1472
-"""Lengths of the shortest and of the longest packet."""
 CRC_BYTES = 4
 DELIMITER = bytes([END])
 ESCAPES = {ESCAPE: bytes([ESCAPE, ESCAPE_MARK]), END: bytes([ESCAPE, END_MARK])}
-MOST_ENCODED = 2 * (MOST_BYTES + CRC_BYTES)
+MOST_ENCODED = 2 * (PACKET_BYTES + CRC_BYTES)
 """Longest content of a frame between its delimiters."""
 
 
@@ -44,7 +43,7 @@ def encode_frame(packet: bytes, /) -> bytes:
     """
     if not _is_length(len(packet)):
         raise InputError(
-            f"packet has {len(packet)} bytes; it must have {LEAST_BYTES} to {MOST_BYTES}, a multiple of 4"
+            f"packet has {len(packet)} bytes; it must have {4 * MIN_WORDS} to {PACKET_BYTES}, a multiple of 4"
         )
     content = packet + zlib.crc32(packet).to_bytes(CRC_BYTES, "little")
     for byte, escape in ESCAPES.items():  # ESCAPE first, because the sequences contain it
@@ -116,4 +115,4 @@ def _packet(content: bytes) -> bytes | None:
 
 
 def _is_length(n_bytes: int) -> bool:
-    return LEAST_BYTES <= n_bytes <= MOST_BYTES and n_bytes % 4 == 0
+    return 4 * MIN_WORDS <= n_bytes <= PACKET_BYTES and n_bytes % 4 == 0

@@ -1,0 +1,73 @@
+"""Build plans of board cores: a design and its link to a computer."""
+
+from amaranth.back import rtlil
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.design import Design, DesignOptions
+from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.link.board_core import BOARD_CORE, BoardCore
+from seq2seqlite.hardware.plan import BuildPlan
+from seq2seqlite.hardware.wire.link_packets import max_pixels
+from seq2seqlite.integer import COUNT_BITS
+
+__all__ = ["BOARD_CORE", "board_core_plan", "link_plan"]
+
+
+def board_core_plan(design: Design, /) -> BuildPlan:
+    """Return the build plan of a design and its link, as one core.
+
+    Parameters
+    ----------
+    design : Design
+        Design that delivers lifetimes.
+
+    Returns
+    -------
+    BuildPlan
+        Plan of the files of the design, and of ``seq2seqlite_board_core.v``, the top module, whose name
+        has the prefix of the design. No tool runs before it is executed.
+
+    Raises
+    ------
+    InputError
+        If the design delivers raw SFDs, or a pixel does not fit a packet.
+
+    See Also
+    --------
+    link_plan : Return the build plan of the link of a project.
+    seq2seqlite.hardware.wire.link_packets.packet : Packets of the link.
+    """
+    parts = design.plan(), link_plan(design.shape, design.options)
+    return BuildPlan({name: text for part in parts for name, text in part.files.items()}, kept=parts[0].kept)
+
+
+def link_plan(shape: Shape, options: DesignOptions, /) -> BuildPlan:
+    """Return the build plan of the top module of a board core, without the files of the design.
+
+    Parameters
+    ----------
+    shape : Shape
+        Parameters of an engine.
+    options : DesignOptions
+        Options of the design.
+
+    Raises
+    ------
+    InputError
+        If the design delivers raw SFDs, or a pixel does not fit a packet.
+
+    See Also
+    --------
+    board_core_plan : Return the build plan of a design and its link.
+    """
+    if options.output != "lifetimes":
+        raise InputError(f"output={options.output!r} of a design with a link must be 'lifetimes'")
+    has_user = bool(shape.user_bits)
+    if not max_pixels(shape.n_gates, COUNT_BITS, has_user=has_user, record_bits=shape.record_bits):
+        raise InputError(
+            f"{shape.n_gates} gates of program {shape.program.name} do not fit a packet of the link; use a "
+            "program with at most 726 gates"
+        )
+    core = BoardCore(shape, options.engines, options.result_width)
+    top = options.prefix + BOARD_CORE
+    return BuildPlan({f"{BOARD_CORE}.il": rtlil.convert(core, name=top, emit_src=False)})

@@ -1,0 +1,46 @@
+"""Body of a status answer."""
+
+from amaranth.hdl import Array, Const, Module, Signal, Value
+from amaranth.lib.wiring import Component, In, Out
+
+from seq2seqlite.hardware.wire.link_packets import PACKET_WORDS
+
+__all__ = ["StatusBody"]
+
+
+class StatusBody(Component):
+    """Words of a status answer: limits, and counters of events.
+
+    Parameters
+    ----------
+    limits : tuple of int
+        Values of the first words.
+    n_events : int
+        Number of counters behind them.
+
+    Attributes
+    ----------
+    events : Signal(2 * n_events), in
+        Events in this clock cycle, a number of two bits for each counter.
+    index : Signal(range(PACKET_WORDS)), in
+        Index of a word.
+    word : Signal(32), out
+        That word, one clock cycle later. It stays the same until the index changes.
+    """
+
+    def __init__(self, limits: tuple[int, ...], n_events: int) -> None:
+        self.limits, self.n_events, self.n_words = limits, n_events, len(limits) + n_events
+        super().__init__({"events": In(2 * n_events), "index": In(range(PACKET_WORDS)), "word": Out(32)})
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the counters and the choice of a word."""
+        m = Module()
+        counters = [Signal(32, name=f"counter_{number}") for number in range(self.n_events)]
+        for number, counter in enumerate(counters):
+            m.d.sync += counter.eq(counter + self.events.word_select(number, 2))
+        words: list[Value] = [*(Const(limit, 32) for limit in self.limits), *counters]
+        before = Signal.like(self.index, init=PACKET_WORDS)
+        m.d.sync += before.eq(self.index)
+        with m.If(self.index != before):
+            m.d.sync += self.word.eq(Array(words)[self.index[: (self.n_words - 1).bit_length()]])
+        return m

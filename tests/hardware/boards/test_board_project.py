@@ -52,17 +52,17 @@ def test_a_project_lists_its_files_clocks_and_pins(project):
     assert "-b " + project.board.name in (folder / "README.md").read_text()
 
 
-def test_a_project_is_the_same_each_time_and_replaces_itself_only(project, tmp_path, tiny):
-    options, core = SystemOptions(**OPTIONS), echo_core(tiny)
-    other = write_board(project.board, project.part, core, options, tmp_path / "other")
-    for path in project.verilog:
-        assert (other.folder / path.name).read_text() == path.read_text()
-    (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.txt").write_text("")
-    with pytest.raises(
-        InputError, match=r"notes is not empty and not a board project; choose a new or empty"
-    ):
-        write_board(project.board, project.part, core, options, tmp_path / "notes")
+def test_a_project_is_the_same_each_time_and_replaces_itself_only(tmp_path, tiny):
+    board, core = find_board("ulx3s"), echo_core(tiny)
+
+    def write(folder):
+        return write_board(board, board.part("45F"), core, SystemOptions(**OPTIONS), folder)
+
+    first = [path.read_text() for path in write(tmp_path / "a").verilog]
+    assert [path.read_text() for path in write(tmp_path / "a").verilog] == first
+    (tmp_path / "a" / "board.json").rename(tmp_path / "a" / "notes.txt")
+    with pytest.raises(InputError, match=r"a is not empty and not a board project; choose a new or empty"):
+        write(tmp_path / "a")
 
 
 @pytest.mark.parametrize(

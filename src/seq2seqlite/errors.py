@@ -10,12 +10,12 @@ class InputError(ValueError):
 
     See Also
     --------
-    HaltError : Error that would affect all further jobs of a batch, such as a full disk or lost workers.
+    HaltError : Error that would affect all further jobs of a batch or stream.
     """
 
 
 class HaltError(InputError):
-    """Error that would affect all further jobs of a batch, such as a full disk or lost workers.
+    """Error that would affect all further jobs of a batch or stream, e.g. a full disk or a lost board.
 
     See Also
     --------

@@ -89,6 +89,15 @@ def test_lower_writes_the_program(tmp_path, capsys):
             ["hardware", "synthesize", "--model", TINY, "--time-limit-s", "nan"],
             "time_limit_s=nan must be > 0, in seconds (e.g. 7200)",
         ),
+        (
+            ["hardware", "simulate-board", "--self-test", "--loss", "1"],
+            "loss=1.0 must be a probability, at least 0 and below 1 (option --loss)",
+        ),
+        (
+            ["hardware", "simulate-board", "--json", "new.json"],
+            "--json writes the result of a self-test; add --self-test or omit --json",
+        ),
+        (["hardware", "simulate-board", "unknown"], "model 'unknown' is unknown; choose one of"),
         (["hardware", "report", "nowhere", "--out", "new"], "nowhere is not a hardware project"),
         (["hardware", "fly"], "No such command 'fly'"),
     ],
@@ -135,7 +144,7 @@ def placed(folder):
     bits = folder / "place-and-route" / "top.bit"
     result = PlaceAndRouteResult(
         clock_mhz=101.5,
-        clocks={"aclk": Clock(101.5, 100.0)},
+        clock_domains={"aclk": Clock(101.5, 100.0)},
         crossing_ns=0.0,
         routed=True,
         use={"TRELLIS_FF": Use(7, 24288), "DCCA": Use(0, 56)},

@@ -14,6 +14,7 @@ from seq2seqlite.hardware.design import Design, DesignOptions, make_shape, veril
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 from seq2seqlite.hardware.ip_xact import component_xml
+from seq2seqlite.hardware.link_header import link_header
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
 from seq2seqlite.hardware.register_header import register_header
 from seq2seqlite.hardware.targets import Target, find_target
@@ -232,6 +233,7 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
     texts = {name: environment.get_template(file).render(values) for name, file in files.items()}
     texts |= testbench_files(design)
     texts |= {"component.xml": component_xml(design), "registers.h": register_header(design)}
+    texts |= {"link.h": link_header()}
     names = sorted([*verilog, *texts, PROGRAM_FILE, PAPER])
     return texts | {PAPER: json_text({**_facts(design, verilog), "files": names})}
 

@@ -70,7 +70,7 @@ def _shared() -> dict[str, Board]:
 def _board(address: str, timeout_s: float) -> Board:
     shared = _shared()
     board = shared.get(address)
-    if board is None or board.is_lost:
+    if board is None or not board.is_open():
         board = shared[address] = Board.open(address, timeout_s=timeout_s)
     return board
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from seq2seqlite.decay import rising_edge_ns
-from seq2seqlite.errors import InputError
+from seq2seqlite.errors import HaltError, InputError
 from seq2seqlite.imaging.frame_analysis import Analysis
 from seq2seqlite.imaging.mask import MIN_PHOTONS, select
 from seq2seqlite.imaging.no_lifetime import TooDarkError, no_lifetime
@@ -130,6 +130,8 @@ class FrameStage:
             return Outcome(rejected=(_named(item.frame, error),))
         try:
             maps = analysis.maps(item.data, found, reasons=reasons)
+        except HaltError:  # e.g. a lost board: all further frames would fail as well
+            raise
         except InputError as error:
             return Outcome(rejected=(_named(item.frame, error),))
         if self.analysis is None and not np.isfinite(maps["tau_mean_ns"].values).any():
@@ -201,6 +203,8 @@ class GateStage:
             return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {why}"))
         try:
             self._advance(item)
+        except HaltError:
+            raise
         except InputError as error:  # counts that the predictor does not support
             self._next = None
             return Outcome(rejected=(*rejected, f"{self.name}: frame {item.frame}: {error}"))

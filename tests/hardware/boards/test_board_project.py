@@ -139,4 +139,4 @@ def test_timing_is_met_if_all_clocks_and_crossings_are(achieved, crossing_ns, ro
     )
     found = RoutedBoard(result, None).to_dict()
     assert found["timing_met"] is met
-    assert found["clocks"]["sys"]["met"] is (achieved[0] >= 60)
+    assert found["clock_domains"]["sys"]["met"] is (achieved[0] >= 60)

@@ -76,7 +76,7 @@ def board(
             result |= routed.to_dict()
     print(f"{out}: {program.name} on {found.title}, {chosen.name}, hash {program.sha256[:16]}")
     Console().print(_parts(result["parts"]))
-    for name, clock in result.get("clocks", {}).items():
+    for name, clock in result.get("clock_domains", {}).items():
         verdict = "met" if clock["met"] else "NOT met"
         print(f"{name}: {clock['achieved_mhz']:.1f} MHz of {clock['wanted_mhz']:.1f} MHz, {verdict}")
     if route:

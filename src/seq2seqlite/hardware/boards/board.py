@@ -1,4 +1,4 @@
-"""Supported FPGA boards: parts, clocks, and the way to the host."""
+"""Supported FPGA boards: parts, clock frequencies, and links to the computer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Board:
-    """FPGA board.
+    """FPGA board: its parts, its clock frequencies, and its link to the computer.
 
     Parameters
     ----------

@@ -174,12 +174,12 @@ class RoutedBoard:
 
     @property
     def timing_met(self) -> bool:
-        """Whether all nets are routed, and all clocks reach the frequencies of the board.
+        """Whether all nets are routed, and all clock domains reach the frequencies of the board.
 
-        Paths between clocks have no constraint of their own. The codes that cross in the asynchronous FIFOs
-        change one bit at a time, and stay consistent if these paths are shorter than the shortest period.
+        Paths between clock domains have no constraint of their own. The codes that cross them in asynchronous
+        FIFOs change one bit at a time, and stay consistent if the paths are shorter than the shortest period.
         """
-        clocks = self.result.clocks.values()
+        clocks = self.result.clock_domains.values()
         fastest_mhz = max(clock.wanted_mhz for clock in clocks)
         short = self.result.crossing_ns < 1e3 / fastest_mhz
         return self.result.routed and short and all(clock.met for clock in clocks)
@@ -190,7 +190,9 @@ class RoutedBoard:
         return {
             "timing_met": self.timing_met,
             "routed": result.routed,
-            "clocks": {name: {**asdict(clock), "met": clock.met} for name, clock in result.clocks.items()},
+            "clock_domains": {
+                name: {**asdict(clock), "met": clock.met} for name, clock in result.clock_domains.items()
+            },
             "crossing_ns": result.crossing_ns,
             "use": {name: asdict(use) for name, use in result.use.items() if use.used},
             "bitstream": self.bitstream,
@@ -222,7 +224,7 @@ def write_board(
     core : Core
         Engines and link.
     options : SystemOptions
-        Clocks and addresses.
+        Clock frequencies and addresses.
     folder : pathlib.Path
         Folder. It is created, or replaced if it contains the project of a board.
     heartbeat : callable, optional
@@ -333,7 +335,7 @@ def route_board(
         synthesised.result.netlist_json,
         device=part.device,
         speed=part.speed,
-        freq_mhz=freq_mhz,  # of clocks without a constraint; the others follow from the inputs and the PLL
+        freq_mhz=freq_mhz,  # of a clock without a constraint; the others follow from the inputs and the PLL
         out_dir=project.folder / "place-and-route",
         lpf=project.folder / f"{project.board.name}.lpf",
         package=part.package,

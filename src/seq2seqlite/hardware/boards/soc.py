@@ -1,4 +1,4 @@
-"""System around the core of a board, generated with LiteX: clocks, pins, Ethernet or a serial line.
+"""System around the core of a board, generated with LiteX: PLL, pins, Ethernet or a serial line.
 
 The system has no processor and no bus: packets go from LiteEth or the serial line to the core and back.
 """
@@ -100,7 +100,7 @@ class SystemFiles:
 
 
 class _System(LiteXModule):
-    """Clocks, LEDs, and the core behind the port of the board's link."""
+    """PLL, LEDs, and the core behind the port of the board's link."""
 
     def __init__(self, board: Board, platform: Any, options: SystemOptions, core: str) -> None:
         self.options, self.platform = options, platform
@@ -114,7 +114,7 @@ class _System(LiteXModule):
             self.pll.create_clkout(domain, mhz * 1e6)
         outputs = dict(self.pll.clkouts)
         try:
-            found = self.pll.compute_config()  # adds an output for the feedback, as it does again later
+            found = self.pll.compute_config()  # adds an output for the feedback
         except ValueError:
             raise InputError(
                 f"the PLL of board {board.name} cannot make sys_clock_mhz={options.sys_clock_mhz:g} and "

@@ -217,7 +217,11 @@ class BoardSimulator:
         chances = (int(chance * 2**32) for chance in (faults.loss, faults.duplicate, faults.reorder))
         command = [self.executable.program, "serve", port, *chances, faults.seed, faults.reset_after]
         with subprocess.Popen(
-            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for this process, which then ends the simulation
         ) as process:
             try:
                 assert process.stdout is not None

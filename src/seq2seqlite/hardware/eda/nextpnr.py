@@ -121,10 +121,10 @@ class PlaceAndRouteResult:
     ----------
     clock_mhz : float
         Maximum frequency of the slowest clock after routing.
-    clocks : dict of Clock
+    clock_domains : dict of Clock
         Frequencies by the name of the clock's net.
     crossing_ns : float
-        Longest delay of a path between two clocks, in ns; nextpnr has no constraints for such paths.
+        Longest delay of a path between two clock domains, in ns; nextpnr has no constraints for such paths.
     routed : bool
         Whether all nets were routed. A design with unrouted nets has no configuration.
     use : dict of Use
@@ -146,7 +146,7 @@ class PlaceAndRouteResult:
     """
 
     clock_mhz: float
-    clocks: dict[str, Clock]
+    clock_domains: dict[str, Clock]
     crossing_ns: float
     routed: bool
     use: dict[str, Use]
@@ -261,7 +261,9 @@ def place_and_route(
     found = json.loads(report.read_text())
     return PlaceAndRouteResult(
         clock_mhz=min((clock["achieved"] for clock in found["fmax"].values()), default=float("inf")),
-        clocks={name: Clock(each["achieved"], each["constraint"]) for name, each in found["fmax"].items()},
+        clock_domains={
+            name: Clock(each["achieved"], each["constraint"]) for name, each in found["fmax"].items()
+        },
         crossing_ns=_crossing_ns(found),
         routed=textcfg.exists(),
         use={name: Use(each["used"], each["available"]) for name, each in found["utilization"].items()},

@@ -136,10 +136,13 @@ class Board:
         """Address of the board."""
         return self._connection.address
 
-    @property
-    def is_lost(self) -> bool:
-        """Whether the board did not answer, or has no longer the session; open it again."""
-        return self._connection.is_lost
+    def is_open(self) -> bool:
+        """Return whether the board answers, and still has the session."""
+        try:
+            with self._lock:
+                return self._connection.registers([(ADDRESSES["ID"], None)]) == [ID]
+        except BoardError:
+            return False
 
     def check_program(self, program: AnyProgram, /) -> None:
         """Check that the board has a program.

@@ -95,8 +95,6 @@ class Connection:
         Limits of the board.
     counters : Counter
         Packets sent, repeated, and received without use.
-    is_lost : bool
-        Whether the board did not answer, or has no longer the session.
 
     See Also
     --------
@@ -107,7 +105,8 @@ class Connection:
         if not timeout_s > 0:
             raise InputError(f"timeout_s={timeout_s:g} must be > 0")
         host, port = host_and_port(address)
-        self.address, self.timeout_s, self.is_lost = address, timeout_s, False
+        self.address, self.timeout_s = address, timeout_s
+        self._lost: BoardError | None = None
         self.counters: Counter[str] = Counter(packets_sent=0, packets_repeated=0, packets_ignored=0)
         self._patience_s = dict.fromkeys(Kind, FIRST_PATIENCE_S)
         self._next_pixels = self._next_registers = 0
@@ -115,20 +114,19 @@ class Connection:
         try:
             self._socket.connect((host, port))
         except OSError as error:
-            self.close()
+            self._socket.close()
             raise BoardError(f"board {address}: {error.strerror or error}; check the address") from None
         self._socket.settimeout(0)
-        try:
-            self.session = secrets.randbelow(2**32 - 1) + 1
-            opening = packet(Kind.OPEN, [self.session], sequence=secrets.randbits(32))
-            (answer,) = self._exchange([opening], window=1)
-        except BoardError:
-            self.close()
-            raise
+        self.session = secrets.randbelow(2**32 - 1) + 1
+        opening = packet(Kind.OPEN, [self.session], sequence=secrets.randbits(32))
+        (answer,) = self._exchange([opening], window=1)
         self.status = LinkStatus.from_body(answer.body)
 
     def close(self) -> None:
         """Close the socket."""
+        self._lost = self._lost or BoardError(
+            f"the connection to board {self.address} is closed; open it again"
+        )
         self._socket.close()
 
     def registers(self, accesses: Sequence[tuple[int, int | None]], /) -> list[int]:
@@ -174,10 +172,13 @@ class Connection:
 
     def _exchange(self, requests: Sequence[bytes], /, *, window: int) -> list[Packet]:
         """Send requests of one kind until all have an answer; return the answers in their order."""
+        if self._lost is not None:
+            raise BoardError(str(self._lost))
         try:
             return self._answers_of(requests, window)
-        except BoardError:
-            self.is_lost = True
+        except BoardError as error:
+            self._lost = error
+            self._socket.close()
             raise
 
     def _answers_of(self, requests: Sequence[bytes], window: int) -> list[Packet]:

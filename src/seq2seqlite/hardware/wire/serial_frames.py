@@ -39,7 +39,7 @@ def encode_frame(packet: bytes, /) -> bytes:
     Examples
     --------
     >>> encode_frame(bytes(20)).hex(" ", 4)
-    'c0000000 00000000 00000000 00000000 00000000 00dbdd55 dbdd03c0'
+    'c000 00000000 00000000 00000000 00000000 0000008d 9bd50fc0'
     """
     if not _is_length(len(packet)):
         raise InputError(

@@ -10,7 +10,7 @@ import tifffile
 from rich.console import Console
 
 from seq2seqlite.cli.app import main
-from seq2seqlite.hardware.eda.nextpnr import PlaceAndRouteResult, Segment, Use
+from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult, Segment, Use
 from seq2seqlite.hardware.explore import Candidate, Demand, best_candidate
 from seq2seqlite.hardware.implementation import Placed
 from seq2seqlite.hardware.resources.estimate import Estimate
@@ -140,6 +140,8 @@ def placed(folder):
     bits = folder / "place-and-route" / "top.bit"
     result = PlaceAndRouteResult(
         clock_mhz=101.5,
+        clock_domains={"aclk": Clock(101.5, 100.0)},
+        crossing_ns=0.0,
         routed=True,
         use={"TRELLIS_FF": Use(7, 24288), "DCCA": Use(0, 56)},
         critical_path=(Segment("clk-to-q", 0.5, "a.Q", ""),),

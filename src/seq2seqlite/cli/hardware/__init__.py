@@ -10,6 +10,7 @@ COMMANDS = {
     "simulate-board": "Simulate a board behind a UDP socket, for --model board:udp://… and other drivers.",
     "synthesize": "Synthesise a project with Yosys, and report its utilisation.",
     "place-and-route": "Place and route a project for an ECP5 with nextpnr, and write its bitstream.",
+    "board": "Build the system of a board: project, synthesis, place and route, and bitstream.",
     "explore": "Find designs that reach a frame rate on a target by estimates, and synthesise the best.",
     "hls": "Write a program as C++ for high-level synthesis, and run a C simulation.",
     "report": "Write a report of the measured and the estimated results of projects.",

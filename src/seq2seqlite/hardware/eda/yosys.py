@@ -224,6 +224,8 @@ def synthesize(
     )
     how = synthesis or Synthesis()
     commands = [
+        # Cells that the design instantiates, such as PLLs: the check of the hierarchy comes before synthesis.
+        *(["read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v"] if family == "ecp5" else []),
         *(f"read_verilog -sv {_quoted(path)}" for path in files),
         f"hierarchy -check -top {top}",
         *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in how.keep),

@@ -1,0 +1,137 @@
+"""Supported FPGA boards: parts, clock frequencies, and links to the computer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from seq2seqlite.errors import InputError
+
+__all__ = ["BOARDS", "Board", "Part", "find_board"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """FPGA that a board is sold with.
+
+    Parameters
+    ----------
+    name : str
+        Part number.
+    target : str
+        Target with its resources, for the compilation of the kernels.
+    device : str
+        Device for nextpnr, one of :data:`~seq2seqlite.hardware.eda.nextpnr.DEVICES`.
+    package : str
+        Package for nextpnr.
+    speed : int
+        Speed grade.
+
+    See Also
+    --------
+    Board : FPGA board.
+    """
+
+    name: str
+    target: str
+    device: str
+    package: str
+    speed: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """FPGA board: its parts, its clock frequencies, and its link to the computer.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line, and of the board in openFPGALoader.
+    title : str
+        Name of the product.
+    link : str
+        ``"udp"`` (gigabit Ethernet) or ``"serial"`` (UART over USB).
+    parts : mapping of Part
+        FPGAs by the names of the option ``--part``; the first one is the default.
+    sys_clock_mhz, engine_clock_mhz : float
+        Default frequencies of the network side and of the engines.
+
+    See Also
+    --------
+    find_board : Return the board with a given name.
+    """
+
+    name: str
+    title: str
+    link: Literal["udp", "serial"]
+    parts: Mapping[str, Part]
+    sys_clock_mhz: float
+    engine_clock_mhz: float
+
+    def part(self, name: str | None, /) -> Part:
+        """Return a part; by default, the first one.
+
+        Raises
+        ------
+        InputError
+            If the board does not exist with this part.
+        """
+        if name is None:
+            return next(iter(self.parts.values()))
+        if name not in self.parts:
+            raise InputError(f"part={name!r} must be one of {', '.join(self.parts)} for board {self.name}")
+        return self.parts[name]
+
+
+BOARDS: Mapping[str, Board] = {
+    board.name: board
+    for board in (
+        # LambdaConcept, https://docs.lambdaconcept.com/ecpix-5/, and platforms/lambdaconcept_ecpix5.py of
+        # litex-boards.
+        Board(
+            "ecpix5",
+            "LambdaConcept ECPIX-5",
+            "udp",
+            {
+                "85F": Part("LFE5UM5G-85F-8BG554I", "ecp5-85f", "ecp5-5g-85f", "CABGA554", 8),
+                "45F": Part("LFE5UM5G-45F-8BG554I", "ecp5-45f", "ecp5-5g-45f", "CABGA554", 8),
+            },
+            60.0,
+            60.0,
+        ),
+        # Radiona, https://github.com/emard/ulx3s (schematic and constraints), and platforms/radiona_ulx3s.py
+        # of litex-boards.
+        Board(
+            "ulx3s",
+            "Radiona ULX3S",
+            "serial",
+            {
+                "85F": Part("LFE5U-85F-6BG381C", "ecp5-85f", "ecp5-85f", "CABGA381", 6),
+                "45F": Part("LFE5U-45F-6BG381C", "ecp5-45f", "ecp5-45f", "CABGA381", 6),
+            },
+            50.0,
+            50.0,
+        ),
+    )
+}
+
+
+def find_board(name: str, /) -> Board:
+    """Return the board with a given name.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown.
+
+    See Also
+    --------
+    Board : FPGA board.
+
+    Examples
+    --------
+    >>> find_board("ulx3s").link
+    'serial'
+    """
+    if name not in BOARDS:
+        raise InputError(f"board {name!r} is unknown; choose one of {', '.join(BOARDS)}")
+    return BOARDS[name]

@@ -1,0 +1,142 @@
+"""Projects of board systems: generated files, their elaboration, options, and reports."""
+
+import json
+
+import pytest
+
+from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.boards.board import BOARDS, find_board
+from seq2seqlite.hardware.boards.project import (
+    RoutedBoard,
+    SynthesisedBoard,
+    write_board,
+)
+from seq2seqlite.hardware.boards.soc import SystemOptions
+from seq2seqlite.hardware.eda.cells import Resources
+from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult
+from seq2seqlite.hardware.eda.yosys import SynthesisResult, _quoted, _run_script
+
+from .systems import echo_core
+
+OPTIONS = {"sys_clock_mhz": 60.0, "engine_clock_mhz": 75.0, "ip_address": "192.168.1.50", "udp_port": 6000}
+
+
+@pytest.fixture(scope="module", params=list(BOARDS))
+def project(request, tmp_path_factory, tiny):
+    board, folder = find_board(request.param), tmp_path_factory.mktemp("board")
+    return write_board(board, board.part(None), echo_core(tiny), SystemOptions(**OPTIONS), folder)
+
+
+def test_the_verilog_of_a_system_is_complete(project):
+    """Every module has its ports and is in a file, or is a cell of the FPGA."""
+    folder, top = project.folder, project.board.name
+    files = " ".join(_quoted(path) for path in project.verilog)
+    commands = [
+        "read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v",
+        f"read_verilog {files}",
+        f"hierarchy -check -top {top}",
+        *(f"select -assert-count 1 {top}/t:{name}" for name in ("echo_core", project.kept[-1], "EHXPLLL")),
+    ]
+    _run_script(commands, script=folder / "check" / "a.ys", log=folder / "check" / "log", time_limit_s=300)
+
+
+def test_a_project_lists_its_files_clocks_and_pins(project):
+    folder = project.folder
+    facts = json.loads((folder / "board.json").read_text())
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == facts["files"]
+    assert facts["engine_clock_mhz"] == pytest.approx(75, rel=0.01)
+    assert facts["sys_clock_mhz"] == pytest.approx(60, rel=0.01)
+    constraints = (folder / f"{project.board.name}.lpf").read_text()
+    clock = {"ecpix5": '"eth_clocks_rx" 125.0', "ulx3s": '"clk25" 25.0'}[project.board.name]
+    assert f"FREQUENCY PORT {clock} MHz;" in constraints
+    assert "-b " + project.board.name in (folder / "README.md").read_text()
+
+
+def test_a_project_is_the_same_each_time_and_replaces_itself_only(tmp_path, tiny):
+    board, core = find_board("ulx3s"), echo_core(tiny)
+
+    def write(folder):
+        return write_board(board, board.part("45F"), core, SystemOptions(**OPTIONS), folder)
+
+    first = [path.read_text() for path in write(tmp_path / "a").verilog]
+    assert [path.read_text() for path in write(tmp_path / "a").verilog] == first
+    (tmp_path / "a" / "board.json").rename(tmp_path / "a" / "notes.txt")
+    with pytest.raises(InputError, match=r"a is not empty and not a board project; choose a new or empty"):
+        write(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sys_clock_mhz": 30.0}, r"sys_clock_mhz=30.0 must be 40.0 to 125.0"),
+        ({"engine_clock_mhz": float("nan")}, r"engine_clock_mhz=nan must be 40.0 to 125.0"),
+        (
+            {"ip_address": "192.168.1"},
+            r"ip_address='192.168.1' must be an IPv4 address \(e.g. 192.168.1.50\)",
+        ),
+        ({"ip_address": "192.168.1.255"}, r"ip_address=192.168.1.255 must be the address of a host"),
+        ({"ip_address": "224.0.0.1"}, r"ip_address=224.0.0.1 must be the address of a host"),
+    ],
+)
+def test_invalid_options_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        SystemOptions(**{**OPTIONS, **changes})
+
+
+def test_frequencies_that_the_pll_cannot_make_are_refused(tiny, tmp_path):
+    board, options = find_board("ulx3s"), SystemOptions(**{**OPTIONS, "sys_clock_mhz": 122.5})
+    with pytest.raises(InputError, match=r"cannot make sys_clock_mhz=122.5 and engine_clock_mhz=75 together"):
+        write_board(board, board.part(None), echo_core(tiny), options, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_unknown_boards_and_parts_are_refused():
+    with pytest.raises(InputError, match=r"board 'icebreaker' is unknown; choose one of ecpix5, ulx3s"):
+        find_board("icebreaker")
+    with pytest.raises(InputError, match=r"part='12F' must be one of 85F, 45F for board ulx3s"):
+        find_board("ulx3s").part("12F")
+
+
+def resources(lut, bram36):
+    return Resources(lut, 2 * lut, 0, bram36, int(2 * bram36), 0, 0, 0)
+
+
+def test_the_utilisation_by_part_adds_up(project):
+    core, link, port = project.kept
+    modules = {core: resources(700, 9.0), link: resources(100, 3.0), port: resources(40, 2.5)}
+    result = SynthesisResult(
+        "ecp5", resources(1000, 12.0), {}, modules, project.folder, project.folder, 1.0, 1, project.folder
+    )
+    parts = SynthesisedBoard(project, result).parts()
+    network = {"ecpix5": "Ethernet", "ulx3s": "serial line"}[project.board.name]
+    luts = {name: part["lut"] for name, part in parts.items()}
+    assert luts == {
+        "engine": 600,
+        "link": 140,
+        "front end": 0,
+        "memory controller": 0,
+        network: 260,
+        "all": 1000,
+    }
+    for name in ("lut", "ff", "dsp", "bram36"):
+        assert sum(part[name] for part in parts.values()) == 2 * parts["all"][name]
+
+
+@pytest.mark.parametrize(
+    ("achieved", "crossing_ns", "routed", "met"),
+    [
+        ((60.0, 125.1), 7.9, True, True),
+        ((59.9, 125.1), 7.9, True, False),
+        ((60.0, 124.9), 7.9, True, False),
+        ((60.0, 125.1), 8.1, True, False),
+        ((60.0, 125.1), 7.9, False, False),
+    ],
+)
+def test_timing_is_met_if_all_clocks_and_crossings_are(achieved, crossing_ns, routed, met, tmp_path):
+    clocks = {"sys": Clock(achieved[0], 60.0), "eth": Clock(achieved[1], 125.0)}
+    result = PlaceAndRouteResult(
+        min(achieved), clocks, crossing_ns, routed, {}, (), 1.0, 1, tmp_path, tmp_path, tmp_path
+    )
+    found = RoutedBoard(result, None).to_dict()
+    assert found["timing_met"] is met
+    assert found["clock_domains"]["sys"]["met"] is (achieved[0] >= 60)

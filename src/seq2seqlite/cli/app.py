@@ -55,6 +55,7 @@ _EXTRA = {
     "litex_boards": "board",
     "liteeth": "board",
     "migen": "board",
+    "serial": "board",
     "hgq": "hgq",
     "keras": "export",
     "onnx": "export",

@@ -32,9 +32,9 @@ def load_board(name: str, /) -> BoardPredictor | DirectBoardPredictor:
     Parameters
     ----------
     name : str
-        ``board:udp://host:port``, optionally with ``?model=NAME``, the model or program file whose program
-        the board must have, and ``&timeout_s=10``, the time without an answer after which the board counts
-        as lost. Default: the shipped model that the board has, and 5 s.
+        ``board:udp://host:port`` or ``board:serial://DEVICE``, optionally with ``?model=NAME``, the model or
+        program file whose program the board must have, and ``&timeout_s=10``, the time without an answer
+        after which the board counts as lost. Default: the shipped model that the board has, and 5 s.
 
     Raises
     ------

@@ -287,7 +287,7 @@ def test_no_board(tmp_path, capsys):
     [
         (
             "board:tcp://x:1",
-            r"address='tcp://x:1' must be udp://host:port, e\.g\. udp://192\.168\.1\.50:6000",
+            r"address='tcp://x:1' must be udp://host:port or serial://DEVICE, e\.g\. udp://192\.168\.1\.50:6000",
         ),
         ("board:udp://x:0", "must be udp://host:port"),
         ("board:udp://x:70000", "must be udp://host:port"),

@@ -92,7 +92,7 @@ class Board:
         Parameters
         ----------
         address : str
-            Address, ``udp://host:port``; the default port is 6000.
+            Address, ``udp://host:port``, whose default port is 6000, or ``serial://DEVICE``.
         program : Program or DirectProgram, optional
             Program that the board must have.
         timeout_s : float

@@ -1,24 +1,19 @@
-"""Exchange of packets with a board over UDP: requests are repeated until they are answered."""
+"""Exchange of packets with a board: requests are repeated until they are answered."""
 
-import re
 import secrets
-import select
-import socket
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import HaltError, InputError
+from seq2seqlite.hardware.host.transport import open_transport
 from seq2seqlite.hardware.wire.link_packets import (
     ANSWER,
     LINK_VERSION,
-    PACKET_BYTES,
-    UDP_PORT,
     ErrorCode,
     Kind,
     LinkStatus,
@@ -28,9 +23,8 @@ from seq2seqlite.hardware.wire.link_packets import (
     register_request,
 )
 
-__all__ = ["BoardError", "Connection", "host_and_port"]
+__all__ = ["BoardError", "Connection"]
 
-ADDRESS = re.compile(r"udp://(?P<host>[^:/?\s]+)(?::(?P<port>\d{1,5}))?")
 FIRST_PATIENCE_S, LEAST_PATIENCE_S, MOST_PATIENCE_S = 0.3, 0.05, 3.0
 """Time without an answer after which requests are repeated."""
 LATE = 8
@@ -46,37 +40,13 @@ class BoardError(HaltError):
     """
 
 
-def host_and_port(address: str, /) -> tuple[str, int]:
-    """Return host and port of an address ``udp://host:port``.
-
-    Raises
-    ------
-    InputError
-        If the address is invalid.
-
-    See Also
-    --------
-    seq2seqlite.hardware.host.board.Board : Connection to a board.
-
-    Examples
-    --------
-    >>> host_and_port("udp://board.local")
-    ('board.local', 6000)
-    """
-    found = ADDRESS.fullmatch(address)
-    port = int(found["port"] or UDP_PORT) if found else 0
-    if found is None or not 0 < port < 1 << 16:
-        raise InputError(f"address={address!r} must be udp://host:port, e.g. udp://192.168.1.50:{UDP_PORT}")
-    return found["host"], port
-
-
 class Connection:
     """Session of a board.
 
     Parameters
     ----------
     address : str
-        Address, ``udp://host:port``.
+        Address, ``udp://host:port`` or ``serial://DEVICE``.
     timeout_s : float
         Time without any answer after which the board counts as lost, in seconds.
 
@@ -104,30 +74,26 @@ class Connection:
     def __init__(self, address: str, /, *, timeout_s: float) -> None:
         if not timeout_s > 0:
             raise InputError(f"timeout_s={timeout_s:g} must be > 0")
-        host, port = host_and_port(address)
         self.address, self.timeout_s = address, timeout_s
         self._lost: BoardError | None = None
         self.counters: Counter[str] = Counter(packets_sent=0, packets_repeated=0, packets_ignored=0)
         self._patience_s = dict.fromkeys(Kind, FIRST_PATIENCE_S)
         self._next_pixels = self._next_registers = 0
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            self._socket.connect((host, port))
+            self._transport = open_transport(address)
         except OSError as error:
-            self._socket.close()
             raise BoardError(f"board {address}: {error.strerror or error}; check the address") from None
-        self._socket.settimeout(0)
         self.session = secrets.randbelow(2**32 - 1) + 1
         opening = packet(Kind.OPEN, [self.session], sequence=secrets.randbits(32))
         (answer,) = self._exchange([opening], window=1)
         self.status = LinkStatus.from_body(answer.body)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket or the serial device."""
         self._lost = self._lost or BoardError(
             f"the connection to board {self.address} is closed; open it again"
         )
-        self._socket.close()
+        self._transport.close()
 
     def registers(self, accesses: Sequence[tuple[int, int | None]], /) -> list[int]:
         """Return the values that register accesses read or wrote; see ``register_request``.
@@ -168,7 +134,8 @@ class Connection:
         BoardError
             If the board does not answer, or has no longer the session.
         """
-        return [answer.body for answer in self._exchange(requests, window=window)]
+        most = self._transport.most_requests or window
+        return [answer.body for answer in self._exchange(requests, window=min(window, most))]
 
     def _exchange(self, requests: Sequence[bytes], /, *, window: int) -> list[Packet]:
         """Send requests of one kind until all have an answer; return the answers in their order."""
@@ -178,7 +145,7 @@ class Connection:
             return self._answers_of(requests, window)
         except BoardError as error:
             self._lost = error
-            self._socket.close()
+            self._transport.close()
             raise
 
     def _answers_of(self, requests: Sequence[bytes], window: int) -> list[Packet]:
@@ -238,8 +205,7 @@ class Connection:
     def _send(self, data: bytes) -> None:
         self.counters["packets_sent"] += 1
         try:
-            with suppress(BlockingIOError):  # like a lost packet
-                self._socket.send(data)
+            self._transport.send(data)
         except OSError as error:
             raise self._failed(error) from None
 
@@ -248,14 +214,11 @@ class Connection:
         end = time.monotonic() + patience
         while True:
             try:
-                data = self._socket.recv(PACKET_BYTES + 4)
-            except BlockingIOError:
-                left = end - time.monotonic()
-                if left <= 0 or not select.select([self._socket], [], [], left)[0]:
-                    return None
-                continue
+                data = self._transport.receive(max(end - time.monotonic(), 0))
             except OSError as error:
                 raise self._failed(error) from None
+            if data is None:
+                return None
             found = packet_from_bytes(data)
             if found is not None:
                 return found

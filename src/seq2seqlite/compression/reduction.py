@@ -37,6 +37,7 @@ def parameters_saved(n_parameters: int, /) -> float:
 
     Examples
     --------
+    >>> from seq2seqlite.models import Architecture
     >>> round(parameters_saved(Architecture((32,), "lite").n_parameters), 3)
     0.978
     """

@@ -135,7 +135,8 @@ WIDE = replace(SERIES, lanes=16, data_bits=256)
 EVENTS = EventsShape(n_gates=132, lines=256, line_pixels=256)
 SYNTHESISED: tuple[tuple[str, Family, SeriesShape | EventsShape], ...] = (
     ("gate series, 500x500, 135 gates, 8-bit counts, 64-bit memory, 1 lane", "ecp5", SERIES),
-    ("the same, 256-bit memory, 16 lanes", "xc7", WIDE),
+    ("the same, and a response map of 6 bits", "ecp5", replace(SERIES, map_bits=6)),
+    ("the first, 256-bit memory, 16 lanes", "xc7", WIDE),
     (
         "the same, and sums of one-bit frames, 256 pixels per clock cycle",
         "xc7",

@@ -40,9 +40,10 @@ def main() -> None:
         needed = {run_id for run in planned for run_id in run.needs}
         for run in planned:
             if (runs / run.id / RESULT).is_file():
+                (place / "runs" / run.id).mkdir(parents=True, exist_ok=True)
                 for name in (RESULT, STUDENT) if run.id in needed else (RESULT,):
-                    (place / "runs" / run.id).mkdir(parents=True, exist_ok=True)
-                    shutil.copyfile(runs / run.id / name, place / "runs" / run.id / name)
+                    if (runs / run.id / name).is_file():  # a failed run has no student
+                        shutil.copyfile(runs / run.id / name, place / "runs" / run.id / name)
         table = run_study(study, scratch, report_only=True)
         shutil.copyfile(Path(scratch) / "study.md", DOCS / "studies" / f"{study.name}.md")
     (DOCS / "studies" / f"{study.name}.json").write_text(json_text(table), encoding="utf-8")

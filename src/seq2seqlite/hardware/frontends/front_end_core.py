@@ -6,11 +6,12 @@ from typing import TypeVar
 from amaranth.hdl import Const, Instance, Module, Signal, Value
 from amaranth.lib.wiring import Component, Member, Out
 
-from seq2seqlite.hardware.frontends.gate_series import GATE_SERIES, add_domain, series_ports
+from seq2seqlite.hardware.frontends.gate_series import GATE_SERIES, series_ports
 from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, events_ports
 from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS, axi_lite, connect_ports
 from seq2seqlite.hardware.gateware.axi_lite_decoder import AxiLiteDecoder
+from seq2seqlite.hardware.gateware.clock_domain import add_domain
 from seq2seqlite.hardware.gateware.parameters import TOP, USER_BITS, Shape
 from seq2seqlite.hardware.gateware.top import IRQ, top_ports
 

@@ -1,6 +1,6 @@
 """Top level of the gate-series front end, with the ports of docs/spec/front-ends.md."""
 
-from amaranth.hdl import Cat, ClockDomain, Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib.wiring import Component, In, Member, Out, connect
 
 from seq2seqlite.hardware.frontends.axi import axi_manager
@@ -12,6 +12,7 @@ from seq2seqlite.hardware.frontends.frame_tracker import image_beat
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
 from seq2seqlite.hardware.frontends.response_map import add_output
 from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
+from seq2seqlite.hardware.gateware.clock_domain import add_domain
 from seq2seqlite.hardware.gateware.parameters import USER_BITS
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 from seq2seqlite.hardware.wire.front_end_registers import (
@@ -22,7 +23,7 @@ from seq2seqlite.hardware.wire.front_end_registers import (
 )
 from seq2seqlite.integer import COUNT_BITS
 
-__all__ = ["GATE_SERIES", "GateSeries", "add_domain", "bus_ports", "series_ports"]
+__all__ = ["GATE_SERIES", "GateSeries", "bus_ports", "series_ports"]
 
 GATE_SERIES = "seq2seqlite_gate_series"
 """Name of the module."""
@@ -43,14 +44,6 @@ def bus_ports(input_bits: int, output_bits: int, map_bits: int, /) -> dict[str, 
         **({"m_axis_tuser": Out(USER_BITS)} if map_bits else {}),
         **{f"s_axil_{name}": member for name, member in axi_lite().items()},
     }
-
-
-def add_domain(m: Module, aclk: Signal, aresetn: Signal) -> None:
-    """Add the clock domain, with a registered reset to limit the fan-out of the pin."""
-    m.domains.sync = domain = ClockDomain()
-    reset = Signal(init=1, reset_less=True)
-    m.d.sync += reset.eq(~aresetn)
-    m.d.comb += [domain.clk.eq(aclk), domain.rst.eq(reset)]
 
 
 def series_ports(shape: SeriesShape, /) -> dict[str, Member]:

@@ -4,13 +4,14 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib.wiring import Component, In, Member, connect
 
 from seq2seqlite.hardware.frontends.csr import FrontEndRegisters
-from seq2seqlite.hardware.frontends.gate_series import add_domain, bus_ports
+from seq2seqlite.hardware.frontends.gate_series import bus_ports
 from seq2seqlite.hardware.frontends.histogrammer import Histogrammer
 from seq2seqlite.hardware.frontends.parameters import EventsShape
 from seq2seqlite.hardware.frontends.record_decoder import RecordDecoder
 from seq2seqlite.hardware.frontends.response_map import add_output
 from seq2seqlite.hardware.frontends.scanner import Scanner
 from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
+from seq2seqlite.hardware.gateware.clock_domain import add_domain
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 from seq2seqlite.hardware.wire.front_end_registers import (
     EVENT_REGISTERS,

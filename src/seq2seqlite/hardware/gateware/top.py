@@ -7,6 +7,7 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance,
 from amaranth.lib.wiring import Component, In, Member, Out, connect
 
 from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
+from seq2seqlite.hardware.gateware.clock_domain import add_domain
 from seq2seqlite.hardware.gateware.collector import Collector
 from seq2seqlite.hardware.gateware.csr import LOADING, Registers
 from seq2seqlite.hardware.gateware.packet_receiver import Receiver
@@ -88,11 +89,7 @@ class Top(Component):
     def elaborate(self, platform: object) -> Module:
         """Connect the components in the order of the data flow."""
         m = Module()
-        m.domains.sync = domain = ClockDomain()
-        # The reset is registered, to limit the fan-out of the pin.
-        reset_bus = Signal(init=1, reset_less=True)
-        m.d.sync += reset_bus.eq(~self.aresetn)
-        m.d.comb += [domain.clk.eq(self.aclk), domain.rst.eq(reset_bus)]
+        add_domain(m, self.aclk, self.aresetn)
         shape = self.shape_
         m.submodules.registers = registers = Registers(shape, self.engines, self.result_width)
         connect_ports(m, self, registers, axi_lite(), prefix="s_axil_")

@@ -3,7 +3,7 @@
 from amaranth.hdl import Instance, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.frontends.gate_series import add_domain
+from seq2seqlite.hardware.gateware.clock_domain import add_domain
 from seq2seqlite.hardware.gateware.parameters import TOP, Shape
 from seq2seqlite.hardware.gateware.top import top_ports
 from seq2seqlite.hardware.link.link import Link, packet_ports

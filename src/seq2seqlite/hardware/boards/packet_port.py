@@ -7,7 +7,6 @@ from amaranth.lib.wiring import Component, In, Member, Out, connect
 from seq2seqlite.hardware.boards.packet_store import (
     HEADER_WORDS,
     LENGTH_BITS,
-    PEER_BITS,
     WORD_BITS,
     AddHeader,
     Crossing,
@@ -15,7 +14,7 @@ from seq2seqlite.hardware.boards.packet_store import (
     RemoveHeader,
 )
 from seq2seqlite.hardware.link.link import packet_ports
-from seq2seqlite.hardware.wire.link_packets import MIN_WORDS, PACKET_WORDS
+from seq2seqlite.hardware.wire.link_packets import MIN_WORDS, PACKET_WORDS, PEER_BITS
 
 __all__ = ["PACKET_PORT", "PacketPort", "core_ports"]
 

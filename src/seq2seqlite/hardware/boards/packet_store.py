@@ -7,11 +7,11 @@ from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.frontends.burst_fifo import BurstFifo
 from seq2seqlite.hardware.gateware.register_slices import beat
+from seq2seqlite.hardware.wire.link_packets import PEER_BITS
 
 __all__ = [
     "HEADER_WORDS",
     "LENGTH_BITS",
-    "PEER_BITS",
     "WORD_BITS",
     "AddHeader",
     "Crossing",
@@ -20,8 +20,6 @@ __all__ = [
 ]
 
 WORD_BITS = 32
-PEER_BITS = 48
-"""IPv4 address (31:0) and UDP port (47:32) of a host."""
 LENGTH_BITS = 16
 HEADER_WORDS = 2
 """Words in front of a packet: IPv4 address; UDP port (15:0) and length in bytes (31:16)."""

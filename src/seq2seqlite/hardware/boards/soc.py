@@ -22,8 +22,9 @@ from migen import Cat, ClockDomain, ClockSignal, If, Instance, ResetSignal, Sign
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.boards.board import Board, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, core_ports
-from seq2seqlite.hardware.boards.packet_store import PEER_BITS, WORD_BITS
+from seq2seqlite.hardware.boards.packet_store import WORD_BITS
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT
+from seq2seqlite.hardware.wire.link_packets import PEER_BITS
 from seq2seqlite.hardware.wire.serial_frames import BAUD_RATE
 
 __all__ = ["SystemFiles", "SystemOptions", "generate_system"]

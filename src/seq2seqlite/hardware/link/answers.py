@@ -6,7 +6,6 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.parameters import Shape
-from seq2seqlite.hardware.link.packet_buffer import PEER_BITS
 from seq2seqlite.hardware.wire.bitpack import n_words
 from seq2seqlite.hardware.wire.link_packets import (
     ANSWER,
@@ -14,6 +13,7 @@ from seq2seqlite.hardware.wire.link_packets import (
     IDENTIFICATION,
     LINK_VERSION,
     PACKET_WORDS,
+    PEER_BITS,
     Kind,
 )
 

@@ -7,7 +7,6 @@ from amaranth.lib.wiring import Component, In, Out
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.serial_arithmetic import times_constant
 from seq2seqlite.hardware.link.answers import answer_layout
-from seq2seqlite.hardware.link.packet_buffer import PEER_BITS
 from seq2seqlite.hardware.wire.link_packets import (
     ANSWER,
     COUNT_WIDTHS,
@@ -17,6 +16,7 @@ from seq2seqlite.hardware.wire.link_packets import (
     MAX_ACCESSES,
     MIN_WORDS,
     PACKET_WORDS,
+    PEER_BITS,
     ErrorCode,
     Kind,
     pixel_words,

@@ -8,12 +8,12 @@ from amaranth.lib.wiring import Component, In, Member, Out
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.link.answers import AnswerSender, ResultQueue
 from seq2seqlite.hardware.link.executor import Executor
-from seq2seqlite.hardware.link.packet_buffer import PEER_BITS, PacketBuffer
+from seq2seqlite.hardware.link.packet_buffer import PacketBuffer
 from seq2seqlite.hardware.link.pixel_feeder import PixelFeeder
 from seq2seqlite.hardware.link.register_access import axi_lite_manager
 from seq2seqlite.hardware.link.register_requests import RegisterRequests
 from seq2seqlite.hardware.link.status import StatusBody
-from seq2seqlite.hardware.wire.link_packets import max_pixels
+from seq2seqlite.hardware.wire.link_packets import PEER_BITS, max_pixels
 
 __all__ = ["Link", "design_ports", "packet_ports"]
 

@@ -5,12 +5,10 @@ from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.wire.link_packets import MIN_WORDS, PACKET_WORDS
+from seq2seqlite.hardware.wire.link_packets import MIN_WORDS, PACKET_WORDS, PEER_BITS
 
-__all__ = ["PEER_BITS", "PacketBuffer"]
+__all__ = ["PacketBuffer"]
 
-PEER_BITS = 48
-"""Width of the address of a computer: IPv4 address and UDP port."""
 MAX_PACKETS = 64
 
 

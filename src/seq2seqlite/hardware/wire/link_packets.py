@@ -21,6 +21,7 @@ __all__ = [
     "MIN_WORDS",
     "PACKET_BYTES",
     "PACKET_WORDS",
+    "PEER_BITS",
     "UDP_PORT",
     "WRITE",
     "ErrorCode",
@@ -41,6 +42,8 @@ LINK_VERSION = 1
 """Version of the packets: bits 15:8 of the first word."""
 UDP_PORT = 6000
 """Default UDP port of a board."""
+PEER_BITS = 48
+"""Width of the address of a computer: IPv4 address (31:0) and UDP port (47:32)."""
 PACKET_BYTES = 1472
 """Largest packet: the payload of a UDP datagram in an Ethernet frame of 1,500 bytes."""
 PACKET_WORDS = PACKET_BYTES // 4

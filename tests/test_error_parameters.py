@@ -11,8 +11,10 @@ import seq2seqlite
 
 ROOT = Path(seq2seqlite.__file__).parent
 # The command line itself, and programs that are run with their own options.
-EXEMPT = ("cli", "hardware", "sample_data.py")
-MODULES = [path for path in sorted(ROOT.rglob("*.py")) if path.relative_to(ROOT).parts[0] not in EXEMPT]
+EXEMPT = ("cli/", "hardware/", "io/sample_data.py")
+MODULES = [
+    path for path in sorted(ROOT.rglob("*.py")) if not path.relative_to(ROOT).as_posix().startswith(EXEMPT)
+]
 # Preceded by a space, so that a string that is an argument of another program is not found.
 OPTION = re.compile(r"[\s(`](--[a-z][a-z-]*)")
 

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from seq2seqlite.compression.model_folder import compress_model, train_model
     from seq2seqlite.imaging.frame_analysis import lifetime_map
     from seq2seqlite.io.measurement import load, read
+    from seq2seqlite.io.sample_data import fetch
     from seq2seqlite.models import load_model
     from seq2seqlite.predictors import load_predictor
-    from seq2seqlite.sample_data import fetch
     from seq2seqlite.workflows.benchmark import compare_accuracy
     from seq2seqlite.workflows.evaluate import evaluate_model
     from seq2seqlite.workflows.exchange import export_model, import_model
@@ -48,7 +48,7 @@ _HOMES = {
     "compress_model": "seq2seqlite.compression.model_folder",
     "evaluate_model": "seq2seqlite.workflows.evaluate",
     "export_model": "seq2seqlite.workflows.exchange",
-    "fetch": "seq2seqlite.sample_data",
+    "fetch": "seq2seqlite.io.sample_data",
     "import_model": "seq2seqlite.workflows.exchange",
     "lifetime_map": "seq2seqlite.imaging",
     "load": "seq2seqlite.io",

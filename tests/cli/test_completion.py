@@ -4,8 +4,8 @@ import pytest
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.estimators import ESTIMATORS
+from seq2seqlite.io.sample_data import sample_sets
 from seq2seqlite.models import model_names
-from seq2seqlite.sample_data import sample_sets
 from seq2seqlite.simulation import instrument_names
 
 

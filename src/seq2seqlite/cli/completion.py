@@ -45,7 +45,7 @@ def complete_source(incomplete: str) -> list[str]:
 
 def complete_set(incomplete: str) -> list[str]:
     """Return the sample sets whose names start with a word."""
-    from seq2seqlite.sample_data import sample_sets
+    from seq2seqlite.io.sample_data import sample_sets
 
     return _starting(incomplete, sample_sets())
 

@@ -8,10 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from seq2seqlite import sample_data
 from seq2seqlite.cli.completion import complete_set
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status
+from seq2seqlite.io import sample_data
 
 __all__ = ["fetch"]
 

@@ -1,6 +1,5 @@
 """Measured sample data: public addresses, checksums, cache and offline mirror."""
 
-import hashlib
 import logging
 import os
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.files import replace_when_done, writing
+from seq2seqlite.files import replace_when_done, sha256_of, writing
 
 if TYPE_CHECKING:
     from requests.exceptions import RequestException
@@ -161,7 +160,7 @@ def fetch(
 
     See Also
     --------
-    seq2seqlite.sample_data.sample_sets : The sets with licence, citation and size.
+    seq2seqlite.io.sample_data.sample_sets : The sets with licence, citation and size.
     seq2seqlite.read : Read a measurement.
 
     Examples
@@ -219,7 +218,7 @@ def _mirror_of(sample: SampleSet) -> Path | None:
     if not all((folder / file.name).is_file() for file in sample.files):
         return None
     for file in sample.files:
-        found = _sha256_of(folder / file.name)
+        found = sha256_of(folder / file.name)
         if found != file.sha256:
             raise InputError(
                 f"{folder / file.name} has SHA-256 {found}, but sample set {sample.name!r} requires "
@@ -327,9 +326,4 @@ def _from_wheel(sample: SampleSet, folder: Path) -> None:
 
 def _has(folder: Path, file: SampleFile) -> bool:
     path = folder / file.name
-    return path.is_file() and _sha256_of(path) == file.sha256
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return path.is_file() and sha256_of(path) == file.sha256

@@ -14,7 +14,7 @@ import pytest
 import seq2seqlite
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
-from seq2seqlite.sample_data import SampleFile, SampleSet, fetch, sample_sets
+from seq2seqlite.io.sample_data import SampleFile, SampleSet, fetch, sample_sets
 
 ROOT = Path(__file__).parents[1]
 MIRROR_ONLY = {"iccd-wells", "ics"}
@@ -262,7 +262,7 @@ def test_command_prints_the_path_and_the_licence(tmp_path, capsys, monkeypatch):
         (tmp_path / "pair" / name).write_bytes(content)
     monkeypatch.setenv("SEQ2SEQLITE_DATA", str(tmp_path))
     registry = registry_of(*map(entry, CONTENT))
-    monkeypatch.setattr("seq2seqlite.sample_data.sample_sets", lambda: registry)
+    monkeypatch.setattr("seq2seqlite.io.sample_data.sample_sets", lambda: registry)
     assert main(["fetch", "pair", "--json", str(tmp_path / "pair.json")]) == 0
     printed = capsys.readouterr()
     assert printed.out == f"{tmp_path / 'pair'}\n"

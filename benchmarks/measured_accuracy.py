@@ -85,7 +85,7 @@ def nadh(folder: Path) -> Bright:
     axis = TimeAxis(counts.size, data.attrs["gate_width_ns"], data.attrs["period_ns"])
     irf = aligned_irf(read_irf(folder / "nadh-yeast/IRF.sdt").within(2.5, 4.0), counts, axis=axis)
     fit = MaximumLikelihood(axis, irf, components=2).lifetimes(counts[None])
-    return Bright("nadh-yeast", counts, axis, irf, fit, (*NETWORKS, DIRECT))
+    return Bright("nadh-yeast", counts, axis, irf, fit, NETWORKS)
 
 
 def channels(path: Path) -> NDArray[np.float64]:
@@ -104,14 +104,15 @@ def estimated_by(estimator: Any) -> Predict:
     return estimated
 
 
-def network_lifetimes(name: str, bright: Bright) -> Predict:
+def network_lifetimes(name: str, bright: Bright, response: str | None = None) -> Predict:
     """Return a function that computes the mean lifetimes of thinned decays with a network.
 
-    A direct network gets the IRF, whose delay is fitted to the sum of the thinned decays.
+    A direct network gets the measured IRF, whose delay is fitted to the sum of the thinned decays, or an IRF
+    that is fitted to this sum, or none.
     """
     model: Any = load_predictor(name)
-    if name == DIRECT:
-        model = ResponseModel(model, bright.irf)
+    if response in ("measured", "fitted"):
+        model = ResponseModel(model, bright.irf if response == "measured" else None)
 
     def mapped(thinned: NDArray[Any]) -> Found:
         data = signal_from_counts(
@@ -129,14 +130,18 @@ def network_lifetimes(name: str, bright: Bright) -> Predict:
 
 
 def rows_of(bright: Bright, repeats: int, only: str | None) -> list[dict[str, Any]]:
-    """Return one row for each photon count and predictor, or that with one name only."""
+    """Return one row for each photon count and predictor, or those whose name begins with ``only``."""
     rng = np.random.default_rng(1)
     predictors: dict[str, Predict] = {}
     for name in (name for name in ESTIMATORS if not name.startswith("rld")):
         estimator = estimator_named(name, axis=bright.axis, irf=bright.irf)
         predictors[name] = estimated_by(estimator)
     predictors |= {name: network_lifetimes(name, bright) for name in bright.networks}
-    predictors = {name: one for name, one in predictors.items() if only in (None, name)}
+    predictors |= {
+        f"{DIRECT}, response {response}": network_lifetimes(DIRECT, bright, response)
+        for response in ("measured", "fitted", "unknown")
+    }
+    predictors = {name: one for name, one in predictors.items() if only is None or name.startswith(only)}
     reference, rows = bright.fit.tau_mean_ns.item(), []
     for photons in PHOTONS:
         kept = photons / bright.counts.sum()
@@ -180,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Accuracy on thinned measurements")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--repeats", type=int, default=1000)
-    parser.add_argument("--only", metavar="NAME", help="only this predictor")
+    parser.add_argument("--only", metavar="NAME", help="only predictors whose name begins with NAME")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     rows = []

@@ -7,10 +7,11 @@ from seq2seqlite.models import model_card, model_names
 README = Path(__file__).parents[1] / "README.md"
 
 
-DIRECT = "-direct-"
+def gets_response(name):
+    return "metrics_response_given" in model_card(name)["reference"]
 
 
-def row_of_direct(name):
+def row_with_response(name):
     card = model_card(name)
     given, blind = card["reference"]["metrics_response_given"], card["reference"]["metrics"]
     cells = [
@@ -26,8 +27,8 @@ def row_of_direct(name):
 
 
 def row_of(name):
-    if DIRECT in name:
-        return row_of_direct(name)
+    if gets_response(name):
+        return row_with_response(name)
     card = model_card(name)
     cost, metrics = card["cost"], card["reference"]["metrics"]
     teacher = model_card(f"seq2seq-{card['instrument']['name']}-float")["reference"]["metrics"]
@@ -47,5 +48,5 @@ def row_of(name):
 def test_table_of_models_is_that_of_the_cards():
     lines = README.read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith("| `seq2seq")]
-    names = sorted(model_names(), key=lambda name: (DIRECT in name, name))
+    names = sorted(model_names(), key=lambda name: (gets_response(name), name))
     assert rows == [row_of(name) for name in names]

@@ -401,7 +401,7 @@ def _check_regions(paths: Sequence[Path], regions: str | Path | None) -> None:
     for path in paths if regions is not None else ():
         file = regions_file(str(regions), path)
         if not file.is_file():
-            raise InputError(f"regions={file} does not exist; it is needed for {path}")
+            raise InputError(f"regions={file} does not exist or is not a file; it is needed for {path}")
 
 
 def _folders(files: Sequence[Path], out: Path) -> list[Path]:

@@ -246,7 +246,10 @@ def test_layers_are_found_in_any_order_of_the_computation(tmp_path):
             f"export --model {FLOAT[0]} --out mine.onnx",
             "mine.onnx was not written by seq2seqlite export; move",
         ),
-        (f"export --model {FLOAT[0]} --out cut.keras", "cut.keras was not written by seq2seqlite export; move"),
+        (
+            f"export --model {FLOAT[0]} --out cut.keras",
+            "cut.keras was not written by seq2seqlite export; move",
+        ),
         ("import none.onnx --out a.npz", "none.onnx does not exist or is not a file"),
         ("import mine.onnx --out a.npz", "mine.onnx is not a valid ONNX file"),
         ("import mine.keras --out a.npz", "mine.keras is not a valid Keras file"),

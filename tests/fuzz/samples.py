@@ -133,7 +133,7 @@ def samples() -> dict[str, Sample]:
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"set-{os.getpid()}.npz"
     write_decay_set(target, data)
     one("decay set", "d.npz", target.read_bytes(), read_decay_set, archive.archive)
-    made |= _regions() | _cameras() | _results(model)
+    made |= _regions() | _cameras() | _results()
     study = configs / "studies" / "quick.toml"
     one("study", "a.toml", study.read_bytes(), load_study, text.toml)
     checkpoint, checkpoint_reader = _checkpoint()
@@ -162,9 +162,9 @@ def _regions() -> dict[str, Sample]:
         {
             "type": "Feature",
             "properties": {"name": "a", "classification": {"name": "cell", "color": [1, 2, 3]}},
-            "geometry": {"type": kind, "coordinates": [ring] if kind == "Polygon" else [[ring], [ring, ring]]},
+            "geometry": {"type": kind, "coordinates": coordinates},
         }
-        for kind in ("Polygon", "MultiPolygon")
+        for kind, coordinates in (("Polygon", [ring]), ("MultiPolygon", [[ring], [ring, ring]]))
     ]
     table = {"type": "FeatureCollection", "features": features}
     roi = roifile.ImagejRoi.frompoints(np.asarray(outline, np.float32), name="a")
@@ -212,8 +212,8 @@ def _cameras() -> dict[str, Sample]:
     return made
 
 
-def _results(model: Path) -> dict[str, Sample]:
-    """Return the results of runs of a study, and the manifest of an FPGA project."""
+def _results() -> dict[str, Sample]:
+    """Return the results of runs of a study."""
     from seq2seqlite.studies.folder import RunResult, read_result
     from seq2seqlite.studies.study import load_study
 

@@ -81,7 +81,7 @@ def test_response_in_the_bins_of_the_decay_is_not_moved(fwhm_ns, lifetimes):
     ],
 )
 def test_response_measured_gate_by_gate_belongs_to_the_starts_of_the_gates(axis, irf, length_ns, lifetimes):
-    """With a fixed delay, it was half a gate late; for short lifetimes, no trial delay was near the true one."""
+    """A fixed one was half a gate late; for short lifetimes, no trial delay was near the true one."""
     counts = 1e6 * expected_response(irf, axis=axis.sampled())
     measured = MeasuredIrf(counts, bin_width_ns=axis.gate_width_ns)
     decay = summed(irf, axis, lifetimes)

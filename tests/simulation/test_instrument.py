@@ -193,7 +193,7 @@ def test_bad_file_says_which(tmp_path):
         load_instrument(tmp_path / "nowhere.toml")
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.toml")  # reading it would wait for a writer
-        with pytest.raises(InputError, match=r"instrument file .*pipe.toml is a pipe, device or socket; copy"):
+        with pytest.raises(InputError, match=r"pipe.toml is a pipe, device or socket; copy"):
             load_instrument(tmp_path / "pipe.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("name = ")

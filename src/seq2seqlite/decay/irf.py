@@ -167,9 +167,9 @@ class MeasuredIrf(Irf):
 
     Notes
     -----
-    The density is the quadratic spline whose integrals over the bins are the counts: its integral is the cubic
-    spline through the cumulative counts [1]_. Unlike a density that is constant in each bin, it is not wider
-    than the IRF, also where a bin is as wide as the IRF. A wider IRF would be aligned too late.
+    The density is the quadratic spline whose integrals over the bins are the counts: its integral is the
+    cubic spline through the cumulative counts [1]_. Unlike a density that is constant in each bin, it is not
+    wider than the IRF, even if a bin is as wide as the IRF. A wider IRF would be aligned too late.
 
     References
     ----------
@@ -305,7 +305,7 @@ class MeasuredIrf(Irf):
     def _times_ns(self) -> NDArray[np.float64]:
         """Centres of the bins, or starts of the gates of a camera, in ns."""
         first = 0.0 if self.is_sampled else 0.5
-        return (np.arange(self.weights.size) + first) * self.bin_width_ns
+        return np.asarray((np.arange(self.weights.size) + first) * self.bin_width_ns, np.float64)
 
     @property
     def mean_ns(self) -> float:

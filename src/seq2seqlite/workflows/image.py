@@ -207,6 +207,7 @@ def write_lifetime_maps(
         reference_tau_ns,
         phasor_medians,
         [(real, imag, size) for real, imag, size in cursors],
+        frames=frames,
     )
     fields = _fields(paths, conditions)
     several = len(paths) > 1
@@ -374,11 +375,17 @@ def _phasor(
     reference_tau_ns: float | None,
     medians: int,
     cursors: list[tuple[float, float, float]],
+    *,
+    frames: str | None,
 ) -> PhasorOptions | None:
     file = None if reference is None else Path(reference).absolute()
     options = PhasorOptions(file, reference_tau_ns, medians, tuple(cursors))
     if not made and options != PhasorOptions():
         raise InputError("phasor=False has no reference, filter or cursors; omit them")
+    if frames == EACH and options != PhasorOptions():
+        raise InputError(
+            f"frames={frames!r} has no phasor plot, and therefore no reference, filter or cursors; omit them"
+        )
     if file is not None and not file.exists():
         raise InputError(f"reference={reference} does not exist; check the path")
     return options if made else None

@@ -122,8 +122,8 @@ def _earlier(path: Path, made_by: dict[str, Any]) -> SharedLifetimes | None:
         shared = SharedLifetimes(Sharing.BATCH, *(tuple(map(float, found["shared"][name])) for name in names))
     except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-    whole = len(shared.taus_ns) == len(shared.taus_std_ns) and all(0 < tau < math.inf for tau in shared.taus_ns)
-    return shared if whole else None
+    valid = all(0 < tau < math.inf for tau in shared.taus_ns)
+    return shared if valid and len(shared.taus_ns) == len(shared.taus_std_ns) else None
 
 
 def _fitted(

@@ -1,4 +1,4 @@
-"""Zarr: fields of zarr.json. PNG: fields of IHDR, chunk lengths and settings, with a valid CRC. HDF5: words."""
+"""Zarr: fields of zarr.json. PNG: IHDR, chunk lengths and settings, with a valid CRC. HDF5: words."""
 
 import json
 import struct
@@ -110,5 +110,6 @@ def png_settings(content: bytes, rng: Rng) -> Mutated:
 def hdf5(content: bytes, rng: Rng) -> Mutated:
     """Change a word of the metadata: sizes, addresses, versions, types."""
     size = pick(rng, (1, 2, 4, 8))
-    place = pick(rng, [index for index in range(0, len(content) - 8, size) if any(content[index : index + size])])
+    places = [index for index in range(0, len(content) - 8, size) if any(content[index : index + size])]
+    place = pick(rng, places)
     return put(content, place, integer(rng, size)), False

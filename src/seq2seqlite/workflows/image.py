@@ -100,9 +100,9 @@ def write_lifetime_maps(
     Parameters
     ----------
     files : path-like or sequence of path-like
-        PTU, SDT, LIF, ICS, TIFF, npz, zarr or text files, or folders of gate images. Zarr stacks with dims
-        (T, Z, Y, X, H) may be larger than memory. A pattern such as ``"data/*.ptu"`` stands for the files
-        that match it, and a folder of measurements for its files.
+        PTU, SDT, LIF, ICS, TIFF, HDF5, npz, zarr or text files, or folders of gate images. Zarr stacks with
+        dims (T, Z, Y, X, H) may be larger than memory. A pattern such as ``"data/*.ptu"`` stands for the
+        files that match it, and a folder of measurements for its files.
     model : str, path or None
         Shipped model, ``.npz`` or ``.program`` file, or estimator; None chooses one for each file, as
         :func:`~seq2seqlite.predictors.choice.choose_model` does.

@@ -1,10 +1,12 @@
-"""The numbers of the README's table of models are those of the cards."""
+"""The tables of models in README and guide list all shipped models, with the numbers of their cards."""
 
+import re
 from pathlib import Path
 
 from seq2seqlite.models import model_card, model_names
 
 README = Path(__file__).parents[1] / "README.md"
+GUIDE = README.parent / "docs" / "how-to" / "choose-a-model.md"
 
 
 def gets_response(name):
@@ -50,3 +52,8 @@ def test_table_of_models_is_that_of_the_cards():
     rows = [line for line in lines if line.startswith("| `seq2seq")]
     names = sorted(model_names(), key=lambda name: (gets_response(name), name))
     assert rows == [row_of(name) for name in names]
+
+
+def test_guide_lists_all_models():
+    listed = re.findall(r"`(seq2seq[\w-]+-(?:float|int8|kd|narrow|tiny))`", GUIDE.read_text(encoding="utf-8"))
+    assert set(listed) == set(model_names())

@@ -96,6 +96,8 @@ def _read_toml(path: Path, /, *, what: str) -> dict[str, Any]:
     InputError
         If the file does not exist, cannot be read or is not TOML.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # reading a pipe may wait forever
+        raise InputError(f"{what} file {path} is a pipe, device or socket; copy its data into a regular file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows write a BOM
     except FileNotFoundError:

@@ -111,10 +111,12 @@ def test_folder_of_another_input_is_refused(tmp_path: Path, source: Any, inputs:
         f"{out}/a.npz contains the maps of {inputs[0]}, not of {other}; choose another output folder, or "
         "delete it"
     )
-    (out / "a.npz" / "job.json").write_text("[]")
-    assert run([other], source, out)["a.npz"].reason == (
-        f"{out}/a.npz/job.json was not written by seq2seqlite; delete it"
-    )
+    records = ("[]", "3", "[" * 100_000, '["input", "made_by", "done"]')
+    for record in (*records, '{"input": 1, "made_by": {}, "done": true}'):
+        (out / "a.npz" / "job.json").write_text(record)
+        assert run([other], source, out)["a.npz"].reason == (
+            f"{out}/a.npz/job.json was not written by seq2seqlite; delete it"
+        )
 
 
 def test_stack_does_not_replace_an_image_that_is_not_recorded(

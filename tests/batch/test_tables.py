@@ -93,7 +93,7 @@ def test_a_batch_without_regions(files: list[Path], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--regions", "{stem}.png"], "c1_10nM.png does not exist; it is needed for "),
+        (["--regions", "{stem}.png"], "c1_10nM.png does not exist or is not a file; it is needed for "),
         (["--conditions", "{cell}.tif"], "c1_10nM.npz: the name does not match conditions='{cell}.tif'"),
         (["--conditions", "{file}"], "the field 'file' is not allowed"),
     ],

@@ -9,6 +9,7 @@ from seq2seqlite.decay import (
     MeasuredIrf,
     ParametricIrf,
     TimeAxis,
+    expected_response,
     expected_tpsf,
     harmonics_needed,
     mean_arrival_ns,
@@ -86,6 +87,18 @@ def test_irf_with_finer_bins_than_the_gates_gives_what_its_formula_gives():
         from_bins = expected_tpsf([1.0], [tau_ns], axis=PERIOD, irf=measured)
         from_formula = expected_tpsf([1.0], [tau_ns], axis=PERIOD, irf=ParametricIrf(1.5, 0.2))
         np.testing.assert_allclose(from_bins, from_formula, atol=5e-6)  # its bins widen it by their width
+
+
+def test_measured_irf_has_the_counts_of_its_bins():
+    """Also where it is narrower than a bin: its density is not wider than the counts."""
+    counts = np.zeros(125)
+    counts[10:16] = [3, 40, 200, 90, 30, 8]
+    measured = MeasuredIrf(counts, bin_width_ns=0.1)
+    np.testing.assert_allclose(expected_response(measured, axis=PERIOD), counts / counts.sum(), atol=2e-3)
+    sampled = expected_response(measured.sampled(), axis=PERIOD.sampled())
+    np.testing.assert_allclose(sampled, counts / counts.sum(), atol=2e-3)
+    assert measured.sampled().within(1.0, 1.4).mean_ns < measured.sampled().mean_ns
+    assert measured.mean_ns - measured.sampled().mean_ns == pytest.approx(0.05)
 
 
 def test_irf_moves_and_widens_as_asked():

@@ -1,6 +1,7 @@
 """ONNX and Keras files of all shipped float models compute our numbers; files of others become models."""
 
 import os
+import struct
 import sys
 
 import numpy as np
@@ -245,6 +246,10 @@ def test_layers_are_found_in_any_order_of_the_computation(tmp_path):
             f"export --model {FLOAT[0]} --out mine.onnx",
             "mine.onnx was not written by seq2seqlite export; move",
         ),
+        (
+            f"export --model {FLOAT[0]} --out cut.keras",
+            "cut.keras was not written by seq2seqlite export; move",
+        ),
         ("import none.onnx --out a.npz", "none.onnx does not exist or is not a file"),
         ("import mine.onnx --out a.npz", "mine.onnx is not a valid ONNX file"),
         ("import mine.keras --out a.npz", "mine.keras is not a valid Keras file"),
@@ -259,6 +264,8 @@ def test_errors_are_one_line(tmp_path, monkeypatch, capsys, words, line):
     monkeypatch.chdir(tmp_path)
     for suffix in ("onnx", "keras", "npz", "pt"):
         (tmp_path / f"mine.{suffix}").write_bytes(b"mine")
+    # The end record of an archive whose directory is missing.
+    (tmp_path / "cut.keras").write_bytes(b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 46, 0, 0))
     (tmp_path / "plain.onnx").write_bytes(torch_model()[0].SerializeToString())
     export_model(small(), tmp_path / "good.onnx")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

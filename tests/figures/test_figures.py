@@ -159,6 +159,7 @@ def test_decay_figure() -> None:
     assert texts[:2] == ["IRF (fitted)", "counts"]
     assert texts[2].startswith("fit: ")
     assert texts[3].startswith(f"{MODEL}: ")
+    assert "% of the amplitude), " in texts[3]
     assert "reduced χ²" in texts[3]
     residuals = np.asarray(residual_axes.lines[0].get_ydata())
     expected = (record.counts - record.fit.expected) / np.sqrt(record.fit.expected)

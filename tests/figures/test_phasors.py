@@ -196,7 +196,9 @@ def test_the_command_writes_plot_and_maps(
         "error: --cursor 0.5,0.4 must have three numbers: G,S,RADIUS (e.g. 0.4,0.45,0.05)\n"
     )
     assert main([*command, "--no-phasor", "--cursor", "0.5,0.4,0.1"]) == 2
-    capsys.readouterr()
+    assert "phasor=False has no reference, filter or cursors; omit them" in capsys.readouterr().err
+    assert main([*command, "--frames", "each", "--cursor", "0.5,0.4,0.1"]) == 2
+    assert "frames='each' has no phasor plot" in capsys.readouterr().err
     assert not out.exists()
     given = ["--reference", str(files[1]), "--reference-tau-ns", "4", "--cursor", "0.5,0.5,0.1"]
     labels = np.ones((6, 4), np.uint8)
@@ -248,6 +250,16 @@ def test_marks_and_brightness_of_the_picture() -> None:
     np.testing.assert_array_equal(rgb[0, 1], 1.0)
     np.testing.assert_allclose(rgb[1, 1], 0.22)
     np.testing.assert_allclose(square[1, 0] / rgb[1, 0], 25 / np.percentile(intensity, 99.5), rtol=1e-3)
+
+
+def test_space_between_the_frames_of_a_series_is_not_counted() -> None:
+    tau = np.ones((3, 2, 2), np.float32)
+    tau[:2, 0, 0] = np.nan
+    dims = ("T", "Y", "X")
+    maps = xr.Dataset({"tau_mean_ns": (dims, tau), "intensity": (dims, np.ones_like(tau))})
+    legend = lifetime_picture(maps).axes[0].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["not analysed: 2 pixels"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Valid samples of each format, made here or taken from the shared data, with their readers."""
 
 import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tifffile
-from tests.fuzz.families import archive, lif, photon_counting, stores, text, tiff
+from tests.fuzz.families import archive, lif, photon_counting, projects, regions, stores, text, tiff
 from tests.fuzz.families.values import Mutated
 
 Mutate = Callable[[bytes, np.random.Generator], Mutated]
@@ -65,6 +66,7 @@ def samples() -> dict[str, Sample]:
     from seq2seqlite.models import load_model
     from seq2seqlite.simulation.decay_set import read_decay_set, simulated_set, write_decay_set
     from seq2seqlite.simulation.instrument import load_instrument
+    from seq2seqlite.studies.study import load_study
     from seq2seqlite.training.recipe import load_recipe
 
     made: dict[str, Sample] = {}
@@ -131,6 +133,9 @@ def samples() -> dict[str, Sample]:
     target = Path(os.environ["SEQ2SEQLITE_FUZZ"]) / f"set-{os.getpid()}.npz"
     write_decay_set(target, data)
     one("decay set", "d.npz", target.read_bytes(), read_decay_set, archive.archive)
+    made |= _regions() | _cameras() | _results()
+    study = configs / "studies" / "quick.toml"
+    one("study", "a.toml", study.read_bytes(), load_study, text.toml)
     checkpoint, checkpoint_reader = _checkpoint()
     one("checkpoint", "c.npz", checkpoint, checkpoint_reader, archive.archive)
     shared = Path(os.environ.get("SEQ2SEQLITE_DATA", "../shared/data"))
@@ -139,6 +144,85 @@ def samples() -> dict[str, Sample]:
             reader = read_irf if kind == "irf sdt" else load
             one(kind, Path(name).name, (shared / name).read_bytes(), reader, mutate)
     return made
+
+
+def _regions() -> dict[str, Sample]:
+    """Return regions as GeoJSON, Fiji ROI and archive of ROIs."""
+    import roifile
+
+    from seq2seqlite.regions import read_regions, roi_archive
+
+    def reader(path: Path) -> Any:
+        found = read_regions(path, shape=(6, 8))
+        return found.names, [index.tolist() for index in found.pixels]
+
+    outline = [(1.5, 0.5), (6.5, 1.5), (4.5, 5.5)]
+    ring = [list(point) for point in [*outline, outline[0]]]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"name": "a", "classification": {"name": "cell", "color": [1, 2, 3]}},
+            "geometry": {"type": kind, "coordinates": coordinates},
+        }
+        for kind, coordinates in (("Polygon", [ring]), ("MultiPolygon", [[ring], [ring, ring]]))
+    ]
+    table = {"type": "FeatureCollection", "features": features}
+    roi = roifile.ImagejRoi.frompoints(np.asarray(outline, np.float32), name="a")
+    content = roi_archive({"a": outline, "b": outline})
+    return {
+        "geojson": Sample("r.geojson", {"": json.dumps(table).encode()}, reader, regions.geojson),
+        "roi": Sample("r.roi", {"": roi.tobytes()}, reader, regions.roi),
+        "roi archive": Sample("r.zip", {"": content}, reader, regions.roi_archive),
+    }
+
+
+def _cameras() -> dict[str, Sample]:
+    """Return a series of a Pi Imaging camera, and an HDF5 file of AlliGator if h5py is installed."""
+    from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
+
+    from seq2seqlite.io import load
+
+    series = {}
+    for gate in range(4):
+        settings = {
+            "Author": "Pi Imaging", "Mode": "Gated 8 bit", "Gate step": str(gate), "Gate steps": "4",
+            "Gate step size": "250 ps", "Gate width": "6 ns", "Gate offset": "100 ps",
+            "Laser frequency": "80 MHz", "Frame": "0",
+        }  # fmt: skip
+        chunks = PngInfo()
+        for key, value in settings.items():
+            chunks.add_text(key, value)
+        stream = io.BytesIO()
+        Image.fromarray(COUNTS[gate].astype(np.uint8)).save(stream, "png", pnginfo=chunks)
+        series[f"G{gate}.png"] = stream.getvalue()
+    made = {"camera series": Sample("series", series, load, stores.png_settings)}
+    try:
+        import h5py
+    except ModuleNotFoundError:
+        return made
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        file["File Information/File Type"] = "Wide-Field Time-Gated Data"
+        kinds = [("# Gates", "<i4"), ("Nanotime Gate Separation", "<f8"), ("Laser Period", "<f8")]
+        file["DAQ Parameters"] = np.array([(4, 90e-12, 12.5e-9)], dtype=kinds)
+        for gate in range(4):
+            file[f"Gate Images/Gate {gate + 1}"] = COUNTS[gate].astype(np.uint8)
+    made["alligator"] = Sample("a.hdf5", {"": stream.getvalue()}, load, stores.hdf5)
+    return made
+
+
+def _results() -> dict[str, Sample]:
+    """Return the results of runs of a study."""
+    from seq2seqlite.studies.folder import RunResult, read_result
+    from seq2seqlite.studies.study import load_study
+
+    run = load_study("quick").runs[0]
+    result = RunResult(run.id, {"rmse": 0.1}, [{"step": 1.0, "decays": 2.0}], {"seconds": 1.0})
+    files = {f"{run.id}/result.json": json.dumps(vars(result)).encode()}
+    return {
+        "run": Sample("runs", files, lambda path: read_result(path, run), projects.json_file),
+    }
 
 
 def _checkpoint() -> tuple[bytes, Callable[[Path], Any]]:

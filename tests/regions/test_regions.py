@@ -138,6 +138,15 @@ def test_geojson(tmp_path: Path) -> None:
             read_regions(file, shape=SHAPE)
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e400"])
+def test_geojson_with_a_vertex_that_is_not_finite(tmp_path: Path, number: str) -> None:
+    file = tmp_path / "cells.geojson"
+    table = {"type": "Polygon", "properties": {"name": "a"}, "coordinates": [[[1, 1], [-7, 1], [3, 3]]]}
+    file.write_text(json.dumps(table).replace("-7", number))
+    with pytest.raises(InputError, match="feature 'a' has a vertex that is NaN or infinite; draw it again"):
+        read_regions(file, shape=(5, 6))
+
+
 def test_other_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist; check the path of the regions"):
         read_regions(tmp_path / "none.zip", shape=SHAPE)

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 import seq2seqlite
-from seq2seqlite.decay import Gate, GatedIrf, MeasuredIrf, ParametricIrf, TimeAxis, expected_tpsf
+from seq2seqlite.decay import (
+    Gate,
+    GatedIrf,
+    IrfBank,
+    MeasuredIrf,
+    ParametricIrf,
+    TimeAxis,
+    expected_response,
+    expected_tpsf,
+)
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import lifetime_map
 from seq2seqlite.imaging.quality import Quality
@@ -48,6 +57,48 @@ def test_measured_response_of_a_camera_is_aligned_on_the_sampled_axis():
     assert (placed.origin, placed.axis) == ("aligned", SPAD.sampled())
     assert placed.shift_ns == pytest.approx(1.3, abs=0.005)
     assert placed.described(0.5)["shift_ns"] == pytest.approx(0.8, abs=0.005)
+
+
+@pytest.mark.parametrize("lifetimes", [[0.3], [1.0], [0.5, 2.5]])
+@pytest.mark.parametrize("fwhm_ns", [0.06, 0.15, 0.25])
+def test_response_in_the_bins_of_the_decay_is_not_moved(fwhm_ns, lifetimes):
+    """A density that is constant in each bin is wider than the response, and was moved by 0.012 ns."""
+    axis = TimeAxis(135, 0.09, 12.5)
+    irf = ParametricIrf(1.55, fwhm_ns, 0.1, 0.3)
+    measured = MeasuredIrf(1e6 * expected_response(irf, axis=axis), bin_width_ns=0.09)
+    amplitudes = [1 / len(lifetimes)] * len(lifetimes)
+    decay = expected_tpsf(amplitudes, lifetimes, axis=axis, irf=irf, photons=1e6, background=170)
+    assert abs(placed_irf(decay, axis=axis, measured=measured).shift_ns) < 0.003
+
+
+@pytest.mark.parametrize("lifetimes", [[0.1], [0.3], [3.0], [0.5, 2.5]])
+@pytest.mark.parametrize(
+    ("axis", "irf", "length_ns"),
+    [
+        (SPAD, GatedIrf(ParametricIrf(7.5, 0.25, 0.1, 0.3), Gate(6.0, 0.5, 0.8)), 6.0),
+        (WIDE, GatedIrf(ParametricIrf(4.0, 0.25, 0.1, 0.3), Gate(2.5, 0.2, 0.25)), 2.5),
+        (ICCD, GatedIrf(ParametricIrf(0.9, 0.15, 0.1, 0.3), Gate(0.3, 0.1, 0.1)), 0.3),
+    ],
+)
+def test_response_measured_gate_by_gate_belongs_to_the_starts_of_the_gates(axis, irf, length_ns, lifetimes):
+    """A fixed one was half a gate late; for short lifetimes, no trial delay was near the true one."""
+    counts = 1e6 * expected_response(irf, axis=axis.sampled())
+    measured = MeasuredIrf(counts, bin_width_ns=axis.gate_width_ns)
+    decay = summed(irf, axis, lifetimes)
+    fixed = placed_irf(decay, axis=axis, measured=measured, gate_length_ns=length_ns, shift_ns=0.0)
+    shape = expected_response(fixed.irf, axis=fixed.axis)
+    np.testing.assert_allclose(shape / shape.sum(), counts / counts.sum(), atol=2e-4)
+    found = placed_irf(decay, axis=axis, measured=measured, gate_length_ns=length_ns)
+    assert abs(found.shift_ns) < 0.03
+
+
+def test_delays_of_pixels_belong_to_the_starts_of_the_gates():
+    irf = GatedIrf(ParametricIrf(4.0, 0.25), Gate(2.5, 0.2, 0.25))
+    counts = 1e6 * expected_response(irf, axis=WIDE.sampled())
+    bank = IrfBank.from_delays(MeasuredIrf(counts, bin_width_ns=0.09), [[-0.1, 0.1]])
+    decay = summed(irf, WIDE, [2.0])
+    placed = placed_irf(decay, axis=WIDE, measured=bank, gate_length_ns=2.5, shift_ns=0.0)
+    assert placed.irf.mean_ns == pytest.approx(bank.mean_ns - 0.045)
 
 
 def test_maps_of_a_camera_are_right_with_the_length_of_its_gates():

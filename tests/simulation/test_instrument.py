@@ -1,5 +1,6 @@
 """Instruments in TOML."""
 
+import os
 import tomllib
 
 import numpy as np
@@ -190,6 +191,10 @@ def test_unknown_instrument_lists_the_known():
 def test_bad_file_says_which(tmp_path):
     with pytest.raises(InputError, match=r"instrument file .*nowhere.toml does not exist"):
         load_instrument(tmp_path / "nowhere.toml")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.toml")  # reading it would wait for a writer
+        with pytest.raises(InputError, match=r"pipe.toml is a pipe, device or socket; copy"):
+            load_instrument(tmp_path / "pipe.toml")
     broken = tmp_path / "broken.toml"
     broken.write_text("name = ")
     with pytest.raises(InputError, match=r"broken.toml is not valid TOML: Invalid value"):

@@ -193,9 +193,10 @@ def test_bad_study_says_value_and_rule(tmp_path, old, new, text):
 def test_changed_result_is_refused(config, tmp_path, capsys):
     run = load_study(config).runs[0]
     (tmp_path / "runs" / run.id).mkdir(parents=True)
-    (tmp_path / "runs" / run.id / "result.json").write_text("{")
-    assert main(["study", "--config", str(config), "--out", str(tmp_path)]) == 2
-    assert "result.json cannot be read" in capsys.readouterr().err
+    for damaged in ("{", "[" * 100_000):
+        (tmp_path / "runs" / run.id / "result.json").write_text(damaged)
+        assert main(["study", "--config", str(config), "--out", str(tmp_path)]) == 2
+        assert "result.json cannot be read" in capsys.readouterr().err
     assert main(["study", "--config", str(config), "--out", str(tmp_path), "--workers", "0"]) == 2
     assert "workers=0 must be >= 1 (option --workers)" in capsys.readouterr().err
 

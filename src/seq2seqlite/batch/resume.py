@@ -120,7 +120,7 @@ class Record:
             return None
         try:
             summary: dict[str, Any] = json.loads((self.folder / "summary.json").read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(summary, dict):
             return None
@@ -133,14 +133,15 @@ class Record:
 
     def _found(self) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = json.loads(self.path.read_text("utf-8"))
+            found: Any = json.loads(self.path.read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{self.path} was not written by seq2seqlite; delete it") from error
-        if not {"input", "made_by", "done"} <= set(found):
+        own = isinstance(found, dict) and {"input", "made_by", "done"} <= set(found)
+        if not own or not isinstance(found["input"], dict) or "path" not in found["input"]:
             raise InputError(f"{self.path} was not written by seq2seqlite; delete it")
-        return found
+        return dict(found)
 
     def _same_input(self, found: Mapping[str, Any]) -> bool:
         return all(found["input"].get(name) == self.source[name] for name in SAME_INPUT)

@@ -47,8 +47,8 @@ def image(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help="PTU, SDT, LIF, ICS, TIFF, npz, zarr or text file, or folder of gate images; with --frames "
-            "each, folder of PTU, SDT, ICS or npz files",
+            help="PTU, SDT, LIF, ICS, TIFF, HDF5, npz, zarr or text file, or folder of gate images; with "
+            "--frames each, folder of PTU, SDT, ICS or npz files",
         ),
     ],
     *,
@@ -246,7 +246,8 @@ def image(
         Sharing | None,
         typer.Option(
             help="Fit the lifetimes of maximum likelihood once, to the summed decay of the analysed pixels "
-            "of each image, or of all images of a batch together; in each pixel photons and background",
+            "of each image, or of all images of a batch together; each pixel is then fitted with these "
+            "lifetimes",
             rich_help_panel=MAXIMUM_LIKELIHOOD,
         ),
     ] = None,

@@ -64,7 +64,7 @@ IrfPerPixelOption = Annotated[
 DelayMapOption = Annotated[
     Path | None,
     typer.Option(
-        help="TIFF or npy file with the delay of each pixel in ns, which is added to the IRF",
+        help="TIFF, PNG or npy file with the delay of each pixel in ns, which is added to the IRF",
         rich_help_panel=RESPONSE,
     ),
 ]

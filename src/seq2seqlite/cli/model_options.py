@@ -24,7 +24,7 @@ OptionalPredictorOption = Annotated[
     str | None,
     typer.Option(
         "--model",
-        help="Shipped model, .npz or .program file, or estimator: "
+        help="Shipped model, .npz or .program file, board:ADDRESS, or estimator: "
         f"{', '.join(ESTIMATORS)}. Default: one that fits each file, which is printed with the reason",
         autocompletion=complete_predictor,
     ),

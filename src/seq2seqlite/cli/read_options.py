@@ -12,7 +12,8 @@ ChannelOption = Annotated[int | None, typer.Option(help="Detector channel", rich
 BlockOption = Annotated[
     int | None,
     typer.Option(
-        help="Measurement data block of an SDT file, or image of a LIF file", rich_help_panel=READING
+        help="Data block of an SDT file, image of a LIF file, or kind of gates of an HDF5 file",
+        rich_help_panel=READING,
     ),
 ]
 PeriodOption = Annotated[

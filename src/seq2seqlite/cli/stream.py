@@ -63,8 +63,9 @@ def stream(
     model: Annotated[
         str | None,
         typer.Option(
-            help=f"Shipped model, .npz or .program file, or estimator: {', '.join(ESTIMATORS)}. Default: a "
-            "model of the named instrument, or one that fits the first frame",
+            help="Shipped model, .npz or .program file, board:ADDRESS, or estimator: "
+            f"{', '.join(ESTIMATORS)}. Default: a model of the named instrument, or one that fits the first "
+            "frame",
             autocompletion=complete_predictor,
         ),
     ] = None,

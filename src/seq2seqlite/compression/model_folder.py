@@ -64,7 +64,7 @@ class ModelFolder:
             return
         try:
             made_by = json.loads(self.card.read_text(encoding="utf-8"))["recipe"]
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             made_by = None
         if made_by != json.loads(json_text(self.table)):
             raise InputError(

@@ -171,6 +171,11 @@ class IrfBank(Irf):
         """Return this bank with all delays longer by ``by_ns``."""
         return replace(self, irfs=tuple(irf.moved(by_ns) for irf in self.irfs))
 
+    def sampled(self) -> Self:
+        """Return this bank with measured responses as samples, as :meth:`MeasuredIrf.sampled`."""
+        irfs = (irf.sampled() if isinstance(irf, MeasuredIrf) else irf for irf in self.irfs)
+        return replace(self, irfs=tuple(irfs))
+
     @property
     def mean_ns(self) -> float:
         """Mean delay of all pixels, in ns."""

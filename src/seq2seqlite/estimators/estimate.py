@@ -210,8 +210,10 @@ def required_irf(irf: Irf | None, name: str, /) -> Irf:
     return irf
 
 
-def expected_edge_ns(axis: TimeAxis, irf: Irf, /) -> float:
+def expected_edge_ns(axis: TimeAxis, irf: Irf, tau_ns: float | None = None, /) -> float:
     """Return the position of a decay's rising edge for an IRF, relative to the first gate, in ns.
+
+    The default of the lifetime ``tau_ns`` is typical of the laser period.
 
     Examples
     --------
@@ -220,6 +222,7 @@ def expected_edge_ns(axis: TimeAxis, irf: Irf, /) -> float:
     >>> round(expected_edge_ns(axis, ParametricIrf(center_ns=2.0, fwhm_ns=0.2)), 2)
     1.94
     """
-    tau_ns = TYPICAL_SHARE_OF_PERIOD * axis.period_ns
+    if tau_ns is None:
+        tau_ns = TYPICAL_SHARE_OF_PERIOD * axis.period_ns
     tpsf = expected_tpsf([1.0], [tau_ns], axis=axis, irf=irf, photons=1e6)
     return rising_edge_ns(tpsf, bin_width_ns=axis.gate_width_ns)

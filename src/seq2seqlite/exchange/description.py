@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,7 +169,7 @@ def check_exchange_file(path: Path, /) -> None:
     with path.open("rb") as file:
         own = PRODUCER.encode() in file.read(START_BYTES)
     if not own and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
             own = MEMBER in archive.namelist()
     if not own:
         raise InputError(f"{path} was not written by seq2seqlite export; move it or choose another name")

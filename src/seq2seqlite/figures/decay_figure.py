@@ -138,6 +138,8 @@ def _label(name: str, curve: DecayCurve) -> str:
         f"{tau:.3g} ns ({share:.0%})" if len(curve.taus_ns) > 1 else f"{tau:.3g} ns"
         for tau, share in zip(curve.taus_ns, curve.amplitude_fractions, strict=True)
     ]
+    if len(parts) > 1:  # many programs state shares of the photons
+        parts[0] = parts[0].replace("%)", "% of the amplitude)")
     if curve.scatter_fraction:
         parts.append(f"scatter {curve.scatter_fraction:.1%}")
     chi_square = f"{curve.chi_square:,.0f}" if curve.chi_square >= 100 else f"{curve.chi_square:.3g}"

@@ -41,6 +41,8 @@ MAX_GAMMA = 5.0
 DPI, MIN_DPI, MAX_DPI = 150, 30, 1200
 # Grey levels of pixels without a lifetime, and of flagged ones. No default colour is as dark or as light.
 NOT_ANALYSED, FLAGGED = 0.22, 1.0
+# Attribute of a mosaic: number of pixels that belong to no frame.
+EMPTY = "empty_pixels"
 # Ends of the colour bar with an arrow, by whether values lie below and above it.
 EXTENDS = {(False, False): "neither", (True, False): "min", (False, True): "max", (True, True): "both"}
 
@@ -203,7 +205,8 @@ def plot_map(
     flagged = maps["flagged"].values == 1 if "flagged" in maps else np.zeros(values.shape, np.bool_)
     rgb[flagged] = FLAGGED
     axes.imshow(rgb, interpolation="nearest")
-    _name_marks(axes, int(flagged.sum()), int((~np.isfinite(values)).sum()))
+    unknown = int((~np.isfinite(values)).sum()) - maps.attrs.get(EMPTY, 0)
+    _name_marks(axes, int(flagged.sum()), unknown)
     axes.set(xticks=[], yticks=[])
     axes.set_title(Path(str(maps.attrs.get("source", ""))).name, parse_math=False)
     if maps.attrs.get("pixel_size_um"):
@@ -228,7 +231,8 @@ def mosaic(maps: xr.Dataset, /) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Maps with dims ('Y', 'X'), in rows of frames from left to right; one image is returned as it is.
+        Maps with dims ('Y', 'X'), in rows of frames from left to right; one image is returned as it is. The
+        attribute ``empty_pixels`` is the number of pixels that belong to no frame.
 
     See Also
     --------
@@ -249,7 +253,7 @@ def mosaic(maps: xr.Dataset, /) -> xr.Dataset:
             top, left = number // columns * height, number % columns * width
             whole[top : top + frame.shape[0], left : left + frame.shape[1]] = frame
         variables[name] = (("Y", "X"), whole, image.attrs)
-    return xr.Dataset(variables, attrs=maps.attrs)
+    return xr.Dataset(variables, attrs={**maps.attrs, EMPTY: whole.size - first.size})
 
 
 def lifetime_rgb(

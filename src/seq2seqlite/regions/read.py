@@ -116,7 +116,7 @@ def _rois(file: Path, shape: tuple[int, int]) -> Iterator[tuple[str, NDArray[np.
         if kind == "OVAL" and not composite and roi.integer_coordinates is None:
             yield name, inside_ellipse(roi.left, roi.top, roi.right, roi.bottom, shape=shape)
             continue
-        rings = [np.asarray(ring, np.float64) for ring in roi.coordinates(multi=True)]
+        rings = [_ring(file, f"ROI {name!r}", ring) for ring in roi.coordinates(multi=True)]
         yield name, inside_rings([ring for ring in rings if len(ring) > 2], shape=shape)
 
 
@@ -148,10 +148,18 @@ def _features(file: Path, shape: tuple[int, int]) -> Iterator[tuple[str, NDArray
                 f"{file}: feature {name!r} is of type {geometry.get('type')}; use Polygon or MultiPolygon"
             )
         parts = [
-            inside_rings([np.asarray(ring, np.float64)[:, :2] for ring in polygon], shape=shape)
+            inside_rings([_ring(file, f"feature {name!r}", ring) for ring in polygon], shape=shape)
             for polygon in polygons(geometry["coordinates"])
         ]
         yield name, np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.intp)
+
+
+def _ring(file: Path, what: str, points: Any) -> NDArray[np.float64]:
+    """Return the vertices (x, y) of a polygon, which must be finite."""
+    ring = np.asarray(points, np.float64)[:, :2]
+    if not np.isfinite(ring).all():
+        raise InputError(f"{file}: {what} has a vertex that is NaN or infinite; draw it again")
+    return ring
 
 
 def _feature_name(feature: dict[str, Any], number: int) -> str:

@@ -21,8 +21,10 @@ LIFETIMES_OF_PERIOD = np.geomspace(0.006, 0.8, 14)
 # Step of the initial search for the delay, in units of the width of the IRF's sharpest feature.
 STEP_SIGMAS = 1.0
 MOST_STEPS = 400
-# Maximum distance between the half heights of a decay and of its IRF, as a share of the period.
+# Distance of trial delays from those at which the half heights of decay and model agree, as a share of the
+# period. Through a wide gate, the half height of a long lifetime is much later than that of a short one.
 NEAR_EDGE = 0.06
+EDGES_OF_PERIOD = (0.006, 0.16, 0.5)
 # Iteratively reweighted least squares converges to the maximum of the likelihood.
 REWEIGHTINGS = 3
 NARROWEST_GATES = 0.35
@@ -202,11 +204,11 @@ def _shifts(irf: Irf, counts: NDArray[np.float64], axis: TimeAxis, step: float) 
     """Return trial delays: those near the rising edge, or all delays if no rising edge is found."""
     try:
         edge = rising_edge_ns(counts, bin_width_ns=axis.gate_width_ns)
-        away = edge - expected_edge_ns(axis, irf)
+        away = [edge - expected_edge_ns(axis, irf, share * axis.period_ns) for share in EDGES_OF_PERIOD]
     except InputError:
         return np.arange(0, axis.period_ns, step)
     reach = NEAR_EDGE * axis.period_ns
-    return away + np.arange(-reach, reach, step)
+    return np.arange(min(away) - reach, max(away) + reach, step)
 
 
 def searched(

@@ -132,6 +132,8 @@ def placed_irf(
             return PlacedIrf(fit_irf(decay, axis=axis), axis, "fitted")
         return PlacedIrf(fit_gated_irf(decay, axis=axis, gate_length_ns=gate_length_ns), sampled, "fitted")
     _check_span(measured, axis)
+    if gate_length_ns is not None and isinstance(measured, MeasuredIrf | IrfBank):
+        measured = measured.sampled()
     if shift_ns is not None:
         return PlacedIrf(measured.moved(shift_ns), sampled, "fixed", shift_ns)
     found = aligned_irf(measured, decay, axis=sampled, scatter=scatter)

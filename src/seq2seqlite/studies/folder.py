@@ -71,7 +71,7 @@ def read_result(folder: Path, run: PlannedRun, /) -> RunResult | None:
         return RunResult(**json.loads(place.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise InputError(f"{place} cannot be read ({error}); delete it to repeat the run") from None
 
 

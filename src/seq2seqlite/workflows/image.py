@@ -100,9 +100,9 @@ def write_lifetime_maps(
     Parameters
     ----------
     files : path-like or sequence of path-like
-        PTU, SDT, LIF, ICS, TIFF, npz, zarr or text files, or folders of gate images. Zarr stacks with dims
-        (T, Z, Y, X, H) may be larger than memory. A pattern such as ``"data/*.ptu"`` stands for the files
-        that match it, and a folder of measurements for its files.
+        PTU, SDT, LIF, ICS, TIFF, HDF5, npz, zarr or text files, or folders of gate images. Zarr stacks with
+        dims (T, Z, Y, X, H) may be larger than memory. A pattern such as ``"data/*.ptu"`` stands for the
+        files that match it, and a folder of measurements for its files.
     model : str, path or None
         Shipped model, ``.npz`` or ``.program`` file, or estimator; None chooses one for each file, as
         :func:`~seq2seqlite.predictors.choice.choose_model` does.
@@ -207,6 +207,7 @@ def write_lifetime_maps(
         reference_tau_ns,
         phasor_medians,
         [(real, imag, size) for real, imag, size in cursors],
+        frames=frames,
     )
     fields = _fields(paths, conditions)
     several = len(paths) > 1
@@ -374,11 +375,17 @@ def _phasor(
     reference_tau_ns: float | None,
     medians: int,
     cursors: list[tuple[float, float, float]],
+    *,
+    frames: str | None,
 ) -> PhasorOptions | None:
     file = None if reference is None else Path(reference).absolute()
     options = PhasorOptions(file, reference_tau_ns, medians, tuple(cursors))
     if not made and options != PhasorOptions():
         raise InputError("phasor=False has no reference, filter or cursors; omit them")
+    if frames == EACH and options != PhasorOptions():
+        raise InputError(
+            f"frames={frames!r} has no phasor plot, and therefore no reference, filter or cursors; omit them"
+        )
     if file is not None and not file.exists():
         raise InputError(f"reference={reference} does not exist; check the path")
     return options if made else None
@@ -401,7 +408,7 @@ def _check_regions(paths: Sequence[Path], regions: str | Path | None) -> None:
     for path in paths if regions is not None else ():
         file = regions_file(str(regions), path)
         if not file.is_file():
-            raise InputError(f"regions={file} does not exist; it is needed for {path}")
+            raise InputError(f"regions={file} does not exist or is not a file; it is needed for {path}")
 
 
 def _folders(files: Sequence[Path], out: Path) -> list[Path]:

@@ -1,6 +1,7 @@
 """Lifetimes shared by all images of a batch."""
 
 import json
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -118,9 +119,11 @@ def _earlier(path: Path, made_by: dict[str, Any]) -> SharedLifetimes | None:
         if found["made_by"] != made_by:
             return None
         names = ("taus_ns", "taus_std_ns", "chi_squares")
-        return SharedLifetimes(Sharing.BATCH, *(tuple(map(float, found["shared"][name])) for name in names))
-    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError):
+        shared = SharedLifetimes(Sharing.BATCH, *(tuple(map(float, found["shared"][name])) for name in names))
+    except (FileNotFoundError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+    valid = all(0 < tau < math.inf for tau in shared.taus_ns)
+    return shared if valid and len(shared.taus_ns) == len(shared.taus_std_ns) else None
 
 
 def _fitted(

@@ -1,11 +1,12 @@
-"""Zarr: fields of zarr.json. PNG: fields of IHDR and chunk lengths, with a valid CRC."""
+"""Zarr: fields of zarr.json. PNG: IHDR, chunk lengths and settings, with a valid CRC. HDF5: words."""
 
 import json
 import struct
 import zlib
 from typing import Any
 
-from tests.fuzz.families.values import INTEGERS, JSON, Mutated, Rng, mutate_json, pick
+from tests.fuzz.families.text import WORDS
+from tests.fuzz.families.values import INTEGERS, JSON, Mutated, Rng, integer, mutate_json, pick, put
 
 TYPES = (
     "float64",
@@ -84,3 +85,31 @@ def png(content: bytes, rng: Rng) -> Mutated:
         length = declared.get(number, len(body))
         written += struct.pack(">I", length) + name + body + struct.pack(">I", zlib.crc32(name + body))
     return written, False
+
+
+def png_settings(content: bytes, rng: Rng) -> Mutated:
+    """Change a setting of a camera in a text chunk, or anything else of a PNG file."""
+    if rng.random() < 0.4:
+        return png(content, rng)
+    chunks, place = [], 8
+    while place < len(content):
+        (length,) = struct.unpack_from(">I", content, place)
+        chunks.append((content[place + 4 : place + 8], content[place + 8 : place + 8 + length]))
+        place += 12 + length
+    index = pick(rng, [number for number, (name, _) in enumerate(chunks) if name == b"tEXt"])
+    key, _, value = chunks[index][1].partition(b"\0")
+    word = pick(rng, WORDS).encode("latin-1", "replace")
+    value = pick(rng, (word, b"Gated " + word + b" bit", word + b" ns", word + b" MHz", value * 2, b""))
+    chunks[index] = (b"tEXt", pick(rng, (key, key, key, key + b"x")) + b"\0" + value)
+    written = content[:8]
+    for name, body in chunks:
+        written += struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+    return written, False
+
+
+def hdf5(content: bytes, rng: Rng) -> Mutated:
+    """Change a word of the metadata: sizes, addresses, versions, types."""
+    size = pick(rng, (1, 2, 4, 8))
+    places = [index for index in range(0, len(content) - 8, size) if any(content[index : index + size])]
+    place = pick(rng, places)
+    return put(content, place, integer(rng, size)), False

@@ -6,7 +6,7 @@ from typing import Literal
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["BOARDS", "Board", "Part", "find_board"]
+__all__ = ["BOARDS", "Board", "CameraPins", "Part", "find_board"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,34 @@ class Part:
 
 
 @dataclass(frozen=True)
+class CameraPins:
+    """Pins of a board for a camera, in the order of the signals.
+
+    Parameters
+    ----------
+    data : tuple of str
+        Data, the lowest bit first.
+    clk, valid, first, last, ready, wanted : str
+        Signals of the same names in ``docs/spec/link.md``.
+    clock_mhz : float
+        Largest frequency of the clock of the camera.
+
+    See Also
+    --------
+    Board : FPGA board.
+    """
+
+    data: tuple[str, ...]
+    clk: str
+    valid: str
+    first: str
+    last: str
+    ready: str
+    wanted: str
+    clock_mhz: float
+
+
+@dataclass(frozen=True)
 class Board:
     """FPGA board: its parts, its clock frequencies, and its link to the computer.
 
@@ -54,6 +82,8 @@ class Board:
         FPGAs by the names of the option ``--part``; the first one is the default.
     sys_clock_mhz, engine_clock_mhz : float
         Default frequencies of the network side and of the engines.
+    camera : CameraPins, optional
+        Pins for a camera, of a board whose memory is supported.
 
     See Also
     --------
@@ -66,6 +96,7 @@ class Board:
     parts: Mapping[str, Part]
     sys_clock_mhz: float
     engine_clock_mhz: float
+    camera: CameraPins | None = None
 
     def part(self, name: str | None, /) -> Part:
         """Return a part; by default, the first one.
@@ -110,6 +141,17 @@ BOARDS: Mapping[str, Board] = {
             },
             50.0,
             50.0,
+            # Header J2: gp14, gn14, gp15, ... to gn24.
+            CameraPins(
+                data=tuple("U18 U17 N17 P16 N16 M17 L16 L17 H18 H17 F17 G18 D18 E17 C18 D17".split()),
+                clk="B15",
+                valid="C15",
+                first="B17",
+                last="C17",
+                ready="C16",
+                wanted="D16",
+                clock_mhz=50.0,
+            ),
         ),
     )
 }

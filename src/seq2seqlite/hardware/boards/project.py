@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from amaranth.back import rtlil
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
-from seq2seqlite.hardware.boards.board import Board, Part
+from seq2seqlite.hardware.boards.board import BOARDS, Board, CameraPins, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, PacketPort
+from seq2seqlite.hardware.boards.sdram import SDRAM, Sdram, SdramTiming
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT, SerialPort
 from seq2seqlite.hardware.boards.soc import SystemOptions, generate_system
 from seq2seqlite.hardware.eda.cells import Resources
@@ -40,6 +41,7 @@ __all__ = [
 FORMAT, FORMAT_VERSION = "seq2seqlite board project", 1
 MANIFEST = "board.json"
 PROGRAM_FILE = "integer.program"
+MAX_SDRAM_MHZ = 100.0
 RESOURCES = ("lut", "ff", "dsp", "bram36")
 
 
@@ -55,6 +57,10 @@ class Core:
         Plan of the Verilog.
     module, link : str
         Names of the module, and of the module of the link in it.
+    front_end : tuple of str
+        Names of the modules of a front end for a camera in it; empty: there is none.
+    facts : mapping
+        Further entries of the manifest.
 
     See Also
     --------
@@ -65,6 +71,8 @@ class Core:
     plan: BuildPlan
     module: str
     link: str
+    front_end: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,10 +107,11 @@ class BoardProject:
     facts: Mapping[str, Any]
 
     @property
-    def kept(self) -> tuple[str, str, str]:
-        """Modules whose utilisation is reported: the core, its link, and the port to the network."""
+    def kept(self) -> tuple[str, ...]:
+        """Modules whose utilisation is reported: the core, its link, the port to the network, the front end."""
         port = PACKET_PORT if self.board.link == "udp" else SERIAL_PORT
-        return self.core.module, self.core.link, port
+        memory = (SDRAM,) if self.core.front_end else ()
+        return self.core.module, self.core.link, port, *self.core.front_end, *memory
 
 
 @dataclass(frozen=True)
@@ -127,18 +136,19 @@ class SynthesisedBoard:
     def parts(self) -> dict[str, dict[str, float]]:
         """Return the utilisation by part: LUTs, flip-flops, DSP blocks and block memory.
 
-        The engine includes its CSRs and streams, the link the packets and the buffers up to the network. No
-        supported system has a front end or a memory controller yet.
+        The engine includes its CSRs and streams, the link the packets and the buffers up to the network. The
+        front end includes the port of the camera.
         """
         project, modules = self.project, self.result.modules
-        core, link, port = (modules[name] for name in project.kept)
+        core, link, port, *others = (modules[name] for name in project.kept)
+        front_end, memory = others[:-1], others[-1:]
         network = "Ethernet" if project.board.link == "udp" else "serial line"
         parts = {
-            "engine": _sum((core, 1), (link, -1)),
+            "engine": _sum((core, 1), *((part, -1) for part in (link, *front_end))),
             "link": _sum((link, 1), (port, 1)),
-            "front end": _sum(),
-            "memory controller": _sum(),
-            network: _sum((self.result.resources, 1), (core, -1), (port, -1)),
+            "front end": _sum(*((part, 1) for part in front_end)),
+            "memory controller": _sum(*((part, 1) for part in memory)),
+            network: _sum((self.result.resources, 1), *((part, -1) for part in (core, port, *memory))),
         }
         return {**parts, "all": _sum((self.result.resources, 1))}
 
@@ -242,9 +252,13 @@ def write_board(
     synthesize_board : Synthesise a board system with Yosys.
     """
     check_folder(folder, manifest=MANIFEST, kind="a board project")
-    system = generate_system(board, part, options, core=core.module)
+    camera = _camera_pins(board, options) if core.front_end else None
+    system = generate_system(board, part, options, core=core.module, camera=camera)
     port_name, port = (PACKET_PORT, PacketPort()) if board.link == "udp" else (SERIAL_PORT, SerialPort())
     files = {f"{port_name}.il": rtlil.convert(port, name=port_name, emit_src=False), **core.plan.files}
+    if camera is not None:
+        sdram = Sdram(SdramTiming(system.engine_clock_mhz))
+        files[f"{SDRAM}.il"] = rtlil.convert(sdram, name=SDRAM, emit_src=False)
     facts = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -254,6 +268,7 @@ def write_board(
         "program_sha256": core.program.sha256,
         "sys_clock_mhz": system.sys_clock_mhz,
         "engine_clock_mhz": system.engine_clock_mhz,
+        **core.facts,
         **({"ip_address": options.ip_address, "udp_port": options.udp_port} if board.link == "udp" else {}),
     }
     outputs = OutputSet(folder, {MANIFEST: ("format",)})
@@ -344,6 +359,21 @@ def route_board(
         heartbeat=heartbeat,
     )
     return RoutedBoard(result, bitstream(result.textcfg) if result.routed else None)
+
+
+def _camera_pins(board: Board, options: SystemOptions) -> CameraPins:
+    """Return the pins of a board for a camera; check that its memory works at the clock of the engines."""
+    if board.camera is None:
+        raise InputError(
+            f"board {board.name} has no supported memory, which a camera requires; choose one of "
+            f"{', '.join(name for name, one in BOARDS.items() if one.camera)}"
+        )
+    if options.engine_clock_mhz > MAX_SDRAM_MHZ:
+        raise InputError(
+            f"engine_clock_mhz={options.engine_clock_mhz:g} must be at most {MAX_SDRAM_MHZ:g} with a camera, "
+            "because the memory has the same clock"
+        )
+    return board.camera
 
 
 def _sum(*terms: tuple[Resources, int]) -> dict[str, float]:

@@ -13,17 +13,22 @@ from typing import Any
 
 from liteeth.core import LiteEthUDPIPCore
 from liteeth.phy.ecp5rgmii import LiteEthPHYRGMII
+from litex.build.generic_platform import IOStandard, Pins, Subsignal
+from litex.build.io import DDROutput, SDRInput, SDROutput
 from litex.gen import LiteXModule
 from litex.soc.cores.clock import ECP5PLL
 from litex.soc.cores.uart import RS232PHY
 from litex_boards.platforms import lambdaconcept_ecpix5, radiona_ulx3s
 from migen import Cat, ClockDomain, ClockSignal, If, Instance, ResetSignal, Signal
+from migen.fhdl.specials import Tristate
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.boards.board import Board, Part
+from seq2seqlite.hardware.boards.board import Board, CameraPins, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, core_ports
 from seq2seqlite.hardware.boards.packet_store import WORD_BITS
+from seq2seqlite.hardware.boards.sdram import ADDRESS_BITS, DATA_BITS, SDRAM, sdram_pins
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT
+from seq2seqlite.hardware.frontends.axi import axi_manager
 from seq2seqlite.hardware.wire.link_packets import PEER_BITS
 from seq2seqlite.hardware.wire.serial_frames import BAUD_RATE
 
@@ -32,6 +37,10 @@ __all__ = ["SystemFiles", "SystemOptions", "generate_system"]
 MAC_PREFIX = 0x02_53_32_53 << 16
 """First bytes of the MAC address, which is locally administered; the last two are those of the IP address."""
 BROADCAST_HOST = 255
+CAMERA_SIGNALS = ("clk", "valid", "first", "last", "ready", "wanted")
+"""Signals of a camera next to its data: four inputs, two outputs."""
+SDRAM_PHASE = 90
+"""Phase of the clock of the memory behind that of its controller, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +112,9 @@ class SystemFiles:
 class _System(LiteXModule):
     """PLL, LEDs, and the core behind the port of the board's link."""
 
-    def __init__(self, board: Board, platform: Any, options: SystemOptions, core: str) -> None:
+    def __init__(
+        self, board: Board, platform: Any, options: SystemOptions, core: str, camera: CameraPins | None
+    ) -> None:
         self.options, self.platform = options, platform
         self.cd_sys, self.cd_engine = ClockDomain("sys"), ClockDomain("engine")
         self.pll = ECP5PLL()
@@ -113,6 +124,12 @@ class _System(LiteXModule):
         clocks = ((self.cd_sys, options.sys_clock_mhz), (self.cd_engine, options.engine_clock_mhz))
         for domain, mhz in clocks:
             self.pll.create_clkout(domain, mhz * 1e6)
+        if camera is not None:
+            # The memory gets commands and data in the middle of its clock cycle, or close to it.
+            self.cd_sdram = ClockDomain("sdram", reset_less=True)
+            self.pll.create_clkout(
+                self.cd_sdram, options.engine_clock_mhz * 1e6, phase=SDRAM_PHASE, with_reset=False
+            )
         outputs = dict(self.pll.clkouts)
         try:
             found = self.pll.compute_config()  # adds an output for the feedback
@@ -142,9 +159,51 @@ class _System(LiteXModule):
             **signals,
             **{f"{flows[name][0]}_{name}": signal for name, signal in ports.items()},
         )
-        self.specials += Instance(
-            core, **clocked, **{f"{flows[name][1]}_{name}": signal for name, signal in ports.items()}
-        )
+        inner = {f"{flows[name][1]}_{name}": signal for name, signal in ports.items()}
+        if camera is not None:
+            inner |= self._camera(camera, clocked)
+        self.specials += Instance(core, **clocked, **inner)
+
+    def _camera(self, pins: CameraPins, clocked: dict[str, Any]) -> dict[str, Any]:
+        """Add the camera and the memory, and return the connections of the core to both."""
+        platform = self.platform
+        signals = [Subsignal("data", Pins(" ".join(pins.data)))]
+        signals += [Subsignal(name, Pins(getattr(pins, name))) for name in CAMERA_SIGNALS]
+        platform.add_extension([("camera", 0, *signals, IOStandard("LVCMOS33"))])
+        pads = platform.request("camera")
+        platform.add_period_constraint(pads.clk, 1e3 / pins.clock_mhz)
+        inner: dict[str, Any] = {f"i_camera_{name}": getattr(pads, name) for name in ("data", *CAMERA_SIGNALS[:4])}
+        inner |= {f"o_camera_{name}": getattr(pads, name) for name in CAMERA_SIGNALS[4:]}
+        memory: dict[str, Any] = {}
+        for name, member in axi_manager(address_bits=ADDRESS_BITS, data_bits=DATA_BITS).items():
+            signal = Signal(member.shape, name=f"axi_{name}")
+            outer = member.flow.name == "Out"
+            inner[f"{'o' if outer else 'i'}_m_axi_{name}"] = signal
+            memory[f"{'i' if outer else 'o'}_s_axi_{name}"] = signal
+        self.specials += Instance(SDRAM, **clocked, **memory, **self._sdram_pads())
+        return inner
+
+    def _sdram_pads(self) -> dict[str, Any]:
+        """Add the pads of the memory with their registers, and return the connections of its controller."""
+        pads, clock = self.platform.request("sdram"), ClockSignal("engine")
+        self.comb += [pads.cs_n.eq(0), pads.cke.eq(1)]
+        self.specials += DDROutput(1, 0, self.platform.request("sdram_clock"), ClockSignal("sdram"))
+        ports, connections = {}, {}
+        for name, member in sdram_pins().items():
+            ports[name] = Signal(member.shape, name=f"sdram_{name}")
+            connections[f"{'i' if name == 'dq_i' else 'o'}_{name}"] = ports[name]
+        for name in ("a", "ba", "ras_n", "cas_n", "we_n", "dm"):
+            pad = getattr(pads, name)
+            self.specials += [SDROutput(ports[name][bit], pad[bit], clock) for bit in range(len(pad))]
+        for bit in range(len(pads.dq)):
+            driven, enabled, received = Signal(), Signal(), Signal()
+            self.specials += [
+                SDROutput(ports["dq_o"][bit], driven, clock),
+                SDROutput(ports["dq_oe"], enabled, clock),
+                SDRInput(received, ports["dq_i"][bit], clock),
+                Tristate(pads.dq[bit], driven, enabled, received),
+            ]
+        return connections
 
     def _ecpix5_inputs(self, dropped: Signal) -> None:
         platform = self.platform
@@ -226,7 +285,15 @@ class _System(LiteXModule):
         }
 
 
-def generate_system(board: Board, part: Part, options: SystemOptions, /, *, core: str) -> SystemFiles:
+def generate_system(
+    board: Board,
+    part: Part,
+    options: SystemOptions,
+    /,
+    *,
+    core: str,
+    camera: CameraPins | None = None,
+) -> SystemFiles:
     """Generate the system of a board.
 
     The working directory of the process changes during the call, because LiteX writes to it.
@@ -241,6 +308,8 @@ def generate_system(board: Board, part: Part, options: SystemOptions, /, *, core
         Options.
     core : str
         Name of the module of the core, which is a black box.
+    camera : CameraPins, optional
+        Pins of a camera, of a core with a front end; its memory is that of the board.
 
     Returns
     -------
@@ -261,7 +330,7 @@ def generate_system(board: Board, part: Part, options: SystemOptions, /, *, core
         "ulx3s": lambda: radiona_ulx3s.Platform(device="-".join(part.name.split("-")[:2])),
     }
     platform = platforms[board.name]()
-    system = _System(board, platform, options, core)
+    system = _System(board, platform, options, core, camera)
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder:
         with chdir(folder):
             platform.build(system, build_dir=".", build_name=board.name, run=False)

@@ -27,7 +27,7 @@ class Memory:
     def ns_since(self, name):
         return (self.now - self.times[name]) * self.period
 
-    def command(self, code, a, ba, dq, driven, dm):
+    def command(self, code, a, ba, data):
         """Execute the command of a clock cycle; return the word that is driven at its end, or None.
 
         The clock of the memory rises within the cycle, so that it drives a word into the next cycle.
@@ -36,14 +36,14 @@ class Memory:
         if self.pending and code not in {NOP, WRITE}:
             raise AssertionError("a write burst was interrupted")
         if self.pending and code == NOP:
-            self.store(*self.pending, dq, driven, dm)
+            self.store(*self.pending, data)
             self.pending, self.times["write"] = None, self.now
         if code != NOP:
             self.check_free()
             getattr(self, {ACTIVATE: "activate", READ: "read", WRITE: "write", PRECHARGE: "precharge",
-                           REFRESH: "refresh", LOAD_MODE: "load_mode"}[code])(a, ba, dq, driven, dm)  # fmt: skip
+                           REFRESH: "refresh", LOAD_MODE: "load_mode"}[code])(a, ba, data)  # fmt: skip
         word = self.output.pop(self.now, None)
-        assert not (driven and (word is not None or self.drove)), "both sides drive the data"
+        assert not (data[1] and (word is not None or self.drove)), "both sides drive the data"
         self.drove = word is not None
         return word
 
@@ -70,12 +70,13 @@ class Memory:
         for n in range(2):
             self.output[self.now + CAS_LATENCY - 1 + n] = self.words.get((row, bank, column + n), 0xDEAD)
 
-    def write(self, a, ba, dq, driven, dm):
+    def write(self, a, ba, data):
         row, bank, column = self.at(a, ba)
-        self.store(row, bank, column, dq, driven, dm)
+        self.store(row, bank, column, data)
         self.pending = (row, bank, column + 1)
 
-    def store(self, row, bank, column, dq, driven, dm):
+    def store(self, row, bank, column, data):
+        dq, driven, dm = data
         assert driven
         before = self.words.get((row, bank, column), 0xDEAD)
         mask = (0 if dm & 1 else 0xFF) | (0 if dm & 2 else 0xFF00)
@@ -114,7 +115,7 @@ def simulate(mhz, traffic, *, gaps, seed):
     found = []
 
     async def pins(ctx):
-        before = (NOP, 0, 0, 0, 0, 0)  # the register of the commands at the pins
+        before = (NOP, 0, 0, (0, 0, 0))  # the register of the commands at the pins
         while True:
             *_, ras, cas, we, a, ba, dq, driven, dm = await ctx.tick("engines").sample(
                 controller.ras_n, controller.cas_n, controller.we_n, controller.a, controller.ba,
@@ -122,43 +123,30 @@ def simulate(mhz, traffic, *, gaps, seed):
             )  # fmt: skip
             word = memory.command(*before)
             ctx.set(controller.dq_i, int(rng.integers(2**16)) if word is None else word)
-            before = ((ras, cas, we), a, ba, dq, driven, dm)
+            before = ((ras, cas, we), a, ba, (dq, driven, dm))
 
     async def reads(ctx):
-        beats = []
+        beats = [[]]
         while True:
-            *_, valid, data, last = await ctx.tick("engines").sample(*(port[n] for n in ("rvalid", "rdata", "rlast")))
-            if valid:
-                beats.append(data)
-                if last:
-                    found.append(beats)
-                    beats = []
+            *_, valid, data, last = await ctx.tick("engines").sample(
+                *(port[n] for n in ("rvalid", "rdata", "rlast"))
+            )
+            beats[-1] += [data] * valid
+            beats.extend([] for _ in range(valid and last))
+            found[:] = beats[:-1]
 
     async def bursts(ctx):
         ctx.set(port["rready"], 1)
         ctx.set(port["bready"], 1)
         for address, content in traffic:
-            channel, n = ("ar", content) if isinstance(content, int) else ("aw", len(content))
-            ctx.set(port[f"{channel}addr"], address)
-            ctx.set(port[f"{channel}len"], n - 1)
-            ctx.set(port[f"{channel}valid"], 1)
-            await ctx.tick("engines").until(port[f"{channel}ready"])
-            ctx.set(port[f"{channel}valid"], 0)
-            if channel == "ar":
+            if isinstance(content, int):
+                await address_phase(ctx, port, "ar", address, content)
                 wanted = len(found) + 1
                 while len(found) < wanted and rng.random() < 0.5:  # sometimes the next burst does not wait
                     await ctx.tick("engines")
-                continue
-            for number, (word, strobes) in enumerate(content):
-                while rng.random() < gaps:
-                    await ctx.tick("engines")
-                ctx.set(port["wdata"], word)
-                ctx.set(port["wstrb"], strobes)
-                ctx.set(port["wlast"], int(number == n - 1))
-                ctx.set(port["wvalid"], 1)
-                await ctx.tick("engines").until(port["wready"])
-                ctx.set(port["wvalid"], 0)
-            await ctx.tick("engines").until(port["bvalid"])
+            else:
+                await address_phase(ctx, port, "aw", address, len(content))
+                await write(ctx, port, content, gaps, rng)
         await ctx.tick("engines").repeat(100)
 
     simulator = Simulator(top)
@@ -168,6 +156,27 @@ def simulate(mhz, traffic, *, gaps, seed):
     simulator.add_testbench(bursts)
     simulator.run()
     return found, memory
+
+
+async def address_phase(ctx, port, channel, address, beats):
+    ctx.set(port[f"{channel}addr"], address)
+    ctx.set(port[f"{channel}len"], beats - 1)
+    ctx.set(port[f"{channel}valid"], 1)
+    await ctx.tick("engines").until(port[f"{channel}ready"])
+    ctx.set(port[f"{channel}valid"], 0)
+
+
+async def write(ctx, port, words, gaps, rng):
+    for number, (word, strobes) in enumerate(words):
+        while rng.random() < gaps:
+            await ctx.tick("engines")
+        ctx.set(port["wdata"], word)
+        ctx.set(port["wstrb"], strobes)
+        ctx.set(port["wlast"], int(number == len(words) - 1))
+        ctx.set(port["wvalid"], 1)
+        await ctx.tick("engines").until(port["wready"])
+        ctx.set(port["wvalid"], 0)
+    await ctx.tick("engines").until(port["bvalid"])
 
 
 @pytest.mark.parametrize(("mhz", "gaps"), [(50, 0.0), (40, 0.3)])

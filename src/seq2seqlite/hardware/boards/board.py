@@ -113,6 +113,10 @@ class Board:
         return self.parts[name]
 
 
+def _pins(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
+
+
 BOARDS: Mapping[str, Board] = {
     board.name: board
     for board in (
@@ -143,7 +147,7 @@ BOARDS: Mapping[str, Board] = {
             50.0,
             # Header J2: gp14, gn14, gp15, ... to gn24.
             CameraPins(
-                data=tuple("U18 U17 N17 P16 N16 M17 L16 L17 H18 H17 F17 G18 D18 E17 C18 D17".split()),
+                data=_pins("U18 U17 N17 P16 N16 M17 L16 L17 H18 H17 F17 G18 D18 E17 C18 D17"),
                 clk="B15",
                 valid="C15",
                 first="B17",

@@ -2,12 +2,14 @@
 
 from typing import Literal
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.board_core import CAMERA_CORE, camera_core_plan
 from seq2seqlite.hardware.boards.project import Core
 from seq2seqlite.hardware.boards.sdram import ADDRESS_BITS, DATA_BITS
 from seq2seqlite.hardware.design import Design
 from seq2seqlite.hardware.frontends.gate_series import GATE_SERIES
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
+from seq2seqlite.hardware.wire.front_end_registers import second_base
 
 __all__ = ["CAMERA_BITS", "PIXEL_BITS", "camera_core", "camera_series"]
 
@@ -44,11 +46,17 @@ def camera_series(
     --------
     camera_core : Core of a board system with this front end.
     """
+    count_bits: Literal[8, 16] = 16 if pixel_bits == 16 else 8
+    if 2 * second_base(n_gates=n_gates, pixels=pixels, count_bits=count_bits) > 1 << ADDRESS_BITS:
+        raise InputError(
+            f"two frames of {pixels} pixels with {n_gates} gates of {count_bits} bits exceed the memory of "
+            f"{1 << ADDRESS_BITS >> 20} MiB; use a smaller image or fewer gates"
+        )
     return SeriesShape(
         n_gates,
         pixels,
         lanes=lanes,
-        count_bits=16 if pixel_bits == 16 else 8,
+        count_bits=count_bits,
         data_bits=DATA_BITS,
         tile_pixels=TILE_PIXELS,
         frame_bits=CAMERA_BITS if pixel_bits == 1 else 0,

@@ -108,7 +108,7 @@ class BoardProject:
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """Modules whose utilisation is reported: the core, its link, the port to the network, the front end."""
+        """Modules whose utilisation is reported: core, link, port to the network, front end and memory."""
         port = PACKET_PORT if self.board.link == "udp" else SERIAL_PORT
         memory = (SDRAM,) if self.core.front_end else ()
         return self.core.module, self.core.link, port, *self.core.front_end, *memory

@@ -26,6 +26,9 @@ READ_CLOCKS = 4
 commands here and at the pins, a CAS latency of 2, and the register of the data at the pins."""
 MODE = 1 | 2 << 4
 """Mode register: bursts of two words, sequential, CAS latency 2."""
+MODE_CLOCKS = 2
+"""From loading the mode to the next command (tMRD)."""
+BURST_BITS = 8
 REFRESHES = 8
 ALL_BANKS = 1 << 10
 
@@ -104,12 +107,30 @@ def sdram_pins() -> dict[str, Member]:
     }
 
 
+class _State:
+    """Registers of the state machine: timers, and the burst in progress."""
+
+    def __init__(self, timing: SdramTiming) -> None:
+        self.command = Signal(3)
+        self.wait = Signal(range(timing.startup + 1), init=timing.startup)  # until the next command
+        self.row = Signal(range(timing.row + 1))  # until a precharge
+        self.address, self.column = Signal(ADDRESS_BITS), Signal(COLUMN_BITS)
+        self.left = Signal(BURST_BITS + 1)  # beats to read, minus 1
+        self.second = Signal()  # whether the second word of a beat is next
+        self.ready = self.wait == 0
+
+    def issue(self, m: Module, code: int, *, then: int) -> None:
+        """Issue a command; the next one follows after ``then`` clock cycles."""
+        m.d.comb += self.command.eq(code)
+        m.d.sync += self.wait.eq(then - 1)
+
+
 class Sdram(Component):
     """Controller of an SDR SDRAM of 4 banks, 8192 rows and 512 columns of 16 bits.
 
-    It performs one burst after another: activate, read or write, precharge; reads and writes alternate if both
-    wait. It initialises the memory after its reset by itself. Bursts are of type INCR, with the full width,
-    and must not leave a row of 1024 bytes. The manager must accept data and responses at once.
+    It performs one burst after another: activate, read or write, precharge. Reads and writes alternate if
+    both wait. It initialises the memory after its reset by itself. Bursts are of type INCR, with the full
+    width, and must not leave a row of 1024 bytes. The manager must accept data and responses at once.
 
     Parameters
     ----------
@@ -141,113 +162,115 @@ class Sdram(Component):
     def elaborate(self, platform: object) -> Module:
         """Build the state machine, and the path of the data that is read."""
         m = Module()
-        timing = self.timing
+        timing, state = self.timing, _State(self.timing)
         add_domain(m, self.aclk, self.aresetn)
-        command, wait = Signal(3), Signal(range(timing.startup + 1), init=timing.startup)
-        address, left, row = Signal(ADDRESS_BITS), Signal(9), Signal(range(timing.row + 1))
-        column = Signal(COLUMN_BITS)
-        second, starts_read = Signal(), Signal()
-        ready = wait == 0
         m.d.sync += [
-            Cat(self.ras_n, self.cas_n, self.we_n).eq(~Cat(command[2], command[1], command[0])),
+            Cat(self.we_n, self.cas_n, self.ras_n).eq(~state.command),
             self.dq_oe.eq(0),
             self.dm.eq(0),
             self.a.eq(0),
         ]
-        with m.If(~ready):
-            m.d.sync += wait.eq(wait - 1)
-        with m.If(row != 0):
-            m.d.sync += row.eq(row - 1)
-        due = self._refreshes(m, issued=(command == REFRESH))
-        refreshes, write_next, write = Signal(range(REFRESHES + 1)), Signal(), Signal()
-        m.d.comb += write.eq(self.s_axi_awvalid & (write_next | ~self.s_axi_arvalid))
-
-        def issue(code: int, *, then: int) -> None:
-            m.d.comb += command.eq(code)
-            m.d.sync += wait.eq(then - 1)
-
+        for timer in (state.wait, state.row):
+            with m.If(timer != 0):
+                m.d.sync += timer.eq(timer - 1)
+        due = self._refreshes(m, issued=(state.command == REFRESH))
         with m.FSM():
-            with m.State("POWER_ON"), m.If(ready):
-                issue(PRECHARGE, then=timing.precharge)
-                m.d.sync += self.a.eq(ALL_BANKS)
-                m.next = "INITIAL_REFRESH"
-            with m.State("INITIAL_REFRESH"), m.If(ready):
-                issue(REFRESH, then=timing.refresh)
-                m.d.sync += refreshes.eq(refreshes + 1)
-                with m.If(refreshes == REFRESHES - 1):
-                    m.next = "LOAD_MODE"
-            with m.State("LOAD_MODE"), m.If(ready):
-                issue(LOAD_MODE, then=2)
-                m.d.sync += [self.a.eq(MODE), self.ba.eq(0)]
-                m.next = "IDLE"
-            with m.State("IDLE"), m.If(ready):
+            self._initialise(m, state)
+            with m.State("IDLE"), m.If(state.ready):
                 with m.If(due):
-                    issue(REFRESH, then=timing.refresh)
-                with m.Elif(write):
-                    m.d.comb += self.s_axi_awready.eq(1)
-                    m.d.sync += [address.eq(self.s_axi_awaddr), write_next.eq(0)]
-                    m.next = "ACTIVATE_TO_WRITE"
-                with m.Elif(self.s_axi_arvalid):
-                    m.d.comb += self.s_axi_arready.eq(1)
-                    m.d.sync += [address.eq(self.s_axi_araddr), write_next.eq(1), left.eq(self.s_axi_arlen)]
-                    m.next = "ACTIVATE_TO_READ"
+                    state.issue(m, REFRESH, then=timing.refresh)
+                with m.Else():
+                    self._choose(m, state)
             for name in ("WRITE", "READ"):
                 with m.State(f"ACTIVATE_TO_{name}"):
-                    issue(ACTIVATE, then=timing.activate)
-                    m.d.sync += [
-                        self.a.eq(address[-ROW_BITS:]),
-                        self.ba.eq(address[1 + COLUMN_BITS :]),
-                        column.eq(address[1:]),
-                        row.eq(timing.row - 1),
-                        second.eq(0),
-                    ]
+                    self._activate(m, state)
                     m.next = name
             with m.State("WRITE"):
-                self._write(m, issue, ready=ready, second=second, column=column)
-            with m.State("READ"), m.If(ready):
-                m.d.sync += second.eq(~second)
-                with m.If(~second):
-                    issue(READ, then=1)
-                    m.d.comb += starts_read.eq(1)
-                    m.d.sync += [self.a.eq(column), column.eq(column + 2), left.eq(left - 1)]
-                with m.Elif(left[-1]):  # below 0
+                self._write(m, state)
+            with m.State("READ"), m.If(state.ready):
+                m.d.sync += state.second.eq(~state.second)
+                with m.If(~state.second):
+                    state.issue(m, READ, then=1)
+                    m.d.sync += [self.a.eq(state.column), state.column.eq(state.column + 2)]
+                    m.d.sync += state.left.eq(state.left - 1)
+                with m.Elif(state.left[-1]):  # below 0
                     m.next = "CLOSE"
-            with m.State("CLOSE"), m.If(ready & (row == 0)):
-                issue(PRECHARGE, then=timing.precharge)
+            with m.State("CLOSE"), m.If(state.ready & (state.row == 0)):
+                state.issue(m, PRECHARGE, then=timing.precharge)
                 m.d.sync += self.a.eq(ALL_BANKS)
                 m.next = "IDLE"
-        self._read(m, starts_read, left == 0)
+        with m.If(self.s_axi_bvalid & self.s_axi_bready):
+            m.d.sync += self.s_axi_bvalid.eq(0)
+        self._read(m, state.command == READ, state.left == 0)
         return m
 
+    def _initialise(self, m: Module, state: "_State") -> None:
+        """Build the states after a reset: all banks are closed, refreshed, and the mode is loaded."""
+        timing, refreshes = self.timing, Signal(range(REFRESHES))
+        with m.State("POWER_ON"), m.If(state.ready):
+            state.issue(m, PRECHARGE, then=timing.precharge)
+            m.d.sync += self.a.eq(ALL_BANKS)
+            m.next = "INITIAL_REFRESH"
+        with m.State("INITIAL_REFRESH"), m.If(state.ready):
+            state.issue(m, REFRESH, then=timing.refresh)
+            m.d.sync += refreshes.eq(refreshes + 1)
+            with m.If(refreshes == REFRESHES - 1):
+                m.next = "LOAD_MODE"
+        with m.State("LOAD_MODE"), m.If(state.ready):
+            state.issue(m, LOAD_MODE, then=MODE_CLOCKS)
+            m.d.sync += [self.a.eq(MODE), self.ba.eq(0)]
+            m.next = "IDLE"
+
+    def _choose(self, m: Module, state: "_State") -> None:
+        """Accept the address of a burst; a write after a read if both wait, and the other way round."""
+        prefers_write = Signal()
+        with m.If(self.s_axi_awvalid & (prefers_write | ~self.s_axi_arvalid)):
+            m.d.comb += self.s_axi_awready.eq(1)
+            m.d.sync += [state.address.eq(self.s_axi_awaddr), prefers_write.eq(0)]
+            m.next = "ACTIVATE_TO_WRITE"
+        with m.Elif(self.s_axi_arvalid):
+            m.d.comb += self.s_axi_arready.eq(1)
+            m.d.sync += [state.address.eq(self.s_axi_araddr), prefers_write.eq(1)]
+            m.d.sync += state.left.eq(self.s_axi_arlen)
+            m.next = "ACTIVATE_TO_READ"
+
+    def _activate(self, m: Module, state: "_State") -> None:
+        """Open the row of the burst."""
+        state.issue(m, ACTIVATE, then=self.timing.activate)
+        m.d.sync += [
+            self.a.eq(state.address[-ROW_BITS:]),
+            self.ba.eq(state.address[1 + COLUMN_BITS :]),
+            state.column.eq(state.address[1:]),
+            state.row.eq(self.timing.row - 1),
+            state.second.eq(0),
+        ]
+
     def _refreshes(self, m: Module, *, issued: Value) -> Value:
-        """Count the refreshes that are due, which wait for the end of a burst; return whether there is one."""
+        """Count the refreshes that are due, which wait for the end of a burst; return whether one is."""
         period, due = Signal(range(self.timing.refresh_period)), Signal(range(REFRESHES + 1))
         another = period == 0
         m.d.sync += period.eq(Mux(another, self.timing.refresh_period - 1, period - 1))
         m.d.sync += due.eq(due + (another & (due != REFRESHES)) - (issued & (due != 0)))
         return due != 0
 
-    def _write(
-        self, m: Module, issue: object, *, ready: Value, second: Signal, column: Signal
-    ) -> None:
-        """Build the state that writes two words for each beat, and responds after the last one."""
+    def _write(self, m: Module, state: "_State") -> None:
+        """Write two words for each beat, and respond after the last one."""
+        second = state.second
         half = Mux(second, self.s_axi_wdata[WORD_BITS:], self.s_axi_wdata[:WORD_BITS])
         strobes = Mux(second, self.s_axi_wstrb[2:], self.s_axi_wstrb[:2])
-        with m.If(ready & self.s_axi_wvalid):
+        with m.If(state.ready & self.s_axi_wvalid):
             m.d.sync += [self.dq_o.eq(half), self.dq_oe.eq(1), self.dm.eq(~strobes), second.eq(~second)]
             with m.If(~second):
-                issue(WRITE, then=1)
-                m.d.sync += [self.a.eq(column), column.eq(column + 2)]
+                state.issue(m, WRITE, then=1)
+                m.d.sync += [self.a.eq(state.column), state.column.eq(state.column + 2)]
             with m.Else():
                 m.d.comb += self.s_axi_wready.eq(1)
                 with m.If(self.s_axi_wlast):
                     m.d.sync += self.s_axi_bvalid.eq(1)
-                    issue(NOP, then=self.timing.write)
+                    state.issue(m, NOP, then=self.timing.write)
                     m.next = "CLOSE"
-        with m.If(self.s_axi_bvalid & self.s_axi_bready):
-            m.d.sync += self.s_axi_bvalid.eq(0)
 
-    def _read(self, m: Module, starts: Signal, last: Value) -> None:
+    def _read(self, m: Module, starts: Value, last: Value) -> None:
         """Build the pipeline of the beats that are read."""
         begun, ends = Signal(READ_CLOCKS + 1), Signal(READ_CLOCKS + 1)
         low = Signal(WORD_BITS)

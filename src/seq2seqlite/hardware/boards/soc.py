@@ -172,7 +172,9 @@ class _System(LiteXModule):
         platform.add_extension([("camera", 0, *signals, IOStandard("LVCMOS33"))])
         pads = platform.request("camera")
         platform.add_period_constraint(pads.clk, 1e3 / pins.clock_mhz)
-        inner: dict[str, Any] = {f"i_camera_{name}": getattr(pads, name) for name in ("data", *CAMERA_SIGNALS[:4])}
+        inner: dict[str, Any] = {
+            f"i_camera_{name}": getattr(pads, name) for name in ("data", *CAMERA_SIGNALS[:4])
+        }
         inner |= {f"o_camera_{name}": getattr(pads, name) for name in CAMERA_SIGNALS[4:]}
         memory: dict[str, Any] = {}
         for name, member in axi_manager(address_bits=ADDRESS_BITS, data_bits=DATA_BITS).items():

@@ -22,7 +22,8 @@ class Memory:
         self.now, self.words, self.open = 0, {}, {}
         self.times = dict.fromkeys(("activate", "precharge", "refresh", "mode", "write"), -(10**9))
         self.refreshes, self.mode = [], None
-        self.output, self.pending, self.drove = {}, None, False
+        self.output, self.pending = {}, None
+        self.drove = self.enabled = False
 
     def ns_since(self, name):
         return (self.now - self.times[name]) * self.period
@@ -44,7 +45,7 @@ class Memory:
                            REFRESH: "refresh", LOAD_MODE: "load_mode"}[code])(a, ba, data)  # fmt: skip
         word = self.output.pop(self.now, None)
         assert not (data[1] and (word is not None or self.drove)), "both sides drive the data"
-        self.drove = word is not None
+        self.drove, self.enabled = word is not None, data[1]
         return word
 
     def check_free(self):
@@ -78,6 +79,7 @@ class Memory:
     def store(self, row, bank, column, data):
         dq, driven, dm = data
         assert driven
+        assert self.enabled, "the data is not driven in the clock cycle before"
         before = self.words.get((row, bank, column), 0xDEAD)
         mask = (0 if dm & 1 else 0xFF) | (0 if dm & 2 else 0xFF00)
         self.words[row, bank, column] = before & ~mask | dq & mask

@@ -33,6 +33,7 @@ __all__ = [
     "Core",
     "RoutedBoard",
     "SynthesisedBoard",
+    "camera_pins",
     "route_board",
     "synthesize_board",
     "write_board",
@@ -211,6 +212,31 @@ class RoutedBoard:
         }
 
 
+def camera_pins(board: Board, options: SystemOptions) -> CameraPins:
+    """Return the pins of a board for a camera.
+
+    Raises
+    ------
+    InputError
+        If the board has no supported memory, or its memory does not work at the clock of the engines.
+
+    See Also
+    --------
+    write_board : Write the project of a board.
+    """
+    if board.camera is None:
+        raise InputError(
+            f"board {board.name} has no supported memory, which a camera requires; choose one of "
+            f"{', '.join(name for name, one in BOARDS.items() if one.camera)}"
+        )
+    if options.engine_clock_mhz > MAX_SDRAM_MHZ:
+        raise InputError(
+            f"engine_clock_mhz={options.engine_clock_mhz:g} must be at most {MAX_SDRAM_MHZ:g} with a camera, "
+            "because the memory has the same clock"
+        )
+    return board.camera
+
+
 def write_board(
     board: Board,
     part: Part,
@@ -252,7 +278,7 @@ def write_board(
     synthesize_board : Synthesise a board system with Yosys.
     """
     check_folder(folder, manifest=MANIFEST, kind="a board project")
-    camera = _camera_pins(board, options) if core.front_end else None
+    camera = camera_pins(board, options) if core.front_end else None
     system = generate_system(board, part, options, core=core.module, camera=camera)
     port_name, port = (PACKET_PORT, PacketPort()) if board.link == "udp" else (SERIAL_PORT, SerialPort())
     files = {f"{port_name}.il": rtlil.convert(port, name=port_name, emit_src=False), **core.plan.files}
@@ -359,21 +385,6 @@ def route_board(
         heartbeat=heartbeat,
     )
     return RoutedBoard(result, bitstream(result.textcfg) if result.routed else None)
-
-
-def _camera_pins(board: Board, options: SystemOptions) -> CameraPins:
-    """Return the pins of a board for a camera; check that its memory works at the clock of the engines."""
-    if board.camera is None:
-        raise InputError(
-            f"board {board.name} has no supported memory, which a camera requires; choose one of "
-            f"{', '.join(name for name, one in BOARDS.items() if one.camera)}"
-        )
-    if options.engine_clock_mhz > MAX_SDRAM_MHZ:
-        raise InputError(
-            f"engine_clock_mhz={options.engine_clock_mhz:g} must be at most {MAX_SDRAM_MHZ:g} with a camera, "
-            "because the memory has the same clock"
-        )
-    return board.camera
 
 
 def _sum(*terms: tuple[Resources, int]) -> dict[str, float]:

@@ -93,7 +93,10 @@ class SdramTiming:
 
 
 def sdram_pins() -> dict[str, Member]:
-    """Return the ports to the memory by name. They have registers at the pins in addition."""
+    """Return the ports to the memory by name. They have registers at the pins in addition.
+
+    ``dq_oe`` rises at least one clock cycle before the first word that is written.
+    """
     return {
         "a": Out(ROW_BITS),
         "ba": Out(BANK_BITS),
@@ -184,8 +187,10 @@ class Sdram(Component):
             for name in ("WRITE", "READ"):
                 with m.State(f"ACTIVATE_TO_{name}"):
                     self._activate(m, state)
+                    m.d.sync += self.dq_oe.eq(name == "WRITE")
                     m.next = name
             with m.State("WRITE"):
+                m.d.sync += self.dq_oe.eq(1)
                 self._write(m, state)
             with m.State("READ"), m.If(state.ready):
                 m.d.sync += state.second.eq(~state.second)
@@ -259,7 +264,7 @@ class Sdram(Component):
         half = Mux(second, self.s_axi_wdata[WORD_BITS:], self.s_axi_wdata[:WORD_BITS])
         strobes = Mux(second, self.s_axi_wstrb[2:], self.s_axi_wstrb[:2])
         with m.If(state.ready & self.s_axi_wvalid):
-            m.d.sync += [self.dq_o.eq(half), self.dq_oe.eq(1), self.dm.eq(~strobes), second.eq(~second)]
+            m.d.sync += [self.dq_o.eq(half), self.dm.eq(~strobes), second.eq(~second)]
             with m.If(~second):
                 state.issue(m, WRITE, then=1)
                 m.d.sync += [self.a.eq(state.column), state.column.eq(state.column + 2)]

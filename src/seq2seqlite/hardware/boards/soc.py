@@ -197,13 +197,15 @@ class _System(LiteXModule):
         for name in ("a", "ba", "ras_n", "cas_n", "we_n", "dm"):
             pad = getattr(pads, name)
             self.specials += [SDROutput(ports[name][bit], pad[bit], clock) for bit in range(len(pad))]
+        # nextpnr has no place for a register of the enable at the pads; it is valid a clock cycle earlier.
+        released = Signal(reset=1)
+        self.sync.engine += released.eq(~ports["dq_oe"])
         for bit in range(len(pads.dq)):
-            driven, enabled, received = Signal(), Signal(), Signal()
+            driven, received = Signal(), Signal()
             self.specials += [
                 SDROutput(ports["dq_o"][bit], driven, clock),
-                SDROutput(ports["dq_oe"], enabled, clock),
                 SDRInput(received, ports["dq_i"][bit], clock),
-                Tristate(pads.dq[bit], driven, enabled, received),
+                Tristate(pads.dq[bit], driven, ~released, received),
             ]
         return connections
 

@@ -30,13 +30,16 @@ def beats_of(images, camera_bits=16):
     return camera_beats(images, bits=8, camera_bits=camera_bits)
 
 
-def expected_of(program, images, *, bank=None, min_photons=0):
-    """Return the words of the results, shape (frames, pixels, words), of frames without numbers."""
+def expected_of(program, images, *, bank=None, index=0, min_photons=0):
+    """Return the words of the results, shape (frames, pixels, words), of frames without numbers.
+
+    ``index`` has the response of each pixel of a frame.
+    """
     frames, n_gates, pixels = images.shape
     counts = images.swapaxes(1, 2).reshape(-1, n_gates)
     if isinstance(program, DirectProgram):
-        index = np.zeros(len(counts), np.int64)
-        result = run_direct(program, counts, bank=bank, index=index, min_photons=min_photons)
+        chosen = np.tile(np.broadcast_to(index, pixels), frames)
+        result = run_direct(program, counts, bank=bank, index=chosen, min_photons=min_photons)
     else:
         result = run(program, counts, min_photons=min_photons)
     words = words_from_records(records_from_result(result)).reshape(frames, pixels, -1)

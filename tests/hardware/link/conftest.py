@@ -45,3 +45,13 @@ def camera_board(odd_program, built_once):
         series = series_of(project)
         board = compile_board(project, out_dir=folder, series=series, camera_bits=16, compilation=QUICK)
         return project, series, board
+
+
+@pytest.fixture(scope="session")
+def direct_camera_board(direct_design, built_once):
+    """The same for one-bit frames, and a direct program with a response map."""
+    project = direct_design.project
+    series = series_of(project, frame_bits=16, map_bits=3)
+    with built_once("direct-camera-board") as folder:
+        board = compile_board(project, out_dir=folder, series=series, camera_bits=16, compilation=QUICK)
+        return project, series, board

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 from tests.hardware.frontends.series import corrected
 
+from seq2seqlite import stream
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.camera import one_bit_frames, saturation_table
 from seq2seqlite.hardware.cosim.board import Faults
-from seq2seqlite.hardware.cosim.camera import CameraFeed
+from seq2seqlite.hardware.cosim.camera import CameraFeed, camera_beats
 from seq2seqlite.hardware.host import Board, BoardError
 from seq2seqlite.hardware.host.camera import LATE, CameraSettings, FrameAssembly
+from seq2seqlite.hardware.stimulus import made_up_bank
 from seq2seqlite.hardware.wire.link_packets import ANSWER, Kind, Packet
 from seq2seqlite.hardware.wire.results import words_from_records
+from seq2seqlite.integer import run_direct, write_program
+from seq2seqlite.integer.predictor import direct_lifetimes_from_codes
+from seq2seqlite.streaming import CallbackSink
 
 from .camera_boards import NUMBER, PIXELS, SLOW, beats_of, expected_of, images_of
 
@@ -159,3 +165,51 @@ def test_a_board_that_is_reset_during_the_frames(camera_board):
         for number, _ in enumerate(opened.frames(project.program, settings=CameraSettings(waits=True))):
             if number == 3:
                 served.reset()
+
+
+def one_bit_beats(counts, n_frames):
+    """Return the words of one-bit frames whose sums are the counts, shape (frames, n_gates, pixels)."""
+    frames = [one_bit_frames(each, n_frames=n_frames, seed=seed) for seed, each in enumerate(counts)]
+    return camera_beats(np.stack([np.concatenate(list(one)) for one in frames]), bits=1, camera_bits=16)
+
+
+def test_one_bit_frames_and_responses_of_pixels(direct_camera_board):
+    project, _, board = direct_camera_board
+    program, n_frames = project.program, 15
+    counts = np.minimum(images_of(program, IMAGES), n_frames)
+    beats = one_bit_beats(counts, n_frames)
+    bank, index = made_up_bank(program, 4), np.arange(PIXELS) % 4
+    table = saturation_table(n_frames)
+    expected = expected_of(program, corrected(counts, table=table), bank=bank, index=index, min_photons=20)
+    settings = CameraSettings(frames_per_gate=n_frames, table=table, waits=True)
+    with (
+        board.serve(camera=CameraFeed(beats, repeats=0, memory=SLOW)) as served,
+        Board.open(served.address, program=program, timeout_s=TIMEOUT_S) as opened,
+    ):
+        frames = opened.frames(program, settings=settings, bank=bank, index=index, min_photons=20)
+        for frame in itertools.islice(frames, 5):
+            words = words_from_records(frame.records)
+            words[:, NUMBER] = 0
+            assert not frame.missing.any()
+            np.testing.assert_array_equal(words, expected[frame.number % IMAGES])
+        frames.close()
+        with pytest.raises(InputError, match=r"4 responses with an index up to 4 do not fit the bank"):
+            next(opened.frames(program, bank=bank, index=index + 1))
+
+
+def test_a_stream_of_a_direct_program(direct_camera_board, tmp_path):
+    """Its maps have standard errors. The response is unknown."""
+    project, _, board = direct_camera_board
+    counts, taken, file = np.minimum(images_of(project.program, 1), 7), [], tmp_path / "direct.program"
+    write_program(file, project.program)
+    beats = one_bit_beats(counts, 7)
+    with board.serve(camera=CameraFeed(beats, repeats=0)) as served:
+        name = f"board:{served.address}?model={file}&timeout_s={TIMEOUT_S:g}&waits=1&frames_per_gate=7"
+        stream(name, shape=(3, 67), frames=2, min_photons=1, sinks=[CallbackSink(taken.append)])
+    unknown, index = made_up_bank(project.program, 1), np.zeros(PIXELS, np.int64)
+    result = run_direct(project.program, counts[0].T, bank=unknown, index=index, min_photons=1)
+    wanted = direct_lifetimes_from_codes(project.program, result)
+    for one in taken:
+        for name in ("tau_mean_ns", "tau_mean_std_ns", "amplitude_fraction_std"):
+            found = one.maps[name].values.reshape(-1)
+            np.testing.assert_array_equal(found, getattr(wanted, name).astype(np.float32))

@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-constexpr uint32_t MIN_BYTES = 20, MAX_BYTES = 1472, PIXELS = 0x84;
+constexpr uint32_t MIN_BYTES = 20, MAX_BYTES = 1472, HEADER_WORDS = 4, PIXELS = 0x84, RESULTS = 0x86;
 constexpr int RESET_CLOCKS = 4;
 #ifdef MEMORY_BITS
 constexpr int SERVE_ARGUMENTS = 9;
@@ -92,7 +92,7 @@ public:
 
     void step() {
 #ifdef MEMORY_BITS
-        if (camera.step(*top)) moved = clocks;
+        if (camera.step(*top, clocks)) moved = clocks;
         memory->drive(*top, clocks);
 #endif
         if (!offered && !waiting.empty() && !random.happens(gap)) {
@@ -181,6 +181,13 @@ private:
             latencies.push_back(clocks - found->second);
             started.erase(found);
         }
+#ifdef MEMORY_BITS
+        const uint64_t frame = sending.words[2], words = sending.words.size() - HEADER_WORDS;
+        const bool ends = (sending.words[0] & 0xff) == RESULTS && camera.settings.record_words
+            && sending.words[3] + words / camera.settings.record_words == camera.settings.pixels;
+        // Without overrun, the frames of the first session are those of the camera.
+        if (ends && frame < camera.ended.size()) latencies.push_back(clocks - camera.ended[frame]);
+#endif
         answer(sending);
         sending = {};
     }

@@ -34,6 +34,8 @@ class CameraFeed:
         Whether a word waits for ``camera_ready``. A word that does not wait is lost.
     on_demand : bool
         Whether a frame begins only while frames are subscribed.
+    pixels, record_bits : int
+        Pixels of a frame, and bits of a result, for the latency in the statistics; 0: it is not measured.
     memory : MemoryModel
         Memory at the AXI4 manager.
 
@@ -53,6 +55,8 @@ class CameraFeed:
     gaps: float = 0.0
     waits: bool = True
     on_demand: bool = True
+    pixels: int = 0
+    record_bits: int = 0
     memory: MemoryModel = field(default_factory=MemoryModel)
 
     def __post_init__(self) -> None:
@@ -73,7 +77,8 @@ class CameraFeed:
         flags = user.astype(np.uint8) & 1 | self.beats.last.astype(np.uint8) << 1
         settings = (
             *(n, self.repeats, int(self.clock * 2**32), int(self.gaps * 2**32)),
-            *(self.waits, self.on_demand, *self.memory.settings),
+            *(self.waits, self.on_demand, self.pixels, self.record_bits // 32),
+            *self.memory.settings,
         )
         words = np.ascontiguousarray(self.beats.words[:, 0], "<u4").tobytes()
         return struct.pack(f"<{len(settings)}Q", *settings) + words + flags.astype(np.uint8).tobytes()

@@ -13,6 +13,7 @@ struct CameraSettings {     // followed by n words of 32 bits, and a byte each: 
     uint64_t gap;           // probability per clock cycle that no word is offered, in 1/2**32
     uint64_t waits;         // whether a word waits for camera_ready; otherwise it is lost
     uint64_t on_demand;     // whether a frame begins only while camera_wanted is high
+    uint64_t pixels, record_words;  // pixels of a frame, and words of a result, to recognise its last packet
     MemorySettings memory;
 };
 
@@ -23,6 +24,7 @@ public:
     std::vector<uint32_t> words;
     std::vector<uint8_t> flags;
     uint64_t frames = 0, lost = 0;  // frames that began, and words that were lost
+    std::vector<uint64_t> ended;    // clock cycle of the last word of each frame
 
     bool read(FILE* file) {
         if (!load(file, &settings, 1)) return false;
@@ -37,7 +39,7 @@ public:
     bool active(const Top& top) const { return exists() && (offered || place || wanted(top)); }
 
     // Before an edge of aclk. Returns whether a word was delivered.
-    bool step(Top& top) {
+    bool step(Top& top, uint64_t clock) {
         phase += settings.clock;
         if (phase < 1ull << 32) return false;
         phase -= 1ull << 32;
@@ -61,6 +63,7 @@ public:
                 place = 0;
                 ++repeats;
             }
+            if (flags[place] & 1) ended.push_back(clock);
         }
         return taken;
     }

@@ -31,12 +31,13 @@ PIXEL_BITS: dict[str, Literal[1, 8, 16]] = {"1": 1, "8": 8, "16": 16}
 def board(
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder of the project")],
     *,
-    board: Annotated[Literal["ecpix5", "ulx3s"], typer.Option(help="Board")] = "ecpix5",
+    board: Annotated[Literal["ecpix5", "ulx3s", "genesys2"], typer.Option(help="Board")] = "ecpix5",
     model: Annotated[
         str, typer.Option(help="Shipped model, .npz or .program file", autocompletion=complete_model)
     ] = "seq2seqlite-tcspc-80mhz-tiny",
     part: Annotated[
-        Literal["85F", "45F"] | None, typer.Option(help="FPGA of the board; by default the larger one")
+        Literal["85F", "45F", "325T"] | None,
+        typer.Option(help="FPGA of the board; by default the larger one"),
     ] = None,
     sys_clock: Annotated[
         float | None, typer.Option(help="Frequency of the network side in MHz; by default that of the board")
@@ -53,12 +54,15 @@ def board(
     ] = "8",
     ip_address: Annotated[str, typer.Option(help="IPv4 address of a board with Ethernet")] = "192.168.1.50",
     seed: Annotated[int, typer.Option(help="Seed of the placement", min=0, max=2**31 - 1)] = 1,
-    route: Annotated[bool, typer.Option(help="Place, route, and pack the bitstream")] = True,
+    route: Annotated[
+        bool, typer.Option(help="Place, route, and pack the bitstream (boards with an ECP5)")
+    ] = True,
     time_limit_s: Annotated[float, typer.Option(help="Time limit for each tool, in seconds")] = 7200,
     json_file: JsonOption = None,
 ) -> None:
     """Build the system of a board: project, synthesis, place and route, and bitstream."""
     found = find_board(board)
+    route = route and found.tools == "open"
     chosen = found.part(part)
     options = SystemOptions(
         found.sys_clock_mhz if sys_clock is None else sys_clock,
@@ -96,6 +100,8 @@ def board(
         print(f"{name}: {clock['achieved_mhz']:.1f} MHz of {clock['wanted_mhz']:.1f} MHz, {verdict}")
     if route:
         print(result["bitstream"] or "not all nets could be routed: there is no bitstream")
+    if found.tools == "vivado":
+        print(f"to place and route: vivado -mode batch -source vivado.tcl, in the folder {out}")
     write_json(json_file, result)
 
 

@@ -20,9 +20,9 @@ class Part:
     target : str
         Target with its resources, for the compilation of the kernels.
     device : str
-        Device for nextpnr, one of :data:`~seq2seqlite.hardware.eda.nextpnr.DEVICES`.
+        Device for nextpnr, one of :data:`~seq2seqlite.hardware.eda.nextpnr.DEVICES`; empty for Vivado.
     package : str
-        Package for nextpnr.
+        Package for nextpnr; empty for Vivado.
     speed : int
         Speed grade.
 
@@ -84,6 +84,8 @@ class Board:
         Default frequencies of the network side and of the engines.
     camera : CameraPins, optional
         Pins for a camera, of a board whose memory is supported.
+    tools : str
+        Tools that place and route: ``"open"`` (nextpnr) or ``"vivado"``.
 
     See Also
     --------
@@ -97,6 +99,7 @@ class Board:
     sys_clock_mhz: float
     engine_clock_mhz: float
     camera: CameraPins | None = None
+    tools: Literal["open", "vivado"] = "open"
 
     def part(self, name: str | None, /) -> Part:
         """Return a part; by default, the first one.
@@ -156,6 +159,17 @@ BOARDS: Mapping[str, Board] = {
                 wanted="D16",
                 clock_mhz=50.0,
             ),
+        ),
+        # Digilent, https://digilent.com/reference/programmable-logic/genesys-2, and
+        # platforms/digilent_genesys2.py of litex-boards.
+        Board(
+            "genesys2",
+            "Digilent Genesys 2",
+            "udp",
+            {"325T": Part("xc7k325tffg900-2", "xc7k325t", "", "", 2)},
+            100.0,
+            100.0,
+            tools="vivado",
         ),
     )
 }

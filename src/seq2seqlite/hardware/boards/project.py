@@ -14,7 +14,7 @@ from seq2seqlite.hardware.boards.board import BOARDS, Board, CameraPins, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, PacketPort
 from seq2seqlite.hardware.boards.sdram import SDRAM, Sdram, SdramTiming
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT, SerialPort
-from seq2seqlite.hardware.boards.soc import SystemOptions, generate_system
+from seq2seqlite.hardware.boards.soc import CONSTRAINTS, SystemOptions, generate_system
 from seq2seqlite.hardware.eda.cells import Resources
 from seq2seqlite.hardware.eda.nextpnr import PlaceAndRouteResult, bitstream, check_request, place_and_route
 from seq2seqlite.hardware.eda.process import Heartbeat
@@ -302,8 +302,12 @@ def write_board(
         verilog = BuildPlan(files, core.plan.kept).execute(heartbeat=heartbeat)
         verilog[f"{board.name}.v"] = system.verilog
         values = {**facts, "title": board.title, "link": board.link, "verilog": list(verilog)}
+        values |= {"tools": board.tools, "constraints": f"{board.name}{CONSTRAINTS[board.tools]}"}
         readme = templates("seq2seqlite.hardware").get_template("board.md.j2").render(values)
-        texts = {**verilog, f"{board.name}.lpf": system.constraints, "README.md": readme}
+        texts = {**verilog, values["constraints"]: system.constraints, "README.md": readme}
+        if board.tools == "vivado":
+            script = templates("seq2seqlite.hardware").get_template("board.tcl.j2")
+            texts["vivado.tcl"] = script.render(values)
         names = sorted([*texts, PROGRAM_FILE, MANIFEST])
         facts |= {"provenance": provenance(), "files": names}
         for name, text in {**texts, MANIFEST: json_text(facts)}.items():
@@ -329,12 +333,13 @@ def synthesize_board(
     --------
     route_board : Place and route a board system, and pack its bitstream.
     """
+    family = find_target(project.part.target).family
     result = synthesize(
         project.verilog,
         top=project.board.name,
-        family="ecp5",
+        family=family,
         out_dir=project.folder / "synthesis",
-        synthesis=Synthesis(keep=project.kept, options=SYNTHESIS_OPTIONS["ecp5"]),
+        synthesis=Synthesis(keep=project.kept, options=SYNTHESIS_OPTIONS[family]),
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )
@@ -360,7 +365,7 @@ def route_board(
     Raises
     ------
     InputError
-        If the seed is invalid.
+        If the seed is invalid, or the FPGA is not an ECP5.
     ToolError
         If nextpnr or ecppack is missing or fails.
 
@@ -370,6 +375,11 @@ def route_board(
     """
     project = synthesised.project
     part, facts = project.part, project.facts
+    if project.board.tools != "open":
+        raise InputError(
+            f"board {project.board.name} has no FPGA that nextpnr supports; run vivado.tcl of "
+            f"{project.folder} with Vivado"
+        )
     freq_mhz = max(facts["sys_clock_mhz"], facts["engine_clock_mhz"])
     check_request(device=part.device, speed=part.speed, freq_mhz=freq_mhz, seed=seed)
     result = place_and_route(

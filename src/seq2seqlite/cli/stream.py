@@ -54,8 +54,8 @@ def stream(
         typer.Argument(
             metavar="SOURCE",
             help="File to replay, folder to which a camera writes one file per frame, 'camera' or an "
-            "instrument or its TOML file (simulated camera), or, with --follow, a .ptu file during its "
-            "recording",
+            "instrument or its TOML file (simulated camera), a board with a camera (board:udp://…), or, with "
+            "--follow, a .ptu file during its recording",
             autocompletion=complete_source,
         ),
     ],

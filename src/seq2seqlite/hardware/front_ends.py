@@ -3,15 +3,16 @@
 from amaranth.back import rtlil
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.design import Design
+from seq2seqlite.hardware.design import Design, DesignOptions
 from seq2seqlite.hardware.frontends.budget import corner_turn_latency
 from seq2seqlite.hardware.frontends.front_end_core import FRONT_END_CORE, FrontEndCore
 from seq2seqlite.hardware.frontends.gate_series import GATE_SERIES, GateSeries
 from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, PhotonEvents
+from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.plan import BuildPlan
 
-__all__ = ["core_latency", "front_end_core_plan", "front_end_plan"]
+__all__ = ["core_latency", "front_end_core_plan", "front_end_plan", "input_plan"]
 
 
 def front_end_plan(shape: SeriesShape | EventsShape, /) -> BuildPlan:
@@ -68,19 +69,45 @@ def front_end_core_plan(design: Design, shape: SeriesShape | EventsShape, /) -> 
     front_end_plan : Return the build plan of a front end, whose only file is its Verilog.
     seq2seqlite.hardware.design.make_design : Build a design.
     """
+    engines = design.plan()
+    return BuildPlan(
+        {**engines.files, **input_plan(shape, design.shape, design.options).files}, kept=engines.kept
+    )
+
+
+def input_plan(shape: SeriesShape | EventsShape, engine: Shape, options: DesignOptions, /) -> BuildPlan:
+    """Return the build plan of a front end and of the core, without the files of the engines.
+
+    Parameters
+    ----------
+    shape : SeriesShape or EventsShape
+        Parameters of the front end.
+    engine : Shape
+        Parameters of an engine.
+    options : DesignOptions
+        Options of the design.
+
+    Raises
+    ------
+    InputError
+        As for :func:`front_end_core_plan`.
+
+    See Also
+    --------
+    front_end_core_plan : Return the build plan of a front end and the engines behind it.
+    """
     for name in ("n_gates", "lanes"):
-        wanted, found = getattr(design.shape, name), getattr(shape, name)
+        wanted, found = getattr(engine, name), getattr(shape, name)
         if found != wanted:
             raise InputError(f"{name}={found} of the front end must be {wanted}, as the engines have")
-    if shape.map_bits and not design.shape.responses:
+    if shape.map_bits and not engine.responses:
         raise InputError(
-            f"map_bits={shape.map_bits} of the front end must be 0, because program {design.program.name} "
+            f"map_bits={shape.map_bits} of the front end must be 0, because program {engine.program.name} "
             "does not use a response"
         )
-    engines, front_end = design.plan(), front_end_plan(shape)
-    core = FrontEndCore(shape, design.shape, design.options.result_width)
+    core = FrontEndCore(shape, engine, options.result_width)
     files = {f"{FRONT_END_CORE}.il": rtlil.convert(core, name=FRONT_END_CORE, emit_src=False)}
-    return BuildPlan({**engines.files, **front_end.files, **files}, kept=engines.kept)
+    return BuildPlan({**front_end_plan(shape).files, **files})
 
 
 def core_latency(

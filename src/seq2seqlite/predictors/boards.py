@@ -9,7 +9,7 @@ from seq2seqlite.hardware.host.board import TIMEOUT_S
 from seq2seqlite.integer import AnyProgram, load_any_program
 from seq2seqlite.models import load_model, model_names
 
-__all__ = ["PREFIX", "is_board", "load_board"]
+__all__ = ["PREFIX", "board_and_options", "is_board", "load_board"]
 
 PREFIX = "board:"
 """Start of the name of a board as a predictor."""
@@ -48,17 +48,45 @@ def load_board(name: str, /) -> BoardPredictor | DirectBoardPredictor:
     seq2seqlite.load_predictor : Return a model, an integer program or an estimator as a predictor.
     seq2seqlite.hardware.host.board.Board : Connection to a board.
     """
+    return board_and_options(name, set())[0]
+
+
+def board_and_options(
+    name: str, further: set[str], /
+) -> tuple[BoardPredictor | DirectBoardPredictor, dict[str, str]]:
+    """Return a board as a predictor, and its further options.
+
+    Parameters
+    ----------
+    name : str
+        As for :func:`load_board`.
+    further : set of str
+        Names of the options that may follow the address as well.
+
+    Raises
+    ------
+    InputError, BoardError
+        As for :func:`load_board`.
+
+    See Also
+    --------
+    load_board : The same without further options.
+    """
     address, _, query = name.removeprefix(PREFIX).partition("?")
     given = dict(parse_qsl(query, keep_blank_values=True))
-    if not OPTIONS.issuperset(given):
-        raise InputError(f"{name!r} has unknown options; only model and timeout_s may follow the address")
+    if not (OPTIONS | further).issuperset(given):
+        *most, last = [*sorted(OPTIONS), *sorted(further)]
+        raise InputError(
+            f"{name!r} has unknown options; only {', '.join(most)} and {last} may follow the address"
+        )
     try:
         timeout_s = float(given.get("timeout_s", TIMEOUT_S))
     except ValueError:
         raise InputError(f"timeout_s={given['timeout_s']} of {name!r} must be a number of seconds") from None
     program = load_any_program(given["model"]) if "model" in given else None
     board = _board(address, timeout_s)
-    return board_predictor(board, _shipped(board) if program is None else program)
+    predictor = board_predictor(board, _shipped(board) if program is None else program)
+    return predictor, {option: given[option] for option in further & given.keys()}
 
 
 @cache

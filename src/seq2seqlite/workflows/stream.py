@@ -20,6 +20,7 @@ from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.json_text import json_text
 from seq2seqlite.outputs import OutputSet
 from seq2seqlite.predictors import CollectedGates, is_estimator
+from seq2seqlite.predictors.boards import is_board
 from seq2seqlite.predictors.compilation import compile_predictor
 from seq2seqlite.predictors.source import FIT
 from seq2seqlite.protocols import GateSequentialPredictor, Predictor, TrainedPredictor
@@ -30,6 +31,7 @@ from seq2seqlite.streaming.growing_ptu import GrowingPtu
 from seq2seqlite.streaming.observed import ObservedFrame, ObservedStage
 from seq2seqlite.streaming.python_sources import IterableSource
 from seq2seqlite.streaming.queue import Policy
+from seq2seqlite.streaming.ready_maps import ReadyStage
 from seq2seqlite.streaming.replay import ReplayedFrames, ReplayedGates
 from seq2seqlite.streaming.run import StreamError, run_stream
 from seq2seqlite.streaming.sinks import MapFolder, MapTable, Sink
@@ -37,6 +39,7 @@ from seq2seqlite.streaming.sources import Source
 from seq2seqlite.streaming.spool_folder import SpoolFolder
 from seq2seqlite.streaming.stages import FrameStage, GateStage
 from seq2seqlite.streaming.statistics import StreamStatistics
+from seq2seqlite.workflows.board_camera import BoardCamera
 from seq2seqlite.workflows.stream_predictor import StreamPredictor
 
 __all__ = ["stream"]
@@ -98,9 +101,10 @@ def stream(
     ----------
     source : str, path-like, Source or iterable
         File to replay, folder to which a camera writes one file per frame, ``"camera"``, an instrument or its
-        TOML file (simulated camera), with ``follow`` a ``.ptu`` file during its recording, an object that
-        delivers frames, or gates if ``gates`` is True; or an iterable of counts, measurements or frames, as
-        for :class:`~seq2seqlite.streaming.IterableSource`.
+        TOML file (simulated camera), ``"board:udp://host:port"`` (camera at a board, which has its own model:
+        :class:`~seq2seqlite.workflows.board_camera.BoardCamera`), with ``follow`` a ``.ptu`` file during its
+        recording, an object that delivers frames, or gates if ``gates`` is True; or an iterable of counts,
+        measurements or frames, as for :class:`~seq2seqlite.streaming.IterableSource`.
     model : str, path or Predictor, optional
         Shipped model, ``.npz`` or ``.program`` file, estimator, or predictor. Default: a model of the named
         instrument, or one that fits the first frame; see :func:`~seq2seqlite.predictors.choice.choose_model`.
@@ -205,7 +209,13 @@ def stream(
         channel=channel, gate_width_ns=gate_width_ns, period_ns=period_ns, gate_length_ns=gate_length_ns
     )
     origin: Any = source
-    if isinstance(source, str | PathLike) and _is_replay(source, follow=follow):
+    at_board = isinstance(source, str) and is_board(source)
+    if at_board:
+        others: dict[str, Any] = {"model": model, "gates": gates, "follow": follow, "fps": fps, "irf": irf}
+        others |= {"binning": binning, "extrapolate": extrapolate, "observe": observe is not None}
+        origin = _board_camera(str(source), shape, MapOptions(min_photons, mask=mask), others)
+        chosen.predictor = origin.predictor
+    elif isinstance(source, str | PathLike) and _is_replay(source, follow=follow):
         simulated = _is_camera(source)
         camera = partial(_camera, str(source), chosen, shape, photons, simulating)
         taken = camera() if simulated else [_read(load, options, source)]
@@ -214,8 +224,10 @@ def stream(
         chosen.choose(taken[0])
     else:
         origin = _arriving(source, options, follow=follow)
-    stage: FrameStage | GateStage
-    if gates:
+    stage: FrameStage | GateStage | ReadyStage
+    if at_board:
+        stage = ReadyStage()
+    elif gates:
         stage, normalisation = _gate_stage(chosen, normalisation, min_photons, origin.name)
     else:
         chosen.compile()
@@ -253,6 +265,22 @@ def stream(
     result = _result(statistics, stage, chosen, settings)
     _write_record(out, result)
     return result
+
+
+def _board_camera(
+    source: str, shape: tuple[int, int], options: MapOptions, others: dict[str, Any]
+) -> BoardCamera:
+    """Return a camera at a board; reject the options of computations that the board does not perform."""
+    for name, value in others.items():
+        if value is not None and value is not False and value != 0:
+            shown = f"{name}={value}" if isinstance(value, str | bool | int | float) else name
+            raise InputError(f"{shown} cannot be combined with a camera at a board; omit it")
+    return BoardCamera(
+        source,
+        shape=None if shape == CAMERA_SHAPE else shape,
+        min_photons=options.min_photons,
+        mask=options.mask,
+    )
 
 
 def _check_gates(source: Any, model: str | Path | Predictor | None, whole_frames: dict[str, Any]) -> None:
@@ -386,7 +414,7 @@ def _gate_sequential(predictor: Predictor, normalisation: str | None) -> tuple[G
 
 def _result(
     statistics: StreamStatistics,
-    stage: FrameStage | GateStage,
+    stage: FrameStage | GateStage | ReadyStage,
     chosen: StreamPredictor,
     settings: dict[str, Any],
 ) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from seq2seqlite.hardware.boards.board import BOARDS, find_board
 from seq2seqlite.hardware.boards.project import (
     RoutedBoard,
     SynthesisedBoard,
+    route_board,
     write_board,
 )
 from seq2seqlite.hardware.boards.soc import SystemOptions
 from seq2seqlite.hardware.eda.cells import Resources
 from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult
-from seq2seqlite.hardware.eda.yosys import SynthesisResult, _quoted, _run_script
+from seq2seqlite.hardware.eda.yosys import CELLS, SynthesisResult, _quoted, _run_script
 
 from .systems import echo_core
 
@@ -31,11 +32,12 @@ def test_the_verilog_of_a_system_is_complete(project):
     """Every module has its ports and is in a file, or is a cell of the FPGA."""
     folder, top = project.folder, project.board.name
     files = " ".join(_quoted(path) for path in project.verilog)
+    family, pll = ("ecp5", "EHXPLLL") if project.board.tools == "open" else ("xilinx", "MMCME2_ADV")
     commands = [
-        "read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v",
+        f"read_verilog -lib {CELLS[family]}",
         f"read_verilog {files}",
         f"hierarchy -check -top {top}",
-        *(f"select -assert-count 1 {top}/t:{name}" for name in ("echo_core", project.kept[-1], "EHXPLLL")),
+        *(f"select -assert-count 1 {top}/t:{name}" for name in ("echo_core", project.kept[-1], pll)),
     ]
     _run_script(commands, script=folder / "check" / "a.ys", log=folder / "check" / "log", time_limit_s=300)
 
@@ -46,10 +48,39 @@ def test_a_project_lists_its_files_clocks_and_pins(project):
     assert sorted(path.name for path in folder.iterdir() if path.is_file()) == facts["files"]
     assert facts["engine_clock_mhz"] == pytest.approx(75, rel=0.01)
     assert facts["sys_clock_mhz"] == pytest.approx(60, rel=0.01)
-    constraints = (folder / f"{project.board.name}.lpf").read_text()
-    clock = {"ecpix5": '"eth_clocks_rx" 125.0', "ulx3s": '"clk25" 25.0'}[project.board.name]
-    assert f"FREQUENCY PORT {clock} MHz;" in constraints
-    assert "-b " + project.board.name in (folder / "README.md").read_text()
+    name = project.board.name
+    (file,) = (path for path in folder.iterdir() if path.suffix in {".lpf", ".xdc"})
+    clock = {
+        "ecpix5": 'FREQUENCY PORT "eth_clocks_rx" 125.0 MHz;',
+        "ulx3s": 'FREQUENCY PORT "clk25" 25.0 MHz;',
+        "genesys2": "create_clock -name eth_clocks_rx -period 8.0 [get_ports eth_clocks_rx]",
+    }[name]
+    assert file.stem == name
+    assert clock in file.read_text()
+    assert f"-b {name}" in (folder / "README.md").read_text()
+
+
+def test_a_project_for_vivado_has_its_script_and_the_paths_between_clocks(tmp_path, tiny):
+    board, options = find_board("genesys2"), SystemOptions(**{**OPTIONS, "sys_clock_mhz": 100.0})
+    project = write_board(board, board.part(None), echo_core(tiny), options, tmp_path)
+    script = (tmp_path / "vivado.tcl").read_text()
+    for path in project.verilog:
+        assert path.name in script
+    assert "read_xdc genesys2.xdc\nsynth_design -top genesys2 -part xc7k325tffg900-2\n" in script
+    delays = [
+        line for line in (tmp_path / "genesys2.xdc").read_text().splitlines() if "-datapath_only" in line
+    ]
+    assert len(delays) == 12
+    assert (
+        "set_max_delay -datapath_only -from [get_clocks -of_objects [get_nets sys_clk]] "
+        "-to [get_clocks -of_objects [get_nets engine_clk]] 8"
+    ) in delays
+    for clock in ("sys_clk", "engine_clk", "eth_rx_clk", "eth_tx_clk"):
+        assert f" {clock};" in (tmp_path / "genesys2.v").read_text()
+    assert "vivado -mode batch -source vivado.tcl" in (tmp_path / "README.md").read_text()
+    synthesised = SynthesisedBoard(project, None)
+    with pytest.raises(InputError, match=r"genesys2 has no FPGA that nextpnr supports; run vivado.tcl of"):
+        route_board(synthesised)
 
 
 def test_a_project_is_the_same_each_time_and_replaces_itself_only(tmp_path, tiny):
@@ -91,7 +122,9 @@ def test_frequencies_that_the_pll_cannot_make_are_refused(tiny, tmp_path):
 
 
 def test_unknown_boards_and_parts_are_refused():
-    with pytest.raises(InputError, match=r"board 'icebreaker' is unknown; choose one of ecpix5, ulx3s"):
+    with pytest.raises(
+        InputError, match=r"board 'icebreaker' is unknown; choose one of ecpix5, ulx3s, genesys2"
+    ):
         find_board("icebreaker")
     with pytest.raises(InputError, match=r"part='12F' must be one of 85F, 45F for board ulx3s"):
         find_board("ulx3s").part("12F")
@@ -108,7 +141,7 @@ def test_the_utilisation_by_part_adds_up(project):
         "ecp5", resources(1000, 12.0), {}, modules, project.folder, project.folder, 1.0, 1, project.folder
     )
     parts = SynthesisedBoard(project, result).parts()
-    network = {"ecpix5": "Ethernet", "ulx3s": "serial line"}[project.board.name]
+    network = "Ethernet" if project.board.link == "udp" else "serial line"
     luts = {name: part["lut"] for name, part in parts.items()}
     assert luts == {
         "engine": 600,

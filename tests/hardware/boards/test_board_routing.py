@@ -11,7 +11,7 @@ pytestmark = pytest.mark.hardware_full
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-@pytest.mark.parametrize("board", list(BOARDS))
+@pytest.mark.parametrize("board", [name for name, board in BOARDS.items() if board.tools == "open"])
 def test_the_clocks_of_the_board_are_met(board, seed, tmp_path):
     report = tmp_path / "report.json"
     options = ["--board", board, "--seed", str(seed), "--json", str(report)]
@@ -20,3 +20,14 @@ def test_the_clocks_of_the_board_are_met(board, seed, tmp_path):
     assert found["timing_met"]
     assert found["bram36"] > 0
     assert found["parts"]["engine"]["lut"] > found["parts"]["link"]["lut"] > 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_clocks_with_a_camera_are_met(seed, tmp_path):
+    report = tmp_path / "report.json"
+    options = ["--board", "ulx3s", "--camera", "64x64", "--seed", str(seed), "--json", str(report)]
+    assert main(["hardware", "board", *options, "--out", str(tmp_path / "project")]) == 0
+    found = json.loads(report.read_text())
+    assert found["timing_met"]
+    assert any("camera_clk" in name for name in found["clock_domains"])
+    assert found["parts"]["front end"]["lut"] > found["parts"]["memory controller"]["lut"] > 0

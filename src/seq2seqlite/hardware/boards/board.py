@@ -6,7 +6,7 @@ from typing import Literal
 
 from seq2seqlite.errors import InputError
 
-__all__ = ["BOARDS", "Board", "Part", "find_board"]
+__all__ = ["BOARDS", "Board", "CameraPins", "Part", "find_board"]
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class Part:
     target : str
         Target with its resources, for the compilation of the kernels.
     device : str
-        Device for nextpnr, one of :data:`~seq2seqlite.hardware.eda.nextpnr.DEVICES`.
+        Device for nextpnr, one of :data:`~seq2seqlite.hardware.eda.nextpnr.DEVICES`; empty for Vivado.
     package : str
-        Package for nextpnr.
+        Package for nextpnr; empty for Vivado.
     speed : int
         Speed grade.
 
@@ -36,6 +36,34 @@ class Part:
     device: str
     package: str
     speed: int
+
+
+@dataclass(frozen=True)
+class CameraPins:
+    """Pins of a board for a camera, in the order of the signals.
+
+    Parameters
+    ----------
+    data : tuple of str
+        Data, the lowest bit first.
+    clk, valid, first, last, ready, wanted : str
+        Signals of the same names in ``docs/spec/link.md``.
+    clock_mhz : float
+        Largest frequency of the clock of the camera.
+
+    See Also
+    --------
+    Board : FPGA board.
+    """
+
+    data: tuple[str, ...]
+    clk: str
+    valid: str
+    first: str
+    last: str
+    ready: str
+    wanted: str
+    clock_mhz: float
 
 
 @dataclass(frozen=True)
@@ -54,6 +82,10 @@ class Board:
         FPGAs by the names of the option ``--part``; the first one is the default.
     sys_clock_mhz, engine_clock_mhz : float
         Default frequencies of the network side and of the engines.
+    camera : CameraPins, optional
+        Pins for a camera, of a board whose memory is supported.
+    tools : str
+        Tools that place and route: ``"open"`` (nextpnr) or ``"vivado"``.
 
     See Also
     --------
@@ -66,6 +98,8 @@ class Board:
     parts: Mapping[str, Part]
     sys_clock_mhz: float
     engine_clock_mhz: float
+    camera: CameraPins | None = None
+    tools: Literal["open", "vivado"] = "open"
 
     def part(self, name: str | None, /) -> Part:
         """Return a part; by default, the first one.
@@ -80,6 +114,10 @@ class Board:
         if name not in self.parts:
             raise InputError(f"part={name!r} must be one of {', '.join(self.parts)} for board {self.name}")
         return self.parts[name]
+
+
+def _pins(names: str) -> tuple[str, ...]:
+    return tuple(names.split())
 
 
 BOARDS: Mapping[str, Board] = {
@@ -110,6 +148,28 @@ BOARDS: Mapping[str, Board] = {
             },
             50.0,
             50.0,
+            # Header J2: gp14, gn14, gp15, ... to gn24.
+            CameraPins(
+                data=_pins("U18 U17 N17 P16 N16 M17 L16 L17 H18 H17 F17 G18 D18 E17 C18 D17"),
+                clk="B15",
+                valid="C15",
+                first="B17",
+                last="C17",
+                ready="C16",
+                wanted="D16",
+                clock_mhz=50.0,
+            ),
+        ),
+        # Digilent, https://digilent.com/reference/programmable-logic/genesys-2, and
+        # platforms/digilent_genesys2.py of litex-boards.
+        Board(
+            "genesys2",
+            "Digilent Genesys 2",
+            "udp",
+            {"325T": Part("xc7k325tffg900-2", "xc7k325t", "", "", 2)},
+            100.0,
+            100.0,
+            tools="vivado",
         ),
     )
 }

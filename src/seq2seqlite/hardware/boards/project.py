@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ from amaranth.back import rtlil
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
-from seq2seqlite.hardware.boards.board import Board, Part
+from seq2seqlite.hardware.boards.board import BOARDS, Board, CameraPins, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, PacketPort
+from seq2seqlite.hardware.boards.sdram import SDRAM, Sdram, SdramTiming
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT, SerialPort
-from seq2seqlite.hardware.boards.soc import SystemOptions, generate_system
+from seq2seqlite.hardware.boards.soc import CONSTRAINTS, SystemOptions, generate_system
 from seq2seqlite.hardware.eda.cells import Resources
 from seq2seqlite.hardware.eda.nextpnr import PlaceAndRouteResult, bitstream, check_request, place_and_route
 from seq2seqlite.hardware.eda.process import Heartbeat
@@ -32,6 +33,7 @@ __all__ = [
     "Core",
     "RoutedBoard",
     "SynthesisedBoard",
+    "camera_pins",
     "route_board",
     "synthesize_board",
     "write_board",
@@ -40,6 +42,7 @@ __all__ = [
 FORMAT, FORMAT_VERSION = "seq2seqlite board project", 1
 MANIFEST = "board.json"
 PROGRAM_FILE = "integer.program"
+MAX_SDRAM_MHZ = 100.0
 RESOURCES = ("lut", "ff", "dsp", "bram36")
 
 
@@ -55,6 +58,10 @@ class Core:
         Plan of the Verilog.
     module, link : str
         Names of the module, and of the module of the link in it.
+    front_end : tuple of str
+        Names of the modules of a front end for a camera in it; empty: there is none.
+    facts : mapping
+        Further entries of the manifest.
 
     See Also
     --------
@@ -65,6 +72,8 @@ class Core:
     plan: BuildPlan
     module: str
     link: str
+    front_end: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,10 +108,11 @@ class BoardProject:
     facts: Mapping[str, Any]
 
     @property
-    def kept(self) -> tuple[str, str, str]:
-        """Modules whose utilisation is reported: the core, its link, and the port to the network."""
+    def kept(self) -> tuple[str, ...]:
+        """Modules whose utilisation is reported: core, link, port to the network, front end and memory."""
         port = PACKET_PORT if self.board.link == "udp" else SERIAL_PORT
-        return self.core.module, self.core.link, port
+        memory = (SDRAM,) if self.core.front_end else ()
+        return self.core.module, self.core.link, port, *self.core.front_end, *memory
 
 
 @dataclass(frozen=True)
@@ -127,18 +137,19 @@ class SynthesisedBoard:
     def parts(self) -> dict[str, dict[str, float]]:
         """Return the utilisation by part: LUTs, flip-flops, DSP blocks and block memory.
 
-        The engine includes its CSRs and streams, the link the packets and the buffers up to the network. No
-        supported system has a front end or a memory controller yet.
+        The engine includes its CSRs and streams, the link the packets and the buffers up to the network. The
+        front end includes the port of the camera.
         """
         project, modules = self.project, self.result.modules
-        core, link, port = (modules[name] for name in project.kept)
+        core, link, port, *others = (modules[name] for name in project.kept)
+        front_end, memory = others[:-1], others[-1:]
         network = "Ethernet" if project.board.link == "udp" else "serial line"
         parts = {
-            "engine": _sum((core, 1), (link, -1)),
+            "engine": _sum((core, 1), *((part, -1) for part in (link, *front_end))),
             "link": _sum((link, 1), (port, 1)),
-            "front end": _sum(),
-            "memory controller": _sum(),
-            network: _sum((self.result.resources, 1), (core, -1), (port, -1)),
+            "front end": _sum(*((part, 1) for part in front_end)),
+            "memory controller": _sum(*((part, 1) for part in memory)),
+            network: _sum((self.result.resources, 1), *((part, -1) for part in (core, port, *memory))),
         }
         return {**parts, "all": _sum((self.result.resources, 1))}
 
@@ -201,6 +212,31 @@ class RoutedBoard:
         }
 
 
+def camera_pins(board: Board, options: SystemOptions) -> CameraPins:
+    """Return the pins of a board for a camera.
+
+    Raises
+    ------
+    InputError
+        If the board has no supported memory, or its memory does not work at the clock of the engines.
+
+    See Also
+    --------
+    write_board : Write the project of a board.
+    """
+    if board.camera is None:
+        raise InputError(
+            f"board {board.name} has no supported memory, which a camera requires; choose one of "
+            f"{', '.join(name for name, one in BOARDS.items() if one.camera)}"
+        )
+    if options.engine_clock_mhz > MAX_SDRAM_MHZ:
+        raise InputError(
+            f"engine_clock_mhz={options.engine_clock_mhz:g} must be at most {MAX_SDRAM_MHZ:g} with a camera, "
+            "because the memory has the same clock"
+        )
+    return board.camera
+
+
 def write_board(
     board: Board,
     part: Part,
@@ -242,9 +278,13 @@ def write_board(
     synthesize_board : Synthesise a board system with Yosys.
     """
     check_folder(folder, manifest=MANIFEST, kind="a board project")
-    system = generate_system(board, part, options, core=core.module)
+    camera = camera_pins(board, options) if core.front_end else None
+    system = generate_system(board, part, options, core=core.module, camera=camera)
     port_name, port = (PACKET_PORT, PacketPort()) if board.link == "udp" else (SERIAL_PORT, SerialPort())
     files = {f"{port_name}.il": rtlil.convert(port, name=port_name, emit_src=False), **core.plan.files}
+    if camera is not None:
+        sdram = Sdram(SdramTiming(system.engine_clock_mhz))
+        files[f"{SDRAM}.il"] = rtlil.convert(sdram, name=SDRAM, emit_src=False)
     facts = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -254,6 +294,7 @@ def write_board(
         "program_sha256": core.program.sha256,
         "sys_clock_mhz": system.sys_clock_mhz,
         "engine_clock_mhz": system.engine_clock_mhz,
+        **core.facts,
         **({"ip_address": options.ip_address, "udp_port": options.udp_port} if board.link == "udp" else {}),
     }
     outputs = OutputSet(folder, {MANIFEST: ("format",)})
@@ -261,8 +302,12 @@ def write_board(
         verilog = BuildPlan(files, core.plan.kept).execute(heartbeat=heartbeat)
         verilog[f"{board.name}.v"] = system.verilog
         values = {**facts, "title": board.title, "link": board.link, "verilog": list(verilog)}
+        values |= {"tools": board.tools, "constraints": f"{board.name}{CONSTRAINTS[board.tools]}"}
         readme = templates("seq2seqlite.hardware").get_template("board.md.j2").render(values)
-        texts = {**verilog, f"{board.name}.lpf": system.constraints, "README.md": readme}
+        texts = {**verilog, values["constraints"]: system.constraints, "README.md": readme}
+        if board.tools == "vivado":
+            script = templates("seq2seqlite.hardware").get_template("board.tcl.j2")
+            texts["vivado.tcl"] = script.render(values)
         names = sorted([*texts, PROGRAM_FILE, MANIFEST])
         facts |= {"provenance": provenance(), "files": names}
         for name, text in {**texts, MANIFEST: json_text(facts)}.items():
@@ -288,12 +333,13 @@ def synthesize_board(
     --------
     route_board : Place and route a board system, and pack its bitstream.
     """
+    family = find_target(project.part.target).family
     result = synthesize(
         project.verilog,
         top=project.board.name,
-        family="ecp5",
+        family=family,
         out_dir=project.folder / "synthesis",
-        synthesis=Synthesis(keep=project.kept, options=SYNTHESIS_OPTIONS["ecp5"]),
+        synthesis=Synthesis(keep=project.kept, options=SYNTHESIS_OPTIONS[family]),
         time_limit_s=time_limit_s,
         heartbeat=heartbeat,
     )
@@ -319,7 +365,7 @@ def route_board(
     Raises
     ------
     InputError
-        If the seed is invalid.
+        If the seed is invalid, or the FPGA is not an ECP5.
     ToolError
         If nextpnr or ecppack is missing or fails.
 
@@ -329,6 +375,11 @@ def route_board(
     """
     project = synthesised.project
     part, facts = project.part, project.facts
+    if project.board.tools != "open":
+        raise InputError(
+            f"board {project.board.name} has no FPGA that nextpnr supports; run vivado.tcl of "
+            f"{project.folder} with Vivado"
+        )
     freq_mhz = max(facts["sys_clock_mhz"], facts["engine_clock_mhz"])
     check_request(device=part.device, speed=part.speed, freq_mhz=freq_mhz, seed=seed)
     result = place_and_route(

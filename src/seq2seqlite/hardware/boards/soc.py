@@ -8,30 +8,45 @@ import tempfile
 from contextlib import chdir
 from dataclasses import dataclass
 from ipaddress import IPv4Address
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 from liteeth.core import LiteEthUDPIPCore
-from liteeth.phy.ecp5rgmii import LiteEthPHYRGMII
+from liteeth.phy import ecp5rgmii, s7rgmii
+from litex.build.generic_platform import IOStandard, Pins, Subsignal
+from litex.build.io import DDROutput, SDRInput, SDROutput
 from litex.gen import LiteXModule
-from litex.soc.cores.clock import ECP5PLL
+from litex.soc.cores.clock import ECP5PLL, S7IDELAYCTRL, S7MMCM
 from litex.soc.cores.uart import RS232PHY
-from litex_boards.platforms import lambdaconcept_ecpix5, radiona_ulx3s
+from litex_boards.platforms import digilent_genesys2, lambdaconcept_ecpix5, radiona_ulx3s
 from migen import Cat, ClockDomain, ClockSignal, If, Instance, ResetSignal, Signal
+from migen.fhdl.specials import Tristate
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.boards.board import Board, Part
+from seq2seqlite.hardware.boards.board import Board, CameraPins, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, core_ports
 from seq2seqlite.hardware.boards.packet_store import WORD_BITS
+from seq2seqlite.hardware.boards.sdram import ADDRESS_BITS, DATA_BITS, SDRAM, sdram_pins
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT
+from seq2seqlite.hardware.frontends.axi import axi_manager
 from seq2seqlite.hardware.wire.link_packets import PEER_BITS
 from seq2seqlite.hardware.wire.serial_frames import BAUD_RATE
 
-__all__ = ["SystemFiles", "SystemOptions", "generate_system"]
+__all__ = ["CONSTRAINTS", "SystemFiles", "SystemOptions", "generate_system"]
 
 MAC_PREFIX = 0x02_53_32_53 << 16
 """First bytes of the MAC address, which is locally administered; the last two are those of the IP address."""
 BROADCAST_HOST = 255
+CAMERA_SIGNALS = ("clk", "valid", "first", "last", "ready", "wanted")
+"""Signals of a camera next to its data: four inputs, two outputs."""
+IDELAY_HZ, ETHERNET_HZ = 200e6, 125e6
+CONSTRAINTS = {"open": ".lpf", "vivado": ".xdc"}
+"""Suffix of the file with the constraints."""
+CROSSING = ("sys_clk", "engine_clk", "eth_rx_clk", "eth_tx_clk")
+"""Clocks whose domains are connected by asynchronous FIFOs only."""
+SDRAM_PHASE = 90
+"""Phase of the clock of the memory behind that of its controller, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class SystemFiles:
     verilog : str
         Verilog of the top-level module, which has the name of the board.
     constraints : str
-        Pins and frequencies of the inputs, as LPF.
+        Pins and frequencies of the inputs, as LPF; for Vivado as XDC, with the paths between clock domains.
     sys_clock_mhz, engine_clock_mhz : float
         Frequencies of the PLL.
 
@@ -103,16 +118,33 @@ class SystemFiles:
 class _System(LiteXModule):
     """PLL, LEDs, and the core behind the port of the board's link."""
 
-    def __init__(self, board: Board, platform: Any, options: SystemOptions, core: str) -> None:
-        self.options, self.platform = options, platform
+    def __init__(
+        self, board: Board, platform: Any, options: SystemOptions, core: str, camera: CameraPins | None
+    ) -> None:
+        self.options, self.platform, self.board = options, platform, board
+        is_xilinx = board.tools == "vivado"
         self.cd_sys, self.cd_engine = ClockDomain("sys"), ClockDomain("engine")
-        self.pll = ECP5PLL()
+        self.pll = S7MMCM(speedgrade=-board.part(None).speed) if is_xilinx else ECP5PLL()
         dropped = Signal()
-        inputs = {"ecpix5": self._ecpix5_inputs, "ulx3s": self._ulx3s_inputs}[board.name]
+        inputs = {
+            "ecpix5": self._ecpix5_inputs,
+            "ulx3s": self._ulx3s_inputs,
+            "genesys2": self._genesys2_inputs,
+        }[board.name]
         inputs(dropped)
         clocks = ((self.cd_sys, options.sys_clock_mhz), (self.cd_engine, options.engine_clock_mhz))
         for domain, mhz in clocks:
             self.pll.create_clkout(domain, mhz * 1e6)
+        if is_xilinx:  # for the delays of the Ethernet inputs
+            self.cd_idelay = ClockDomain("idelay")
+            self.pll.create_clkout(self.cd_idelay, IDELAY_HZ)
+            self.idelayctrl = S7IDELAYCTRL(self.cd_idelay)
+        if camera is not None:
+            # The memory gets commands and data in the middle of its clock cycle, or close to it.
+            self.cd_sdram = ClockDomain("sdram", reset_less=True)
+            self.pll.create_clkout(
+                self.cd_sdram, options.engine_clock_mhz * 1e6, phase=SDRAM_PHASE, with_reset=False
+            )
         outputs = dict(self.pll.clkouts)
         try:
             found = self.pll.compute_config()  # adds an output for the feedback
@@ -122,7 +154,8 @@ class _System(LiteXModule):
                 f"engine_clock_mhz={options.engine_clock_mhz:g} together; choose other frequencies"
             ) from None
         self.pll.clkouts = outputs
-        self.sys_hz, self.engine_hz = found["clko0_freq"], found["clko1_freq"]
+        names = ("clkout0_freq", "clkout1_freq") if is_xilinx else ("clko0_freq", "clko1_freq")
+        self.sys_hz, self.engine_hz = (found[name] for name in names)
         ports = {
             name: Signal(member.shape, name=f"core_{name}")
             for name, member in core_ports().items()
@@ -142,9 +175,55 @@ class _System(LiteXModule):
             **signals,
             **{f"{flows[name][0]}_{name}": signal for name, signal in ports.items()},
         )
-        self.specials += Instance(
-            core, **clocked, **{f"{flows[name][1]}_{name}": signal for name, signal in ports.items()}
-        )
+        inner = {f"{flows[name][1]}_{name}": signal for name, signal in ports.items()}
+        if camera is not None:
+            inner |= self._camera(camera, clocked)
+        self.specials += Instance(core, **clocked, **inner)
+
+    def _camera(self, pins: CameraPins, clocked: dict[str, Any]) -> dict[str, Any]:
+        """Add the camera and the memory, and return the connections of the core to both."""
+        platform = self.platform
+        signals = [Subsignal("data", Pins(" ".join(pins.data)))]
+        signals += [Subsignal(name, Pins(getattr(pins, name))) for name in CAMERA_SIGNALS]
+        platform.add_extension([("camera", 0, *signals, IOStandard("LVCMOS33"))])
+        pads = platform.request("camera")
+        platform.add_period_constraint(pads.clk, 1e3 / pins.clock_mhz)
+        inner: dict[str, Any] = {
+            f"i_camera_{name}": getattr(pads, name) for name in ("data", *CAMERA_SIGNALS[:4])
+        }
+        inner |= {f"o_camera_{name}": getattr(pads, name) for name in CAMERA_SIGNALS[4:]}
+        memory: dict[str, Any] = {}
+        for name, member in axi_manager(address_bits=ADDRESS_BITS, data_bits=DATA_BITS).items():
+            signal = Signal(member.shape, name=f"axi_{name}")
+            outer = member.flow.name == "Out"
+            inner[f"{'o' if outer else 'i'}_m_axi_{name}"] = signal
+            memory[f"{'i' if outer else 'o'}_s_axi_{name}"] = signal
+        self.specials += Instance(SDRAM, **clocked, **memory, **self._sdram_pads())
+        return inner
+
+    def _sdram_pads(self) -> dict[str, Any]:
+        """Add the pads of the memory with their registers, and return the connections of its controller."""
+        pads, clock = self.platform.request("sdram"), ClockSignal("engine")
+        self.comb += [pads.cs_n.eq(0), pads.cke.eq(1)]
+        self.specials += DDROutput(1, 0, self.platform.request("sdram_clock"), ClockSignal("sdram"))
+        ports, connections = {}, {}
+        for name, member in sdram_pins().items():
+            ports[name] = Signal(member.shape, name=f"sdram_{name}")
+            connections[f"{'i' if name == 'dq_i' else 'o'}_{name}"] = ports[name]
+        for name in ("a", "ba", "ras_n", "cas_n", "we_n", "dm"):
+            pad = getattr(pads, name)
+            self.specials += [SDROutput(ports[name][bit], pad[bit], clock) for bit in range(len(pad))]
+        # nextpnr has no place for a register of the enable at the pads; it is valid a clock cycle earlier.
+        released = Signal(reset=1)
+        self.sync.engine += released.eq(~ports["dq_oe"])
+        for bit in range(len(pads.dq)):
+            driven, received = Signal(), Signal()
+            self.specials += [
+                SDROutput(ports["dq_o"][bit], driven, clock),
+                SDRInput(received, ports["dq_i"][bit], clock),
+                Tristate(pads.dq[bit], driven, ~released, received),
+            ]
+        return connections
 
     def _ecpix5_inputs(self, dropped: Signal) -> None:
         platform = self.platform
@@ -164,6 +243,12 @@ class _System(LiteXModule):
         ]
         self._leds(Cat(platform.request("user_led", 0), platform.request("user_led", 1)), dropped)
 
+    def _genesys2_inputs(self, dropped: Signal) -> None:
+        platform = self.platform
+        self.pll.register_clkin(platform.request("clk200"), 200e6)
+        self.comb += self.pll.reset.eq(~platform.request("cpu_reset_n"))
+        self._leds(Cat(platform.request("user_led", 0), platform.request("user_led", 1)), dropped)
+
     def _leds(self, lit: Any, dropped: Signal) -> None:
         """Blink the first LED from the clock of the engines; light the second one after a dropped packet."""
         count, hold = Signal(26), Signal(24)
@@ -175,10 +260,11 @@ class _System(LiteXModule):
         """Add LiteEth, and return the module of the port with its connections."""
         options, platform = self.options, self.platform
         address = int(IPv4Address(options.ip_address))
-        # Data and clock of the receiver are aligned by the PHY, as in targets/lambdaconcept_ecpix5.py.
-        self.ethphy = LiteEthPHYRGMII(
-            clock_pads=platform.request("eth_clocks"), pads=platform.request("eth"), rx_delay=0.0
-        )
+        pads = {"clock_pads": platform.request("eth_clocks"), "pads": platform.request("eth")}
+        if self.board.tools == "vivado":  # delays as in targets/digilent_genesys2.py
+            self.ethphy = s7rgmii.LiteEthPHYRGMII(**pads)
+        else:  # data and clock of the receiver are aligned by the PHY, as in targets/lambdaconcept_ecpix5.py
+            self.ethphy = ecp5rgmii.LiteEthPHYRGMII(**pads, rx_delay=0.0)
         # 32 bits in the system clock: with 8 bits, LiteEth would need 125 MHz for its whole data path.
         self.ethcore = LiteEthUDPIPCore(
             self.ethphy,
@@ -226,7 +312,15 @@ class _System(LiteXModule):
         }
 
 
-def generate_system(board: Board, part: Part, options: SystemOptions, /, *, core: str) -> SystemFiles:
+def generate_system(
+    board: Board,
+    part: Part,
+    options: SystemOptions,
+    /,
+    *,
+    core: str,
+    camera: CameraPins | None = None,
+) -> SystemFiles:
     """Generate the system of a board.
 
     The working directory of the process changes during the call, because LiteX writes to it.
@@ -241,6 +335,8 @@ def generate_system(board: Board, part: Part, options: SystemOptions, /, *, core
         Options.
     core : str
         Name of the module of the core, which is a black box.
+    camera : CameraPins, optional
+        Pins of a camera, of a core with a front end; its memory is that of the board.
 
     Returns
     -------
@@ -259,17 +355,27 @@ def generate_system(board: Board, part: Part, options: SystemOptions, /, *, core
     platforms = {
         "ecpix5": lambda: lambdaconcept_ecpix5.Platform(device=part.name.split("-")[1]),
         "ulx3s": lambda: radiona_ulx3s.Platform(device="-".join(part.name.split("-")[:2])),
+        "genesys2": digilent_genesys2.Platform,
     }
     platform = platforms[board.name]()
-    system = _System(board, platform, options, core)
+    system = _System(board, platform, options, core, camera)
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder:
         with chdir(folder):
             platform.build(system, build_dir=".", build_name=board.name, run=False)
         verilog = (Path(folder) / f"{board.name}.v").read_text(encoding="utf-8")
-        constraints = (Path(folder) / f"{board.name}.lpf").read_text(encoding="utf-8")
-    return SystemFiles(
-        CHANGING.sub("", verilog), constraints.rstrip() + "\n", system.sys_hz / 1e6, system.engine_hz / 1e6
-    )
+        suffix = CONSTRAINTS[board.tools]
+        constraints = (Path(folder) / f"{board.name}{suffix}").read_text(encoding="utf-8").rstrip() + "\n"
+    if board.tools == "vivado":
+        fastest_ns = 1e9 / max(system.sys_hz, system.engine_hz, ETHERNET_HZ)
+        constraints += "".join(
+            f"set_max_delay -datapath_only -from {_clock_of(source)} -to {_clock_of(sink)} {fastest_ns:g}\n"
+            for source, sink in permutations(CROSSING, 2)
+        )
+    return SystemFiles(CHANGING.sub("", verilog), constraints, system.sys_hz / 1e6, system.engine_hz / 1e6)
+
+
+def _clock_of(net: str) -> str:
+    return f"[get_clocks -of_objects [get_nets {net}]]"
 
 
 CHANGING = re.compile(r"^//.*(?:Date|LiteX sha1|Auto-Generated by LiteX).*\n", re.MULTILINE)

@@ -3,6 +3,7 @@
 import json
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.board_core import BOARD_CORE, link_plan
+from seq2seqlite.hardware.board_core import BOARD_CORE, CAMERA_CORE, camera_link_plan, link_plan
+from seq2seqlite.hardware.cosim.camera import CameraFeed
 from seq2seqlite.hardware.cosim.executable import Executable, compile_harness
 from seq2seqlite.hardware.cosim.stream import check_pauses
 from seq2seqlite.hardware.eda.process import Heartbeat
+from seq2seqlite.hardware.frontends.parameters import SeriesShape
 from seq2seqlite.hardware.project import Project
 
 __all__ = ["BoardPacket", "BoardRun", "BoardSimulator", "Faults", "SimulatedBoard", "compile_board"]
@@ -149,6 +152,8 @@ class BoardSimulator:
     ----------
     executable : Executable
         Executable that :func:`compile_board` built.
+    camera_bits : int
+        Width of a word of the camera; 0 if the core has no front end.
 
     See Also
     --------
@@ -156,6 +161,7 @@ class BoardSimulator:
     """
 
     executable: Executable
+    camera_bits: int = 0
 
     def run(
         self,
@@ -165,6 +171,7 @@ class BoardSimulator:
         gaps: float = 0.0,
         stalls: float = 0.0,
         seed: int = 0,
+        camera: CameraFeed | None = None,
         time_limit_s: float = 600,
     ) -> BoardRun:
         """Send packets, one after another, and record the answers until the board is idle.
@@ -177,6 +184,8 @@ class BoardSimulator:
             Source and sink throttling: probability per clock cycle that no word is offered, or accepted.
         seed : int
             Seed of the throttling and of the initial values of registers without reset.
+        camera : CameraFeed, optional
+            Camera and memory of a core with a front end; by default it has no camera.
         time_limit_s : float
             Time limit in seconds.
 
@@ -188,7 +197,8 @@ class BoardSimulator:
         check_pauses(gaps=gaps, stalls=stalls)
         settings = struct.pack("<4Q", len(packets), int(gaps * 2**32), int(stalls * 2**32), seed)
         parts = (struct.pack("<2Q", len(data) // 4, peer) + data for data, peer in packets)
-        record, _ = self.executable.simulate(settings + b"".join(parts), time_limit_s=time_limit_s)
+        stimulus = settings + b"".join(parts) + self._feed(camera)
+        record, _ = self.executable.simulate(stimulus, time_limit_s=time_limit_s)
         n, clocks, violations = struct.unpack_from("<3Q", record)
         offset, answers = 24, []
         for _ in range(n):
@@ -199,7 +209,9 @@ class BoardSimulator:
         return BoardRun(tuple(answers), clocks, violations)
 
     @contextmanager
-    def serve(self, *, port: int = 0, faults: Faults = Faults()) -> Iterator[SimulatedBoard]:
+    def serve(
+        self, *, port: int = 0, faults: Faults = Faults(), camera: CameraFeed | None = None
+    ) -> Iterator[SimulatedBoard]:
         """Run the board behind a UDP socket of this computer, for the time of the context.
 
         Parameters
@@ -208,14 +220,27 @@ class BoardSimulator:
             UDP port; 0: a free one.
         faults : Faults
             Faults of the network.
+        camera : CameraFeed, optional
+            Camera and memory of a core with a front end; by default it has no camera.
 
         Raises
         ------
         InputError
             If the port is in use.
         """
+        with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder:
+            feed = Path(folder) / "camera"
+            feed.write_bytes(self._feed(camera))
+            with self._serve(port, faults, [feed] if self.camera_bits else []) as board:
+                yield board
+
+    def _feed(self, camera: CameraFeed | None) -> bytes:
+        return (camera or CameraFeed.none()).to_bytes() if self.camera_bits else b""
+
+    @contextmanager
+    def _serve(self, port: int, faults: Faults, feed: list[Path]) -> Iterator[SimulatedBoard]:
         chances = (int(chance * 2**32) for chance in (faults.loss, faults.duplicate, faults.reorder))
-        command = [self.executable.program, "serve", port, *chances, faults.seed, faults.reset_after]
+        command = [self.executable.program, "serve", port, *chances, faults.seed, faults.reset_after, *feed]
         with subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.PIPE,
@@ -242,7 +267,14 @@ class BoardSimulator:
 
 
 def compile_board(
-    project: Project, /, *, out_dir: Path, heartbeat: Heartbeat | None = None, **options: Any
+    project: Project,
+    /,
+    *,
+    out_dir: Path,
+    series: SeriesShape | None = None,
+    camera_bits: int = 16,
+    heartbeat: Heartbeat | None = None,
+    **options: Any,
 ) -> BoardSimulator:
     """Compile the board core of a project: its design, and the link to a computer.
 
@@ -252,6 +284,10 @@ def compile_board(
         Project that delivers lifetimes.
     out_dir : pathlib.Path
         Build folder.
+    series : SeriesShape, optional
+        Front end for a camera; by default the core has none.
+    camera_bits : int
+        Width of a word of the camera.
     heartbeat : callable, optional
         Called every second.
     **options
@@ -260,7 +296,7 @@ def compile_board(
     Raises
     ------
     InputError
-        If the project delivers raw SFDs, or its pixels do not fit a packet.
+        If the project delivers raw SFDs, its pixels do not fit a packet, or the front end does not fit it.
     ToolError
         If Yosys, Verilator or a C++ compiler is missing or fails.
 
@@ -271,17 +307,23 @@ def compile_board(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     files = list(project.verilog)
-    for name, text in link_plan(project.shape, project.options).execute(heartbeat=heartbeat).items():
+    shape = project.shape
+    if series is None:
+        plan, top = link_plan(shape, project.options), project.options.prefix + BOARD_CORE
+    else:
+        plan = camera_link_plan(series, shape, project.options, camera_bits=camera_bits)
+        top, options["defines"] = CAMERA_CORE, {"MEMORY_BITS": series.data_bits, "CAMERA_BITS": camera_bits}
+    for name, text in plan.execute(heartbeat=heartbeat).items():
         files.append(out_dir / name)
         files[-1].write_text(text)
     executable = compile_harness(
         "board_harness.cpp",
         files,
-        top=project.options.prefix + BOARD_CORE,
+        top=top,
         in_bits=32,
         out_bits=32,
         out_dir=out_dir / "simulation",
         heartbeat=heartbeat,
         **options,
     )
-    return BoardSimulator(executable)
+    return BoardSimulator(executable, 0 if series is None else camera_bits)

@@ -1,9 +1,12 @@
 // Drives a board core through the packet ports of docs/spec/link.md, from files or from a UDP socket.
 // usage: simulate STIMULUS RECORD                         (little-endian files, written and read by board.py)
-//        simulate serve PORT LOSS DUPLICATE REORDER SEED RESET_AFTER
+//        simulate serve PORT LOSS DUPLICATE REORDER SEED RESET_AFTER [CAMERA]
 //          probabilities in 1/2**32; a command per line of stdin: "reset", "statistics"; the end of stdin ends it
+// With MEMORY_BITS, the core has a front end: a memory answers m_axi_*, and camera_* are driven by a camera
+// (simulated_camera.h), which follows the packets in STIMULUS or is in the file CAMERA.
 #include "Vtop.h"
 #include "harness.h"
+#include "simulated_camera.h"
 #include "verilated.h"
 
 #include <algorithm>
@@ -19,10 +22,16 @@
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
-constexpr uint32_t MIN_BYTES = 20, MAX_BYTES = 1472, PIXELS = 0x84;
+constexpr uint32_t MIN_BYTES = 20, MAX_BYTES = 1472, HEADER_WORDS = 4, PIXELS = 0x84, RESULTS = 0x86;
 constexpr int RESET_CLOCKS = 4;
+#ifdef MEMORY_BITS
+constexpr int SERVE_ARGUMENTS = 9;
+#else
+constexpr int SERVE_ARGUMENTS = 8;
+#endif
 constexpr uint64_t IDLE_CLOCKS = 80'000;  // longer than FLUSH_CLOCKS after a reset, and the latency of a design
 
 struct Packet {
@@ -35,12 +44,17 @@ public:
     std::function<void(const Packet&)> answer;
     uint64_t clocks = 0, moved = 0, violations = 0;
     std::vector<uint64_t> latencies;
+#ifdef MEMORY_BITS
+    SimulatedCamera<Vtop> camera;
+#endif
 
-    Board(uint64_t seed, uint64_t gap, uint64_t stall) : random(seed), gap(gap), stall(stall) {
+    Board(uint64_t seed, uint64_t gap, uint64_t stall) : random(seed), seed(seed), gap(gap), stall(stall) {
         context.randReset(2);  // the initial values of registers without reset must not matter
         context.randSeed(int(seed & 0x7fffffff));
         top = std::make_unique<Vtop>(&context);
-        reset();
+#ifdef MEMORY_BITS
+        camera.begin(seed + 3);
+#endif
     }
 
     void submit(Packet packet) {
@@ -50,7 +64,12 @@ public:
 
     void drop() { ++dropped; }
 
-    bool busy() const { return !waiting.empty() || dropped || clocks - moved < IDLE_CLOCKS; }
+    bool busy() const {
+#ifdef MEMORY_BITS
+        if (camera.active(*top)) return true;
+#endif
+        return !waiting.empty() || dropped || clocks - moved < IDLE_CLOCKS;
+    }
 
     // Pull the reset. Packets in transit in either direction are lost.
     void reset() {
@@ -59,6 +78,11 @@ public:
         started.clear();
         place = 0;
         offered = held = false;
+#ifdef MEMORY_BITS
+        memory_violations();
+        memory = std::make_unique<AxiMemory<Vtop>>(camera.settings.memory, seed + 4);
+        top->m_axi_bvalid = top->m_axi_rvalid = 0;
+#endif
         top->aresetn = 0;
         top->rx_valid = top->rx_dropped = top->tx_ready = 0;
         for (int i = 0; i < RESET_CLOCKS; ++i) edge();
@@ -67,6 +91,10 @@ public:
     }
 
     void step() {
+#ifdef MEMORY_BITS
+        if (camera.step(*top, clocks)) moved = clocks;
+        memory->drive(*top, clocks);
+#endif
         if (!offered && !waiting.empty() && !random.happens(gap)) {
             const Packet& packet = waiting.front();
             offered = true;
@@ -82,14 +110,27 @@ public:
         top->eval();
         if (offered && top->rx_ready) accepted();
         watch();
+#ifdef MEMORY_BITS
+        memory->take(*top, clocks);
+#endif
         rise();
+    }
+
+    // Add the violations of the rules of the memory to the others.
+    void memory_violations() {
+#ifdef MEMORY_BITS
+        if (memory) violations += std::exchange(memory->traffic.violations, 0);
+#endif
     }
 
 private:
     Random random;
-    const uint64_t gap, stall;
+    const uint64_t seed, gap, stall;
     VerilatedContext context;
     std::unique_ptr<Vtop> top;
+#ifdef MEMORY_BITS
+    std::unique_ptr<AxiMemory<Vtop>> memory;
+#endif
     std::deque<Packet> waiting;
     Packet sending;
     std::map<uint32_t, uint64_t> started;  // clock cycle of the last word of each request, by sequence number
@@ -140,6 +181,13 @@ private:
             latencies.push_back(clocks - found->second);
             started.erase(found);
         }
+#ifdef MEMORY_BITS
+        const uint64_t frame = sending.words[2], words = sending.words.size() - HEADER_WORDS;
+        const bool ends = (sending.words[0] & 0xff) == RESULTS && camera.settings.record_words
+            && sending.words[3] + words / camera.settings.record_words == camera.settings.pixels;
+        // Without overrun, the frames of the first session are those of the camera.
+        if (ends && frame < camera.ended.size()) latencies.push_back(clocks - camera.ended[frame]);
+#endif
         answer(sending);
         sending = {};
     }
@@ -154,16 +202,22 @@ int simulate(const char* stimulus, const char* record) {
     Settings settings;
     if (!file || !load(file, &settings, 1)) return 3;
     Board board(settings.seed, settings.gap, settings.stall);
-    std::vector<Packet> answers;
-    board.answer = [&](const Packet& packet) { answers.push_back(packet); };
-    const auto drain = [&] { while (board.busy()) board.step(); };
-    for (uint64_t i = 0; i < settings.n_packets; ++i) {
+    std::vector<Packet> packets(settings.n_packets), answers;
+    for (Packet& packet : packets) {
         uint64_t head[2];
         if (!load(file, head, 2)) return 3;
-        Packet packet;
         packet.peer = head[1];
         packet.words.resize(head[0]);
         if (!load(file, packet.words.data(), packet.words.size())) return 3;
+    }
+#ifdef MEMORY_BITS
+    if (!board.camera.read(file)) return 3;
+#endif
+    std::fclose(file);
+    board.reset();
+    board.answer = [&](const Packet& packet) { answers.push_back(packet); };
+    const auto drain = [&] { while (board.busy()) board.step(); };
+    for (Packet& packet : packets) {
         if (packet.words.empty()) {
             drain();
             board.reset();
@@ -171,8 +225,8 @@ int simulate(const char* stimulus, const char* record) {
             board.submit(std::move(packet));
         }
     }
-    std::fclose(file);
     drain();
+    board.memory_violations();
     file = std::fopen(record, "wb");
     if (!file) return 4;
     const uint64_t head[] = {answers.size(), board.clocks, board.violations};
@@ -247,6 +301,12 @@ int serve(char** argv) {
     std::printf("port %d\n", int(ntohs(address.sin_port)));
     std::fflush(stdout);
     Board board(seed, 0, 0);
+#ifdef MEMORY_BITS
+    FILE* camera = std::fopen(argv[8], "rb");
+    if (!camera || !board.camera.read(camera)) return 3;
+    std::fclose(camera);
+#endif
+    board.reset();
     Network in(seed + 1, loss, duplicate, reorder, [&](const Packet& packet) {
         const bool is_pixels = (packet.words[0] & 0xff) == (PIXELS & 0x7f);
         if (is_pixels && ++pixels == reset_after) {
@@ -296,15 +356,22 @@ int serve(char** argv) {
                     ++resets;
                 } else if (line.compare(0, end, "statistics") == 0) {
                     auto sorted = board.latencies;
+                    board.memory_violations();
+                    uint64_t frames = 0, words_lost = 0;
+#ifdef MEMORY_BITS
+                    frames = board.camera.frames;
+                    words_lost = board.camera.lost;
+#endif
                     std::sort(sorted.begin(), sorted.end());
                     std::printf(
                         "{\"requests\": %" PRIu64 ", \"requests_lost\": %" PRIu64 ", \"answers\": %" PRIu64
                         ", \"answers_lost\": %" PRIu64 ", \"duplicated\": %" PRIu64 ", \"reordered\": %" PRIu64
                         ", \"resets\": %" PRIu64 ", \"violations\": %" PRIu64 ", \"clock_cycles\": %" PRIu64
-                        ", \"latency_cycles\": %" PRIu64 "}\n",
+                        ", \"latency_cycles\": %" PRIu64 ", \"camera_frames\": %" PRIu64
+                        ", \"camera_words_lost\": %" PRIu64 "}\n",
                         in.passed, in.lost, out.passed, out.lost, in.repeated + out.repeated,
                         in.reordered + out.reordered, resets, board.violations, board.clocks,
-                        sorted.empty() ? 0 : sorted[sorted.size() / 2]);
+                        sorted.empty() ? 0 : sorted[sorted.size() / 2], frames, words_lost);
                     std::fflush(stdout);
                 }
             }
@@ -314,6 +381,6 @@ int serve(char** argv) {
 }
 
 int main(int argc, char** argv) {
-    if (argc == 8 && std::string(argv[1]) == "serve") return serve(argv);
+    if (argc == SERVE_ARGUMENTS && std::string(argv[1]) == "serve") return serve(argv);
     return argc == 3 ? simulate(argv[1], argv[2]) : 2;
 }

@@ -13,6 +13,7 @@ __all__ = ["HEADER", "Executable", "compile_harness"]
 HEADER = Path(__file__).with_name("harness.h")
 """C++ header that the harnesses share."""
 MEMORY = Path(__file__).with_name("axi_memory.h")
+CAMERA = Path(__file__).with_name("simulated_camera.h")
 """C++ header of the memory model."""
 
 
@@ -122,7 +123,7 @@ def compile_harness(
         files,
         top=top,
         harness=HEADER.with_name(name),
-        headers=[HEADER, MEMORY],
+        headers=[HEADER, MEMORY, CAMERA],
         out_dir=out_dir,
         defines={"IN_BITS": in_bits, "OUT_BITS": out_bits, **(defines or {})},
         compilation=compilation,

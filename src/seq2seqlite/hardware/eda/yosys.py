@@ -27,6 +27,11 @@ __all__ = [
 CHILD = "import sys; from pyosys import libyosys as y; y.run_pass('script ' + sys.argv[1], y.Design())"
 # Attributes by which Amaranth refers to its source code.
 NOISE = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")
+# Cells that a design may instantiate, such as PLLs.
+CELLS = {
+    "ecp5": "+/ecp5/cells_sim.v +/ecp5/cells_bb.v",
+    "xilinx": "+/xilinx/cells_sim.v +/xilinx/cells_xtra.v",
+}
 # Cells without a simulation model in Yosys.
 WITHOUT_MODEL = {"RAMB36E1", "RAMB18E1", "RAMB36E2", "RAMB18E2", "DP16KD", "MULT18X18D", "MULT9X9D", "ALU54B"}
 # Amaranth adds an initial value to every signal. On a wire it has no effect, and synthesis tools warn.
@@ -224,8 +229,8 @@ def synthesize(
     )
     how = synthesis or Synthesis()
     commands = [
-        # Cells that the design instantiates, such as PLLs: the check of the hierarchy comes before synthesis.
-        *(["read_verilog -lib +/ecp5/cells_sim.v +/ecp5/cells_bb.v"] if family == "ecp5" else []),
+        # The check of the hierarchy comes before synthesis, which reads them, too.
+        f"read_verilog -lib {CELLS['ecp5' if family == 'ecp5' else 'xilinx']}",
         *(f"read_verilog -sv {_quoted(path)}" for path in files),
         f"hierarchy -check -top {top}",
         *(f"setattr -mod -set keep_hierarchy 1 {name}" for name in how.keep),

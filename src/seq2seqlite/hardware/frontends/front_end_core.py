@@ -15,7 +15,7 @@ from seq2seqlite.hardware.gateware.clock_domain import add_domain
 from seq2seqlite.hardware.gateware.parameters import TOP, USER_BITS, Shape
 from seq2seqlite.hardware.gateware.top import IRQ, top_ports
 
-__all__ = ["FRONT_END_CORE", "FrontEndCore"]
+__all__ = ["FRONT_END_CORE", "FrontEndCore", "core_ports"]
 
 FRONT_END_CORE = "seq2seqlite_front_end_core"
 """Name of the module."""
@@ -23,6 +23,15 @@ REGISTERS = axi_lite(address_bits=ADDRESS_BITS + 1)
 RESULTS, CSRS = "m_axis_", "s_axil_"
 
 T = TypeVar("T")
+
+
+def core_ports(front_end: SeriesShape | EventsShape, shape: Shape, result_width: int, /) -> dict[str, Member]:
+    """Return the ports of a core by name."""
+    input_ports = series_ports(front_end) if isinstance(front_end, SeriesShape) else events_ports(front_end)
+    inputs = {name: port for name, port in input_ports.items() if not name.startswith(RESULTS)}
+    engine_ports = top_ports(shape, result_width)
+    results = {name: port for name, port in engine_ports.items() if name.startswith((RESULTS, IRQ))}
+    return {**inputs, **results, **_named(CSRS, REGISTERS)}
 
 
 class FrontEndCore(Component):
@@ -62,9 +71,7 @@ class FrontEndCore(Component):
         else:
             self.front_end, self.input_ports = PHOTON_EVENTS, events_ports(front_end)
         self.engines, self.engine_ports = shape.prefix + TOP, top_ports(shape, result_width)
-        inputs = {name: port for name, port in self.input_ports.items() if not name.startswith(RESULTS)}
-        results = {name: port for name, port in self.engine_ports.items() if name.startswith((RESULTS, IRQ))}
-        super().__init__({**inputs, **results, **_named(CSRS, REGISTERS)})
+        super().__init__(core_ports(front_end, shape, result_width))
 
     def elaborate(self, platform: object) -> Module:
         """Instantiate front end and engines, and connect the packets between them."""

@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.gateware.register_map import ID, REGISTERS, VERSION
+from seq2seqlite.hardware.host.camera import FRONT_END, BoardFrame, CameraSettings, FrameAssembly
 from seq2seqlite.hardware.host.connection import BoardError, Connection
+from seq2seqlite.hardware.wire.front_end_registers import SERIES_REGISTERS, map_words, register_addresses
 from seq2seqlite.hardware.wire.link_packets import MAX_ACCESSES, max_pixels, pixel_requests, pixel_words
 from seq2seqlite.hardware.wire.results import Flag, Records, records_from_words, response_words, user_words
 from seq2seqlite.integer import AnyProgram, DirectProgram
@@ -25,6 +28,12 @@ FLUSH_CLOCKS = 4096
 ADDRESSES = {register.name: register.address for register in REGISTERS}
 READY, LOADED = 1, 2
 """Bits of ``RESPONSE_STATUS``."""
+AHEAD = 16
+"""Frames of a camera that are requested in advance."""
+IDLE_S = 1.0
+"""Time without results after which the state of the camera is requested."""
+SERIES = {name: FRONT_END + address for name, address in register_addresses(SERIES_REGISTERS).items()}
+COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAMES_MALFORMED", "MEMORY_ERRORS")
 DIRECT, WITH_RESPONSES = 2, 4
 """Bits of ``CAPABILITIES``."""
 
@@ -50,6 +59,8 @@ class Board:
         First 16 hexadecimal digits of the SHA-256 of the board's program.
     n_gates : int
         Counts of a pixel.
+    frame_pixels : int
+        Pixels of a frame of the camera at the board; 0: the board has no front end, and accepts pixels.
 
     See Also
     --------
@@ -74,6 +85,7 @@ class Board:
             )
         self.program_hash = f"{found['HASH0']:08x}{found['HASH1']:08x}"
         self.n_gates = found["SHAPE"] & 0xFFFF
+        self.frame_pixels = connection.status.frame_pixels
         self._has_user = bool(found["CAPABILITIES"] & DIRECT)
         self._has_responses = bool(found["CAPABILITIES"] & WITH_RESPONSES)
         self._record_bits = found["WIDTHS"] >> 16
@@ -203,6 +215,11 @@ class Board:
         BoardError
             If the board does not answer, or has no longer the session.
         """
+        if self.frame_pixels:
+            raise BoardError(
+                f"board {self.address} has a front end for a camera and accepts no pixels; use it as the "
+                "source of a stream"
+            )
         if counts.ndim != 2 or counts.shape[1] != self.n_gates:
             raise InputError(f"counts of shape {counts.shape} must have shape (n, {self.n_gates})")
         n = len(counts)
@@ -219,6 +236,132 @@ class Board:
             self._flagged += int((records.has(Flag.MALFORMED) | records.has(Flag.NO_RESPONSE)).sum())
         records.number[:] = np.arange(n)
         return records
+
+    def frames(
+        self,
+        program: AnyProgram,
+        /,
+        *,
+        settings: CameraSettings = CameraSettings(),  # noqa: B008 - frozen
+        bank: NDArray[np.int64] | None = None,
+        index: ArrayLike = 0,
+        min_photons: int = 0,
+        stop: threading.Event | None = None,
+    ) -> Generator[BoardFrame, None, None]:
+        """Yield the results of the frames of a camera at the board.
+
+        Lost packets are not repeated: their pixels are missing. Close the generator to end the frames.
+
+        Parameters
+        ----------
+        program : Program or DirectProgram
+            Program of the board.
+        settings : CameraSettings
+            Settings of the front end.
+        bank : ndarray of int64, shape (n_responses, n_gates, n_columns), optional
+            Codes of the responses of a direct program.
+        index : array_like of int, shape () or (pixels,)
+            Response of each pixel.
+        min_photons : int
+            Pixels with fewer counts are flagged as below threshold.
+        stop : threading.Event, optional
+            Event that ends the frames, also while none arrives.
+
+        Raises
+        ------
+        InputError
+            If the settings or the responses do not fit the board.
+        BoardError
+            If the board has no front end, does not answer, or has no longer the session.
+
+        See Also
+        --------
+        results : Results of pixels, of a board without a front end.
+        """
+        if not self.frame_pixels:
+            raise BoardError(
+                f"board {self.address} has no front end for a camera; build its bitstream with --camera"
+            )
+        with self._lock:
+            self._set_min_photons(min_photons)
+            shape = self._connection.registers([(SERIES["SHAPE"], None)])[0]
+            accesses = settings.accesses(
+                n_gates=self.n_gates, pixels=self.frame_pixels, count_bits=shape >> 24
+            )
+            accesses += self._camera_responses(program, bank, np.asarray(index, np.int64))
+            for start in range(0, len(accesses), MAX_ACCESSES):
+                self._connection.registers(accesses[start : start + MAX_ACCESSES])
+        assembly = FrameAssembly(self.frame_pixels, self._record_bits)
+        try:
+            yield from self._received(assembly, stop or threading.Event())
+        finally:
+            with suppress(BoardError), self._lock:
+                self._connection.frames(0)
+
+    def camera_counters(self) -> dict[str, int]:
+        """Return the counters of the front end: frames that began, were delivered, dropped, or malformed.
+
+        Raises
+        ------
+        BoardError
+            If the board does not answer.
+        """
+        with self._lock:
+            values = self._connection.registers([(SERIES[name], None) for name in COUNTERS])
+        return dict(zip((name.lower() for name in COUNTERS), values, strict=True))
+
+    def _received(self, assembly: FrameAssembly, stop: threading.Event) -> Iterator[BoardFrame]:
+        """Yield frames, and renew the request for the next ones in time."""
+        with self._lock:
+            self._connection.frames(AHEAD)
+        renewed, idle = 0, False
+        while not stop.is_set():
+            with self._lock:
+                packet = self._connection.next_results(IDLE_S)
+                before = None
+                if packet is None:
+                    state = int(self._connection.frames(AHEAD)[0])
+                    before, idle = (state if idle else None), True
+                else:
+                    idle = False
+                    self._connection.counters["packets_ignored"] += not assembly.add(packet)
+            for frame in assembly.finished(before=before):
+                self._pixels += frame.missing.size
+                self._flagged += int(frame.missing.sum())
+                if frame.number - renewed >= AHEAD // 2:
+                    renewed = frame.number
+                    with self._lock:
+                        self._connection.frames(AHEAD)
+                yield frame
+
+    def _camera_responses(
+        self, program: AnyProgram, bank: NDArray[np.int64] | None, index: NDArray[np.int64]
+    ) -> list[tuple[int, int]]:
+        """Load all responses of a camera; return the accesses that select those of its pixels."""
+        if bank is None or not self._has_responses:
+            return []
+        if len(bank) > self._capacity or not 0 <= index.min() <= index.max() < len(bank):
+            raise InputError(
+                f"{len(bank)} responses with an index up to {index.max()} do not fit the bank of board "
+                f"{self.address}, which has {self._capacity}"
+            )
+        assert isinstance(program, DirectProgram), "only direct programs have a bank"
+        places = np.zeros(len(bank), np.int64)
+        for number, codes in enumerate(bank):
+            key = codes.astype(np.int64).tobytes()
+            if key not in self._responses:
+                self._load(program, key, codes)
+            places[number] = self._responses[key]
+        map_bits = self._connection.registers([(SERIES["MAP_BITS"], None)])[0]
+        used = np.broadcast_to(places[index], self.frame_pixels)
+        if map_bits:
+            words = map_words(used, map_bits=map_bits)
+            return [(SERIES["MAP_INDEX"], 0), *((SERIES["MAP_DATA"], int(word)) for word in words)]
+        if len(np.unique(used)) > 1:
+            raise InputError(
+                f"board {self.address} has no response map, so that all pixels must have the same response"
+            )
+        return [(ADDRESSES["RESPONSE_BASE"], int(used[0]))]
 
     def _words(self, counts: NDArray[np.integer], user: NDArray[np.uint32] | None) -> NDArray[np.uint32]:
         """Return the words of the results of pixels."""

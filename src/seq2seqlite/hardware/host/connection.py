@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ __all__ = ["BoardError", "Connection"]
 
 FIRST_PATIENCE_S, LEAST_PATIENCE_S, MOST_PATIENCE_S = 0.3, 0.05, 3.0
 """Time without an answer after which requests are repeated."""
+RESULTS = Kind.RESULTS | ANSWER
 LATE = 8
 """Later requests that may be answered before a request counts as lost."""
 
@@ -78,7 +79,8 @@ class Connection:
         self._lost: BoardError | None = None
         self.counters: Counter[str] = Counter(packets_sent=0, packets_repeated=0, packets_ignored=0)
         self._patience_s = dict.fromkeys(Kind, FIRST_PATIENCE_S)
-        self._next_pixels = self._next_registers = 0
+        self._next_pixels = self._next_registers = self._next_frames = 0
+        self._results: deque[Packet] = deque()
         try:
             self._transport = open_transport(address)
         except OSError as error:
@@ -136,6 +138,36 @@ class Connection:
         """
         most = self._transport.most_requests or window
         return [answer.body for answer in self._exchange(requests, window=min(window, most))]
+
+    def frames(self, n: int, /) -> NDArray[np.uint32]:
+        """Request the next frames of a camera at the board, and return the body of the answer.
+
+        Raises
+        ------
+        BoardError
+            If the board does not answer, or has no longer the session.
+        """
+        self._next_frames += 1
+        request = packet(Kind.FRAMES, [n], session=self.session, sequence=self._next_frames)
+        (answer,) = self._exchange([request], window=1)
+        return answer.body
+
+    def next_results(self, patience_s: float, /) -> Packet | None:
+        """Return the next packet of results of a camera; None after a time without any.
+
+        Raises
+        ------
+        BoardError
+            If the connection is closed or fails.
+        """
+        if self._lost is not None:
+            raise BoardError(str(self._lost))
+        end = time.monotonic() + patience_s
+        while not self._results:
+            left = end - time.monotonic()
+            if left < 0 or self._receive(left, results=True) is None:
+                return None
+        return self._results.popleft()
 
     def _exchange(self, requests: Sequence[bytes], /, *, window: int) -> list[Packet]:
         """Send requests of one kind until all have an answer; return the answers in their order."""
@@ -209,8 +241,11 @@ class Connection:
         except OSError as error:
             raise self._failed(error) from None
 
-    def _receive(self, patience: float) -> Packet | None:
-        """Return the next packet; None after a time without any."""
+    def _receive(self, patience: float, *, results: bool = False) -> Packet | None:
+        """Return the next packet; None after a time without any.
+
+        Results of a camera are put into their queue. They are only returned on request.
+        """
         end = time.monotonic() + patience
         while True:
             try:
@@ -220,6 +255,11 @@ class Connection:
             if data is None:
                 return None
             found = packet_from_bytes(data)
+            if found is not None and found.kind == RESULTS and found.session == self.session:
+                self._results.append(found)
+                if not results and time.monotonic() < end:
+                    continue
+                return found if results else None
             if found is not None:
                 return found
             self.counters["packets_ignored"] += 1

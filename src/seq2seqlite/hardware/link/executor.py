@@ -1,6 +1,6 @@
 """Executor of requests: checks each packet, performs it, and answers all but those of pixels."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -10,6 +10,7 @@ from seq2seqlite.hardware.link.answers import answer_layout
 from seq2seqlite.hardware.wire.link_packets import (
     ANSWER,
     COUNT_WIDTHS,
+    FRAMES_WORDS,
     HEADER_WORDS,
     IDENTIFICATION,
     LINK_VERSION,
@@ -39,6 +40,8 @@ class Executor(Component):
         Largest number of pixels of a request.
     status_words : int
         Words of the body of a status answer.
+    camera : bool
+        Whether the core has a front end: it executes *frames* requests instead of *pixels* requests.
 
     Attributes
     ----------
@@ -51,7 +54,7 @@ class Executor(Component):
     hold : Signal(1), out
         Prevents the start of answers with results.
     idle : Signal(1), in
-        Whether no answer is being sent.
+        Whether no answer is being sent, and the design may be reset.
     reset_design, reset_queues : Signal(1), out
         Resets of the design, and of the pixels and results outside of it.
     opened : Signal(1), out
@@ -64,6 +67,8 @@ class Executor(Component):
         Queue of requests with pixels, which gets ``sequence``, ``pixels`` and ``sender``.
     access, accesses, accessing, access_advance : out, out, in, in
         Control of the execution of registers requests.
+    subscribe : Signal(1), out
+        Strobe of a frames request, whose number of frames is ``word``, and whose sender is ``sender``.
     is_next, is_last : Signal(1), in
         Whether such a request is to be executed, or was the last one.
     executed, access_words : in
@@ -74,12 +79,14 @@ class Executor(Component):
         Kind of the request.
     error : Signal(2), out
         Reason of an error, whose body is ``kind``; 0: none.
-    is_access : Signal(1), out
-        Whether the body has the values of registers. The body of other answers is a status.
+    is_access, is_frames : Signal(1), out
+        Whether the body has the values of registers, or answers a frames request. That of other answers is a
+        status.
     """
 
-    def __init__(self, shape: Shape, max_pixels: int, status_words: int) -> None:
+    def __init__(self, shape: Shape, max_pixels: int, status_words: int, *, camera: bool = False) -> None:
         self.shape_, self.max_pixels, self.status_words = shape, max_pixels, status_words
+        self.camera = camera
         super().__init__(
             {
                 "present": In(1),
@@ -106,6 +113,7 @@ class Executor(Component):
                 "add": Out(1),
                 "access": Out(1),
                 "accesses": Out(range(MAX_ACCESSES + 1)),
+                "subscribe": Out(1),
                 "accessing": In(1),
                 "access_advance": In(1),
                 "is_next": In(1),
@@ -116,6 +124,7 @@ class Executor(Component):
                 "kind": Out(8),
                 "error": Out(2),
                 "is_access": Out(1),
+                "is_frames": Out(1),
             }
         )
 
@@ -133,6 +142,7 @@ class Executor(Component):
             self.narrow.eq(argument[16:24] == COUNT_WIDTHS[0]),
             self.kind.eq(kind),
             self.is_access.eq(kind == Kind.REGISTERS),
+            self.is_frames.eq((kind == Kind.FRAMES) & self.camera),
             answer.sequence.eq(sequence),
             answer.peer.eq(self.sender),
             answer.kind.eq(kind | ANSWER),
@@ -146,6 +156,8 @@ class Executor(Component):
             ]
         with m.Elif(self.is_access):
             m.d.comb += [answer.argument.eq(self.executed), answer.body_words.eq(self.access_words)]
+        with m.Elif(self.is_frames):
+            m.d.comb += answer.body_words.eq(FRAMES_WORDS)
         good, known, owned, is_new = self._checks(m, first, session, argument)
         with m.FSM():
             with m.State("IDLE"):
@@ -164,10 +176,11 @@ class Executor(Component):
             with m.State("CHOOSE"):
                 self._choose(m, good, known=known, owned=owned, is_new=is_new)
             self._open(m)
-            with m.State("FEED"):
-                m.d.comb += self.advance.eq(self.feed_advance)
-                with m.If(~self.feeding):
-                    m.next = "REMOVE"
+            if not self.camera:
+                with m.State("FEED"):
+                    m.d.comb += self.advance.eq(self.feed_advance)
+                    with m.If(~self.feeding):
+                        m.next = "REMOVE"
             with m.State("ACCESS"):
                 m.d.comb += self.advance.eq(self.access_advance)
                 with m.If(~self.accessing):
@@ -189,16 +202,7 @@ class Executor(Component):
         These are whether it has the form of each kind, its version is supported, its session is the open one,
         and the first word of its body is the number of another session.
         """
-        shape, n_words = self.shape_, self.n_words
-        pixels, width = argument[:16], argument[16:24]
-        few = Signal()
-        m.d.sync += few.eq((pixels != 0) & (pixels <= self.max_pixels) & (argument[24:] == 0))
-        fits = []
-        for bits in COUNT_WIDTHS:
-            words = pixel_words(shape.n_gates, bits, has_user=bool(shape.user_bits))
-            required = Signal(range(self.max_pixels * words + HEADER_WORDS + 1), name=f"words_{bits}")
-            m.d.sync += required.eq(times_constant(self.pixels, words) + HEADER_WORDS)
-            fits.append((required == n_words) & (width == bits))
+        n_words = self.n_words
         fits_accesses = Signal()
         m.d.sync += fits_accesses.eq(
             (argument != 0) & (argument <= MAX_ACCESSES) & (n_words == (self.accesses << 1) + HEADER_WORDS)
@@ -208,7 +212,7 @@ class Executor(Component):
             Kind.STATUS: alone,
             Kind.OPEN: alone & (self.word != 0),
             Kind.REGISTERS: fits_accesses,
-            Kind.PIXELS: few & (fits[0] | fits[1]),
+            **({Kind.FRAMES: alone} if self.camera else {Kind.PIXELS: self._fits_pixels(m, argument)}),
         }
         good = {}
         for kind, form in forms.items():
@@ -223,11 +227,26 @@ class Executor(Component):
         ]
         return good, known, owned, is_new
 
+    def _fits_pixels(self, m: Module, argument: Signal) -> Value:
+        """Return whether the argument and the size are those of a pixels request."""
+        shape = self.shape_
+        pixels, width = argument[:16], argument[16:24]
+        few = Signal()
+        m.d.sync += few.eq((pixels != 0) & (pixels <= self.max_pixels) & (argument[24:] == 0))
+        fits = []
+        for bits in COUNT_WIDTHS:
+            words = pixel_words(shape.n_gates, bits, has_user=bool(shape.user_bits))
+            required = Signal(range(self.max_pixels * words + HEADER_WORDS + 1), name=f"words_{bits}")
+            m.d.sync += required.eq(times_constant(self.pixels, words) + HEADER_WORDS)
+            fits.append((required == self.n_words) & (width == bits))
+        return few & (fits[0] | fits[1])
+
     def _choose(
         self, m: Module, good: dict[Kind, Signal], *, known: Signal, owned: Signal, is_new: Signal
     ) -> None:
         """Build the choice of the next state."""
-        of_session = good[Kind.REGISTERS] | good[Kind.PIXELS]
+        payload = good[Kind.FRAMES if self.camera else Kind.PIXELS]
+        of_session = good[Kind.REGISTERS] | payload
         m.d.sync += self.error.eq(0)
         with m.If(~(good[Kind.STATUS] | good[Kind.OPEN] | of_session)):
             m.d.comb += self.malformed.eq(1)
@@ -241,10 +260,16 @@ class Executor(Component):
         with m.Elif(good[Kind.REGISTERS] & self.is_next):
             m.d.comb += self.access.eq(1)
             m.next = "ACCESS"
-        with m.Elif(good[Kind.PIXELS] & self.room):
-            m.d.comb += [self.add.eq(1), self.feed.eq(1)]
-            m.next = "FEED"
-        with m.Elif(good[Kind.PIXELS] | (good[Kind.REGISTERS] & ~self.is_last)):
+        if self.camera:
+            with m.Elif(payload):
+                m.d.comb += self.subscribe.eq(1)
+                m.next = "ANSWER"
+        else:
+            with m.Elif(payload & self.room):
+                m.d.comb += [self.add.eq(1), self.feed.eq(1)]
+                m.next = "FEED"
+        refused = good[Kind.REGISTERS] & ~self.is_last
+        with m.Elif(refused if self.camera else payload | refused):
             m.d.comb += self.refused.eq(1)
             m.next = "REMOVE"
         with m.Else():

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, ResetInserter
+from amaranth.hdl import Module, Mux, ResetInserter, Value
 from amaranth.lib.wiring import Component, In, Member, Out
 
+from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.link.answers import AnswerSender, ResultQueue
 from seq2seqlite.hardware.link.executor import Executor
@@ -15,7 +16,7 @@ from seq2seqlite.hardware.link.register_requests import RegisterRequests
 from seq2seqlite.hardware.link.status import StatusBody
 from seq2seqlite.hardware.wire.link_packets import PEER_BITS, max_pixels
 
-__all__ = ["Link", "design_ports", "packet_ports"]
+__all__ = ["Link", "design_ports", "packet_ports", "passed"]
 
 BUFFER_WORDS = 2048
 """Words of the buffer of requests: at least five of the largest."""
@@ -78,6 +79,9 @@ class Link(Component):
         Reset and buses of the design, with their names there.
     """
 
+    camera = False
+    address_bits = ADDRESS_BITS
+
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
         self.shape_, self.engines, self.result_width = shape, engines, result_width
         super().__init__({**packet_ports(), **design_ports(shape, result_width)})
@@ -85,29 +89,21 @@ class Link(Component):
     def elaborate(self, platform: object) -> Module:
         """Connect the buffer, the executor and the sender of answers."""
         m = Module()
-        shape = self.shape_
-        has_user, record_bits = bool(shape.user_bits), shape.record_bits
-        most = max_pixels(shape.n_gates, 8, has_user=has_user, record_bits=record_bits)
-        inside = 2 * shape.slots * self.engines  # two banks of the buffer of pixels
-        limits = (most, MAX_REQUESTS, inside, BUFFER_WORDS)
+        most, *limits = self._limits()
         m.submodules.buffer = buffer = PacketBuffer(BUFFER_WORDS)
-        m.submodules.status = status = StatusBody(limits, N_EVENTS)
-        m.submodules.executor = executor = Executor(shape, most, status.n_words)
+        m.submodules.status = status = StatusBody((most, *limits), N_EVENTS, self._constants())
+        m.submodules.executor = executor = Executor(self.shape_, most, status.n_words, camera=self.camera)
         m.submodules.sender = sender = AnswerSender()
-        registers = RegisterRequests()
+        registers = RegisterRequests(self.address_bits)
         m.submodules.registers = registers
-        feeder, results = PixelFeeder(shape, most), ResultQueue(shape, self.result_width, MAX_REQUESTS, most)
-        m.submodules.feeder = ResetInserter(executor.reset_queues)(feeder)
-        m.submodules.results = ResetInserter(executor.reset_queues)(results)
         self._packets(m, buffer, executor, sender)
         self._registers(m, executor, registers)
-        self._pixels(m, executor, feeder, results, sender)
+        body = Mux(executor.is_access, registers.answer_word, status.word)
+        body = self._results(m, buffer, executor, sender, body)
         m.d.comb += [
-            feeder.word.eq(buffer.word),
             registers.word.eq(buffer.word),
             sender.session.eq(executor.session),
             sender.hold.eq(executor.hold),
-            executor.idle.eq(sender.idle),
             sender.control.valid.eq(executor.answer.valid),
             sender.control.payload.eq(executor.answer.payload),
             executor.answer.ready.eq(sender.control.ready),
@@ -123,9 +119,34 @@ class Link(Component):
         )
         for number, event in enumerate(events):
             m.d.comb += status.events.word_select(number, 2).eq(event)
-        body = Mux(executor.is_access, registers.answer_word, status.word)
         m.d.comb += sender.control_word.eq(Mux(executor.error != 0, executor.kind, body))
+        m.d.sync += self.aresetn.eq(~executor.reset_design)
         return m
+
+    def _limits(self) -> tuple[int, int, int, int]:
+        """Return the limits of a status answer, from the largest number of pixels of a request."""
+        shape = self.shape_
+        has_user, record_bits = bool(shape.user_bits), shape.record_bits
+        most = max_pixels(shape.n_gates, 8, has_user=has_user, record_bits=record_bits)
+        inside = 2 * shape.slots * self.engines  # two banks of the buffer of pixels
+        return most, MAX_REQUESTS, inside, BUFFER_WORDS
+
+    def _constants(self) -> tuple[int, ...]:
+        """Return the words of a status answer behind the counters."""
+        return ()
+
+    def _results(
+        self, m: Module, buffer: PacketBuffer, executor: Executor, sender: AnswerSender, body: Value
+    ) -> Value:
+        """Connect the pixels and the results; return the body of an answer of the executor."""
+        most = executor.max_pixels
+        feeder = PixelFeeder(self.shape_, most)
+        results = ResultQueue(self.shape_, self.result_width, MAX_REQUESTS, most)
+        m.submodules.feeder = ResetInserter(executor.reset_queues)(feeder)
+        m.submodules.results = ResetInserter(executor.reset_queues)(results)
+        self._pixels(m, executor, feeder, results, sender)
+        m.d.comb += [feeder.word.eq(buffer.word), executor.idle.eq(sender.idle)]
+        return body
 
     def _packets(self, m: Module, buffer: PacketBuffer, executor: Executor, sender: AnswerSender) -> None:
         m.d.comb += [
@@ -134,21 +155,21 @@ class Link(Component):
             buffer.last.eq(self.rx_last),
             buffer.peer.eq(self.rx_peer),
             self.rx_ready.eq(buffer.ready),
-            *_passed(executor, buffer, "present", "n_words", "sender", "word"),
-            *_passed(buffer, executor, "advance", "remove"),
-            *_passed(self, sender, "tx_data", "tx_valid", "tx_last", "tx_peer", "tx_length"),
+            *passed(executor, buffer, "present", "n_words", "sender", "word"),
+            *passed(buffer, executor, "advance", "remove"),
+            *passed(self, sender, "tx_data", "tx_valid", "tx_last", "tx_peer", "tx_length"),
             sender.tx_ready.eq(self.tx_ready),
         ]
 
     def _registers(self, m: Module, executor: Executor, registers: RegisterRequests) -> None:
-        for name, port in axi_lite_manager().items():
+        for name, port in axi_lite_manager(address_bits=self.address_bits).items():
             own, outer = getattr(registers, name), getattr(self, f"s_axil_{name}")
             m.d.comb += outer.eq(own) if port.flow is Out else own.eq(outer)
         m.d.comb += [
-            *_passed(registers, executor, "sequence", "accesses"),
+            *passed(registers, executor, "sequence", "accesses"),
             registers.start.eq(executor.access),
             registers.forget.eq(executor.opened),
-            *_passed(executor, registers, "is_next", "is_last", "executed"),
+            *passed(executor, registers, "is_next", "is_last", "executed"),
             executor.access_words.eq(registers.body_words),
             executor.accessing.eq(registers.busy),
             executor.access_advance.eq(registers.advance),
@@ -158,7 +179,7 @@ class Link(Component):
         self, m: Module, executor: Executor, feeder: PixelFeeder, results: ResultQueue, sender: AnswerSender
     ) -> None:
         m.d.comb += [
-            *_passed(feeder, executor, "pixels", "narrow"),
+            *passed(feeder, executor, "pixels", "narrow"),
             feeder.start.eq(executor.feed),
             executor.feeding.eq(feeder.busy),
             executor.feed_advance.eq(feeder.advance),
@@ -167,7 +188,7 @@ class Link(Component):
             self.s_axis_tlast.eq(feeder.o.payload.last),
             *([self.s_axis_tuser.eq(feeder.o.payload.user)] if self.shape_.user_bits else []),
             feeder.o.ready.eq(self.s_axis_tready),
-            *_passed(results, executor, "add", "sequence", "pixels"),
+            *passed(results, executor, "add", "sequence", "pixels"),
             results.peer.eq(executor.sender),
             executor.room.eq(results.room),
             results.data.eq(self.m_axis_tdata),
@@ -179,9 +200,8 @@ class Link(Component):
             results.take.eq(sender.pixels_take),
             results.advance.eq(sender.pixels_advance),
         ]
-        m.d.sync += self.aresetn.eq(~executor.reset_design)
 
 
-def _passed(to: Any, of: Any, /, *names: str) -> list[Any]:
+def passed(to: Any, of: Any, /, *names: str) -> list[Any]:
     """Return assignments of ports with the same names."""
     return [getattr(to, name).eq(getattr(of, name)) for name in names]

@@ -8,13 +8,19 @@ from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS, axi_lite
 __all__ = ["RegisterAccess", "axi_lite_manager"]
 
 
-def axi_lite_manager() -> dict[str, Member]:
+def axi_lite_manager(*, address_bits: int = ADDRESS_BITS) -> dict[str, Member]:
     """Return the ports of an AXI4-Lite manager, without prefix."""
-    return {name: (In if port.flow is Out else Out)(port.shape) for name, port in axi_lite().items()}
+    ports = axi_lite(address_bits=address_bits)
+    return {name: (In if port.flow is Out else Out)(port.shape) for name, port in ports.items()}
 
 
 class RegisterAccess(Component):
     """AXI4-Lite manager with one access in progress.
+
+    Parameters
+    ----------
+    address_bits : int
+        Width of an address.
 
     Attributes
     ----------
@@ -26,16 +32,16 @@ class RegisterAccess(Component):
         AXI4-Lite manager.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address_bits: int = ADDRESS_BITS) -> None:
         super().__init__(
             {
                 "start": In(1),
                 "write": In(1),
-                "address": In(ADDRESS_BITS),
+                "address": In(address_bits),
                 "data": In(32),
                 "done": Out(1),
                 "value": Out(32),
-                **axi_lite_manager(),
+                **axi_lite_manager(address_bits=address_bits),
             }
         )
 

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.axi_lite import axi_lite
+from seq2seqlite.hardware.gateware.axi_lite import ADDRESS_BITS, axi_lite
 from seq2seqlite.hardware.gateware.register_map import REGISTERS
 from seq2seqlite.hardware.link.register_access import RegisterAccess, axi_lite_manager
 from seq2seqlite.hardware.wire.link_packets import MAX_ACCESSES, PACKET_WORDS
@@ -17,6 +17,11 @@ WRITE_BIT = 31
 
 class RegisterRequests(Component):
     """Execution of the accesses of a request, with a memory of the last answer.
+
+    Parameters
+    ----------
+    address_bits : int
+        Width of the address of a CSR.
 
     Attributes
     ----------
@@ -46,7 +51,8 @@ class RegisterRequests(Component):
         AXI4-Lite manager.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address_bits: int = ADDRESS_BITS) -> None:
+        self.address_bits = address_bits
         self._values = Memory(shape=32, depth=1 << MAX_ACCESSES.bit_length(), init=[])
         super().__init__(
             {
@@ -63,7 +69,7 @@ class RegisterRequests(Component):
                 "body_words": Out(range(MAX_ACCESSES + 1)),
                 "index": In(range(PACKET_WORDS)),
                 "answer_word": Out(32),
-                **axi_lite_manager(),
+                **axi_lite_manager(address_bits=address_bits),
             }
         )
 
@@ -71,8 +77,8 @@ class RegisterRequests(Component):
         """Build the order of requests, and the accesses of one."""
         m = Module()
         m.submodules.values = self._values
-        m.submodules.access = access = RegisterAccess()
-        for name, member in axi_lite().items():
+        m.submodules.access = access = RegisterAccess(self.address_bits)
+        for name, member in axi_lite(address_bits=self.address_bits).items():
             port, own = getattr(self, name), getattr(access, name)
             m.d.comb += own.eq(port) if member.flow is Out else port.eq(own)
         reader, writer = self._values.read_port(), self._values.write_port()
@@ -104,7 +110,7 @@ class RegisterRequests(Component):
                 m.d.sync += [
                     writes.eq(self.word[WRITE_BIT]),
                     access.address.eq(self.word),
-                    is_control.eq(self.word[WRITE_BIT] & (self.word[2:8] == CONTROL >> 2)),
+                    is_control.eq(self.word[WRITE_BIT] & (self.word[2 : self.address_bits] == CONTROL >> 2)),
                 ]
                 m.next = "ACCESS"
             with m.State("ACCESS"):

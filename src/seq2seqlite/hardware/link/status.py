@@ -17,6 +17,8 @@ class StatusBody(Component):
         Values of the first words.
     n_events : int
         Number of counters behind them.
+    constants : tuple of int
+        Values of the words behind the counters.
 
     Attributes
     ----------
@@ -28,8 +30,9 @@ class StatusBody(Component):
         That word, one clock cycle later. It stays the same until the index changes.
     """
 
-    def __init__(self, limits: tuple[int, ...], n_events: int) -> None:
-        self.limits, self.n_events, self.n_words = limits, n_events, len(limits) + n_events
+    def __init__(self, limits: tuple[int, ...], n_events: int, constants: tuple[int, ...] = ()) -> None:
+        self.limits, self.n_events, self.constants = limits, n_events, constants
+        self.n_words = len(limits) + n_events + len(constants)
         super().__init__({"events": In(2 * n_events), "index": In(range(PACKET_WORDS)), "word": Out(32)})
 
     def elaborate(self, platform: object) -> Module:
@@ -38,7 +41,8 @@ class StatusBody(Component):
         counters = [Signal(32, name=f"counter_{number}") for number in range(self.n_events)]
         for number, counter in enumerate(counters):
             m.d.sync += counter.eq(counter + self.events.word_select(number, 2))
-        words: list[Value] = [*(Const(limit, 32) for limit in self.limits), *counters]
+        limits, constants = ([Const(value, 32) for value in each] for each in (self.limits, self.constants))
+        words: list[Value] = [*limits, *counters, *constants]
         before = Signal.like(self.index, init=PACKET_WORDS)
         m.d.sync += before.eq(self.index)
         with m.If(self.index != before):

@@ -17,6 +17,7 @@ __all__ = [
     "front_end_registers",
     "map_words",
     "register_addresses",
+    "second_base",
 ]
 
 VERSION = 2
@@ -25,6 +26,8 @@ VERSION = 2
 SERIES_ID = 0x53325347
 EVENTS_ID = 0x53324556
 WORD_BITS = 32
+PAGE_BYTES = 4096
+"""Largest burst in bytes."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,28 @@ def register_addresses(registers: tuple[Register, ...], /) -> dict[str, int]:
     16
     """
     return {register.name: 4 * index for index, register in enumerate(registers)}
+
+
+def second_base(*, n_gates: int, pixels: int, count_bits: int) -> int:
+    """Return an address of the second frame buffer behind the first one at 0, for tiles of any size.
+
+    Parameters
+    ----------
+    n_gates, pixels, count_bits : int
+        Dimensions of a front end (CSRs ``SHAPE`` and ``PIXELS``).
+
+    See Also
+    --------
+    register_addresses : Return the byte address of each register by name.
+
+    Examples
+    --------
+    >>> second_base(n_gates=100, pixels=1, count_bits=8)
+    409600
+    """
+    burst_bytes = PAGE_BYTES  # of the largest tile of one gate
+    tiles = -(-pixels * count_bits // 8 // burst_bytes)
+    return tiles * n_gates * burst_bytes
 
 
 def map_words(indices: ArrayLike, /, *, map_bits: int) -> NDArray[np.uint32]:

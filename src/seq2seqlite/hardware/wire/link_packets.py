@@ -14,6 +14,7 @@ from seq2seqlite.integer import COUNT_BITS
 __all__ = [
     "ANSWER",
     "COUNT_WIDTHS",
+    "FRAMES_WORDS",
     "HEADER_WORDS",
     "IDENTIFICATION",
     "LINK_VERSION",
@@ -34,6 +35,7 @@ __all__ = [
     "pixel_requests",
     "pixel_words",
     "register_request",
+    "results_pixels",
 ]
 
 IDENTIFICATION = 0x5332
@@ -56,12 +58,16 @@ WRITE = 1 << 31
 """Bit of the first word of an access that writes."""
 MAX_ACCESSES = (PACKET_WORDS - HEADER_WORDS) // 2
 """Largest number of accesses in a register request."""
+FRAMES_WORDS = 4
+"""Words of the body of an answer to a frames request."""
 COUNT_WIDTHS = (8, COUNT_BITS)
 """Widths of the counts in a pixels request, in bits."""
 
 
 class Kind(IntEnum):
     """Kind of a packet: a request, whose answer has the bit :data:`ANSWER` in addition, or an error.
+
+    ``RESULTS`` always has this bit: results of a camera at the board are sent without a request.
 
     See Also
     --------
@@ -72,6 +78,8 @@ class Kind(IntEnum):
     OPEN = 2
     REGISTERS = 3
     PIXELS = 4
+    FRAMES = 5
+    RESULTS = 6
     ERROR = 0xFF
 
 
@@ -137,6 +145,8 @@ class LinkStatus:
         Answers sent.
     packets_dropped : int
         Datagrams that the board dropped before the link, e.g. those with a wrong checksum.
+    frame_pixels : int
+        Pixels of a frame of the camera at the board; 0 if the board has no front end.
 
     See Also
     --------
@@ -152,6 +162,7 @@ class LinkStatus:
     packets_refused: int
     packets_out: int
     packets_dropped: int
+    frame_pixels: int = 0
 
     @classmethod
     def from_body(cls, body: NDArray[np.uint32], /) -> "LinkStatus":
@@ -283,6 +294,21 @@ def max_pixels(n_gates: int, count_bits: int, /, *, has_user: bool, record_bits:
     """
     words = max(pixel_words(n_gates, count_bits, has_user=has_user), n_words(record_bits))
     return (PACKET_WORDS - HEADER_WORDS) // words
+
+
+def results_pixels(record_bits: int, /) -> int:
+    """Return the number of pixels of a packet of results, except for the last one of a frame.
+
+    See Also
+    --------
+    max_pixels : Number of pixels in a request.
+
+    Examples
+    --------
+    >>> results_pixels(128), results_pixels(192)
+    (91, 60)
+    """
+    return (PACKET_WORDS - HEADER_WORDS) // n_words(record_bits)
 
 
 def pixel_requests(

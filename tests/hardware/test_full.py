@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seq2seqlite.hardware.cosim.design import Simulator, compile_project
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.cosim.stream import compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.yosys import Synthesis, simulation_files, synthesize
@@ -66,7 +66,7 @@ def test_real_pixels_through_a_direct_student(tmp_path, hazelnut_ptu):
     assert len(counts) == 500
     # Response 4 takes the place of 0, which the 200 pixels in the middle do not use.
     index = np.concatenate([np.arange(150) % 4, np.arange(200) % 3 + 1, np.arange(150) % 4 + 1])
-    inputs = DirectInputs(
+    inputs = Inputs(
         made_up_bank(project.program, 5),
         index,
         exponent,

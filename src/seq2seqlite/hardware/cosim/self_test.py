@@ -5,12 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from seq2seqlite.hardware.cosim.board import BoardSimulator, Faults
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.host import Board
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.wire.results import records_from_result, words_from_records
-from seq2seqlite.integer import DirectProgram, run
 
 __all__ = ["SelfTest", "self_test"]
 
@@ -91,14 +90,10 @@ def self_test(
     """
     program, counts = project.program, made_up_counts(project.program, n, seed=seed)
     counts[: n // 2] = np.minimum(counts[: n // 2], 255)  # packets with 8 bits
-    bank, index, exponent = None, np.zeros(n, np.int64), np.zeros(n, np.int64)
-    if isinstance(program, DirectProgram):
-        bank = made_up_bank(program, min(N_RESPONSES, project.shape.responses or 1))
-        index, exponent = np.arange(n) % len(bank), np.arange(n) % 8 - 6
-        inputs = DirectInputs(bank, index, exponent)
-        expected = records_from_result(inputs.expected(program, counts, min_photons=MIN_PHOTONS))
-    else:
-        expected = records_from_result(run(program, counts, min_photons=MIN_PHOTONS))
+    bank = made_up_bank(program, min(N_RESPONSES, project.shape.responses or 1))
+    index, exponent = np.arange(n) % len(bank), np.arange(n) % 8 - 6
+    inputs = Inputs(bank, index, exponent)
+    expected = records_from_result(inputs.expected(program, counts, min_photons=MIN_PHOTONS))
     wanted, mismatches = words_from_records(expected), 0
     with simulator.serve(faults=faults) as served:
         with Board.open(served.address, program=program, timeout_s=TIMEOUT_S) as board:

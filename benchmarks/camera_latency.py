@@ -23,7 +23,7 @@ from direct_engines import first_units
 
 from seq2seqlite.cli.output import write_json
 from seq2seqlite.hardware.camera import beats_of_images
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.cosim.stream import Access, compile_stream
 from seq2seqlite.hardware.design import Design, DesignOptions, make_design
@@ -80,7 +80,7 @@ def simulated(design: Design, shape: SeriesShape, memory: MemoryModel) -> int:
     address = register_addresses(SERIES_REGISTERS)
     before = [
         Access(REGISTERS["FRAME_PIXELS"], shape.pixels),
-        *DirectInputs().accesses(design.shape),
+        *Inputs().accesses(design.shape),
         Access(FRONT_END + address["CONTROL"], 2),
         Access(FRONT_END + address["BASE1"], BASE1),
         Access(REGISTERS["CONTROL"], 1),

@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes, TimeAxis
-from seq2seqlite.integer import Affine, DirectProgram, GruStep, Program, Reduction, load_program
+from seq2seqlite.integer import Affine, DirectProgram, ErrorCodes, GruStep, Program, Reduction, load_program
 from seq2seqlite.io.signal import signal_from_counts
 from seq2seqlite.models import ActivationFormats, Format
 from seq2seqlite.protocols import Predictor
@@ -71,6 +71,22 @@ def direct_design(odd_direct_program, built_once):
     options = DesignOptions(lanes=2, result_width=64, responses=5)
     design = make_design(odd_direct_program(9), find_target("ecp5-85f"), options)  # responses matter to 9
     with built_once("direct-design") as folder:
+        written = (folder / "project").exists()
+        project = read_project(folder / "project") if written else write_project(design, folder / "project")
+        return compile_project(project, out_dir=folder / "simulation")
+
+
+@pytest.fixture(scope="session")
+def response_design(odd_response_program, built_once):
+    """The compiled simulation of a design with a decoder and a bank of five responses, built once a run."""
+    from seq2seqlite.hardware.cosim.design import compile_project
+    from seq2seqlite.hardware.design import DesignOptions, make_design
+    from seq2seqlite.hardware.project import read_project, write_project
+    from seq2seqlite.hardware.targets import find_target
+
+    options = DesignOptions(engines=2, lanes=2, result_width=64, responses=5)
+    design = make_design(odd_response_program(1), find_target("ecp5-85f"), options)
+    with built_once("response-design") as folder:
         written = (folder / "project").exists()
         project = read_project(folder / "project") if written else write_project(design, folder / "project")
         return compile_project(project, out_dir=folder / "simulation")
@@ -163,6 +179,29 @@ def _odd_direct_program(seed, *, units=3, n_gates=24, n_columns=2):
         tau_high=formats.output.high_code - 5,
         factors=rng.integers(-300, 300, (2, 34, 4)),
         max_background=0.1,
+    )
+
+
+@pytest.fixture(scope="session")
+def odd_response_program():
+    """A function that makes programs with a decoder that get the response, with formats of no student."""
+    return _odd_response_program
+
+
+def _odd_response_program(seed, *, units=3, n_gates=24, n_columns=2, n_baseline=0):
+    base, rng = _odd_program(seed, units=units, n_gates=n_gates), np.random.default_rng([seed, 2])
+    kernel = Affine(rng.integers(-15, 16, (1 + n_columns, 3 * units)), Format(True, 0, 4))
+    octave, half = int(rng.integers(0, 8)), int(rng.integers(16, 22))
+    return dataclasses.replace(
+        base,
+        name=f"odd-response-{seed}",
+        n_baseline=n_baseline,
+        formats=dataclasses.replace(base.formats, response=Format(False, 1, int(rng.integers(3, 8)))),
+        encoder=dataclasses.replace(base.encoder, kernel=kernel),
+        response_lifetimes_ns=tuple(float(column) for column in range(n_columns)),
+        errors=ErrorCodes(octave, half, rng.integers(-1500, 1500, (2, 2 + seed % 5, 2 + seed % 7, 4))),
+        max_background=0.2,
+        tau_range_ns=(0.2, 4.0),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 from seq2seqlite.decay import ParametricIrf
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.cosim.design import DirectHardwarePredictor
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts, response_bank
 from seq2seqlite.integer import DirectPredictor, response_codes
 
@@ -31,12 +31,12 @@ def test_a_made_up_bank_has_an_unknown_response_and_different_known_ones(direct_
 
 def test_the_response_changes_from_pixel_to_pixel(direct_design, bank, counts):
     rng = np.random.default_rng(1)
-    inputs = DirectInputs(bank, rng.integers(0, 5, len(counts)), rng.integers(-8, 8, len(counts)))
+    inputs = Inputs(bank, rng.integers(0, 5, len(counts)), rng.integers(-8, 8, len(counts)))
     found = direct_design.check(counts, gaps=0.2, stalls=0.3, min_photons=100, inputs=inputs)
     assert (found.pixels, found.mismatches) == (240, 0)
     # The index matters: with another one, most pixels that are not below threshold differ.
     program = direct_design.project.program
-    other = DirectInputs(bank, (np.asarray(inputs.index) + 1) % 5, inputs.count_exponent)
+    other = Inputs(bank, (np.asarray(inputs.index) + 1) % 5, inputs.count_exponent)
     here, there = (one.expected(program, counts).lifetimes.tau_mean for one in (inputs, other))
     assert (here != there).mean() > 0.9
 
@@ -46,16 +46,16 @@ def test_a_response_is_replaced_in_mid_stream(direct_design, bank):
     program = direct_design.project.program
     counts = made_up_counts(program, 540)
     index = np.concatenate([np.arange(120) % 2, np.arange(300) % 2 + 1, np.where(np.arange(120) % 2, 3, 1)])
-    inputs = DirectInputs(bank[1:], index, slots=(0, 1, 2, 0), first_pixels=(0, 0, 0, 121))
+    inputs = Inputs(bank[1:], index, slots=(0, 1, 2, 0), first_pixels=(0, 0, 0, 121))
     assert direct_design.check(counts, gaps=0.1, stalls=0.1, inputs=inputs).mismatches == 0
     # The old response would give other lifetimes.
-    old = DirectInputs(bank[1:], np.where(index == 3, 0, index)).expected(program, counts)
+    old = Inputs(bank[1:], np.where(index == 3, 0, index)).expected(program, counts)
     differs = old.lifetimes.tau_mean != inputs.expected(program, counts).lifetimes.tau_mean
     assert differs[index == 3].mean() > 0.9
 
 
 def test_a_bank_that_the_design_does_not_hold(direct_design, counts):
-    inputs = DirectInputs(made_up_bank(direct_design.project.program, 6))
+    inputs = Inputs(made_up_bank(direct_design.project.program, 6))
     with pytest.raises(InputError, match="bank needs 6 responses, but the design holds 5; build it for more"):
         direct_design.check(counts, inputs=inputs)
 

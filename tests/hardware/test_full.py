@@ -4,9 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from tests.integer.test_response_program import network_of
 
 from seq2seqlite.hardware.cosim.design import Simulator, compile_project
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.cosim.stream import compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.yosys import Synthesis, simulation_files, synthesize
@@ -23,6 +24,7 @@ from seq2seqlite.integer import (
     ProgramPredictor,
     load_any_program,
     load_program,
+    lower,
     scaled_counts,
     whole_counts,
 )
@@ -66,7 +68,7 @@ def test_real_pixels_through_a_direct_student(tmp_path, hazelnut_ptu):
     assert len(counts) == 500
     # Response 4 takes the place of 0, which the 200 pixels in the middle do not use.
     index = np.concatenate([np.arange(150) % 4, np.arange(200) % 3 + 1, np.arange(150) % 4 + 1])
-    inputs = DirectInputs(
+    inputs = Inputs(
         made_up_bank(project.program, 5),
         index,
         exponent,
@@ -76,6 +78,24 @@ def test_real_pixels_through_a_direct_student(tmp_path, hazelnut_ptu):
     assert simulator.check(counts, gaps=0.1, stalls=0.3, seed=7, inputs=inputs).mismatches == 0
     steady = simulator.check(np.resize(counts, (6 * simulator.batch, counts.shape[1])))
     assert (steady.mismatches, steady.clocks_per_pixel) == (0, design.clocks_per_pixel)
+
+
+def test_a_student_with_a_decoder_and_responses(tmp_path):
+    """67 gates of a camera and 8 units: two lifetime units and one error unit keep up with the rings."""
+    plan = {"gate_bits": 7, "full_gate": True, "state_bits": 10, "operand_bits": 8, "output_bits": 12}
+    program = lower(network_of(units=8, bias_bits=12, head_bits=12, **plan))
+    design = make_design(program, find_target("xc7k410t"), DesignOptions(lanes=4, responses=4))
+    simulator = compile_project(write_project(design, tmp_path / "project"), out_dir=tmp_path / "simulation")
+    counts = made_up_counts(program, 2400)
+    index = np.concatenate([np.arange(800) % 4, np.arange(800) % 3 + 1, np.arange(800) % 4 + 1])
+    exponent = np.arange(2400) % 16 - 8
+    inputs = Inputs(
+        made_up_bank(program, 5), index, exponent, slots=(0, 1, 2, 3, 0), first_pixels=(0, 0, 0, 0, 801)
+    )
+    found = simulator.check(counts, gaps=0.1, stalls=0.3, seed=7, min_photons=100, inputs=inputs)
+    assert (found.pixels, found.mismatches) == (2400, 0)
+    steady = simulator.check(np.resize(counts, (6 * simulator.batch, counts.shape[1])))
+    assert (steady.mismatches, steady.clocks_per_pixel) == (0, 67.0)
 
 
 @pytest.mark.parametrize(("model", "lut"), [(INT8, 100_000), (SYNTHESISED_DIRECT, 46_000)])

@@ -21,7 +21,7 @@ from seq2seqlite.integer import (
     run_direct,
     write_program,
 )
-from seq2seqlite.integer.direct_program import log_counts
+from seq2seqlite.integer.standard_errors import log_counts
 from seq2seqlite.models import load_model
 from seq2seqlite.predictors import load_predictor
 

@@ -19,7 +19,10 @@ INTEGERS = {"format_version", "spec_version", "n_gates", "n_baseline"}
 TABLES = {"formats", "weights", "accumulator_bits"}
 KEYS = TEXTS | INTEGERS | TABLES | set(NUMBERS) | {"gate_length_ns"}
 DIRECT_KEYS = {"response_lifetimes_ns", "tau_low", "tau_high", "max_background"}
-FACTORS = "errors/factors"
+RESPONSE_KEYS = {
+    "response_lifetimes_ns", "max_background", "tau_range_ns", "error_octave", "error_half_octave",
+}  # fmt: skip
+FACTORS, TABLE = "errors/factors", "errors/table"
 
 
 class RefusedError(Exception):
@@ -43,10 +46,13 @@ def read_from_page(path):
         raise RefusedError(str(error)) from error
     must(isinstance(header, dict) and header.get("spec_version") in (1, 2), "version")
     more = DIRECT_KEYS if FACTORS in arrays else {"tau_fraction_bits"}
+    more = more | (RESPONSE_KEYS if TABLE in arrays else set())
     more = more | ({"full_gate"} if header["spec_version"] == 2 else set())
     must(set(header) == KEYS | more, "header keys")
     must(digest == _sha256(text, arrays), "SHA-256")
     _check_header(header, direct=FACTORS in arrays)
+    if TABLE in arrays:
+        _check_response(header, arrays[TABLE])
     _check_arrays(header, arrays)
     must(header["accumulator_bits"] == _widths(header, arrays), "accumulator widths")
     return header, arrays
@@ -76,13 +82,14 @@ def _check_header(header, *, direct):
     must(all(isinstance(header[key], dict) for key in TABLES), "objects")
     versions = [header[key] for key in ("format", "format_version")]
     must(versions == ["seq2seqlite integer program", 2], "version")
-    added = direct or header.get("full_gate", False) or "operand" in header["formats"]
+    added = direct or header.get("full_gate", False) or bool({"operand", "response"} & set(header["formats"]))
+    added = added or header["n_baseline"] == 0
     must(header["spec_version"] == (2 if added else 1), "lowest version")
     must(type(header.get("full_gate", False)) is bool, "full_gate")
     must(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}", header["name"]), "name")
     must(2 <= header["n_gates"] <= 65536, "T")
     if not direct:
-        must(1 <= header["n_baseline"] < header["n_gates"], "B")
+        must(0 <= header["n_baseline"] < header["n_gates"], "B")
         must(type(header["tau_fraction_bits"]) is int, "tau_fraction_bits")
         must(0 <= header["tau_fraction_bits"] <= 16, "tau_fraction_bits")
     must(all(type(header[key]) in (int, float) and math.isfinite(header[key]) for key in NUMBERS), "numbers")
@@ -113,12 +120,29 @@ def _check_header(header, *, direct):
         _check_direct(header)
 
 
-def _check_direct(header):
-    must(header["n_baseline"] == 0, "B")
+def _check_training(header):
     lifetimes, share = header["response_lifetimes_ns"], header["max_background"]
     must(isinstance(lifetimes, list) and len(lifetimes) <= 15, "R")
     must(all(type(tau) in (int, float) and 0 <= tau <= 1e6 for tau in lifetimes), "columns")
     must(type(share) in (int, float) and 0 <= share <= 1, "max_background")
+
+
+def _check_response(header, table):
+    _check_training(header)
+    must(header["response_lifetimes_ns"], "R > 0")
+    limits, first, half = (header[key] for key in ("tau_range_ns", "error_octave", "error_half_octave"))
+    must(isinstance(limits, list) and len(limits) == 2, "tau_range_ns")
+    must(all(type(tau) in (int, float) for tau in limits), "tau_range_ns")
+    must(0 < limits[0] < limits[1] <= 1e6, "tau_range_ns")
+    must(table.ndim == 4 and table.shape[::3] == (2, 4) and min(table.shape) >= 2, "table of errors")
+    must(type(first) is int and 0 <= first <= 34 - table.shape[1], "error_octave")
+    must(type(half) is int and 0 <= half <= 33 - table.shape[2], "error_half_octave")
+    must(np.abs(table.astype(object)).max() <= 32767, "errors")
+
+
+def _check_direct(header):
+    must(header["n_baseline"] == 0, "B")
+    _check_training(header)
     low, high, (_, i, f) = header["tau_low"], header["tau_high"], header["formats"]["output"]
     must(type(low) is int and type(high) is int, "limits")
     must(1 <= low < high <= 2 ** (i + f) - 1, "limits")
@@ -138,6 +162,8 @@ def _check_arrays(header, arrays):
         shapes[FACTORS] = (2, 34, 4)
     else:
         shapes["reduction/tau_codes"] = (8 * header["n_gates"] + 1,)
+        if TABLE in arrays:
+            shapes[TABLE] = arrays[TABLE].shape
     must({name: array.shape for name, array in arrays.items()} == shapes, "arrays and shapes")
     must(all(array.dtype == np.int32 for array in arrays.values()), "int32")
     for name, (signed, i, f) in header["weights"].items():
@@ -152,9 +178,8 @@ def _check_arrays(header, arrays):
 
 def _parts(header, *, direct):
     """Return the steps, and the number of rows of their kernels."""
-    if direct:
-        return [("encoder", 1 + len(header["response_lifetimes_ns"]))]
-    return [("encoder", 1), ("decoder", 0)]
+    encoder = ("encoder", 1 + len(header.get("response_lifetimes_ns", [])))
+    return [encoder] if direct else [encoder, ("decoder", 0)]
 
 
 def _widths(header, arrays):
@@ -224,7 +249,16 @@ STUDENTS = (
 )
 
 
-DIRECT = "direct"
+DIRECT, RESPONSE = "direct", "response"
+
+
+def _response_program():
+    """Return the program of a network with a decoder that gets the response, not trained."""
+    from tests.integer.test_response_program import network_of
+
+    from seq2seqlite.integer import lower
+
+    return lower(network_of(n_gates=24, units=4, gate_bits=7, full_gate=True, state_bits=10, operand_bits=8))
 
 
 def _direct_program():
@@ -250,7 +284,8 @@ def program_file(tmp_path_factory):
     def path_of(name) -> Path:
         path = folder / f"{name}.program"
         if not path.exists():
-            write_program(path, _direct_program() if name == DIRECT else load_program(name))
+            made = {DIRECT: _direct_program, RESPONSE: _response_program}
+            write_program(path, made[name]() if name in made else load_program(name))
         return path
 
     return path_of
@@ -387,6 +422,28 @@ DIRECT_ALTERED = {
     ),
     "head of three outputs": _array("head/kernel", lambda codes: codes[:, :3]),
 }
+RESPONSE_ALTERED = {
+    "first version": _set("spec_version", to=1),
+    "all gates are baseline": _set("n_baseline", to=24),
+    "fewer columns": _set("response_lifetimes_ns", to=[0.0, 0.5]),
+    "no columns": _set("response_lifetimes_ns", to=[]),
+    "negative column": _set("response_lifetimes_ns", to=[0.0, 0.5, -2.0]),
+    "no response format": lambda header, arrays: header["formats"].pop("response"),
+    "signed response": _set("formats", "response", to=[1, 1, 7]),
+    "background above 1": _set("max_background", to=1.5),
+    "falling range": _set("tau_range_ns", to=[4.0, 0.2]),
+    "range of three": _set("tau_range_ns", to=[0.2, 1.0, 4.0]),
+    "high octave": _set("error_octave", to=30),
+    "negative half octave": _set("error_half_octave", to=-1),
+    "octave as a truth value": _set("error_octave", to=True),
+    "wide error": _code(TABLE, (0, 0, 0, 0), 32768),
+    "errors of one row": _array(TABLE, lambda codes: codes[:, :1]),
+    "errors of three quantities": _array(TABLE, lambda codes: codes[..., :3]),
+    "flat table of errors": _array(TABLE, lambda codes: codes[0]),
+    "no table of errors": lambda header, arrays: arrays.pop(TABLE),
+    "factors of errors": lambda header, arrays: arrays.update({FACTORS: np.zeros((2, 34, 4), np.int32)}),
+    "decoder with the response": _array("decoder/kernel", lambda codes: np.zeros((3, 12), np.int32)),
+}
 UNHASHED = {
     "weight": _code("encoder/recurrent", (0, 0), 0),
     "axis": _set("gate_width_ns", to=0.05),
@@ -428,11 +485,18 @@ def test_altered_direct_programs_are_refused(program_file, tmp_path, case):
     _both_refuse(tmp_path / "a.program")
 
 
-def test_direct_programs_are_accepted(program_file):
+@pytest.mark.parametrize("case", RESPONSE_ALTERED)
+def test_altered_programs_with_a_response_are_refused(program_file, tmp_path, case):
+    _altered(program_file(RESPONSE), tmp_path / "a.program", RESPONSE_ALTERED[case], rehash=True)
+    _both_refuse(tmp_path / "a.program")
+
+
+@pytest.mark.parametrize("name", [DIRECT, RESPONSE])
+def test_programs_of_the_second_version_are_accepted(program_file, name):
     from seq2seqlite.integer import read_program
 
-    header, arrays = read_from_page(program_file(DIRECT))
-    program = read_program(program_file(DIRECT))
+    header, arrays = read_from_page(program_file(name))
+    program = read_program(program_file(name))
     assert header["spec_version"] == program.spec_version == 2
     for array, codes in program.arrays.items():
         np.testing.assert_array_equal(arrays[array], codes)
@@ -480,7 +544,7 @@ def _paths(value, before=()):
         yield from _paths(part, (*before, key))
 
 
-@pytest.mark.parametrize("name", [STUDENTS[-1], DIRECT])
+@pytest.mark.parametrize("name", [STUDENTS[-1], DIRECT, RESPONSE])
 def test_both_readers_agree_on_random_headers(program_file, tmp_path, name):
     from seq2seqlite.errors import InputError
     from seq2seqlite.integer import read_program

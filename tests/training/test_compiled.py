@@ -11,9 +11,9 @@ import pytest
 
 from seq2seqlite import export_model, import_model
 from seq2seqlite.archive import Header
-from seq2seqlite.compression import CompressionRecipe, QuantisationPlan
+from seq2seqlite.compression import QuantisationPlan
 from seq2seqlite.compression.ptq import quantise_network
-from seq2seqlite.cpu import NetworkEngine
+from seq2seqlite.cpu import NetworkEngine, ProgramEngine
 from seq2seqlite.cpu.on_jax import JaxNetwork
 from seq2seqlite.decay import Lifetimes, LifetimesWithErrors, lifetimes_from_sfd, sfd_from_lifetimes
 from seq2seqlite.errors import InputError
@@ -236,18 +236,17 @@ def test_encoder_of_a_direct_network_is_a_start(recipe: Recipe, tmp_path: Path) 
         CompiledObjective(network).start()
 
 
-def test_integer_programs_are_refused(network: Network, recipe: Recipe, tmp_path: Path) -> None:
+def test_quantised_network_is_an_integer_program(network: Network, tmp_path: Path) -> None:
     network.write(tmp_path / "sfd.npz")
-    with pytest.raises(InputError, match="has a decoder and gets the response, which integer programs"):
+    with pytest.raises(InputError, match="is a float network, but an integer program requires a fully"):
         load_any_program(tmp_path / "sfd.npz")
-    with pytest.raises(InputError, match="has a decoder and gets the response, which fixed-point"):
-        quantise_network(network, QuantisationPlan(method="ptq"))
-    with pytest.raises(InputError, match="are not available for a compressed network with a decoder"):
-        CompressionRecipe(recipe)
+    quantise_network(network, QuantisationPlan(method="ptq")).write(tmp_path / "quantised.npz")
+    assert load_any_program(tmp_path / "quantised.npz").n_columns == 2
+    assert isinstance(load_predictor(tmp_path / "quantised.npz"), ProgramEngine)
     assert isinstance(load_predictor(tmp_path / "sfd.npz"), NetworkEngine)
 
 
-def test_fixed_point_file_with_decoder_and_response_is_refused(network: Network, tmp_path: Path) -> None:
+def test_fixed_point_file_without_format_of_the_response_is_refused(network: Network, tmp_path: Path) -> None:
     blind = dataclasses.replace(network.content, response_lifetimes_ns=(), quantisation=None)
     kernel = blind.parameters["encoder/0/kernel"][:1]
     architecture = dataclasses.replace(blind.architecture, n_inputs=1)
@@ -263,5 +262,5 @@ def test_fixed_point_file_with_decoder_and_response_is_refused(network: Network,
         parameters=quantised.parameters | {"encoder/0/kernel": wide},
     )
     Network(content).write(tmp_path / "wrong.npz")
-    with pytest.raises(InputError, match="do not support a decoder together with a response"):
+    with pytest.raises(InputError, match="must have one for the response if it has such inputs"):
         load_model(tmp_path / "wrong.npz")

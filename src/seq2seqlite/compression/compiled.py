@@ -6,12 +6,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
 from seq2seqlite.compression.objective import CompressionObjective
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.gru.gradient import Saved
 from seq2seqlite.models.jax_forward import head_sfd_jax
-from seq2seqlite.training.compiled import BATCH, decoded_states, gradient_of_layers, runs_compiled
+from seq2seqlite.training.compiled import (
+    BATCH,
+    decoded_states,
+    error_table,
+    gradient_of_layers,
+    runs_compiled,
+    truth_of,
+)
 from seq2seqlite.training.objective import Batch
 
 __all__ = ["CompiledCompressionObjective", "compression_objective"]
@@ -48,7 +56,8 @@ class CompiledCompressionObjective(CompressionObjective):
         if soft is None and distillation is not None and distillation.weight:
             soft = self._soft_targets(batch.inputs)
         head = {name: weights[name] for name in HEAD}
-        loss, (of_head, of_states) = self._head_gradient(head, states, batch.targets, soft)
+        truth = batch._replace(inputs=None, soft_targets=soft)
+        loss, (of_head, of_states) = self._head_gradient(head, states, truth)
         gradient = {**of_head, **gradient_of_layers(weights, self._saved, of_states)}
         penalty, found = self._pulled_back(parameters, step, gradient)
         return loss + penalty, found
@@ -61,10 +70,30 @@ class CompiledCompressionObjective(CompressionObjective):
         for start in range(0, n, BATCH):
             part = slice(start, start + BATCH)
             states, saved = decoded_states(weights, batch.inputs[part], formats=self.formats, reuse=saved)
-            loss, total = self._head_errors(head, states, batch.targets[:, part])
+            loss, total = self._head_errors(head, states, truth_of(batch, part))
             sums += np.array([float(loss), float(total) ** 2]) * states.shape[1]
         loss = float(sums[0] / n) + self.validation_penalty(parameters, step)
         return loss, float(np.sqrt(sums[1] / n))
+
+    def described_result(self, parameters: Any, /) -> dict[str, Any]:
+        """Return range, columns of the response and standard errors of a network that gets the response."""
+        described = super().described_result(parameters)
+        if not described:
+            return {}
+        weights, saved = self._effective(parameters, self.recipe.steps), None
+        head = {name: weights[name] for name in HEAD}
+
+        def sfd(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+            nonlocal saved
+            states, saved = decoded_states(weights, inputs, formats=self.formats, reuse=saved)
+            return np.asarray(self._sfd(head, states))
+
+        return described | {"error_table": error_table(self, sfd)}
+
+    @cached_property
+    def _sfd(self) -> Any:
+        """Function that returns the SFDs of states of the decoder."""
+        return jax.jit(lambda head, states: head_sfd_jax(head, states, formats=self.formats))
 
     @cached_property
     def _effective(self) -> Any:
@@ -85,9 +114,9 @@ class CompiledCompressionObjective(CompressionObjective):
     def _head_gradient(self) -> Any:
         """Function that returns the loss, and its gradients at the head and at the states of the decoder."""
 
-        def loss(head: Any, states: Any, targets: Any, soft: Any) -> jax.Array:
+        def loss(head: Any, states: Any, batch: Batch) -> jax.Array:
             predicted = head_sfd_jax(head, states, formats=self.formats)
-            return self.distilled(self.distance(predicted, targets), predicted, soft)
+            return self.distilled(self.truth_loss(predicted, batch), predicted, batch.soft_targets)
 
         return jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
 
@@ -96,10 +125,10 @@ class CompiledCompressionObjective(CompressionObjective):
         """Function that returns the loss, and the root mean square error of the total."""
 
         @jax.jit
-        def errors(head: Any, states: Any, targets: Any) -> tuple[jax.Array, jax.Array]:
+        def errors(head: Any, states: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
             sfd = head_sfd_jax(head, states, formats=self.formats)
-            total = jnp.sqrt(jnp.mean((sfd[..., 0] - targets[..., 0]) ** 2))
-            return self.distance(sfd, targets), total
+            total = jnp.sqrt(jnp.mean((sfd[..., 0] - batch.targets[..., 0]) ** 2))
+            return self.truth_loss(sfd, batch), total
 
         return errors
 
@@ -107,8 +136,9 @@ class CompiledCompressionObjective(CompressionObjective):
 def compression_objective(recipe: CompressionRecipe, /) -> CompressionObjective:
     """Return the objective of a network with a decoder.
 
-    Compiled code trains the networks that it supports until they have converged. Trainings of a fixed number
-    of steps use JAX, as those of the shipped students did, because the order of sums changes the last digits.
+    Compiled code trains the networks that it supports until they have converged, and all that get the
+    response or learn from lifetimes. Other trainings of a fixed number of steps use JAX, as those of the
+    shipped students did, because the order of sums changes the last digits.
 
     See Also
     --------
@@ -116,7 +146,7 @@ def compression_objective(recipe: CompressionRecipe, /) -> CompressionObjective:
     """
     training, distillation, plan = recipe.training, recipe.distillation, recipe.quantisation
     compiled = (
-        training.tolerance > 0
+        (training.tolerance > 0 or training.lifetime_weight > 0 or bool(training.response_lifetimes_ns))
         and runs_compiled(training)
         and (distillation is None or not distillation.trajectory_weight)
         and (plan is None or plan.method == "ptq" or plan.write_back == "round")

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.compression.formats import activation_formats
+from seq2seqlite.compression.formats import activation_formats, with_rounded_response
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.weights import CompressedWeights
 from seq2seqlite.gru.gradient import lite_backward
-from seq2seqlite.models import Architecture, Parameters, Quantisation, quantise
+from seq2seqlite.models import Architecture, Parameters, Quantisation
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 from seq2seqlite.models.jax_forward import last_state_jax
 from seq2seqlite.simulation.instrument import load_instrument
@@ -68,13 +68,9 @@ class DirectCompressionObjective(DirectObjective):
         """Return the weights and the other trained parameters: bit widths."""
         return self.weights.start()
 
-    def batch(self, simulator: Simulator, decays: Decays, /) -> DirectBatch:  # type: ignore[override]
-        """Return simulated decays as training arrays, with the response in its format."""
-        batch = super().batch(simulator, decays)
-        if self.formats is None or self.formats.response is None:
-            return batch
-        columns = quantise(batch.inputs[..., 1:], self.formats.response)
-        return batch._replace(inputs=np.concatenate([batch.inputs[..., :1], columns], axis=-1))
+    def inputs(self, simulator: Simulator, decays: Decays, /) -> NDArray[np.float32]:
+        """Return the inputs of the network, with the response in its format."""
+        return with_rounded_response(super().inputs(simulator, decays), self.formats)
 
     def loss_and_gradient(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[Any, Any]:
         """Return the loss and its gradient with respect to the parameters."""

@@ -20,6 +20,7 @@ __all__ = [
     "kernel_bits",
     "weight_formats",
     "widths_in_channels",
+    "with_rounded_response",
 ]
 
 # Formats with fewer integer bits than the largest weight needs are also tried: clipping a few large weights
@@ -77,6 +78,20 @@ def activation_formats(
         write_back=plan.write_back,
         residual_bits=plan.residual_bits,
     )
+
+
+def with_rounded_response(
+    inputs: NDArray[np.float32], formats: ActivationFormats | None, /
+) -> NDArray[np.float32]:
+    """Return inputs, shape (n, n_gates, n_inputs), with the columns of the response rounded to their format.
+
+    See Also
+    --------
+    activation_formats : Formats of the activations.
+    """
+    if formats is None or formats.response is None:
+        return inputs
+    return np.concatenate([inputs[..., :1], quantise(inputs[..., 1:], formats.response)], axis=-1)
 
 
 def _lifetimes(tau_range_ns: tuple[float, float]) -> Format:

@@ -5,6 +5,8 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import numpy as np
+from numpy.typing import NDArray
 
 from seq2seqlite.compression.distillation import (
     CachedSet,
@@ -13,13 +15,13 @@ from seq2seqlite.compression.distillation import (
     trajectory_distance,
     trajectory_map,
 )
-from seq2seqlite.compression.formats import activation_formats
+from seq2seqlite.compression.formats import activation_formats, with_rounded_response
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.weights import CompressedWeights, Effective
 from seq2seqlite.models import Architecture, Parameters, Quantisation
 from seq2seqlite.models.jax_forward import states_and_sfd_jax
 from seq2seqlite.simulation.instrument import load_instrument
-from seq2seqlite.simulation.simulator import Simulator
+from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.objective import Batch, Objective
 
 __all__ = ["CompressionObjective"]
@@ -47,7 +49,8 @@ class CompressionObjective(Objective):
         super().__init__(recipe.training)
         self.compression = recipe
         plan = recipe.quantisation
-        self.formats = activation_formats(plan) if plan is not None and plan.method == "qat" else None
+        if plan is not None and plan.method == "qat":
+            self.formats = activation_formats(plan, with_response=self.architecture.n_inputs > 1)
         self.weights = CompressedWeights(recipe, start=super().start, formats=self.formats)
         self._cached: CachedSet | None = None
 
@@ -78,6 +81,10 @@ class CompressionObjective(Objective):
             )
         return parameters
 
+    def inputs(self, simulator: Simulator, decays: Decays, /) -> NDArray[np.float32]:
+        """Return the inputs of the network, with the response in its format."""
+        return with_rounded_response(super().inputs(simulator, decays), self.formats)
+
     def batches(self, simulator: Simulator, /, *, start: int) -> Iterator[Batch]:
         """Yield batches of new decays, or with a cached teacher repeated epochs of a fixed set."""
         distillation = self.compression.distillation
@@ -100,7 +107,7 @@ class CompressionObjective(Objective):
         """Return the loss: distances to true SFD and teacher, plus the penalty for bit operations."""
         network = self.weights.at(parameters, step)
         states, predicted = self._states_and_sfd(network, batch.inputs)
-        loss = self.distance(predicted, batch.targets)
+        loss = self.truth_loss(predicted, batch)
         distillation = self.compression.distillation
         if distillation is not None and self.teachers is not None:
             soft = batch.soft_targets

@@ -35,8 +35,7 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
     Raises
     ------
     InputError
-        If the network is already quantised, its cell does not support fixed-point activations, or it has a
-        decoder and gets the response, which they do not support either.
+        If the network is already quantised, or its cell does not support fixed-point activations.
 
     See Also
     --------
@@ -48,11 +47,6 @@ def quantise_network(network: Network, plan: QuantisationPlan, /) -> Network:
     content = network.content
     if content.quantisation is not None:
         raise InputError(f"model {network.name} is already quantised; start from a float model")
-    if network.uses_response and not network.direct and not plan.weights_only:
-        raise InputError(
-            f"model {network.name} has a decoder and gets the response, which fixed-point activations do not "
-            "support; use a direct network, or weights_only = true"
-        )
     formats = (
         None
         if plan.weights_only

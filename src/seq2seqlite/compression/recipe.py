@@ -255,10 +255,7 @@ class CompressionRecipe:
                     "write_back='round'"
                 )
         elif self.training.response_lifetimes_ns or self.training.lifetime_weight:
-            raise InputError(
-                "training.response_lifetimes_ns and training.lifetime_weight are not available for a "
-                "compressed network with a decoder; remove them, or use training.output = 'lifetimes'"
-            )
+            self._check_compiled()
         if self.training.steps == 0 and (self.sparsity or (plan is not None and plan.method == "qat")):
             raise InputError(
                 "training.steps=0 must be > 0 for pruning or quantisation-aware training; set steps or "
@@ -276,6 +273,20 @@ class CompressionRecipe:
                 f"training.cell={self.training.cell!r} does not support fixed-point activations; use "
                 "cell = 'lite', or quantisation.weights_only = true with method = 'ptq'"
             )
+
+    def _check_compiled(self) -> None:
+        """Check what the training of a network with a decoder on responses or lifetimes supports."""
+        plan, training = self.quantisation, self.training
+        what = "training.response_lifetimes_ns or training.lifetime_weight of a network with a decoder"
+        if self.distillation is not None:
+            raise InputError(f"{what} is not available with distillation; remove [distillation]")
+        if training.cell != "lite" or len(training.layers) != 1:
+            raise InputError(
+                f"{what} needs one layer with cell='lite', not layers={list(training.layers)} "
+                f"with cell={training.cell!r}"
+            )
+        if plan is not None and (plan.weights_only or plan.write_back != "round"):
+            raise InputError(f"{what} needs quantisation.weights_only=false and write_back='round'")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe in the form of its TOML file, with all defaults filled in."""

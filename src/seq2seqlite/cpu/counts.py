@@ -10,16 +10,21 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.integer import COUNT_BITS
 from seq2seqlite.models import FRACTION_OF_A_COUNT
 
-__all__ = ["scaled_counts", "whole_counts"]
+__all__ = ["scaled_counts"]
 
 
-def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
-    """Return the result of :func:`seq2seqlite.integer.whole_counts` as uint16, computed in one pass.
+def scaled_counts(tpsf: NDArray[Any], /) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
+    """Return the results of :func:`seq2seqlite.integer.scaled_counts`, computed in one pass.
 
     Parameters
     ----------
     tpsf : ndarray, shape (n, n_gates)
         Counts, >= 0.
+
+    Returns
+    -------
+    counts : ndarray of uint16, shape (n, n_gates)
+    exponent : ndarray of int64, shape (n,)
 
     Raises
     ------
@@ -28,16 +33,9 @@ def whole_counts(tpsf: NDArray[Any], /) -> NDArray[np.uint16]:
 
     Examples
     --------
-    >>> whole_counts(np.array([[0.5, 1.0], [0.0, 65536.0]])).tolist()
-    [[32, 64], [0, 32768]]
-    """
-    return scaled_counts(tpsf)[0]
-
-
-def scaled_counts(tpsf: NDArray[Any], /) -> tuple[NDArray[np.uint16], NDArray[np.int64]]:
-    """Return the results of :func:`seq2seqlite.integer.scaled_counts`, the counts as uint16.
-
-    Parameters and errors are those of :func:`whole_counts`.
+    >>> counts, exponent = scaled_counts(np.array([[0.5, 1.0], [0.0, 65536.0]]))
+    >>> counts.tolist(), exponent.tolist()
+    ([[32, 64], [0, 32768]], [6, -1])
     """
     exponent = np.zeros(len(tpsf), np.int64)
     if tpsf.dtype in {np.dtype(np.uint8), np.dtype(np.uint16)}:

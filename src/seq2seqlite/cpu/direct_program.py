@@ -8,10 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.cpu.counts import scaled_counts
 from seq2seqlite.cpu.kernels import encode
-from seq2seqlite.cpu.packing import compiled_encoder, response_sums
+from seq2seqlite.cpu.packing import compiled_encoder, with_response
 from seq2seqlite.cpu.predictors import available_threads, in_threads, pixels_of_a_task
+from seq2seqlite.decay import counts_for
 from seq2seqlite.integer import DirectPredictor, DirectProgram, DirectResult, Reduced
 from seq2seqlite.integer.direct import direct_results
+from seq2seqlite.integer.predictor import Inputs
 
 __all__ = ["DirectProgramEngine"]
 
@@ -67,17 +69,11 @@ class DirectProgramEngine(DirectPredictor):
         """Return this predictor for decays of another response; None for an unknown one."""
         return DirectProgramEngine(self.program, response=response, threads=self._asked)
 
-    def _scaled(self, tpsf: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
-        return scaled_counts(tpsf)
+    def _scaled(self, tpsf: ArrayLike) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        return scaled_counts(counts_for(tpsf, axis=self.axis, name=self.name))
 
-    def _results(
-        self,
-        counts: NDArray[np.integer],
-        bank: NDArray[np.int64],
-        index: NDArray[np.int64],
-        min_photons: int,
-        exponent: NDArray[np.int64],
-    ) -> DirectResult:
+    def _results(self, inputs: Inputs, min_photons: int) -> DirectResult:
+        counts, bank, index, exponent = inputs
         narrow = counts.astype(np.uint16, copy=False)
         if len(bank) == 1:
             return self._of_one(narrow, bank[0], min_photons, exponent)
@@ -96,7 +92,7 @@ class DirectProgramEngine(DirectPredictor):
     ) -> DirectResult:
         """Return the results of pixels with the same response."""
         n, program, compiled = len(counts), self.program, self.compiled
-        layer = compiled.with_biases(*response_sums(program, response))
+        layer = with_response(compiled.layer, program, response)
         found = _empty(n)
 
         def work(part: slice) -> None:

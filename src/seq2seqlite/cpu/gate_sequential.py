@@ -14,7 +14,7 @@ from seq2seqlite.decay import Lifetimes, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import COUNT_BITS, Program, lifetimes_from_codes
 
-__all__ = ["NORMALISATIONS", "GateSequential"]
+__all__ = ["NORMALISATIONS", "GateSequential", "unfit_gate_after_gate"]
 
 NORMALISATIONS = ("after-edge", "previous-frame", "running")
 """Methods to estimate the peak used for the normalisation before all gates are known."""
@@ -67,10 +67,11 @@ class GateSequential:
             raise InputError(
                 f"normalisation={normalisation!r} is unknown; choose one of {', '.join(NORMALISATIONS)}"
             )
-        if program.formats.operand is not None:
+        reason = unfit_gate_after_gate(program)
+        if reason:
             raise InputError(
-                f"program {program.name} keeps more bits of its state than its matrix products use, which "
-                "the analysis gate after gate does not support; use whole pixels"
+                f"program {program.name} {reason}, which the analysis gate after gate does not support; use "
+                "whole pixels"
             )
         self.engine = ProgramEngine(program, threads=threads)
         self.normalisation = normalisation
@@ -258,6 +259,20 @@ class GateSequential:
             )
 
         in_threads(len(self._states), self.engine.threads, work, step=TASK)
+
+
+def unfit_gate_after_gate(program: Program, /) -> str:
+    """Return why a program cannot accept a frame gate by gate, or an empty string.
+
+    See Also
+    --------
+    GateSequential : Program that accepts a frame gate by gate.
+    """
+    if program.n_columns or not program.n_baseline:
+        return "gets the response or subtracts no baseline"
+    if program.formats.operand is not None:
+        return "keeps more bits of its state than its matrix products use"
+    return ""
 
 
 @compiled

@@ -10,7 +10,7 @@ import numpy as np
 from jax import lax
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.cpu.counts import whole_counts
+from seq2seqlite.cpu.counts import scaled_counts
 from seq2seqlite.cpu.network_back_end import NetworkBackEnd
 from seq2seqlite.cpu.packing import UnfitError
 from seq2seqlite.decay import Lifetimes, counts_for, lifetimes_from_sfd
@@ -25,9 +25,11 @@ from seq2seqlite.integer import (
     accumulators,
     fits_float32,
 )
-from seq2seqlite.integer.direct import direct_results, known_responses
-from seq2seqlite.integer.interpreter import advanced, checked_counts, head, prepared
+from seq2seqlite.integer.direct import direct_results
+from seq2seqlite.integer.interpreter import advanced, head, log_errors, prepared
+from seq2seqlite.integer.predictor import Inputs
 from seq2seqlite.integer.ranges import Accumulator, exact_in_float32
+from seq2seqlite.integer.responses import known_responses
 from seq2seqlite.models import Architecture, Network
 from seq2seqlite.models.jax_forward import predict_sfd_jax
 
@@ -48,6 +50,8 @@ class JaxPredictor(ProgramPredictor):
     program : Program
         Program. Its integers are represented by float32 if the ranges prove that this is exact, else by
         int32.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program, for a program that gets it; by default unknown.
 
     Raises
     ------
@@ -55,34 +59,29 @@ class JaxPredictor(ProgramPredictor):
         If an accumulator does not fit 32 bits.
     """
 
-    def __init__(self, program: Program, /) -> None:
+    def __init__(self, program: Program, /, *, response: ArrayLike | None = None) -> None:
         reach = accumulators(program)
         _check_32_bits(program.name, {name: one for name, one in reach.items() if name != "reduction"})
-        super().__init__(program)
+        super().__init__(program, response=response)
         self.kind = f"integer program, JAX on {jax.default_backend()}"
         self._sfd = jax.jit(partial(_sfd, program, jnp.float32 if fits_float32(program) else jnp.int32))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the program; compiled code belongs to one process and one device."""
-        return type(self), (self.program,)
+        return partial(type(self), response=self.response), (self.program,)
 
-    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
-        """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors."""
-        counts = checked_counts(self.program, tpsf)
-        sfd = np.empty((len(counts), 3, self.program.n_gates), np.int64)
-        dark = np.empty(len(counts), np.bool_)
-        for start in range(0, len(counts), BATCH):
-            part = counts[start : start + BATCH]
-            codes, nothing = self._sfd(_padded(part.astype(np.int32), BATCH))
-            sfd[start : start + BATCH] = np.asarray(codes)[: len(part)]
-            dark[start : start + BATCH] = np.asarray(nothing)[: len(part)]
-        photons = counts.sum(axis=1)
+    def _scaled(self, tpsf: ArrayLike) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        return scaled_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+
+    def _results(self, inputs: Inputs, min_photons: int) -> Result:
+        shape, program = (len(inputs.counts), 3, self.program.n_gates), self.program
+        sfd, dark = _in_batches(self._sfd, inputs, np.empty(shape, np.int64))
+        photons = inputs.counts.sum(axis=1, dtype=np.int64)
         dark |= photons < min_photons
-        return Result(sfd, self.program.reduction.reduce(sfd).darkened(dark), photons, dark)
-
-    def counts(self, tpsf: ArrayLike, /) -> NDArray[np.integer]:
-        """Return TPSFs as 16-bit counts, the input of the program."""
-        return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+        lifetimes = program.reduction.reduce(sfd).darkened(dark)
+        given = known_responses(inputs.bank)[inputs.chosen]
+        errors = log_errors(program, lifetimes, photons, given, count_exponent=inputs.exponent)
+        return Result(sfd, lifetimes, photons, dark, errors)
 
 
 class JaxDirectPredictor(DirectPredictor):
@@ -113,32 +112,17 @@ class JaxDirectPredictor(DirectPredictor):
         """Pickle the program; compiled code belongs to one process and one device."""
         return partial(type(self), response=self.response), (self.program,)
 
-    def _results(
-        self,
-        counts: NDArray[np.integer],
-        bank: NDArray[np.int64],
-        index: NDArray[np.int64],
-        min_photons: int,
-        exponent: NDArray[np.int64],
-    ) -> DirectResult:
-        states = np.empty((len(counts), self.program.units), np.int64)
-        dark = np.empty(len(counts), np.bool_)
-        for start in range(0, len(counts), BATCH):
-            part = counts[start : start + BATCH]
-            here = np.zeros(BATCH, np.int32)
-            here[: len(part)] = index[start : start + BATCH]
-            found, flat = self._states(_padded(part.astype(np.int32), BATCH), bank.astype(np.int32), here)
-            states[start : start + BATCH] = np.asarray(found)[: len(part)]
-            dark[start : start + BATCH] = np.asarray(flat)[: len(part)]
-        photons = counts.sum(axis=1, dtype=np.int64)
-        dark |= photons < min_photons
+    def _results(self, inputs: Inputs, min_photons: int) -> DirectResult:
+        empty = np.empty((len(inputs.counts), self.program.units), np.int64)
+        states, dark = _in_batches(self._states, inputs, empty)
+        photons = inputs.counts.sum(axis=1, dtype=np.int64)
         return direct_results(
             self.program,
             states,
             photons=photons,
-            dark=dark,
-            given=known_responses(bank)[index],
-            count_exponent=exponent,
+            dark=dark | (photons < min_photons),
+            given=known_responses(inputs.bank)[inputs.chosen],
+            count_exponent=inputs.exponent,
         )
 
 
@@ -224,30 +208,49 @@ def _padded(rows: NDArray[Any], n: int) -> NDArray[Any]:
     return padded
 
 
-def _sfd(program: Program, kind: Any, counts: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Return the codes of the SFD, shape (n, 3, n_gates), and which pixels are below threshold."""
-    codes = _normalised(program, counts)
-    encoder, decoder = (prepared(program, step, kind) for step in (program.encoder, program.decoder))
-    zeros = jnp.zeros((len(counts), program.units), kind)
+def _in_batches(
+    function: Any, inputs: Inputs, found: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Fill an array with the results of a compiled function; return it, and which decays are flat."""
+    flat, bank = np.empty(len(found), np.bool_), inputs.bank.astype(np.int32)
+    for start in range(0, len(found), BATCH):
+        part = slice(start, start + BATCH)
+        n = len(inputs.counts[part])
+        counts, index = (
+            _padded(rows[part].astype(np.int32), BATCH) for rows in (inputs.counts, inputs.chosen)
+        )
+        result, same = function(counts, bank, index)
+        found[part], flat[part] = np.asarray(result)[:n], np.asarray(same)[:n]
+    return found, flat
 
-    def encode(carry: Any, code: jax.Array) -> tuple[Any, None]:
-        return advanced(program, encoder, carry, code[:, None]), None
+
+def _sfd(
+    program: Program, kind: Any, counts: jax.Array, bank: jax.Array, index: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return the codes of the SFD, shape (n, 3, n_gates), and which decays are flat."""
+    decoder = prepared(program, program.decoder, kind)
 
     def decode(carry: Any, _: None) -> tuple[Any, jax.Array]:
         state = advanced(program, decoder, carry, None)
         return state, head(program, state)
 
-    # TF32 and bfloat16 would round.
-    with jax.default_matmul_precision("highest"):
-        state, _ = lax.scan(encode, zeros, codes.T.astype(kind))
-        _, outputs = lax.scan(decode, state, None, length=program.n_gates)
-    return outputs.transpose(1, 2, 0).astype(jnp.int32), ~codes.any(axis=1)
+    initial, flat = _encoded(program, kind, counts, bank, index)
+    with jax.default_matmul_precision("highest"):  # TF32 and bfloat16 would round
+        _, outputs = lax.scan(decode, initial, None, length=program.n_gates)
+    return outputs.transpose(1, 2, 0).astype(jnp.int32), flat
 
 
 def _last_states(
     program: DirectProgram, kind: Any, counts: jax.Array, bank: jax.Array, index: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Return the last states of the encoder, shape (n, units), and which decays are flat."""
+    state, flat = _encoded(program, kind, counts, bank, index)
+    return state.astype(jnp.int32), flat
+
+
+def _encoded(
+    program: EncoderProgram, kind: Any, counts: jax.Array, bank: jax.Array, index: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     codes = _normalised(program, counts)
     encoder = prepared(program, program.encoder, kind)
     zeros = jnp.zeros((len(counts), program.units), kind)
@@ -260,7 +263,7 @@ def _last_states(
     with jax.default_matmul_precision("highest"):  # TF32 and bfloat16 would round
         sequence = (codes.T.astype(kind), bank.transpose(1, 0, 2).astype(kind))
         state, _ = lax.scan(encode, zeros, sequence)
-    return state.astype(jnp.int32), codes.min(axis=1) == codes.max(axis=1)
+    return state, codes.min(axis=1) == codes.max(axis=1)
 
 
 def _normalised(program: EncoderProgram, counts: jax.Array) -> jax.Array:

@@ -29,9 +29,9 @@ __all__ = [
     "compiled_encoder",
     "compiled_network",
     "compiled_program",
-    "response_sums",
     "runs_network",
     "unfit_program",
+    "with_response",
 ]
 
 Rows = NDArray[Any]
@@ -203,22 +203,6 @@ class CompiledEncoder:
         """Return the working memory of one thread."""
         return new_scratch(self.units, self.n_gates, np.int32)
 
-    def with_biases(self, gates: NDArray[np.int64], candidate: NDArray[np.int64], /) -> Layer:
-        """Return the weights with the contributions of a response added to the bias at each gate.
-
-        Parameters
-        ----------
-        gates, candidate : ndarray of int64, shapes (n_gates, 2 units) and (n_gates, units)
-            Products of kernel and response, on the grid of the sums.
-        """
-        layer, units = self.layer, candidate.shape[1]
-        extra = ((0, 0), (0, self.units - units))
-        both = np.concatenate([np.pad(gates[:, :units], extra), np.pad(gates[:, units:], extra)], axis=1)
-        return layer._replace(
-            gates_bias=(both + layer.gates_bias).reshape(-1).astype(np.int32),
-            candidate_bias=(np.pad(candidate, extra) + layer.candidate_bias).reshape(-1).astype(np.int32),
-        )
-
 
 def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
     """Return the weights of a direct program in the layout of the CPU kernels.
@@ -235,7 +219,7 @@ def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
     reason = _unfit_encoder(program)
     if reason:
         raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
-    weights = _step_weights(program, program.encoder, n_inputs=1)
+    weights = _step_weights(program, program.encoder)
     packing, kind = _packing(program.formats, weights.highest)
     layer = _packed(weights, kind(_codes(program, program.encoder)), packing)
     return CompiledEncoder(layer, padded_units(program.units), program.n_gates)
@@ -249,30 +233,36 @@ def _unfit_encoder(program: DirectProgram) -> str:
     found = program.encoder_accumulators
     # The normaliser computes in 64 bits.
     reach = {name: one.magnitude for name, one in found.items() if name != "normaliser"}
-    highest = _step_weights(program, program.encoder, n_inputs=1).highest
+    highest = _step_weights(program, program.encoder).highest
     return _unfit_weight(highest) or _unfit_sums(_on_grids(reach, program, ("encoder",)))
 
 
-def response_sums(
-    program: DirectProgram, codes: NDArray[np.int64], /
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return what a response adds to the sums of gates and candidate at each gate.
+def with_response(layer: Layer, program: EncoderProgram, codes: NDArray[np.int64], /) -> Layer:
+    """Return the weights of the encoder with the contributions of a response added to the bias at each gate.
 
     Parameters
     ----------
-    program : DirectProgram
+    layer : Layer
+        Weights of the encoder step, whose biases are those of an unknown response.
+    program : EncoderProgram
         Program.
     codes : ndarray of int64, shape (n_gates, n_columns)
         Codes of the response.
 
     See Also
     --------
-    compiled_encoder : Weights to which these are added.
+    compiled_program, compiled_encoder : Weights of the encoder step.
     """
-    w = prepared(program, program.encoder, np.int64)
+    w, units = prepared(program, program.encoder, np.int64), program.units
     fg, fc = _grids(program, program.encoder)
     gates = (codes @ w.gate_kernel[1:]) << (fg - w.gate_fraction)
-    return gates, (codes @ w.candidate_kernel[1:]) << (fc - w.candidate_fraction)
+    candidate = (codes @ w.candidate_kernel[1:]) << (fc - w.candidate_fraction)
+    extra = ((0, 0), (0, padded_units(units) - units))
+    both = np.concatenate([np.pad(gates[:, :units], extra), np.pad(gates[:, units:], extra)], axis=1)
+    return layer._replace(
+        gates_bias=(both + layer.gates_bias).reshape(-1).astype(np.int32),
+        candidate_bias=(np.pad(candidate, extra) + layer.candidate_bias).reshape(-1).astype(np.int32),
+    )
 
 
 def runs_network(network: Network, /) -> bool:
@@ -421,16 +411,16 @@ def _float_layer(parameters: Parameters, name: str, n_inputs: int, added: Rows) 
     return _packed(step, Float32(1.0), packing=1)
 
 
-def _step_weights(program: EncoderProgram, step: GruStep, *, n_inputs: int | None = None) -> _StepWeights:
-    """Return the weights of a step, of all its inputs or of the first ones only."""
+def _step_weights(program: EncoderProgram, step: GruStep) -> _StepWeights:
+    """Return the weights of a step; of its inputs only the TPSF, as the response belongs to the biases."""
     w, codes = prepared(program, step, np.int64), _codes(program, step)
     fg, fc = _grids(program, step)
     finer_g, finer_c = fg - w.gate_fraction, fc - w.candidate_fraction
     one = 1 << fg  # of the hard sigmoid, (1 + x) / 2
     return _StepWeights(
-        np.concatenate([w.gate_recurrent, w.gate_kernel[:n_inputs]]) << finer_g,
+        np.concatenate([w.gate_recurrent, w.gate_kernel[:1]]) << finer_g,
         (w.gate_bias[0] << finer_g) + one + _half(codes.gate_shift),
-        np.concatenate([w.candidate_recurrent, w.candidate_kernel[:n_inputs]]) << finer_c,
+        np.concatenate([w.candidate_recurrent, w.candidate_kernel[:1]]) << finer_c,
         (w.candidate_bias[0] << finer_c) + _half(codes.candidate_shift),
     )
 

@@ -3,20 +3,23 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.cpu.counts import whole_counts
+from seq2seqlite.cpu.counts import scaled_counts
 from seq2seqlite.cpu.kernels import GROUP, predict
 from seq2seqlite.cpu.network_back_end import NetworkBackEnd
-from seq2seqlite.cpu.packing import Compiled, compiled_network, compiled_program
+from seq2seqlite.cpu.packing import Compiled, compiled_network, compiled_program, with_response
 from seq2seqlite.decay import Lifetimes, counts_for, lifetimes_from_areas
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import Program, ProgramPredictor, Reduced, Result, lifetimes_from_codes
-from seq2seqlite.integer.interpreter import checked_counts
+from seq2seqlite.integer.interpreter import log_errors
+from seq2seqlite.integer.predictor import Inputs
+from seq2seqlite.integer.responses import known_responses
 from seq2seqlite.models import Network
 
 __all__ = ["NetworkEngine", "ProgramEngine", "available_threads", "in_threads", "pixels_of_a_task"]
@@ -82,13 +85,17 @@ class _Sums:
     sfd: NDArray[Any]
 
 
-def _sums(compiled: Compiled, counts: NDArray[Any], threads: int, *, sfd: bool) -> _Sums:
-    n, exact = len(counts), compiled.packing > 1
-    wide, narrow = (np.int64, np.int32) if exact else (np.float64, np.float32)
+def _empty(compiled: Compiled, n: int, *, sfd: bool) -> _Sums:
+    wide, narrow = (np.int64, np.int32) if compiled.packing > 1 else (np.float64, np.float32)
     shape = (n if sfd else 0, 3, compiled.n_gates)
-    found = _Sums(
+    return _Sums(
         np.empty((n, 2), wide), np.empty((n, 2), wide), np.empty(n, np.bool_), np.empty(shape, narrow)
     )
+
+
+def _sums(compiled: Compiled, counts: NDArray[Any], threads: int, *, sfd: bool) -> _Sums:
+    n = len(counts)
+    found = _empty(compiled, n, sfd=sfd)
 
     def work(part: slice) -> None:
         predict(
@@ -116,6 +123,9 @@ class ProgramEngine(ProgramPredictor):
     ----------
     program : Program
         Program.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program, with the delay of the decays, for a program
+        that gets it; by default unknown.
     threads : int, optional
         Number of threads; by default one per core available to this process.
 
@@ -139,35 +149,71 @@ class ProgramEngine(ProgramPredictor):
 
     kind = "integer program, CPU back end"
 
-    def __init__(self, program: Program, /, *, threads: int | None = None) -> None:
-        super().__init__(program)
+    def __init__(
+        self, program: Program, /, *, response: ArrayLike | None = None, threads: int | None = None
+    ) -> None:
+        super().__init__(program, response=response)
         self.threads = available_threads(threads)
         self._asked = threads
         self.compiled = compiled_program(program)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the program; its packing depends on the CPU."""
-        return _restored, (type(self), self.program, self._asked)
+        return partial(type(self), response=self.response, threads=self._asked), (self.program,)
 
-    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
-        """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors."""
-        counts = checked_counts(self.program, tpsf).astype(np.uint16)
-        found = _sums(self.compiled, counts, self.threads, sfd=True)
-        photons = counts.sum(axis=1, dtype=np.int64)
-        dark = found.dark | (photons < min_photons)
-        return Result(found.sfd.astype(np.int64), self._reduced(found, dark), photons, dark)
+    def with_response(self, response: ArrayLike | None, /) -> "ProgramEngine":
+        """Return this predictor for decays of another response; None for an unknown one."""
+        return ProgramEngine(self.program, response=response, threads=self._asked)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
-        found = _sums(self.compiled, self.counts(tpsf), self.threads, sfd=False)
-        return lifetimes_from_codes(self.program, self._reduced(found, found.dark))
+        """Return lifetimes, shape (n,), for counts of shape (n, n_gates); with errors if there are any."""
+        inputs = self._of_pixels(tpsf)
+        found = self._sums(inputs, sfd=False)  # SFDs are not stored
+        lifetimes = self._reduced(found, found.dark)
+        errors = self._log_errors(inputs, lifetimes)
+        return lifetimes_from_codes(self.program, lifetimes, log_errors=errors)
 
-    def counts(self, tpsf: ArrayLike, /) -> NDArray[np.uint16]:
-        """Return TPSFs as 16-bit counts, the input of the program."""
-        return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+    def _scaled(self, tpsf: ArrayLike) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        return scaled_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+
+    def _results(self, inputs: Inputs, min_photons: int) -> Result:
+        found = self._sums(inputs, sfd=True)
+        photons = inputs.counts.sum(axis=1, dtype=np.int64)
+        dark = found.dark | (photons < min_photons)
+        lifetimes = self._reduced(found, dark)
+        errors = self._log_errors(inputs, lifetimes)
+        return Result(found.sfd.astype(np.int64), lifetimes, photons, dark, errors)
+
+    def _sums(self, inputs: Inputs, *, sfd: bool) -> _Sums:
+        """Return the sums of all pixels, computed response by response."""
+        counts = inputs.counts.astype(np.uint16, copy=False)
+        if not self.program.n_columns:
+            return _sums(self.compiled, counts, self.threads, sfd=sfd)
+        if len(inputs.bank) == 1:
+            return _sums(self._with(inputs.bank[0]), counts, self.threads, sfd=sfd)
+        found = _empty(self.compiled, len(counts), sfd=sfd)
+        for number in np.unique(inputs.chosen):
+            rows = inputs.chosen == number
+            part = _sums(self._with(inputs.bank[number]), counts[rows], self.threads, sfd=sfd)
+            for name, value in vars(part).items():
+                if len(value):
+                    getattr(found, name)[rows] = value
+        return found
+
+    def _with(self, response: NDArray[np.int64]) -> Compiled:
+        return replace(self.compiled, encoder=with_response(self.compiled.encoder, self.program, response))
 
     def _reduced(self, found: _Sums, dark: NDArray[np.bool_]) -> Reduced:
         return self.program.reduction.reduce_areas(found.firsts, found.areas).darkened(dark)
+
+    def _log_errors(self, inputs: Inputs, lifetimes: Reduced) -> NDArray[np.int64] | None:
+        if self.program.errors is None:
+            return None
+        photons, given = (
+            inputs.counts.sum(axis=1, dtype=np.int64),
+            known_responses(inputs.bank)[inputs.chosen],
+        )
+        return log_errors(self.program, lifetimes, photons, given, count_exponent=inputs.exponent)
 
 
 class NetworkEngine(NetworkBackEnd):
@@ -199,7 +245,7 @@ class NetworkEngine(NetworkBackEnd):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the network; the layout of its weights depends on the CPU."""
-        return _restored, (type(self), self.network, self._asked)
+        return partial(type(self), threads=self._asked), (self.network,)
 
     @property
     def kind(self) -> str:
@@ -223,8 +269,3 @@ class NetworkEngine(NetworkBackEnd):
     def _sums(self, tpsf: ArrayLike, *, sfd: bool) -> _Sums:
         counts = counts_for(tpsf, axis=self.axis, name=self.name).astype(np.float32, copy=False)
         return _sums(self.compiled, counts, self.threads, sfd=sfd)
-
-
-def _restored(kind: type[Any], content: Program | Network, threads: int | None) -> Any:
-    """Return an unpickled predictor, compiled for the CPU of this process."""
-    return kind(content, threads=threads)

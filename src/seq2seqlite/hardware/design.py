@@ -221,8 +221,8 @@ def make_design(program: AnyProgram, target: Target, options: DesignOptions, /) 
         raw_sfd=options.output == "sfd",
         levels_per_stage=options.levels_per_stage or default.levels_per_stage,
     )
-    if isinstance(program, DirectProgram):
-        _check_direct(program, options)
+    if isinstance(program, DirectProgram) or program.errors is not None:
+        _check_records(program, options)
     kernels = build_kernels(program, style)
     head_latency = 0 if kernels.head is None else kernels.head.latency
     return Design(
@@ -251,13 +251,18 @@ def make_shape(program: AnyProgram, options: DesignOptions, slots: int, head_lat
     return Shape(program, slots, head_latency, lanes, output, responses, options.prefix)
 
 
-def _check_direct(program: DirectProgram, options: DesignOptions) -> None:
+def _check_records(program: AnyProgram, options: DesignOptions) -> None:
+    """Check the options of a design whose records have standard errors."""
+    direct = isinstance(program, DirectProgram)
+    kind = "a direct program" if direct else "a program with standard errors"
     if options.output != "lifetimes":
-        raise InputError(f"output={options.output!r} of a direct program must be 'lifetimes'; it has no SFD")
+        why = "it has no SFD" if direct else "raw SFDs have none"
+        raise InputError(f"output={options.output!r} of {kind} must be 'lifetimes'; {why}")
     if DIRECT_RECORD_BITS % options.result_width:
         widths = ", ".join(str(width) for width in RESULT_WIDTHS if DIRECT_RECORD_BITS % width == 0)
         raise InputError(
-            f"result_width={options.result_width} must be one of {widths} for a direct program, whose "
+            f"result_width={options.result_width} must be one of {widths} for {kind}, whose "
             f"records have {DIRECT_RECORD_BITS} bits"
         )
-    check_lifetime_codes(program)
+    if isinstance(program, DirectProgram):
+        check_lifetime_codes(program)

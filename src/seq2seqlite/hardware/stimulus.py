@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, ParametricIrf, expected_response, expected_tpsf
-from seq2seqlite.integer import COUNT_BITS, DirectProgram, EncoderProgram, response_codes
+from seq2seqlite.integer import COUNT_BITS, AnyProgram, EncoderProgram, response_codes
 
 __all__ = ["made_up_bank", "made_up_counts", "response_bank"]
 
@@ -63,12 +63,12 @@ def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDAr
     return np.asarray(np.minimum(counts, top), np.int64)
 
 
-def response_bank(program: DirectProgram, irfs: Sequence[Irf], /) -> NDArray[np.int64]:
-    """Return a bank of responses for a direct program.
+def response_bank(program: AnyProgram, irfs: Sequence[Irf], /) -> NDArray[np.int64]:
+    """Return a bank of responses for a program that gets the response.
 
     Parameters
     ----------
-    program : DirectProgram
+    program : Program or DirectProgram
         Program.
     irfs : sequence of Irf
         One response each, with the delay of the decays.
@@ -86,12 +86,12 @@ def response_bank(program: DirectProgram, irfs: Sequence[Irf], /) -> NDArray[np.
     return np.stack([response_codes(program, RESPONSE_COUNTS * each / each.sum()) for each in expected])
 
 
-def made_up_bank(program: DirectProgram, n: int, /) -> NDArray[np.int64]:
-    """Return a bank of synthetic responses for a direct program.
+def made_up_bank(program: AnyProgram, n: int, /) -> NDArray[np.int64]:
+    """Return a bank of synthetic responses for a program.
 
     Parameters
     ----------
-    program : DirectProgram
+    program : Program or DirectProgram
         Program.
     n : int
         Number of responses.

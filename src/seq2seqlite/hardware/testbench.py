@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.hardware.cosim.inputs import DirectInputs, result_words
+from seq2seqlite.hardware.cosim.inputs import Inputs, result_words
 from seq2seqlite.hardware.cosim.stream import Access
 from seq2seqlite.hardware.design import Design
 from seq2seqlite.hardware.gateware.csr import REGISTERS
@@ -13,7 +13,6 @@ from seq2seqlite.hardware.project_files import templates
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.results import beats_from_counts
-from seq2seqlite.integer import DirectProgram, run
 
 __all__ = ["N_PIXELS", "testbench_files"]
 
@@ -39,18 +38,19 @@ def testbench_files(design: Design, /) -> dict[str, str]:
     seq2seqlite.hardware.cosim.design.compile_project : Simulation with more pixels.
     """
     program, shape, options = design.program, design.shape, design.options
-    counts, user, loads = made_up_counts(program, N_PIXELS), None, []
-    if isinstance(program, DirectProgram):
-        bank = made_up_bank(program, min(N_RESPONSES, shape.responses or 1))
-        inputs = DirectInputs(bank, np.arange(N_PIXELS) % len(bank))
-        user, loads = inputs.user(shape, N_PIXELS), inputs.accesses(shape)
-        result = inputs.expected(program, counts, min_photons=MIN_PHOTONS)
-        words = result_words(shape, result, frame_pixels=N_PIXELS)
-    else:
-        words = result_words(shape, run(program, counts, min_photons=MIN_PHOTONS), frame_pixels=N_PIXELS)
+    counts, bank = (
+        made_up_counts(program, N_PIXELS),
+        made_up_bank(program, min(N_RESPONSES, shape.responses or 1)),
+    )
+    inputs = Inputs(bank, np.arange(N_PIXELS) % len(bank))
+    result = inputs.expected(program, counts, min_photons=MIN_PHOTONS)
+    words = result_words(shape, result, frame_pixels=N_PIXELS)
     settings = {"FRAME_PIXELS": N_PIXELS, "MIN_PHOTONS": MIN_PHOTONS, "CONTROL": 1}
-    accesses = [*(Access(REGISTERS[name], value) for name, value in settings.items()), *loads]
-    beats = beats_from_counts(counts, lanes=options.input_lanes, user=user)
+    accesses = [
+        *(Access(REGISTERS[name], value) for name, value in settings.items()),
+        *inputs.accesses(shape),
+    ]
+    beats = beats_from_counts(counts, lanes=options.input_lanes, user=inputs.user(shape, N_PIXELS))
     expected = _output_beats(words, shape.record_bits, options.result_width)
     texts = {
         "registers.hex": _hex(_register_word(access) for access in accesses),

@@ -3,8 +3,8 @@
 ``docs/spec/integer.md`` is the normative specification.
 """
 
-from seq2seqlite.integer.direct import DirectResult, response_codes, run_direct
-from seq2seqlite.integer.direct_program import MAX_BANK, DirectProgram
+from seq2seqlite.integer.direct import DirectResult, run_direct
+from seq2seqlite.integer.direct_program import DirectProgram
 from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
 from seq2seqlite.integer.lifetime_table import (
     FRACTION_BITS,
@@ -24,7 +24,15 @@ from seq2seqlite.integer.predictor import (
     scaled_counts,
     whole_counts,
 )
-from seq2seqlite.integer.program import COUNT_BITS, SPEC_VERSIONS, Affine, EncoderProgram, GruStep, Program
+from seq2seqlite.integer.program import (
+    COUNT_BITS,
+    MAX_BANK,
+    SPEC_VERSIONS,
+    Affine,
+    EncoderProgram,
+    GruStep,
+    Program,
+)
 from seq2seqlite.integer.program_file import (
     SUFFIX,
     AnyProgram,
@@ -34,6 +42,8 @@ from seq2seqlite.integer.program_file import (
     write_program,
 )
 from seq2seqlite.integer.ranges import Accumulator, accumulators, exact_in_float32, fits_float32
+from seq2seqlite.integer.responses import response_codes
+from seq2seqlite.integer.standard_errors import ErrorCodes
 
 __all__ = [
     "COUNT_BITS",
@@ -52,6 +62,7 @@ __all__ = [
     "DirectProgram",
     "DirectResult",
     "EncoderProgram",
+    "ErrorCodes",
     "GruStep",
     "Program",
     "ProgramPredictor",

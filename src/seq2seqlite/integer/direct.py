@@ -9,36 +9,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from seq2seqlite.errors import InputError
-from seq2seqlite.integer.direct_program import (
-    ERROR_BITS,
-    LOG_FRACTION_BITS,
-    MAX_BANK,
-    N_OCTAVES,
-    DirectProgram,
-    log_counts,
-)
+from seq2seqlite.integer.direct_program import DirectProgram
 from seq2seqlite.integer.interpreter import (
     BATCH,
     Arithmetic,
     Codes,
-    checked_counts,
     chosen_type,
     encode,
     normalise,
     scaled,
     shifted,
+    with_responses,
 )
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
 from seq2seqlite.integer.program import Affine
-from seq2seqlite.models import response_columns
+from seq2seqlite.integer.responses import checked_inputs, known_responses
+from seq2seqlite.integer.standard_errors import LOG_FRACTION_BITS, MAX_ERROR, N_OCTAVES, count_level
 
 __all__ = [
     "DirectResult",
-    "checked_direct",
     "direct_results",
-    "known_responses",
-    "response_codes",
     "run_direct",
 ]
 
@@ -74,37 +64,6 @@ class DirectResult:
     dark: NDArray[np.bool_]
 
 
-def response_codes(program: DirectProgram, response: ArrayLike | None, /) -> NDArray[np.int64]:
-    """Return a response as codes of a program's bank, shape (n_gates, n_columns); zeros for None.
-
-    Parameters
-    ----------
-    program : DirectProgram
-        Program.
-    response : array_like, shape (n_gates,), or None
-        Response of the instrument on the axis of the program, in counts; None or zeros if it is unknown.
-
-    Raises
-    ------
-    InputError
-        As :func:`~seq2seqlite.models.response_columns`; or if the program does not use a response.
-
-    See Also
-    --------
-    run_direct : Run a program with a bank of responses.
-    """
-    if response is not None and not program.n_columns:
-        raise InputError(f"program {program.name} does not use a response; omit it")
-    values = np.zeros(program.n_gates) if response is None else response
-    if not program.n_columns:
-        return np.zeros((program.n_gates, 0), np.int64)
-    columns = response_columns(values, program.response_lifetimes_ns, axis=program.axis)
-    fmt = program.formats.response
-    assert fmt is not None, "a program with columns of the response has their format"
-    codes = np.floor(columns.astype(np.float64) * 2.0**fmt.fraction_bits + 0.5)
-    return np.clip(codes, 0, fmt.high_code).astype(np.int64)
-
-
 def run_direct(
     program: DirectProgram,
     tpsf: ArrayLike,
@@ -125,8 +84,8 @@ def run_direct(
     tpsf : array_like of int, shape (n, n_gates)
         Counts, 0 to 65535, background included.
     bank : array_like of int, shape (n_responses, n_gates, n_columns), optional
-        Codes of 1 to 64 responses (:func:`response_codes`); by default one unknown response. A response of
-        zeros is unknown.
+        Codes of 1 to 64 responses (:func:`~seq2seqlite.integer.response_codes`); by default one unknown
+        response. A response of zeros is unknown.
     index : array_like of int, shape (n,), optional
         Response of each pixel; by default the first.
     min_photons : int
@@ -149,10 +108,10 @@ def run_direct(
 
     See Also
     --------
-    response_codes : Codes of a response.
+    seq2seqlite.integer.response_codes : Codes of a response.
     seq2seqlite.integer.DirectPredictor : Lifetimes in ns from a program.
     """
-    counts, table, chosen = checked_direct(program, tpsf, bank=bank, index=index)
+    counts, table, chosen = checked_inputs(program, tpsf, bank=bank, index=index)
     kind = chosen_type(program.name, program.encoder_accumulators, arithmetic)
     photons = counts.sum(axis=1)
     state = np.empty((len(counts), program.units), np.int64)
@@ -163,8 +122,7 @@ def run_direct(
             part = slice(start, start + BATCH)
             codes = normalise(program, counts[part])
             dark[part] |= np.ptp(codes, axis=1) == 0
-            inputs = np.concatenate([codes[..., None], table[chosen[part]]], axis=-1)
-            state[part] = encode(program, inputs.astype(kind)).astype(np.int64)
+            state[part] = encode(program, with_responses(codes, table[chosen[part]], kind)).astype(np.int64)
     given = known_responses(table)[chosen]
     return direct_results(
         program, state, photons=photons, dark=dark, given=given, count_exponent=count_exponent
@@ -208,11 +166,11 @@ def direct_results(
     fraction = np.clip(shifted(outputs[:, 3], fraction_bits - FRACTION_BITS), 0, 1 << FRACTION_BITS)
     present = np.ones(len(state), np.bool_)
     lifetimes = Reduced(mean, short, long, fraction, present, present)
-    most = (1 << (ERROR_BITS - 1)) - 1
-    errors = np.clip(shifted(outputs[:, 4:], fraction_bits - LOG_FRACTION_BITS), -most, most)
-    level = log_counts(photons) - (np.asarray(count_exponent, np.int64) << LOG_FRACTION_BITS)
+    errors = shifted(outputs[:, 4:], fraction_bits - LOG_FRACTION_BITS)
+    errors = np.clip(errors, -MAX_ERROR, MAX_ERROR)
+    level = count_level(photons, count_exponent)
     errors = errors + _factors(program, level, given) - (level >> 1)[:, None]
-    errors = np.where(dark[:, None], 0, np.clip(errors, -most, most))
+    errors = np.where(dark[:, None], 0, np.clip(errors, -MAX_ERROR, MAX_ERROR))
     return DirectResult(lifetimes.darkened(dark), errors, photons, dark)
 
 
@@ -223,64 +181,6 @@ def _factors(program: DirectProgram, level: NDArray[np.int64], given: NDArray[np
     row = given.astype(np.int64)
     here, there = program.factors[row, octave], program.factors[row, octave + 1]
     return np.asarray(here + shifted((there - here) * part, LOG_FRACTION_BITS))
-
-
-def checked_direct(
-    program: DirectProgram, tpsf: ArrayLike, /, *, bank: ArrayLike | None, index: ArrayLike | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return counts, bank and index as int64; raise InputError if the program does not accept them.
-
-    Parameters are those of :func:`run_direct`.
-
-    See Also
-    --------
-    run_direct : Run a program.
-    """
-    counts, table = checked_counts(program, tpsf), _checked_bank(program, bank)
-    return counts, table, _checked_index(index, len(counts), len(table))
-
-
-def known_responses(bank: NDArray[np.int64], /) -> NDArray[np.bool_]:
-    """Return which responses of a bank are known, shape (n_responses,).
-
-    See Also
-    --------
-    run_direct : Run a program with a bank.
-    """
-    return np.asarray(bank.any(axis=(1, 2)))
-
-
-def _checked_bank(program: DirectProgram, bank: ArrayLike | None) -> NDArray[np.int64]:
-    if bank is None:
-        return response_codes(program, None)[None]
-    codes = np.asarray(bank)
-    shape = (program.n_gates, program.n_columns)
-    if codes.ndim != 3 or codes.shape[1:] != shape or not 1 <= len(codes) <= MAX_BANK:
-        raise InputError(
-            f"bank has shape {codes.shape}, but program {program.name} requires 1 to {MAX_BANK} responses of "
-            f"shape {shape}"
-        )
-    fmt = program.formats.response
-    top = 0 if fmt is None else fmt.high_code
-    if not np.issubdtype(codes.dtype, np.integer) or (
-        codes.size and not 0 <= codes.min() <= codes.max() <= top
-    ):
-        raise InputError(f"bank must have integer codes from 0 to {top}; use response_codes")
-    return codes.astype(np.int64)
-
-
-def _checked_index(index: ArrayLike | None, n: int, n_responses: int) -> NDArray[np.int64]:
-    if index is None:
-        return np.zeros(n, np.int64)
-    found = np.asarray(index)
-    if found.shape != (n,) or not np.issubdtype(found.dtype, np.integer):
-        raise InputError(f"index of shape {found.shape} and type {found.dtype} must be {n} integers")
-    if found.size and not 0 <= found.min() <= found.max() < n_responses:
-        raise InputError(
-            f"index from {found.min()} to {found.max()} must be between 0 and {n_responses - 1}, the last "
-            "response of the bank"
-        )
-    return found.astype(np.int64)
 
 
 def _head(program: DirectProgram, state: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:

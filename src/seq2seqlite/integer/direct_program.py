@@ -9,72 +9,24 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.program import Affine, Codes, EncoderProgram
 from seq2seqlite.integer.ranges import Accumulator, Operand, normaliser, step_accumulators, sum_of
+from seq2seqlite.integer.standard_errors import ERROR_BITS, LOG_FRACTION_BITS, N_OCTAVES
 from seq2seqlite.models import ErrorScale
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
 
 __all__ = [
-    "ERROR_BITS",
     "ERROR_FACTORS",
-    "LOG_COUNTS",
-    "LOG_FRACTION_BITS",
-    "MAX_BANK",
-    "N_OCTAVES",
     "DirectProgram",
     "factor_codes",
-    "log_counts",
 ]
 
-MAX_BANK = 64
-"""Maximum number of responses in a bank."""
-LOG_FRACTION_BITS = 8
-"""Fraction bits of a logarithm to base 2: steps of 2**-8 octaves, 0.3 %."""
-ERROR_BITS = 16
-"""Bit width of the logarithm of a standard error."""
-N_OCTAVES = 33
-"""Octaves of the counts: those of a pixel of 65,536 gates with 65,535 counts each. Factors are given at
-their ends."""
 ERROR_FACTORS = "errors/factors"
 """Name of the table of factors among a program's arrays."""
 
 N_OUTPUTS = 2 * len(DIRECT_OUTPUTS)
-_MANTISSA = np.arange(1 << LOG_FRACTION_BITS)
-LOG_COUNTS: NDArray[np.int64] = np.rint(
-    (1 << LOG_FRACTION_BITS) * np.log2(1 + (_MANTISSA + 0.5) / (1 << LOG_FRACTION_BITS))
-).astype(np.int64)
-"""Logarithm to base 2 of ``1 + (m + 1/2) / 256`` for m from 0 to 255, in steps of ``2**-8``."""
-
-
-def log_counts(counts: NDArray[np.int64], /) -> NDArray[np.int64]:
-    """Return the logarithm to base 2 of counts, in steps of ``2**-8``; 0 for counts below 1.
-
-    Parameters
-    ----------
-    counts : ndarray of int64
-        Counts, less than 2**48.
-
-    Returns
-    -------
-    ndarray of int64
-        Within 0.4 % of a count of the exact logarithm.
-
-    See Also
-    --------
-    DirectProgram : Program whose standard errors it scales.
-
-    Examples
-    --------
-    >>> log_counts(np.array([1, 2, 1000])).tolist(), round(256 * np.log2(1000))
-    ([1, 257, 2552], 2551)
-    """
-    counts = np.maximum(counts, 1)
-    octave = np.frexp(counts.astype(np.float64))[1].astype(np.int64) - 1
-    mantissa = ((counts << LOG_FRACTION_BITS) >> octave) - (1 << LOG_FRACTION_BITS)
-    return np.asarray((octave << LOG_FRACTION_BITS) + LOG_COUNTS[mantissa])
 
 
 def factor_codes(scale: ErrorScale, /) -> Codes:
@@ -137,11 +89,7 @@ class DirectProgram(EncoderProgram):
         super().__post_init__()
         if self.n_baseline:
             raise InputError(f"n_baseline={self.n_baseline} of a direct program must be 0")
-        if len(self.response_lifetimes_ns) != self.n_columns:
-            raise InputError(
-                f"response_lifetimes_ns={list(self.response_lifetimes_ns)} must have one lifetime for each "
-                f"of the {self.n_columns} columns of the response"
-            )
+        self._check_training(self.response_lifetimes_ns, self.max_background)
         if not 1 <= self.tau_low < self.tau_high <= self.formats.output.high_code:
             raise InputError(
                 f"tau_low={self.tau_low} and tau_high={self.tau_high} must be ascending codes from 1 to "
@@ -150,8 +98,6 @@ class DirectProgram(EncoderProgram):
         shape = (2, N_OCTAVES + 1, len(DIRECT_OUTPUTS))
         if self.factors.shape != shape:
             raise InputError(f"array {ERROR_FACTORS} must have shape {shape}, not {self.factors.shape}")
-        if not 0 <= self.max_background <= 1:
-            raise InputError(f"max_background={self.max_background} must be between 0 and 1")
         if np.abs(self.factors).max() >= 1 << (ERROR_BITS - 1):
             raise InputError(f"array {ERROR_FACTORS} must have codes of {ERROR_BITS} bits")
 

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from seq2seqlite.decay import normalise_to_codes
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.lifetime_table import Reduced
-from seq2seqlite.integer.program import COUNT_BITS, Affine, EncoderProgram, GruStep, Program
+from seq2seqlite.integer.program import Affine, EncoderProgram, GruStep, Program
 from seq2seqlite.integer.ranges import (
     Accumulator,
     accumulators,
@@ -24,6 +24,8 @@ from seq2seqlite.integer.ranges import (
     head_sum,
     update_sum,
 )
+from seq2seqlite.integer.responses import checked_inputs, known_responses
+from seq2seqlite.integer.standard_errors import count_level
 from seq2seqlite.models import ActivationFormats, Format
 
 __all__ = [
@@ -31,18 +33,19 @@ __all__ = [
     "Prepared",
     "Result",
     "advanced",
-    "checked_counts",
     "chosen_type",
     "decode",
     "decoder_states",
     "encode",
     "head",
     "leading_bits",
+    "log_errors",
     "normalise",
     "prepared",
     "run",
     "scaled",
     "step",
+    "with_responses",
 ]
 
 Arithmetic = Literal["int64", "float32", "float64"]
@@ -67,7 +70,12 @@ class Result:
     photons : ndarray of int64, shape (n,)
         Sum of the counts of all gates.
     dark : ndarray of bool, shape (n,)
-        True for pixels below threshold: no gate above the baseline, or fewer counts than ``min_photons``.
+        True for pixels below threshold: the same input code in all gates, or fewer counts than
+        ``min_photons``.
+    log_errors : ndarray of int64, shape (n, 4), optional
+        Logarithms to base 2 of the standard errors of mean, short and long lifetime (in ns) and of the
+        fraction, in steps of ``2**-8``; 0 for a quantity without a value. None for a program that does not
+        get the response.
 
     See Also
     --------
@@ -78,10 +86,19 @@ class Result:
     lifetimes: Reduced
     photons: NDArray[np.int64]
     dark: NDArray[np.bool_]
+    log_errors: NDArray[np.int64] | None = None
 
 
 def run(
-    program: Program, tpsf: ArrayLike, /, *, min_photons: int = 0, arithmetic: Arithmetic | None = None
+    program: Program,
+    tpsf: ArrayLike,
+    /,
+    *,
+    bank: ArrayLike | None = None,
+    index: ArrayLike | None = None,
+    min_photons: int = 0,
+    count_exponent: ArrayLike = 0,
+    arithmetic: Arithmetic | None = None,
 ) -> Result:
     """Run a program on raw counts.
 
@@ -91,8 +108,15 @@ def run(
         Program.
     tpsf : array_like of int, shape (n, n_gates)
         Counts, 0 to 65535, background included.
+    bank : array_like of int, shape (n_responses, n_gates, n_columns), optional
+        Codes of 1 to 64 responses (:func:`~seq2seqlite.integer.response_codes`); by default one unknown
+        response. A response of zeros is unknown.
+    index : array_like of int, shape (n,), optional
+        Response of each pixel; by default the first.
     min_photons : int
         Pixels with fewer counts are flagged as below threshold.
+    count_exponent : array_like of int, shape () or (n,)
+        The counts are those of the detector times 2 to the power of this; it matters for the errors only.
     arithmetic : str, optional
         ``"int64"`` is normative; ``"float32"`` and ``"float64"`` represent the same integers and are faster.
         By default the fastest type that is exact for the ranges of the program is used.
@@ -105,13 +129,14 @@ def run(
     Raises
     ------
     InputError
-        If the counts are not 16-bit integers of the program's number of gates, or the arithmetic is inexact.
+        If the counts are not 16-bit integers of the program's number of gates, the bank or the index is not
+        valid, or the arithmetic is inexact.
 
     See Also
     --------
     seq2seqlite.integer.ProgramPredictor : Lifetimes in ns from a program.
     """
-    counts = checked_counts(program, tpsf)
+    counts, table, chosen = checked_inputs(program, tpsf, bank=bank, index=index)
     dtype = chosen_type(program.name, accumulators(program), arithmetic)
     photons = counts.sum(axis=1)
     sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
@@ -119,34 +144,55 @@ def run(
     with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
         for start in range(0, len(counts), BATCH):
             part = slice(start, start + BATCH)
-            inputs = normalise(program, counts[part])
-            dark[part] |= ~inputs.any(axis=1)
-            sfd[part] = decode(program, encode(program, inputs.astype(dtype)))
-    reduced = program.reduction.reduce(sfd)
-    return Result(sfd, reduced.darkened(dark), photons, dark)
+            codes = normalise(program, counts[part])
+            dark[part] |= np.ptp(codes, axis=1) == 0
+            sfd[part] = decode(program, encode(program, with_responses(codes, table[chosen[part]], dtype)))
+    lifetimes = program.reduction.reduce(sfd).darkened(dark)
+    errors = log_errors(
+        program, lifetimes, photons, known_responses(table)[chosen], count_exponent=count_exponent
+    )
+    return Result(sfd, lifetimes, photons, dark, errors)
 
 
-def checked_counts(program: EncoderProgram, tpsf: ArrayLike, /) -> NDArray[np.int64]:
-    """Return counts as int64; raise InputError if the program does not accept them.
+def log_errors(
+    program: Program,
+    lifetimes: Reduced,
+    photons: NDArray[np.int64],
+    given: NDArray[np.bool_],
+    /,
+    *,
+    count_exponent: ArrayLike,
+) -> NDArray[np.int64] | None:
+    """Return the logarithms of the standard errors, shape (n, 4); None for a program without them.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+    lifetimes : Reduced
+        Codes of the lifetimes, with zeros for pixels below threshold.
+    photons, given : ndarray, shape (n,)
+        Counts, and which pixels have a response that is known.
+    count_exponent : array_like of int
+        As for :func:`run`.
 
     See Also
     --------
-    run : Run a program on raw counts.
+    run : The whole program.
     """
-    counts = np.asarray(tpsf)
-    if counts.ndim != 2 or counts.shape[1] != program.n_gates:
-        raise InputError(
-            f"counts have shape {counts.shape}, but program {program.name} requires "
-            f"(n, {program.n_gates}); re-bin them"
-        )
-    if not np.issubdtype(counts.dtype, np.integer):
-        raise InputError(f"counts must be integers, not {counts.dtype}; round them")
-    if counts.size and (counts.min() < 0 or counts.max() >= 2**COUNT_BITS):
-        raise InputError(
-            f"counts from {counts.min()} to {counts.max()} must be between 0 and {2**COUNT_BITS - 1} "
-            f"({COUNT_BITS} bits); scale them down"
-        )
-    return counts.astype(np.int64)
+    if program.errors is None:
+        return None
+    return program.errors.log_errors(count_level(photons, count_exponent), given, lifetimes)
+
+
+def with_responses(codes: NDArray[np.int64], responses: NDArray[np.int64], dtype: Any, /) -> Codes:
+    """Return input codes with the codes of the response of each pixel, shape (n, n_gates, 1 + n_columns).
+
+    See Also
+    --------
+    encode : Encoder that gets them.
+    """
+    return np.concatenate([codes[..., None], responses], axis=-1, dtype=dtype)
 
 
 def normalise(program: EncoderProgram, counts: NDArray[np.int64], /) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.integer.direct_program import DirectProgram, factor_codes
 from seq2seqlite.integer.lifetime_table import Reduction
 from seq2seqlite.integer.program import Affine, GruStep, Program
+from seq2seqlite.integer.standard_errors import ErrorCodes
 from seq2seqlite.models import Network, Quantisation, model_digest, tau_limits_ns
 
 __all__ = ["lower", "lower_direct"]
@@ -29,7 +30,8 @@ def lower(network: Network, /) -> Program:
     Raises
     ------
     InputError
-        If the network is not fully quantised, has more than one layer, or is a direct network.
+        If the network is not fully quantised, has more than one layer, is a direct network, or gets the
+        response and has no table of standard errors.
 
     See Also
     --------
@@ -43,17 +45,32 @@ def lower(network: Network, /) -> Program:
     >>> lower(load_model("seq2seqlite-tcspc-80mhz-int8")).units
     32
     """
-    quantisation = _checked(network)
+    quantisation, content = _checked(network), network.content
     if network.direct:
         raise InputError(f"model {network.name} is a direct network; its program is that of lower_direct")
+    reduction = Reduction.of_axis(network.axis)
+    with_response: dict[str, Any] = {}
+    if network.uses_response:
+        if content.error_table is None or content.tau_range_ns is None:
+            raise InputError(
+                f"model {network.name} gets the response but has no table of standard errors; train or "
+                "compress it again"
+            )
+        with_response = {
+            "response_lifetimes_ns": content.response_lifetimes_ns,
+            "errors": ErrorCodes.of_table(content.error_table, tau_step_ns=reduction.tau_step_ns),
+            "max_background": _max_background(network),
+            "tau_range_ns": content.tau_range_ns,
+        }
     return Program(
-        **_common(network, quantisation, 1),
+        **_common(network, quantisation, network.architecture.n_inputs),
         decoder=_step(
             network, quantisation, "decoder/0", 0
         ),  # the decoder has no input, so its kernel is not used
         head_kernel=_affine(network, quantisation, "head/kernel"),
         head_bias=_affine(network, quantisation, "head/bias"),
-        reduction=Reduction.of_axis(network.axis),
+        reduction=reduction,
+        **with_response,
     )
 
 
@@ -96,8 +113,13 @@ def lower_direct(network: Network, /) -> DirectProgram:
         tau_low=round(low / step),
         tau_high=round(high / step),
         factors=factor_codes(content.error_scale),
-        max_background=1.0 if content.max_background is None else content.max_background,
+        max_background=_max_background(network),
     )
+
+
+def _max_background(network: Network) -> float:
+    share = network.content.max_background
+    return 1.0 if share is None else share
 
 
 def _checked(network: Network) -> Quantisation:

@@ -1,23 +1,27 @@
 """Predictor that runs an integer program."""
 
-from typing import Any
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.decay import Lifetimes, LifetimesWithErrors, TimeAxis, counts_for
 from seq2seqlite.errors import InputError
-from seq2seqlite.integer.direct import DirectResult, checked_direct, response_codes, run_direct
-from seq2seqlite.integer.direct_program import LOG_FRACTION_BITS, DirectProgram
+from seq2seqlite.integer.direct import DirectResult, run_direct
+from seq2seqlite.integer.direct_program import DirectProgram
 from seq2seqlite.integer.interpreter import Result, run
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
 from seq2seqlite.integer.program import COUNT_BITS, EncoderProgram, Program
+from seq2seqlite.integer.responses import checked_inputs, response_codes
+from seq2seqlite.integer.standard_errors import LOG_FRACTION_BITS
 from seq2seqlite.maps import ERROR_MAPS
 from seq2seqlite.models import FRACTION_OF_A_COUNT
 from seq2seqlite.training_range import training_range_ns
 
 __all__ = [
+    "BankPredictor",
     "DirectPredictor",
+    "Inputs",
     "ProgramMetadata",
     "ProgramPredictor",
     "direct_lifetimes_from_codes",
@@ -69,13 +73,109 @@ class ProgramMetadata:
         return self.program.n_parameters
 
 
-class ProgramPredictor(ProgramMetadata):
+class BankPredictor(ProgramMetadata):
+    """Predictor of an integer program that may get the response of the decays.
+
+    Parameters
+    ----------
+    program : Program or DirectProgram
+        Program.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program, with the delay of the decays; by default
+        unknown.
+
+    See Also
+    --------
+    response_codes : Codes of a response in the bank of a program.
+    """
+
+    kind = "integer program"
+    program: Program | DirectProgram
+
+    def __init__(self, program: Program | DirectProgram, /, *, response: ArrayLike | None = None) -> None:
+        self.program = program
+        self.response = None if response is None else np.asarray(response, np.float64)
+        self.bank = response_codes(program, response)[None]
+
+    def with_response(self, response: ArrayLike | None, /) -> Self:
+        """Return this predictor for decays of another response; None for an unknown one."""
+        return type(self)(self.program, response=response)
+
+    @property
+    def max_background(self) -> float | None:
+        """Largest share of background in the counts in the training; None if it does not matter."""
+        return self.program.max_background if self.error_maps else None
+
+    @property
+    def uses_response(self) -> bool:
+        """Whether the response of the instrument is an input of the network."""
+        return self.program.n_columns > 0
+
+    @property
+    def response_given(self) -> bool:
+        """Whether the program has the response of the decays."""
+        return self.response is not None
+
+    @property
+    def error_maps(self) -> tuple[str, ...]:
+        """Standard errors that the program predicts: those of all quantities, or none."""
+        has_errors = isinstance(self.program, DirectProgram) or self.program.errors is not None
+        return tuple(ERROR_MAPS) if has_errors else ()
+
+    def _scaled(self, tpsf: ArrayLike) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        """Return the result of :func:`scaled_counts`."""
+        return scaled_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+
+    def _checked(
+        self, tpsf: ArrayLike, bank: ArrayLike | None, index: ArrayLike | None, count_exponent: ArrayLike
+    ) -> "Inputs":
+        """Return checked inputs; the bank is by default that of the response of this predictor."""
+        counts, table, chosen = checked_inputs(
+            self.program, tpsf, bank=self.bank if bank is None else bank, index=index
+        )
+        return Inputs(
+            counts, table, chosen, np.broadcast_to(np.asarray(count_exponent, np.int64), len(counts))
+        )
+
+    def _of_pixels(self, tpsf: ArrayLike) -> "Inputs":
+        """Return the inputs for decays of the response of this predictor."""
+        counts, exponent = self._scaled(tpsf)
+        return Inputs(counts, self.bank, np.zeros(len(counts), np.int64), exponent)
+
+
+class Inputs(NamedTuple):
+    """Checked inputs of a program; see :func:`seq2seqlite.integer.run`.
+
+    Parameters
+    ----------
+    counts : ndarray of int, shape (n, n_gates)
+        Counts of 16 bits.
+    bank : ndarray of int64, shape (n_responses, n_gates, n_columns)
+        Codes of the responses.
+    chosen, exponent : ndarray of int64, shape (n,)
+        Index of the response of each pixel, and binary logarithm of the factor of its counts.
+
+    See Also
+    --------
+    BankPredictor : Predictor that makes them.
+    """
+
+    counts: NDArray[np.integer]
+    bank: NDArray[np.int64]
+    chosen: NDArray[np.int64]
+    exponent: NDArray[np.int64]
+
+
+class ProgramPredictor(BankPredictor):
     """Integer program run by the interpreter; implements :class:`~seq2seqlite.protocols.SfdPredictor`.
 
     Parameters
     ----------
     program : Program
         Program.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program, with the delay of the decays, for a program
+        that gets it; by default unknown.
 
     See Also
     --------
@@ -89,36 +189,51 @@ class ProgramPredictor(ProgramMetadata):
     'integer program'
     """
 
-    kind = "integer program"
     program: Program
 
-    def __init__(self, program: Program, /) -> None:
-        self.program = program
+    def __init__(self, program: Program, /, *, response: ArrayLike | None = None) -> None:
+        super().__init__(program, response=response)
 
     @property
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
-        return training_range_ns(self.instrument)
+        return self.program.tau_range_ns or training_range_ns(self.instrument)
 
-    def run(self, tpsf: ArrayLike, /, *, min_photons: int = 0) -> Result:
-        """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors."""
-        return run(self.program, tpsf, min_photons=min_photons)
+    def run(
+        self,
+        tpsf: ArrayLike,
+        /,
+        *,
+        bank: ArrayLike | None = None,
+        index: ArrayLike | None = None,
+        min_photons: int = 0,
+        count_exponent: ArrayLike = 0,
+    ) -> Result:
+        """Run the program; see :func:`seq2seqlite.integer.run` for parameters, result and errors.
+
+        The bank is by default that of the response of this predictor.
+        """
+        return self._results(self._checked(tpsf, bank, index, count_exponent), min_photons)
 
     def sfd(self, tpsf: ArrayLike, /) -> NDArray[np.float32]:
         """Return decays without IRF, shape (n, 3, n_gates), for counts of shape (n, n_gates)."""
-        codes = self.run(self.counts(tpsf)).sfd
+        codes = self._results(self._of_pixels(tpsf), 0).sfd
         return (codes * self.program.formats.output.step).astype(np.float32)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), for counts of shape (n, n_gates)."""
-        return lifetimes_from_codes(self.program, self.run(self.counts(tpsf)).lifetimes)
+        """Return lifetimes, shape (n,), for counts of shape (n, n_gates); with errors if there are any."""
+        found = self._results(self._of_pixels(tpsf), 0)
+        return lifetimes_from_codes(self.program, found.lifetimes, log_errors=found.log_errors)
 
-    def counts(self, tpsf: ArrayLike, /) -> NDArray[np.integer]:
-        """Return TPSFs as 16-bit counts, the input of the program (see :func:`whole_counts`)."""
-        return whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+    def _results(self, inputs: Inputs, min_photons: int) -> Result:
+        """Return the results of checked inputs; back ends compute them in other ways."""
+        counts, bank, index, exponent = inputs
+        return run(
+            self.program, counts, bank=bank, index=index, min_photons=min_photons, count_exponent=exponent
+        )
 
 
-class DirectPredictor(ProgramMetadata):
+class DirectPredictor(BankPredictor):
     """Integer program of a direct network run by the interpreter, with the response of the decays.
 
     Parameters
@@ -135,44 +250,17 @@ class DirectPredictor(ProgramMetadata):
     seq2seqlite.cpu.DirectProgramEngine : Program compiled for this CPU; equals ``run_direct`` bit for bit.
     """
 
-    kind = "integer program"
     direct = True
     program: DirectProgram
 
     def __init__(self, program: DirectProgram, /, *, response: ArrayLike | None = None) -> None:
-        self.program = program
-        self.response = None if response is None else np.asarray(response, np.float64)
-        self.bank = response_codes(program, response)[None]
-
-    def with_response(self, response: ArrayLike | None, /) -> "DirectPredictor":
-        """Return this predictor for decays of another response; None for an unknown one."""
-        return type(self)(self.program, response=response)
+        super().__init__(program, response=response)
 
     @property
     def tau_range_ns(self) -> tuple[float, float]:
         """Range of the lifetimes that the model was trained for, in ns."""
         step = self.program.formats.output.step
         return 2 * self.program.tau_low * step, self.program.tau_high * step / 2
-
-    @property
-    def max_background(self) -> float | None:
-        """Largest share of background in the counts in the training."""
-        return self.program.max_background
-
-    @property
-    def uses_response(self) -> bool:
-        """Whether the response of the instrument is an input of the network."""
-        return self.program.n_columns > 0
-
-    @property
-    def response_given(self) -> bool:
-        """Whether the program has the response of the decays."""
-        return self.response is not None
-
-    @property
-    def error_maps(self) -> tuple[str, ...]:
-        """Standard errors that the program predicts: those of all quantities."""
-        return tuple(ERROR_MAPS)
 
     def run(
         self,
@@ -188,31 +276,15 @@ class DirectPredictor(ProgramMetadata):
 
         The bank is by default that of the response of this predictor.
         """
-        counts, table, chosen = checked_direct(
-            self.program, tpsf, bank=self.bank if bank is None else bank, index=index
-        )
-        exponent = np.broadcast_to(np.asarray(count_exponent, np.int64), len(counts))
-        return self._results(counts, table, chosen, min_photons, exponent)
+        return self._results(self._checked(tpsf, bank, index, count_exponent), min_photons)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> LifetimesWithErrors:
         """Return lifetimes and standard errors, shape (n,), for counts of shape (n, n_gates)."""
-        counts, exponent = self._scaled(counts_for(tpsf, axis=self.axis, name=self.name))
-        found = self._results(counts, self.bank, np.zeros(len(counts), np.int64), 0, exponent)
-        return direct_lifetimes_from_codes(self.program, found)
+        return direct_lifetimes_from_codes(self.program, self._results(self._of_pixels(tpsf), 0))
 
-    def _scaled(self, tpsf: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
-        """Return the result of :func:`scaled_counts`."""
-        return scaled_counts(tpsf)
-
-    def _results(
-        self,
-        counts: NDArray[np.integer],
-        bank: NDArray[np.int64],
-        index: NDArray[np.int64],
-        min_photons: int,
-        exponent: NDArray[np.int64],
-    ) -> DirectResult:
-        """Return the results of checked counts; back ends compute them in other ways."""
+    def _results(self, inputs: Inputs, min_photons: int) -> DirectResult:
+        """Return the results of checked inputs; back ends compute them in other ways."""
+        counts, bank, index, exponent = inputs
         return run_direct(
             self.program, counts, bank=bank, index=index, min_photons=min_photons, count_exponent=exponent
         )
@@ -226,13 +298,12 @@ def direct_lifetimes_from_codes(program: DirectProgram, found: DirectResult, /) 
     seq2seqlite.integer.run_direct : Codes of a program.
     """
     step, codes = program.formats.output.step, found.lifetimes
-    std = 2.0 ** (found.log_errors.T / (1 << LOG_FRACTION_BITS))
     return LifetimesWithErrors(
         codes.tau_mean * step,
         codes.tau_short * step,
         codes.tau_long * step,
         codes.fraction * 2.0**-FRACTION_BITS,
-        *std,
+        *_standard_errors(found.log_errors),
     ).without(found.dark)
 
 
@@ -258,7 +329,7 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
 
     See Also
     --------
-    ProgramPredictor.counts : Counts as input of a program.
+    scaled_counts : The counts, and the factor they were multiplied by.
 
     Examples
     --------
@@ -294,8 +365,24 @@ def scaled_counts(tpsf: ArrayLike, /) -> tuple[NDArray[np.int64], NDArray[np.int
     return found, (np.log2(scale) - down[..., 0]).astype(np.int64)
 
 
-def lifetimes_from_codes(program: Program, codes: Reduced, /) -> Lifetimes:
+def lifetimes_from_codes(
+    program: Program, codes: Reduced, /, *, log_errors: NDArray[np.int64] | None = None
+) -> Lifetimes:
     """Return codes as lifetimes in ns; NaN for absent components and pixels below threshold.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+    codes : Reduced
+        Codes of the lifetimes of n pixels.
+    log_errors : ndarray of int64, shape (n, 4), optional
+        Logarithms of the standard errors, of a program that gives them.
+
+    Returns
+    -------
+    Lifetimes
+        With standard errors if they are given; NaN for a quantity without a value.
 
     See Also
     --------
@@ -304,9 +391,19 @@ def lifetimes_from_codes(program: Program, codes: Reduced, /) -> Lifetimes:
     """
     table = program.reduction
     present = codes.has_short | codes.has_long
-    return Lifetimes(
+    values = (
         np.where(present, table.to_ns(codes.tau_mean), np.nan),
         np.where(codes.has_short, table.to_ns(codes.tau_short), np.nan),
         np.where(codes.has_long, table.to_ns(codes.tau_long), np.nan),
         np.where(present, codes.fraction * 2.0**-FRACTION_BITS, np.nan),
     )
+    if log_errors is None:
+        return Lifetimes(*values)
+    std = _standard_errors(log_errors)
+    known = (np.where(np.isnan(value), np.nan, one) for value, one in zip(values, std, strict=True))
+    return LifetimesWithErrors(*values, *known)
+
+
+def _standard_errors(log_errors: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return standard errors, shape (4, n), from their logarithms, shape (n, 4)."""
+    return np.asarray(2.0 ** (log_errors.T / (1 << LOG_FRACTION_BITS)))

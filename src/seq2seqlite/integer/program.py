@@ -14,9 +14,19 @@ from numpy.typing import NDArray
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer.lifetime_table import Reduction
+from seq2seqlite.integer.standard_errors import ERROR_TABLE, ErrorCodes
 from seq2seqlite.models import ActivationFormats, Format
 
-__all__ = ["COUNT_BITS", "SPEC_VERSIONS", "TAU_CODES", "Affine", "GruStep", "EncoderProgram", "Program"]
+__all__ = [
+    "COUNT_BITS",
+    "MAX_BANK",
+    "SPEC_VERSIONS",
+    "TAU_CODES",
+    "Affine",
+    "EncoderProgram",
+    "GruStep",
+    "Program",
+]
 
 SPEC_VERSIONS = (1, 2)
 """Versions of docs/spec/integer.md: 1 is enough for a program that uses nothing that version 2 added."""
@@ -26,6 +36,8 @@ TAU_CODES = "reduction/tau_codes"
 
 COUNT_BITS = 16
 """Bit width of the count of a gate."""
+MAX_BANK = 64
+"""Maximum number of responses in a bank."""
 
 MAX_UNITS = 4096
 """Maximum number of units, far above any useful network."""
@@ -155,6 +167,16 @@ class EncoderProgram:
         if (self.formats.response is None) != (self.n_columns == 0):
             raise InputError("a program must have a format of the response if its encoder has such inputs")
 
+    def _check_training(self, response_lifetimes_ns: tuple[float, ...], max_background: float) -> None:
+        """Check the columns of the response and the share of background."""
+        if len(response_lifetimes_ns) != self.n_columns:
+            raise InputError(
+                f"response_lifetimes_ns={list(response_lifetimes_ns)} must have one lifetime for each "
+                f"of the {self.n_columns} columns of the response"
+            )
+        if not 0 <= max_background <= 1:
+            raise InputError(f"max_background={max_background} must be between 0 and 1")
+
     def _shaped(self, units: int) -> Iterator[tuple[str, Affine, tuple[int, ...]]]:
         yield from _shaped_step("encoder", self.encoder, self.encoder.n_inputs, units)
 
@@ -225,6 +247,15 @@ class Program(EncoderProgram):
         Weights of the head, which maps the state to total, short and long.
     reduction : Reduction
         Computation of the lifetimes from the codes of the SFD.
+    response_lifetimes_ns : tuple of float
+        Columns of the response (:func:`~seq2seqlite.models.response_columns`); empty without a response.
+    errors : ErrorCodes, optional
+        Table of the standard errors, of a program that gets the response.
+    max_background : float
+        Largest share of background in the counts in the training. It does not affect the computation.
+    tau_range_ns : tuple of float, optional
+        Range of the lifetimes in the training, of a program that gets the response. It does not affect the
+        computation.
 
     See Also
     --------
@@ -238,17 +269,26 @@ class Program(EncoderProgram):
     head_kernel: Affine
     head_bias: Affine
     reduction: Reduction
+    response_lifetimes_ns: tuple[float, ...] = ()
+    errors: ErrorCodes | None = None
+    max_background: float = 1.0
+    tau_range_ns: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_columns or not self.n_baseline:
+        self._check_training(self.response_lifetimes_ns, self.max_background)
+        has_response = self.n_columns > 0
+        if (self.errors is not None) != has_response or (self.tau_range_ns is not None) != has_response:
             raise InputError(
-                f"a program with a decoder has n_baseline={self.n_baseline} and {self.n_columns} columns of "
-                "the response, but must have n_baseline >= 1 and no response"
+                f"a program with a decoder and {self.n_columns} columns of the response must have a table of "
+                "errors and the range of the lifetimes if it has such columns, and only then"
             )
+        limits = self.tau_range_ns
+        if limits is not None and not 0 < limits[0] < limits[1]:
+            raise InputError(f"tau_range_ns={list(limits)} must be [low, high] with 0 < low < high")
 
     def _shaped(self, units: int) -> Iterator[tuple[str, Affine, tuple[int, ...]]]:
-        yield from _shaped_step("encoder", self.encoder, 1, units)
+        yield from super()._shaped(units)
         yield from _shaped_step("decoder", self.decoder, 0, units)
         yield "head/kernel", self.head_kernel, (units, 3)
         yield "head/bias", self.head_bias, (1, 3)
@@ -261,14 +301,23 @@ class Program(EncoderProgram):
     @property
     def arrays(self) -> dict[str, Codes]:
         """All arrays, by their names in a program file."""
-        return {name: affine.codes for name, affine in self.affines.items()} | {
-            TAU_CODES: self.reduction.tau_codes
-        }
+        found = {name: affine.codes for name, affine in self.affines.items()}
+        found[TAU_CODES] = self.reduction.tau_codes
+        return found if self.errors is None else found | {ERROR_TABLE: self.errors.table}
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """Metadata and formats (everything except the arrays), as plain values for JSON."""
-        return {**super().facts, "tau_fraction_bits": self.reduction.tau_fraction_bits}
+        found = {**super().facts, "tau_fraction_bits": self.reduction.tau_fraction_bits}
+        if self.errors is None or self.tau_range_ns is None:
+            return found
+        return found | {
+            "response_lifetimes_ns": list(self.response_lifetimes_ns),
+            "max_background": self.max_background,
+            "tau_range_ns": list(self.tau_range_ns),
+            "error_octave": self.errors.octave,
+            "error_half_octave": self.errors.half_octave,
+        }
 
     @cached_property
     def sha256(self) -> str:

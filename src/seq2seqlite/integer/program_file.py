@@ -14,6 +14,7 @@ from seq2seqlite.integer.lifetime_table import Reduction
 from seq2seqlite.integer.lowering import lower, lower_direct
 from seq2seqlite.integer.program import SPEC_VERSIONS, TAU_CODES, Affine, GruStep, Program
 from seq2seqlite.integer.ranges import accumulators
+from seq2seqlite.integer.standard_errors import ERROR_TABLE, ErrorCodes
 from seq2seqlite.models import ActivationFormats, Format, load_model
 from seq2seqlite.models.model_file import MAX_PERIOD_NS, read_axis, read_name
 
@@ -35,7 +36,7 @@ HEAD = ("head/kernel", "head/bias")
 NAMES = {*ENCODER, *DECODER, *HEAD, TAU_CODES}
 DIRECT_NAMES = {*ENCODER, *HEAD, ERROR_FACTORS}
 # Numbers of dimensions of the arrays that are not matrices.
-DIMENSIONS = {TAU_CODES: 1, ERROR_FACTORS: 3}
+DIMENSIONS = {TAU_CODES: 1, ERROR_FACTORS: 3, ERROR_TABLE: 4}
 MAX_COLUMNS = 15
 AnyProgram = Program | DirectProgram
 MAX_EXPONENT = 64
@@ -111,8 +112,7 @@ def load_any_program(name_or_path: str | Path, /) -> AnyProgram:
     Raises
     ------
     InputError
-        If the program or model does not exist or is invalid, or the model is not fully quantised or has a
-        decoder together with a response.
+        If the program or model does not exist or is invalid, or the model is not fully quantised.
 
     See Also
     --------
@@ -121,11 +121,6 @@ def load_any_program(name_or_path: str | Path, /) -> AnyProgram:
     if Path(name_or_path).suffix == SUFFIX:
         return read_program(name_or_path)
     network = load_model(name_or_path)
-    if network.uses_response and not network.direct:
-        raise InputError(
-            f"model {network.name} has a decoder and gets the response, which integer programs do not "
-            "support; use a direct network of the instrument"
-        )
     return lower_direct(network) if network.direct else lower(network)
 
 
@@ -163,7 +158,7 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> AnyProgram:
             f"({', '.join(map(str, SPEC_VERSIONS))})",
             remedy=f"{header.remedy}, or install the seq2seqlite that wrote it",
         )
-    if set(arrays) not in (NAMES, DIRECT_NAMES):
+    if set(arrays) not in (NAMES, NAMES | {ERROR_TABLE}, DIRECT_NAMES):
         header.refuse("its arrays are not those of a program")
     for name, codes in arrays.items():
         if codes.dtype != np.int32:
@@ -182,6 +177,8 @@ def _checked(header: Header, arrays: Mapping[str, NDArray[Any]]) -> AnyProgram:
 
 def _built(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
     common, axis = _common(header, arrays), read_axis(header)
+    if ERROR_TABLE in arrays:
+        common |= _with_response(header, arrays[ERROR_TABLE].astype(np.int64))
     return Program(
         **common,
         decoder=_step(header, arrays, "decoder"),
@@ -193,21 +190,39 @@ def _built(header: Header, arrays: Mapping[str, NDArray[Any]]) -> Program:
     )
 
 
-def _direct(header: Header, arrays: Mapping[str, NDArray[Any]]) -> DirectProgram:
-    lifetimes = header["response_lifetimes_ns"]
+def _with_response(header: Header, table: NDArray[np.int64]) -> dict[str, Any]:
+    """Return what a program with a decoder has that gets the response."""
+    limits = _numbers(header, "tau_range_ns", 2)
+    if len(limits) != 2:
+        header.refuse(f"tau_range_ns={list(limits)} must be [low, high]")
+    return {
+        "response_lifetimes_ns": _numbers(header, "response_lifetimes_ns", MAX_COLUMNS),
+        "errors": ErrorCodes(
+            header.integer("error_octave", 0, MAX_EXPONENT),
+            header.integer("error_half_octave", 0, MAX_EXPONENT),
+            table,
+        ),
+        "max_background": header.number("max_background", -1.0, 1.0),
+        "tau_range_ns": limits,
+    }
+
+
+def _numbers(header: Header, key: str, most: int) -> tuple[float, ...]:
+    values = header[key]
     if (
-        not isinstance(lifetimes, list)
-        or len(lifetimes) > MAX_COLUMNS
-        or not all(type(tau) in (int, float) and 0 <= tau <= MAX_PERIOD_NS for tau in lifetimes)
+        not isinstance(values, list)
+        or len(values) > most
+        or not all(type(value) in (int, float) and 0 <= value <= MAX_PERIOD_NS for value in values)
     ):
-        header.refuse(
-            f"response_lifetimes_ns={lifetimes!r:.60} must be at most {MAX_COLUMNS} numbers from 0 to "
-            f"{MAX_PERIOD_NS:g}"
-        )
+        header.refuse(f"{key}={values!r:.60} must be at most {most} numbers from 0 to {MAX_PERIOD_NS:g}")
+    return tuple(values)
+
+
+def _direct(header: Header, arrays: Mapping[str, NDArray[Any]]) -> DirectProgram:
     top = 2**MAX_EXPONENT
     return DirectProgram(
         **_common(header, arrays),
-        response_lifetimes_ns=tuple(lifetimes),
+        response_lifetimes_ns=_numbers(header, "response_lifetimes_ns", MAX_COLUMNS),
         head_kernel=_affine(header, arrays, "head/kernel"),
         head_bias=_affine(header, arrays, "head/bias"),
         tau_low=header.integer("tau_low", 0, top),

@@ -64,17 +64,27 @@ class ErrorTable:
         """
         total = np.maximum(np.asarray(counts, np.float64).sum(axis=1), 1.0)
         mean = np.asarray(lifetimes.tau_mean_ns, np.float64)
-        cells = self.given if response_given else self.unknown
-        std = np.exp(self._logarithms(cells, total, mean)) / np.sqrt(total)[:, None]
+        logarithms = self.logarithms(total, mean, response_given=response_given)
+        std = np.exp(logarithms) / np.sqrt(total)[:, None]
         values = [getattr(lifetimes, name) for name in DIRECT_OUTPUTS]
         errors = [np.where(np.isfinite(value), one, np.nan) for value, one in zip(values, std.T, strict=True)]
         return LifetimesWithErrors(*values, *errors)
 
-    def _logarithms(
-        self, cells: Cells, counts: NDArray[np.float64], mean: NDArray[np.float64]
+    def logarithms(
+        self, counts: NDArray[np.float64], mean: NDArray[np.float64], /, *, response_given: bool
     ) -> NDArray[np.float64]:
-        """Return the logarithms of cells, interpolated in the logarithms of both axes, shape (n, 4)."""
-        table = np.log(np.asarray(cells))
+        """Return the logarithms of the values of the table, interpolated in those of both axes, shape (n, 4).
+
+        Parameters
+        ----------
+        counts : ndarray, shape (n,)
+            Counts, > 0.
+        mean : ndarray, shape (n,)
+            Predicted mean lifetimes, in ns; NaN and 0 stand for the shortest of the table.
+        response_given : bool
+            Whether the network had the response of the decays.
+        """
+        table = np.log(np.asarray(self.given if response_given else self.unknown))
         known = np.where(np.isfinite(mean) & (mean > 0), mean, self.tau_ns[0])
         row, row_share = _place(np.log(counts), np.log(self.counts))
         column, column_share = _place(np.log(known), np.log(self.tau_ns))

@@ -305,8 +305,6 @@ def _quantisation(
     quantisation.check(parameters)
     if quantisation.activations is not None:
         given = quantisation.activations.response is not None
-        if architecture.n_inputs > 1 and not architecture.direct:
-            header.refuse("fixed-point activations do not support a decoder together with a response")
         if given != (architecture.n_inputs > 1):
             header.refuse("its fixed-point formats must have one for the response if it has such inputs")
     if quantisation.activations is not None and architecture.cell != "lite":

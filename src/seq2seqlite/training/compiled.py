@@ -1,5 +1,6 @@
 """Training objective of students with a decoder, whose recurrent layers are compiled code."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import lifetimes_from_sfd
+from seq2seqlite.decay import TimeAxis, lifetimes_from_sfd
 from seq2seqlite.gru.gradient import Saved, lite_backward, lite_forward, lite_last_state
 from seq2seqlite.models import ActivationFormats, ErrorTable
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
@@ -22,7 +23,15 @@ from seq2seqlite.training.loss import true_lifetimes
 from seq2seqlite.training.objective import Batch, Objective
 from seq2seqlite.training.recipe import Recipe
 
-__all__ = ["BATCH", "CompiledObjective", "decoded_states", "gradient_of_layers", "runs_compiled"]
+__all__ = [
+    "BATCH",
+    "CompiledObjective",
+    "decoded_states",
+    "error_table",
+    "gradient_of_layers",
+    "runs_compiled",
+    "truth_of",
+]
 
 ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
 DECODER = ("decoder/0/kernel", "decoder/0/recurrent_kernel", "decoder/0/bias")
@@ -76,46 +85,24 @@ class CompiledObjective(Objective):
         for start in range(0, n, BATCH):
             part = slice(start, start + BATCH)
             states, saved = self._decoded(parameters, batch.inputs[part], saved)
-            chosen = Batch(None, batch.targets[:, part])
-            if batch.bounds is not None:
-                chosen = chosen._replace(lifetimes=batch.lifetimes[part], bounds=batch.bounds[part])
-            loss, total = self._head_errors(*head, states, chosen)
+            loss, total = self._head_errors(*head, states, truth_of(batch, part))
             sums += np.array([float(loss), float(total) ** 2]) * states.shape[1]
         return float(sums[0] / n), float(np.sqrt(sums[1] / n))
 
     def described_result(self, parameters: Any, /) -> dict[str, Any]:
         """Return range, columns of the response and standard errors of a network that gets the response."""
         described = super().described_result(parameters)
-        return described | ({"error_table": self._error_table(parameters)} if described else {})
-
-    def _error_table(self, parameters: Any) -> ErrorTable:
-        simulator, decays = calibration_decays(self.simulator("validation"))
-        inputs, truth = self.inputs(simulator, decays), true_lifetimes(decays)
-        total = decays.tpsf.sum(axis=1).astype(np.float64)
-        counts, rows = count_bins(total)
-        tau_ns, _ = lifetime_bins(truth[:, 0])
-        # The fraction of a decay with one lifetime has no meaning.
-        truth[decays.tau_short_ns == decays.tau_long_ns, 3] = np.nan
-        known = inputs[..., 1:].any(axis=(1, 2))
-        cells = []
-        for columns in (inputs[..., 1:], np.zeros_like(inputs[..., 1:])):
-            chosen = known if columns.any() else np.ones_like(known)  # all, without a response
-            found = self._lifetimes(parameters, np.concatenate([inputs[..., :1], columns], axis=-1)[chosen])
-            errors = np.abs(found - truth[chosen]) * np.sqrt(total[chosen])[:, None]
-            place = np.digitize(found[:, 0], np.sqrt(np.multiply(tau_ns[:-1], tau_ns[1:])))
-            cells.append(error_table_cells(errors, rows[chosen], place, shape=(len(counts), len(tau_ns))))
-        return ErrorTable(counts, tau_ns, *cells)
-
-    def _lifetimes(self, parameters: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return mean, short and long lifetime, in ns, and amplitude fraction, shape (n, 4)."""
+        if not described:
+            return {}
         kernel, bias = np.asarray(parameters["head/kernel"]), np.asarray(parameters["head/bias"])
-        found, saved = [], None
-        for start in range(0, len(inputs), BATCH):
-            states, saved = self._decoded(parameters, inputs[start : start + BATCH], saved)
-            sfd = (states @ kernel + bias).transpose(1, 2, 0)
-            one = lifetimes_from_sfd(sfd, axis=self.axis)
-            found.append(np.stack([getattr(one, name) for name in DIRECT_OUTPUTS], axis=1))
-        return np.concatenate(found).astype(np.float64)
+        saved = None
+
+        def sfd(inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+            nonlocal saved
+            states, saved = self._decoded(parameters, inputs, saved)
+            return np.asarray(states @ kernel + bias)
+
+        return described | {"error_table": error_table(self, sfd)}
 
     @cached_property
     def _head_gradient(self) -> Any:
@@ -142,6 +129,61 @@ class CompiledObjective(Objective):
         self, parameters: Any, inputs: NDArray[np.float32], reuse: tuple[Saved, Saved] | None
     ) -> tuple[NDArray[np.float32], tuple[Saved, Saved]]:
         return decoded_states(parameters, inputs, reuse=reuse)
+
+
+def truth_of(batch: Batch, part: slice, /) -> Batch:
+    """Return the truth of some decays of a batch, without inputs and without soft targets.
+
+    See Also
+    --------
+    CompiledObjective.validation : Losses of a batch, part by part.
+    """
+    chosen = Batch(None, batch.targets[:, part])
+    if batch.bounds is None:
+        return chosen
+    return chosen._replace(lifetimes=batch.lifetimes[part], bounds=batch.bounds[part])
+
+
+def error_table(
+    objective: Objective, sfd: Callable[[NDArray[np.float32]], NDArray[np.float32]], /
+) -> ErrorTable:
+    """Return the standard errors of a network that gets the response, from held-out decays.
+
+    Parameters
+    ----------
+    objective : Objective
+        Objective of the network.
+    sfd : callable
+        Returns the SFDs, shape (n_gates, n, 3), of inputs, shape (n, n_gates, n_inputs).
+
+    See Also
+    --------
+    seq2seqlite.training.calibration : Decays and errors.
+    """
+    simulator, decays = calibration_decays(objective.simulator("validation"))
+    inputs, truth = objective.inputs(simulator, decays), true_lifetimes(decays)
+    total = decays.tpsf.sum(axis=1).astype(np.float64)
+    counts, rows = count_bins(total)
+    tau_ns, _ = lifetime_bins(truth[:, 0])
+    # The fraction of a decay with one lifetime has no meaning.
+    truth[decays.tau_short_ns == decays.tau_long_ns, 3] = np.nan
+    known = inputs[..., 1:].any(axis=(1, 2))
+    cells = []
+    for columns in (inputs[..., 1:], np.zeros_like(inputs[..., 1:])):
+        chosen = known if columns.any() else np.ones_like(known)  # all, without a response
+        used = np.concatenate([inputs[..., :1], columns], axis=-1)[chosen]
+        parts = [sfd(used[start : start + BATCH]) for start in range(0, len(used), BATCH)]
+        found = np.concatenate([_quantities(part, objective.axis) for part in parts])
+        errors = np.abs(found - truth[chosen]) * np.sqrt(total[chosen])[:, None]
+        place = np.digitize(found[:, 0], np.sqrt(np.multiply(tau_ns[:-1], tau_ns[1:])))
+        cells.append(error_table_cells(errors, rows[chosen], place, shape=(len(counts), len(tau_ns))))
+    return ErrorTable(counts, tau_ns, *cells)
+
+
+def _quantities(sfd: NDArray[np.float32], axis: TimeAxis) -> NDArray[np.float64]:
+    """Return mean, short and long lifetime, in ns, and amplitude fraction of SFDs, shape (n, 4)."""
+    found = lifetimes_from_sfd(sfd.transpose(1, 2, 0), axis=axis)
+    return np.stack([getattr(found, name) for name in DIRECT_OUTPUTS], axis=1).astype(np.float64)
 
 
 def decoded_states(

@@ -394,11 +394,12 @@ def _gate_stage(
 
 def _gate_sequential(predictor: Predictor, normalisation: str | None) -> tuple[GateSequentialPredictor, str]:
     """Return the predictor of single gates, and its normalisation."""
-    from seq2seqlite.cpu.gate_sequential import NORMALISATIONS, GateSequential
+    from seq2seqlite.cpu.gate_sequential import NORMALISATIONS, GateSequential, unfit_gate_after_gate
     from seq2seqlite.cpu.predictors import ProgramEngine
 
     engine = predictor if isinstance(predictor, ProgramEngine) else None
-    chosen = normalisation or (WHOLE if engine is None else NORMALISATIONS[0])
+    unfit = engine is None or unfit_gate_after_gate(engine.program)
+    chosen = normalisation or (WHOLE if unfit else NORMALISATIONS[0])
     if chosen not in (*NORMALISATIONS, WHOLE):
         names = ", ".join((*NORMALISATIONS, WHOLE))
         raise InputError(f"normalisation={chosen!r} is unknown; choose one of {names}")

@@ -8,7 +8,7 @@ import pytest
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.camera import beats_of_images, one_bit_frames, saturation_table
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.cosim.stream import Access, compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
@@ -58,7 +58,7 @@ def engine_settings(frame_pixels, *, design=None, bank=()):
     values = {"FRAME_PIXELS": frame_pixels, "MIN_PHOTONS": MIN_PHOTONS, "FLUSH_CLOCKS": FLUSH_CLOCKS}
     accesses = [Access(REGISTERS[name], value) for name, value in values.items()]
     if len(bank):
-        accesses += DirectInputs(bank, slots=range(1, len(bank) + 1)).accesses(design.shape)
+        accesses += Inputs(bank, slots=range(1, len(bank) + 1)).accesses(design.shape)
         accesses += [Access(REGISTERS["RESPONSE_BASE"], 1)]
     return [*accesses, Access(REGISTERS["CONTROL"], 1)]
 

@@ -8,7 +8,7 @@ import pytest
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.hls import HlsEmulator, compile_hls, read_hls, write_hls
 from seq2seqlite.hardware.hls.functions import trace_functions
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
@@ -127,7 +127,7 @@ def test_direct_program_is_exact_with_responses_that_change_from_pixel_to_pixel(
     project, emulator, bank = direct
     program, rng = project.program, np.random.default_rng(1)
     counts = made_up_counts(program, 303)  # no multiple of the pixels in flight
-    inputs = DirectInputs(bank, rng.integers(0, 5, 303), rng.integers(-128, 128, 303))
+    inputs = Inputs(bank, rng.integers(0, 5, 303), rng.integers(-128, 128, 303))
     expected = records_from_result(inputs.expected(program, counts, min_photons=100))
     found = emulator.records(counts, inputs=inputs, min_photons=100)
     for name, values in vars(expected).items():
@@ -141,7 +141,7 @@ def test_direct_program_is_exact_with_responses_that_change_from_pixel_to_pixel(
     for short_or_long in (expected.tau_short, expected.tau_long):
         assert 0.05 < (short_or_long == expected.tau_mean)[~expected.has(Flag.DARK)].mean() < 0.95
     assert {program.tau_low, program.tau_high} <= set(expected.tau_mean.tolist())
-    other = DirectInputs(bank, (np.asarray(inputs.index) + 1) % 5, inputs.count_exponent)
+    other = Inputs(bank, (np.asarray(inputs.index) + 1) % 5, inputs.count_exponent)
     assert (emulator.records(counts, inputs=other).tau_mean != found.tau_mean).mean() > 0.3
 
 
@@ -177,7 +177,7 @@ def test_formats_that_no_student_has(odd_direct_program, odd_program, seed, colu
     program = odd_program(seed) if decoder else odd_direct_program(seed, n_columns=columns)
     emulator = compile_hls(write_hls(program, tmp_path / "project"), out_dir=tmp_path / "compiled")
     bank = None if decoder else made_up_bank(program, 5)
-    inputs = None if bank is None else DirectInputs(bank, np.arange(200) % len(bank))
+    inputs = None if bank is None else Inputs(bank, np.arange(200) % len(bank))
     assert emulator.check(made_up_counts(program, 200), inputs=inputs).mismatches == 0
 
 
@@ -198,12 +198,12 @@ def test_what_does_not_fit_the_kind_of_program(direct, tiny, tmp_path):
     with pytest.raises(InputError, match="odd-direct-9 is a direct program; use records"):
         emulator.sfd(counts)
     with pytest.raises(InputError, match="index from 5 to 5 must be between 0 and 4"):
-        emulator.check(counts, inputs=DirectInputs(bank, 5))
+        emulator.check(counts, inputs=Inputs(bank, 5))
     other = HlsEmulator(tiny, tmp_path / "testbench", 0.0)
     with pytest.raises(InputError, match="tiny is not a direct program; use sfd"):
         other.records(np.zeros((1, tiny.n_gates), np.int64))
     with pytest.raises(InputError, match="tiny is not a direct program; omit inputs"):
-        other.check(np.zeros((1, tiny.n_gates), np.int64), inputs=DirectInputs(bank))
+        other.check(np.zeros((1, tiny.n_gates), np.int64), inputs=Inputs(bank))
 
 
 def test_lifetimes_that_results_do_not_hold_are_refused(odd_direct_program, tmp_path):

@@ -11,7 +11,7 @@ from seq2seqlite.cli.completion import QuantisedModelOption
 from seq2seqlite.cli.hardware.options import MAX_SEED
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status, tool_status
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.eda.verilator import cpp_compiler
 from seq2seqlite.hardware.hls import simulate_hls, write_hls
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
@@ -50,7 +50,7 @@ def hls(
         counts, inputs = made_up_counts(program, n, seed=seed), None
         if isinstance(program, DirectProgram):
             bank = made_up_bank(program, N_RESPONSES)
-            inputs = DirectInputs(bank, np.arange(n) % len(bank))
+            inputs = Inputs(bank, np.arange(n) % len(bank))
             result["responses"] = len(bank)
         with tool_status() as heartbeat:
             check = simulate_hls(out, counts, inputs=inputs, heartbeat=heartbeat)

@@ -24,7 +24,7 @@ from seq2seqlite.cli.progress import tool_status
 from seq2seqlite.decay import MeasuredIrf
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.cosim.design import MIN_BATCHES, Simulator, compile_project
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.cosim.stream import check_pauses
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts, response_bank
@@ -125,8 +125,8 @@ def _stimulus(
     n: int,
     min_photons: float,
     seed: int,
-) -> tuple[NDArray[np.int64], DirectInputs | None]:
-    """Return the counts, and for a direct program the other inputs."""
+) -> tuple[NDArray[np.int64], Inputs | None]:
+    """Return the counts, and for a program with standard errors the other inputs."""
     program, shape = project.program, project.shape
     if irfs and not shape.responses:
         raise InputError(f"program {program.name} does not use a response; omit --irf")
@@ -136,11 +136,11 @@ def _stimulus(
     else:
         tpsfs = analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons)
         counts, exponent = scaled_counts(tpsfs)
-    if not isinstance(program, DirectProgram):
+    if not shape.user_bits:
         return counts, None
     made_up = min(N_RESPONSES, shape.responses or 1)
     bank = response_bank(program, irfs) if irfs else made_up_bank(program, made_up)
-    return counts, DirectInputs(bank, np.arange(len(counts)) % len(bank), exponent)
+    return counts, Inputs(bank, np.arange(len(counts)) % len(bank), exponent)
 
 
 def _steady(simulator: Simulator, counts: NDArray[np.int64]) -> float:

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from seq2seqlite.decay import Lifetimes, counts_for
+from seq2seqlite.decay import Lifetimes
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.inputs import DirectInputs, result_words
+from seq2seqlite.hardware.cosim.inputs import Inputs, result_words
 from seq2seqlite.hardware.cosim.stream import Access, StreamRun, StreamSimulator, compile_stream
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.csr import REGISTERS
@@ -29,12 +29,10 @@ from seq2seqlite.integer import (
     DirectResult,
     Program,
     ProgramPredictor,
-    Result,
     lifetimes_from_codes,
-    run,
-    whole_counts,
 )
-from seq2seqlite.integer.predictor import ProgramMetadata
+from seq2seqlite.integer.predictor import BankPredictor
+from seq2seqlite.integer.predictor import Inputs as ProgramInputs
 from seq2seqlite.training_range import training_range_ns
 
 __all__ = [
@@ -119,7 +117,7 @@ class Simulator:
         stalls: float = 0.0,
         seed: int = 0,
         min_photons: int = 0,
-        inputs: DirectInputs | None = None,
+        inputs: Inputs | None = None,
         after: Sequence[Access] = (),
         heartbeat: Heartbeat | None = None,
     ) -> tuple[NDArray[np.uint32], StreamRun]:
@@ -142,7 +140,7 @@ class Simulator:
         project, shape = self.project, self.project.shape
         n = len(np.asarray(counts))
         beats_out = n * self._words_per_pixel * max(1, shape.record_bits // project.options.result_width)
-        inputs = inputs or DirectInputs()
+        inputs = inputs or Inputs()
         loads = inputs.accesses(shape)
         run_ = self.stream.run(
             beats_from_counts(counts, lanes=project.options.input_lanes, user=inputs.user(shape, n)),
@@ -170,7 +168,7 @@ class Simulator:
         stalls: float = 0.0,
         seed: int = 0,
         min_photons: int = 0,
-        inputs: DirectInputs | None = None,
+        inputs: Inputs | None = None,
         heartbeat: Heartbeat | None = None,
     ) -> Simulation:
         """Simulate counts and compare the results with those of the program.
@@ -186,9 +184,9 @@ class Simulator:
             Seed of the throttling.
         min_photons : int
             Pixels with fewer counts are flagged as below threshold.
-        inputs : DirectInputs, optional
-            Responses, their index and the exponents of the counts, for a direct program; by default one
-            unknown response.
+        inputs : Inputs, optional
+            Responses, their index and the exponents of the counts, for a program that gets them; by default
+            one unknown response.
         heartbeat : callable, optional
             Called every second.
 
@@ -202,11 +200,7 @@ class Simulator:
             If the counts do not fit the program, a probability is not in [0, 1), or the simulation fails.
         """
         program = self.project.program
-        result: Result | DirectResult
-        if isinstance(program, DirectProgram):
-            result = (inputs or DirectInputs()).expected(program, counts, min_photons=min_photons)
-        else:
-            result = run(program, counts, min_photons=min_photons)
+        result = (inputs or Inputs()).expected(program, counts, min_photons=min_photons)
         received, took = self.words(
             counts,
             gaps=gaps,
@@ -299,7 +293,7 @@ class _Counted:
         return Counter()
 
     def _words(
-        self, counts: NDArray[np.integer], *, min_photons: int = 0, inputs: DirectInputs | None = None
+        self, counts: NDArray[np.integer], *, min_photons: int = 0, inputs: Inputs | None = None
     ) -> NDArray[np.uint32]:
         names = counter_names(self.simulator.project.shape)
         reads = [Access(REGISTERS[name]) for name in names]
@@ -310,13 +304,15 @@ class _Counted:
         return words
 
 
-class HardwarePredictor(_Counted, ProgramMetadata):
+class HardwarePredictor(_Counted, BankPredictor):
     """Predictor for :mod:`seq2seqlite.imaging` that runs the simulation of a design.
 
     Parameters
     ----------
     simulator : Simulator
         Compiled project that delivers lifetimes.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program, for a program that gets it; by default unknown.
 
     Raises
     ------
@@ -333,26 +329,32 @@ class HardwarePredictor(_Counted, ProgramMetadata):
     kind = "simulated hardware"
     program: Program
 
-    def __init__(self, simulator: Simulator, /) -> None:
+    def __init__(self, simulator: Simulator, /, *, response: ArrayLike | None = None) -> None:
         if simulator.project.shape.direct is not None:
             raise InputError(
                 f"program {simulator.project.program.name} is a direct one; use DirectHardwarePredictor"
             )
         if simulator.project.options.output != "lifetimes":
             raise InputError("output='sfd' of the design must be 'lifetimes'; build it with that option")
-        self.simulator, self.program = simulator, simulator.project.shape.with_decoder
+        super().__init__(simulator.project.shape.with_decoder, response=response)
+        self.simulator = simulator
+
+    def with_response(self, response: ArrayLike | None, /) -> "HardwarePredictor":
+        """Return this predictor for decays of another response; None for an unknown one."""
+        return HardwarePredictor(self.simulator, response=response)
 
     @property
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
-        return training_range_ns(self.instrument)
+        return self.program.tau_range_ns or training_range_ns(self.instrument)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
-        counts = whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
+        """Return lifetimes, shape (n,), of counts, shape (n, n_gates); with errors if there are any."""
+        counts, bank, index, exponent = self._of_pixels(tpsf)
         if not len(counts):  # a simulation needs at least one result to end
             return ProgramPredictor(self.program).lifetimes(counts)
-        return lifetimes_from_codes(self.program, records_from_words(self._words(counts)).reduced)
+        found = records_from_words(self._words(counts, inputs=Inputs(bank, index, exponent)))
+        return lifetimes_from_codes(self.program, found.reduced, log_errors=found.log_errors)
 
 
 class DirectHardwarePredictor(_Counted, DirectPredictor):
@@ -383,17 +385,11 @@ class DirectHardwarePredictor(_Counted, DirectPredictor):
         """Return this predictor for decays of another response; None for an unknown one."""
         return DirectHardwarePredictor(self.simulator, response=response)
 
-    def _results(
-        self,
-        counts: NDArray[np.integer],
-        bank: NDArray[np.int64],
-        index: NDArray[np.int64],
-        min_photons: int,
-        exponent: NDArray[np.int64],
-    ) -> DirectResult:
+    def _results(self, inputs: ProgramInputs, min_photons: int) -> DirectResult:
+        counts, bank, index, exponent = inputs
         if not len(counts):  # a simulation needs at least one result to end
-            return super()._results(counts, bank, index, min_photons, exponent)
-        inputs = DirectInputs(bank, index, exponent)
-        found = records_from_words(self._words(counts, min_photons=min_photons, inputs=inputs))
+            return super()._results(inputs, min_photons)
+        sent = Inputs(bank, index, exponent)
+        found = records_from_words(self._words(counts, min_photons=min_photons, inputs=sent))
         assert found.log_errors is not None
         return DirectResult(found.reduced, found.log_errors, found.photons, found.has(Flag.DARK))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,17 +18,25 @@ from seq2seqlite.hardware.wire.results import (
     user_words,
     words_from_records,
 )
-from seq2seqlite.integer import DirectProgram, DirectResult, Result, response_codes, run_direct
+from seq2seqlite.integer import (
+    AnyProgram,
+    DirectProgram,
+    DirectResult,
+    Result,
+    response_codes,
+    run,
+    run_direct,
+)
 
-__all__ = ["DirectInputs", "result_words"]
+__all__ = ["Inputs", "result_words"]
 
 READY = 1
 """Bit of ``RESPONSE_STATUS``: the design takes words of the response that was opened."""
 
 
 @dataclass(frozen=True)
-class DirectInputs:
-    """Inputs of a direct program besides the counts, as a design gets them.
+class Inputs:
+    """Inputs of a program besides the counts, as a design gets them.
 
     Parameters
     ----------
@@ -47,7 +56,7 @@ class DirectInputs:
     See Also
     --------
     seq2seqlite.hardware.cosim.design.Simulator : Simulation with these inputs.
-    seq2seqlite.integer.run_direct : The same inputs of the interpreter.
+    seq2seqlite.integer.run, seq2seqlite.integer.run_direct : The same inputs of the interpreter.
     """
 
     bank: NDArray[np.int64] | None = None
@@ -71,10 +80,9 @@ class DirectInputs:
         InputError
             If a response has an index that the bank of the design does not have.
         """
-        program = shape.direct
-        if program is None or not shape.responses:
+        if not shape.responses:
             return []
-        bank = self._bank(program)
+        bank = self._bank(shape.program)
         slots = range(len(bank)) if self.slots is None else self.slots
         if max(slots) >= shape.responses:
             raise InputError(
@@ -88,19 +96,21 @@ class DirectInputs:
             for access in _loading(shape, slot, codes)
         ]
 
-    def expected(self, program: DirectProgram, counts: ArrayLike, /, *, min_photons: int = 0) -> DirectResult:
+    def expected(
+        self, program: AnyProgram, counts: ArrayLike, /, *, min_photons: int = 0
+    ) -> Result | DirectResult:
         """Return the result of the interpreter for the same inputs."""
-        index = np.broadcast_to(np.asarray(self.index, np.int64), len(np.asarray(counts)))
-        return run_direct(
-            program,
-            counts,
-            bank=self._bank(program),
-            index=index,
-            min_photons=min_photons,
-            count_exponent=self.count_exponent,
-        )
+        options: dict[str, Any] = {
+            "bank": self._bank(program),
+            "index": np.broadcast_to(np.asarray(self.index, np.int64), len(np.asarray(counts))),
+            "min_photons": min_photons,
+            "count_exponent": self.count_exponent,
+        }
+        if isinstance(program, DirectProgram):
+            return run_direct(program, counts, **options)
+        return run(program, counts, **options)
 
-    def _bank(self, program: DirectProgram) -> NDArray[np.int64]:
+    def _bank(self, program: AnyProgram) -> NDArray[np.int64]:
         return response_codes(program, None)[None] if self.bank is None else np.asarray(self.bank)
 
 
@@ -135,7 +145,7 @@ def result_words(
 
     See Also
     --------
-    DirectInputs.expected : Result of a direct program.
+    Inputs.expected : Result of a program.
     seq2seqlite.hardware.wire.results.records_from_result : Records, of designs that deliver lifetimes.
     """
     if isinstance(result, Result) and shape.output == "sfd":

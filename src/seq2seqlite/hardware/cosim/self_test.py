@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.hardware.cosim.board import BoardSimulator, Faults
 from seq2seqlite.hardware.cosim.camera import CameraFeed, camera_beats
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
 from seq2seqlite.hardware.host import Board
@@ -16,7 +16,6 @@ from seq2seqlite.hardware.host.camera import CameraSettings
 from seq2seqlite.hardware.project import Project
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.wire.results import Records, records_from_result, words_from_records
-from seq2seqlite.integer import DirectProgram, run
 
 __all__ = ["SelfTest", "camera_feed", "camera_self_test", "self_test"]
 
@@ -102,14 +101,10 @@ def self_test(
     """
     program, counts = project.program, made_up_counts(project.program, n, seed=seed)
     counts[: n // 2] = np.minimum(counts[: n // 2], 255)  # packets with 8 bits
-    bank, index, exponent = None, np.zeros(n, np.int64), np.zeros(n, np.int64)
-    if isinstance(program, DirectProgram):
-        bank = made_up_bank(program, min(N_RESPONSES, project.shape.responses or 1))
-        index, exponent = np.arange(n) % len(bank), np.arange(n) % 8 - 6
-        inputs = DirectInputs(bank, index, exponent)
-        expected = records_from_result(inputs.expected(program, counts, min_photons=MIN_PHOTONS))
-    else:
-        expected = records_from_result(run(program, counts, min_photons=MIN_PHOTONS))
+    bank = made_up_bank(program, min(N_RESPONSES, project.shape.responses or 1))
+    index, exponent = np.arange(n) % len(bank), np.arange(n) % 8 - 6
+    inputs = Inputs(bank, index, exponent)
+    expected = records_from_result(inputs.expected(program, counts, min_photons=MIN_PHOTONS))
     wanted, mismatches = words_from_records(expected), 0
     with simulator.serve(faults=faults) as served:
         with Board.open(served.address, program=program, timeout_s=TIMEOUT_S) as board:
@@ -207,13 +202,8 @@ def camera_self_test(
     """
     program = project.program
     feed, counts = camera_feed(project, series, camera_bits=simulator.camera_bits, seed=seed)
-    flat, bank = counts.reshape(-1, series.n_gates), None
-    if isinstance(program, DirectProgram):
-        bank, index = made_up_bank(program, 1), np.zeros(len(flat), np.int64)
-        inputs = DirectInputs(bank, index, index)
-        expected = records_from_result(inputs.expected(program, flat, min_photons=MIN_PHOTONS))
-    else:
-        expected = records_from_result(run(program, flat, min_photons=MIN_PHOTONS))
+    flat, bank = counts.reshape(-1, series.n_gates), made_up_bank(program, 1)
+    expected = records_from_result(Inputs(bank).expected(program, flat, min_photons=MIN_PHOTONS))
     wanted = _words_without_numbers(expected).reshape(FRAMES, series.pixels, -1)
     pixels = mismatches = missing = 0
     with simulator.serve(faults=faults, camera=feed) as served:

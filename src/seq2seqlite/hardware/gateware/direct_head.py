@@ -17,10 +17,10 @@ from seq2seqlite.hardware.gateware.parameters import Shape as EngineShape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.wire.results import PHOTON_BITS
 from seq2seqlite.integer import FRACTION_BITS, TAU_BITS, DirectProgram
-from seq2seqlite.integer.direct_program import ERROR_BITS, LOG_COUNTS, LOG_FRACTION_BITS, N_OCTAVES
 from seq2seqlite.integer.interpreter import scaled
+from seq2seqlite.integer.standard_errors import ERROR_BITS, LOG_COUNTS, LOG_FRACTION_BITS, N_OCTAVES
 
-__all__ = ["DirectHead", "direct_info_layout"]
+__all__ = ["DirectHead", "saturated_photons", "user_info_layout"]
 
 MEAN, SHORT, LONG, FRACTION = range(4)
 N_ERRORS = 4
@@ -47,8 +47,8 @@ MAX_ERROR = (1 << (ERROR_BITS - 1)) - 1
 EXPONENT_BITS = 8
 
 
-def direct_info_layout(shape: EngineShape, /) -> data.StructLayout:
-    """Return the layout of the pixel status of a direct engine.
+def user_info_layout(shape: EngineShape, /) -> data.StructLayout:
+    """Return the layout of the pixel status of an engine with standard errors.
 
     ``missing`` flags a pixel whose response is not in the bank, ``given`` one whose response is known.
     """
@@ -62,6 +62,13 @@ def direct_info_layout(shape: EngineShape, /) -> data.StructLayout:
             "exponent": signed(EXPONENT_BITS),
         }
     )
+
+
+def saturated_photons(photons: Value, /) -> Value:
+    """Return the sum of the counts of a pixel as in its record."""
+    if len(photons) <= PHOTON_BITS:
+        return photons
+    return Mux(photons[PHOTON_BITS:].any(), (1 << PHOTON_BITS) - 1, photons[:PHOTON_BITS])
 
 
 @dataclass(frozen=True)
@@ -145,7 +152,7 @@ class DirectHead(Component):
         self._logarithms = Memory(
             shape=LOG_FRACTION_BITS + 1, depth=len(LOG_COUNTS), init=LOG_COUNTS.tolist()
         )
-        pixel = data.StructLayout({"state": shape.state_bits, "info": direct_info_layout(shape)})
+        pixel = data.StructLayout({"state": shape.state_bits, "info": user_info_layout(shape)})
         super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(shape.payload_bits))})
 
     @staticmethod
@@ -392,9 +399,7 @@ class DirectHead(Component):
         """Drive the record. All results of a pixel that is not usable are 0."""
         usable = Signal()
         m.d.sync += usable.eq(~(info.dark | info.malformed | info.missing))
-        photons = info.photons[:PHOTON_BITS]
-        if len(info.photons) > PHOTON_BITS:
-            photons = Mux(info.photons[PHOTON_BITS:].any(), (1 << PHOTON_BITS) - 1, photons)
+        photons = saturated_photons(info.photons)
         results = Cat(values[MEAN], values[SHORT], values[LONG], values[FRACTION])
         flags = Cat(usable.replicate(3), info.dark, info.malformed, info.missing, Const(0, 2))
         m.d.comb += self.o.payload.eq(

@@ -18,7 +18,8 @@ from amaranth.hdl import (
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.direct_head import DirectHead, direct_info_layout
+from seq2seqlite.hardware.gateware.direct_head import DirectHead, user_info_layout
+from seq2seqlite.hardware.gateware.error_unit import ErrorUnit, reduced_layout
 from seq2seqlite.hardware.gateware.lifetime_unit import Reducer, info_layout
 from seq2seqlite.hardware.gateware.normaliser import Normaliser
 from seq2seqlite.hardware.gateware.parameters import Shape
@@ -69,7 +70,8 @@ class Engine(Component):
         front = PixelBuffer.LATENCY + Normaliser.latency(shape)
         if shape.direct is not None:
             return front + shape.n_gates * shape.slots + DirectHead.clocks(shape)
-        return front + 2 * shape.n_gates * shape.slots + shape.head_latency + Reducer.clocks(shape)
+        errors = ErrorUnit.clocks(shape) if shape.has_errors else 0
+        return front + 2 * shape.n_gates * shape.slots + shape.head_latency + Reducer.clocks(shape) + errors
 
     def elaborate(self, platform: object) -> Module:
         """Connect the components in the order of the data flow."""
@@ -92,12 +94,14 @@ class Engine(Component):
         ]
         paused = shape.output == "lifetimes"
         m.submodules.output = output = (AlternatingSlice if paused else RegisterSlice)(shape.payload_bits)
+        codes = self._codes(m, buffer, normaliser.code)
         if shape.direct is not None:
-            delivered = self._direct(m, buffer, normaliser.code, output.i)
+            delivered = self._direct(m, buffer, codes, output.i)
         else:
-            rings = self._rings(m, buffer, normaliser.code)
+            rings = self._rings(m, buffer, codes)
             connect_sink = self._sums if shape.output == "lifetimes" else self._sfd
-            delivered = connect_sink(m, rings, self._status_fifo(m, buffer, info_layout()), output.i)
+            layout = user_info_layout(shape) if shape.has_errors else info_layout()
+            delivered = connect_sink(m, rings, self._status_fifo(m, buffer, layout), output.i)
         m.d.comb += [
             self.o.valid.eq(output.o.valid),
             self.o.payload.eq(output.o.payload),
@@ -106,11 +110,24 @@ class Engine(Component):
         self._reserve(m, buffer, delivered)
         return m
 
-    def _rings(self, m: Module, buffer: PixelBuffer, code: Value) -> Rings:
+    def _codes(self, m: Module, buffer: PixelBuffer, code: Value) -> Value:
+        """Return the input code with the codes of the response, from the bank of responses."""
+        shape = self.shape_
+        if not shape.responses:
+            return code
+        m.submodules.bank = bank = ResponseBank(shape, Normaliser.latency(shape))
+        m.d.comb += [
+            bank.base.eq(buffer.slot.base),
+            bank.gate.eq(buffer.gate),
+            bank.write.eq(delayed(m, self.bank, 1, name="bank_write", reset_less=False)),
+        ]
+        return Cat(code, bank.codes)
+
+    def _rings(self, m: Module, buffer: PixelBuffer, codes: Value) -> Rings:
         """Build the encoder ring, the decoder ring and the head."""
         rings = Rings(self.shape_)
         m.submodules.rings = self._with_own_reset(m, rings, "rings")
-        m.d.comb += rings.code.eq(code)
+        m.d.comb += rings.codes.eq(codes)
         self._start(m, buffer, rings)
         return rings
 
@@ -122,24 +139,15 @@ class Engine(Component):
             rings.pixels.eq(delayed(m, buffer.pixels, lead, name="pixels")),
         ]
 
-    def _direct(self, m: Module, buffer: PixelBuffer, code: Value, output: Any) -> Signal:
-        """Build the ring of a direct program with the bank of responses, and the heads behind it."""
+    def _direct(self, m: Module, buffer: PixelBuffer, codes: Value, output: Any) -> Signal:
+        """Build the ring of a direct program, and the heads behind it."""
         shape = self.shape_
-        codes: Value = code
-        if shape.responses:
-            m.submodules.bank = bank = ResponseBank(shape, Normaliser.latency(shape))
-            m.d.comb += [
-                bank.base.eq(buffer.slot.base),
-                bank.gate.eq(buffer.gate),
-                bank.write.eq(delayed(m, self.bank, 1, name="bank_write", reset_less=False)),
-            ]
-            codes = Cat(code, bank.codes)
         ring, states = EncoderRing(shape), StateFifo(shape)
         m.submodules.ring = self._with_own_reset(m, ring, "ring")
         m.submodules.states = self._with_own_reset(m, states, "states")
         m.d.comb += [ring.codes.eq(codes), states.write.eq(ring.valid), states.i.eq(ring.state)]
         self._start(m, buffer, ring)
-        infos = self._status_fifo(m, buffer, direct_info_layout(shape))
+        infos = self._status_fifo(m, buffer, user_info_layout(shape))
         heads = [DirectHead(shape) for _ in range(-(-DirectHead.clocks(shape) // shape.n_gates))]
         for head in heads:
             m.d.comb += [head.i.payload.state.eq(states.o.payload), head.i.payload.info.eq(infos.o.payload)]
@@ -200,7 +208,15 @@ class Engine(Component):
                 reducer.i.payload.sums.eq(sink.o.payload),
                 reducer.i.payload.info.eq(infos.o.payload),
             ]
-        return self._share(m, reducers, (sink.o, infos.o), output, name="reducer")
+        if not shape.has_errors:
+            return self._share(m, reducers, (sink.o, infos.o), output, name="reducer")
+        m.submodules.reduced = reduced = AlternatingSlice(reduced_layout(shape))
+        delivered = self._share(m, reducers, (sink.o, infos.o), reduced.i, name="reducer")
+        units = [ErrorUnit(shape) for _ in range(-(-ErrorUnit.clocks(shape) // shape.n_gates))]
+        for unit in units:
+            m.d.comb += unit.i.payload.eq(reduced.o.payload)
+        self._share(m, units, (reduced.o,), output, name="error_unit")
+        return delivered
 
     def _share(
         self, m: Module, units: Sequence[Any], sources: Sequence[Any], output: Any, *, name: str

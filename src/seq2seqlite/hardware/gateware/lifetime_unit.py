@@ -5,9 +5,11 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.direct_head import saturated_photons, user_info_layout
+from seq2seqlite.hardware.gateware.error_unit import reduced_layout
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.serial_arithmetic import SerialDivider, SerialMultiplier, times_constant
-from seq2seqlite.hardware.wire.results import PHOTON_BITS
+from seq2seqlite.hardware.wire.results import PHOTON_BITS, RESULT_BITS
 from seq2seqlite.integer import FRACTION_BITS, KNOT_BITS, RATIO_BITS, SHARE, TAU_BITS
 
 __all__ = ["Reducer", "info_layout", "sums_layout"]
@@ -46,8 +48,10 @@ class Reducer(Component):
     ----------
     i : Signature({sums, info}), in
         Sums and status of a pixel. ``i.ready`` is high one clock cycle after the payload was sampled.
-    o : Signature(payload_bits), out
-        Result record without its pixel number. The next pixel is accepted after its delivery.
+    o : Signature(96), out
+        Result record without its pixel number; of a program with standard errors
+        :func:`~seq2seqlite.hardware.gateware.error_unit.reduced_layout`. The next pixel is accepted after its
+        delivery.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -58,8 +62,10 @@ class Reducer(Component):
         codes = [int(code) for code in shape.with_decoder.reduction.tau_codes]
         # One extra entry: the interpolation reads the knot after the last.
         self._table = Memory(shape=TAU_BITS, depth=len(codes) + 1, init=[*codes, codes[-1]])
-        pixel = data.StructLayout({"sums": sums_layout(shape), "info": info_layout()})
-        super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(shape.payload_bits))})
+        info = user_info_layout(shape) if shape.has_errors else info_layout()
+        pixel = data.StructLayout({"sums": sums_layout(shape), "info": info})
+        result = reduced_layout(shape) if shape.has_errors else RESULT_BITS
+        super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(result))})
 
     @staticmethod
     def clocks(shape: Shape) -> int:
@@ -141,7 +147,9 @@ class Reducer(Component):
     def _components(self, m: Module, pixel: Value, first_sum: Value) -> Signal:
         """Return which components are present, the short one in the lowest bit."""
         sums, has_component, usable = pixel.sums, Signal(2), Signal()
-        m.d.sync += usable.eq(~(pixel.info.dark | pixel.info.malformed))
+        info = pixel.info
+        missing = info.missing if self.shape_.has_errors else 0
+        m.d.sync += usable.eq(~(info.dark | info.malformed | missing))
         for index, first in enumerate((sums.first_short, sums.first_long)):
             # 50 = 32 + 18, with one adder per pipeline stage.
             part, scaled = (Signal(self.shape_.first_bits + 6, reset_less=True) for _ in range(2))
@@ -227,13 +235,14 @@ class Reducer(Component):
             mean.eq(tau[LONG] + rounded),
             usable.eq(has_component.any()),
         ]
-        m.d.comb += self.o.payload.eq(
-            Cat(
-                Mux(usable, mean, 0),
-                tau[SHORT],
-                tau[LONG],
-                Mux(usable, fraction, 0),
-                info.photons,
-                Cat(usable, has_component, info.dark, info.malformed),
-            )
-        )
+        record = Cat(Mux(usable, mean, 0), tau[SHORT], tau[LONG], Mux(usable, fraction, 0))
+        flags = Cat(usable, has_component, info.dark, info.malformed)
+        if not self.shape_.has_errors:
+            m.d.comb += self.o.payload.eq(Cat(record, info.photons, flags))
+            return
+        m.d.comb += [
+            self.o.payload.record.eq(Cat(record, saturated_photons(info.photons), flags, info.missing)),
+            self.o.payload.photons.eq(info.photons),
+            self.o.payload.given.eq(info.given),
+            self.o.payload.exponent.eq(info.exponent),
+        ]

@@ -26,18 +26,18 @@ SETTLED = 24
 def facts_layout(shape: Shape, /) -> data.StructLayout:
     """Return the layout of the pixel status, which is complete after the last beat of a packet.
 
-    ``dark`` flags a pixel below threshold, ``malformed`` a packet of the wrong length. Of direct programs:
-    ``base`` is the address of the response, ``missing`` flags a response that is not in the bank, ``given``
-    one that is known, and ``exponent`` is that of the counts.
+    ``dark`` flags a pixel below threshold, ``malformed`` a packet of the wrong length. Of programs with
+    standard errors: ``base`` is the address of the response, ``missing`` flags a response that is not in the
+    bank, ``given`` one that is known, and ``exponent`` is that of the counts.
     """
-    direct = {} if shape.direct is None else {"missing": 1, "given": 1, "exponent": signed(EXPONENT_BITS)}
+    user = {"missing": 1, "given": 1, "exponent": signed(EXPONENT_BITS)} if shape.has_errors else {}
     return data.StructLayout(
         {
             **slot_facts(shape),
             "photons": shape.total_bits,
             "dark": 1,
             "malformed": 1,
-            **direct,
+            **user,
         }
     )
 
@@ -45,7 +45,8 @@ def facts_layout(shape: Shape, /) -> data.StructLayout:
 def slot_facts(shape: Shape, /) -> dict[str, int]:
     """Return the names and widths of the part of the status that the pixel buffer stores with the counts."""
     base = {"base": shape.index_bits} if shape.responses else {}
-    return {"baseline": shape.signal_bits * (shape.direct is None), "divisor": shape.signal_bits, **base}
+    baseline = shape.signal_bits if shape.program.n_baseline else 0
+    return {"baseline": baseline, "divisor": shape.signal_bits, **base}
 
 
 class Receiver(Component):
@@ -347,7 +348,7 @@ class Receiver(Component):
         total_delayed, base = delayed(m, total, 2, name="total"), delayed(m, base, 2, name="base_again")
         empty, too_few, overflows = (Signal(reset_less=True) for _ in range(3))
         m.d.sync += [
-            empty.eq(peak <= 0 if shape.direct is None else self._flat(m, top, bottom)),
+            empty.eq(peak <= 0 if shape.program.n_baseline else self._flat(m, top, bottom)),
             too_few.eq(total_delayed < delayed(m, self.min_photons, 1, name="min_photons")),
             overflows.eq(total_delayed[shape.total_bits :].any()),
         ]

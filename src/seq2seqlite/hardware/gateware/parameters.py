@@ -13,7 +13,7 @@ from seq2seqlite.integer import (
     DirectProgram,
     Program,
 )
-from seq2seqlite.integer.direct_program import ERROR_BITS
+from seq2seqlite.integer.standard_errors import ERROR_BITS
 
 __all__ = ["ENGINE", "PACKET_CLOCKS", "TOP", "USER_BITS", "Shape", "tau_fraction_bits"]
 
@@ -70,6 +70,11 @@ class Shape:
         return self.program
 
     @property
+    def has_errors(self) -> bool:
+        """Whether the program gives standard errors, so that its packets have TUSER."""
+        return not isinstance(self.program, Program) or self.program.errors is not None
+
+    @property
     def response_bits(self) -> int:
         """Width of the codes of a response at one gate: all its columns."""
         response = self.program.formats.response
@@ -98,7 +103,7 @@ class Shape:
     @property
     def user_bits(self) -> int:
         """Width of TUSER of a packet; 0 where the design has no such port."""
-        return USER_BITS if self.direct is not None else 0
+        return USER_BITS if self.has_errors else 0
 
     @property
     def baseline_scale(self) -> int:
@@ -108,7 +113,7 @@ class Shape:
     @property
     def total_bits(self) -> int:
         """Width of the sum of the counts of a pixel in its status."""
-        if self.direct is None:
+        if not self.has_errors:
             return PHOTON_BITS
         return max(PHOTON_BITS, (self.n_gates * ((1 << COUNT_BITS) - 1)).bit_length())
 
@@ -193,8 +198,7 @@ class Shape:
         """Width of the payload that an engine delivers: a gate of an SFD or the lifetimes of a pixel."""
         if self.output == "sfd":
             return self.sfd_word_bits
-        errors = 0 if self.direct is None else 4 * ERROR_BITS
-        return RESULT_BITS + errors
+        return RESULT_BITS + (4 * ERROR_BITS if self.has_errors else 0)
 
     @property
     def record_bits(self) -> int:

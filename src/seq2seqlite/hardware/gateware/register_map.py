@@ -118,7 +118,7 @@ REGISTERS = (
         0x44,
         "read-only",
         "kind of design",
-        _fields(("RAW_SFD", 0, 1), ("DIRECT", 1, 1), ("RESPONSES", 2, 1)),
+        _fields(("RAW_SFD", 0, 1), ("DIRECT", 1, 1), ("RESPONSES", 2, 1), ("ERRORS", 3, 1)),
     ),
     Register(
         "WIDTHS",
@@ -219,14 +219,14 @@ def constants(shape: Shape, engines: int, result_width: int, /) -> dict[str, int
     program = shape.program
     digest, response = program.sha256, program.formats.response
     columns = program.n_columns | (0 if response is None else response.bits) << 8
-    direct = shape.direct is not None
+    kind = int(shape.output == "sfd") | (shape.direct is not None) << 1
     return {
         "ID": ID,
         "VERSION": VERSION,
         "HASH0": int(digest[:8], 16),
         "HASH1": int(digest[8:16], 16),
         "SHAPE": program.n_gates | program.units << 16 | engines << 24,
-        "CAPABILITIES": int(shape.output == "sfd") | direct << 1 | (shape.responses > 0) << 2,
+        "CAPABILITIES": kind | (shape.responses > 0) << 2 | shape.has_errors << 3,
         "WIDTHS": shape.lanes | result_width << 8 | shape.record_bits << 16,
         "CODES": tau_fraction_bits(program) | shape.responses << 8 | columns << 16,
     }

@@ -84,8 +84,8 @@ class Rings(Component):
         Starts a batch; asserted three clock cycles before the first input code.
     pixels : Signal(range(slots + 1)), in
         Number of pixels of the batch, valid with ``start``.
-    code : Signal(input_bits), in
-        Input code of one slot and gate, a new slot in each clock cycle.
+    codes : Signal(input_bits + response_bits), in
+        Input code and codes of the response of one slot and gate, a new slot in each clock cycle.
     sink_start : Signal(1), out
         Asserted in the clock cycle before the first ``outputs`` of a batch.
     sink_pixels : Signal(range(slots + 1)), out
@@ -102,7 +102,7 @@ class Rings(Component):
             {
                 "start": In(1),
                 "pixels": In(range(shape.slots + 1)),
-                "code": In(shape.input_bits),
+                "codes": In(shape.input_bits + shape.response_bits),
                 "sink_start": Out(1),
                 "sink_pixels": Out(range(shape.slots + 1)),
                 "sink_ends": In(1),
@@ -127,7 +127,7 @@ class Rings(Component):
         ]
         prefix, clock = shape.prefix, {"i_clk": ClockSignal()}
         m.submodules.encoder = Instance(
-            f"{prefix}encoder_step", **clock, i_d=Cat(encoder_state, self.code), o_q=encoded
+            f"{prefix}encoder_step", **clock, i_d=Cat(encoder_state, self.codes), o_q=encoded
         )
         m.submodules.decoder = Instance(f"{prefix}decoder_step", **clock, i_d=decoder_state, o_q=decoded)
         m.submodules.head = Instance(f"{prefix}head", **clock, i_d=decoded, o_q=self.outputs)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, run_tool, run_tools
 from seq2seqlite.hardware.eda.verilator import cpp_compiler
 from seq2seqlite.hardware.hls.functions import ap_types_folder
@@ -104,7 +104,7 @@ class HlsEmulator:
         counts: ArrayLike,
         /,
         *,
-        inputs: DirectInputs | None = None,
+        inputs: Inputs | None = None,
         min_photons: int = 0,
         time_limit_s: float = 3600,
         heartbeat: Heartbeat | None = None,
@@ -115,7 +115,7 @@ class HlsEmulator:
         ----------
         counts : array_like of int, shape (n, n_gates)
             Raw counts, 0 to 65535. They are normalised as in the program.
-        inputs : DirectInputs, optional
+        inputs : Inputs, optional
             Bank of responses, and index and exponent of each pixel; by default one unknown response.
         min_photons : int
             Pixels with fewer counts are flagged as below threshold.
@@ -140,7 +140,7 @@ class HlsEmulator:
         counts: ArrayLike,
         /,
         *,
-        inputs: DirectInputs | None = None,
+        inputs: Inputs | None = None,
         min_photons: int = 0,
         time_limit_s: float = 3600,
         heartbeat: Heartbeat | None = None,
@@ -163,7 +163,7 @@ class HlsEmulator:
     def _values(
         self,
         counts: ArrayLike,
-        inputs: DirectInputs | None,
+        inputs: Inputs | None,
         min_photons: int,
         /,
         *,
@@ -259,7 +259,7 @@ def simulate_hls(
     counts: ArrayLike,
     /,
     *,
-    inputs: DirectInputs | None = None,
+    inputs: Inputs | None = None,
     time_limit_s: float = 3600,
     heartbeat: Heartbeat | None = None,
 ) -> HlsCheck:
@@ -271,7 +271,7 @@ def simulate_hls(
         Folder written by :func:`~seq2seqlite.hardware.hls.write_hls`.
     counts : array_like of int, shape (n, n_gates)
         Raw counts, 0 to 65535.
-    inputs : DirectInputs, optional
+    inputs : Inputs, optional
         Bank of responses, and index and exponent of each pixel, of a direct program.
     time_limit_s : float
         Time limit for the compilation and for the simulation, in seconds.

@@ -10,7 +10,7 @@ import numpy as np
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.hls.functions import Function, bit_shift_header, function_names, trace_functions
 from seq2seqlite.hardware.hls.vectors import expected_values, input_texts, numbers_text
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
@@ -25,7 +25,7 @@ from seq2seqlite.integer import (
     load_any_program,
     write_program,
 )
-from seq2seqlite.integer.direct_program import ERROR_BITS, LOG_COUNTS, LOG_FRACTION_BITS, N_OCTAVES
+from seq2seqlite.integer.standard_errors import ERROR_BITS, LOG_COUNTS, LOG_FRACTION_BITS, N_OCTAVES
 from seq2seqlite.json_text import json_text
 from seq2seqlite.models import Format
 from seq2seqlite.provenance import provenance
@@ -110,7 +110,8 @@ def write_hls(
     ------
     InputError
         If the target is not an AMD FPGA, ``pixels_in_flight`` is out of range, results do not hold the
-        lifetimes of a direct program, or the folder contains other files or cannot be written.
+        lifetimes of a direct program, a program with a decoder gets the response, or the folder contains
+        other files or cannot be written.
 
     See Also
     --------
@@ -128,6 +129,11 @@ def write_hls(
         raise InputError(f"pixels_in_flight={pixels_in_flight} must be 2 to {MAX_PIXELS_IN_FLIGHT}")
     if isinstance(program, DirectProgram):
         check_lifetime_codes(program)
+    elif program.errors is not None:
+        raise InputError(
+            f"program {program.name} has a decoder and gets the response, which HLS projects do not support; "
+            "use a direct program"
+        )
     check_folder(folder, manifest=PAPER, kind="an HLS project")
     files = _files(program, target, pixels_in_flight)
     with replace_folder_when_done(folder) as temporary:
@@ -212,7 +218,7 @@ def _vectors(program: AnyProgram, pixels: int) -> dict[str, str]:
     counts, inputs = made_up_counts(program, pixels), None
     if isinstance(program, DirectProgram):
         bank = made_up_bank(program, N_RESPONSES)
-        inputs = DirectInputs(bank, np.arange(pixels) % len(bank))
+        inputs = Inputs(bank, np.arange(pixels) % len(bank))
     expected = expected_values(program, counts, inputs, min_photons=MIN_PHOTONS)
     return input_texts(program, counts, inputs) | {"expected.txt": numbers_text(expected)}
 

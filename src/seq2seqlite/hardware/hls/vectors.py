@@ -4,20 +4,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.inputs import DirectInputs
+from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.wire.results import records_from_result, words_from_records
 from seq2seqlite.integer import AnyProgram, DirectProgram, normalise, run
-from seq2seqlite.integer.direct import checked_direct
-from seq2seqlite.integer.interpreter import checked_counts
+from seq2seqlite.integer.responses import checked_counts, checked_inputs
 
 __all__ = ["BANK_FILE", "INPUTS_FILE", "expected_values", "input_texts", "numbers_text"]
 
 INPUTS_FILE, BANK_FILE = "inputs.txt", "bank.txt"
 
 
-def input_texts(
-    program: AnyProgram, counts: ArrayLike, inputs: DirectInputs | None = None, /
-) -> dict[str, str]:
+def input_texts(program: AnyProgram, counts: ArrayLike, inputs: Inputs | None = None, /) -> dict[str, str]:
     """Return the files that a test bench reads, by name.
 
     Parameters
@@ -26,7 +23,7 @@ def input_texts(
         Program.
     counts : array_like of int, shape (n, n_gates)
         Raw counts, 0 to 65535. They are normalised as in the program.
-    inputs : DirectInputs, optional
+    inputs : Inputs, optional
         Bank of responses, and index and exponent of each pixel, of a direct program.
 
     Returns
@@ -44,10 +41,10 @@ def input_texts(
         if inputs is not None:
             raise InputError(f"program {program.name} is not a direct program; omit inputs")
         return {INPUTS_FILE: numbers_text(normalise(program, checked_counts(program, counts)))}
-    given = inputs or DirectInputs()
+    given = inputs or Inputs()
     n = len(np.asarray(counts))
     index = np.broadcast_to(np.asarray(given.index, np.int64), n)
-    raw, bank, index = checked_direct(program, counts, bank=given.bank, index=index)
+    raw, bank, index = checked_inputs(program, counts, bank=given.bank, index=index)
     exponent = np.broadcast_to(np.asarray(given.count_exponent, np.int64), n)
     facts = np.stack([raw.sum(axis=1), index, exponent], axis=1)
     texts = {INPUTS_FILE: numbers_text(np.concatenate([facts, normalise(program, raw)], axis=1))}
@@ -55,7 +52,7 @@ def input_texts(
 
 
 def expected_values(
-    program: AnyProgram, counts: ArrayLike, inputs: DirectInputs | None = None, /, *, min_photons: int = 0
+    program: AnyProgram, counts: ArrayLike, inputs: Inputs | None = None, /, *, min_photons: int = 0
 ) -> NDArray[np.int64]:
     """Return what a test bench must print, according to the interpreter.
 
@@ -73,7 +70,7 @@ def expected_values(
         32-bit words of the results, shape (n, 6).
     """
     if isinstance(program, DirectProgram):
-        result = (inputs or DirectInputs()).expected(program, counts, min_photons=min_photons)
+        result = (inputs or Inputs()).expected(program, counts, min_photons=min_photons)
         return words_from_records(records_from_result(result)).astype(np.int64)
     sfd = run(program, counts).sfd
     return sfd.transpose(0, 2, 1).reshape(len(sfd), -1)

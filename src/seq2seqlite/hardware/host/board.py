@@ -18,7 +18,7 @@ from seq2seqlite.hardware.host.connection import BoardError, Connection
 from seq2seqlite.hardware.wire.front_end_registers import SERIES_REGISTERS, map_words, register_addresses
 from seq2seqlite.hardware.wire.link_packets import MAX_ACCESSES, max_pixels, pixel_requests, pixel_words
 from seq2seqlite.hardware.wire.results import Flag, Records, records_from_words, response_words, user_words
-from seq2seqlite.integer import AnyProgram, DirectProgram
+from seq2seqlite.integer import AnyProgram
 
 __all__ = ["TIMEOUT_S", "Board"]
 
@@ -34,7 +34,7 @@ IDLE_S = 1.0
 """Time without results after which the state of the camera is requested."""
 SERIES = {name: FRONT_END + address for name, address in register_addresses(SERIES_REGISTERS).items()}
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAMES_MALFORMED", "MEMORY_ERRORS")
-DIRECT, WITH_RESPONSES = 2, 4
+WITH_RESPONSES, WITH_USER = 4, 8
 """Bits of ``CAPABILITIES``."""
 
 
@@ -86,7 +86,7 @@ class Board:
         self.program_hash = f"{found['HASH0']:08x}{found['HASH1']:08x}"
         self.n_gates = found["SHAPE"] & 0xFFFF
         self.frame_pixels = connection.status.frame_pixels
-        self._has_user = bool(found["CAPABILITIES"] & DIRECT)
+        self._has_user = bool(found["CAPABILITIES"] & WITH_USER)
         self._has_responses = bool(found["CAPABILITIES"] & WITH_RESPONSES)
         self._record_bits = found["WIDTHS"] >> 16
         self._capacity = found["CODES"] >> 8 & 0xFF
@@ -195,7 +195,7 @@ class Board:
         counts : ndarray of int, shape (n, n_gates)
             Raw counts, 0 to 65535.
         bank : ndarray of int64, shape (n_responses, n_gates, n_columns), optional
-            Codes of the responses of a direct program, which are loaded if the board does not have them.
+            Codes of the responses of a program that gets them; those that the board lacks are loaded.
         index : array_like of int, shape (n,)
             Response of each pixel.
         count_exponent : array_like of int, shape () or (n,)
@@ -345,7 +345,6 @@ class Board:
                 f"{len(bank)} responses with an index up to {index.max()} do not fit the bank of board "
                 f"{self.address}, which has {self._capacity}"
             )
-        assert isinstance(program, DirectProgram), "only direct programs have a bank"
         places = np.zeros(len(bank), np.int64)
         for number, codes in enumerate(bank):
             key = codes.astype(np.int64).tobytes()
@@ -391,7 +390,6 @@ class Board:
         if bank is None or not self._has_responses:
             yield np.arange(len(numbers)), np.zeros(len(numbers), np.int64)
             return
-        assert isinstance(program, DirectProgram), "only direct programs have a bank"
         used = np.unique(numbers)
         for start in range(0, len(used), self._capacity):
             group = used[start : start + self._capacity]
@@ -408,7 +406,7 @@ class Board:
             rows = np.flatnonzero(np.isin(numbers, group))
             yield rows, places[numbers[rows]]
 
-    def _load(self, program: DirectProgram, key: bytes, codes: NDArray[np.int64]) -> None:
+    def _load(self, program: AnyProgram, key: bytes, codes: NDArray[np.int64]) -> None:
         """Load a response in the place of the one that was not used for the longest time."""
         place = len(self._responses)
         if place == self._capacity:

@@ -1,13 +1,10 @@
 """A board as a predictor for :mod:`seq2seqlite.imaging`."""
 
-from typing import Any
+from numpy.typing import ArrayLike
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from seq2seqlite.decay import Lifetimes, counts_for
+from seq2seqlite.decay import Lifetimes
 from seq2seqlite.hardware.host.board import Board
-from seq2seqlite.hardware.wire.results import Flag
+from seq2seqlite.hardware.wire.results import Flag, Records
 from seq2seqlite.integer import (
     AnyProgram,
     DirectPredictor,
@@ -15,9 +12,8 @@ from seq2seqlite.integer import (
     DirectResult,
     Program,
     lifetimes_from_codes,
-    whole_counts,
 )
-from seq2seqlite.integer.predictor import ProgramMetadata
+from seq2seqlite.integer.predictor import BankPredictor, Inputs
 from seq2seqlite.training_range import training_range_ns
 
 __all__ = ["BoardPredictor", "DirectBoardPredictor", "board_predictor"]
@@ -50,7 +46,7 @@ def board_predictor(board: Board, program: AnyProgram, /) -> "BoardPredictor | D
     return BoardPredictor(board, program)
 
 
-class BoardPredictor(ProgramMetadata):
+class BoardPredictor(BankPredictor):
     """Predictor that runs a program with a decoder on a board.
 
     Parameters
@@ -59,6 +55,8 @@ class BoardPredictor(ProgramMetadata):
         Board.
     program : Program
         Its program.
+    response : array_like, shape (n_gates,), optional
+        Response of the instrument on the axis of the program, for a program that gets it; by default unknown.
 
     See Also
     --------
@@ -68,18 +66,23 @@ class BoardPredictor(ProgramMetadata):
     kind = KIND
     program: Program
 
-    def __init__(self, board: Board, program: Program, /) -> None:
-        self.board, self.program = board, program
+    def __init__(self, board: Board, program: Program, /, *, response: ArrayLike | None = None) -> None:
+        super().__init__(program, response=response)
+        self.board = board
+
+    def with_response(self, response: ArrayLike | None, /) -> "BoardPredictor":
+        """Return this predictor for decays of another response; None for an unknown one."""
+        return BoardPredictor(self.board, self.program, response=response)
 
     @property
     def tau_range_ns(self) -> tuple[float, float] | None:
         """Range of the lifetimes that the model was trained for, in ns; None if it is unknown."""
-        return training_range_ns(self.instrument)
+        return self.program.tau_range_ns or training_range_ns(self.instrument)
 
     def lifetimes(self, tpsf: ArrayLike, /) -> Lifetimes:
-        """Return lifetimes, shape (n,), of counts, shape (n, n_gates)."""
-        counts = whole_counts(counts_for(tpsf, axis=self.axis, name=self.name))
-        return lifetimes_from_codes(self.program, self.board.results(self.program, counts).reduced)
+        """Return lifetimes, shape (n,), of counts, shape (n, n_gates); with errors if there are any."""
+        found = _records(self.board, self.program, self._of_pixels(tpsf), 0)
+        return lifetimes_from_codes(self.program, found.reduced, log_errors=found.log_errors)
 
     def counters(self) -> dict[str, float]:
         """Return the counters of the board and of the packets."""
@@ -117,20 +120,18 @@ class DirectBoardPredictor(DirectPredictor):
         """Return the counters of the board and of the packets."""
         return self.board.counters()
 
-    def _results(
-        self,
-        counts: NDArray[np.integer],
-        bank: NDArray[np.int64],
-        index: NDArray[np.int64],
-        min_photons: int,
-        exponent: NDArray[np.int64],
-    ) -> DirectResult:
-        found: Any = self.board.results(
-            self.program,
-            counts,
-            bank=bank,
-            index=index,
-            count_exponent=exponent,
-            min_photons=min_photons,
-        )
+    def _results(self, inputs: Inputs, min_photons: int) -> DirectResult:
+        found = _records(self.board, self.program, inputs, min_photons)
+        assert found.log_errors is not None, "a direct program gives standard errors"
         return DirectResult(found.reduced, found.log_errors, found.photons, ~found.has(Flag.VALID))
+
+
+def _records(board: Board, program: AnyProgram, inputs: Inputs, min_photons: int) -> Records:
+    return board.results(
+        program,
+        inputs.counts,
+        bank=inputs.bank if program.n_columns else None,
+        index=inputs.chosen,
+        count_exponent=inputs.exponent,
+        min_photons=min_photons,
+    )

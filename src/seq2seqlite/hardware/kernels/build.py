@@ -180,7 +180,7 @@ def build_kernels(program: AnyProgram, style: KernelStyle, /) -> Kernels:
     state = [bits] * units
     shortest = fewest_stages(head, *timing)
     return Kernels(
-        _kernel("encoder_step", encoder, style, stages, ([*state, formats.input.bits], bits)),
+        _kernel("encoder_step", encoder, style, stages, (_encoder_inputs(program), bits)),
         _kernel("decoder_step", decoder, style, stages, (state, bits)),
         _kernel("head", head, style, shortest, (state, formats.output.bits)),
     )
@@ -208,9 +208,14 @@ def build_encoder(program: EncoderProgram, style: KernelStyle, /) -> Kernel:
     """
     graph, formats = step_graph(program, "encoder", style.multipliers), program.formats
     stages = fewest_stages(graph, style.levels_per_stage, style.direct_fanout)
+    return _kernel("encoder_step", graph, style, stages, (_encoder_inputs(program), formats.state.bits))
+
+
+def _encoder_inputs(program: EncoderProgram) -> list[int]:
+    """Return the widths of the inputs of the encoder step: state, input code, and codes of the response."""
+    formats = program.formats
     response = [] if formats.response is None else [formats.response.bits] * program.n_columns
-    widths = [*[formats.state.bits] * program.units, formats.input.bits, *response]
-    return _kernel("encoder_step", graph, style, stages, (widths, formats.state.bits))
+    return [*[formats.state.bits] * program.units, formats.input.bits, *response]
 
 
 def _kernel(

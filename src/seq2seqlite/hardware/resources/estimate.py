@@ -219,11 +219,11 @@ def _blocks(design: Design) -> int:
     shape = design.shape
     memories = [(shape.beat_bits, shape.buffer_words)]
     width, depth = BLOCK
-    found = 0
+    found = shape.bank_blocks(shape.bank_block_bits) if shape.responses else 0
     if shape.direct is not None:
         if design.target.family == "ecp5" or shape.capacity > LUT_MEMORY_DEPTH:
             memories.append((shape.state_bits, shape.capacity))
-        found += shape.bank_blocks(shape.bank_block_bits) + DIRECT_TABLES
+        found += DIRECT_TABLES
     elif shape.output == "sfd":
         memories.append((3 * shape.program.formats.output.bits, shape.capacity * shape.n_gates))
     else:

@@ -21,7 +21,7 @@ from seq2seqlite.integer import (
     Reduced,
     Result,
 )
-from seq2seqlite.integer.direct_program import ERROR_BITS
+from seq2seqlite.integer.standard_errors import ERROR_BITS
 
 __all__ = [
     "DIRECT_RECORD_BITS",
@@ -163,7 +163,7 @@ def records_from_result(
         np.minimum(result.photons, 2**PHOTON_BITS - 1),
         flags,
         number % frame_pixels if frame_pixels else number % 2**NUMBER_BITS,
-        result.log_errors if isinstance(result, DirectResult) else None,
+        result.log_errors,
     )
 
 

@@ -24,7 +24,7 @@ def requirement_names(project, *extras):
 
 def test_dependencies_are_those_of_pyproject():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    computing = requirement_names(project, "ics", "train", "cluster", "hardware")
+    computing = requirement_names(project, "ics", "hdf5", "train", "cluster", "hardware")
     assert computing - {"dask"} <= set(DEPENDENCIES)
     assert set(DEPENDENCIES) <= computing | {"distributed"}
 

@@ -31,6 +31,7 @@ DEPENDENCIES = (
     "dask",
     "distributed",
     "diplib",
+    "h5py",
     "jax",
     "jaxlib",
     "optax",

@@ -44,7 +44,7 @@ IDELAY_HZ, ETHERNET_HZ = 200e6, 125e6
 CONSTRAINTS = {"open": ".lpf", "vivado": ".xdc"}
 """Suffix of the file with the constraints."""
 CROSSING = ("sys_clk", "engine_clk", "eth_rx_clk", "eth_tx_clk")
-"""Clocks whose domains are connected by asynchronous FIFOs only."""
+"""Nets of the clock domains that are connected by asynchronous FIFOs only."""
 SDRAM_PHASE = 90
 """Phase of the clock of the memory behind that of its controller, in degrees."""
 

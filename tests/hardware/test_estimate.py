@@ -4,6 +4,7 @@ import pytest
 
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.gateware.direct_head import schedule
+from seq2seqlite.hardware.gateware.error_unit import ErrorUnit
 from seq2seqlite.hardware.resources.estimate import estimate, lut_estimate
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.models import load_model
@@ -57,3 +58,25 @@ def test_the_estimate_of_a_network_is_that_of_kernels_without_dsp_blocks(tiny):
     for name, kernel in vars(kernels).items():
         assert kernel.multipliers == 0
         assert 1 <= getattr(network, name) / kernel.adder_bits < 1 + DA4ML_SURPLUS
+
+
+@pytest.mark.parametrize(
+    ("target", "lut_per_bit", "synthesised"),
+    [("xc7k410t", 0.99, 6281 - 4815), ("ecp5-85f", 1.34, 9300 - 7331)],
+)
+def test_responses_and_standard_errors_are_in_the_estimate(
+    odd_program, odd_response_program, target, lut_per_bit, synthesised
+):
+    """``synthesised``: LUTs of the second design minus those of the first, by ``synthesize_project``."""
+    estimates, bits = [], []
+    for program in (odd_program(0, n_gates=31), odd_response_program(0, n_gates=31)):
+        options = DesignOptions(lanes=2, result_width=64, responses=16)
+        design = make_design(program, find_target(target), options)
+        estimates.append(estimate(design))
+        bits.append(sum(kernel.adder_bits for kernel in design.kernels.all))
+    assert ErrorUnit.units(design.shape) == 2  # 59 clock cycles for 31 gates
+    assert estimates[1].dsp - estimates[0].dsp == 2
+    assert estimates[1].bram36 > estimates[0].bram36
+    without_kernels = synthesised - lut_per_bit * (bits[1] - bits[0])
+    found = estimates[1].lut - estimates[0].lut - lut_per_bit * (bits[1] - bits[0])
+    assert found == pytest.approx(without_kernels, rel=0.05)

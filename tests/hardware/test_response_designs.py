@@ -10,9 +10,10 @@ from seq2seqlite.hardware.cosim.stream import Access
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.gateware.csr import REGISTERS
 from seq2seqlite.hardware.hls.project import write_hls
+from seq2seqlite.hardware.host.predictor import board_predictor
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.targets import find_target
-from seq2seqlite.hardware.wire.results import Flag, records_from_words
+from seq2seqlite.hardware.wire.results import Flag, records_from_result, records_from_words
 from seq2seqlite.integer import ProgramPredictor
 
 
@@ -78,6 +79,33 @@ def test_the_predictor_of_a_design_is_that_of_its_program(response_design, count
         for name, values in vars(expected).items():
             np.testing.assert_array_equal(getattr(found, name), values, err_msg=name)
     assert len(HardwarePredictor(response_design).lifetimes(counts[:0]).tau_mean_ns) == 0
+
+
+class CountedBoard:
+    """Board that computes with the interpreter, and keeps the number of responses that it got."""
+
+    def __init__(self):
+        self.responses = 0
+
+    def check_program(self, program):
+        assert program.n_columns
+
+    def results(self, program, counts, *, bank, index, count_exponent, min_photons):
+        self.responses = len(bank)
+        inputs = Inputs(bank, index, count_exponent)
+        return records_from_result(inputs.expected(program, counts, min_photons=min_photons))
+
+
+def test_the_predictor_of_a_board_sends_the_response(odd_response_program):
+    program, board = odd_response_program(1), CountedBoard()
+    counts = made_up_counts(program, 40).astype(np.float32)  # counts are sent times 64
+    response = np.exp(-((np.arange(program.n_gates) - 4) ** 2) / 2) * 1e4
+    found = board_predictor(board, program).with_response(response)
+    expected = ProgramPredictor(program, response=response)
+    assert (found.uses_response, found.error_maps) == (True, expected.error_maps)
+    for name, values in vars(expected.lifetimes(counts)).items():
+        np.testing.assert_array_equal(getattr(found.lifetimes(counts), name), values, err_msg=name)
+    assert board.responses == 1
 
 
 def test_what_these_programs_do_not_support_is_refused(response_design, tmp_path):

@@ -212,7 +212,7 @@ class Engine(Component):
             return self._share(m, reducers, (sink.o, infos.o), output, name="reducer")
         m.submodules.reduced = reduced = AlternatingSlice(reduced_layout(shape))
         delivered = self._share(m, reducers, (sink.o, infos.o), reduced.i, name="reducer")
-        units = [ErrorUnit(shape) for _ in range(-(-ErrorUnit.clocks(shape) // shape.n_gates))]
+        units = [ErrorUnit(shape) for _ in range(ErrorUnit.units(shape))]
         for unit in units:
             m.d.comb += unit.i.payload.eq(reduced.o.payload)
         self._share(m, units, (reduced.o,), output, name="error_unit")

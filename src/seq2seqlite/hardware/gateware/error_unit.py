@@ -88,6 +88,13 @@ class ErrorUnit(Component):
         """Return the clock cycles per pixel, including its delivery."""
         return _steps(shape) + ErrorUnit.OVERHEAD
 
+    @staticmethod
+    def units(shape: Shape) -> int:
+        """Return the number of units with which an engine keeps up with its rings; 0 without errors."""
+        if not shape.has_errors or shape.direct is not None:
+            return 0
+        return -(-ErrorUnit.clocks(shape) // shape.n_gates)
+
     def elaborate(self, platform: object) -> Module:
         """Build the step counter and the parts that it controls."""
         m = Module()

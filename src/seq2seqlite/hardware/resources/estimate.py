@@ -5,11 +5,12 @@ The section "LUT estimates" of ``docs/explanation/hardware.md`` states how accur
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import Design
 from seq2seqlite.hardware.resources.da4ml_cost import kernel_costs
+from seq2seqlite.integer.standard_errors import ERROR_BITS, LOG_FRACTION_BITS
 from seq2seqlite.models import Network
 
 __all__ = ["Estimate", "LutEstimate", "check_fit", "estimate", "lut_estimate"]
@@ -43,6 +44,33 @@ class Calibration:
     head_lane_lut: int = 0
 
 
+@dataclass(frozen=True)
+class ErrorCost:
+    """LUTs and flip-flops of responses and standard errors in a design with a decoder.
+
+    Parameters
+    ----------
+    engine_lut, engine_ff : int
+        Bank and status of an engine.
+    unit_lut, unit_ff : int
+        Unit of the standard errors; an engine has as many as keep up with its rings.
+    shared_lut, shared_ff : int
+        Loader of the responses, and TUSER in the packet receiver.
+    """
+
+    engine_lut: int
+    engine_ff: int
+    unit_lut: int
+    unit_ff: int
+    shared_lut: int
+    shared_ff: int
+
+
+# From the syntheses that tests/hardware/test_estimate.py names.
+ERROR_COSTS: Mapping[str, ErrorCost] = {
+    "xc7": ErrorCost(150, 250, 350, 430, 420, 560),
+    "ecp5": ErrorCost(150, 250, 415, 500, 725, 595),
+}
 # xcup has the LUTs and carry chains of xc7, and no calibration of its own.
 CALIBRATIONS: Mapping[str, Calibration] = {
     "xc7": Calibration(0.99, 0.62, 2050, 1800, 1000, 1060, 120),
@@ -164,14 +192,14 @@ def estimate(design: Design, /) -> Estimate:
     --------
     lut_estimate : The LUTs and their parts.
     """
-    parts, lanes = design.kernels.all, _head_lanes(design)
+    parts, lanes, units = design.kernels.all, _head_lanes(design), _error_units(design)
     found, engines = _calibration(design), design.options.engines
     ff = found.ff_per_register_bit * sum(kernel.register_bits for kernel in parts) + found.engine_ff
     return Estimate(
         lut=lut_estimate(design).total,
         ff=round(engines * ff + found.shared_ff),
         # A direct head multiplies by weights, and interpolates between the factors of its errors.
-        dsp=engines * (sum(kernel.multipliers for kernel in parts) + (lanes + 1 if lanes else 0)),
+        dsp=engines * (sum(kernel.multipliers for kernel in parts) + (lanes + 1 if lanes else 0) + units),
         bram36=engines * _blocks(design) / 2,
     )
 
@@ -204,7 +232,24 @@ def check_fit(design: Design, /) -> Estimate:
 def _calibration(design: Design) -> Calibration:
     direct = design.shape.direct is not None
     family = "ecp5" if design.target.family == "ecp5" else "xc7"
-    return (DIRECT_CALIBRATIONS if direct else CALIBRATIONS)[family]
+    found, units = (DIRECT_CALIBRATIONS if direct else CALIBRATIONS)[family], _error_units(design)
+    if not units:
+        return found
+    cost = ERROR_COSTS[family]
+    return replace(
+        found,
+        engine_lut=found.engine_lut + cost.engine_lut + units * cost.unit_lut,
+        engine_ff=found.engine_ff + cost.engine_ff + units * cost.unit_ff,
+        shared_lut=found.shared_lut + cost.shared_lut,
+        shared_ff=found.shared_ff + cost.shared_ff,
+    )
+
+
+def _error_units(design: Design) -> int:
+    """Return the number of units of standard errors of an engine with a decoder; 0 without errors."""
+    from seq2seqlite.hardware.gateware.error_unit import ErrorUnit
+
+    return ErrorUnit.units(design.shape)
 
 
 def _head_lanes(design: Design) -> int:
@@ -228,4 +273,7 @@ def _blocks(design: Design) -> int:
         memories.append((3 * shape.program.formats.output.bits, shape.capacity * shape.n_gates))
     else:
         memories += [(16, shape.last_knot + 2), (2 * (shape.area_bits + shape.first_bits), shape.capacity)]
+        errors = shape.with_decoder.errors
+        if errors is not None:
+            memories += _error_units(design) * [(ERROR_BITS, errors.table.size), (LOG_FRACTION_BITS + 1, 256)]
     return found + sum(math.ceil(bits / width) * math.ceil(words / depth) for bits, words in memories)

@@ -5,7 +5,17 @@ from typing import Literal
 
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 
-__all__ = ["DEFAULT_FLUSH_CLOCKS", "ID", "REGISTERS", "Field", "Register", "constants", "registers", "resets"]
+__all__ = [
+    "DEFAULT_FLUSH_CLOCKS",
+    "ID",
+    "REGISTERS",
+    "VERSION",
+    "Field",
+    "Register",
+    "constants",
+    "registers",
+    "resets",
+]
 
 ID = 0x53325351
 VERSION = 2

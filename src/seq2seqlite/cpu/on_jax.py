@@ -130,14 +130,13 @@ class JaxDirectPredictor(DirectPredictor):
             found, flat = self._states(_padded(part.astype(np.int32), BATCH), bank.astype(np.int32), here)
             states[start : start + BATCH] = np.asarray(found)[: len(part)]
             dark[start : start + BATCH] = np.asarray(flat)[: len(part)]
-        photons = counts.sum(axis=1, dtype=np.int64)
-        dark |= photons < min_photons
         return direct_results(
             self.program,
             states,
-            photons=photons,
+            counts=counts.sum(axis=1, dtype=np.int64),
             dark=dark,
             given=known_responses(bank)[index],
+            min_photons=min_photons,
             count_exponent=exponent,
         )
 

@@ -3,7 +3,7 @@
 ``docs/spec/integer.md`` is the normative specification.
 """
 
-from seq2seqlite.integer.direct import DirectResult, response_codes, run_direct
+from seq2seqlite.integer.direct import DirectResult, detector_counts, response_codes, run_direct
 from seq2seqlite.integer.direct_program import MAX_BANK, DirectProgram
 from seq2seqlite.integer.interpreter import Result, decode, decoder_states, encode, head, normalise, run, step
 from seq2seqlite.integer.lifetime_table import (
@@ -61,6 +61,7 @@ __all__ = [
     "accumulators",
     "decode",
     "decoder_states",
+    "detector_counts",
     "direct_lifetimes_from_codes",
     "encode",
     "exact_in_float32",

@@ -36,6 +36,7 @@ from seq2seqlite.models import response_columns
 __all__ = [
     "DirectResult",
     "checked_direct",
+    "detector_counts",
     "direct_results",
     "known_responses",
     "response_codes",
@@ -44,6 +45,8 @@ __all__ = [
 
 # Float64 represents all integers of this width.
 EXACT_BITS = 53
+MAX_PHOTONS_BITS = 32
+MAX_PHOTONS = (1 << MAX_PHOTONS_BITS) - 1
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ class DirectResult:
         Logarithms to base 2 of the standard errors of mean, short and long lifetime (in ns) and of the
         fraction, in steps of ``2**-8``; 0 for a pixel below threshold.
     photons : ndarray of int64, shape (n,)
-        Sum of the counts of all gates.
+        Counts of the detector in all gates (:func:`detector_counts`).
     dark : ndarray of bool, shape (n,)
-        True for pixels below threshold: the same input code in all gates, or fewer counts than
-        ``min_photons``.
+        True for pixels below threshold: the same input code in all gates, or fewer counts of the detector
+        than ``min_photons``.
 
     See Also
     --------
@@ -130,9 +133,10 @@ def run_direct(
     index : array_like of int, shape (n,), optional
         Response of each pixel; by default the first.
     min_photons : int
-        Pixels with fewer counts are flagged as below threshold.
+        Pixels with fewer counts of the detector are flagged as below threshold.
     count_exponent : array_like of int, shape () or (n,)
-        The counts are those of the detector times 2 to the power of this; it matters for the errors only.
+        The counts are those of the detector times 2 to the power of this. It matters for the errors, the
+        photons and the threshold.
     arithmetic : str, optional
         As for :func:`seq2seqlite.integer.run`.
 
@@ -157,7 +161,6 @@ def run_direct(
     photons = counts.sum(axis=1)
     state = np.empty((len(counts), program.units), np.int64)
     dark = np.zeros(len(counts), np.bool_)
-    dark |= photons < min_photons
     with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
         for start in range(0, len(counts), BATCH):
             part = slice(start, start + BATCH)
@@ -167,7 +170,13 @@ def run_direct(
             state[part] = encode(program, inputs.astype(kind)).astype(np.int64)
     given = known_responses(table)[chosen]
     return direct_results(
-        program, state, photons=photons, dark=dark, given=given, count_exponent=count_exponent
+        program,
+        state,
+        counts=photons,
+        dark=dark,
+        given=given,
+        min_photons=min_photons,
+        count_exponent=count_exponent,
     )
 
 
@@ -176,9 +185,10 @@ def direct_results(
     state: NDArray[np.int64],
     /,
     *,
-    photons: NDArray[np.int64],
+    counts: NDArray[np.int64],
     dark: NDArray[np.bool_],
     given: NDArray[np.bool_],
+    min_photons: int = 0,
     count_exponent: ArrayLike = 0,
 ) -> DirectResult:
     """Return the results of the head from the last states of the encoder.
@@ -189,9 +199,10 @@ def direct_results(
         Program.
     state : ndarray of int64, shape (n, units)
         Last states.
-    photons, dark, given : ndarray, shape (n,)
-        Counts; which pixels are below threshold, and which have a response that is known.
-    count_exponent : array_like of int
+    counts, dark, given : ndarray, shape (n,)
+        Sums of the counts; which pixels have the same input code in all gates, and which have a response that
+        is known.
+    min_photons, count_exponent : int, array_like of int
         As for :func:`run_direct`.
 
     See Also
@@ -210,10 +221,41 @@ def direct_results(
     lifetimes = Reduced(mean, short, long, fraction, present, present)
     most = (1 << (ERROR_BITS - 1)) - 1
     errors = np.clip(shifted(outputs[:, 4:], fraction_bits - LOG_FRACTION_BITS), -most, most)
-    level = log_counts(photons) - (np.asarray(count_exponent, np.int64) << LOG_FRACTION_BITS)
+    photons = detector_counts(counts, count_exponent)
+    dark = dark | (photons < min_photons)
+    level = log_counts(counts) - (np.asarray(count_exponent, np.int64) << LOG_FRACTION_BITS)
     errors = errors + _factors(program, level, given) - (level >> 1)[:, None]
     errors = np.where(dark[:, None], 0, np.clip(errors, -most, most))
     return DirectResult(lifetimes.darkened(dark), errors, photons, dark)
+
+
+def detector_counts(counts: ArrayLike, exponent: ArrayLike, /) -> NDArray[np.int64]:
+    """Return counts in units of the detector's, rounded down, and at most ``2**32 - 1``.
+
+    Parameters
+    ----------
+    counts : array_like of int
+        Sums of counts, which are those of the detector times 2 to the power of ``exponent``.
+    exponent : array_like of int
+        Exponent.
+
+    Returns
+    -------
+    ndarray of int64
+
+    See Also
+    --------
+    seq2seqlite.integer.scaled_counts : Counts for a program, and their exponent.
+
+    Examples
+    --------
+    >>> detector_counts([640, 100, 7], [6, 0, -2]).tolist()
+    [10, 100, 28]
+    """
+    values, places = np.broadcast_arrays(np.asarray(counts, np.int64), np.asarray(exponent, np.int64))
+    right, left = np.clip(places, 0, 63), np.clip(-places, 0, MAX_PHOTONS_BITS)
+    most = MAX_PHOTONS >> left
+    return np.asarray(np.where(values > most, MAX_PHOTONS, (np.minimum(values, most) << left) >> right))
 
 
 def _factors(program: DirectProgram, level: NDArray[np.int64], given: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -13,6 +13,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 from numpy.typing import NDArray
 
+from seq2seqlite.hardware.gateware.count_exponent import EXPONENT_BITS, detector_counts
 from seq2seqlite.hardware.gateware.parameters import Shape as EngineShape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.wire.results import PHOTON_BITS
@@ -44,7 +45,6 @@ FACTOR_CLOCKS = 8
 FACTOR_INTERVAL = 2
 """Clock cycles per factor."""
 MAX_ERROR = (1 << (ERROR_BITS - 1)) - 1
-EXPONENT_BITS = 8
 
 
 def direct_info_layout(shape: EngineShape, /) -> data.StructLayout:
@@ -181,7 +181,9 @@ class DirectHead(Component):
         offsets = self._offsets(m, pixel.info, step, runs, begins)
         sums, taken = self._sums(m, pixel.state, step, runs)
         values, errors = self._outputs(m, sums, taken, offsets)
-        self._deliver(m, pixel.info, values, errors)
+        # The schedule is longer than the serial shift.
+        photons = detector_counts(m, pixel.info.photons, pixel.info.exponent, begins, bits=PHOTON_BITS)
+        self._deliver(m, pixel.info, photons, values, errors)
         return m
 
     def _sums(
@@ -388,7 +390,9 @@ class DirectHead(Component):
                 m.d.sync += signal.eq(offset)
         return stored
 
-    def _deliver(self, m: Module, info: Value, values: list[Signal], errors: list[Signal]) -> None:
+    def _deliver(
+        self, m: Module, info: Value, photons: Value, values: list[Signal], errors: list[Signal]
+    ) -> None:
         """Drive the record. All results of a pixel that is not usable are 0."""
         usable = Signal()
         m.d.sync += usable.eq(~(info.dark | info.malformed | info.missing))

@@ -4,6 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, ResetSignal, Signal, Value, si
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.count_exponent import EXPONENT_BITS, LIMIT_LATENCY, scaled_limit
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.gateware.pipeline import copied, delayed, modulo_increment
@@ -12,11 +13,10 @@ from seq2seqlite.hardware.gateware.response_bank import BASE_LATENCY, INDEX_BITS
 from seq2seqlite.hardware.gateware.serial_arithmetic import times_constant
 from seq2seqlite.integer import COUNT_BITS
 
-__all__ = ["EXPONENT_BITS", "Receiver", "facts_layout", "slot_facts"]
+__all__ = ["Receiver", "facts_layout", "slot_facts"]
 
-EXPONENT_BITS = 8
-"""Width of the exponent of the counts in TUSER."""
-
+EXPONENT = slice(8, 8 + EXPONENT_BITS)
+"""Bits of TUSER that contain the exponent of the counts."""
 CONCLUDING = 5
 """Clock cycles from the sums of the lanes to the registers of the status."""
 SETTLED = 24
@@ -72,7 +72,7 @@ class Receiver(Component):
     frame_pixels : Signal(32), in
         Pixels of a frame; 0 disables framing.
     min_photons : Signal(32), in
-        Pixels with fewer counts are flagged as below threshold.
+        Pixels with fewer counts, of direct programs counts of the detector, are flagged as below threshold.
     flush_clocks : Signal(32), in
         Idle clock cycles before a flush; 0: never.
     room : Signal(engines), in
@@ -304,7 +304,8 @@ class Receiver(Component):
             m.d.sync += bottom.eq(Mux(~top_control[1] & (bottom < minima[0]), bottom, minima[0]))
         sums_valid = delayed(m, stage_control, 2, name="summed", reset_less=False)
         found = self._response(m, user, 1 + level)
-        self._conclude(m, sums_valid, total, base, top, bottom, found)
+        limit = self._limit(m, user, 1 + level)
+        self._conclude(m, sums_valid, total, base, top, bottom, limit, found)
 
     def _response(self, m: Module, user: Value | None, levels: int) -> dict[str, Value]:
         """Return the parts of the status that TUSER gives, in the clock cycle in which it is registered.
@@ -314,7 +315,7 @@ class Receiver(Component):
         if user is None:
             return {}
         latency = levels + CONCLUDING
-        exponent = delayed(m, user[-EXPONENT_BITS:], latency, name="exponent").as_signed()
+        exponent = delayed(m, user[EXPONENT], latency, name="exponent").as_signed()
         if not self.shape_.responses:
             return {"missing": Const(0, 1), "given": Const(0, 1), "exponent": exponent}
         index = delayed(m, user[:INDEX_BITS], latency - BASE_LATENCY, name="index")
@@ -326,6 +327,18 @@ class Receiver(Component):
             "exponent": exponent,
         }
 
+    def _limit(self, m: Module, user: Value | None, levels: int) -> Value:
+        """Return the smallest sum of counts that is not below threshold, for :meth:`_conclude`.
+
+        ``levels`` is that of :meth:`_response`.
+        """
+        if user is None:
+            return delayed(m, self.min_photons, 1, name="min_photons")
+        # The comparison is one clock cycle before the status is registered.
+        waiting = levels + CONCLUDING - 1 - LIMIT_LATENCY
+        exponent = delayed(m, user[EXPONENT], waiting, name="exponent_early")
+        return scaled_limit(m, delayed(m, self.min_photons, 1, name="min_photons"), exponent)
+
     def _conclude(
         self,
         m: Module,
@@ -334,6 +347,7 @@ class Receiver(Component):
         base: Signal,
         top: Signal,
         bottom: Signal,
+        limit: Value,
         found: dict[str, Value],
     ) -> None:
         """Compute the pixel status, with one adder or comparison per pipeline stage."""
@@ -348,7 +362,7 @@ class Receiver(Component):
         empty, too_few, overflows = (Signal(reset_less=True) for _ in range(3))
         m.d.sync += [
             empty.eq(peak <= 0 if shape.direct is None else self._flat(m, top, bottom)),
-            too_few.eq(total_delayed < delayed(m, self.min_photons, 1, name="min_photons")),
+            too_few.eq(total_delayed < limit),
             overflows.eq(total_delayed[shape.total_bits :].any()),
         ]
         total_delayed, base, peak = (

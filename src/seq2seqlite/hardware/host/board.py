@@ -189,7 +189,8 @@ class Board:
         count_exponent : array_like of int, shape () or (n,)
             The counts are those of the detector times 2 to the power of this.
         min_photons : int
-            Pixels with fewer counts are flagged as below threshold.
+            Pixels with fewer counts, of direct programs counts of the detector, are flagged as below
+            threshold.
 
         Returns
         -------

@@ -8,7 +8,6 @@ from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.link.board_core import BOARD_CORE, BoardCore
 from seq2seqlite.hardware.plan import BuildPlan
 from seq2seqlite.hardware.wire.link_packets import HEADER_WORDS, PACKET_WORDS, max_pixels
-from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["BOARD_CORE", "board_core_plan", "link_plan"]
 
@@ -62,9 +61,13 @@ def link_plan(shape: Shape, options: DesignOptions, /) -> BuildPlan:
     """
     if options.output != "lifetimes":
         raise InputError(f"output={options.output!r} of a design with a link must be 'lifetimes'")
+    if shape.sequence_numbers:
+        raise InputError(
+            "sequence_numbers=True of a design with a link must be False; the link repeats lost packets"
+        )
     has_user = bool(shape.user_bits)
-    if not max_pixels(shape.n_gates, COUNT_BITS, has_user=has_user, record_bits=shape.record_bits):
-        most = (PACKET_WORDS - HEADER_WORDS - has_user) * 32 // COUNT_BITS
+    if not max_pixels(shape.n_gates, shape.count_bits, has_user=has_user, record_bits=shape.record_bits):
+        most = (PACKET_WORDS - HEADER_WORDS - has_user) * 32 // shape.count_bits
         raise InputError(
             f"n_gates={shape.n_gates} of program {shape.program.name} must be at most {most}, so that a "
             "pixel fits a packet of the link"

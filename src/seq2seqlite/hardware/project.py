@@ -217,6 +217,8 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
         "period_ns": 1e3 / design.clock_mhz,
         "clock_mhz": design.clock_mhz,
         "engines": options.engines,
+        "count_bits": options.count_bits,
+        "lanes": options.input_lanes,
         "units": design.program.units,
         "slots": design.shape.slots,
         "latency": design.latency_clocks,

@@ -13,13 +13,15 @@ from seq2seqlite.hardware.project_files import templates
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.wire.beats import Beats
 from seq2seqlite.hardware.wire.results import beats_from_counts
-from seq2seqlite.integer import DirectProgram, run
+from seq2seqlite.integer import DirectProgram, DirectResult, Result, run
 
 __all__ = ["N_PIXELS", "testbench_files"]
 
 N_PIXELS = 24
 """Pixels of the stimulus: one frame, with one that is below threshold."""
 N_RESPONSES = 3
+MISSING = (4, 11, 12, 20)
+"""Pixels whose packet is missing, of designs with sequence numbers."""
 MIN_PHOTONS = 100
 CLOCK_LIMIT = 1_000_000
 
@@ -39,18 +41,25 @@ def testbench_files(design: Design, /) -> dict[str, str]:
     seq2seqlite.hardware.cosim.design.compile_project : Simulation with more pixels.
     """
     program, shape, options = design.program, design.shape, design.options
-    counts, user, loads = made_up_counts(program, N_PIXELS), None, []
+    counts, inputs = made_up_counts(program, N_PIXELS, count_bits=shape.count_bits), DirectInputs()
+    missing = np.isin(np.arange(N_PIXELS), MISSING if shape.sequence_numbers else ())
+    result: Result | DirectResult
     if isinstance(program, DirectProgram):
         bank = made_up_bank(program, min(N_RESPONSES, shape.responses or 1))
         inputs = DirectInputs(bank, np.arange(N_PIXELS) % len(bank))
-        user, loads = inputs.user(shape, N_PIXELS), inputs.accesses(shape)
         result = inputs.expected(program, counts, min_photons=MIN_PHOTONS)
-        words = result_words(shape, result, frame_pixels=N_PIXELS)
     else:
-        words = result_words(shape, run(program, counts, min_photons=MIN_PHOTONS), frame_pixels=N_PIXELS)
+        result = run(program, counts, min_photons=MIN_PHOTONS)
+    user, loads = inputs.user(shape, N_PIXELS), inputs.accesses(shape)
+    words = result_words(shape, result, frame_pixels=N_PIXELS, missing=missing)
     settings = {"FRAME_PIXELS": N_PIXELS, "MIN_PHOTONS": MIN_PHOTONS, "CONTROL": 1}
     accesses = [*(Access(REGISTERS[name], value) for name, value in settings.items()), *loads]
-    beats = beats_from_counts(counts, lanes=options.input_lanes, user=user)
+    beats = beats_from_counts(
+        counts[~missing],
+        lanes=shape.lanes,
+        user=None if user is None else user[~missing],
+        count_bits=shape.count_bits,
+    )
     expected = _output_beats(words, shape.record_bits, options.result_width)
     texts = {
         "registers.hex": _hex(_register_word(access) for access in accesses),

@@ -89,7 +89,8 @@ def self_test(
     --------
     seq2seqlite.hardware.cosim.board.compile_board : Compile a board.
     """
-    program, counts = project.program, made_up_counts(project.program, n, seed=seed)
+    program, count_bits = project.program, project.shape.count_bits
+    counts = made_up_counts(program, n, seed=seed, count_bits=count_bits)
     counts[: n // 2] = np.minimum(counts[: n // 2], 255)  # packets with 8 bits
     bank, index, exponent = None, np.zeros(n, np.int64), np.zeros(n, np.int64)
     if isinstance(program, DirectProgram):

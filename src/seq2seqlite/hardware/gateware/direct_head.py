@@ -60,6 +60,7 @@ def direct_info_layout(shape: EngineShape, /) -> data.StructLayout:
             "missing": 1,
             "given": 1,
             "exponent": signed(EXPONENT_BITS),
+            **({"absent": 1} if shape.sequence_numbers else {}),
         }
     )
 
@@ -396,11 +397,9 @@ class DirectHead(Component):
         """Drive the record. All results of a pixel that is not usable are 0."""
         usable = Signal()
         m.d.sync += usable.eq(~(info.dark | info.malformed | info.missing))
-        photons = info.photons[:PHOTON_BITS]
-        if len(info.photons) > PHOTON_BITS:
-            photons = Mux(info.photons[PHOTON_BITS:].any(), (1 << PHOTON_BITS) - 1, photons)
         results = Cat(values[MEAN], values[SHORT], values[LONG], values[FRACTION])
-        flags = Cat(usable.replicate(3), info.dark, info.malformed, info.missing, Const(0, 2))
+        absent = info.absent if self.shape_.sequence_numbers else Const(0, 1)
+        flags = Cat(usable.replicate(3), info.dark, info.malformed, info.missing, absent, Const(0, 1))
         m.d.comb += self.o.payload.eq(
             Cat(Mux(usable, results, 0), photons, flags, Mux(usable, Cat(*errors), 0))
         )

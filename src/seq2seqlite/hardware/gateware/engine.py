@@ -97,7 +97,7 @@ class Engine(Component):
         else:
             rings = self._rings(m, buffer, normaliser.code)
             connect_sink = self._sums if shape.output == "lifetimes" else self._sfd
-            delivered = connect_sink(m, rings, self._status_fifo(m, buffer, info_layout()), output.i)
+            delivered = connect_sink(m, rings, self._status_fifo(m, buffer, info_layout(shape)), output.i)
         m.d.comb += [
             self.o.valid.eq(output.o.valid),
             self.o.payload.eq(output.o.payload),

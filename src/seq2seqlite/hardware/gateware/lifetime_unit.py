@@ -1,6 +1,6 @@
 """Lifetime unit: computes lifetimes from areas and first samples, one pixel at a time."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
@@ -29,9 +29,10 @@ def sums_layout(shape: Shape, /) -> data.StructLayout:
     )
 
 
-def info_layout() -> data.StructLayout:
+def info_layout(shape: Shape, /) -> data.StructLayout:
     """Return the layout of the pixel status that is delivered with the lifetimes."""
-    return data.StructLayout({"photons": PHOTON_BITS, "dark": 1, "malformed": 1})
+    absent = {"absent": 1} if shape.sequence_numbers else {}
+    return data.StructLayout({"photons": PHOTON_BITS, "dark": 1, "malformed": 1, **absent})
 
 
 class Reducer(Component):
@@ -58,7 +59,7 @@ class Reducer(Component):
         codes = [int(code) for code in shape.with_decoder.reduction.tau_codes]
         # One extra entry: the interpolation reads the knot after the last.
         self._table = Memory(shape=TAU_BITS, depth=len(codes) + 1, init=[*codes, codes[-1]])
-        pixel = data.StructLayout({"sums": sums_layout(shape), "info": info_layout()})
+        pixel = data.StructLayout({"sums": sums_layout(shape), "info": info_layout(shape)})
         super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(shape.payload_bits))})
 
     @staticmethod
@@ -227,6 +228,7 @@ class Reducer(Component):
             mean.eq(tau[LONG] + rounded),
             usable.eq(has_component.any()),
         ]
+        absent = (Const(0, 1), info.absent) if self.shape_.sequence_numbers else ()
         m.d.comb += self.o.payload.eq(
             Cat(
                 Mux(usable, mean, 0),
@@ -234,6 +236,6 @@ class Reducer(Component):
                 tau[LONG],
                 Mux(usable, fraction, 0),
                 info.photons,
-                Cat(usable, has_component, info.dark, info.malformed),
+                Cat(usable, has_component, info.dark, info.malformed, *absent),
             )
         )

@@ -65,6 +65,8 @@ class Register:
         Whether the register exists in designs with responses only.
     cleared_by_one : bool
         Whether writing 1 to a bit clears it, and writing 0 does nothing.
+    of_sequence_numbers : bool
+        Whether the register exists in designs with sequence numbers only.
 
     See Also
     --------
@@ -80,6 +82,7 @@ class Register:
     reset: int = 0
     of_responses: bool = False
     cleared_by_one: bool = False
+    of_sequence_numbers: bool = False
 
     @property
     def parts(self) -> tuple[Field, ...]:
@@ -128,7 +131,13 @@ REGISTERS = (
         0x44,
         "read-only",
         "kind of design",
-        _fields(("RAW_SFD", 0, 1), ("DIRECT", 1, 1), ("RESPONSES", 2, 1)),
+        _fields(
+            ("RAW_SFD", 0, 1),
+            ("DIRECT", 1, 1),
+            ("RESPONSES", 2, 1),
+            ("COUNTS_OF_8_BITS", 3, 1),
+            ("SEQUENCE_NUMBERS", 4, 1),
+        ),
     ),
     Register(
         "WIDTHS",
@@ -183,6 +192,10 @@ REGISTERS = (
         _fields(*INTERRUPTS),
         cleared_by_one=True,
     ),
+    Register(
+        "MISSING_PIXELS", 0x74, "read-only", "pixels whose packet was missing", of_sequence_numbers=True
+    ),
+    Register("LATE_PACKETS", 0x78, "read-only", "packets that came too late", of_sequence_numbers=True),
 )
 """Registers in the order of their addresses."""
 
@@ -194,7 +207,12 @@ def registers(shape: Shape, /) -> tuple[Register, ...]:
     --------
     constants : Values of the registers that describe a design.
     """
-    return tuple(each for each in REGISTERS if shape.responses or not each.of_responses)
+    return tuple(
+        each
+        for each in REGISTERS
+        if (shape.responses or not each.of_responses)
+        and (shape.sequence_numbers or not each.of_sequence_numbers)
+    )
 
 
 def resets(
@@ -229,14 +247,20 @@ def constants(shape: Shape, engines: int, result_width: int, /) -> dict[str, int
     program = shape.program
     digest, response = program.sha256, program.formats.response
     columns = program.n_columns | (0 if response is None else response.bits) << 8
-    direct = shape.direct is not None
+    flags = (
+        shape.output == "sfd",
+        shape.direct is not None,
+        shape.responses > 0,
+        shape.count_bits == 8,
+        shape.sequence_numbers,
+    )
     return {
         "ID": ID,
         "VERSION": VERSION,
         "HASH0": int(digest[:8], 16),
         "HASH1": int(digest[8:16], 16),
         "SHAPE": program.n_gates | program.units << 16 | engines << 24,
-        "CAPABILITIES": int(shape.output == "sfd") | direct << 1 | (shape.responses > 0) << 2,
+        "CAPABILITIES": sum(flag << bit for bit, flag in enumerate(flags)),
         "WIDTHS": shape.lanes | result_width << 8 | shape.record_bits << 16,
         "CODES": tau_fraction_bits(program) | shape.responses << 8 | columns << 16,
     }

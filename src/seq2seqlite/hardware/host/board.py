@@ -15,7 +15,7 @@ from seq2seqlite.hardware.gateware.register_map import ID, REGISTERS, VERSION
 from seq2seqlite.hardware.host.connection import BoardError, Connection
 from seq2seqlite.hardware.wire.link_packets import MAX_ACCESSES, max_pixels, pixel_requests, pixel_words
 from seq2seqlite.hardware.wire.results import Flag, Records, records_from_words, response_words, user_words
-from seq2seqlite.integer import AnyProgram, DirectProgram
+from seq2seqlite.integer import COUNT_BITS, AnyProgram, DirectProgram
 
 __all__ = ["TIMEOUT_S", "Board"]
 
@@ -25,7 +25,7 @@ FLUSH_CLOCKS = 4096
 ADDRESSES = {register.name: register.address for register in REGISTERS}
 READY, LOADED = 1, 2
 """Bits of ``RESPONSE_STATUS``."""
-DIRECT, WITH_RESPONSES = 2, 4
+DIRECT, WITH_RESPONSES, COUNTS_OF_8_BITS = 2, 4, 8
 """Bits of ``CAPABILITIES``."""
 
 
@@ -76,6 +76,7 @@ class Board:
         self.n_gates = found["SHAPE"] & 0xFFFF
         self._has_user = bool(found["CAPABILITIES"] & DIRECT)
         self._has_responses = bool(found["CAPABILITIES"] & WITH_RESPONSES)
+        self._count_bits = 8 if found["CAPABILITIES"] & COUNTS_OF_8_BITS else COUNT_BITS
         self._record_bits = found["WIDTHS"] >> 16
         self._capacity = found["CODES"] >> 8 & 0xFF
         self._responses: OrderedDict[bytes, int] = OrderedDict()  # codes, to index; the last used one is last
@@ -181,7 +182,7 @@ class Board:
         program : Program or DirectProgram
             Program of the board.
         counts : ndarray of int, shape (n, n_gates)
-            Raw counts, 0 to 65535.
+            Raw counts, 0 to 65535, or 255 of a design with counts of 8 bits.
         bank : ndarray of int64, shape (n_responses, n_gates, n_columns), optional
             Codes of the responses of a direct program, which are loaded if the board does not have them.
         index : array_like of int, shape (n,)
@@ -206,6 +207,11 @@ class Board:
         """
         if counts.ndim != 2 or counts.shape[1] != self.n_gates:
             raise InputError(f"counts of shape {counts.shape} must have shape (n, {self.n_gates})")
+        if counts.max(initial=0) >> self._count_bits:
+            raise InputError(
+                f"counts up to {counts.max()} do not fit the {self._count_bits} bits of board "
+                f"{self.address}; build its design with count_bits={COUNT_BITS}"
+            )
         n = len(counts)
         numbers = np.broadcast_to(np.asarray(index, np.int64), n)
         exponents = np.broadcast_to(np.asarray(count_exponent, np.int64), n)

@@ -1,6 +1,6 @@
 """Executor of requests: checks each packet, performs it, and answers all but those of pixels."""
 
-from amaranth.hdl import Array, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -194,7 +194,7 @@ class Executor(Component):
         few = Signal()
         m.d.sync += few.eq((pixels != 0) & (pixels <= self.max_pixels) & (argument[24:] == 0))
         fits = []
-        for bits in COUNT_WIDTHS:
+        for bits in (bits for bits in COUNT_WIDTHS if bits <= shape.count_bits):
             words = pixel_words(shape.n_gates, bits, has_user=bool(shape.user_bits))
             required = Signal(range(self.max_pixels * words + HEADER_WORDS + 1), name=f"words_{bits}")
             m.d.sync += required.eq(times_constant(self.pixels, words) + HEADER_WORDS)
@@ -208,7 +208,7 @@ class Executor(Component):
             Kind.STATUS: alone,
             Kind.OPEN: alone & (self.word != 0),
             Kind.REGISTERS: fits_accesses,
-            Kind.PIXELS: few & (fits[0] | fits[1]),
+            Kind.PIXELS: few & Cat(fits).any(),
         }
         good = {}
         for kind, form in forms.items():

@@ -9,7 +9,13 @@ from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.gateware.pipeline import copied, delayed, modulo_increment
 from seq2seqlite.hardware.gateware.register_slices import beat
-from seq2seqlite.hardware.gateware.response_bank import BASE_LATENCY, INDEX_BITS, base_address, looked_up
+from seq2seqlite.hardware.gateware.response_bank import (
+    BASE_LATENCY,
+    INDEX_BITS,
+    LOOKUP_LATENCY,
+    base_address,
+    looked_up,
+)
 from seq2seqlite.hardware.gateware.serial_arithmetic import times_constant
 
 __all__ = ["Receiver", "facts_layout", "slot_facts"]
@@ -329,7 +335,7 @@ class Receiver(Component):
         if not self.shape_.responses:
             return {"missing": Const(0, 1), "given": Const(0, 1), "exponent": exponent}
         index = delayed(m, user[:INDEX_BITS], latency - BASE_LATENCY, name="index")
-        last = delayed(m, index, BASE_LATENCY - 1, name="index_last")
+        last = delayed(m, index, BASE_LATENCY - LOOKUP_LATENCY, name="index_last")
         return {
             "base": base_address(m, index, self.shape_.n_gates, name="base"),
             "missing": ~looked_up(m, self.present, last, name="present"),

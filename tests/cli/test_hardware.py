@@ -74,6 +74,14 @@ def test_lower_writes_the_program(tmp_path, capsys):
             "gaps=1.0 must be a probability, at least 0 and below 1",
         ),
         (
+            ["hardware", "simulate", "--model", TINY, "--lost", "1"],
+            "lost=1.0 must be a probability, at least 0 and below 1",
+        ),
+        (
+            ["hardware", "build", "--model", TINY, "--target", "kv260", "--out", "a", "--count-bits", "12"],
+            "count_bits=12 must be one of 8, 16",
+        ),
+        (
             ["hardware", "simulate", "--model", TINY, "--seed", "-1"],
             "Invalid value for '--seed': Input should be greater than or equal to 0",
         ),
@@ -209,6 +217,23 @@ def test_simulation_of_a_direct_program_uses_several_responses(direct_design, tm
     assert main([*words, *irfs]) == 0
     result = json.loads(found.read_text())
     assert (result["mismatches"], result["responses"], len(result["irf"])) == (0, 2, 2)
+
+
+def test_packets_that_are_lost(program_file, tmp_path, capsys):
+    project, found = str(tmp_path / "project"), tmp_path / "found.json"
+    build = ["hardware", "build", "--model", str(program_file), "--target", "xc7k410t", "--out", project]
+    assert main([*build, "--count-bits", "8", "--sequence-numbers"]) == 0
+    words = ["hardware", "simulate", project, "--n", "60", "--lost", "0.2", "--json", str(found)]
+    assert main(words) == 0
+    result = json.loads(found.read_text())
+    assert (result["pixels"], result["mismatches"]) == (60, 0)
+    assert 5 < result["packets_lost"] < 20
+    assert f"60 pixels, {result['packets_lost']} of them without a packet, 0 mism" in capsys.readouterr().out
+    assert main([*build]) == 0
+    assert main(words) == 2
+    assert (
+        "lost=0.2 needs a design with sequence numbers; build it with --sequence" in capsys.readouterr().err
+    )
 
 
 def test_an_irf_for_a_program_that_does_not_use_it(program_file, tmp_path, capsys):

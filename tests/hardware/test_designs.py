@@ -90,12 +90,15 @@ def test_copies_of_a_register_stay_copies(tiny):
         (0, "ecp5-85f", {"engines": 2, "lanes": 4, "result_width": 128}),
         (1, "xc7k410t", {"engines": 3, "lanes": 16, "result_width": 64}),
         (2, "xc7k410t", {"output": "sfd"}),
+        (3, "ecp5-85f", {"count_bits": 8, "lanes": 4}),
+        (4, "xc7k410t", {"count_bits": 8, "engines": 2, "lanes": 1}),
     ],
 )
 def test_odd_programs_and_options(odd_program, tmp_path, seed, target, options):
     program = odd_program(seed)
     design, simulator = compiled(program, tmp_path, target, **options)
-    counts = made_up_counts(program, 6 * simulator.batch)
+    counts = made_up_counts(program, 6 * simulator.batch, count_bits=design.options.count_bits)
+    assert counts.max() == (1 << design.options.count_bits) - 1
     steady = simulator.check(counts)
     assert steady.mismatches == 0
     assert steady.clocks_per_pixel == design.clocks_per_pixel

@@ -5,9 +5,14 @@ import pytest
 
 from seq2seqlite.decay import ParametricIrf
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.cosim.design import DirectHardwarePredictor
+from seq2seqlite.hardware.cosim.design import DirectHardwarePredictor, compile_project
 from seq2seqlite.hardware.cosim.inputs import Inputs
+from seq2seqlite.hardware.cosim.stream import Access
+from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.gateware.csr import REGISTERS
+from seq2seqlite.hardware.project import write_project
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts, response_bank
+from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.integer import DirectPredictor, response_codes
 
 
@@ -69,3 +74,20 @@ def test_the_predictor_of_a_design_is_that_of_its_program(direct_design, counts)
         for name, values in vars(expected).items():
             np.testing.assert_array_equal(getattr(found, name), values, err_msg=name)
     assert len(DirectHardwarePredictor(direct_design).lifetimes(counts[:0]).tau_mean_ns) == 0
+
+
+def test_counts_of_8_bits(odd_direct_program, tmp_path):
+    """The input has half the width, the results are those of the program, and the host can read the width."""
+    program = odd_direct_program(9)
+    options = DesignOptions(lanes=2, responses=3, count_bits=8)
+    project = write_project(make_design(program, find_target("xc7k410t"), options), tmp_path / "project")
+    assert "input [15:0] s_axis_tdata;" in (project.folder / "top.v").read_text()
+    design = compile_project(project, out_dir=tmp_path / "simulation")
+    counts, bank = made_up_counts(program, 200, count_bits=8), made_up_bank(program, 3)
+    assert counts.max() == 255
+    inputs = Inputs(bank, np.arange(200) % 3, np.arange(200) % 5 - 2)
+    assert design.check(counts, gaps=0.2, stalls=0.3, min_photons=100, inputs=inputs).mismatches == 0
+    _, run = design.words(counts[:1], inputs=Inputs(bank), after=[Access(REGISTERS["CAPABILITIES"])])
+    assert run.registers[-1] == 0b11110
+    with pytest.raises(InputError, match="counts from 0 to 256 do not fit 8 bits; give 0 to 255"):
+        design.check(np.full((1, program.n_gates), 256) * [0, *[1] * (program.n_gates - 1)])

@@ -50,7 +50,7 @@ def folder(odd_direct_program, odd_program, tmp_path_factory):
     target = find_target("xc7k410t")
     options = DesignOptions(lanes=2, result_width=64, responses=5, prefix="direct_")
     write_project(make_design(odd_direct_program(9), target, options), folder / "direct")
-    options = DesignOptions(engines=2, prefix="other_")
+    options = DesignOptions(engines=2, prefix="other_", sequence_numbers=True)
     write_project(make_design(odd_program(0), target, options), folder / "other")
     return folder
 

@@ -217,12 +217,18 @@ def test_logarithm_of_counts_is_within_half_a_percent():
     assert log_counts(np.array([0])) == log_counts(np.array([1]))
 
 
-def test_errors_are_those_of_the_counts_before_they_were_scaled(shared):
+def test_errors_photons_and_threshold_are_those_of_the_counts_before_they_were_scaled(shared):
     program = shared[1]
     counts = np.random.default_rng(3).poisson(20.0, (5, 135))
-    once = run_direct(program, counts)
-    many = run_direct(program, counts * 64, count_exponent=6)
+    least = int(np.median(counts.sum(axis=1)))
+    once = run_direct(program, counts, min_photons=least)
+    many = run_direct(program, counts * 64, count_exponent=6, min_photons=least)
+    halves = run_direct(program, counts // 2, count_exponent=-1, min_photons=least)
     np.testing.assert_array_equal(many.log_errors, once.log_errors)
+    np.testing.assert_array_equal(many.photons, once.photons)
+    np.testing.assert_array_equal(many.dark, counts.sum(axis=1) < least)
+    np.testing.assert_array_equal(halves.photons, (counts // 2).sum(axis=1) * 2)
+    assert once.dark.sum() == 2
     floats = DirectPredictor(program).lifetimes(counts.astype(np.float32))
     whole = DirectPredictor(program).lifetimes(counts)
     np.testing.assert_array_equal(floats.tau_mean_std_ns, whole.tau_mean_std_ns)

@@ -100,13 +100,13 @@ class DirectProgramEngine(DirectPredictor):
             states = np.empty((len(pixels), program.units), np.int32)
             dark = np.empty(len(pixels), np.bool_)
             encode(layer, compiled.scratch(), compiled.units, pixels, dark, states)
-            photons = pixels.sum(axis=1, dtype=np.int64)
             results = direct_results(
                 program,
                 states.astype(np.int64),
-                photons=photons,
-                dark=dark | (photons < min_photons),
+                counts=pixels.sum(axis=1, dtype=np.int64),
+                dark=dark,
                 given=np.full(len(pixels), response.any()),
+                min_photons=min_photons,
                 count_exponent=exponent[part],
             )
             _fill(found, part, results)

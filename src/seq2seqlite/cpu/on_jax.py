@@ -26,7 +26,7 @@ from seq2seqlite.integer import (
     fits_float32,
 )
 from seq2seqlite.integer.direct import direct_results
-from seq2seqlite.integer.interpreter import advanced, head, log_errors, prepared
+from seq2seqlite.integer.interpreter import advanced, head, log_errors, photons_of, prepared
 from seq2seqlite.integer.predictor import Inputs
 from seq2seqlite.integer.ranges import Accumulator, exact_in_float32
 from seq2seqlite.integer.responses import known_responses
@@ -76,11 +76,12 @@ class JaxPredictor(ProgramPredictor):
     def _results(self, inputs: Inputs, min_photons: int) -> Result:
         shape, program = (len(inputs.counts), 3, self.program.n_gates), self.program
         sfd, dark = _in_batches(self._sfd, inputs, np.empty(shape, np.int64))
-        photons = inputs.counts.sum(axis=1, dtype=np.int64)
+        sums = inputs.counts.sum(axis=1, dtype=np.int64)
+        photons = photons_of(program, sums, inputs.exponent)
         dark |= photons < min_photons
         lifetimes = program.reduction.reduce(sfd).darkened(dark)
         given = known_responses(inputs.bank)[inputs.chosen]
-        errors = log_errors(program, lifetimes, photons, given, count_exponent=inputs.exponent)
+        errors = log_errors(program, lifetimes, sums, given, count_exponent=inputs.exponent)
         return Result(sfd, lifetimes, photons, dark, errors)
 
 
@@ -115,13 +116,13 @@ class JaxDirectPredictor(DirectPredictor):
     def _results(self, inputs: Inputs, min_photons: int) -> DirectResult:
         empty = np.empty((len(inputs.counts), self.program.units), np.int64)
         states, dark = _in_batches(self._states, inputs, empty)
-        photons = inputs.counts.sum(axis=1, dtype=np.int64)
         return direct_results(
             self.program,
             states,
-            photons=photons,
-            dark=dark | (photons < min_photons),
+            counts=inputs.counts.sum(axis=1, dtype=np.int64),
+            dark=dark,
             given=known_responses(inputs.bank)[inputs.chosen],
+            min_photons=min_photons,
             count_exponent=inputs.exponent,
         )
 

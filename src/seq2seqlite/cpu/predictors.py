@@ -17,7 +17,7 @@ from seq2seqlite.cpu.packing import Compiled, compiled_network, compiled_program
 from seq2seqlite.decay import Lifetimes, counts_for, lifetimes_from_areas
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import Program, ProgramPredictor, Reduced, Result, lifetimes_from_codes
-from seq2seqlite.integer.interpreter import log_errors
+from seq2seqlite.integer.interpreter import log_errors, photons_of
 from seq2seqlite.integer.predictor import Inputs
 from seq2seqlite.integer.responses import known_responses
 from seq2seqlite.models import Network
@@ -178,7 +178,7 @@ class ProgramEngine(ProgramPredictor):
 
     def _results(self, inputs: Inputs, min_photons: int) -> Result:
         found = self._sums(inputs, sfd=True)
-        photons = inputs.counts.sum(axis=1, dtype=np.int64)
+        photons = photons_of(self.program, inputs.counts.sum(axis=1, dtype=np.int64), inputs.exponent)
         dark = found.dark | (photons < min_photons)
         lifetimes = self._reduced(found, dark)
         errors = self._log_errors(inputs, lifetimes)
@@ -209,11 +209,9 @@ class ProgramEngine(ProgramPredictor):
     def _log_errors(self, inputs: Inputs, lifetimes: Reduced) -> NDArray[np.int64] | None:
         if self.program.errors is None:
             return None
-        photons, given = (
-            inputs.counts.sum(axis=1, dtype=np.int64),
-            known_responses(inputs.bank)[inputs.chosen],
-        )
-        return log_errors(self.program, lifetimes, photons, given, count_exponent=inputs.exponent)
+        sums = inputs.counts.sum(axis=1, dtype=np.int64)
+        given = known_responses(inputs.bank)[inputs.chosen]
+        return log_errors(self.program, lifetimes, sums, given, count_exponent=inputs.exponent)
 
 
 class NetworkEngine(NetworkBackEnd):

@@ -11,7 +11,6 @@ from seq2seqlite.hardware.link.board_core import BOARD_CORE, BoardCore
 from seq2seqlite.hardware.link.camera_core import CAMERA_CORE, CameraCore
 from seq2seqlite.hardware.plan import BuildPlan
 from seq2seqlite.hardware.wire.link_packets import HEADER_WORDS, PACKET_WORDS, max_pixels
-from seq2seqlite.integer import COUNT_BITS
 
 __all__ = [
     "BOARD_CORE",
@@ -74,9 +73,13 @@ def link_plan(shape: Shape, options: DesignOptions, /) -> BuildPlan:
     board_core_plan : Return the build plan of a design and its link.
     """
     _check_output(options)
+    if shape.sequence_numbers:
+        raise InputError(
+            "sequence_numbers=True of a design with a link must be False; the link repeats lost packets"
+        )
     has_user = bool(shape.user_bits)
-    if not max_pixels(shape.n_gates, COUNT_BITS, has_user=has_user, record_bits=shape.record_bits):
-        most = (PACKET_WORDS - HEADER_WORDS - has_user) * 32 // COUNT_BITS
+    if not max_pixels(shape.n_gates, shape.count_bits, has_user=has_user, record_bits=shape.record_bits):
+        most = (PACKET_WORDS - HEADER_WORDS - has_user) * 32 // shape.count_bits
         raise InputError(
             f"n_gates={shape.n_gates} of program {shape.program.name} must be at most {most}, so that a "
             "pixel fits a packet of the link"

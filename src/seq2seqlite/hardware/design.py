@@ -9,8 +9,9 @@ from seq2seqlite.hardware.gateware.parameters import ENGINE, PACKET_CLOCKS, TOP,
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
 from seq2seqlite.hardware.plan import BuildPlan, with_port_order
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
+from seq2seqlite.hardware.wire.link_packets import COUNT_WIDTHS
 from seq2seqlite.hardware.wire.results import DIRECT_RECORD_BITS, check_lifetime_codes
-from seq2seqlite.integer import MAX_BANK, AnyProgram, DirectProgram
+from seq2seqlite.integer import COUNT_BITS, MAX_BANK, AnyProgram, DirectProgram
 
 __all__ = ["MAX_ENGINES", "Design", "DesignOptions", "make_design", "make_shape", "verilog_files"]
 
@@ -50,6 +51,10 @@ class DesignOptions:
         Responses that the bank of each engine holds, for programs that get the response.
     prefix : str
         Prefix of the names of all modules, so that several designs fit into one FPGA.
+    count_bits : int
+        Width of a count at the input, 8 or 16. Counts of 8 bits halve the data rate of the input.
+    sequence_numbers : bool
+        Whether packets have a sequence number, by which the design finds those that are missing.
 
     See Also
     --------
@@ -63,6 +68,8 @@ class DesignOptions:
     levels_per_stage: float = 0.0
     responses: int = MAX_BANK
     prefix: str = ""
+    count_bits: int = COUNT_BITS
+    sequence_numbers: bool = False
 
     def __post_init__(self) -> None:
         if self.engines not in range(1, MAX_ENGINES + 1):
@@ -82,6 +89,12 @@ class DesignOptions:
                 f"prefix={self.prefix!r} must be at most 40 letters, digits and underscores, and not start "
                 "with a digit"
             )
+        if self.count_bits not in COUNT_WIDTHS:
+            raise InputError(
+                f"count_bits={self.count_bits} must be one of {', '.join(map(str, COUNT_WIDTHS))}"
+            )
+        if not isinstance(self.sequence_numbers, bool):
+            raise InputError(f"sequence_numbers={self.sequence_numbers!r} must be true or false")
         if self.output not in {"lifetimes", "sfd"}:
             raise InputError(f"output={self.output!r} must be 'lifetimes' or 'sfd'")
 
@@ -246,9 +259,17 @@ def make_shape(program: AnyProgram, options: DesignOptions, slots: int, head_lat
     --------
     make_design : Build a design.
     """
-    responses = options.responses if program.n_columns else 0
-    lanes, output = options.input_lanes, options.output
-    return Shape(program, slots, head_latency, lanes, output, responses, options.prefix)
+    return Shape(
+        program,
+        slots,
+        head_latency,
+        options.input_lanes,
+        options.output,
+        options.responses if program.n_columns else 0,
+        options.prefix,
+        options.count_bits,
+        options.sequence_numbers,
+    )
 
 
 def _check_records(program: AnyProgram, options: DesignOptions) -> None:

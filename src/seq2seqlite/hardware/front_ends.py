@@ -11,6 +11,7 @@ from seq2seqlite.hardware.frontends.parameters import EventsShape, SeriesShape
 from seq2seqlite.hardware.frontends.photon_events import PHOTON_EVENTS, PhotonEvents
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.plan import BuildPlan
+from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["core_latency", "front_end_core_plan", "front_end_plan", "input_plan"]
 
@@ -61,8 +62,8 @@ def front_end_core_plan(design: Design, shape: SeriesShape | EventsShape, /) -> 
     Raises
     ------
     InputError
-        If front end and engines have different gates or lanes, or the front end has a response map and the
-        engines have no responses.
+        If front end and engines have different gates or lanes, the engines have counts of 8 bits, or the
+        front end has a response map and the engines have no responses.
 
     See Also
     --------
@@ -100,6 +101,15 @@ def input_plan(shape: SeriesShape | EventsShape, engine: Shape, options: DesignO
         wanted, found = getattr(engine, name), getattr(shape, name)
         if found != wanted:
             raise InputError(f"{name}={found} of the front end must be {wanted}, as the engines have")
+    if engine.count_bits != COUNT_BITS:
+        raise InputError(
+            f"count_bits={engine.count_bits} of the engines must be {COUNT_BITS}, the width of the "
+            "counts of a front end"
+        )
+    if engine.sequence_numbers:
+        raise InputError(
+            "sequence_numbers=True of the engines must be False; no packet of a front end is lost on the way"
+        )
     if shape.map_bits and not engine.responses:
         raise InputError(
             f"map_bits={shape.map_bits} of the front end must be 0, because program {engine.program.name} "

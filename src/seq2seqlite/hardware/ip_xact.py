@@ -1,19 +1,48 @@
 """IP-XACT description (IEEE 1685-2014) of a design: ports, registers and files, for IP catalogues."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 
 from seq2seqlite.hardware.design import Design, verilog_files
 from seq2seqlite.hardware.gateware.register_map import registers, resets
 from seq2seqlite.version import __version__
 
-__all__ = ["component_xml"]
+__all__ = ["BusInterface", "bus_interfaces", "component_xml"]
 
 SPIRIT = "http://www.accellera.org/XMLSchema/IPXACT/1685-2014"
 MEMORY_MAP = "s_axil"
 """Name of the bus interface of the registers, and of their memory map."""
 LOGICAL = {"ACLK": "CLK", "ARESETN": "RST", "IRQ": "INTERRUPT"}
 """Logical names of ports whose bus interface has another name."""
-STREAM, LITE = ("axi4stream", "1.0", "interface"), ("aximm", "1.0", "interface")
+VENDOR = "xilinx.com"
+"""Vendor of the definitions of buses, whose names Vivado uses."""
+
+
+@dataclass(frozen=True)
+class BusInterface:
+    """Bus interface of a design.
+
+    Parameters
+    ----------
+    name : str
+        Name, with which the names of the ports start.
+    library, type : str
+        Library (``"interface"`` or ``"signal"``) and name of the definition of the bus, as in Vivado.
+    role : str
+        ``"master"`` or ``"slave"``.
+    ports : tuple of (str, str)
+        Logical and physical name of each port.
+
+    See Also
+    --------
+    bus_interfaces : Bus interfaces of a design.
+    """
+
+    name: str
+    library: str
+    type: str
+    role: str
+    ports: tuple[tuple[str, str], ...]
 
 
 def component_xml(design: Design, /) -> str:
@@ -24,7 +53,7 @@ def component_xml(design: Design, /) -> str:
     seq2seqlite.hardware.register_header.register_header : The registers as a C header.
     seq2seqlite.hardware.system_rdl.system_rdl : The registers in SystemRDL.
     """
-    from seq2seqlite.hardware.gateware.top import IRQ, top_ports
+    from seq2seqlite.hardware.gateware.top import top_ports
 
     ports = top_ports(design.shape, design.options.result_width)
     ET.register_namespace("ipxact", SPIRIT)
@@ -37,13 +66,8 @@ def component_xml(design: Design, /) -> str:
     ):
         _element(component, name, text)
     buses = _element(component, "busInterfaces")
-    names = list(ports)
-    _bus(buses, "s_axis", STREAM, [n for n in names if n.startswith("s_axis_")], role="slave")
-    _bus(buses, "m_axis", STREAM, [n for n in names if n.startswith("m_axis_")], role="master")
-    _bus(buses, "s_axil", LITE, [n for n in names if n.startswith("s_axil_")], role="slave")
-    _bus(buses, "aclk", ("clock", "1.0", "signal"), ["aclk"], role="slave")
-    _bus(buses, "aresetn", ("reset", "1.0", "signal"), ["aresetn"], role="slave")
-    _bus(buses, IRQ, ("interrupt", "1.0", "signal"), [IRQ], role="master")
+    for bus in bus_interfaces(design):
+        _bus(buses, bus)
     _memory_map(_element(component, "memoryMaps"), design)
     listed = _element(_element(component, "model"), "ports")
     for name, member in ports.items():
@@ -58,26 +82,53 @@ def component_xml(design: Design, /) -> str:
     return ET.tostring(component, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _bus(parent: ET.Element, name: str, kind: tuple[str, str, str], ports: list[str], *, role: str) -> None:
+def bus_interfaces(design: Design, /) -> list[BusInterface]:
+    """Return the bus interfaces of a design, which contain all of its ports.
+
+    See Also
+    --------
+    component_xml : The interfaces in IP-XACT.
+    """
+    from seq2seqlite.hardware.gateware.top import IRQ, top_ports
+
+    kinds = {
+        "s_axis": ("interface", "axis", "slave"),
+        "m_axis": ("interface", "axis", "master"),
+        "s_axil": ("interface", "aximm", "slave"),
+        "aclk": ("signal", "clock", "slave"),
+        "aresetn": ("signal", "reset", "slave"),
+        IRQ: ("signal", "interrupt", "master"),
+    }
+    names = list(top_ports(design.shape, design.options.result_width))
+    found = []
+    for bus, kind in kinds.items():
+        logical = {
+            name: name.removeprefix(f"{bus}_").upper() for name in names if f"{name}_".startswith(f"{bus}_")
+        }
+        ports = tuple((LOGICAL.get(text, text), name) for name, text in logical.items())
+        found.append(BusInterface(bus, *kind, ports))
+    return found
+
+
+def _bus(parent: ET.Element, described: BusInterface) -> None:
     bus = _element(parent, "busInterface")
-    _element(bus, "name", name)
-    bus_type = _element(bus, "busType")
-    for key, value in (
-        ("vendor", "xilinx.com"),
-        ("library", kind[2]),
-        ("name", kind[0]),
-        ("version", kind[1]),
-    ):
-        bus_type.set(key, value)
-    maps = _element(_element(_element(bus, "abstractionTypes"), "abstractionType"), "portMaps")
-    for port in ports:
+    _element(bus, "name", described.name)
+    _vlnv(_element(bus, "busType"), described, described.type)
+    abstraction = _element(_element(bus, "abstractionTypes"), "abstractionType")
+    _vlnv(_element(abstraction, "abstractionRef"), described, f"{described.type}_rtl")
+    maps = _element(abstraction, "portMaps")
+    for logical, physical in described.ports:
         mapped = _element(maps, "portMap")
-        logical = port.removeprefix(f"{name}_").upper()
-        _element(_element(mapped, "logicalPort"), "name", LOGICAL.get(logical, logical))
-        _element(_element(mapped, "physicalPort"), "name", port)
-    found = _element(bus, role)
-    if name == MEMORY_MAP:
+        _element(_element(mapped, "logicalPort"), "name", logical)
+        _element(_element(mapped, "physicalPort"), "name", physical)
+    found = _element(bus, described.role)
+    if described.name == MEMORY_MAP:
         _element(found, "memoryMapRef").set("memoryMapRef", MEMORY_MAP)
+
+
+def _vlnv(element: ET.Element, bus: BusInterface, name: str) -> None:
+    for key, value in (("vendor", VENDOR), ("library", bus.library), ("name", name), ("version", "1.0")):
+        element.set(key, value)
 
 
 def _memory_map(parent: ET.Element, design: Design) -> None:

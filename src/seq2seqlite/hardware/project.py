@@ -13,7 +13,8 @@ from seq2seqlite.files import replace_folder_when_done, replace_when_done
 from seq2seqlite.hardware.design import Design, DesignOptions, make_shape, verilog_files
 from seq2seqlite.hardware.eda.process import Heartbeat
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
-from seq2seqlite.hardware.ip_xact import component_xml
+from seq2seqlite.hardware.gateware.register_map import VERSION, registers
+from seq2seqlite.hardware.ip_xact import bus_interfaces, component_xml
 from seq2seqlite.hardware.link_header import link_header
 from seq2seqlite.hardware.project_files import check_folder, read_facts, templates
 from seq2seqlite.hardware.register_header import register_header
@@ -39,6 +40,8 @@ NUMBERS: Mapping[str, Any] = {
     "clock_mhz_stated": int | float,
 }
 """Entries of the manifest that must be numbers above 0."""
+IP_VERSION = f"{VERSION}.0"
+"""Version of a design as IP: that of the hardware specification."""
 FRAME_PIXELS = 250_000
 """Frame size for which frame rates are stated: 500 x 500 pixels."""
 
@@ -214,6 +217,8 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
         "period_ns": 1e3 / design.clock_mhz,
         "clock_mhz": design.clock_mhz,
         "engines": options.engines,
+        "count_bits": options.count_bits,
+        "lanes": options.input_lanes,
         "units": design.program.units,
         "slots": design.shape.slots,
         "latency": design.latency_clocks,
@@ -224,6 +229,9 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
         "responses": design.shape.responses,
         "program_file": PROGRAM_FILE,
         "verilog": list(verilog),
+        "buses": bus_interfaces(design),
+        "registers": registers(design.shape),
+        "ip_version": IP_VERSION,
     }
     files = {"README.md": "readme.md.j2"}
     if target.family != "ecp5":

@@ -16,7 +16,9 @@ RESPONSE_COUNTS = 1e9
 """Counts of a response without noise. Its codes are normalised."""
 
 
-def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDArray[np.int64]:
+def made_up_counts(
+    program: EncoderProgram, n: int, /, *, seed: int = 0, count_bits: int = COUNT_BITS
+) -> NDArray[np.int64]:
     """Return synthetic Poisson counts of bi-exponential decays, including exceptional pixels.
 
     Parameters
@@ -27,12 +29,14 @@ def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDAr
         Number of pixels.
     seed : int
         Seed of the random generator.
+    count_bits : int
+        Width of a count: 8 or 16.
 
     Returns
     -------
     ndarray of int64, shape (n, n_gates)
-        Pixels with 30 to 100,000 photons and up to 5 % background. Every 16th pixel is exceptional: empty,
-        saturated in all gates, with counts in a single gate, or noise.
+        Pixels with 30 to 100,000 photons (10,000 with counts of 8 bits) and up to 5 % background. Every 16th
+        pixel is exceptional: empty, saturated in all gates, with counts in a single gate, or noise.
 
     See Also
     --------
@@ -47,10 +51,10 @@ def made_up_counts(program: EncoderProgram, n: int, /, *, seed: int = 0) -> NDAr
     lifetimes = np.sort(np.exp(rng.uniform(np.log(0.1), np.log(6.0), (n, 2))), axis=1)
     shares = np.stack([amplitude, 1 - amplitude], axis=1)
     decays = expected_tpsf(shares, lifetimes, axis=axis, irf=irf)
-    photons = np.exp(rng.uniform(np.log(30), np.log(1e5), (n, 1)))
+    photons = np.exp(rng.uniform(np.log(30), np.log(1e5 if count_bits == COUNT_BITS else 1e4), (n, 1)))
     background = rng.uniform(0, 0.05, (n, 1)) * photons / axis.n_gates
     counts = rng.poisson(decays / decays.sum(axis=1, keepdims=True) * photons + background)
-    top = 2**COUNT_BITS - 1
+    top = (1 << count_bits) - 1
     odd = np.arange(n) % 16 == 15
     kinds = np.arange(n) // 16 % 4
     counts[odd & (kinds == 0)] = 0

@@ -19,6 +19,8 @@ __all__ = ["N_PIXELS", "testbench_files"]
 N_PIXELS = 24
 """Pixels of the stimulus: one frame, with one that is below threshold."""
 N_RESPONSES = 3
+MISSING = (4, 11, 12, 20)
+"""Pixels whose packet is missing, of designs with sequence numbers."""
 MIN_PHOTONS = 100
 CLOCK_LIMIT = 1_000_000
 
@@ -39,18 +41,22 @@ def testbench_files(design: Design, /) -> dict[str, str]:
     """
     program, shape, options = design.program, design.shape, design.options
     counts, bank = (
-        made_up_counts(program, N_PIXELS),
+        made_up_counts(program, N_PIXELS, count_bits=shape.count_bits),
         made_up_bank(program, min(N_RESPONSES, shape.responses or 1)),
     )
     inputs = Inputs(bank, np.arange(N_PIXELS) % len(bank))
+    missing = np.isin(np.arange(N_PIXELS), MISSING if shape.sequence_numbers else ())
     result = inputs.expected(program, counts, min_photons=MIN_PHOTONS)
-    words = result_words(shape, result, frame_pixels=N_PIXELS)
+    user, loads = inputs.user(shape, N_PIXELS), inputs.accesses(shape)
+    words = result_words(shape, result, frame_pixels=N_PIXELS, missing=missing)
     settings = {"FRAME_PIXELS": N_PIXELS, "MIN_PHOTONS": MIN_PHOTONS, "CONTROL": 1}
-    accesses = [
-        *(Access(REGISTERS[name], value) for name, value in settings.items()),
-        *inputs.accesses(shape),
-    ]
-    beats = beats_from_counts(counts, lanes=options.input_lanes, user=inputs.user(shape, N_PIXELS))
+    accesses = [*(Access(REGISTERS[name], value) for name, value in settings.items()), *loads]
+    beats = beats_from_counts(
+        counts[~missing],
+        lanes=shape.lanes,
+        user=None if user is None else user[~missing],
+        count_bits=shape.count_bits,
+    )
     expected = _output_beats(words, shape.record_bits, options.result_width)
     texts = {
         "registers.hex": _hex(_register_word(access) for access in accesses),

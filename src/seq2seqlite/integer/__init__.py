@@ -43,7 +43,7 @@ from seq2seqlite.integer.program_file import (
 )
 from seq2seqlite.integer.ranges import Accumulator, accumulators, exact_in_float32, fits_float32
 from seq2seqlite.integer.responses import response_codes
-from seq2seqlite.integer.standard_errors import ErrorCodes
+from seq2seqlite.integer.standard_errors import ErrorCodes, detector_counts
 
 __all__ = [
     "COUNT_BITS",
@@ -72,6 +72,7 @@ __all__ = [
     "accumulators",
     "decode",
     "decoder_states",
+    "detector_counts",
     "direct_lifetimes_from_codes",
     "encode",
     "exact_in_float32",

@@ -24,7 +24,13 @@ from seq2seqlite.integer.interpreter import (
 from seq2seqlite.integer.lifetime_table import FRACTION_BITS, Reduced
 from seq2seqlite.integer.program import Affine
 from seq2seqlite.integer.responses import checked_inputs, known_responses
-from seq2seqlite.integer.standard_errors import LOG_FRACTION_BITS, MAX_ERROR, N_OCTAVES, count_level
+from seq2seqlite.integer.standard_errors import (
+    LOG_FRACTION_BITS,
+    MAX_ERROR,
+    N_OCTAVES,
+    count_level,
+    detector_counts,
+)
 
 __all__ = [
     "DirectResult",
@@ -48,10 +54,10 @@ class DirectResult:
         Logarithms to base 2 of the standard errors of mean, short and long lifetime (in ns) and of the
         fraction, in steps of ``2**-8``; 0 for a pixel below threshold.
     photons : ndarray of int64, shape (n,)
-        Sum of the counts of all gates.
+        Counts of the detector in all gates (:func:`~seq2seqlite.integer.detector_counts`).
     dark : ndarray of bool, shape (n,)
-        True for pixels below threshold: the same input code in all gates, or fewer counts than
-        ``min_photons``.
+        True for pixels below threshold: the same input code in all gates, or fewer counts of the detector
+        than ``min_photons``.
 
     See Also
     --------
@@ -89,9 +95,10 @@ def run_direct(
     index : array_like of int, shape (n,), optional
         Response of each pixel; by default the first.
     min_photons : int
-        Pixels with fewer counts are flagged as below threshold.
+        Pixels with fewer counts of the detector are flagged as below threshold.
     count_exponent : array_like of int, shape () or (n,)
-        The counts are those of the detector times 2 to the power of this; it matters for the errors only.
+        The counts are those of the detector times 2 to the power of this. It matters for the errors, the
+        photons and the threshold.
     arithmetic : str, optional
         As for :func:`seq2seqlite.integer.run`.
 
@@ -116,7 +123,6 @@ def run_direct(
     photons = counts.sum(axis=1)
     state = np.empty((len(counts), program.units), np.int64)
     dark = np.zeros(len(counts), np.bool_)
-    dark |= photons < min_photons
     with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
         for start in range(0, len(counts), BATCH):
             part = slice(start, start + BATCH)
@@ -125,7 +131,13 @@ def run_direct(
             state[part] = encode(program, with_responses(codes, table[chosen[part]], kind)).astype(np.int64)
     given = known_responses(table)[chosen]
     return direct_results(
-        program, state, photons=photons, dark=dark, given=given, count_exponent=count_exponent
+        program,
+        state,
+        counts=photons,
+        dark=dark,
+        given=given,
+        min_photons=min_photons,
+        count_exponent=count_exponent,
     )
 
 
@@ -134,9 +146,10 @@ def direct_results(
     state: NDArray[np.int64],
     /,
     *,
-    photons: NDArray[np.int64],
+    counts: NDArray[np.int64],
     dark: NDArray[np.bool_],
     given: NDArray[np.bool_],
+    min_photons: int = 0,
     count_exponent: ArrayLike = 0,
 ) -> DirectResult:
     """Return the results of the head from the last states of the encoder.
@@ -147,9 +160,10 @@ def direct_results(
         Program.
     state : ndarray of int64, shape (n, units)
         Last states.
-    photons, dark, given : ndarray, shape (n,)
-        Counts; which pixels are below threshold, and which have a response that is known.
-    count_exponent : array_like of int
+    counts, dark, given : ndarray, shape (n,)
+        Sums of the counts; which pixels have the same input code in all gates, and which have a response that
+        is known.
+    min_photons, count_exponent : int, array_like of int
         As for :func:`run_direct`.
 
     See Also
@@ -168,7 +182,9 @@ def direct_results(
     lifetimes = Reduced(mean, short, long, fraction, present, present)
     errors = shifted(outputs[:, 4:], fraction_bits - LOG_FRACTION_BITS)
     errors = np.clip(errors, -MAX_ERROR, MAX_ERROR)
-    level = count_level(photons, count_exponent)
+    photons = detector_counts(counts, count_exponent)
+    dark = dark | (photons < min_photons)
+    level = count_level(counts, count_exponent)
     errors = errors + _factors(program, level, given) - (level >> 1)[:, None]
     errors = np.where(dark[:, None], 0, np.clip(errors, -MAX_ERROR, MAX_ERROR))
     return DirectResult(lifetimes.darkened(dark), errors, photons, dark)

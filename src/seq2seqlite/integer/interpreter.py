@@ -25,7 +25,7 @@ from seq2seqlite.integer.ranges import (
     update_sum,
 )
 from seq2seqlite.integer.responses import checked_inputs, known_responses
-from seq2seqlite.integer.standard_errors import count_level
+from seq2seqlite.integer.standard_errors import count_level, detector_counts
 from seq2seqlite.models import ActivationFormats, Format
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "leading_bits",
     "log_errors",
     "normalise",
+    "photons_of",
     "prepared",
     "run",
     "scaled",
@@ -114,9 +115,11 @@ def run(
     index : array_like of int, shape (n,), optional
         Response of each pixel; by default the first.
     min_photons : int
-        Pixels with fewer counts are flagged as below threshold.
+        Pixels with fewer counts are flagged as below threshold; of a program with standard errors, with fewer
+        counts of the detector.
     count_exponent : array_like of int, shape () or (n,)
-        The counts are those of the detector times 2 to the power of this; it matters for the errors only.
+        The counts are those of the detector times 2 to the power of this. It matters for the errors, the
+        photons and the threshold of a program with standard errors.
     arithmetic : str, optional
         ``"int64"`` is normative; ``"float32"`` and ``"float64"`` represent the same integers and are faster.
         By default the fastest type that is exact for the ranges of the program is used.
@@ -138,7 +141,8 @@ def run(
     """
     counts, table, chosen = checked_inputs(program, tpsf, bank=bank, index=index)
     dtype = chosen_type(program.name, accumulators(program), arithmetic)
-    photons = counts.sum(axis=1)
+    sums = counts.sum(axis=1)
+    photons = photons_of(program, sums, count_exponent)
     sfd = np.empty((len(counts), 3, program.n_gates), np.int64)
     dark = photons < min_photons
     with threadpool_limits(1, user_api="blas"):  # threads slow down products of small matrices
@@ -149,15 +153,34 @@ def run(
             sfd[part] = decode(program, encode(program, with_responses(codes, table[chosen[part]], dtype)))
     lifetimes = program.reduction.reduce(sfd).darkened(dark)
     errors = log_errors(
-        program, lifetimes, photons, known_responses(table)[chosen], count_exponent=count_exponent
+        program, lifetimes, sums, known_responses(table)[chosen], count_exponent=count_exponent
     )
     return Result(sfd, lifetimes, photons, dark, errors)
+
+
+def photons_of(program: Program, sums: NDArray[np.int64], count_exponent: ArrayLike, /) -> NDArray[np.int64]:
+    """Return the photons of pixels, shape (n,): of a program with standard errors, counts of the detector.
+
+    Parameters
+    ----------
+    program : Program
+        Program.
+    sums : ndarray of int64, shape (n,)
+        Sums of the counts.
+    count_exponent : array_like of int
+        As for :func:`run`.
+
+    See Also
+    --------
+    seq2seqlite.integer.detector_counts : Counts of the detector.
+    """
+    return sums if program.errors is None else detector_counts(sums, count_exponent)
 
 
 def log_errors(
     program: Program,
     lifetimes: Reduced,
-    photons: NDArray[np.int64],
+    sums: NDArray[np.int64],
     given: NDArray[np.bool_],
     /,
     *,
@@ -171,8 +194,8 @@ def log_errors(
         Program.
     lifetimes : Reduced
         Codes of the lifetimes, with zeros for pixels below threshold.
-    photons, given : ndarray, shape (n,)
-        Counts, and which pixels have a response that is known.
+    sums, given : ndarray, shape (n,)
+        Sums of the counts, and which pixels have a response that is known.
     count_exponent : array_like of int
         As for :func:`run`.
 
@@ -182,7 +205,7 @@ def log_errors(
     """
     if program.errors is None:
         return None
-    return program.errors.log_errors(count_level(photons, count_exponent), given, lifetimes)
+    return program.errors.log_errors(count_level(sums, count_exponent), given, lifetimes)
 
 
 def with_responses(codes: NDArray[np.int64], responses: NDArray[np.int64], dtype: Any, /) -> Codes:

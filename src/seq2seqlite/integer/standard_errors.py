@@ -23,6 +23,7 @@ __all__ = [
     "TAU_PART_BITS",
     "ErrorCodes",
     "count_level",
+    "detector_counts",
     "log_counts",
 ]
 
@@ -41,6 +42,9 @@ N_HALF_OCTAVES = 32
 """Half octaves of the codes of lifetimes."""
 ERROR_TABLE = "errors/table"
 """Name of the table of errors among a program's arrays."""
+
+MAX_PHOTONS_BITS = 32
+MAX_PHOTONS = (1 << MAX_PHOTONS_BITS) - 1
 
 Codes = NDArray[np.int64]
 
@@ -94,6 +98,35 @@ def count_level(counts: NDArray[np.int64], exponent: ArrayLike, /) -> NDArray[np
     log_counts : Logarithm of the counts.
     """
     return np.asarray(log_counts(counts) - (np.asarray(exponent, np.int64) << LOG_FRACTION_BITS))
+
+
+def detector_counts(counts: ArrayLike, exponent: ArrayLike, /) -> NDArray[np.int64]:
+    """Return counts in units of the detector's, rounded down, and at most ``2**32 - 1``.
+
+    Parameters
+    ----------
+    counts : array_like of int
+        Sums of counts, which are those of the detector times 2 to the power of ``exponent``.
+    exponent : array_like of int
+        Exponent.
+
+    Returns
+    -------
+    ndarray of int64
+
+    See Also
+    --------
+    seq2seqlite.integer.scaled_counts : Counts for a program, and their exponent.
+
+    Examples
+    --------
+    >>> detector_counts([640, 100, 7], [6, 0, -2]).tolist()
+    [10, 100, 28]
+    """
+    values, places = np.broadcast_arrays(np.asarray(counts, np.int64), np.asarray(exponent, np.int64))
+    right, left = np.clip(places, 0, 63), np.clip(-places, 0, MAX_PHOTONS_BITS)
+    most = MAX_PHOTONS >> left
+    return np.asarray(np.where(values > most, MAX_PHOTONS, (np.minimum(values, most) << left) >> right))
 
 
 @dataclass(frozen=True)

@@ -345,3 +345,8 @@ def test_front_end_and_engines_must_fit(odd_program):
     ):
         with pytest.raises(InputError, match=text):
             front_end_core_plan(design, shape)
+    narrow = make_design(odd_program(1, n_gates=20), find_target("xc7k410t"), DesignOptions(count_bits=8))
+    with pytest.raises(
+        InputError, match="count_bits=8 of the engines must be 16, the width of the counts of a"
+    ):
+        front_end_core_plan(narrow, SeriesShape(20, 201))

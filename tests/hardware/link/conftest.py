@@ -26,6 +26,17 @@ def direct_board(direct_design, built_once):
 
 
 @pytest.fixture(scope="session")
+def narrow_board(odd_program, built_once):
+    """The project of a program with counts of 8 bits, and the compiled simulation of its board."""
+    options = DesignOptions(lanes=2, count_bits=8)
+    design = make_design(odd_program(4, n_gates=11), find_target("ecp5-85f"), options)
+    with built_once("narrow-board") as folder:
+        written = (folder / "project").exists()
+        project = read_project(folder / "project") if written else write_project(design, folder / "project")
+        return project, compile_board(project, out_dir=folder, compilation=QUICK)
+
+
+@pytest.fixture(scope="session")
 def decoder_board(odd_program, built_once):
     """The project of a program with a decoder, and the compiled simulation of its board."""
     design = make_design(odd_program(4, n_gates=11), find_target("ecp5-85f"), DesignOptions(lanes=4))

@@ -83,7 +83,7 @@ class BoardModel:
         if asked.kind == Kind.REGISTERS:
             return asked.argument > 0 and len(asked.body) == 2 * asked.argument
         bits, has_user = asked.argument >> 16, bool(shape.user_bits)
-        if asked.kind != Kind.PIXELS or bits not in (8, 16):
+        if asked.kind != Kind.PIXELS or bits not in (8, 16)[: 1 + (shape.count_bits == 16)]:
             return False
         most = max_pixels(shape.n_gates, bits, has_user=has_user, record_bits=shape.record_bits)
         words = pixel_words(shape.n_gates, bits, has_user=has_user)

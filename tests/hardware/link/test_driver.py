@@ -99,6 +99,19 @@ def test_the_self_test_of_the_command_line(decoder_board, monkeypatch, tmp_path,
     assert "was reset, or another computer uses it" in capsys.readouterr().err
 
 
+def test_a_board_with_counts_of_8_bits(narrow_board):
+    project, simulator = narrow_board
+    found = self_test(project, simulator, n=300, seed=2, faults=ALL_FAULTS)
+    assert (found.pixels, found.mismatches, found.pixels_flagged, found.violations) == (300, 0, 0, 0)
+    counts = np.full((2, 11), 256)
+    with simulator.serve() as served, Board.open(served.address, timeout_s=PATIENT_S) as board:
+        with pytest.raises(
+            InputError, match=r"counts up to 256 do not fit the 8 bits of board udp://.*; build"
+        ):
+            board.results(project.program, counts)
+        assert len(board.results(project.program, counts - 1)) == 2
+
+
 @pytest.mark.hardware_full
 def test_the_shipped_student_of_eight_units(tiny_design, tmp_path):
     project = tiny_design[1].project

@@ -34,9 +34,7 @@ def pixels_of(project, n, *, seed, sequence, session=SESSION, count_bits=16):
     """Return requests of n pixels, and their number of pixels."""
     program, shape = project.program, project.shape
     rng = np.random.default_rng(seed)
-    counts = made_up_counts(program, n, seed=seed)
-    if count_bits == 8:
-        counts = np.minimum(counts, 255)
+    counts = made_up_counts(program, n, seed=seed, count_bits=count_bits)
     has_user = bool(shape.user_bits)
     user = user_words(rng.integers(0, 7, n), rng.integers(-8, 8, n)) if has_user else None
     most = max_pixels(shape.n_gates, count_bits, has_user=has_user, record_bits=shape.record_bits)
@@ -174,9 +172,23 @@ def test_requests_beyond_the_window_are_refused_and_counted(decoder_board):
     assert took.violations == 0
 
 
+def test_wide_counts_are_malformed_for_a_design_with_narrow_ones(narrow_board):
+    project, board = narrow_board
+    opening = packet(Kind.OPEN, [SESSION], sequence=1)
+    wide = pixels_of(project, 3, seed=1, sequence=10)
+    narrow = pixels_of(project, 3, seed=1, sequence=20, count_bits=8)
+    flush = register_request([(REGISTERS["FLUSH_CLOCKS"], 500)], session=SESSION, sequence=0)
+    packets = [opening, flush, *wide, *narrow, packet(Kind.STATUS, [0], sequence=2)]
+    took = board.run([BoardPacket(data, peer) for peer, data in enumerate(packets)])
+    found = compare(project, packets, took, BoardModel(project))
+    assert [one.sequence for _, one in found[True]] == [20 + k for k in range(len(narrow))]
+    assert LinkStatus.from_body(found[False][-1][1].body).packets_malformed == len(wide)
+
+
 @pytest.mark.parametrize(
     ("n_gates", "options", "text"),
     [
+        (1457, {"count_bits": 8}, "n_gates=1457 of program odd-1 must be at most 1456, so that a pixel fits"),
         (729, {}, "n_gates=729 of program odd-1 must be at most 728, so that a pixel fits a packet"),
         (24, {"output": "sfd"}, "output='sfd' of a design with a link must be 'lifetimes'"),
     ],
@@ -185,7 +197,7 @@ def test_designs_that_cannot_have_a_link(odd_program, n_gates, options, text):
     chosen = DesignOptions(**options)
     shape = make_shape(odd_program(1, n_gates=24), chosen, 10, 3)
     if n_gates != 24:
-        axis = TimeAxis(n_gates, 0.01, 12.5)
+        axis = TimeAxis(n_gates, 0.008, 12.5)
         shape = replace(shape, program=replace(shape.program, axis=axis))
     with pytest.raises(InputError, match=text):
         link_plan(shape, chosen)

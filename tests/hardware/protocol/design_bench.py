@@ -215,7 +215,7 @@ async def registers(dut):
     for address in (ID, VERSION, HASH0, SHAPE, PIXELS_IN, CAPABILITIES, FREE, 0xFC):
         await bench.registers.write_dword(address, 0xFFFFFFFF)  # nothing there takes a value
     assert await bench.read(ID, PIXELS_IN, FRAMES_OUT, FREE, 0x80, 0xFC) == [0x53325351, 0, 0, 0, 0, 0]
-    assert await bench.read(CAPABILITIES) == [DIRECT << 1 | (RESPONSES > 0) << 2]
+    assert await bench.read(CAPABILITIES) == [DIRECT << 1 | (RESPONSES > 0) << 2 | DIRECT << 3]
     assert await bench.read(WIDTHS) == [LANES | WIDTH << 8 | BITS << 16]
     fmt = PROGRAM.formats
     tau_bits = fmt.output.fraction_bits if DIRECT else PROGRAM.reduction.tau_fraction_bits

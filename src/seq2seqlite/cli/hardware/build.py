@@ -13,6 +13,7 @@ from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.project import FRAME_PIXELS, write_project
 from seq2seqlite.hardware.resources.estimate import check_fit
 from seq2seqlite.hardware.targets import TARGETS, find_target
+from seq2seqlite.integer import COUNT_BITS
 from seq2seqlite.predictors import load_any_program
 
 __all__ = ["build"]
@@ -35,10 +36,25 @@ def build(
         str,
         typer.Option(help="Prefix of all module names, so that several designs fit into one FPGA"),
     ] = "",
+    count_bits: Annotated[
+        int, typer.Option(help="Width of a count at the input in bits: 8, 16")
+    ] = COUNT_BITS,
+    sequence_numbers: Annotated[
+        bool,
+        typer.Option("--sequence-numbers", help="Sequence numbers in TUSER, to find packets that are lost"),
+    ] = False,
     json_file: JsonOption = None,
 ) -> None:
     """Write the project of a design: Verilog, constraints, scripts and manifest."""
-    options = DesignOptions(engines, lanes, result_width, output, prefix=prefix)
+    options = DesignOptions(
+        engines,
+        lanes,
+        result_width,
+        output,
+        prefix=prefix,
+        count_bits=count_bits,
+        sequence_numbers=sequence_numbers,
+    )
     found = find_target(target)
     program = load_any_program(model)
     with status(f"compiling {program.name}"):

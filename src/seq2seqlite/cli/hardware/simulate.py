@@ -67,6 +67,10 @@ def simulate(
     stalls: Annotated[
         float, typer.Option(help="Sink throttling: probability per cycle that the sink deasserts TREADY")
     ] = 0.0,
+    lost: Annotated[
+        float,
+        typer.Option(help="Probability that a packet is lost before the design, which has sequence numbers"),
+    ] = 0.0,
     seed: Annotated[
         int, typer.Option(help="Seed of the throttling and of synthetic decays", min=0, max=MAX_SEED)
     ] = 0,
@@ -77,14 +81,27 @@ def simulate(
     The exit code is 2 if a pixel differs.
     """
     check_pauses(gaps=gaps, stalls=stalls)
+    if not 0 <= lost < 1:
+        raise InputError(f"lost={lost} must be a probability, at least 0 and below 1")
     with opened_project(project, model, target=target, engines=engines) as opened:
+        if lost and not opened.options.sequence_numbers:
+            raise InputError(
+                f"lost={lost} needs a design with sequence numbers; build it with --sequence-numbers"
+            )
         counts, inputs = _stimulus(
             opened, pixels, irfs=_irfs(irf, irf_bin_width_ns), n=n, min_photons=min_photons, seed=seed
         )
+        missing = _missing(len(counts), lost, seed) if lost else None
         with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder, tool_status() as heartbeat:
             simulator = compile_project(opened, out_dir=Path(folder), heartbeat=heartbeat)
             found = simulator.check(
-                counts, gaps=gaps, stalls=stalls, seed=seed, inputs=inputs, heartbeat=heartbeat
+                counts,
+                gaps=gaps,
+                stalls=stalls,
+                seed=seed,
+                inputs=inputs,
+                missing=missing,
+                heartbeat=heartbeat,
             )
             steady = found.clocks_per_pixel or _steady(simulator, counts)
         result: dict[str, Any] = {
@@ -99,18 +116,27 @@ def simulate(
             "irf": irf or [],
             "gaps": gaps,
             "stalls": stalls,
+            "packets_lost": 0 if missing is None else int(missing.sum()),
             "tool": "Verilator",
             "provenance": provenance(seed=seed),
         }
         if project is not None:
             opened.record("simulation", result)
+    lost_packets = f", {result['packets_lost']:,} of them without a packet" if lost else ""
     used = f", {result['responses']} responses in turn" if result["responses"] else ""
-    print(f"{found.pixels:,} pixels{used}, {found.mismatches:,} mismatches with the program")
+    print(f"{found.pixels:,} pixels{used}{lost_packets}, {found.mismatches:,} mismatches with the program")
     print(f"{steady:.3f} clock cycles per pixel in the steady state")
     print(f"first result {found.first_result_clocks:,} clock cycles after the first beat")
     write_json(json_file, result)
     if found.mismatches:
         raise typer.Exit(2)
+
+
+def _missing(n: int, lost: float, seed: int) -> NDArray[np.bool_]:
+    """Return the pixels whose packet is lost; not the last one, without which the others are not noticed."""
+    missing = np.random.default_rng(seed).random(n) < lost
+    missing[-1:] = False
+    return missing
 
 
 def _irfs(files: Sequence[Path] | None, bin_width_ns: float | None) -> list[MeasuredIrf]:
@@ -132,7 +158,8 @@ def _stimulus(
         raise InputError(f"program {program.name} does not use a response; omit --irf")
     predictor = DirectPredictor(program) if isinstance(program, DirectProgram) else ProgramPredictor(program)
     if pixels is None:
-        counts, exponent = made_up_counts(program, n, seed=seed), np.zeros(n, np.int64)
+        counts = made_up_counts(program, n, seed=seed, count_bits=shape.count_bits)
+        exponent = np.zeros(n, np.int64)
     else:
         tpsfs = analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons)
         counts, exponent = scaled_counts(tpsfs)

@@ -118,6 +118,7 @@ class Simulator:
         seed: int = 0,
         min_photons: int = 0,
         inputs: Inputs | None = None,
+        missing: NDArray[np.bool_] | None = None,
         after: Sequence[Access] = (),
         heartbeat: Heartbeat | None = None,
     ) -> tuple[NDArray[np.uint32], StreamRun]:
@@ -135,15 +136,21 @@ class Simulator:
         Raises
         ------
         InputError
-            If the counts do not fit 16 bits, a probability is not in [0, 1), or the simulation fails.
+            If the counts do not fit the design, a probability is not in [0, 1), or the simulation fails.
         """
         project, shape = self.project, self.project.shape
         n = len(np.asarray(counts))
         beats_out = n * self._words_per_pixel * max(1, shape.record_bits // project.options.result_width)
         inputs = inputs or Inputs()
+        user, sent = inputs.user(shape, n), np.ones(n, np.bool_) if missing is None else ~missing
         loads = inputs.accesses(shape)
         run_ = self.stream.run(
-            beats_from_counts(counts, lanes=project.options.input_lanes, user=inputs.user(shape, n)),
+            beats_from_counts(
+                np.asarray(counts)[sent],
+                lanes=shape.lanes,
+                user=None if user is None else user[sent],
+                count_bits=shape.count_bits,
+            ),
             n_expected=beats_out,
             before=[
                 Access(REGISTERS["FLUSH_CLOCKS"], FLUSH_CLOCKS),
@@ -169,6 +176,7 @@ class Simulator:
         seed: int = 0,
         min_photons: int = 0,
         inputs: Inputs | None = None,
+        missing: NDArray[np.bool_] | None = None,
         heartbeat: Heartbeat | None = None,
     ) -> Simulation:
         """Simulate counts and compare the results with those of the program.
@@ -176,7 +184,7 @@ class Simulator:
         Parameters
         ----------
         counts : array_like of int, shape (n, n_gates)
-            Raw counts, 0 to 65535.
+            Raw counts that fit the design.
         gaps, stalls : float
             Source and sink throttling: probability per cycle that the source deasserts TVALID, and that the
             sink deasserts TREADY.
@@ -187,6 +195,8 @@ class Simulator:
         inputs : Inputs, optional
             Responses, their index and the exponents of the counts, for a program that gets them; by default
             one unknown response.
+        missing : ndarray of bool, shape (n,), optional
+            Pixels whose packet is not sent, but not the last one. The design needs sequence numbers.
         heartbeat : callable, optional
             Called every second.
 
@@ -197,9 +207,12 @@ class Simulator:
         Raises
         ------
         InputError
-            If the counts do not fit the program, a probability is not in [0, 1), or the simulation fails.
+            If the counts do not fit the program, packets are missing of a design without sequence numbers, a
+            probability is not in [0, 1), or the simulation fails.
         """
         program = self.project.program
+        if missing is not None and (not self.project.options.sequence_numbers or missing[-1:].any()):
+            raise InputError("missing packets need a design with sequence numbers, and the last packet")
         result = (inputs or Inputs()).expected(program, counts, min_photons=min_photons)
         received, took = self.words(
             counts,
@@ -208,9 +221,10 @@ class Simulator:
             seed=seed,
             min_photons=min_photons,
             inputs=inputs,
+            missing=missing,
             heartbeat=heartbeat,
         )
-        expected = result_words(self.project.shape, result)
+        expected = result_words(self.project.shape, result, missing=missing)
         n, per_pixel = len(result.dark), self._words_per_pixel
         same = np.zeros(len(expected), np.bool_)
         n_common = min(len(received), len(expected))

@@ -16,6 +16,7 @@ from seq2seqlite.hardware.wire.results import (
     response_words,
     sfd_words_from_result,
     user_words,
+    without_packets,
     words_from_records,
 )
 from seq2seqlite.integer import (
@@ -70,7 +71,8 @@ class Inputs:
         if not shape.user_bits:
             return None
         index = self.index if self.slots is None else np.asarray(self.slots)[np.asarray(self.index, np.int64)]
-        return np.broadcast_to(user_words(index, self.count_exponent), n)
+        number = np.arange(n) if shape.sequence_numbers else 0
+        return np.broadcast_to(user_words(index, self.count_exponent, number), n)
 
     def accesses(self, shape: Shape, /) -> list[Access]:
         """Return the CSR accesses that load the responses; those in the stream have ``after_beats``.
@@ -126,7 +128,12 @@ def _loading(shape: Shape, number: int, codes: NDArray[np.int64]) -> list[Access
 
 
 def result_words(
-    shape: Shape, result: Result | DirectResult, /, *, frame_pixels: int = 0
+    shape: Shape,
+    result: Result | DirectResult,
+    /,
+    *,
+    frame_pixels: int = 0,
+    missing: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.uint32]:
     """Return the words that a design must deliver for a result of the interpreter.
 
@@ -138,6 +145,8 @@ def result_words(
         Result of its program.
     frame_pixels : int
         Pixels of a frame; 0: no frames.
+    missing : ndarray of bool, shape (n,), optional
+        Pixels whose packet is missing, of a design with sequence numbers.
 
     Returns
     -------
@@ -148,6 +157,8 @@ def result_words(
     Inputs.expected : Result of a program.
     seq2seqlite.hardware.wire.results.records_from_result : Records, of designs that deliver lifetimes.
     """
+    absent = np.zeros(len(result.dark), np.bool_) if missing is None else missing
     if isinstance(result, Result) and shape.output == "sfd":
-        return sfd_words_from_result(shape.with_decoder, result)
-    return words_from_records(records_from_result(result, frame_pixels=frame_pixels))
+        words = sfd_words_from_result(shape.with_decoder, result)
+        return np.where(np.repeat(absent, shape.payloads)[:, None], np.uint32(0), words)
+    return words_from_records(without_packets(records_from_result(result, frame_pixels=frame_pixels), absent))

@@ -99,7 +99,8 @@ def self_test(
     --------
     seq2seqlite.hardware.cosim.board.compile_board : Compile a board.
     """
-    program, counts = project.program, made_up_counts(project.program, n, seed=seed)
+    program, count_bits = project.program, project.shape.count_bits
+    counts = made_up_counts(program, n, seed=seed, count_bits=count_bits)
     counts[: n // 2] = np.minimum(counts[: n // 2], 255)  # packets with 8 bits
     bank = made_up_bank(program, min(N_RESPONSES, project.shape.responses or 1))
     index, exponent = np.arange(n) % len(bank), np.arange(n) % 8 - 6

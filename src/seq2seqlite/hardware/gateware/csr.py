@@ -36,7 +36,9 @@ LOADING = {"open": "RESPONSE_OPEN", "write": "RESPONSE_WORD", "complete": "RESPO
 
 def counters(shape: Shape, /) -> tuple[str, ...]:
     """Return the names of the CSRs of a design that count events."""
-    return (*COUNTERS, "NO_RESPONSE") if shape.responses else COUNTERS
+    of_responses = ("NO_RESPONSE",) if shape.responses else ()
+    of_sequence_numbers = ("MISSING_PIXELS", "LATE_PACKETS") if shape.sequence_numbers else ()
+    return (*COUNTERS, *of_responses, *of_sequence_numbers)
 
 
 class Registers(Component):

@@ -13,6 +13,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 from numpy.typing import NDArray
 
+from seq2seqlite.hardware.gateware.count_exponent import EXPONENT_BITS, detector_counts
 from seq2seqlite.hardware.gateware.parameters import Shape as EngineShape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.wire.results import PHOTON_BITS
@@ -20,7 +21,7 @@ from seq2seqlite.integer import FRACTION_BITS, TAU_BITS, DirectProgram
 from seq2seqlite.integer.interpreter import scaled
 from seq2seqlite.integer.standard_errors import ERROR_BITS, LOG_COUNTS, LOG_FRACTION_BITS, N_OCTAVES
 
-__all__ = ["DirectHead", "saturated_photons", "user_info_layout"]
+__all__ = ["DirectHead", "user_info_layout"]
 
 MEAN, SHORT, LONG, FRACTION = range(4)
 N_ERRORS = 4
@@ -44,7 +45,6 @@ FACTOR_CLOCKS = 8
 FACTOR_INTERVAL = 2
 """Clock cycles per factor."""
 MAX_ERROR = (1 << (ERROR_BITS - 1)) - 1
-EXPONENT_BITS = 8
 
 
 def user_info_layout(shape: EngineShape, /) -> data.StructLayout:
@@ -60,15 +60,9 @@ def user_info_layout(shape: EngineShape, /) -> data.StructLayout:
             "missing": 1,
             "given": 1,
             "exponent": signed(EXPONENT_BITS),
+            **({"absent": 1} if shape.sequence_numbers else {}),
         }
     )
-
-
-def saturated_photons(photons: Value, /) -> Value:
-    """Return the sum of the counts of a pixel as in its record."""
-    if len(photons) <= PHOTON_BITS:
-        return photons
-    return Mux(photons[PHOTON_BITS:].any(), (1 << PHOTON_BITS) - 1, photons[:PHOTON_BITS])
 
 
 @dataclass(frozen=True)
@@ -188,7 +182,9 @@ class DirectHead(Component):
         offsets = self._offsets(m, pixel.info, step, runs, begins)
         sums, taken = self._sums(m, pixel.state, step, runs)
         values, errors = self._outputs(m, sums, taken, offsets)
-        self._deliver(m, pixel.info, values, errors)
+        # The schedule is longer than the serial shift.
+        photons = detector_counts(m, pixel.info.photons, pixel.info.exponent, begins, bits=PHOTON_BITS)
+        self._deliver(m, pixel.info, photons, values, errors)
         return m
 
     def _sums(
@@ -395,13 +391,15 @@ class DirectHead(Component):
                 m.d.sync += signal.eq(offset)
         return stored
 
-    def _deliver(self, m: Module, info: Value, values: list[Signal], errors: list[Signal]) -> None:
+    def _deliver(
+        self, m: Module, info: Value, photons: Value, values: list[Signal], errors: list[Signal]
+    ) -> None:
         """Drive the record. All results of a pixel that is not usable are 0."""
         usable = Signal()
         m.d.sync += usable.eq(~(info.dark | info.malformed | info.missing))
-        photons = saturated_photons(info.photons)
         results = Cat(values[MEAN], values[SHORT], values[LONG], values[FRACTION])
-        flags = Cat(usable.replicate(3), info.dark, info.malformed, info.missing, Const(0, 2))
+        absent = info.absent if self.shape_.sequence_numbers else Const(0, 1)
+        flags = Cat(usable.replicate(3), info.dark, info.malformed, info.missing, absent, Const(0, 1))
         m.d.comb += self.o.payload.eq(
             Cat(Mux(usable, results, 0), photons, flags, Mux(usable, Cat(*errors), 0))
         )

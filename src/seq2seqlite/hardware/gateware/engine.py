@@ -100,7 +100,7 @@ class Engine(Component):
         else:
             rings = self._rings(m, buffer, codes)
             connect_sink = self._sums if shape.output == "lifetimes" else self._sfd
-            layout = user_info_layout(shape) if shape.has_errors else info_layout()
+            layout = user_info_layout(shape) if shape.has_errors else info_layout(shape)
             delivered = connect_sink(m, rings, self._status_fifo(m, buffer, layout), output.i)
         m.d.comb += [
             self.o.valid.eq(output.o.valid),

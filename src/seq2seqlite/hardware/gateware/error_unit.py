@@ -6,10 +6,10 @@ from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.direct_head import EXPONENT_BITS
+from seq2seqlite.hardware.gateware.count_exponent import EXPONENT_BITS, detector_counts
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import delayed
-from seq2seqlite.hardware.wire.results import FLAG_BITS, RESULT_BITS, Flag
+from seq2seqlite.hardware.wire.results import FLAG_BITS, PHOTON_BITS, RESULT_BITS, Flag
 from seq2seqlite.integer import TAU_BITS, ErrorCodes
 from seq2seqlite.integer.standard_errors import (
     ERROR_BITS,
@@ -34,7 +34,10 @@ LEVEL = signed(18)
 
 
 def reduced_layout(shape: Shape, /) -> data.StructLayout:
-    """Return the layout of a reduced pixel: its record, and what the errors depend on besides the record."""
+    """Return the layout of a reduced pixel: its record without photons, its counts, and their exponent.
+
+    ``given`` flags a response that is known.
+    """
     return data.StructLayout(
         {
             "record": RESULT_BITS,
@@ -126,7 +129,10 @@ class ErrorUnit(Component):
         )
         present = (valid, short, long, valid)
         kept = (Mux(has, error, 0)[:ERROR_BITS] for has, error in zip(present, errors, strict=True))
-        m.d.comb += self.o.payload.eq(Cat(pixel.record, *kept))
+        # The schedule is longer than the serial shift.
+        photons = detector_counts(m, pixel.photons, pixel.exponent, begins, bits=PHOTON_BITS)
+        lifetimes = pixel.record[: RESULT_BITS - FLAG_BITS - PHOTON_BITS]
+        m.d.comb += self.o.payload.eq(Cat(lifetimes, photons, flags, *kept))
         return m
 
     def _places(self, m: Module, pixel: Value, step: Value, begins: Value) -> tuple[Signal, Signal, Signal]:

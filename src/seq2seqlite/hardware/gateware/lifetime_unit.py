@@ -1,11 +1,11 @@
 """Lifetime unit: computes lifetimes from areas and first samples, one pixel at a time."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from seq2seqlite.hardware.gateware.direct_head import saturated_photons, user_info_layout
+from seq2seqlite.hardware.gateware.direct_head import user_info_layout
 from seq2seqlite.hardware.gateware.error_unit import reduced_layout
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.serial_arithmetic import SerialDivider, SerialMultiplier, times_constant
@@ -31,9 +31,10 @@ def sums_layout(shape: Shape, /) -> data.StructLayout:
     )
 
 
-def info_layout() -> data.StructLayout:
+def info_layout(shape: Shape, /) -> data.StructLayout:
     """Return the layout of the pixel status that is delivered with the lifetimes."""
-    return data.StructLayout({"photons": PHOTON_BITS, "dark": 1, "malformed": 1})
+    absent = {"absent": 1} if shape.sequence_numbers else {}
+    return data.StructLayout({"photons": PHOTON_BITS, "dark": 1, "malformed": 1, **absent})
 
 
 class Reducer(Component):
@@ -62,7 +63,7 @@ class Reducer(Component):
         codes = [int(code) for code in shape.with_decoder.reduction.tau_codes]
         # One extra entry: the interpolation reads the knot after the last.
         self._table = Memory(shape=TAU_BITS, depth=len(codes) + 1, init=[*codes, codes[-1]])
-        info = user_info_layout(shape) if shape.has_errors else info_layout()
+        info = user_info_layout(shape) if shape.has_errors else info_layout(shape)
         pixel = data.StructLayout({"sums": sums_layout(shape), "info": info})
         result = reduced_layout(shape) if shape.has_errors else RESULT_BITS
         super().__init__({"i": In(stream.Signature(pixel)), "o": Out(stream.Signature(result))})
@@ -237,11 +238,12 @@ class Reducer(Component):
         ]
         record = Cat(Mux(usable, mean, 0), tau[SHORT], tau[LONG], Mux(usable, fraction, 0))
         flags = Cat(usable, has_component, info.dark, info.malformed)
+        absent = (info.absent,) if self.shape_.sequence_numbers else ()
         if not self.shape_.has_errors:
-            m.d.comb += self.o.payload.eq(Cat(record, info.photons, flags))
+            m.d.comb += self.o.payload.eq(Cat(record, info.photons, flags, Const(0, 1), *absent))
             return
         m.d.comb += [
-            self.o.payload.record.eq(Cat(record, saturated_photons(info.photons), flags, info.missing)),
+            self.o.payload.record.eq(Cat(record, Const(0, PHOTON_BITS), flags, info.missing, *absent)),
             self.o.payload.photons.eq(info.photons),
             self.o.payload.given.eq(info.given),
             self.o.payload.exponent.eq(info.exponent),

@@ -6,7 +6,6 @@ from amaranth.lib.wiring import Component, In, Out
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.serial_arithmetic import Divider, times_constant
-from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["Normaliser"]
 
@@ -23,7 +22,7 @@ class Normaliser(Component):
 
     Attributes
     ----------
-    count : Signal(16), in
+    count : Signal(count_bits), in
         Count of one gate.
     baseline : Signal(signal_bits), in
         Baseline sum of the pixel, in the same clock cycle as ``count``.
@@ -39,7 +38,7 @@ class Normaliser(Component):
         self._divider = Divider(shape.signal_bits + bits, shape.signal_bits, bits)
         super().__init__(
             {
-                "count": In(COUNT_BITS),
+                "count": In(shape.count_bits),
                 "baseline": In(shape.signal_bits),
                 "divisor": In(shape.signal_bits),
                 "code": Out(bits),

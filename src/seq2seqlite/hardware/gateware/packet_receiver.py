@@ -4,19 +4,24 @@ from amaranth.hdl import Cat, Const, Module, Mux, ResetSignal, Signal, Value, si
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import Component, In, Out
 
+from seq2seqlite.hardware.gateware.count_exponent import EXPONENT_BITS, LIMIT_LATENCY, scaled_limit
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
 from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
 from seq2seqlite.hardware.gateware.pipeline import copied, delayed, modulo_increment
 from seq2seqlite.hardware.gateware.register_slices import beat
-from seq2seqlite.hardware.gateware.response_bank import BASE_LATENCY, INDEX_BITS, base_address, looked_up
+from seq2seqlite.hardware.gateware.response_bank import (
+    BASE_LATENCY,
+    INDEX_BITS,
+    LOOKUP_LATENCY,
+    base_address,
+    looked_up,
+)
 from seq2seqlite.hardware.gateware.serial_arithmetic import times_constant
-from seq2seqlite.integer import COUNT_BITS
 
-__all__ = ["EXPONENT_BITS", "Receiver", "facts_layout", "slot_facts"]
+__all__ = ["Receiver", "facts_layout", "slot_facts"]
 
-EXPONENT_BITS = 8
-"""Width of the exponent of the counts in TUSER."""
-
+EXPONENT = slice(8, 8 + EXPONENT_BITS)
+"""Bits of TUSER that contain the exponent of the counts."""
 CONCLUDING = 5
 """Clock cycles from the sums of the lanes to the registers of the status."""
 SETTLED = 24
@@ -26,9 +31,10 @@ SETTLED = 24
 def facts_layout(shape: Shape, /) -> data.StructLayout:
     """Return the layout of the pixel status, which is complete after the last beat of a packet.
 
-    ``dark`` flags a pixel below threshold, ``malformed`` a packet of the wrong length. Of programs with
-    standard errors: ``base`` is the address of the response, ``missing`` flags a response that is not in the
-    bank, ``given`` one that is known, and ``exponent`` is that of the counts.
+    ``dark`` flags a pixel below threshold, ``malformed`` a packet of the wrong length, and ``absent`` one
+    that is missing, in designs with sequence numbers. Of programs with standard errors: ``base`` is the
+    address of the response, ``missing`` flags a response that is not in the bank, ``given`` one that is
+    known, and ``exponent`` is that of the counts.
     """
     user = {"missing": 1, "given": 1, "exponent": signed(EXPONENT_BITS)} if shape.has_errors else {}
     return data.StructLayout(
@@ -37,6 +43,7 @@ def facts_layout(shape: Shape, /) -> data.StructLayout:
             "photons": shape.total_bits,
             "dark": 1,
             "malformed": 1,
+            **({"absent": 1} if shape.sequence_numbers else {}),
             **user,
         }
     )
@@ -73,7 +80,7 @@ class Receiver(Component):
     frame_pixels : Signal(32), in
         Pixels of a frame; 0 disables framing.
     min_photons : Signal(32), in
-        Pixels with fewer counts are flagged as below threshold.
+        Pixels with fewer counts, of direct programs counts of the detector, are flagged as below threshold.
     flush_clocks : Signal(32), in
         Idle clock cycles before a flush; 0: never.
     room : Signal(engines), in
@@ -94,6 +101,8 @@ class Receiver(Component):
         Strobe that starts incomplete batches, after ``facts`` of the last pixel have arrived.
     short, long : Signal(1), out
         Strobe when a packet ended early, or was longer than ``n_gates`` counts.
+    absent : Signal(1), in
+        Whether a beat of ``i`` is a packet that is missing, of one beat of zeros; only with sequence numbers.
     response_base : Signal(6), in
         Value added to the index of the response of each packet, from the start of the next frame.
     present, known : Signal(responses), in
@@ -104,9 +113,10 @@ class Receiver(Component):
         self.shape_, self.engines = shape, engines
         flags = {"present": In(shape.responses), "known": In(shape.responses)}
         bank = {"response_base": In(INDEX_BITS), **flags} if shape.responses else {}
+        absent = {"absent": In(1)} if shape.sequence_numbers else {}
         super().__init__(
             {
-                "i": In(stream.Signature(beat(shape.beat_bits, shape.user_bits))),
+                "i": In(stream.Signature(beat(shape.beat_bits, shape.packet_user_bits))),
                 "frame_pixels": In(32),
                 "min_photons": In(32),
                 "flush_clocks": In(32),
@@ -120,6 +130,7 @@ class Receiver(Component):
                 "flush": Out(1),
                 "short": Out(1),
                 "long": Out(1),
+                **absent,
                 **bank,
             }
         )
@@ -133,6 +144,7 @@ class Receiver(Component):
         in_packet, dropping, settled = Signal(), Signal(), Signal()
         stored, first, accepted = Signal(), Signal(), Signal()
         ends, malformed = Signal(), Signal()
+        absent = self.absent if shape.sequence_numbers else Const(0, 1)
         m.submodules.frame = frame = FrameCounter()
         has_ended = delayed(m, ends, 1, name="ends", reset_less=False)
         # Packets end at least three clock cycles apart: one until the frame counter is incremented, and two
@@ -147,7 +159,7 @@ class Receiver(Component):
             stored.eq(accepted & ~dropping),
             first.eq(stored & ~in_packet),
             ends.eq(stored & (self.i.payload.last | final)),
-            malformed.eq(self.i.payload.last ^ final),
+            malformed.eq((self.i.payload.last ^ final) | absent),
             frame.frame_pixels.eq(self.frame_pixels),
             frame.next.eq(has_ended),
         ]
@@ -162,10 +174,11 @@ class Receiver(Component):
         m.d.comb += selected.eq(Const(1, self.engines) << engine)
         is_last = delayed(m, self.i.payload.last, 1, name="is_last")
         is_final = delayed(m, final, 1, name="is_final")
+        was_absent = delayed(m, absent, 1, name="was_absent") if shape.sequence_numbers else absent
         m.d.sync += [
             self.allocate.eq(Mux(first, selected, 0)),
             self.write.eq(Mux(stored, selected, 0)),
-            self.short.eq(has_ended & is_last & ~is_final),
+            self.short.eq(has_ended & is_last & ~is_final & ~was_absent),
             self.long.eq(has_ended & ~is_last & is_final),
         ]
         m.d.comb += [
@@ -173,7 +186,7 @@ class Receiver(Component):
             self.word.eq(delayed(m, word, 1, name="word")),
         ]
         user = self._user(m, first, ends, frame)
-        self._measure(m, stored, word, first, ends, malformed, selected, user)
+        self._measure(m, stored, word, first, ends, malformed, absent, selected, user)
         return m
 
     def _user(self, m: Module, first: Value, ends: Value, frame: FrameCounter) -> Value | None:
@@ -182,9 +195,9 @@ class Receiver(Component):
         The index includes the offset that applies to the frame of the packet.
         """
         shape = self.shape_
-        if not shape.user_bits:
+        if not shape.packet_user_bits:
             return None
-        given, held = self.i.payload.user, Signal(shape.user_bits, reset_less=True)
+        given, held = self.i.payload.user, Signal(shape.packet_user_bits, reset_less=True)
         if not shape.responses:
             with m.If(first):
                 m.d.sync += held.eq(given)
@@ -260,20 +273,23 @@ class Receiver(Component):
         first: Value,
         ends: Value,
         malformed: Value,
+        absent: Value,
         selected: Value,
         user: Value | None,
     ) -> None:
         shape = self.shape_
-        control = Signal(3 + self.engines)  # taken, first, malformed, engine whose packet ends
-        m.d.sync += control.eq(Cat(stored, first, malformed, Mux(ends, selected, 0)))
+        # Taken, first, malformed, engine whose packet ends, and with sequence numbers absent.
+        flags = Cat(stored, first, malformed, Mux(ends, selected, 0))
+        control = Signal(len(flags) + shape.sequence_numbers)
+        m.d.sync += control.eq(Cat(flags, absent))
         counts = delayed(m, self.i.payload.data, 1, name="counts")
-        lanes = [counts.word_select(lane, COUNT_BITS) for lane in range(shape.lanes)]
+        lanes = [counts.word_select(lane, shape.count_bits) for lane in range(shape.lanes)]
         photons = [self._masked(m, value, word, lane, shape.n_gates) for lane, value in enumerate(lanes)]
         baseline = [
             self._masked(m, value, word, lane, shape.program.n_baseline) for lane, value in enumerate(lanes)
         ]
         minima = [
-            self._masked(m, value, word, lane, shape.n_gates, otherwise=(1 << COUNT_BITS) - 1)
+            self._masked(m, value, word, lane, shape.n_gates, otherwise=shape.max_count)
             for lane, value in enumerate(lanes)
         ]
         stage_control, level = control, 0
@@ -291,7 +307,7 @@ class Receiver(Component):
             Signal(shape.total_bits + 8, reset_less=True),
             Signal(shape.signal_bits, reset_less=True),
         )
-        top, bottom = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS, reset_less=True)
+        top, bottom = (Signal(shape.count_bits, name=name, reset_less=True) for name in ("top", "bottom"))
         # The control bits are duplicated for each sum, to limit fan-out and wire length.
         total_control, base_control, top_control = (
             copied(m, stage_control[:2], name=f"counts_{name}") for name in ("photons", "baseline", "maxima")
@@ -305,7 +321,8 @@ class Receiver(Component):
             m.d.sync += bottom.eq(Mux(~top_control[1] & (bottom < minima[0]), bottom, minima[0]))
         sums_valid = delayed(m, stage_control, 2, name="summed", reset_less=False)
         found = self._response(m, user, 1 + level)
-        self._conclude(m, sums_valid, total, base, top, bottom, found)
+        limit = self._limit(m, user, 1 + level)
+        self._conclude(m, sums_valid, total, base, top, bottom, limit, found)
 
     def _response(self, m: Module, user: Value | None, levels: int) -> dict[str, Value]:
         """Return the parts of the status that TUSER gives, in the clock cycle in which it is registered.
@@ -315,17 +332,29 @@ class Receiver(Component):
         if user is None:
             return {}
         latency = levels + CONCLUDING
-        exponent = delayed(m, user[-EXPONENT_BITS:], latency, name="exponent").as_signed()
+        exponent = delayed(m, user[EXPONENT], latency, name="exponent").as_signed()
         if not self.shape_.responses:
             return {"missing": Const(0, 1), "given": Const(0, 1), "exponent": exponent}
         index = delayed(m, user[:INDEX_BITS], latency - BASE_LATENCY, name="index")
-        last = delayed(m, index, BASE_LATENCY - 1, name="index_last")
+        last = delayed(m, index, BASE_LATENCY - LOOKUP_LATENCY, name="index_last")
         return {
             "base": base_address(m, index, self.shape_.n_gates, name="base"),
             "missing": ~looked_up(m, self.present, last, name="present"),
             "given": looked_up(m, self.known, last, name="known"),
             "exponent": exponent,
         }
+
+    def _limit(self, m: Module, user: Value | None, levels: int) -> Value:
+        """Return the smallest sum of counts that is not below threshold, for :meth:`_conclude`.
+
+        ``levels`` is that of :meth:`_response`.
+        """
+        if user is None:
+            return delayed(m, self.min_photons, 1, name="min_photons")
+        # The comparison is one clock cycle before the status is registered.
+        waiting = levels + CONCLUDING - 1 - LIMIT_LATENCY
+        exponent = delayed(m, user[EXPONENT], waiting, name="exponent_early")
+        return scaled_limit(m, delayed(m, self.min_photons, 1, name="min_photons"), exponent)
 
     def _conclude(
         self,
@@ -335,6 +364,7 @@ class Receiver(Component):
         base: Signal,
         top: Signal,
         bottom: Signal,
+        limit: Value,
         found: dict[str, Value],
     ) -> None:
         """Compute the pixel status, with one adder or comparison per pipeline stage."""
@@ -349,7 +379,7 @@ class Receiver(Component):
         empty, too_few, overflows = (Signal(reset_less=True) for _ in range(3))
         m.d.sync += [
             empty.eq(peak <= 0 if shape.program.n_baseline else self._flat(m, top, bottom)),
-            too_few.eq(total_delayed < delayed(m, self.min_photons, 1, name="min_photons")),
+            too_few.eq(total_delayed < limit),
             overflows.eq(total_delayed[shape.total_bits :].any()),
         ]
         total_delayed, base, peak = (
@@ -359,7 +389,7 @@ class Receiver(Component):
         sums_valid = delayed(m, sums_valid, 3, name="concluding", reset_less=False)
         facts = Signal(facts_layout(shape), reset_less=True)
         m.d.sync += [
-            self.done.eq(sums_valid[3:]),
+            self.done.eq(sums_valid[3 : 3 + self.engines]),
             facts.baseline.eq(base),
             # Without a signal all numerators are 0, and any non-zero divisor is valid.
             facts.divisor.eq(Mux(empty, 1, peak[: shape.signal_bits])),
@@ -368,6 +398,10 @@ class Receiver(Component):
             facts.dark.eq(empty | too_few),
             facts.malformed.eq(sums_valid[2]),
         ]
+        if shape.sequence_numbers:
+            m.d.sync += facts.absent.eq(sums_valid[-1])
+            if "missing" in found:
+                m.d.sync += facts.missing.eq(found["missing"] & ~sums_valid[-1])
         m.d.comb += self.facts.eq(facts)
 
     def _flat(self, m: Module, top: Signal, bottom: Signal) -> Value:
@@ -375,8 +409,8 @@ class Receiver(Component):
 
         The highest code is H = ``2**bits - 1``. The lowest equals it if ``2 H (top - bottom) <= top``.
         """
-        bits = self.shape_.input_bits + 1
-        spread, scaled = Signal(COUNT_BITS, reset_less=True), Signal(COUNT_BITS + bits, reset_less=True)
+        bits, count_bits = self.shape_.input_bits + 1, self.shape_.count_bits
+        spread, scaled = Signal(count_bits, reset_less=True), Signal(count_bits + bits, reset_less=True)
         m.d.sync += [spread.eq(top - bottom), scaled.eq((spread << bits) - (spread << 1))]
         return scaled <= delayed(m, top, 2, name="top")
 
@@ -389,7 +423,7 @@ class Receiver(Component):
         comparison is registered.
         """
         shape = self.shape_
-        masked = Signal(COUNT_BITS, reset_less=True)
+        masked = Signal(shape.count_bits, reset_less=True)
         words = -(-(n - lane) // shape.lanes)  # beats in which this lane is used
         if words >= shape.words:
             m.d.sync += masked.eq(value)

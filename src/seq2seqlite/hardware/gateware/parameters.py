@@ -15,14 +15,16 @@ from seq2seqlite.integer import (
 )
 from seq2seqlite.integer.standard_errors import ERROR_BITS
 
-__all__ = ["ENGINE", "PACKET_CLOCKS", "TOP", "USER_BITS", "Shape", "tau_fraction_bits"]
+__all__ = ["ENGINE", "PACKET_CLOCKS", "SEQUENCE_BITS", "TOP", "USER_BITS", "Shape", "tau_fraction_bits"]
 
 TOP, ENGINE = "seq2seqlite_top", "engine"
 """Names of the modules of a design and of an engine, without the prefix of the design."""
 PACKET_CLOCKS = 5
 """Minimum clock cycles between the first beats of two packets, after which ``room`` includes the first."""
+SEQUENCE_BITS = 16
+"""Width of a sequence number, which follows the other bits of TUSER."""
 USER_BITS = 16
-"""Width of TUSER: index of the response (5:0), reserved (7:6), exponent of the counts (15:8)."""
+"""Width of TUSER without sequence number: index of the response (5:0), reserved (7:6), exponent (15:8)."""
 
 BLOCK_WIDTHS = {10: 18, 11: 9}
 """Data bits of a block memory (18 kbit on Xilinx, 16 kbit and parity on ECP5) by its address bits."""
@@ -48,6 +50,10 @@ class Shape:
         Responses that the bank holds; 0 for a program without responses.
     prefix : str
         Prefix of the names of all modules.
+    count_bits : int
+        Width of a count at the input: 8 or 16.
+    sequence_numbers : bool
+        Whether packets have a sequence number in TUSER.
     """
 
     program: AnyProgram
@@ -57,6 +63,8 @@ class Shape:
     output: Literal["lifetimes", "sfd"]
     responses: int = 0
     prefix: str = ""
+    count_bits: int = COUNT_BITS
+    sequence_numbers: bool = False
 
     @property
     def direct(self) -> DirectProgram | None:
@@ -103,6 +111,11 @@ class Shape:
     @property
     def user_bits(self) -> int:
         """Width of TUSER of a packet; 0 where the design has no such port."""
+        return USER_BITS + SEQUENCE_BITS if self.sequence_numbers else self.packet_user_bits
+
+    @property
+    def packet_user_bits(self) -> int:
+        """Width of the part of TUSER that belongs to the pixel; 0 for a program without standard errors."""
         return USER_BITS if self.has_errors else 0
 
     @property
@@ -115,7 +128,7 @@ class Shape:
         """Width of the sum of the counts of a pixel in its status."""
         if not self.has_errors:
             return PHOTON_BITS
-        return max(PHOTON_BITS, (self.n_gates * ((1 << COUNT_BITS) - 1)).bit_length())
+        return max(PHOTON_BITS, (self.n_gates * self.max_count).bit_length())
 
     @property
     def n_gates(self) -> int:
@@ -139,12 +152,17 @@ class Shape:
     @property
     def beat_bits(self) -> int:
         """Width of an input beat."""
-        return COUNT_BITS * self.lanes
+        return self.count_bits * self.lanes
+
+    @property
+    def max_count(self) -> int:
+        """Largest count."""
+        return (1 << self.count_bits) - 1
 
     @property
     def signal_bits(self) -> int:
         """Width of a baseline sum and of a signal, which are counts times the number of baseline gates."""
-        return (self.baseline_scale * ((1 << COUNT_BITS) - 1)).bit_length()
+        return (self.baseline_scale * self.max_count).bit_length()
 
     @property
     def input_bits(self) -> int:

@@ -9,7 +9,6 @@ from seq2seqlite.hardware.gateware.packet_receiver import facts_layout, slot_fac
 from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.gateware.pipeline import delayed
 from seq2seqlite.hardware.gateware.sequencer import Sequencer
-from seq2seqlite.integer import COUNT_BITS
 
 __all__ = ["PixelBuffer", "packet_ports"]
 
@@ -74,7 +73,7 @@ class PixelBuffer(Component):
         High in the clock cycle in which a batch starts.
     pixels : Signal(range(slots + 1)), out
         Number of pixels of the batch, valid with ``start``.
-    count : Signal(16), out
+    count : Signal(count_bits), out
         Count of one slot and gate, ``LATENCY + 1`` clock cycles after ``start`` for the first slot and gate.
     gate : Signal(range(n_gates)), out
         Gate of ``count``.
@@ -97,7 +96,7 @@ class PixelBuffer(Component):
                 "credit": In(1),
                 "start": Out(1),
                 "pixels": Out(range(shape.slots + 1)),
-                "count": Out(COUNT_BITS),
+                "count": Out(shape.count_bits),
                 "gate": Out(range(shape.n_gates)),
                 "slot": Out(self._slot_layout),
             }
@@ -221,11 +220,11 @@ class PixelBuffer(Component):
         # Block memories are slow: one pipeline stage for their output register, another for routing.
         beat = delayed(m, counts.data, 2, name="beat")
         facts_valid = delayed(m, facts.data, 2, name="facts")
-        count = Signal(COUNT_BITS, reset_less=True)
+        count = Signal(shape.count_bits, reset_less=True)
         if shape.lanes == 1:
             m.d.sync += count.eq(beat)
         else:
-            m.d.sync += count.eq(beat.word_select(delayed(m, lane, 3, name="lane"), COUNT_BITS))
+            m.d.sync += count.eq(beat.word_select(delayed(m, lane, 3, name="lane"), shape.count_bits))
         m.d.comb += [
             self.count.eq(count),
             self.gate.eq(delayed(m, sequencer.gate, self.LATENCY, name="gate")),

@@ -5,7 +5,17 @@ from typing import Literal
 
 from seq2seqlite.hardware.gateware.parameters import Shape, tau_fraction_bits
 
-__all__ = ["DEFAULT_FLUSH_CLOCKS", "ID", "REGISTERS", "Field", "Register", "constants", "registers", "resets"]
+__all__ = [
+    "DEFAULT_FLUSH_CLOCKS",
+    "ID",
+    "REGISTERS",
+    "VERSION",
+    "Field",
+    "Register",
+    "constants",
+    "registers",
+    "resets",
+]
 
 ID = 0x53325351
 VERSION = 2
@@ -55,6 +65,8 @@ class Register:
         Whether the register exists in designs with responses only.
     cleared_by_one : bool
         Whether writing 1 to a bit clears it, and writing 0 does nothing.
+    of_sequence_numbers : bool
+        Whether the register exists in designs with sequence numbers only.
 
     See Also
     --------
@@ -70,6 +82,7 @@ class Register:
     reset: int = 0
     of_responses: bool = False
     cleared_by_one: bool = False
+    of_sequence_numbers: bool = False
 
     @property
     def parts(self) -> tuple[Field, ...]:
@@ -118,7 +131,14 @@ REGISTERS = (
         0x44,
         "read-only",
         "kind of design",
-        _fields(("RAW_SFD", 0, 1), ("DIRECT", 1, 1), ("RESPONSES", 2, 1), ("ERRORS", 3, 1)),
+        _fields(
+            ("RAW_SFD", 0, 1),
+            ("DIRECT", 1, 1),
+            ("RESPONSES", 2, 1),
+            ("ERRORS", 3, 1),
+            ("COUNTS_OF_8_BITS", 4, 1),
+            ("SEQUENCE_NUMBERS", 5, 1),
+        ),
     ),
     Register(
         "WIDTHS",
@@ -173,6 +193,10 @@ REGISTERS = (
         _fields(*INTERRUPTS),
         cleared_by_one=True,
     ),
+    Register(
+        "MISSING_PIXELS", 0x74, "read-only", "pixels whose packet was missing", of_sequence_numbers=True
+    ),
+    Register("LATE_PACKETS", 0x78, "read-only", "packets that came too late", of_sequence_numbers=True),
 )
 """Registers in the order of their addresses."""
 
@@ -184,7 +208,12 @@ def registers(shape: Shape, /) -> tuple[Register, ...]:
     --------
     constants : Values of the registers that describe a design.
     """
-    return tuple(each for each in REGISTERS if shape.responses or not each.of_responses)
+    return tuple(
+        each
+        for each in REGISTERS
+        if (shape.responses or not each.of_responses)
+        and (shape.sequence_numbers or not each.of_sequence_numbers)
+    )
 
 
 def resets(
@@ -219,14 +248,21 @@ def constants(shape: Shape, engines: int, result_width: int, /) -> dict[str, int
     program = shape.program
     digest, response = program.sha256, program.formats.response
     columns = program.n_columns | (0 if response is None else response.bits) << 8
-    kind = int(shape.output == "sfd") | (shape.direct is not None) << 1
+    flags = (
+        shape.output == "sfd",
+        shape.direct is not None,
+        shape.responses > 0,
+        shape.has_errors,
+        shape.count_bits == 8,
+        shape.sequence_numbers,
+    )
     return {
         "ID": ID,
         "VERSION": VERSION,
         "HASH0": int(digest[:8], 16),
         "HASH1": int(digest[8:16], 16),
         "SHAPE": program.n_gates | program.units << 16 | engines << 24,
-        "CAPABILITIES": kind | (shape.responses > 0) << 2 | shape.has_errors << 3,
+        "CAPABILITIES": sum(flag << bit for bit, flag in enumerate(flags)),
         "WIDTHS": shape.lanes | result_width << 8 | shape.record_bits << 16,
         "CODES": tau_fraction_bits(program) | shape.responses << 8 | columns << 16,
     }

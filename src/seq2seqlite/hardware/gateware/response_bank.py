@@ -1,6 +1,6 @@
 """Bank of responses: the memory that an engine reads, and the loader that fills it through the CSRs."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
@@ -12,6 +12,7 @@ from seq2seqlite.integer import MAX_BANK
 __all__ = [
     "BASE_LATENCY",
     "INDEX_BITS",
+    "LOOKUP_LATENCY",
     "ResponseBank",
     "ResponseLoader",
     "bank_write_layout",
@@ -25,6 +26,8 @@ WORD_BITS = 32
 """Width of a CSR, in which the codes of a gate are written."""
 BASE_LATENCY = 3
 """Latency of :func:`base_address`, in clock cycles."""
+LOOKUP_LATENCY = 2
+"""Latency of :func:`looked_up`, in clock cycles."""
 FAN_IN_BITS = 2
 """A pipeline stage selects among ``2**FAN_IN_BITS`` block memories."""
 SETTLING_CLOCKS = 16
@@ -267,8 +270,18 @@ class ResponseLoader(Component):
 
 
 def looked_up(m: Module, flags: Value, index: Value, /, *, name: str) -> Signal:
-    """Return the flag of an index, one clock cycle later; 0 for an index without a flag."""
+    """Return the flag of an index, :data:`LOOKUP_LATENCY` clock cycles later; 0 for an index without a flag.
+
+    The selection among 64 flags is divided by registers, because it would be one of the slowest paths.
+    """
+    members = [flags[number] if number < len(flags) else Const(0, 1) for number in range(1 << INDEX_BITS)]
+    half = INDEX_BITS // 2
+    groups = [
+        delayed(
+            m, Array(members[first : first + (1 << half)])[index[:half]], 1, name=f"{name}_{first >> half}"
+        )
+        for first in range(0, len(members), 1 << half)
+    ]
     found = Signal(name=name)
-    members = [flags[number] if number < len(flags) else 0 for number in range(1 << INDEX_BITS)]
-    m.d.sync += found.eq(Array(members)[index])
+    m.d.sync += found.eq(Array(groups)[delayed(m, index[half:], 1, name=f"{name}_group")])
     return found

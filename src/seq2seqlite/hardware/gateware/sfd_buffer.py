@@ -29,7 +29,7 @@ class SfdBuffer(Component):
     ----------
     start, pixels, codes, ends
         As those of :class:`~seq2seqlite.hardware.gateware.trapezoid.TrapezoidalAccumulator`.
-    info : Signature(info_layout()), in
+    info : Signature(info_layout(shape)), in
         Status of the pixels in order. An entry is accepted with the last word that is read of its pixel.
     o : Signature(payload_bits), out
         Codes of one gate; ``n_gates`` words per pixel. All words of a pixel that is below threshold or
@@ -44,7 +44,7 @@ class SfdBuffer(Component):
                 "pixels": In(range(shape.slots + 1)),
                 "codes": In(len(shape.channels) * shape.program.formats.output.bits),
                 "ends": Out(1),
-                "info": In(stream.Signature(info_layout())),
+                "info": In(stream.Signature(info_layout(shape))),
                 "o": Out(stream.Signature(shape.payload_bits)),
             }
         )

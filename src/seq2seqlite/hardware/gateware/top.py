@@ -14,6 +14,7 @@ from seq2seqlite.hardware.gateware.packet_receiver import Receiver
 from seq2seqlite.hardware.gateware.parameters import ENGINE, Shape
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice, beat, result_beat
 from seq2seqlite.hardware.gateware.response_bank import ResponseLoader
+from seq2seqlite.hardware.gateware.sequence_checker import SequenceChecker
 
 __all__ = ["IRQ", "PORT_GROUPS", "Top", "top_ports"]
 
@@ -67,9 +68,10 @@ class Top(Component):
     aclk, aresetn : Signal(1), in
         Clock, and synchronous active-low reset (low for at least two clock cycles).
     s_axis_tdata : Signal(beat_bits), in
-        Counts of 16 bits, the first gate in the lowest bits.
+        Counts of ``count_bits`` bits, the first gate in the lowest bits.
     s_axis_tuser : Signal(16), in
         Index of the response and exponent of the counts, in the first beat of a packet; of direct programs.
+        With sequence numbers 32 bits wide, in all designs.
     s_axis_tvalid, s_axis_tready, s_axis_tlast : Signal(1), in, out, in
         AXI4-Stream handshake of the packets; TLAST on the last beat of a pixel.
     m_axis_tdata : Signal(result_width), out
@@ -112,7 +114,7 @@ class Top(Component):
         m.submodules.output = DomainRenamer("work")(output)
         self._ports(m, input_pins, leaving, closed)
         connect(m, input_pins.o, input_slice.i)
-        connect(m, input_slice.o, receiver.i)
+        self._packets(m, input_slice, receiver, quiet)
         connect(m, collector.o, output.i)
         m.d.comb += [
             receiver.frame_pixels.eq(registers.frame_pixels),
@@ -129,6 +131,17 @@ class Top(Component):
         loader = self._loader(m, registers, receiver, delivered, quiet) if shape.responses else None
         self._engines(m, reset_work, receiver, collector, loader)
         return m
+
+    def _packets(self, m: Module, source: RegisterSlice, receiver: Receiver, quiet: Signal) -> None:
+        """Connect the packets to the receiver, with a check of their sequence numbers if they have them."""
+        if not self.shape_.sequence_numbers:
+            connect(m, source.o, receiver.i)
+            return
+        m.submodules.sequence = checker = SequenceChecker(self.shape_)
+        connect(m, source.o, checker.i)
+        connect(m, checker.o, receiver.i)
+        m.d.comb += [receiver.absent.eq(checker.absent), checker.discard.eq(quiet)]
+        self._late = checker.late
 
     def _loader(
         self, m: Module, registers: Registers, receiver: Receiver, delivered: Value, quiet: Value
@@ -216,6 +229,8 @@ class Top(Component):
         delivered = leaving.o.valid & leaving.o.ready & ~stale & ~quiet
         result = delivered & leaving.o.payload.last_of_pixel
         missing = [done & receiver.facts.missing] if self.shape_.responses else []
+        if self.shape_.sequence_numbers:
+            missing += [done & receiver.facts.absent, self._late & ~quiet]
         events = Cat(
             done,
             result,

@@ -18,7 +18,7 @@ from seq2seqlite.hardware.host.connection import BoardError, Connection
 from seq2seqlite.hardware.wire.front_end_registers import SERIES_REGISTERS, map_words, register_addresses
 from seq2seqlite.hardware.wire.link_packets import MAX_ACCESSES, max_pixels, pixel_requests, pixel_words
 from seq2seqlite.hardware.wire.results import Flag, Records, records_from_words, response_words, user_words
-from seq2seqlite.integer import AnyProgram
+from seq2seqlite.integer import COUNT_BITS, AnyProgram
 
 __all__ = ["TIMEOUT_S", "Board"]
 
@@ -34,7 +34,7 @@ IDLE_S = 1.0
 """Time without results after which the state of the camera is requested."""
 SERIES = {name: FRONT_END + address for name, address in register_addresses(SERIES_REGISTERS).items()}
 COUNTERS = ("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED", "FRAMES_MALFORMED", "MEMORY_ERRORS")
-WITH_RESPONSES, WITH_USER = 4, 8
+WITH_RESPONSES, WITH_USER, COUNTS_OF_8_BITS = 4, 8, 16
 """Bits of ``CAPABILITIES``."""
 
 
@@ -88,6 +88,7 @@ class Board:
         self.frame_pixels = connection.status.frame_pixels
         self._has_user = bool(found["CAPABILITIES"] & WITH_USER)
         self._has_responses = bool(found["CAPABILITIES"] & WITH_RESPONSES)
+        self._count_bits = 8 if found["CAPABILITIES"] & COUNTS_OF_8_BITS else COUNT_BITS
         self._record_bits = found["WIDTHS"] >> 16
         self._capacity = found["CODES"] >> 8 & 0xFF
         self._responses: OrderedDict[bytes, int] = OrderedDict()  # codes, to index; the last used one is last
@@ -193,7 +194,7 @@ class Board:
         program : Program or DirectProgram
             Program of the board.
         counts : ndarray of int, shape (n, n_gates)
-            Raw counts, 0 to 65535.
+            Raw counts, 0 to 65535, or 255 of a design with counts of 8 bits.
         bank : ndarray of int64, shape (n_responses, n_gates, n_columns), optional
             Codes of the responses of a program that gets them; those that the board lacks are loaded.
         index : array_like of int, shape (n,)
@@ -201,7 +202,8 @@ class Board:
         count_exponent : array_like of int, shape () or (n,)
             The counts are those of the detector times 2 to the power of this.
         min_photons : int
-            Pixels with fewer counts are flagged as below threshold.
+            Pixels with fewer counts, of direct programs counts of the detector, are flagged as below
+            threshold.
 
         Returns
         -------
@@ -222,6 +224,11 @@ class Board:
             )
         if counts.ndim != 2 or counts.shape[1] != self.n_gates:
             raise InputError(f"counts of shape {counts.shape} must have shape (n, {self.n_gates})")
+        if counts.max(initial=0) >> self._count_bits:
+            raise InputError(
+                f"counts up to {counts.max()} do not fit the {self._count_bits} bits of board "
+                f"{self.address}; build its design with count_bits={COUNT_BITS}"
+            )
         n = len(counts)
         numbers = np.broadcast_to(np.asarray(index, np.int64), n)
         exponents = np.broadcast_to(np.asarray(count_exponent, np.int64), n)

@@ -1,6 +1,6 @@
 """Executor of requests: checks each packet, performs it, and answers all but those of pixels."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, Value
+from amaranth.hdl import Array, Cat, Module, Mux, Signal, Value
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -234,12 +234,12 @@ class Executor(Component):
         few = Signal()
         m.d.sync += few.eq((pixels != 0) & (pixels <= self.max_pixels) & (argument[24:] == 0))
         fits = []
-        for bits in COUNT_WIDTHS:
+        for bits in (bits for bits in COUNT_WIDTHS if bits <= shape.count_bits):
             words = pixel_words(shape.n_gates, bits, has_user=bool(shape.user_bits))
             required = Signal(range(self.max_pixels * words + HEADER_WORDS + 1), name=f"words_{bits}")
             m.d.sync += required.eq(times_constant(self.pixels, words) + HEADER_WORDS)
             fits.append((required == self.n_words) & (width == bits))
-        return few & (fits[0] | fits[1])
+        return few & Cat(fits).any()
 
     def _choose(
         self, m: Module, good: dict[Kind, Signal], *, known: Signal, owned: Signal, is_new: Signal

@@ -65,11 +65,12 @@ class PixelFeeder(Component):
         place, part = Signal(range(4)), Signal(range(max(parts, 2)))
         counts = self._counts(place, narrow, together)
         proceeds, completes = Signal(), Signal()
-        width = together * COUNT_BITS
+        width = together * shape.count_bits
         kept = Signal(shape.beat_bits, reset_less=True)
         filled = Cat(Mux(part == index, counts, kept.word_select(index, width)) for index in range(parts))
         reads = self.busy & ~user_next
-        places_used = Mux(narrow, WORD_BITS // 8 // together, WORD_BITS // COUNT_BITS // together)
+        narrow_places, wide_places = (WORD_BITS // bits // together for bits in (8, shape.count_bits))
+        places_used = Mux(narrow, narrow_places, wide_places)
         m.d.comb += [
             self.busy.eq(left != 0),
             is_last_step.eq(step == steps - 1),
@@ -99,7 +100,9 @@ class PixelFeeder(Component):
         return m
 
     def _counts(self, place: Signal, narrow: Signal, together: int) -> Value:
-        """Return the counts at a place in the word, with 16 bits each."""
+        """Return the counts at a place in the word, with the width of the design."""
         bytes_ = [self.word.word_select(place * together + index, 8) for index in range(together)]
+        if self.shape_.count_bits == 8:
+            return Cat(bytes_)
         wide = self.word if together == 2 else self.word.word_select(place[:1], COUNT_BITS)
         return Mux(narrow, Cat(Cat(byte, Const(0, COUNT_BITS - 8)) for byte in bytes_), wide)

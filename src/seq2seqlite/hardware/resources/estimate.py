@@ -77,8 +77,8 @@ CALIBRATIONS: Mapping[str, Calibration] = {
     "ecp5": Calibration(1.34, 0.96, 3300, 2000, 1500, 1060, 150),
 }
 DIRECT_CALIBRATIONS: Mapping[str, Calibration] = {
-    "xc7": Calibration(0.99, 0.74, 1220, 720, 1620, 2390, 120, 450),
-    "ecp5": Calibration(1.34, 0.96, 1270, 1970, 2770, 2450, 150, 450),
+    "xc7": Calibration(0.99, 0.74, 1220, 720, 1870, 2790, 120, 450),
+    "ecp5": Calibration(1.34, 0.96, 1270, 1970, 3070, 2830, 150, 450),
 }
 BLOCK = (18, 1024)
 """Width and depth of half a BRAM36, or of an ECP5 block, in its default configuration."""

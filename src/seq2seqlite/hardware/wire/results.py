@@ -40,6 +40,7 @@ __all__ = [
     "sfd_word_bits",
     "sfd_words_from_result",
     "user_words",
+    "without_packets",
     "words_from_beats",
     "words_from_records",
 ]
@@ -72,6 +73,7 @@ class Flag(IntFlag):
     DARK = 8
     MALFORMED = 16
     NO_RESPONSE = 32
+    MISSING = 64
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,30 @@ def records_from_result(
         flags,
         number % frame_pixels if frame_pixels else number % 2**NUMBER_BITS,
         result.log_errors,
+    )
+
+
+def without_packets(records: Records, missing: ArrayLike, /) -> Records:
+    """Return the records that a design with sequence numbers must deliver if packets are missing.
+
+    Parameters
+    ----------
+    records : Records
+        Records with all packets.
+    missing : array_like of bool, shape (n,)
+        Pixels whose packet is missing; not the last one.
+
+    See Also
+    --------
+    records_from_result : Records with all packets.
+    """
+    absent, errors = np.asarray(missing, np.bool_), records.log_errors
+    names = ("tau_mean", "tau_short", "tau_long", "fraction", "photons")
+    return replace(
+        records,
+        **{name: np.where(absent, 0, getattr(records, name)) for name in names},
+        flags=np.where(absent, int(Flag.DARK | Flag.MALFORMED | Flag.MISSING), records.flags),
+        log_errors=None if errors is None else np.where(absent[:, None], 0, errors),
     )
 
 
@@ -282,8 +308,8 @@ def response_words(program: EncoderProgram, codes: ArrayLike, /) -> NDArray[np.u
     return pack_codes(np.asarray(codes), [response.bits] * program.n_columns).reshape(-1)
 
 
-def user_words(index: ArrayLike, exponent: ArrayLike = 0, /) -> NDArray[np.uint32]:
-    """Return TUSER of pixels: index of the response, and exponent of the counts.
+def user_words(index: ArrayLike, exponent: ArrayLike = 0, number: ArrayLike = 0, /) -> NDArray[np.uint32]:
+    """Return TUSER of pixels: index of the response, exponent of the counts, and sequence number.
 
     Parameters
     ----------
@@ -291,6 +317,8 @@ def user_words(index: ArrayLike, exponent: ArrayLike = 0, /) -> NDArray[np.uint3
         Index of the response of each pixel, 0 to 63.
     exponent : array_like of int
         The counts are those of the detector times 2 to the power of this; -128 to 127.
+    number : array_like of int
+        Number of the packet since the reset, for designs with sequence numbers; taken modulo 65,536.
 
     Returns
     -------
@@ -310,24 +338,29 @@ def user_words(index: ArrayLike, exponent: ArrayLike = 0, /) -> NDArray[np.uint3
     >>> [hex(word) for word in user_words([0, 63], [6, -1])]
     ['0x600', '0xff3f']
     """
-    chosen, places = np.broadcast_arrays(np.asarray(index, np.int64), np.asarray(exponent, np.int64))
+    given = (np.asarray(each, np.int64) for each in (index, exponent, number))
+    chosen, places, numbers = np.broadcast_arrays(*given)
     for name, values, low, high in (("index", chosen, 0, MAX_BANK - 1), ("exponent", places, -128, 127)):
         if values.size and not low <= values.min() <= values.max() <= high:
             raise InputError(f"{name} from {values.min()} to {values.max()} must be {low} to {high}")
-    return np.asarray(chosen | (places & 0xFF) << 8, np.uint32)
+    return np.asarray(chosen | (places & 0xFF) << 8 | (numbers & 0xFFFF) << 16, np.uint32)
 
 
-def beats_from_counts(counts: ArrayLike, /, *, lanes: int, user: ArrayLike | None = None) -> Beats:
+def beats_from_counts(
+    counts: ArrayLike, /, *, lanes: int, user: ArrayLike | None = None, count_bits: int = COUNT_BITS
+) -> Beats:
     """Return counts as packets, one packet per pixel.
 
     Parameters
     ----------
     counts : array_like of int, shape (n, n_gates)
-        Counts, 0 to 65535.
+        Counts, 0 to ``2**count_bits - 1``.
     lanes : int
         Counts per beat.
     user : array_like of int, shape (n,), optional
         TUSER of the packets (:func:`user_words`), for a design that has it.
+    count_bits : int
+        Width of a count: 8 or 16.
 
     Returns
     -------
@@ -337,7 +370,7 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int, user: ArrayLike | Non
     Raises
     ------
     InputError
-        If a count does not fit 16 bits.
+        If a count does not fit.
 
     See Also
     --------
@@ -350,14 +383,15 @@ def beats_from_counts(counts: ArrayLike, /, *, lanes: int, user: ArrayLike | Non
     ([[131073], [3]], [False, True])
     """
     values = np.asarray(counts)
-    if values.size and (values.min() < 0 or values.max() >= 2**COUNT_BITS):
+    if values.size and (values.min() < 0 or values.max() >= 1 << count_bits):
         raise InputError(
-            f"counts from {values.min()} to {values.max()} do not fit {COUNT_BITS} bits; "
-            f"give 0 to {2**COUNT_BITS - 1}"
+            f"counts from {values.min()} to {values.max()} do not fit {count_bits} bits; "
+            f"give 0 to {(1 << count_bits) - 1}"
         )
     n, n_gates = values.shape
     beats = -(-n_gates // lanes)
-    padded = np.zeros((n, beats, 2 * n_words(lanes * COUNT_BITS)), "<u2")
+    per_word = 32 // count_bits
+    padded = np.zeros((n, beats, per_word * n_words(lanes * count_bits)), f"<u{count_bits // 8}")
     lanes_of = np.pad(values, ((0, 0), (0, beats * lanes - n_gates))).reshape(n, beats, lanes)
     padded[:, :, :lanes] = lanes_of
     last = np.zeros((n, beats), np.bool_)

@@ -191,7 +191,7 @@ def test_a_pixel_that_differs_is_a_failure(program_file, tmp_path, monkeypatch, 
     build = ["hardware", "build", "--model", str(program_file), "--target", "ecp5-25f", "--out", str(project)]
     assert main(build) == 0
     monkeypatch.setattr(
-        "seq2seqlite.hardware.cosim.design.run", lambda program, counts, **options: run(program, counts[::-1])
+        "seq2seqlite.hardware.cosim.inputs.run", lambda program, counts, **options: run(program, counts[::-1])
     )
     assert main(["hardware", "simulate", str(project), "--n", "30", "--json", str(found)]) == 2
     mismatches = json.loads(found.read_text())["mismatches"]

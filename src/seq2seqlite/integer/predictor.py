@@ -86,7 +86,7 @@ class BankPredictor(ProgramMetadata):
 
     See Also
     --------
-    response_codes : Codes of a response in the bank of a program.
+    seq2seqlite.integer.response_codes : Codes of a response in the bank of a program.
     """
 
     kind = "integer program"

@@ -158,7 +158,7 @@ def error_table(
 
     See Also
     --------
-    seq2seqlite.training.calibration : Decays and errors.
+    seq2seqlite.training.calibration.calibration_decays : Decays on which the errors are measured.
     """
     simulator, decays = calibration_decays(objective.simulator("validation"))
     inputs, truth = objective.inputs(simulator, decays), true_lifetimes(decays)

@@ -181,7 +181,7 @@ def test_the_interpreter_computes_the_errors_of_the_page(odd_response_program, s
     for n in range(60):
         codes = [int(value[n]) for value in vars(found.lifetimes).values()]
         given = bool(bank[index[n]].any())
-        expected = errors_from_the_page(program, int(found.photons[n]), int(exponent[n]), codes, given)
+        expected = errors_from_the_page(program, int(counts[n].sum()), int(exponent[n]), codes, given)
         assert found.log_errors[n].tolist() == expected
 
 

@@ -16,7 +16,7 @@ from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.sample_data import SampleFile, SampleSet, fetch, sample_sets
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 MIRROR_ONLY = {"iccd-wells", "ics"}
 CONTENT = {"a.txt": b"decay", "b.txt": b"instrument response"}
 

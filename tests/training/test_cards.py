@@ -22,6 +22,12 @@ SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
 DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in instrument_names()]
 DIRECT = [*(f"seq2seqlite-{name}-direct-float" for name in instrument_names()), *DIRECT_INT8]
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
+# Networks with a decoder that read the response. They have no teacher.
+WITH_RESPONSE = [
+    f"seq2seqlite-{name}-float"
+    for name in instrument_names()
+    if name not in SEQ2SEQ and f"seq2seqlite-{name}-float" in recipe_names()
+]
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
 # sums, which differs between CPUs, can change the last one or two.
 LAST_DIGITS = 2e-5
@@ -47,7 +53,7 @@ def test_each_instrument_has_a_teacher_and_students():
         for family, precisions in FAMILIES.items()
         for precision in precisions
         for name in SEQ2SEQ
-    } | {TINY, *DIRECT}
+    } | {TINY, *DIRECT, *WITH_RESPONSE}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +81,12 @@ def test_metrics_come_back(name, reference):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in model_names() if name.startswith("seq2seqlite-") and name not in DIRECT]
+    "name",
+    [
+        name
+        for name in model_names()
+        if name.startswith("seq2seqlite-") and name not in (*DIRECT, *WITH_RESPONSE)
+    ],
 )
 def test_students_are_as_good_as_their_teacher(name):
     def error(model):
@@ -84,6 +95,18 @@ def test_students_are_as_good_as_their_teacher(name):
     family = name.rpartition("-")[2]
     limit = {"float": 1.10, "kd": 1.10, "int8": 1.05, "narrow": 1.10, "tiny": 1.25}[family]
     assert error(name) <= limit * error(f"seq2seq-{instrument_of(name)}-float")
+
+
+@pytest.mark.parametrize("name", WITH_RESPONSE)
+def test_networks_with_a_decoder_are_as_good_as_direct_ones(name):
+    """With the response, in the error of the decay, to which the decoder is trained, and of the lifetime."""
+    ours, direct = (
+        model_card(model)["reference"]["metrics_response_given"]
+        for model in (name, name.replace("-float", "-direct-float"))
+    )
+    assert ours["total"]["rmse"] <= 1.02 * direct["total"]["rmse"]
+    errors = [metrics["lifetime"]["tau_mean_ns"]["median_abs_error"] for metrics in (ours, direct)]
+    assert errors[0] <= 1.05 * errors[1]
 
 
 @pytest.mark.parametrize("name", DIRECT_INT8)

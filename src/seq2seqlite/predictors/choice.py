@@ -110,7 +110,9 @@ def instrument_model(instrument: str, /, *, irf_given: bool = False) -> ModelCho
     --------
     choose_model : Return the default model of a measurement.
     """
-    uses = ("direct-float", "float") if irf_given else ("float", "direct-float")
+    # All networks of cameras read the response; direct ones take half the time.
+    direct_first = irf_given or instrument in CAMERAS
+    uses = ("direct-float", "float") if direct_first else ("float", "direct-float")
     models = [f"seq2seqlite-{instrument}-{use}" for use in uses]
     found = next((model for model in models if model in model_names()), None)
     return None if found is None else ModelChoice(found, f"trained for {instrument}")

@@ -112,7 +112,7 @@ def simulate(
             "program_sha256": opened.program.sha256,
             "engines": opened.options.engines,
             "pixels_of": pixels,
-            "responses": 0 if inputs is None else len(np.unique(inputs.index)),
+            "responses": len(np.unique(inputs.index)) if inputs and opened.program.n_columns else 0,
             "irf": irf or [],
             "gaps": gaps,
             "stalls": stalls,

@@ -73,9 +73,7 @@ def atto550(folder: Path) -> Bright:
     irf = aligned_irf(
         MeasuredIrf(channels(folder / "atto550/irf.txt"), bin_width_ns=width), counts, axis=axis
     )
-    return Bright(
-        "atto550", counts, axis, irf, MaximumLikelihood(axis, irf).lifetimes(counts[None]), (DIRECT,)
-    )
+    return Bright("atto550", counts, axis, irf, MaximumLikelihood(axis, irf).lifetimes(counts[None]), ())
 
 
 def nadh(folder: Path) -> Bright:

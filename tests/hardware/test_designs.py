@@ -12,7 +12,7 @@ from seq2seqlite.hardware.project import write_project
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.imaging.sampling import analysed_tpsfs
-from seq2seqlite.integer import ProgramPredictor, whole_counts
+from seq2seqlite.integer import ProgramPredictor, scaled_counts
 from seq2seqlite.io.measurement import read
 from seq2seqlite.protocols import CountingPredictor
 
@@ -41,7 +41,7 @@ def test_a_pixel_leaves_every_135_clocks(tiny, tiny_design):
 
 def test_real_pixels(tiny, tiny_design, hazelnut_ptu):
     _, simulator = tiny_design
-    counts = whole_counts(analysed_tpsfs(read(hazelnut_ptu), ProgramPredictor(tiny), n=600))
+    counts, _ = scaled_counts(analysed_tpsfs(read(hazelnut_ptu), ProgramPredictor(tiny), n=600))
     assert len(counts) == 600
     assert counts.max() > 1000
     assert np.ptp(mean_arrival_ns(counts, axis_ns=tiny.axis.starts_ns)) > 0.5

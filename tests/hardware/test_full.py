@@ -26,7 +26,6 @@ from seq2seqlite.integer import (
     load_program,
     lower,
     scaled_counts,
-    whole_counts,
 )
 from seq2seqlite.io.measurement import read
 
@@ -52,7 +51,7 @@ def test_real_pixels_through_the_shipped_students(model, target, tmp_path, hazel
     _, project = project_of(model, target, tmp_path)
     simulator = compile_project(project, out_dir=tmp_path / "simulation")
     predictor = ProgramPredictor(project.program)
-    counts = whole_counts(analysed_tpsfs(read(hazelnut_ptu), predictor, n=500))
+    counts, _ = scaled_counts(analysed_tpsfs(read(hazelnut_ptu), predictor, n=500))
     assert len(counts) == 500
     assert simulator.check(counts, gaps=0.2, stalls=0.3, seed=7).mismatches == 0
     steady = simulator.check(np.resize(counts, (6 * simulator.batch, counts.shape[1])))

@@ -14,7 +14,7 @@ from seq2seqlite.integer import (
     lower,
     read_program,
     run,
-    whole_counts,
+    scaled_counts,
     write_program,
 )
 from seq2seqlite.models import load_model
@@ -144,13 +144,13 @@ def test_a_model_that_is_no_program(name, message):
         load_program(name)
 
 
-def test_whole_counts_keep_what_is_whole():
+def test_scaled_counts_keep_what_is_whole():
     counts = np.array([[3, 70], [0, 9]])
-    np.testing.assert_array_equal(whole_counts(counts), counts)
-    np.testing.assert_array_equal(whole_counts(counts / 4), counts * 16)
-    assert whole_counts(np.array([[1e6, 0.0]])).max() <= 65535
+    np.testing.assert_array_equal(scaled_counts(counts)[0], counts)
+    np.testing.assert_array_equal(scaled_counts(counts / 4)[0], counts * 16)
+    assert scaled_counts(np.array([[1e6, 0.0]]))[0].max() <= 65535
     with pytest.raises(InputError, match="counts must be finite and >= 0"):
-        whole_counts(np.array([[np.nan, 0.0]]))
+        scaled_counts(np.array([[np.nan, 0.0]]))
 
 
 def test_a_program_predicts_what_its_network_predicts(tiny):

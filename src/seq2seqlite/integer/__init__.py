@@ -22,7 +22,6 @@ from seq2seqlite.integer.predictor import (
     direct_lifetimes_from_codes,
     lifetimes_from_codes,
     scaled_counts,
-    whole_counts,
 )
 from seq2seqlite.integer.program import (
     COUNT_BITS,
@@ -90,6 +89,5 @@ __all__ = [
     "run_direct",
     "scaled_counts",
     "step",
-    "whole_counts",
     "write_program",
 ]

@@ -27,7 +27,6 @@ __all__ = [
     "direct_lifetimes_from_codes",
     "lifetimes_from_codes",
     "scaled_counts",
-    "whole_counts",
 ]
 
 
@@ -307,8 +306,8 @@ def direct_lifetimes_from_codes(program: DirectProgram, found: DirectResult, /) 
     ).without(found.dark)
 
 
-def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
-    """Return counts as 16-bit integers, the input of a program.
+def scaled_counts(tpsf: ArrayLike, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return counts as 16-bit integers, and the binary logarithm of the factor they were multiplied by.
 
     Integer counts are unchanged. Other counts, as in re-binned data, are multiplied by 64 and rounded. A
     decay that exceeds 16 bits is divided by a power of two; the normalisation cancels all these factors.
@@ -320,7 +319,10 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
 
     Returns
     -------
-    ndarray of int64, shape (n, n_gates)
+    counts : ndarray of int64, shape (n, n_gates)
+        Counts, the input of a program.
+    exponent : ndarray of int64, shape (n,)
+        Exponent of 2.
 
     Raises
     ------
@@ -329,29 +331,13 @@ def whole_counts(tpsf: ArrayLike, /) -> NDArray[np.int64]:
 
     See Also
     --------
-    scaled_counts : The counts, and the factor they were multiplied by.
+    detector_counts : Counts of the detector, from counts and exponent.
 
     Examples
     --------
-    >>> whole_counts([[0.5, 1.0], [0.0, 65536.0]]).tolist()
-    [[32, 64], [0, 32768]]
-    """
-    return scaled_counts(tpsf)[0]
-
-
-def scaled_counts(tpsf: ArrayLike, /) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return counts as 16-bit integers, and the binary logarithm of the factor they were multiplied by.
-
-    Parameters and errors are those of :func:`whole_counts`.
-
-    Returns
-    -------
-    counts : ndarray of int64, shape (n, n_gates)
-    exponent : ndarray of int64, shape (n,)
-
-    See Also
-    --------
-    whole_counts : The counts only.
+    >>> counts, exponent = scaled_counts([[0.5, 1.0], [0.0, 65536.0]])
+    >>> counts.tolist(), exponent.tolist()
+    ([[32, 64], [0, 32768]], [6, -1])
     """
     counts = np.asarray(tpsf)
     top = 2**COUNT_BITS - 1

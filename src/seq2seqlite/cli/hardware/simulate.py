@@ -37,7 +37,7 @@ from seq2seqlite.provenance import provenance
 __all__ = ["simulate"]
 
 N_RESPONSES = 4
-"""Synthetic responses of a direct program, if its design holds as many."""
+"""Synthetic responses of a program that reads them, if its design holds as many."""
 
 
 def simulate(
@@ -55,8 +55,8 @@ def simulate(
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            help="Measured IRF (SDT or text) for a direct program, on the time axis of the model; may be "
-            "repeated. The pixels use the IRFs in turn. Default: synthetic ones",
+            help="Measured IRF (SDT or text) for a program that reads it, on the time axis of the model; may "
+            "be repeated. The pixels use the IRFs in turn. Default: synthetic ones",
         ),
     ] = None,
     irf_bin_width_ns: IrfBinWidthOption = None,
@@ -112,7 +112,7 @@ def simulate(
             "program_sha256": opened.program.sha256,
             "engines": opened.options.engines,
             "pixels_of": pixels,
-            "responses": len(np.unique(inputs.index)) if inputs and opened.program.n_columns else 0,
+            "responses": 0 if inputs is None else len(np.unique(inputs.index)),
             "irf": irf or [],
             "gaps": gaps,
             "stalls": stalls,
@@ -163,7 +163,7 @@ def _stimulus(
     else:
         tpsfs = analysed_tpsfs(load(pixels), predictor, n=n, min_photons=min_photons)
         counts, exponent = scaled_counts(tpsfs)
-    if not shape.user_bits:
+    if not shape.packet_user_bits:
         return counts, None
     made_up = min(N_RESPONSES, shape.responses or 1)
     bank = response_bank(program, irfs) if irfs else made_up_bank(program, made_up)

@@ -9,7 +9,6 @@ from seq2seqlite.hardware.cosim.inputs import Inputs
 from seq2seqlite.hardware.cosim.stream import Access
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.gateware.csr import REGISTERS
-from seq2seqlite.hardware.hls.project import write_hls
 from seq2seqlite.hardware.host.predictor import board_predictor
 from seq2seqlite.hardware.stimulus import made_up_bank, made_up_counts
 from seq2seqlite.hardware.targets import find_target
@@ -108,10 +107,8 @@ def test_the_predictor_of_a_board_sends_the_response(odd_response_program):
     assert board.responses == 1
 
 
-def test_what_these_programs_do_not_support_is_refused(response_design, tmp_path):
+def test_what_these_programs_do_not_support_is_refused(response_design):
     program = response_design.project.program
-    with pytest.raises(InputError, match="has a decoder and gets the response, which HLS projects do not"):
-        write_hls(program, tmp_path / "hls")
     target = find_target("ecp5-85f")
     with pytest.raises(
         InputError, match="output='sfd' of a program with standard errors must be 'lifetimes'"

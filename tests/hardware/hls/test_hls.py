@@ -146,6 +146,29 @@ def test_direct_program_is_exact_with_responses_that_change_from_pixel_to_pixel(
     assert (emulator.records(counts, inputs=other).tau_mean != found.tau_mean).mean() > 0.3
 
 
+def test_a_program_with_a_decoder_gets_responses_that_change_from_pixel_to_pixel(
+    odd_response_program, tmp_path
+):
+    program, rng = odd_response_program(2, units=2), np.random.default_rng(2)
+    project = write_hls(program, tmp_path / "project", pixels_in_flight=5)
+    emulator = compile_hls(project, out_dir=tmp_path / "compiled")
+    bank, counts = (
+        made_up_bank(program, 5),
+        made_up_counts(program, 103),
+    )  # no multiple of the pixels in flight
+    inputs = Inputs(bank, rng.integers(0, 5, 103))
+    expected = run(program, counts, bank=bank, index=inputs.index).sfd
+    np.testing.assert_array_equal(emulator.sfd(counts, inputs=inputs), expected)
+    assert emulator.check(counts, inputs=inputs).mismatches == 0
+    np.testing.assert_array_equal(emulator.sfd(counts), run(program, counts).sfd)  # an unknown response
+    assert (run(program, counts).sfd != expected).any(axis=(1, 2)).mean() > 0.3
+    # What Vitis runs: the vectors of the folder, without arguments.
+    own = subprocess.run(
+        [emulator.executable], cwd=project.folder, check=False, capture_output=True, text=True
+    )
+    assert (own.returncode, own.stdout) == (0, "5 pixels, 0 codes differ\n")
+
+
 def test_direct_program_without_threshold_and_with_an_unknown_response(direct):
     _, emulator, _ = direct
     assert emulator.check(made_up_counts(emulator.program, 20, seed=2)).mismatches == 0
@@ -203,7 +226,9 @@ def test_what_does_not_fit_the_kind_of_program(direct, tiny, tmp_path):
     other = HlsEmulator(tiny, tmp_path / "testbench", 0.0)
     with pytest.raises(InputError, match="tiny is not a direct program; use sfd"):
         other.records(np.zeros((1, tiny.n_gates), np.int64))
-    with pytest.raises(InputError, match="tiny is not a direct program; omit inputs"):
+    with pytest.raises(
+        InputError, match=r"bank has shape \(5, 24, 2\), but program seq2seqlite-tcspc-80mhz-tiny"
+    ):
         other.check(np.zeros((1, tiny.n_gates), np.int64), inputs=Inputs(bank))
 
 

@@ -22,7 +22,7 @@ from seq2seqlite.predictors import load_any_program
 __all__ = ["hls"]
 
 N_RESPONSES = 4
-"""Synthetic responses of a direct program; the first is unknown."""
+"""Synthetic responses of a program that gets them; the first is unknown."""
 
 
 def hls(
@@ -36,7 +36,7 @@ def hls(
 ) -> None:
     """Write a program as C++ for high-level synthesis, and run a C simulation.
 
-    Pixels of a direct program use an unknown response and synthetic ones in turn.
+    Pixels of a program that gets the response use an unknown one and synthetic ones in turn.
     """
     if n:
         cpp_compiler()  # report a missing compiler before writing files
@@ -48,7 +48,7 @@ def hls(
     result = {**project.facts, "project": out, "seed": seed, "pixels": 0, "mismatches": None, "responses": 0}
     if n:
         counts, inputs = made_up_counts(program, n, seed=seed), None
-        if isinstance(program, DirectProgram):
+        if isinstance(program, DirectProgram) or program.n_columns:
             bank = made_up_bank(program, N_RESPONSES)
             inputs = Inputs(bank, np.arange(n) % len(bank))
             result["responses"] = len(bank)

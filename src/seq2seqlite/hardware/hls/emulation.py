@@ -76,7 +76,13 @@ class HlsEmulator:
     compile_seconds: float
 
     def sfd(
-        self, counts: ArrayLike, /, *, time_limit_s: float = 3600, heartbeat: Heartbeat | None = None
+        self,
+        counts: ArrayLike,
+        /,
+        *,
+        inputs: Inputs | None = None,
+        time_limit_s: float = 3600,
+        heartbeat: Heartbeat | None = None,
     ) -> NDArray[np.int64]:
         """Simulate raw counts, and return the SFD codes, shape (n, 3, n_gates).
 
@@ -84,6 +90,9 @@ class HlsEmulator:
         ----------
         counts : array_like of int, shape (n, n_gates)
             Raw counts, 0 to 65535. They are normalised as in the program.
+        inputs : Inputs, optional
+            Bank of responses and index of each pixel, of a program that gets the response; by default one
+            unknown response.
         time_limit_s : float
             Time limit in seconds.
         heartbeat : callable, optional
@@ -92,11 +101,11 @@ class HlsEmulator:
         Raises
         ------
         InputError
-            If the counts do not fit the program, or the simulation fails or exceeds the time limit.
+            If the counts or inputs do not fit the program, or the simulation fails or exceeds the time limit.
         """
         if isinstance(self.program, DirectProgram):
             raise InputError(f"program {self.program.name} is a direct program; use records")
-        values = self._values(counts, None, 0, time_limit_s=time_limit_s, heartbeat=heartbeat)
+        values = self._values(counts, inputs, 0, time_limit_s=time_limit_s, heartbeat=heartbeat)
         return values.reshape(len(values), self.program.n_gates, CHANNELS).transpose(0, 2, 1)
 
     def records(
@@ -147,7 +156,8 @@ class HlsEmulator:
     ) -> HlsCheck:
         """Simulate raw counts and compare the results with the program.
 
-        Parameters are those of :meth:`records`; ``inputs`` and ``min_photons`` belong to direct programs.
+        Parameters are those of :meth:`records`; ``inputs`` belongs to programs that get the response, and
+        ``min_photons`` to direct programs.
 
         Raises
         ------
@@ -272,7 +282,7 @@ def simulate_hls(
     counts : array_like of int, shape (n, n_gates)
         Raw counts, 0 to 65535.
     inputs : Inputs, optional
-        Bank of responses, and index and exponent of each pixel, of a direct program.
+        Bank of responses, and index and exponent of each pixel, of a program that gets the response.
     time_limit_s : float
         Time limit for the compilation and for the simulation, in seconds.
     heartbeat : callable, optional

@@ -44,7 +44,7 @@ It exceeds the latency of a step of 32 units, and is the depth of a LUT memory.
 """
 MAX_PIXELS_IN_FLIGHT = 1024
 N_RESPONSES = 4
-"""Responses of the test vectors of a direct program; the first is unknown."""
+"""Responses of the test vectors of a program that gets them; the first is unknown."""
 MIN_PHOTONS = 100
 """Threshold of the test vectors of a direct program."""
 COUNTER_BITS = 34
@@ -110,8 +110,7 @@ def write_hls(
     ------
     InputError
         If the target is not an AMD FPGA, ``pixels_in_flight`` is out of range, results do not hold the
-        lifetimes of a direct program, a program with a decoder gets the response, or the folder contains
-        other files or cannot be written.
+        lifetimes of a direct program, or the folder contains other files or cannot be written.
 
     See Also
     --------
@@ -129,11 +128,6 @@ def write_hls(
         raise InputError(f"pixels_in_flight={pixels_in_flight} must be 2 to {MAX_PIXELS_IN_FLIGHT}")
     if isinstance(program, DirectProgram):
         check_lifetime_codes(program)
-    elif program.errors is not None:
-        raise InputError(
-            f"program {program.name} has a decoder and gets the response, which HLS projects do not support; "
-            "use a direct program"
-        )
     check_folder(folder, manifest=PAPER, kind="an HLS project")
     files = _files(program, target, pixels_in_flight)
     with replace_folder_when_done(folder) as temporary:
@@ -216,7 +210,7 @@ def _files(program: AnyProgram, target: Target, pixels: int) -> dict[str, str]:
 def _vectors(program: AnyProgram, pixels: int) -> dict[str, str]:
     """Return the stimulus of the test bench and its results, by file."""
     counts, inputs = made_up_counts(program, pixels), None
-    if isinstance(program, DirectProgram):
+    if isinstance(program, DirectProgram) or program.n_columns:
         bank = made_up_bank(program, N_RESPONSES)
         inputs = Inputs(bank, np.arange(pixels) % len(bank))
     expected = expected_values(program, counts, inputs, min_photons=MIN_PHOTONS)
@@ -231,7 +225,7 @@ def _values(program: AnyProgram, target: Target, pixels: int) -> dict[str, Any]:
         integer_bits=max(fmt.integer_bits for fmt in operands),
         fraction_bits=max(fmt.fraction_bits for fmt in operands),
     )
-    x = formats.input
+    x, response = formats.input, formats.response
     return {
         "name": program.name,
         "sha256": program.sha256,
@@ -241,17 +235,20 @@ def _values(program: AnyProgram, target: Target, pixels: int) -> dict[str, Any]:
         "n_columns": program.n_columns,
         "units": program.units,
         "pixels": pixels,
+        "n_responses": MAX_BANK,
         "types": {
             "input": _type(x),
             "state": _type(formats.state),
             "operand": _type(operand),
             "output": _type(formats.output),
+            "response": _type(response) if response else "",
         },
         "bits": {
             "input": x.bits,
             "output": formats.output.bits,
             "input_word": -(-x.bits // 8) * 8,
             "sfd_word": 0 if isinstance(program, DirectProgram) else sfd_word_bits(program),
+            "response": response.bits if response else 0,
         },
         "signed_output": formats.output.signed,
         "target": target.name,
@@ -264,8 +261,7 @@ def _values(program: AnyProgram, target: Target, pixels: int) -> dict[str, Any]:
 
 def _direct_values(program: DirectProgram, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a direct program, whose results are not SFD codes."""
-    response, tau_bits = program.formats.response, program.formats.output.fraction_bits
-    head = program.accumulators["head"]
+    head, tau_bits = program.accumulators["head"], program.formats.output.fraction_bits
     fraction = head.fraction_bits
     left = max(bits - fraction for bits in (tau_bits, FRACTION_BITS, LOG_FRACTION_BITS, 0))
     types = {"sum": f"ap_fixed<{head.bits}, {head.bits - fraction}>"}
@@ -274,12 +270,9 @@ def _direct_values(program: DirectProgram, values: Mapping[str, Any]) -> dict[st
         "wide": max(head.bits + left + 1, COUNTER_BITS),
         "record": DIRECT_RECORD_BITS,
     }
-    if response is not None:
-        types["response"], bits["response"] = _type(response), response.bits
     return {
         "types": values["types"] | types,
         "bits": values["bits"] | bits,
-        "n_responses": MAX_BANK,
         "sum_fraction_bits": fraction,
         "tau_fraction_bits": tau_bits,
         "tau_low": program.tau_low,

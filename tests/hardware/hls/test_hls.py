@@ -152,10 +152,8 @@ def test_a_program_with_a_decoder_gets_responses_that_change_from_pixel_to_pixel
     program, rng = odd_response_program(2, units=2), np.random.default_rng(2)
     project = write_hls(program, tmp_path / "project", pixels_in_flight=5)
     emulator = compile_hls(project, out_dir=tmp_path / "compiled")
-    bank, counts = (
-        made_up_bank(program, 5),
-        made_up_counts(program, 103),
-    )  # no multiple of the pixels in flight
+    bank = made_up_bank(program, 5)
+    counts = made_up_counts(program, 103)  # no multiple of the pixels in flight
     inputs = Inputs(bank, rng.integers(0, 5, 103))
     expected = run(program, counts, bank=bank, index=inputs.index).sfd
     np.testing.assert_array_equal(emulator.sfd(counts, inputs=inputs), expected)

@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import FitModel, Irf, Lifetimes, Quantities, TimeAxis
@@ -17,6 +18,7 @@ __all__ = [
     "Predictor",
     "MeasuredPredictor",
     "PixelPredictor",
+    "LiveBins",
     "PredictorSource",
     "RangedPredictor",
     "ResponsePredictor",
@@ -166,7 +168,9 @@ class MeasuredPredictor(Predictor, Protocol):
     PredictorSource : Creates predictors for a measurement.
     """
 
-    def on_decay(self, decay: NDArray[Any], /, *, delay_ns: float = 0.0) -> tuple[Predictor, dict[str, Any]]:
+    def on_decay(
+        self, decay: NDArray[Any], /, *, delay_ns: float = 0.0, rebinner: "LiveBins | None" = None
+    ) -> tuple[Predictor, dict[str, Any]]:
         """Return the predictor for a measurement, and how its response was obtained, ready for JSON.
 
         Parameters
@@ -175,7 +179,37 @@ class MeasuredPredictor(Predictor, Protocol):
             Summed decay on the axis of the predictor.
         delay_ns : float
             Time that was added to the measurement to bring it onto this axis, in ns.
+        rebinner : LiveBins, optional
+            Re-binning that gave this decay.
         """
+        ...
+
+
+class LiveBins(Protocol):
+    """Bins of a measurement, and their re-binning to the time axis of a model.
+
+    See Also
+    --------
+    seq2seqlite.rebinning.Rebinner : Planned re-binning.
+    """
+
+    @property
+    def live_axis(self) -> TimeAxis:
+        """Time axis of the bins within the TAC window."""
+        ...
+
+    @property
+    def live_start_ns(self) -> float:
+        """Time of the measurement at which the TAC window starts, in ns."""
+        ...
+
+    @property
+    def live_total(self) -> NDArray[np.float64]:
+        """Summed decay of the measurement within the TAC window, in counts."""
+        ...
+
+    def from_live(self, values: NDArray[Any], /) -> NDArray[np.float64]:
+        """Return values of these bins on the time axis of the model, shape (n_gates,)."""
         ...
 
 

@@ -9,15 +9,17 @@ import tifffile
 
 import seq2seqlite
 from seq2seqlite.cli.app import main
-from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
+from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_response, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging import lifetime_map
 from seq2seqlite.imaging.quality import Quality
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import Architecture, ErrorScale, ModelFile, Network, initial_parameters
+from seq2seqlite.predictors import load_predictor
 from seq2seqlite.predictors.response_model import ResponseModel
 from seq2seqlite.predictors.source import predictor_source
 from seq2seqlite.protocols import ResponsePredictor
+from seq2seqlite.rebinning import plan_rebinning
 from seq2seqlite.responses import aligned_irf
 
 AXIS = TimeAxis(125, 0.1, 12.5)
@@ -139,6 +141,30 @@ def test_network_can_get_a_fitted_irf(model: Path, sample: tuple[Path, Path]) ->
         responses.append(response / response.sum())
     fitted, measured = responses
     assert np.abs(fitted - measured).sum() < 0.15
+
+
+@pytest.mark.parametrize(("width_ns", "widened"), [(0.02, False), (0.06, True), (0.08, True)])
+def test_a_measured_irf_is_rebinned_like_the_decays(model: Path, width_ns: float, *, widened: bool) -> None:
+    """Bins that do not fit the gates widen the decays; with a narrower response, lifetimes are too long."""
+    narrow, source = ParametricIrf(2.0, 0.1), TimeAxis(int(12.5 / width_ns), width_ns, 12.5)
+    decay = expected_tpsf([1.0], [2.0], axis=source, irf=narrow.moved(0.35), photons=1e7)
+    data = signal_from_counts(
+        decay[None], source="made up", file_format="none", gate_width_ns=width_ns, period_ns=12.5
+    )
+    network = load_predictor(model)
+    assert isinstance(network, ResponsePredictor)
+    rebinner = plan_rebinning(data, decay=decay, axis=network.axis, edge_ns=network.rising_edge_ns)
+    expected = rebinner.apply(expected_response(narrow.moved(0.35), axis=source)[None])[0]
+    away = {}
+    for given in (rebinner, None):
+        placed, described = ResponseModel(network, narrow).on_decay(
+            rebinner.decay, delay_ns=rebinner.done.shift_ns, rebinner=given
+        )
+        assert described["shift_ns"] == pytest.approx(0.35, abs=0.002 if given else 0.02)
+        found = placed.network.response  # type: ignore[attr-defined]
+        away[given is not None] = np.abs(found / found.sum() - expected / expected.sum()).max()
+    assert away[True] < 0.01
+    assert bool(away[False] > 0.03) == widened
 
 
 @pytest.mark.parametrize(

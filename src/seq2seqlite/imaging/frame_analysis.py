@@ -4,7 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -296,8 +296,10 @@ class Analysis:
             predictor = predictor.with_shared_lifetimes(rebinner.apply(analysed[None])[0])
         response: dict[str, Any] | None = getattr(predictor, "response", None)
         if isinstance(predictor, MeasuredPredictor):
-            light = rebinner.decay if not dark else rebinner.apply(np.maximum(decay - dark, 0.0)[None])[0]
-            predictor, response = predictor.on_decay(light, delay_ns=rebinner.done.shift_ns)
+            light = replace(rebinner, total=np.maximum(decay - dark, 0.0)) if dark else rebinner
+            predictor, response = predictor.on_decay(
+                light.decay, delay_ns=light.done.shift_ns, rebinner=light
+            )
         shape = getattr(predictor, "image_shape", mask.shape)
         if shape != mask.shape:
             raise InputError(f"the IRF of each pixel has shape {shape}, but the image {mask.shape}")

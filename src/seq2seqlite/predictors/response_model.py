@@ -1,5 +1,6 @@
 """A network that uses the response of the instrument, together with the response for a measurement."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.decay import Irf, Lifetimes, Quantities, TimeAxis, expected_response
 from seq2seqlite.predictors.pixel_bank import PixelBank
-from seq2seqlite.protocols import Predictor, ResponsePredictor, error_maps, quantities, tau_range_ns
+from seq2seqlite.protocols import LiveBins, Predictor, ResponsePredictor, error_maps, quantities, tau_range_ns
 from seq2seqlite.responses import placed_irf
 
 __all__ = ["ResponseModel"]
@@ -90,7 +91,9 @@ class ResponseModel:
         """Standard errors that the model predicts."""
         return error_maps(self.model)
 
-    def on_decay(self, decay: NDArray[Any], /, *, delay_ns: float = 0.0) -> tuple[Predictor, dict[str, Any]]:
+    def on_decay(
+        self, decay: NDArray[Any], /, *, delay_ns: float = 0.0, rebinner: LiveBins | None = None
+    ) -> tuple[Predictor, dict[str, Any]]:
         """Return the model for decays with the delay of a summed decay, and how its response was obtained.
 
         Parameters
@@ -99,15 +102,22 @@ class ResponseModel:
             Summed decay of the measurement on the axis of the model.
         delay_ns : float
             Time that was added to the measurement to bring it onto the axis of the model, in ns.
+        rebinner : LiveBins, optional
+            Re-binning that gave this decay. A measured response is then aligned with the measurement itself,
+            and re-binned like the decays, because bins that do not fit the gates widen both.
         """
+        axis, onto = self.axis, None
+        if rebinner is not None and self.measured is not None and self.gate_length_ns is None:
+            axis, onto = rebinner.live_axis, rebinner.from_live
+            decay, delay_ns = rebinner.live_total, -rebinner.live_start_ns
         placed = placed_irf(
             np.asarray(decay, np.float64),
-            axis=self.axis,
+            axis=axis,
             measured=self.measured,
             gate_length_ns=self.gate_length_ns,
             shift_ns=None if self.shift_ns is None else self.shift_ns + delay_ns,
         )
-        predictor = PixelBank.of(placed.irf, lambda irf: self._with(irf, placed.axis))
+        predictor = PixelBank.of(placed.irf, lambda irf: self._with(irf, placed.axis, onto))
         described = placed.described(delay_ns)
         most, share = self._max_background, placed.background(decay)
         if most is not None:
@@ -125,8 +135,11 @@ class ResponseModel:
         most: float | None = getattr(self.model, "max_background", None)
         return most
 
-    def _with(self, irf: Irf, axis: TimeAxis) -> ResponsePredictor:
+    def _with(
+        self, irf: Irf, axis: TimeAxis, onto: Callable[[NDArray[Any]], NDArray[Any]] | None
+    ) -> ResponsePredictor:
         shape = expected_response(irf, axis=axis)
+        shape = shape if onto is None else onto(shape)
         return self.model.with_response(COUNTS * shape / shape.sum())
 
     def lifetimes(self, tpsf: NDArray[Any], /) -> Lifetimes:

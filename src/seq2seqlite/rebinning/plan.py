@@ -123,6 +123,28 @@ class Rebinner:
         """Summed decay of the measurement on the time axis of the model, shape (n_gates,)."""
         return np.asarray(self.apply(self.total[None])[0], np.float64)
 
+    @property
+    def live_axis(self) -> TimeAxis:
+        """Time axis of the bins within the TAC window."""
+        start, stop = self.done.live_bins
+        return TimeAxis(stop - start, self.done.source_width_ns, self.done.source_period_ns)
+
+    @property
+    def live_start_ns(self) -> float:
+        """Time of the measurement at which the TAC window starts, in ns."""
+        return self.done.source_start_ns + self.done.live_bins[0] * self.done.source_width_ns
+
+    @property
+    def live_total(self) -> NDArray[np.float64]:
+        """Summed decay of the measurement within the TAC window, in counts."""
+        return self.total[slice(*self.done.live_bins)]
+
+    def from_live(self, values: ArrayLike, /) -> NDArray[np.float64]:
+        """Return values of the bins within the TAC window on the time axis of the model, shape (n_gates,)."""
+        bins = np.zeros(len(self.matrix))
+        bins[slice(*self.done.live_bins)] = values
+        return np.asarray(self.apply(bins[None])[0], np.float64)
+
     def apply(self, counts: ArrayLike, /) -> NDArray[Any]:
         """Return counts on the time axis of the model, shape (n, n_bins) to (n, n_gates).
 

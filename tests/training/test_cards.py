@@ -20,7 +20,12 @@ FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow
 # Instruments with networks that predict the decay without IRF.
 SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
 DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in instrument_names()]
-DIRECT = [*(f"seq2seqlite-{name}-direct-float" for name in instrument_names()), *DIRECT_INT8]
+DIRECT_NARROW = ["seq2seqlite-swissspad3-direct-narrow"]
+DIRECT = [
+    *(f"seq2seqlite-{name}-direct-float" for name in instrument_names()),
+    *DIRECT_INT8,
+    *DIRECT_NARROW,
+]
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
 # Networks with a decoder that read the response. They have no teacher.
 WITH_RESPONSE = [
@@ -109,16 +114,17 @@ def test_networks_with_a_decoder_are_as_good_as_direct_ones(name):
     assert errors[0] <= 1.05 * errors[1]
 
 
-@pytest.mark.parametrize("name", DIRECT_INT8)
-def test_direct_students_of_eight_bits_are_as_good_as_the_float_ones(name):
+@pytest.mark.parametrize("name", [*DIRECT_INT8, *DIRECT_NARROW])
+def test_integer_direct_students_are_nearly_as_good_as_the_float_ones(name):
+    family = name.rpartition("-")[2]
     errors = [
         model_card(model)["reference"]["metrics_response_given"]["lifetime"]["tau_mean_ns"][
             "median_abs_error"
         ]
-        for model in (name, name.replace("int8", "float"))
+        for model in (name, name.replace(family, "float"))
     ]
-    # Medians of all photon numbers: short pulses (tcspc-80mhz) lose most, 9 %.
-    assert errors[0] <= 1.10 * errors[1]
+    # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %.
+    assert errors[0] <= {"int8": 1.10, "narrow": 1.35}[family] * errors[1]
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -150,7 +156,7 @@ def test_cost_figures_come_back(name):
         assert cost["parameters"] <= 6627
     if name.endswith("-narrow"):
         assert cost["mean_weight_bits"] <= 4
-        assert cost["lut_estimate"] <= 28_000
+        assert cost["lut_estimate"] <= (11_000 if name in DIRECT else 28_000)
 
 
 def test_cards_of_integer_students_have_the_error_over_the_bound():

@@ -8,7 +8,7 @@ from seq2seqlite.hardware.kernels import KernelStyle
 
 __all__ = ["LANES", "RESULT_WIDTHS", "TARGETS", "Target", "find_target"]
 
-LANES = (1, 2, 4, 8, 16)
+LANES = (1, 2, 4, 8, 16, 32)
 """Supported numbers of counts per input beat."""
 RESULT_WIDTHS = (32, 64, 128)
 """Supported widths of an output beat, in bits."""

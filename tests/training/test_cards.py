@@ -20,7 +20,7 @@ FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow
 # Instruments with networks that predict the decay without IRF.
 SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
 DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in instrument_names()]
-DIRECT_NARROW = ["seq2seqlite-swissspad3-direct-narrow"]
+DIRECT_NARROW = [f"seq2seqlite-{name}-direct-narrow" for name in ("spad512s", "swissspad3")]
 DIRECT = [
     *(f"seq2seqlite-{name}-direct-float" for name in instrument_names()),
     *DIRECT_INT8,

@@ -331,7 +331,7 @@ def scaled_counts(tpsf: ArrayLike, /) -> tuple[NDArray[np.int64], NDArray[np.int
 
     See Also
     --------
-    detector_counts : Counts of the detector, from counts and exponent.
+    seq2seqlite.integer.detector_counts : Counts of the detector, from counts and exponent.
 
     Examples
     --------

@@ -187,6 +187,42 @@ def test_ome_tiff_says_its_lifetime_axis(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.values, np.moveaxis(counts, 0, -1))
 
 
+LABELS = "".join(f"<Label>{150 + 50 * index}</Label>" for index in range(250))
+END = 0.05 * 249  # 12.450000000000001
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        f'Type="lifetime" Unit="ps">{LABELS}</ModuloAlongT>',
+        f'Type="lifetime" Unit="ns" Start="0" Step="0.05" End="{END}"/>',
+    ],
+)
+def test_ome_tiff_with_labels_or_steps_of_the_lifetime_axis(tmp_path: Path, axis: str) -> None:
+    """Labels are times as well; tifffile counts 251 gates from 0 to 12.450000000000001 in steps of 0.05."""
+    file = tmp_path / "flim.ome.tif"
+    counts = np.arange(250 * 2 * 3, dtype=np.uint16).reshape(250, 2, 3)
+    tifffile.imwrite(file, counts, photometric="minisblack", metadata={"axes": "TYX"})
+    xml = tifffile.tiffcomment(file)
+    assert isinstance(xml, str)
+    space = 'ID="Annotation:0" Namespace="openmicroscopy.org/omero/dimension/modulo"'
+    modulo = f"<XMLAnnotation {space}><Value><Modulo><ModuloAlongT {axis}</Modulo></Value></XMLAnnotation>"
+    xml = xml.replace("</Image>", '<AnnotationRef ID="Annotation:0"/></Image>')
+    xml = xml.replace("</OME>", f"<StructuredAnnotations>{modulo}</StructuredAnnotations></OME>")
+    tifffile.tiffcomment(file, xml.encode())
+    data = load(file)
+    assert data.attrs["gate_width_ns"] == pytest.approx(0.05)
+    np.testing.assert_array_equal(data.values, np.moveaxis(counts, 0, -1))
+
+
+def test_half_precision_counts_do_not_overflow(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    np.savez(file, tpsf=np.full((2, 2, 9), 60_000, np.float16), gate_width_ns=0.1, period_ns=12.5)
+    data = load(file)
+    assert data.dtype == np.float32
+    assert data.attrs["photons"] == 36 * 60_000
+
+
 def gate_folder(folder: Path, names: list[str]) -> Path:
     folder.mkdir()
     for index, name in enumerate(names):

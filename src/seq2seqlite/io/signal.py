@@ -165,7 +165,8 @@ def signal_from_counts(
     ----------
     counts : array, shape (Y, X, H), or (n, H), or (H,)
         Counts, which are read once; a lazy array stays lazy. An array in memory is not copied, and must not
-        be changed afterwards: the measurement is a read-only view of it.
+        be changed afterwards: the measurement is a read-only view of it. Counts of type float16, whose sums
+        overflow, become float32.
     source : path-like
         File of the counts, or another name.
     file_format : str
@@ -222,6 +223,8 @@ def signal_from_counts(
                 f"{source}: {name}={value} must be finite and > 0 (e.g. {0.09 if 'gate' in name else 12.5})"
             )
     check_gate_length(gate_length_ns, period_ns, source=source)
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
     if isinstance(array, np.ndarray):
         array = array.view()
         array.flags.writeable = False

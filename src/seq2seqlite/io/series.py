@@ -184,7 +184,11 @@ def series_files(folder: Path, /) -> list[Path]:
     InputError
         If there are fewer than two, or of several formats.
     """
-    found = [file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in SERIES_FILES]
+    found = [
+        file
+        for file in folder.iterdir()
+        if file.is_file() and file.suffix.lower() in SERIES_FILES and not file.name.startswith(".")
+    ]
     suffixes = sorted({file.suffix.lower() for file in found})
     if len(found) < 2 or len(suffixes) > 1:
         raise InputError(

@@ -161,8 +161,10 @@ def _with_exact_ends(tif: tifffile.TiffFile, stream: BoundedFile, /) -> tifffile
             continue
         start, step = float(element.attrib["Start"]), float(element.attrib.get("Step", 1))
         span = float(element.attrib["End"]) - start
-        if 0 < step < np.inf and np.isfinite(span) and np.ceil((start + span + step - start) / step) != (
-            exact := np.rint(span / step) + 1
+        if (
+            0 < step < np.inf
+            and np.isfinite(span)
+            and np.ceil((start + span + step - start) / step) != (exact := np.rint(span / step) + 1)
         ):
             element.set("End", str(start + float(exact - 1.5) * step))
             changed = True

@@ -177,8 +177,8 @@ class MeasuredIrf(Irf):
     wider than the IRF, even if a bin is as wide as the IRF. A wider IRF would be aligned too late.
 
     The background is the mean of the darkest blocks of bins, which contain enough counts for a mean even if
-    most bins are empty. After its subtraction, negative bins are added up with their neighbours: were they set
-    to 0, the positive ones would remain as a pedestal under the IRF, which makes lifetimes too short.
+    most bins are empty. After its subtraction, negative bins are added up with their neighbours: were they
+    set to 0, the positive ones would remain as a pedestal under the IRF, which makes lifetimes too short.
 
     References
     ----------

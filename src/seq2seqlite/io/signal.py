@@ -18,6 +18,7 @@ __all__ = [
     "decay_of",
     "gate_width_ns",
     "period_ns",
+    "saturated_pixels",
     "signal_from_counts",
     "strips",
     "survey",
@@ -250,6 +251,21 @@ def signal_from_counts(
     return data
 
 
+def saturated_pixels(counts: NDArray[Any], /) -> NDArray[np.bool_]:
+    """Return which pixels of counts, shape (..., H), have a bin at the maximum of their integer type.
+
+    For counts that are summed to a wider type, in which saturation cannot be recognised.
+
+    Examples
+    --------
+    >>> saturated_pixels(np.array([[1, 255], [3, 4]], np.uint8)).tolist()
+    [True, False]
+    """
+    if counts.dtype.kind not in "ui":
+        return np.zeros(counts.shape[:-1], np.bool_)
+    return np.asarray((counts == np.iinfo(counts.dtype).max).any(axis=-1))
+
+
 def with_references(
     data: xr.DataArray,
     /,
@@ -412,7 +428,6 @@ def survey(
         return data.survey
     name = str(data.attrs.get("source", "data"))
     _check_kind(data.dtype, name)
-    limit = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else None
     intensity = np.zeros((data.sizes["Y"], data.sizes["X"]))
     saturated = np.zeros(intensity.shape, np.bool_) if saturated is None else saturated.copy()
     bad, dark = (data.coords[one].values if one in data.coords else None for one in ("bad", "dark"))
@@ -422,8 +437,7 @@ def survey(
         for rows, _, counts in strips(data, block_pixels=block_pixels):
             fault = fault or _fault(counts)
             intensity[rows] = counts.sum(axis=-1, dtype=np.float64)
-            if limit is not None:
-                saturated[rows] |= (counts == limit).any(axis=-1)
+            saturated[rows] |= saturated_pixels(counts)
             excluded = saturated[rows] if bad is None else saturated[rows] | bad[rows]
             valid = counts[~excluded] if excluded.any() else counts.reshape(-1, decay.size)
             decay += valid.sum(axis=0, dtype=np.float64)

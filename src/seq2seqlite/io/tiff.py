@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
-from seq2seqlite.io.signal import UNEVEN_STEP, signal_from_counts
+from seq2seqlite.io.signal import UNEVEN_STEP, saturated_pixels, signal_from_counts
 from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["TiffFrames", "read_tiff", "tiff_frames"]
@@ -50,7 +50,14 @@ class TiffFrames:
     steps: dict[str, float]
     sha256: str
 
-    def signal(self, path: Path, options: ReadOptions, counts: NDArray[Any], /) -> xr.DataArray:
+    def signal(
+        self,
+        path: Path,
+        options: ReadOptions,
+        counts: NDArray[Any],
+        /,
+        saturated: NDArray[np.bool_] | None = None,
+    ) -> xr.DataArray:
         """Return counts (Y, X, H) as a measurement."""
         width = self.gate_width_ns
         data = signal_from_counts(
@@ -60,6 +67,7 @@ class TiffFrames:
             gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
             period_ns=options.period_ns,
             pixel_size_um=self.steps.get("pixel_size_um"),
+            saturated=saturated,
         )
         data.attrs["sha256"] = self.sha256
         return data
@@ -71,7 +79,8 @@ class TiffFrames:
         if len(chosen) == 1:
             return self.signal(path, options, chosen[0])
         kind = np.float64 if chosen.dtype.kind == "f" else np.int64 if chosen.dtype.kind == "i" else np.uint64
-        return self.signal(path, options, chosen.sum(axis=0, dtype=kind))
+        saturated = saturated_pixels(chosen).any(axis=0)
+        return self.signal(path, options, chosen.sum(axis=0, dtype=kind), saturated)
 
 
 def tiff_frames(path: Path, options: ReadOptions, /) -> TiffFrames | xr.DataArray:

@@ -1,5 +1,7 @@
 """The page about a study: answers from converged rows only, intervals over seeds, figures."""
 
+from itertools import pairwise
+
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -95,7 +97,7 @@ def test_labels_of_logarithmic_axes_do_not_overlap(low, high, labels):
     assert len(inside) >= labels
     assert all("times" not in tick.get_text() and "e" not in tick.get_text() for tick in shown)
     boxes = sorted((tick.get_window_extent() for tick in inside), key=lambda box: box.x0)
-    assert all(one.x1 < other.x0 for one, other in zip(boxes, boxes[1:], strict=False))
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -46,7 +46,7 @@ def test_gates_and_times(tmp_path: Path, suffix: str) -> None:
 
 
 def test_unit_in_the_name_of_a_parameter(tmp_path: Path) -> None:
-    picoseconds = {name: 1e12 * value for name, value in TIMES.items()}
+    picoseconds: dict[str, Any] = {name: 1e12 * value for name, value in TIMES.items()}
     data = read(write(tmp_path / "a.hdf5", gates(), suffix=" (ps)", **picoseconds))
     assert data.attrs["gate_width_ns"] == pytest.approx(0.09)
     assert data.attrs["period_ns"] == pytest.approx(12.5)

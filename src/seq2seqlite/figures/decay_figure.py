@@ -111,8 +111,8 @@ def _draw_decay(axes: Axes, record: DecayRecord, times: NDArray[np.float64], cur
     axes.grid(visible=True, which="major", alpha=0.25)
     for curve, colour, style, name in curves:
         axes.plot(times, curve.expected, style, color=colour, linewidth=1.8, label=_label(name, curve))
-    pixels, counts = counted(record.pixels, "pixel"), counted(round(record.counts.sum()), "count")
-    title = f"{short_name(record.source)}: {pixels}, {counts}"
+    numbers = counted(record.pixels, "pixel"), counted(round(record.counts.sum()), "count")
+    title = f"{short_name(record.source)}: {', '.join(numbers)}"
     axes.set_title(title, fontsize=12, parse_math=False)
 
 

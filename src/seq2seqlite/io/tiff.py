@@ -79,7 +79,7 @@ class TiffFrames:
         if len(chosen) == 1:
             return self.signal(path, options, chosen[0])
         kind = np.float64 if chosen.dtype.kind == "f" else np.int64 if chosen.dtype.kind == "i" else np.uint64
-        saturated = saturated_pixels(chosen).any(axis=0)
+        saturated = np.asarray(saturated_pixels(chosen).any(axis=0))
         return self.signal(path, options, chosen.sum(axis=0, dtype=kind), saturated)
 
 

@@ -22,6 +22,7 @@ class PlainLogFormatter(Formatter):
     def __call__(self, x: float, pos: int | None = None) -> str:
         """Return the label of a tick; empty for a tick without one."""
         del pos
+        assert self.axis is not None, "Matplotlib sets it"
         low, high = sorted(self.axis.get_view_interval())
         digits = next(some for most, some in FIRST_DIGITS.items() if math.log10(high / low) <= most)
         first = x / 10 ** math.floor(math.log10(x) + 1e-9)

@@ -23,9 +23,13 @@ FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 SUPPORT_SHARE = 0.01
 # The background is determined from the means of about this many blocks of bins.
 BACKGROUND_BLOCKS = 32
+# One of so many blocks is background in any case: a gate may be open for most of the period.
+DARKEST = 8
 # Blocks up to this many standard deviations above the mean of the darkest ones are background as well. With
 # more than the square root of 3, all blocks of a linear slope would be.
 BACKGROUND_SIGMAS = 1.7
+# The same for the noise of a block, which follows from the scatter of its bins.
+NOISE_SIGMAS = 2.0
 
 
 def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDArray[np.float64]:
@@ -335,12 +339,15 @@ class MeasuredIrf(Irf):
 def _without_background(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the signal of a histogram with an unknown constant background, without negative values."""
     size = max(1, histogram.size // BACKGROUND_BLOCKS)
-    blocks = np.sort(histogram[: histogram.size // size * size].reshape(-1, size).mean(axis=1))
-    n_dark = max(1, blocks.size // 4)
+    blocks = histogram[: histogram.size // size * size].reshape(-1, size)
+    blocks = blocks[np.argsort(blocks.mean(axis=1), kind="stable")]
+    means, variances = blocks.mean(axis=1), blocks.var(axis=1, ddof=min(1, size - 1)) / size
+    n_dark = max(1, means.size // DARKEST)
     while True:
-        dark = blocks[:n_dark]
-        limit = dark.mean() + BACKGROUND_SIGMAS * dark.std()
-        found = int(np.searchsorted(blocks, limit, side="right"))
+        dark = means[:n_dark]
+        noise = NOISE_SIGMAS * float(np.sqrt(variances[:n_dark].mean()))
+        limit = dark.mean() + max(BACKGROUND_SIGMAS * float(dark.std()), noise)
+        found = int(np.searchsorted(means, limit, side="right"))
         if found <= n_dark:
             break
         n_dark = found

@@ -23,7 +23,7 @@ FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 SUPPORT_SHARE = 0.01
 # The background is determined from the means of about this many blocks of bins.
 BACKGROUND_BLOCKS = 32
-# One of so many blocks is background in any case: a gate may be open for most of the period.
+# This fraction of the blocks (1 / 8) is background in any case: a gate may be open for most of the period.
 DARKEST = 8
 # Blocks up to this many standard deviations above the mean of the darkest ones are background as well. With
 # more than the square root of 3, all blocks of a linear slope would be.

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeGuard, TypeVar, get_args, get_origin
 
 from seq2seqlite.errors import InputError
 
@@ -15,6 +15,7 @@ __all__ = [
     "check_keys",
     "check_name",
     "from_table",
+    "is_name",
     "load_named_toml",
     "plain_table",
     "toml_names",
@@ -157,6 +158,16 @@ def check_keys(table: Mapping[str, Any], /, *, known: set[str], required: set[st
             raise InputError(f"{name} lacks the required key {key!r}; add it")
 
 
+def is_name(name: object, /) -> TypeGuard[str]:
+    """Return whether a name can be part of a file name.
+
+    See Also
+    --------
+    check_name : Raise InputError otherwise.
+    """
+    return isinstance(name, str) and NAME.fullmatch(name) is not None
+
+
 def check_name(name: object, /, *, key: str = "name") -> None:
     """Raise InputError for a name that cannot be part of a file name.
 
@@ -171,7 +182,7 @@ def check_name(name: object, /, *, key: str = "name") -> None:
     Traceback (most recent call last):
     seq2seqlite.errors.InputError: name='../evil' must be 1 to 64 letters, digits, '-', '_' or '.', ...
     """
-    if not isinstance(name, str) or NAME.fullmatch(name) is None:
+    if not is_name(name):
         shown = name[:MAX_NAME_SHOWN] if isinstance(name, str) else name
         raise InputError(
             f"{key}={shown!r} must be 1 to {MAX_NAME_LENGTH} letters, digits, '-', '_' or '.', and not start "

@@ -71,6 +71,7 @@ def test_instruments_are_copied(
     assert set(json.loads(Path("all.json").read_text())["instruments"]) == set(instrument_names())
     assert main(["instruments", "--copy", "swissspad3"]) == 0
     assert load_instrument("swissspad3.toml").axis == load_instrument("swissspad3").axis
+    assert load_instrument("swissspad3.toml").name == "my-swissspad3"
     capsys.readouterr()
     assert main(["instruments", "--copy", "swissspad3"]) == 2
     assert "swissspad3.toml exists; choose another name" in capsys.readouterr().err
@@ -82,7 +83,7 @@ def test_toml_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert main(["instruments", "--copy", "tcspc-80mhz", "--out", str(tmp_path / "a.toml")]) == 0
     content = (tmp_path / "a.toml").read_bytes()
     (tmp_path / "a.toml").write_bytes(b"\xef\xbb\xbf" + content)
-    assert load_instrument(tmp_path / "a.toml").name == "tcspc-80mhz"
+    assert load_instrument(tmp_path / "a.toml").name == "a"
 
 
 @pytest.mark.parametrize(

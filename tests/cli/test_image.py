@@ -128,6 +128,20 @@ def test_bad_input_is_one_line_and_writes_nothing(
     assert not out.exists()
 
 
+@pytest.mark.parametrize(
+    ("width_ns", "text"),
+    [(50.0, "gate_width_ns=50 must be at most half of period_ns=12.5"), (1e-9, "no rising edge")],
+)
+def test_error_of_an_estimator_names_the_file(
+    npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], width_ns: float, text: str
+) -> None:
+    more = ["--period-ns", "12.5", "--gate-width-ns", str(width_ns), "--out", str(tmp_path / "out")]
+    assert main(["image", str(npz), "--model", "phasor", *more]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {npz}: {text}")
+    assert error.count("\n") == 1
+
+
 def test_estimator_and_quality(npz: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, irf = tmp_path / "out", tmp_path / "irf.txt"
     irf.write_text("\n".join(str(round(1000 * np.exp(-0.5 * ((i - 20) / 3) ** 2))) for i in range(40)))

@@ -186,7 +186,8 @@ def test_ctrl_c_ends_cleanly(npz: Path, tmp_path: Path, capsys: pytest.CaptureFi
     ("words", "text"),
     [
         (["none.npz"], "none.npz does not exist; check the path"),
-        (["camera", "--frame", "500"], "--frame 500 must be rows x columns (e.g. 500x500)"),
+        (["camera", "--frame", "500"], "--frame 500 must be rows x columns (e.g. 64x64)"),
+        (["camera", "--frame", "0x5"], "--frame 0x5 must be rows x columns (e.g. 64x64)"),
         (["camera", "--fps", "0", "--frame", "2x2"], "fps=0.0 must be finite and > 0 (e.g. 0.5)"),
         (["camera", "--queue", "0", "--frame", "2x2"], "queue=0 must be >= 1 frame"),
         (["camera", "--frames", "0", "--frame", "2x2"], "frames=0 must be >= 1"),

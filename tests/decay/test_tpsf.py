@@ -101,6 +101,29 @@ def test_measured_irf_has_the_counts_of_its_bins():
     assert measured.mean_ns - measured.sampled().mean_ns == pytest.approx(0.05)
 
 
+@pytest.mark.parametrize(("n_bins", "background"), [(3125, 1_000), (3125, 30_000), (250, 10_000)])
+def test_background_of_a_measured_irf_leaves_no_pedestal(n_bins, background):
+    """Also with less than one count in a bin: a pedestal counts as decay, and shortens all lifetimes."""
+    rng = np.random.default_rng(seed=1)
+    times = np.concatenate([rng.normal(2.0, 0.1, 100_000), rng.uniform(0, 12.5, background)])
+    irf = MeasuredIrf(np.histogram(times, bins=n_bins, range=(0, 12.5))[0], bin_width_ns=12.5 / n_bins)
+    outside = np.abs(np.arange(n_bins) * irf.bin_width_ns - 2.0) > 0.5
+    assert irf.weights.min() >= 0
+    assert irf.weights[outside].sum() < 0.01
+    assert irf.mean_ns == pytest.approx(2.0, abs=0.05)
+
+
+@pytest.mark.parametrize("length_ns", [1.0, 6.0, 10.0])
+def test_background_beside_a_gate_that_is_open_for_most_of_the_period(length_ns):
+    """SwissSPAD2 has gates of 10 ns: four fifths of the response are its plateau."""
+    starts_ns = np.arange(135) * 0.09
+    is_open = (2.0 + length_ns - starts_ns) % 12.5 < length_ns
+    counts = np.random.default_rng(seed=1).poisson(np.where(is_open, 20_200, 200))
+    weights = MeasuredIrf(counts, bin_width_ns=0.09).weights
+    assert weights[is_open].sum() == pytest.approx(1, abs=1e-3)
+    assert weights[is_open].std() < 0.02 * weights[is_open].mean()
+
+
 def test_irf_moves_and_widens_as_asked():
     measured = MeasuredIrf([0, 0, 0, 1, 2, 1, 0, 0, 0], bin_width_ns=0.05)
     changed = measured.changed(mean_ns=2.0, extra_fwhm_ns=0.3)

@@ -143,7 +143,7 @@ def test_shapes_are_the_forward_model(axis, irf):
             {"tau_bounds_ns": (2.0, 1.0)},
             r"tau_bounds_ns=\(2.0, 1.0\) must be \(low, high\) with 0 < low < high",
         ),
-        ({"gates": slice(0, 3)}, "3 gates are too few for 3 parameters; fit more gates"),
+        ({"gates": slice(0, 3)}, "3 gates are too few for 3 parameters; extend"),
         ({"fixed_tau_ns": (1.0, 2.0)}, r"fixed_tau_ns=\(1.0, 2.0\) must be 1 lifetimes > 0"),
     ],
 )

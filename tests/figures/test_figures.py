@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -62,6 +63,18 @@ def test_default_colours_have_one_lightness_and_even_steps() -> None:
     steps = np.linalg.norm(np.diff(rgb, axis=0), axis=1)
     assert steps.max() < 8 * np.median(steps)
     assert np.linalg.norm(rgb[0] - rgb[-1]) > 0.6
+
+
+def test_long_names_do_not_cover_other_text() -> None:
+    maps = maps_of(np.linspace(1, 2, 50).reshape(5, 10))
+    maps.attrs["source"] = f"folder/{'measurement_' * 9}.ptu"
+    figure = lifetime_picture(maps)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    (histogram,) = (axes for axes in figure.axes if axes.get_title().startswith("median"))
+    title, other = (axes.title.get_window_extent() for axes in (figure.axes[0], histogram))
+    assert 0 <= title.x0 < title.x1 < other.x0
+    assert all(tick == round(tick) for tick in histogram.get_yticks())
 
 
 def test_options_of_the_picture() -> None:

@@ -243,7 +243,7 @@ def test_marks_and_brightness_of_the_picture() -> None:
         legend = figure.axes[0].get_legend()
         assert legend is not None
         texts = [text.get_text() for text in legend.get_texts()]
-        assert texts == ["not analysed: 1 pixels", "flagged: 1 pixels"]
+        assert texts == ["not analysed: 1 pixel", "flagged: 1 pixel"]
         return np.asarray(figure.axes[0].images[0].get_array())
 
     rgb, square = drawn(1.0), drawn(2.0)

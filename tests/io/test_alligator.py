@@ -45,6 +45,13 @@ def test_gates_and_times(tmp_path: Path, suffix: str) -> None:
     assert "warnings" not in data.attrs
 
 
+def test_unit_in_the_name_of_a_parameter(tmp_path: Path) -> None:
+    picoseconds: dict[str, Any] = {name: 1e12 * value for name, value in TIMES.items()}
+    data = read(write(tmp_path / "a.hdf5", gates(), suffix=" (ps)", **picoseconds))
+    assert data.attrs["gate_width_ns"] == pytest.approx(0.09)
+    assert data.attrs["period_ns"] == pytest.approx(12.5)
+
+
 def test_kinds_of_gates_are_blocks(tmp_path: Path) -> None:
     file = write(tmp_path / "a.h5", gates("Bottom INT Gate") | gates("Bottom G2 Gate", COUNTS // 2))
     with pytest.raises(InputError, match=r"has 2 kinds of gates \(0: Bottom G2 Gate, 1: Bottom INT Gate\)"):

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.io.expand import expanded
 from seq2seqlite.io.measurement import load, read
+from seq2seqlite.io.series import read_series
 
 # path, options, shape, bin width (ns), period (ns), photons, those in the file, format
 MEASURED: list[tuple[str, dict[str, Any], tuple[int, ...], float, float | None, int, int, str]] = [
@@ -187,11 +189,78 @@ def test_ome_tiff_says_its_lifetime_axis(tmp_path: Path) -> None:
     np.testing.assert_array_equal(data.values, np.moveaxis(counts, 0, -1))
 
 
+LABELS = "".join(f"<Label>{150 + 50 * index}</Label>" for index in range(250))
+END = 0.05 * 249  # 12.450000000000001
+
+
+@pytest.mark.parametrize(
+    "axis",
+    [
+        f'Type="lifetime" Unit="ps">{LABELS}</ModuloAlongT>',
+        f'Type="lifetime" Unit="ns" Start="0" Step="0.05" End="{END}"/>',
+    ],
+)
+def test_ome_tiff_with_labels_or_steps_of_the_lifetime_axis(tmp_path: Path, axis: str) -> None:
+    """Labels are times as well; tifffile counts 251 gates from 0 to 12.450000000000001 in steps of 0.05."""
+    file = tmp_path / "flim.ome.tif"
+    counts = np.arange(250 * 2 * 3, dtype=np.uint16).reshape(250, 2, 3)
+    tifffile.imwrite(file, counts, photometric="minisblack", metadata={"axes": "TYX"})
+    xml = tifffile.tiffcomment(file)
+    assert isinstance(xml, str)
+    space = 'ID="Annotation:0" Namespace="openmicroscopy.org/omero/dimension/modulo"'
+    modulo = f"<XMLAnnotation {space}><Value><Modulo><ModuloAlongT {axis}</Modulo></Value></XMLAnnotation>"
+    xml = xml.replace("</Image>", '<AnnotationRef ID="Annotation:0"/></Image>')
+    xml = xml.replace("</OME>", f"<StructuredAnnotations>{modulo}</StructuredAnnotations></OME>")
+    tifffile.tiffcomment(file, xml.encode())
+    data = load(file)
+    assert data.attrs["gate_width_ns"] == pytest.approx(0.05)
+    np.testing.assert_array_equal(data.values, np.moveaxis(counts, 0, -1))
+
+
+def test_half_precision_counts_do_not_overflow(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    np.savez(file, tpsf=np.full((2, 2, 9), 60_000, np.float16), gate_width_ns=0.1, period_ns=12.5)
+    data = load(file)
+    assert data.dtype == np.float32
+    assert data.attrs["photons"] == 36 * 60_000
+
+
 def gate_folder(folder: Path, names: list[str]) -> Path:
     folder.mkdir()
     for index, name in enumerate(names):
         tifffile.imwrite(folder / f"{name}.tif", np.full((3, 4), index + 1, np.uint16))
     return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "start_ns"),
+    [
+        (["-200ps", "-100ps", "0ps"], -0.2),
+        (["delay_-0.3ns", "delay_-0.2ns", "delay_-0.1ns"], -0.3),
+        (["delay-200ps", "delay-100ps", "delay0ps"], -0.2),
+        (["cell-100ps", "cell-200ps", "cell-300ps"], 0.1),
+        (["w3ns_d100ps", "w3ns_d200ps", "w3ns_d300ps"], 0.1),
+    ],
+)
+def test_delays_in_names(tmp_path: Path, names: list[str], start_ns: float) -> None:
+    """A minus sign, without which the decay would be reversed; a gate length beside the delay."""
+    data = load(gate_folder(tmp_path / "gates", names), period_ns=12.5)
+    assert data.values[0, 0].tolist() == [1, 2, 3]
+    assert data.coords["H"].values == pytest.approx(start_ns + 0.1 * np.arange(3))
+
+
+def test_hidden_files_of_macos_are_no_gates(tmp_path: Path) -> None:
+    folder = gate_folder(tmp_path / "gates", ["G1", "G2", "G3"])
+    for index in (1, 2, 3):
+        (folder / f"._G{index}.tif").write_bytes(b"Mac OS X")
+    assert load(folder, gate_width_ns=0.1).sizes["H"] == 3
+    series = tmp_path / "series"
+    series.mkdir()
+    for name in ("a1.npz", "a2.npz"):
+        np.savez(series / name, tpsf=np.ones((2, 3, 4), int), gate_width_ns=0.1, period_ns=12.5)
+        (series / f"._{name}").write_bytes(b"Mac OS X")
+    assert expanded([series]) == [series / "a1.npz", series / "a2.npz"]
+    assert read_series(series).n_frames == 2
 
 
 def test_missing_gate_is_named(tmp_path: Path) -> None:

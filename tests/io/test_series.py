@@ -1,7 +1,8 @@
 """Frames and channels of measurements: what is summed, what is a series, and what is refused."""
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, Self
 
 import numpy as np
 import ptufile
@@ -11,6 +12,7 @@ import tifffile
 from seq2seqlite.errors import InputError
 from seq2seqlite.io import ReadOptions, Series, each_channel, read, read_series
 from seq2seqlite.io.series import open_series
+from seq2seqlite.io.signal import survey
 
 PERIOD_S, BIN_S = 12.55e-9, 0.1e-9
 SHAPE = (3, 4, 5, 125)  # T, Y, X, H
@@ -207,3 +209,42 @@ def test_channels_with_photons(tmp_path: Path, counts: np.ndarray, shared_data: 
 def _npz(folder: Path, counts: np.ndarray) -> Path:
     np.savez(folder / "a.npz", tpsf=counts[0], gate_width_ns=0.1)
     return folder / "a.npz"
+
+
+def test_a_saturated_frame_saturates_the_sum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sum of frames has a wider type, in which saturation cannot be recognised."""
+    counts = np.ones((3, 4, 5, 8), np.uint8)
+    counts[1, 2, 3, 4] = 255
+    write_ome(tmp_path / "stack.ome.tif", counts, "TYXH")
+    folder = tmp_path / "course"
+    folder.mkdir()
+    for number, frame in enumerate(counts):
+        np.savez(folder / f"t{number}.npz", tpsf=frame, gate_width_ns=0.1, period_ns=12.5)
+    monkeypatch.setattr("seq2seqlite.io.photon_counting.check_sdt_sizes", lambda _: None)
+    monkeypatch.setattr("sdtfile.SdtFile", lambda _: FakeSdt(counts))
+    (tmp_path / "a.sdt").write_bytes(b"sdt")
+    sums = [
+        read(tmp_path / "stack.ome.tif", frames="sum"),
+        read_series(tmp_path / "stack.ome.tif").summed,
+        read_series(folder).summed,
+        read(tmp_path / "a.sdt", frames="0:3"),
+    ]
+    for data in sums:
+        assert np.argwhere(survey(data).saturated).tolist() == [[2, 3]]
+        assert survey(data).decay.tolist() == [3 * 19] * 8
+    assert not survey(read(tmp_path / "a.sdt", frames="2:3")).saturated.any()
+
+
+class FakeSdt:
+    """SDT file with some blocks of counts, in bins of 0.1 ns."""
+
+    def __init__(self, counts: np.ndarray) -> None:
+        self.data, self.times = list(counts), [np.arange(8) * 1e-10] * len(counts)
+        self.measure_info = [np.zeros(1)]
+        self.block_headers = [SimpleNamespace(meas_desc_block_no=0)] * len(counts)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

@@ -1,7 +1,12 @@
 """The page about a study: answers from converged rows only, intervals over seeds, figures."""
 
-import pytest
+from itertools import pairwise
 
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from seq2seqlite.reports.log_axes import label_plainly
 from seq2seqlite.reports.study_answers import cheaper, claim, distillation, interval, size_rows
 from seq2seqlite.reports.study_page import FIGURES, study_page, write_study_figures
 from seq2seqlite.reports.study_tables import Row, record
@@ -75,3 +80,36 @@ def test_page_states_answers_and_open_questions(table, tmp_path):
     assert empty.count("Open:") == 5
     assert "nan" not in empty
     write_study_figures({**table, "rows": []}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [(2.6, 3.0, 8), (17_000, 180_000, 3), (170_000, 53_000_000, 2), (0.024, 0.055, 2)],
+)
+def test_labels_of_logarithmic_axes_do_not_overlap(low, high, labels):
+    figure = Figure(figsize=(4.3, 4.2), layout="constrained")
+    canvas, axes = FigureCanvasAgg(figure), figure.subplots()
+    axes.set(xscale="log", xlim=(low, high))
+    label_plainly(axes.xaxis)
+    canvas.draw()
+    shown = [tick for tick in axes.xaxis.get_ticklabels(which="both") if tick.get_text()]
+    inside = [tick for tick in shown if low <= tick.get_position()[0] <= high]
+    assert len(inside) >= labels
+    assert all("times" not in tick.get_text() and "e" not in tick.get_text() for tick in shown)
+    boxes = sorted((tick.get_window_extent() for tick in inside), key=lambda box: box.x0)
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_axis_labels_are_inside_the_figure(name, table):
+    figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+    canvas, axes = FigureCanvasAgg(figure), figure.subplots()
+    FIGURES[name](axes, table["rows"])
+    canvas.draw()
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        if not label.get_text():
+            continue
+        box = label.get_window_extent()
+        assert box.x0 >= 0 <= box.y0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y1 <= figure.bbox.y1

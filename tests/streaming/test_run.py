@@ -397,6 +397,12 @@ def test_frames_of_an_earlier_stream_are_removed_and_other_files_refused(
         run_stream(source, FrameStage(predictor), sinks=[MapFolder(tmp_path), MapTable(tmp_path / "f.csv")])
     names = sorted(item.name for item in tmp_path.iterdir())
     assert names == ["f.csv", "frame-000000.tif", "frame-000001.tif"]
+    table = (tmp_path / "f.csv").read_text()
+    sinks: list[Sink] = [MapFolder(tmp_path), MapTable(tmp_path / "f.csv")]
+    with pytest.raises(StreamError, match="rejected"):
+        run_stream(listed([Spoilt(0, 0.0, "broken")]), FrameStage(predictor), sinks=sinks)
+    assert names == sorted(item.name for item in tmp_path.iterdir())
+    assert (tmp_path / "f.csv").read_text() == table  # a stream without frames keeps earlier results
     (tmp_path / "frame-000007.tif").write_text("mine")
     (tmp_path / "mine.csv").write_text("a,b")
     with pytest.raises(InputError, match=r"frame-000007\.tif was not written by a stream; move it or"):

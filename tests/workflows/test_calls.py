@@ -177,6 +177,11 @@ def test_maps_of_one_file_and_of_several(npz: Path, tmp_path: Path) -> None:
         seq2seqlite.write_lifetime_maps([], TINY, tmp_path / "three")
 
 
+def test_simulated_decays_are_written_to_npz_only(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"decays\.txt must end in \.npz, not in '\.txt'"):
+        seq2seqlite.simulate_decays("tcspc-80mhz", tmp_path / "decays.txt", n=1)
+
+
 def test_simulated_decays_are_those_of_the_file(tmp_path: Path) -> None:
     simulated = seq2seqlite.simulate_decays("tcspc-80mhz", tmp_path / "set.npz", n=300, seed=3)
     assert simulated.decays_per_second > 0

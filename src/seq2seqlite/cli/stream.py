@@ -1,6 +1,5 @@
 """``seq2seqlite stream``: lifetime maps during a measurement."""
 
-import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from seq2seqlite.cli.model_options import Backend, BackendOption
 from seq2seqlite.cli.output import JsonOption, with_option_names, write_json
 from seq2seqlite.cli.page_options import LOOPBACK, BrowserOption, HostOption, PortOption, TokenOption
 from seq2seqlite.cli.progress import live_line
-from seq2seqlite.cli.read_options import ChannelOption, GateWidthOption, PeriodOption
+from seq2seqlite.cli.read_options import ChannelOption, GateWidthOption, PeriodOption, image_size
 from seq2seqlite.errors import InputError
 from seq2seqlite.estimators import ESTIMATORS
 from seq2seqlite.imaging.mask import MIN_PHOTONS
@@ -175,7 +174,7 @@ def stream(
                 normalisation=None if normalisation is None else normalisation.value,
                 follow=follow,
                 repeat=repeat,
-                shape=_shape(frame),
+                shape=image_size(frame, option="--frame"),
                 photons=photons,
                 channel=channel,
                 period_ns=period_ns,
@@ -206,14 +205,6 @@ def stream(
         raise
     _print_result(result, json_file)
     page.finish(result)
-
-
-def _shape(frame: str) -> tuple[int, int]:
-    """Return the rows and columns of the simulated camera."""
-    size = re.fullmatch(r"(\d+)x(\d+)", frame)
-    if size is None:
-        raise InputError(f"--frame {frame} must be rows x columns (e.g. 500x500)")
-    return int(size[1]), int(size[2])
 
 
 @contextmanager

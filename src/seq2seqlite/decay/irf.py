@@ -21,6 +21,15 @@ __all__ = ["FWHM_PER_SIGMA", "Irf", "MeasuredIrf", "ParametricIrf", "angular_fre
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 # Bins below this share of the highest bin count as noise when the length of a measured IRF is checked.
 SUPPORT_SHARE = 0.01
+# The background is determined from the means of about this many blocks of bins.
+BACKGROUND_BLOCKS = 32
+# This fraction of the blocks (1 / 8) is background in any case: a gate may be open for most of the period.
+DARKEST = 8
+# Blocks up to this many standard deviations above the mean of the darkest ones are background as well. With
+# more than the square root of 3, all blocks of a linear slope would be.
+BACKGROUND_SIGMAS = 1.7
+# The same for the noise of a block, which follows from the scatter of its bins.
+NOISE_SIGMAS = 2.0
 
 
 def angular_frequencies_per_ns(n_harmonics: int, /, *, period_ns: float) -> NDArray[np.float64]:
@@ -151,7 +160,7 @@ class MeasuredIrf(Irf):
     Parameters
     ----------
     counts : array_like, shape (n_bins,)
-        Photon counts. The median of the lower half of the bins is subtracted as background.
+        Photon counts. Their background is determined from the darkest part of the window and subtracted.
     bin_width_ns : float
         Width of a bin, in ns; may differ from the gate width of the data.
 
@@ -170,6 +179,10 @@ class MeasuredIrf(Irf):
     The density is the quadratic spline whose integrals over the bins are the counts: its integral is the
     cubic spline through the cumulative counts [1]_. Unlike a density that is constant in each bin, it is not
     wider than the IRF, even if a bin is as wide as the IRF. A wider IRF would be aligned too late.
+
+    The background is the mean of the darkest blocks of bins, which contain enough counts for a mean even if
+    most bins are empty. After its subtraction, negative bins are added up with their neighbours: were they
+    set to 0, the positive ones would remain as a pedestal under the IRF, which makes lifetimes too short.
 
     References
     ----------
@@ -191,8 +204,7 @@ class MeasuredIrf(Irf):
             raise InputError("the IRF has negative or non-finite counts; export it again as photon counts")
         if not (np.isfinite(bin_width_ns) and bin_width_ns > 0):
             raise InputError(f"bin_width_ns={bin_width_ns} of the IRF must be finite and > 0")
-        background = np.median(np.sort(histogram)[: max(1, histogram.size // 2)])
-        signal = np.clip(histogram - background, 0, None)
+        signal = _without_background(histogram)
         if signal.sum() <= 0:
             raise InputError("the IRF is flat: no bin exceeds its background; check the file and the channel")
         self.weights: NDArray[np.float64] = signal / signal.sum()
@@ -322,3 +334,24 @@ class MeasuredIrf(Irf):
         times_ns = np.arange(self.weights.size) * self.bin_width_ns
         spread = float(np.sqrt(peak @ (times_ns - peak @ times_ns) ** 2))
         return float(np.hypot(max(self.bin_width_ns / np.sqrt(12), spread / 8), self.extra_sigma_ns))
+
+
+def _without_background(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the signal of a histogram with an unknown constant background, without negative values."""
+    size = max(1, histogram.size // BACKGROUND_BLOCKS)
+    blocks = histogram[: histogram.size // size * size].reshape(-1, size)
+    blocks = blocks[np.argsort(blocks.mean(axis=1), kind="stable")]
+    means, variances = blocks.mean(axis=1), blocks.var(axis=1, ddof=min(1, size - 1)) / size
+    n_dark = max(1, means.size // DARKEST)
+    while True:
+        dark = means[:n_dark]
+        noise = NOISE_SIGMAS * float(np.sqrt(variances[:n_dark].mean()))
+        limit = dark.mean() + max(BACKGROUND_SIGMAS * float(dark.std()), noise)
+        found = int(np.searchsorted(means, limit, side="right"))
+        if found <= n_dark:
+            break
+        n_dark = found
+    above = np.cumsum(histogram - dark.mean())
+    # The mean of the smallest and the largest rising curve that touch the cumulative signal.
+    rising = np.maximum.accumulate(np.maximum(above, 0.0)) + np.minimum.accumulate(above[::-1])[::-1]
+    return np.diff(np.maximum(rising, 0.0) / 2, prepend=0.0)

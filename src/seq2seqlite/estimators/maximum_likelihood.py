@@ -485,7 +485,8 @@ def _check_options(fitted: MaximumLikelihood) -> None:
         raise InputError(f"tau_bounds_ns={(low, high)} must be (low, high) with 0 < low < high")
     if fitted.gates.size <= fitted.n_parameters:
         raise InputError(
-            f"{fitted.gates.size} gates are too few for {fitted.n_parameters} parameters; fit more gates"
+            f"{fitted.gates.size} gates are too few for {fitted.n_parameters} parameters; extend "
+            "fit_range_ns, or reduce exclude_ns"
         )
     fixed = fitted.fixed_tau_ns
     if fixed is not None and (len(fixed) != fitted.components or not all(0 < tau < np.inf for tau in fixed)):

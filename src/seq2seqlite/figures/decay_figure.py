@@ -1,13 +1,12 @@
 """Figure of a summed decay: counts, response, model curves and weighted residuals."""
 
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seq2seqlite.figures.decay_record import DecayRecord
+from seq2seqlite.figures.titles import counted, short_name
 from seq2seqlite.responses import DecayCurve
 
 __all__ = ["decay_figure", "plot_decay"]
@@ -112,7 +111,8 @@ def _draw_decay(axes: Axes, record: DecayRecord, times: NDArray[np.float64], cur
     axes.grid(visible=True, which="major", alpha=0.25)
     for curve, colour, style, name in curves:
         axes.plot(times, curve.expected, style, color=colour, linewidth=1.8, label=_label(name, curve))
-    title = f"{Path(record.source).name}: {record.pixels:,} pixels, {record.counts.sum():,.0f} counts"
+    numbers = counted(record.pixels, "pixel"), counted(round(record.counts.sum()), "count")
+    title = f"{short_name(record.source)}: {', '.join(numbers)}"
     axes.set_title(title, fontsize=12, parse_math=False)
 
 

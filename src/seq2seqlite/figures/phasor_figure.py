@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.figures.phasor_record import PhasorRecord
 from seq2seqlite.figures.picture import brightness
+from seq2seqlite.figures.titles import counted, short_name
 
 __all__ = [
     "CURSOR_COLOURS",
@@ -91,7 +92,7 @@ def phasor_figure(record: PhasorRecord, /) -> Figure:
 
 def _title(record: PhasorRecord) -> str:
     pixels = int(np.isfinite(record.real).sum())
-    name = f"{Path(record.source).name}: {pixels:,} pixels, {record.frequency_mhz:.4g} MHz"
+    name = f"{short_name(record.source)}: {counted(pixels, 'pixel')}, {record.frequency_mhz:.4g} MHz"
     return f"{name}\n{calibration_text(record)}"
 
 

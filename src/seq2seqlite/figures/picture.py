@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures.colours import DEFAULT_COLOURS, lifetime_colours
+from seq2seqlite.figures.titles import counted, short_name
 
 __all__ = [
     "PICTURE_FORMATS",
@@ -208,7 +209,7 @@ def plot_map(
     unknown = int((~np.isfinite(values)).sum()) - maps.attrs.get(EMPTY, 0)
     _name_marks(axes, int(flagged.sum()), unknown)
     axes.set(xticks=[], yticks=[])
-    axes.set_title(Path(str(maps.attrs.get("source", ""))).name, parse_math=False)
+    axes.set_title(short_name(str(maps.attrs.get("source", ""))), parse_math=False)
     if maps.attrs.get("pixel_size_um"):
         _scale_bar(axes, values.shape, float(maps.attrs["pixel_size_um"]))
     unit = maps[name].attrs.get("units")
@@ -333,7 +334,7 @@ def _name_marks(axes: Axes, flagged: int, unknown: int) -> None:
     """Add a legend of the pixels that are not shown in the colours of the map."""
     for number, grey, name in ((unknown, NOT_ANALYSED, "not analysed"), (flagged, FLAGGED, "flagged")):
         if number:
-            label = f"{name}: {number:,} pixels"
+            label = f"{name}: {counted(number, 'pixel')}"
             axes.plot([], [], "s", color=str(grey), markeredgecolor="black", markersize=8, label=label)
     if flagged or unknown:
         axes.legend(
@@ -349,10 +350,12 @@ def _histogram(
     unit: str | None,
 ) -> None:
     margin = 0.15 * (limits[1] - limits[0])
-    counts, edges = np.histogram(finite, bins=80, range=(limits[0] - margin, limits[1] + margin))
+    bins = int(np.clip(4 * np.sqrt(finite.size), 10, 80))  # a few pixels in each bin
+    counts, edges = np.histogram(finite, bins=bins, range=(limits[0] - margin, limits[1] + margin))
     centres = (edges[:-1] + edges[1:]) / 2
     axes.bar(centres, counts, width=np.diff(edges), color=scale.to_rgba(centres))
     axes.set(xlabel="lifetime / ns" if unit == "ns" else "value", ylabel="pixels")
+    axes.yaxis.set_major_locator(MaxNLocator("auto", integer=True))
     if finite.size:
         median = float(np.median(finite))
         axes.axvline(median, color="black", linewidth=1)

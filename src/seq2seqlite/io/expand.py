@@ -72,7 +72,7 @@ def _measurements(path: Path) -> list[Path]:
     """Return the measurements in a folder; the path itself if it is one measurement."""
     if not path.is_dir() or path.suffix.lower() == ".zarr":
         return [path]
-    items = sorted(path.iterdir())
+    items = sorted(item for item in path.iterdir() if not item.name.startswith("."))
     if any(item.suffix.lower() in GATE_SUFFIXES for item in items):
         return [path]
     return [item for item in items if item.suffix.lower() in SUFFIXES] or [path]

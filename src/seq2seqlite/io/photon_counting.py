@@ -19,7 +19,7 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.declared_sizes import check_lif_blocks, check_ptu_dimensions, check_sdt_sizes
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns, summed_warning
 from seq2seqlite.io.reader_errors import reading
-from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.io.signal import saturated_pixels, signal_from_counts
 from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = [
@@ -162,13 +162,16 @@ def read_sdt(path: Path, options: ReadOptions, /, *, dominant: bool = False) -> 
             f"{shapes[-1]}; pass a range of blocks with frames, or one block"
         )
     summed = np.asarray(np.sum(blocks[first:last], axis=0, dtype=np.uint32))
-    return of_block(first, summed)
+    saturated = np.any([saturated_pixels(block) for block in blocks[first:last]], axis=0)
+    return of_block(first, summed, saturated)
 
 
-def sdt_blocks(
-    path: Path, options: ReadOptions, /
-) -> tuple[list[NDArray[Any]], Callable[[int, NDArray[Any]], xr.DataArray]]:
-    """Return the counts of all data blocks, and a function of an index and counts that returns a signal."""
+def sdt_blocks(path: Path, options: ReadOptions, /) -> tuple[list[NDArray[Any]], Callable[..., xr.DataArray]]:
+    """Return the counts of all data blocks, and a function that returns a signal.
+
+    Its parameters are the index of a block, its counts, and optionally the pixels that are known to be
+    saturated.
+    """
     import sdtfile
 
     with reading(path, "SDT"):
@@ -182,7 +185,9 @@ def sdt_blocks(
             "blocks are the frames; omit one of them"
         )
 
-    def of_block(index: int, counts: NDArray[Any]) -> xr.DataArray:
+    def of_block(
+        index: int, counts: NDArray[Any], saturated: NDArray[np.bool_] | None = None
+    ) -> xr.DataArray:
         if options.channel and counts.ndim != 4:
             raise InputError(
                 f"{path}: channel={options.channel} does not exist, because an SDT file is divided into "
@@ -190,7 +195,10 @@ def sdt_blocks(
             )
         if counts.ndim == 4:
             by_channel = counts.reshape(counts.shape[0], -1).sum(axis=1, dtype=np.int64)
-            counts = counts[_channel_index(path, options.channel, by_channel, first=0)]
+            channel = _channel_index(path, options.channel, by_channel, first=0)
+            counts, saturated = counts[channel], None if saturated is None else saturated[channel]
+        if saturated is not None:
+            saturated = saturated.reshape(*saturated.shape, *[1] * (2 - saturated.ndim))
         width_ns = float(times[index][1] - times[index][0]) * 1e9
         return signal_from_counts(
             counts,
@@ -198,6 +206,7 @@ def sdt_blocks(
             file_format="SDT",
             gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width_ns),
             period_ns=options.period_or(periods[index]),
+            saturated=saturated,
         )
 
     return blocks, of_block

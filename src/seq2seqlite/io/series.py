@@ -16,7 +16,7 @@ from seq2seqlite.io.measurement import SERIES_FILES, existing, read_measurement
 from seq2seqlite.io.photon_counting import opened_ptu, ptu_frames, sdt_blocks
 from seq2seqlite.io.read_options import EACH, SUM, ReadOptions
 from seq2seqlite.io.reader_errors import reading
-from seq2seqlite.io.signal import gate_width_ns, signal_from_counts
+from seq2seqlite.io.signal import gate_width_ns, signal_from_counts, survey
 from seq2seqlite.io.tiff import TiffFrames, tiff_frames
 
 __all__ = ["Series", "each_channel", "open_series", "read_series"]
@@ -184,7 +184,11 @@ def series_files(folder: Path, /) -> list[Path]:
     InputError
         If there are fewer than two, or of several formats.
     """
-    found = [file for file in folder.iterdir() if file.is_file() and file.suffix.lower() in SERIES_FILES]
+    found = [
+        file
+        for file in folder.iterdir()
+        if file.is_file() and file.suffix.lower() in SERIES_FILES and not file.name.startswith(".")
+    ]
     suffixes = sorted({file.suffix.lower() for file in found})
     if len(found) < 2 or len(suffixes) > 1:
         raise InputError(
@@ -205,10 +209,12 @@ def _folder(folder: Path, options: ReadOptions) -> Series:
     of_file = replace(options, frames=SUM if files[0].suffix.lower() in OPENERS else None)
     first = read_measurement(files[0], of_file)
     counts = np.zeros(first.shape, np.float64 if first.dtype.kind == "f" else np.uint64)
+    saturated = np.zeros(first.shape[:2], np.bool_)
     for file in files:
         frame = read_measurement(file, of_file)
         _check_alike(frame, first, file, files[0])
         counts += frame.values.astype(counts.dtype, copy=False)
+        saturated |= survey(frame).saturated
     summed = signal_from_counts(
         counts,
         source=folder,
@@ -217,6 +223,7 @@ def _folder(folder: Path, options: ReadOptions) -> Series:
         period_ns=first.attrs["period_ns"],
         pixel_size_um=first.attrs["pixel_size_um"],
         gate_length_ns=first.attrs.get("gate_length_ns"),
+        saturated=saturated,
     )
     summed.attrs["sha256"] = [sha256_of(file) for file in files]
     labels = tuple(file.name for file in files)

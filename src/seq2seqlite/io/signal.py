@@ -18,6 +18,7 @@ __all__ = [
     "decay_of",
     "gate_width_ns",
     "period_ns",
+    "saturated_pixels",
     "signal_from_counts",
     "strips",
     "survey",
@@ -165,7 +166,8 @@ def signal_from_counts(
     ----------
     counts : array, shape (Y, X, H), or (n, H), or (H,)
         Counts, which are read once; a lazy array stays lazy. An array in memory is not copied, and must not
-        be changed afterwards: the measurement is a read-only view of it.
+        be changed afterwards: the measurement is a read-only view of it. Counts of type float16, whose sums
+        overflow, become float32.
     source : path-like
         File of the counts, or another name.
     file_format : str
@@ -222,6 +224,8 @@ def signal_from_counts(
                 f"{source}: {name}={value} must be finite and > 0 (e.g. {0.09 if 'gate' in name else 12.5})"
             )
     check_gate_length(gate_length_ns, period_ns, source=source)
+    if array.dtype == np.float16:
+        array = array.astype(np.float32)
     if isinstance(array, np.ndarray):
         array = array.view()
         array.flags.writeable = False
@@ -245,6 +249,21 @@ def signal_from_counts(
     if gate_length_ns is not None:
         data.attrs["gate_length_ns"] = float(gate_length_ns)
     return data
+
+
+def saturated_pixels(counts: NDArray[Any], /) -> NDArray[np.bool_]:
+    """Return which pixels of counts, shape (..., H), have a bin at the maximum of their integer type.
+
+    For counts that are summed to a wider type, in which saturation cannot be recognised.
+
+    Examples
+    --------
+    >>> saturated_pixels(np.array([[1, 255], [3, 4]], np.uint8)).tolist()
+    [True, False]
+    """
+    if counts.dtype.kind not in "ui":
+        return np.zeros(counts.shape[:-1], np.bool_)
+    return np.asarray((counts == np.iinfo(counts.dtype).max).any(axis=-1))
 
 
 def with_references(
@@ -409,7 +428,6 @@ def survey(
         return data.survey
     name = str(data.attrs.get("source", "data"))
     _check_kind(data.dtype, name)
-    limit = np.iinfo(data.dtype).max if data.dtype.kind in "ui" else None
     intensity = np.zeros((data.sizes["Y"], data.sizes["X"]))
     saturated = np.zeros(intensity.shape, np.bool_) if saturated is None else saturated.copy()
     bad, dark = (data.coords[one].values if one in data.coords else None for one in ("bad", "dark"))
@@ -419,8 +437,7 @@ def survey(
         for rows, _, counts in strips(data, block_pixels=block_pixels):
             fault = fault or _fault(counts)
             intensity[rows] = counts.sum(axis=-1, dtype=np.float64)
-            if limit is not None:
-                saturated[rows] |= (counts == limit).any(axis=-1)
+            saturated[rows] |= saturated_pixels(counts)
             excluded = saturated[rows] if bad is None else saturated[rows] | bad[rows]
             valid = counts[~excluded] if excluded.any() else counts.reshape(-1, decay.size)
             decay += valid.sum(axis=0, dtype=np.float64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seq2seqlite.errors import InputError
 from seq2seqlite.io.read_options import ReadOptions, needed_gate_width_ns
 from seq2seqlite.io.reader_errors import reading
-from seq2seqlite.io.signal import signal_from_counts
+from seq2seqlite.io.signal import UNEVEN_STEP, saturated_pixels, signal_from_counts
 from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["TiffFrames", "read_tiff", "tiff_frames"]
@@ -50,7 +50,14 @@ class TiffFrames:
     steps: dict[str, float]
     sha256: str
 
-    def signal(self, path: Path, options: ReadOptions, counts: NDArray[Any], /) -> xr.DataArray:
+    def signal(
+        self,
+        path: Path,
+        options: ReadOptions,
+        counts: NDArray[Any],
+        /,
+        saturated: NDArray[np.bool_] | None = None,
+    ) -> xr.DataArray:
         """Return counts (Y, X, H) as a measurement."""
         width = self.gate_width_ns
         data = signal_from_counts(
@@ -60,6 +67,7 @@ class TiffFrames:
             gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
             period_ns=options.period_ns,
             pixel_size_um=self.steps.get("pixel_size_um"),
+            saturated=saturated,
         )
         data.attrs["sha256"] = self.sha256
         return data
@@ -71,7 +79,8 @@ class TiffFrames:
         if len(chosen) == 1:
             return self.signal(path, options, chosen[0])
         kind = np.float64 if chosen.dtype.kind == "f" else np.int64 if chosen.dtype.kind == "i" else np.uint64
-        return self.signal(path, options, chosen.sum(axis=0, dtype=kind))
+        saturated = np.asarray(saturated_pixels(chosen).any(axis=0))
+        return self.signal(path, options, chosen.sum(axis=0, dtype=kind), saturated)
 
 
 def tiff_frames(path: Path, options: ReadOptions, /) -> TiffFrames | xr.DataArray:
@@ -79,7 +88,7 @@ def tiff_frames(path: Path, options: ReadOptions, /) -> TiffFrames | xr.DataArra
     with reading(path, "TIFF"), BoundedFile(path) as stream, tifffile.TiffFile(stream) as tif:
         if tif.pages.first.tags.valueof(271, "") == "ImSpector":
             return _imspector(path, options)
-        series = tif.series[0]
+        series = _with_exact_ends(tif, stream).series[0]
         axes, shape = series.axes, series.shape
         if tif.ome_metadata:
             width, steps = _ome(tif.ome_metadata)
@@ -148,14 +157,51 @@ def _arranged(
     return counts.reshape(-1, *counts.shape[-3:])
 
 
+def _with_exact_ends(tif: tifffile.TiffFile, stream: BoundedFile, /) -> tifffile.TiffFile:
+    """Return a TIFF whose lifetime axes have as many gates as their start, step and end mean.
+
+    tifffile counts one more if the sum of end and step is rounded up.
+    """
+    if not tif.ome_metadata:
+        return tif
+    root, changed = ET.fromstring(tif.ome_metadata), False  # noqa: S314 - as in _ome
+    for element in root.iter():
+        if not element.tag.rpartition("}")[2].startswith("ModuloAlong") or "Start" not in element.attrib:
+            continue
+        start, step = float(element.attrib["Start"]), float(element.attrib.get("Step", 1))
+        span = float(element.attrib["End"]) - start
+        if (
+            0 < step < np.inf
+            and np.isfinite(span)
+            and np.ceil((start + span + step - start) / step) != (exact := np.rint(span / step) + 1)
+        ):
+            element.set("End", str(start + float(exact - 1.5) * step))
+            changed = True
+    if not changed:
+        return tif
+    stream.seek(0)
+    return tifffile.TiffFile(stream, omexml=ET.tostring(root, encoding="unicode"))
+
+
+def _gate_width_ns(modulo: ET.Element, /) -> float | None:
+    """Return the step of a lifetime axis in ns, from its attributes or its labels; None if unknown."""
+    found = modulo.attrib
+    labels = [float(one.text or "nan") for one in modulo if one.tag.rpartition("}")[2] == "Label"]
+    steps = np.diff(labels)
+    step = float(found.get("Step", 1.0))
+    if "Start" not in found and steps.size:
+        step = float(steps.mean()) if np.allclose(steps, steps.mean(), rtol=UNEVEN_STEP) else np.nan
+    width = step * NS_PER_UNIT.get(found.get("Unit", ""), np.nan)
+    return width if np.isfinite(width) and width > 0 else None
+
+
 def _ome(xml: str, /) -> tuple[float | None, dict[str, float]]:
     """Return the gate width in ns, None if missing, and the known steps along the axes, from OME metadata."""
     width, steps = None, dict[str, float]()
     for element in ET.fromstring(xml).iter():  # noqa: S314 - expat limits entity expansion since 2.4.1
         tag, found = element.tag.rpartition("}")[2], element.attrib
-        if tag.startswith("ModuloAlong") and found.get("Type") == "lifetime" and "Unit" in found:
-            step = float(found.get("Step", 1.0)) * NS_PER_UNIT.get(found["Unit"], np.nan)
-            width = step if np.isfinite(step) else None
+        if tag.startswith("ModuloAlong") and found.get("Type") == "lifetime":
+            width = _gate_width_ns(element)
         elif tag == "Pixels" and not steps:
             values = {
                 name: float(found[key]) * units.get(found.get(f"{key}Unit", default), np.nan)

@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from seq2seqlite.decay import FitModel, Irf, Lifetimes, Quantities, TimeAxis, rising_edge_ns
+from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
 from seq2seqlite.protocols import (
     BackgroundPredictor,
@@ -141,7 +142,7 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
     Raises
     ------
     InputError
-        If the period is unknown, counts are invalid, or no rising edge is found.
+        If the period is unknown or shorter than two bins, counts are invalid, or no rising edge is found.
 
     See Also
     --------
@@ -154,6 +155,10 @@ def native_axis(data: xr.DataArray, /) -> tuple[TimeAxis, NDArray[np.float64], f
     total = survey(data).check().decay
     live = live_bins(total, gate_width_ns=width)
     most = int(period / width * (1 + 1e-9))
+    if most < 2:
+        raise InputError(
+            f"gate_width_ns={width:g} must be at most half of period_ns={period:g}; check the units of both"
+        )
     live = slice(int(live.start), int(min(live.stop, live.start + most)))
     decay = total[live]
     edge_ns = rising_edge_ns(decay, bin_width_ns=width)

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.planning.plan import AcquisitionPlan, PlannedDesign
+from seq2seqlite.reports.log_axes import label_plainly
 
 __all__ = ["check_plan_plot", "plan_plot", "plan_table", "write_plan_plot"]
 
@@ -146,9 +146,7 @@ def check_plan_plot(path: Path, /) -> None:
 
 def _log_axes(axes: Axes) -> None:
     axes.set(xscale="log", yscale="log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
-        axis.set_major_formatter(LogFormatter())
+    label_plainly(axes.xaxis, axes.yaxis)
 
 
 def _scatter(

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.reports.environment import environment
+from seq2seqlite.reports.log_axes import label_plainly
 from seq2seqlite.reports.study_answers import answered, cheaper, claim, distillation, interval, size_rows
 from seq2seqlite.reports.study_report import GROUP_TITLES
 from seq2seqlite.reports.study_tables import PUBLISHED
@@ -126,6 +127,7 @@ def _sizes(axes: Axes, rows: Rows) -> None:
     )
     if axes.lines:
         axes.set_xscale("log")
+        label_plainly(axes.xaxis)
     _finished(axes, "parameters", "total RMSE / teacher")
 
 
@@ -135,6 +137,7 @@ def _weights(axes: Axes, rows: Rows) -> None:
         _plot(axes, chosen, ("mean_weight_bits", "ratio"), group.upper(), f"C{index}")
     if axes.lines:
         axes.set_yscale("log")
+        label_plainly(axes.yaxis)
     _finished(axes, "mean bits of a weight", "total RMSE / teacher")
 
 
@@ -165,7 +168,7 @@ def _distillation(axes: Axes, rows: Rows) -> None:
         axes.set_xticks(range(len(names)), names, fontsize=7)
         axes.legend(fontsize=7)
     else:
-        axes.text(0.5, 0.6, "not finished", transform=axes.transAxes, ha="center", color="0.5")
+        axes.text(0.5, 0.5, "not finished", transform=axes.transAxes, ha="center", color="0.5")
     axes.set(xlabel="training data", ylabel="change of the total RMSE / %")
 
 
@@ -205,8 +208,10 @@ def _pareto(axes: Axes, rows: Rows) -> None:
         color="0.5",
         linewidth=0.8,
     )
-    axes.set(xscale="log" if front else "linear", yscale="log" if front else "linear")
-    _finished(axes, "estimated look-up tables", "RMSE / bound (mean of 1,000 and 10,000 photons)")
+    if front:
+        axes.set(xscale="log", yscale="log")
+        label_plainly(axes.xaxis, axes.yaxis)
+    _finished(axes, "estimated look-up tables", "RMSE / bound at 1,000 and 10,000 photons")
 
 
 FIGURES = {

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from seq2seqlite.reports.log_axes import label_plainly
 from seq2seqlite.reports.study_tables import Row, pareto_front
 from seq2seqlite.studies.folder import RunResult
 from seq2seqlite.studies.study import Study
@@ -56,6 +57,7 @@ def pareto_plot(rows: list[Row], /) -> str:
         )
         if known:
             axes.set(xscale="log", yscale="log")
+            label_plainly(axes.xaxis, axes.yaxis)
             axes.legend(fontsize=6)
         axes.set_xlabel(name)
         axes.set_ylabel("total RMSE")

@@ -12,6 +12,7 @@ from seq2seqlite.config import (
     check_keys,
     check_name,
     from_table,
+    is_name,
     load_named_toml,
     plain_table,
     toml_names,
@@ -230,6 +231,9 @@ def instrument_names() -> list[str]:
 def copy_instrument(name: str, path: str | Path, /) -> Path:
     """Copy the TOML file of a shipped instrument, as the start of an instrument of your own.
 
+    The name in the copy is that of the file, or ``my-NAME`` where this is the name of a shipped instrument: a
+    model with that name would be taken for one of the shipped instrument, with its range of lifetimes.
+
     Parameters
     ----------
     name : str
@@ -257,7 +261,9 @@ def copy_instrument(name: str, path: str | Path, /) -> Path:
     file = Path(path)
     if file.exists():
         raise InputError(f"out={file} exists; choose another name")
+    own = f"my-{name}" if file.stem in instrument_names() or not is_name(file.stem) else file.stem
     text = (configs_folder() / "instruments" / f"{name}.toml").read_text("utf-8")
+    text = text.replace(f'name = "{name}"', f'name = "{own}"', 1)
     with replace_when_done(file) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return file

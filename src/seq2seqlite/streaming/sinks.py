@@ -1,7 +1,9 @@
 """Sinks of a stream: image files, a table, or a function."""
 
 import csv
+import errno
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,8 +162,8 @@ class MapTable:
     Parameters
     ----------
     path : pathlib.Path
-        CSV file, whose last column is the name of the file of a frame. The table of an earlier stream is
-        overwritten. Each row is written to disk before the next frame is processed.
+        CSV file, whose last column is the name of the file of a frame. The first frame overwrites the table
+        of an earlier stream. Each row is written to disk before the next frame is processed.
 
     Raises
     ------
@@ -176,17 +178,22 @@ class MapTable:
     def __init__(self, path: Path, /) -> None:
         self.path = path
         columns = [f"{name}_{key}" for name in LIFETIME_MAPS for key in ("median", "p5", "p95")]
-        header = ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns, "file"]
+        self._header = ["frame", "arrived_s", "latency_s", "pixels_analysed", *columns, "file"]
+        self._begun = False
         with writing(path):
+            if path.parent.exists() and not path.parent.is_dir():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             if (
                 path.is_file()
                 and path.stat().st_size
-                and not path.read_bytes().startswith(_line(header).encode())
+                and not path.read_bytes().startswith(_line(self._header).encode())
             ):
                 raise InputError(f"{path} was not written by a stream; move it or choose another folder")
-        self._write("w", header)
 
     def put(self, result: FrameMaps, /) -> None:
+        if not self._begun:
+            self._write("w", self._header)
+            self._begun = True
         summary = Summary.of(result.maps)
         missing = {"median": None, "p5": None, "p95": None}
         spreads = [summary.percentiles(name) if name in summary.values else missing for name in LIFETIME_MAPS]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from seq2seqlite.batch.jobs import Done, ImageJob, in_tiles, make_image
 from seq2seqlite.batch.options import JobOptions
@@ -284,7 +285,7 @@ def write_lifetime_maps(
 
     if len(jobs) == 1 and not several and alone and not in_tiles(paths[0], options):
         with progress(paths[0].name) as show:
-            summary = make_image(jobs[0], progress=show)
+            summary = _one_image(jobs[0], show)
         note(Done(jobs[0].path, jobs[0].folder, "done", summary))
         return results
     with workers_for(workers, scheduler) as pool:
@@ -297,6 +298,16 @@ def write_lifetime_maps(
         results = share_colours(results, picture)
         write_batch_table(Path(out) / BATCH_TABLE, paths, results, fields)
     return results
+
+
+def _one_image(job: ImageJob, progress: Progress | None) -> dict[str, Any]:
+    """Write the maps of the only measurement; its name is in every error."""
+    try:
+        return make_image(job, progress=progress)
+    except InputError as error:
+        if job.path.name not in str(error):
+            error.args = (f"{job.path}: {error}",)
+        raise
 
 
 def _irf_file(irf: str | Path, path: Path) -> str | Path:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from seq2seqlite.errors import InputError
 from seq2seqlite.limits import require_disk
 from seq2seqlite.simulation.decay_set import (
     DecaySet,
@@ -91,6 +92,8 @@ def simulate_decays(
     """
     described = instrument if isinstance(instrument, Instrument) else load_instrument(instrument)
     if out is not None:
+        if Path(out).suffix.lower() != ".npz":
+            raise InputError(f"out={out} must end in .npz, not in {Path(out).suffix!r}")
         check_decay_set_file(Path(out))
         size = n * (described.axis.n_gates + TRUTH_BYTES)
         require_disk(size, Path(out), what=f"a set of n={n:,} decays", remedy="simulate fewer")

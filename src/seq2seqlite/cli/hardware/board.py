@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from seq2seqlite.cli.completion import complete_model
-from seq2seqlite.cli.hardware.options import image_size
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status, tool_status
+from seq2seqlite.cli.read_options import image_size
 from seq2seqlite.hardware.board_core import BOARD_CORE, board_core_plan
 from seq2seqlite.hardware.boards.board import find_board
 from seq2seqlite.hardware.boards.camera import camera_core

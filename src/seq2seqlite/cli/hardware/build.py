@@ -62,7 +62,8 @@ def build(
         expected = check_fit(design)
         project = write_project(design, out)
     frames = design.frames_per_second(frame_pixels=FRAME_PIXELS)
-    print(f"{out}: {engines} engines of {program.name} for {found.name}, hash {program.sha256[:16]}")
+    parallel = "1 engine" if engines == 1 else f"{engines} engines"
+    print(f"{out}: {parallel} of {program.name} for {found.name}, hash {program.sha256[:16]}")
     print(
         f"{design.clocks_per_pixel:.2f} clock cycles per pixel, {design.shape.slots} pixels in a ring, "
         f"latency {design.latency_clocks} clock cycles from the start of a batch to its first result"

@@ -1,6 +1,5 @@
 """Common options of the ``seq2seqlite hardware`` commands."""
 
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ __all__ = [
     "ModelOption",
     "ProjectArgument",
     "TargetOption",
-    "image_size",
     "opened_project",
 ]
 
@@ -61,17 +59,3 @@ def opened_project(
     with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder:
         design = make_design(load_any_program(model), find_target(target), DesignOptions(engines=engines))
         yield write_project(design, Path(folder) / "project")
-
-
-def image_size(text: str, /, *, option: str) -> tuple[int, int]:
-    """Return the rows and columns of an option such as ``64x64``.
-
-    Raises
-    ------
-    InputError
-        If the text has another form, or a number is 0.
-    """
-    size = re.fullmatch(r"(\d{1,5})x(\d{1,5})", text)
-    if size is None or 0 in (found := (int(size[1]), int(size[2]))):
-        raise InputError(f"{option} {text} must be rows x columns (e.g. 64x64)")
-    return found

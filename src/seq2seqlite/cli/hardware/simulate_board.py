@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from seq2seqlite.cli.hardware.options import MAX_SEED, image_size, opened_project
+from seq2seqlite.cli.hardware.options import MAX_SEED, opened_project
 from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import tool_status
+from seq2seqlite.cli.read_options import image_size
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.boards.front_end import CAMERA_BITS, camera_series
 from seq2seqlite.hardware.cosim.board import BoardSimulator, Faults, compile_board

@@ -28,7 +28,7 @@ __all__ = ["read_alligator"]
 
 GATE = re.compile(r"(.*\S)\s+(\d+)")
 UNIT = re.compile(r"\s*\((\w+)\)\s*$")
-NS_PER_S = 1e9
+NS_PER_UNIT = {"s": 1e9, "ms": 1e6, "us": 1e3, "ns": 1.0, "ps": 1e-3}
 
 
 def read_alligator(path: Path, options: ReadOptions, /) -> xr.DataArray:
@@ -139,5 +139,7 @@ def _parameters(file: Any) -> dict[str, float]:
         name, value = UNIT.sub("", stored).strip(), np.asarray(values[stored]).reshape(-1)
         if value.size != 1 or value.dtype.kind not in "uif" or not value[0] > 0:
             continue
-        found[name] = float(value[0]) * (1.0 if name.startswith("#") else NS_PER_S)
+        unit = UNIT.search(stored)
+        ns = NS_PER_UNIT.get(unit[1] if unit else "s", NS_PER_UNIT["s"])
+        found[name] = float(value[0]) * (1.0 if name.startswith("#") else ns)
     return found

@@ -21,7 +21,7 @@ from seq2seqlite.limits import BoundedFile, require_memory
 
 __all__ = ["gate_files", "read_gates"]
 
-DELAY = re.compile(r"(\d+(?:\.\d+)?)\s*(ps|ns)(?![a-z])", re.IGNORECASE)
+DELAY = re.compile(r"(-?)(\d+(?:\.\d+)?)\s*(ps|ns)(?![a-z])", re.IGNORECASE)
 NUMBER = re.compile(r"(\d+)(?!.*\d)")
 # Formats of the images of a gate series.
 GATE_SUFFIXES = (".tif", ".tiff", ".png")
@@ -30,14 +30,14 @@ SAME_STEP = 0.25
 
 
 def gate_files(folder: Path, /) -> list[Path]:
-    """Return the TIFF files of a folder, or its PNG files if it has no TIFF files.
+    """Return the TIFF files of a folder, or its PNG files if it has no TIFF files, without hidden files.
 
     Raises
     ------
     InputError
         If there are fewer than two.
     """
-    files = sorted(folder.iterdir())
+    files = sorted(item for item in folder.iterdir() if not item.name.startswith("."))
     tiff = [item for item in files if item.suffix.lower() in GATE_SUFFIXES[:2]]
     found = tiff or [item for item in files if item.suffix.lower() == ".png"]
     if len(found) < 2:
@@ -118,9 +118,8 @@ def _tiff(file: Path, /, *, n_left: int) -> NDArray[Any]:
 
 def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]:
     """Return the files in order of time, with start and step in ns if the file names contain delays."""
-    delays = [DELAY.search(file.stem) for file in files]
-    if all(delays):
-        times = [float(m[1]) * (1e-3 if m[2].lower() == "ps" else 1.0) for m in delays if m]
+    times = _delays_ns([file.stem for file in files])
+    if times is not None:
         order = np.argsort(times)
         sorted_times = np.asarray(times)[order]
         steps = np.diff(sorted_times)
@@ -144,6 +143,26 @@ def _ordered(files: list[Path]) -> tuple[list[Path], float | None, float | None]
             )
             _raise_missing(before, after, missing)
     return by_number, None, None
+
+
+def _delays_ns(stems: list[str]) -> list[float] | None:
+    """Return the delays in file names; None if a name has none.
+
+    Of several times in each name, such as a gate length, the delay is the first one that differs. A hyphen
+    after a letter or digit separates words, unless some names do not have it.
+    """
+    found = [list(DELAY.finditer(stem)) for stem in stems]
+    if not all(found):
+        return None
+    columns = list(zip(*found, strict=False))
+    values = [[float(m[2]) * (1e-3 if m[3].lower() == "ps" else 1.0) for m in column] for column in columns]
+    chosen = next((index for index, one in enumerate(values) if len(set(one)) > 1), 0)
+    hyphens = [bool(m[1]) for m in columns[chosen]]
+    separates = all(hyphens) and all(m.string[: m.start()][-1:].isalnum() for m in columns[chosen])
+    minus = [hyphen and not separates for hyphen in hyphens]
+    return [
+        -value if is_negative else value for value, is_negative in zip(values[chosen], minus, strict=True)
+    ]
 
 
 def _raise_missing(before: Path, after: Path, name: str) -> None:

@@ -1,4 +1,4 @@
-"""The default model of a measurement, and the warning about a camera's model on TCSPC data."""
+"""The default model of a measurement, and warnings about models and responses that do not suit it."""
 
 import json
 import re
@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from scipy.special import ndtr
 
 from seq2seqlite.cli.app import main
-from seq2seqlite.decay import ParametricIrf, TimeAxis, expected_tpsf
+from seq2seqlite.decay import MeasuredIrf, ParametricIrf, TimeAxis, expected_tpsf
 from seq2seqlite.errors import InputError
 from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors import choose_model
 from seq2seqlite.predictors.choice import instrument_model, model_use
-from seq2seqlite.predictors.source import wrong_instrument
+from seq2seqlite.predictors.source import coarse_irf, wrong_instrument
 
 
 def measured(file_format: str, *, width: float = 0.1, period: float = 12.5, **more: Any) -> xr.DataArray:
@@ -92,6 +93,32 @@ def test_camera_model_on_tcspc_data(model: str, file_format: str, warned: bool) 
     found = wrong_instrument(model, measured(file_format))
     assert len(found) == warned
     assert not warned or "was trained for a time-gated camera" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "length", "warned"),
+    [
+        ("seq2seqlite-swissspad3-direct-float", 4.1, False),
+        ("seq2seqlite-swissspad3-float", 6.0, True),
+        ("seq2seqlite-spad512s-direct-int8", 3.0, True),
+        ("seq2seqlite-spad512s-direct-int8", 6.0, False),
+        ("mle-mono", 6.0, False),
+    ],
+)
+def test_gates_of_another_length(model: str, length: float, warned: bool) -> None:
+    found = wrong_instrument(model, measured("gate series", gate_length_ns=length))
+    assert len(found) == warned
+    assert not warned or f"and those of the measurement have {length:g} ns: its lifetimes may" in found[0]
+
+
+@pytest.mark.parametrize(("width_ns", "warned"), [(0.02, False), (0.08, False), (0.2, True), (0.4, True)])
+def test_irf_in_wide_bins(width_ns: float, warned: bool) -> None:
+    edges = np.arange(0, 5, width_ns)
+    irf = MeasuredIrf(1e5 * np.diff(ndtr((edges - 2) / (0.15 / 2.355))), bin_width_ns=width_ns)
+    found = coarse_irf(irf)
+    assert len(found) == warned
+    assert not warned or f"in two bins of {width_ns:g} ns, which do not show its shape" in found[0]
+    assert coarse_irf(None) == coarse_irf(ParametricIrf(2.0, 0.01)) == []
 
 
 def test_use_of_the_shipped_models() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, IrfBank, TimeAxis
+from seq2seqlite.decay import Irf, IrfBank, MeasuredIrf, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.hardware.host import BoardPredictor, DirectBoardPredictor
@@ -29,11 +29,16 @@ from seq2seqlite.resources import pretrained_folder
 from seq2seqlite.responses import PlacedIrf, placed_irf
 from seq2seqlite.simulation.instrument import Instrument, load_instrument
 
-__all__ = ["FIT", "TCSPC", "NamedSource", "is_camera", "predictor_source", "wrong_instrument"]
+__all__ = ["FIT", "TCSPC", "NamedSource", "coarse_irf", "is_camera", "predictor_source", "wrong_instrument"]
 
 FIT = "fit"
 MAX_SHIFT_NS = 1e4
 # Formats of photon-counting electronics, which are never those of a camera, and their shipped instrument.
+# Lengths of gates that exceed the range of the training by this share cause no warning.
+LENGTH_TOLERANCE = 0.05
+# Share of a measured IRF in two neighbouring bins above which its shape is unknown: its width at half maximum
+# is then about 1.3 bins or less.
+COARSE_SHARE = 0.9
 TCSPC_FORMATS = ("PTU", "SDT", "LIF", "ICS")
 TCSPC = "tcspc-80mhz"
 
@@ -185,7 +190,10 @@ class NamedSource:
 
     def with_remarks(self, data: xr.DataArray, /) -> tuple[Predictor, dict[str, Any]]:
         """Return the predictor for a measurement, and warnings about them, for the summary."""
-        return self.predictor(data), {"warnings": wrong_instrument(self.model, data)}
+        warnings = wrong_instrument(self.model, data)
+        if data.attrs.get("gate_length_ns") is None:  # a gate, not a pulse, is the response of a camera
+            warnings += coarse_irf(self.measured)
+        return self.predictor(data), {"warnings": warnings}
 
     def described(self) -> dict[str, Any]:
         """Return everything that the result depends on: names and digests."""
@@ -362,30 +370,64 @@ def is_camera(instrument: Instrument, /) -> bool:
     return instrument.gate is not None or instrument.name == "narrow-gate"
 
 
+def coarse_irf(irf: Irf | None, /) -> list[str]:
+    """Return a warning if a measured IRF has bins that are too wide to show its shape.
+
+    See Also
+    --------
+    wrong_instrument : Warning about the model.
+    """
+    if not isinstance(irf, MeasuredIrf):
+        return []
+    weights = irf.weights
+    share = float((weights + np.roll(weights, -1)).max())
+    if share <= COARSE_SHARE:
+        return []
+    warning = (
+        f"{share:.0%} of the measured IRF are in two bins of {irf.bin_width_ns:g} ns, which do not show its "
+        "shape: short lifetimes may be wrong by a bin width; measure it with finer bins"
+    )
+    return [warning]
+
+
 def wrong_instrument(model: str, data: xr.DataArray, /) -> list[str]:
-    """Return a warning if the model of a camera is applied to a TCSPC measurement.
+    """Return a warning if a model is applied to a measurement of an instrument that it was not trained for.
 
     Parameters
     ----------
     model : str
         Name of a shipped model; other models and estimators cause no warning.
     data : xarray.DataArray
-        Measurement.
+        Measurement: TCSPC does not suit the model of a camera, and gates must have a length of its range.
 
     See Also
     --------
     seq2seqlite.predictors.choice.choose_model : Return the default model of a measurement.
     """
-    file_format = data.attrs.get("format")
-    if file_format not in TCSPC_FORMATS or not _of_camera(Path(model).stem):
+    name, file_format = Path(model).stem, data.attrs.get("format")
+    instrument = _instrument_of(name)
+    if instrument is None or not is_camera(instrument):
+        return []
+    if file_format in TCSPC_FORMATS:
+        warning = (
+            f"{name} was trained for a time-gated camera, and {file_format} files are TCSPC measurements: "
+            f"its lifetimes may be wrong; use a model for {TCSPC}, or an estimator"
+        )
+        return [warning]
+    length = data.attrs.get("gate_length_ns")
+    if instrument.gate is None or length is None:
+        return []
+    low, high = instrument.gate.length_ns
+    if low * (1 - LENGTH_TOLERANCE) <= length <= high * (1 + LENGTH_TOLERANCE):
         return []
     warning = (
-        f"{Path(model).stem} was trained for a time-gated camera, and {file_format} files are TCSPC "
-        f"measurements: its lifetimes may be wrong; use a model for {TCSPC}, or an estimator"
+        f"{name} was trained for gates of {low:g} to {high:g} ns, and those of the measurement have "
+        f"{length:g} ns: its lifetimes may be wrong; use an estimator, e.g. mle-mono"
     )
     return [warning]
 
 
 @lru_cache(maxsize=64)
-def _of_camera(model: str) -> bool:
-    return model in model_names() and is_camera(load_instrument(load_model(model).instrument))
+def _instrument_of(model: str) -> Instrument | None:
+    """Return the instrument of a shipped model, and None for other names."""
+    return load_instrument(load_model(model).instrument) if model in model_names() else None

@@ -12,12 +12,12 @@ from seq2seqlite.hardware.boards.project import (
     route_board,
     write_board,
 )
-from seq2seqlite.hardware.boards.soc import SystemOptions
+from seq2seqlite.hardware.boards.soc import SystemOptions, generate_system
 from seq2seqlite.hardware.eda.cells import Resources
 from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult
 from seq2seqlite.hardware.eda.yosys import CELLS, SynthesisResult, _quoted, _run_script
 
-from .systems import echo_core
+from .systems import camera_stub, echo_core
 
 OPTIONS = {"sys_clock_mhz": 60.0, "engine_clock_mhz": 75.0, "ip_address": "192.168.1.50", "udp_port": 6000}
 
@@ -58,6 +58,42 @@ def test_a_project_lists_its_files_clocks_and_pins(project):
     assert file.stem == name
     assert clock in file.read_text()
     assert f"-b {name}" in (folder / "README.md").read_text()
+
+
+def test_the_system_of_an_ecpix5_with_a_camera_has_its_memory(tmp_path, tiny):
+    """DDR3 with its clocks, which its PHY stops, and the sequencer in place of a processor."""
+    board = find_board("ecpix5")
+    core, options = camera_stub(tiny, board.memory), SystemOptions(**OPTIONS)
+    project = write_board(board, board.part(None), core, options, tmp_path / "project")
+    assert project.kept == (
+        "camera_stub", "stub_link", "seq2seqlite_packet_port", "stub_front_end", "seq2seqlite_dram"
+    )  # fmt: skip
+    assert project.facts["engine_clock_mhz"] == pytest.approx(75)
+    files = " ".join(_quoted(path) for path in project.verilog)
+    counts = {
+        "ecpix5/t:seq2seqlite_dram": 1, "ecpix5/t:ECLKSYNCB": 1, "ecpix5/t:CLKDIVF": 1, "ecpix5/t:EHXPLLL": 1,
+        "seq2seqlite_dram/t:seq2seqlite_dram_training": 1, "seq2seqlite_dram/t:DQSBUFM": 2,
+        "seq2seqlite_dram/t:DDRDLLA": 1, "seq2seqlite_dram/t:TRELLIS_IO": 18,
+    }  # fmt: skip
+    commands = [
+        f"read_verilog -lib {CELLS['ecp5']}",
+        f"read_verilog {files}",
+        "hierarchy -check -top ecpix5",
+        *(f"select -assert-count {count} {what}" for what, count in counts.items()),
+    ]
+    _run_script(commands, script=tmp_path / "a.ys", log=tmp_path / "log", time_limit_s=300)
+    constraints = (project.folder / "ecpix5.lpf").read_text()
+    pins = {"camera_data[0]": "T25", "camera_data[15]": "W22", "camera_clk": "J24", "camera_last": "D18",
+            "camera_wanted": "J21", "ddram_dq[0]": "T4", "ddram_clk_p": "H3"}  # fmt: skip
+    for name, pin in pins.items():
+        assert f'LOCATE COMP "{name}" SITE "{pin}";' in constraints
+    assert 'FREQUENCY PORT "camera_clk" 50.0 MHz;' in constraints
+    again = generate_system(board, board.part(None), options, core=core.module, camera=board.camera)
+    for name, text in (
+        ("ecpix5.v", again.verilog),
+        ("seq2seqlite_dram.v", again.memory["seq2seqlite_dram.v"]),
+    ):
+        assert (project.folder / name).read_text() == text
 
 
 def test_a_project_for_vivado_has_its_script_and_the_paths_between_clocks(tmp_path, tiny):

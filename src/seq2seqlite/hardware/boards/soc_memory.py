@@ -141,8 +141,7 @@ def _dram(system: Any, connections: dict[str, Any]) -> dict[str, str]:
     """Add a DDR3 memory."""
     pads = system.platform.request("ddram")
     files = dram_files(system.platform, pads, system.engine_hz)
-    for name, width, *_ in pads.layout:
-        del width
+    for name, *_ in pads.layout:
         flow = "io" if name in {"dq", "dqs_p"} else "o"
         connections[f"{flow}_ddram_{name}"] = getattr(pads, name)
     system.specials += Instance(

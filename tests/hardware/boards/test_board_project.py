@@ -14,7 +14,7 @@ from seq2seqlite.hardware.boards.project import (
 )
 from seq2seqlite.hardware.boards.soc import SystemOptions, generate_system
 from seq2seqlite.hardware.eda.cells import Resources
-from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult
+from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult, _crossing_share
 from seq2seqlite.hardware.eda.yosys import CELLS, SynthesisResult, _quoted, _run_script
 
 from .systems import camera_stub, echo_core
@@ -192,20 +192,40 @@ def test_the_utilisation_by_part_adds_up(project):
 
 
 @pytest.mark.parametrize(
-    ("achieved", "crossing_ns", "routed", "met"),
+    ("achieved", "crossing_share", "routed", "met"),
     [
-        ((60.0, 125.1), 7.9, True, True),
-        ((59.9, 125.1), 7.9, True, False),
-        ((60.0, 124.9), 7.9, True, False),
-        ((60.0, 125.1), 8.1, True, False),
-        ((60.0, 125.1), 7.9, False, False),
+        ((60.0, 125.1), 0.99, True, True),
+        ((59.9, 125.1), 0.99, True, False),
+        ((60.0, 124.9), 0.99, True, False),
+        ((60.0, 125.1), 1.01, True, False),
+        ((60.0, 125.1), 0.99, False, False),
     ],
 )
-def test_timing_is_met_if_all_clocks_and_crossings_are(achieved, crossing_ns, routed, met, tmp_path):
+def test_timing_is_met_if_all_clocks_and_crossings_are(achieved, crossing_share, routed, met, tmp_path):
     clocks = {"sys": Clock(achieved[0], 60.0), "eth": Clock(achieved[1], 125.0)}
     result = PlaceAndRouteResult(
-        min(achieved), clocks, crossing_ns, routed, {}, (), 1.0, 1, tmp_path, tmp_path, tmp_path
+        min(achieved), clocks, 12.0, routed, {}, (), 1.0, 1, tmp_path, tmp_path, tmp_path, crossing_share
     )
     found = RoutedBoard(result, None).to_dict()
     assert found["timing_met"] is met
     assert found["clock_domains"]["sys"]["met"] is (achieved[0] >= 60)
+
+
+def test_a_crossing_is_compared_with_the_periods_of_its_own_clocks():
+    clocks = {"sys": Clock(70.0, 60.0), "engine": Clock(80.0, 75.0), "eth": Clock(150.0, 125.0)}
+
+    def share(*paths):
+        report = {
+            "critical_paths": [
+                {"from": source, "to": sink, "path": [{"delay": ns / 2}, {"delay": ns / 2}]}
+                for source, sink, ns in paths
+            ]
+        }
+        return _crossing_share(report, clocks)
+
+    inside = [("posedge sys", "posedge sys", 16.0), ("<async>", "posedge eth", 20.0)]
+    assert share(*inside) == 0
+    assert share(*inside, ("posedge engine", "posedge sys", 12.0)) == pytest.approx(0.9)
+    crossings = [("posedge engine", "posedge sys", 12.0), ("posedge sys", "posedge eth", 8.4)]
+    assert share(*inside, *crossings) == pytest.approx(1.05)
+    assert share(("posedge sys", "negedge unknown", 8.4)) == pytest.approx(1.05)

@@ -69,7 +69,7 @@ def board(
     chosen = found.part(part)
     options = SystemOptions(
         found.sys_clock_mhz if sys_clock is None else sys_clock,
-        found.default_engine_mhz(camera=camera is not None) if engine_clock is None else engine_clock,
+        found.engine_clock_mhz if engine_clock is None else engine_clock,
         ip_address,
         UDP_PORT,
     )

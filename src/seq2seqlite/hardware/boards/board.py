@@ -82,8 +82,6 @@ class BoardMemory:
         Widths of its AXI4 port.
     min_mhz, max_mhz : float
         Limits of the clock of the engines.
-    clock_mhz : float, optional
-        Default frequency of the engines with a camera; by default that of the board.
 
     See Also
     --------
@@ -96,7 +94,6 @@ class BoardMemory:
     data_bits: int
     min_mhz: float
     max_mhz: float
-    clock_mhz: float | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -106,9 +103,9 @@ class BoardMemory:
 
 SDR = BoardMemory("sdr", SDRAM, sdram.ADDRESS_BITS, sdram.DATA_BITS, 40.0, 100.0)
 """SDR SDRAM of 16 bits at a CAS latency of 2."""
-DDR3 = BoardMemory("ddr3", "seq2seqlite_dram", 29, 128, 48.0, 100.0, 75.0)
-"""DDR3 of 16 bits, 512 MiB, in beats of 8 words. The default frequency is that of ECPIX-5 in LiteX-Boards,
-and the lowest one that of OrangeCrab, which has the same FPGA family."""
+DDR3 = BoardMemory("ddr3", "seq2seqlite_dram", 29, 128, 48.0, 100.0)
+"""DDR3 of 16 bits, 512 MiB, in beats of 8 words. The lowest frequency is that of OrangeCrab in LiteX-Boards,
+which has the same FPGA family; that of ECPIX-5 is 75 MHz there."""
 
 
 @dataclass(frozen=True)
@@ -148,12 +145,6 @@ class Board:
     camera: CameraPins | None = None
     memory: BoardMemory | None = None
     tools: Literal["open", "vivado"] = "open"
-
-    def default_engine_mhz(self, *, camera: bool) -> float:
-        """Return the default frequency of the engines, with or without a camera."""
-        if camera and self.memory is not None and self.memory.clock_mhz is not None:
-            return self.memory.clock_mhz
-        return self.engine_clock_mhz
 
     def part(self, name: str | None, /) -> Part:
         """Return a part; by default, the first one.

@@ -75,7 +75,7 @@ class Dram(LiteXModule):
     ----------
     ports : dict of Signal
         Ports by name: ``clk``, ``rst``; ``clk2x``, ``init_clk`` and ``init_rst`` of the PHY; ``stop`` and
-        ``reset``, by which the PHY halts and resets the two clocks; ``status``; and ``s_axi_*``, an AXI4
+        ``reset``, by which the PHY halts and resets these domains; ``status``; and ``s_axi_*``, an AXI4
         subordinate without IDs.
     program : TrainingProgram
         Program of the sequencer.

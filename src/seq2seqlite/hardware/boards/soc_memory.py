@@ -1,4 +1,4 @@
-"""Memory of a board system for a front end: its controller, clocks and pads."""
+"""Memory of a board system for a front end: its controller, clock domains and pads."""
 
 from dataclasses import dataclass, field
 from typing import Any

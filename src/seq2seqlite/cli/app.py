@@ -53,6 +53,7 @@ _EXTRA = {
     "pyosys": "hardware",
     "litex": "board",
     "litex_boards": "board",
+    "litedram": "board",
     "liteeth": "board",
     "migen": "board",
     "serial": "board",

@@ -12,7 +12,8 @@ module memory_core (
     input [1:0] m_axi_bresp, input m_axi_bvalid, output m_axi_bready,
     output [24:0] m_axi_araddr, output [7:0] m_axi_arlen, output [2:0] m_axi_arsize, output [1:0] m_axi_arburst,
     output m_axi_arvalid, input m_axi_arready,
-    input [31:0] m_axi_rdata, input [1:0] m_axi_rresp, input m_axi_rlast, m_axi_rvalid, output m_axi_rready
+    input [31:0] m_axi_rdata, input [1:0] m_axi_rresp, input m_axi_rlast, m_axi_rvalid, output m_axi_rready,
+    input [31:0] memory_status
 );
     // Each address bit above those of a burst is 1 in one of the bursts.
     localparam BURSTS = 22, BEATS = 4;
@@ -21,9 +22,10 @@ module memory_core (
         content = {burst, 3'd5, ~{3'd0, burst}, beat, 6'h2a, burst, 1'b0, ~beat} ^ (32'd1 << (burst + beat));
     endfunction
     reg [4:0] burst; reg [1:0] beat; reg [2:0] state; reg right;
+    wire is_ready = memory_status == 1;
     assign rx_ready = 1, tx_data = 0, tx_valid = 0, tx_last = 0, tx_peer = 0, tx_length = 0;
     assign m_axi_awaddr = address(burst), m_axi_awlen = BEATS - 1, m_axi_awsize = 2, m_axi_awburst = 1;
-    assign m_axi_awvalid = state == 0, m_axi_wvalid = state == 1, m_axi_wdata = content(burst, beat);
+    assign m_axi_awvalid = state == 0 && is_ready, m_axi_wvalid = state == 1, m_axi_wdata = content(burst, beat);
     assign m_axi_wstrb = 4'hf, m_axi_wlast = beat == BEATS - 1, m_axi_bready = 1, m_axi_rready = 1;
     assign m_axi_araddr = address(burst), m_axi_arlen = BEATS - 1, m_axi_arsize = 2, m_axi_arburst = 1;
     assign m_axi_arvalid = state == 3;
@@ -31,7 +33,7 @@ module memory_core (
     always @(posedge aclk)
         if (!aresetn) begin burst <= 0; beat <= 0; state <= 0; right <= 1; camera_wanted <= 0; end
         else case (state)
-            0: if (m_axi_awready) state <= 1;
+            0: if (m_axi_awready && is_ready) state <= 1;
             1: if (m_axi_wready) begin beat <= beat + 1; if (m_axi_wlast) state <= 2; end
             2: if (m_axi_bvalid) begin burst <= last_burst ? 0 : burst + 1; state <= last_burst ? 3 : 0; end
             3: if (m_axi_arready) state <= 4;

@@ -12,12 +12,12 @@ from seq2seqlite.hardware.boards.project import (
     route_board,
     write_board,
 )
-from seq2seqlite.hardware.boards.soc import SystemOptions
+from seq2seqlite.hardware.boards.soc import SystemOptions, generate_system
 from seq2seqlite.hardware.eda.cells import Resources
-from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult
+from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult, _crossing_share
 from seq2seqlite.hardware.eda.yosys import CELLS, SynthesisResult, _quoted, _run_script
 
-from .systems import echo_core
+from .systems import camera_stub, echo_core
 
 OPTIONS = {"sys_clock_mhz": 60.0, "engine_clock_mhz": 75.0, "ip_address": "192.168.1.50", "udp_port": 6000}
 
@@ -58,6 +58,42 @@ def test_a_project_lists_its_files_clocks_and_pins(project):
     assert file.stem == name
     assert clock in file.read_text()
     assert f"-b {name}" in (folder / "README.md").read_text()
+
+
+def test_the_system_of_an_ecpix5_with_a_camera_has_its_memory(tmp_path, tiny):
+    """DDR3 with its clocks, which its PHY stops, and the sequencer in place of a processor."""
+    board = find_board("ecpix5")
+    core, options = camera_stub(tiny, board.memory), SystemOptions(**OPTIONS)
+    project = write_board(board, board.part(None), core, options, tmp_path / "project")
+    assert project.kept == (
+        "camera_stub", "stub_link", "seq2seqlite_packet_port", "stub_front_end", "seq2seqlite_dram"
+    )  # fmt: skip
+    assert project.facts["engine_clock_mhz"] == pytest.approx(75)
+    files = " ".join(_quoted(path) for path in project.verilog)
+    counts = {
+        "ecpix5/t:seq2seqlite_dram": 1, "ecpix5/t:ECLKSYNCB": 1, "ecpix5/t:CLKDIVF": 1, "ecpix5/t:EHXPLLL": 1,
+        "seq2seqlite_dram/t:seq2seqlite_dram_training": 1, "seq2seqlite_dram/t:DQSBUFM": 2,
+        "seq2seqlite_dram/t:DDRDLLA": 1, "seq2seqlite_dram/t:TRELLIS_IO": 18,
+    }  # fmt: skip
+    commands = [
+        f"read_verilog -lib {CELLS['ecp5']}",
+        f"read_verilog {files}",
+        "hierarchy -check -top ecpix5",
+        *(f"select -assert-count {count} {what}" for what, count in counts.items()),
+    ]
+    _run_script(commands, script=tmp_path / "a.ys", log=tmp_path / "log", time_limit_s=300)
+    constraints = (project.folder / "ecpix5.lpf").read_text()
+    pins = {"camera_data[0]": "T25", "camera_data[15]": "W22", "camera_clk": "J24", "camera_last": "D18",
+            "camera_wanted": "J21", "ddram_dq[0]": "T4", "ddram_clk_p": "H3"}  # fmt: skip
+    for name, pin in pins.items():
+        assert f'LOCATE COMP "{name}" SITE "{pin}";' in constraints
+    assert 'FREQUENCY PORT "camera_clk" 50.0 MHz;' in constraints
+    again = generate_system(board, board.part(None), options, core=core.module, camera=board.camera)
+    for name, text in (
+        ("ecpix5.v", again.verilog),
+        ("seq2seqlite_dram.v", again.memory["seq2seqlite_dram.v"]),
+    ):
+        assert (project.folder / name).read_text() == text
 
 
 def test_a_project_for_vivado_has_its_script_and_the_paths_between_clocks(tmp_path, tiny):
@@ -156,20 +192,40 @@ def test_the_utilisation_by_part_adds_up(project):
 
 
 @pytest.mark.parametrize(
-    ("achieved", "crossing_ns", "routed", "met"),
+    ("achieved", "crossing_share", "routed", "met"),
     [
-        ((60.0, 125.1), 7.9, True, True),
-        ((59.9, 125.1), 7.9, True, False),
-        ((60.0, 124.9), 7.9, True, False),
-        ((60.0, 125.1), 8.1, True, False),
-        ((60.0, 125.1), 7.9, False, False),
+        ((60.0, 125.1), 0.99, True, True),
+        ((59.9, 125.1), 0.99, True, False),
+        ((60.0, 124.9), 0.99, True, False),
+        ((60.0, 125.1), 1.01, True, False),
+        ((60.0, 125.1), 0.99, False, False),
     ],
 )
-def test_timing_is_met_if_all_clocks_and_crossings_are(achieved, crossing_ns, routed, met, tmp_path):
+def test_timing_is_met_if_all_clocks_and_crossings_are(achieved, crossing_share, routed, met, tmp_path):
     clocks = {"sys": Clock(achieved[0], 60.0), "eth": Clock(achieved[1], 125.0)}
     result = PlaceAndRouteResult(
-        min(achieved), clocks, crossing_ns, routed, {}, (), 1.0, 1, tmp_path, tmp_path, tmp_path
+        min(achieved), clocks, 12.0, routed, {}, (), 1.0, 1, tmp_path, tmp_path, tmp_path, crossing_share
     )
     found = RoutedBoard(result, None).to_dict()
     assert found["timing_met"] is met
     assert found["clock_domains"]["sys"]["met"] is (achieved[0] >= 60)
+
+
+def test_a_crossing_is_compared_with_the_periods_of_its_own_clocks():
+    clocks = {"sys": Clock(70.0, 60.0), "engine": Clock(80.0, 75.0), "eth": Clock(150.0, 125.0)}
+
+    def share(*paths):
+        report = {
+            "critical_paths": [
+                {"from": source, "to": sink, "path": [{"delay": ns / 2}, {"delay": ns / 2}]}
+                for source, sink, ns in paths
+            ]
+        }
+        return _crossing_share(report, clocks)
+
+    inside = [("posedge sys", "posedge sys", 16.0), ("<async>", "posedge eth", 20.0)]
+    assert share(*inside) == 0
+    assert share(*inside, ("posedge engine", "posedge sys", 12.0)) == pytest.approx(0.9)
+    crossings = [("posedge engine", "posedge sys", 12.0), ("posedge sys", "posedge eth", 8.4)]
+    assert share(*inside, *crossings) == pytest.approx(1.05)
+    assert share(("posedge sys", "negedge unknown", 8.4)) == pytest.approx(1.05)

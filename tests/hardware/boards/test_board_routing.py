@@ -23,9 +23,10 @@ def test_the_clocks_of_the_board_are_met(board, seed, tmp_path):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_clocks_with_a_camera_are_met(seed, tmp_path):
+@pytest.mark.parametrize("board", [name for name, board in BOARDS.items() if board.memory])
+def test_the_clocks_with_a_camera_are_met(board, seed, tmp_path):
     report = tmp_path / "report.json"
-    options = ["--board", "ulx3s", "--camera", "64x64", "--seed", str(seed), "--json", str(report)]
+    options = ["--board", board, "--camera", "64x64", "--seed", str(seed), "--json", str(report)]
     assert main(["hardware", "board", *options, "--out", str(tmp_path / "project")]) == 0
     found = json.loads(report.read_text())
     assert found["timing_met"]

@@ -15,6 +15,7 @@ from seq2seqlite.hardware.host import Board, BoardError
 from seq2seqlite.hardware.host.camera import LATE, CameraSettings, FrameAssembly
 from seq2seqlite.hardware.stimulus import made_up_bank
 from seq2seqlite.hardware.wire.link_packets import ANSWER, Kind, Packet
+from seq2seqlite.hardware.wire.memory_status import FAILED
 from seq2seqlite.hardware.wire.results import words_from_records
 from seq2seqlite.integer import run_direct, write_program
 from seq2seqlite.integer.predictor import direct_lifetimes_from_codes
@@ -152,6 +153,19 @@ def test_a_board_with_a_camera_accepts_no_pixels(camera_board, decoder_board):
         pytest.raises(BoardError, match=r"has no front end for a camera; build its bitstream with --camera"),
     ):
         next(opened.frames(other.program))
+
+
+def test_a_board_whose_memory_has_failed_is_not_used(camera_board):
+    project, _, board = camera_board
+    feed = CameraFeed(beats_of(images_of(project.program, 1)), memory_status=FAILED | 5 << 13)
+    with (
+        board.serve(camera=feed) as served,
+        Board.open(served.address, timeout_s=TIMEOUT_S) as opened,
+        pytest.raises(
+            BoardError, match=r"training of the memory .* has failed \(.* lane: 5, 0\); reset the board"
+        ),
+    ):
+        next(opened.frames(project.program))
 
 
 def test_a_board_that_is_reset_during_the_frames(camera_board):

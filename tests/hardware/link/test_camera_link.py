@@ -18,6 +18,7 @@ from seq2seqlite.hardware.wire.link_packets import (
     pixel_requests,
     register_request,
 )
+from seq2seqlite.hardware.wire.memory_status import FAILED, MemoryStatus
 
 from .camera_boards import NUMBER, PIXELS, SLOW, beats_of, expected_of, images_of
 
@@ -89,6 +90,7 @@ def test_results_of_a_camera(camera_board, gaps, stalls, clock):
     assert others[2].body.tolist() == [0, 0, PIXELS, PER_PACKET]
     status = LinkStatus.from_body(others[3].body)
     assert (status.max_pixels, status.frame_pixels) == (0, PIXELS)
+    assert MemoryStatus.from_word(status.memory).ready
     assert list(frames) == [(SESSION, number) for number in range(3)]
     expected = expected_of(project.program, images)
     for number, parts in enumerate(frames.values()):
@@ -148,6 +150,29 @@ def test_a_camera_that_is_too_fast_loses_whole_frames(camera_board):
         order += [n for n in range(12) if np.array_equal(expected[n], words)]
     assert len(order) == len(frames)
     assert order == sorted(set(order))
+
+
+def test_a_memory_that_is_not_ready(camera_board):
+    """All frames are dropped and counted, and a new session is not delayed by bursts that never end."""
+    project, _series, board = camera_board
+    feed = CameraFeed(beats_of(images_of(project.program, 12)), waits=False, memory_status=FAILED | 3 << 13)
+    requests = [
+        *opening(wait=False),
+        subscription(12),
+        *[packet(Kind.STATUS, [0])] * 60,
+        read("FRAMES_IN", "FRAMES_OUT", "FRAMES_DROPPED"),
+        packet(Kind.OPEN, [OTHER], sequence=3),
+        packet(Kind.STATUS, [0], sequence=9),
+    ]
+    run = board.run(sent_to(requests), camera=feed, gaps=0.99)
+    assert run.violations == 0
+    others, frames = answers_of(run)
+    assert not frames
+    counters, opened, status = others[-3:]
+    assert counters.body.tolist() == [12, 0, 12]
+    assert (opened.kind, opened.session) == (0x82, OTHER)
+    memory = MemoryStatus.from_word(LinkStatus.from_body(status.body).memory)
+    assert (memory.ready, memory.failed, memory.lanes[0].passing) == (False, True, 3)
 
 
 def test_requests_that_are_not_executed(camera_board):

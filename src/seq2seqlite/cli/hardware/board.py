@@ -12,7 +12,7 @@ from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import status, tool_status
 from seq2seqlite.cli.read_options import image_size
 from seq2seqlite.hardware.board_core import BOARD_CORE, board_core_plan
-from seq2seqlite.hardware.boards.board import find_board
+from seq2seqlite.hardware.boards.board import Board, find_board
 from seq2seqlite.hardware.boards.camera import camera_core
 from seq2seqlite.hardware.boards.front_end import camera_series
 from seq2seqlite.hardware.boards.project import Core, camera_pins, route_board, synthesize_board, write_board
@@ -43,11 +43,14 @@ def board(
         float | None, typer.Option(help="Frequency of the network side in MHz; by default that of the board")
     ] = None,
     engine_clock: Annotated[
-        float | None, typer.Option(help="Frequency of the engines in MHz; by default that of the board")
+        float | None,
+        typer.Option(help="Frequency of the engines (and the memory) in MHz; by default that of the board"),
     ] = None,
     camera: Annotated[
         str | None,
-        typer.Option(help="Rows x columns of a camera at the pins: adds a front end and a memory (ulx3s)"),
+        typer.Option(
+            help="Rows x columns of a camera at the pins: adds a front end and a memory (ecpix5, ulx3s)"
+        ),
     ] = None,
     camera_bits: Annotated[
         Literal["1", "8", "16"], typer.Option(help="Bits of a pixel of the camera; 1: one-bit frames")
@@ -76,7 +79,7 @@ def board(
     program = load_any_program(model)
     with status(f"compiling {program.name}"):
         design = make_design(program, find_target(chosen.target), DesignOptions())
-        core = _core(design, size, camera_bits)
+        core = _core(design, found, size, camera_bits)
     with tool_status() as heartbeat:
         project = write_board(found, chosen, core, options, out, heartbeat=heartbeat)
         synthesised = synthesize_board(project, time_limit_s=time_limit_s, heartbeat=heartbeat)
@@ -105,11 +108,16 @@ def board(
     write_json(json_file, result)
 
 
-def _core(design: Design, size: tuple[int, int] | None, camera_bits: Literal["1", "8", "16"]) -> Core:
-    if size is None:
+def _core(
+    design: Design, board: Board, size: tuple[int, int] | None, camera_bits: Literal["1", "8", "16"]
+) -> Core:
+    if size is None or board.memory is None:
         return Core(design.program, board_core_plan(design), BOARD_CORE, f"{BOARD_CORE}.link")
     shape, pixel_bits = design.shape, PIXEL_BITS[camera_bits]
-    series = camera_series(shape.n_gates, shape.lanes, pixels=size[0] * size[1], pixel_bits=pixel_bits)
+    pixels = size[0] * size[1]
+    series = camera_series(
+        shape.n_gates, shape.lanes, pixels=pixels, pixel_bits=pixel_bits, memory=board.memory
+    )
     return camera_core(design, series)
 
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.boards import sdram
+from seq2seqlite.hardware.boards.sdram import SDRAM
 
-__all__ = ["BOARDS", "Board", "CameraPins", "Part", "find_board"]
+__all__ = ["BOARDS", "DDR3", "SDR", "Board", "BoardMemory", "CameraPins", "Part", "find_board"]
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,46 @@ class CameraPins:
 
 
 @dataclass(frozen=True)
+class BoardMemory:
+    """Memory of a board for the frames of a camera, whose controller has the clock of the engines.
+
+    Parameters
+    ----------
+    kind : str
+        ``"sdr"``: SDR SDRAM, with a controller of this package; ``"ddr3"``: DDR3, with LiteDRAM.
+    module : str
+        Name of the module of the controller.
+    address_bits, data_bits : int
+        Widths of its AXI4 port.
+    min_mhz, max_mhz : float
+        Limits of the clock of the engines.
+
+    See Also
+    --------
+    Board : FPGA board.
+    """
+
+    kind: Literal["sdr", "ddr3"]
+    module: str
+    address_bits: int
+    data_bits: int
+    min_mhz: float
+    max_mhz: float
+
+    @property
+    def size_bytes(self) -> int:
+        """Size in bytes."""
+        return 1 << self.address_bits
+
+
+SDR = BoardMemory("sdr", SDRAM, sdram.ADDRESS_BITS, sdram.DATA_BITS, 40.0, 100.0)
+"""SDR SDRAM of 16 bits at a CAS latency of 2."""
+DDR3 = BoardMemory("ddr3", "seq2seqlite_dram", 29, 128, 48.0, 100.0)
+"""DDR3 of 16 bits, 512 MiB, in beats of 8 words. The lowest frequency is that of OrangeCrab in LiteX-Boards,
+which has the same FPGA family; that of ECPIX-5 is 75 MHz there."""
+
+
+@dataclass(frozen=True)
 class Board:
     """FPGA board: its parts, its clock frequencies, and its link to the computer.
 
@@ -84,6 +126,8 @@ class Board:
         Default frequencies of the network side and of the engines.
     camera : CameraPins, optional
         Pins for a camera, of a board whose memory is supported.
+    memory : BoardMemory, optional
+        That memory.
     tools : str
         Tools that place and route: ``"open"`` (nextpnr) or ``"vivado"``.
 
@@ -99,6 +143,7 @@ class Board:
     sys_clock_mhz: float
     engine_clock_mhz: float
     camera: CameraPins | None = None
+    memory: BoardMemory | None = None
     tools: Literal["open", "vivado"] = "open"
 
     def part(self, name: str | None, /) -> Part:
@@ -135,6 +180,18 @@ BOARDS: Mapping[str, Board] = {
             },
             60.0,
             60.0,
+            # Pmod 0 and 1: data; Pmod 2: the other signals, in the order of the pins 1 to 4, 7 and 8.
+            CameraPins(
+                data=_pins("T25 U25 U24 V24 T26 U26 V26 W26 U23 V23 U22 V21 W25 W24 W23 W22"),
+                clk="J24",
+                valid="H22",
+                first="E21",
+                last="D18",
+                ready="K22",
+                wanted="J21",
+                clock_mhz=50.0,
+            ),
+            DDR3,
         ),
         # Radiona, https://github.com/emard/ulx3s (schematic and constraints), and platforms/radiona_ulx3s.py
         # of litex-boards.
@@ -159,6 +216,7 @@ BOARDS: Mapping[str, Board] = {
                 wanted="D16",
                 clock_mhz=50.0,
             ),
+            SDR,
         ),
         # Digilent, https://digilent.com/reference/programmable-logic/genesys-2, and
         # platforms/digilent_genesys2.py of litex-boards.

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.boards.sdram import ADDRESS_BITS, DATA_BITS
+from seq2seqlite.hardware.boards.board import SDR, BoardMemory
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
 from seq2seqlite.hardware.wire.front_end_registers import second_base
 
@@ -16,9 +16,16 @@ TILE_PIXELS = 64
 
 
 def camera_series(
-    n_gates: int, lanes: int, /, *, pixels: int, pixel_bits: Literal[1, 8, 16], map_bits: int = 0
+    n_gates: int,
+    lanes: int,
+    /,
+    *,
+    pixels: int,
+    pixel_bits: Literal[1, 8, 16],
+    memory: BoardMemory = SDR,
+    map_bits: int = 0,
 ) -> SeriesShape:
-    """Return the front end of a board with an SDR SDRAM of 32 MiB.
+    """Return the front end of a board with a memory.
 
     Parameters
     ----------
@@ -28,6 +35,8 @@ def camera_series(
         Pixels of an image.
     pixel_bits : int
         Width of a pixel of the camera: 1 (one-bit frames, summed to counts of 8 bits), 8 or 16.
+    memory : BoardMemory
+        Memory of the board.
     map_bits : int
         Width of an index of the response map.
 
@@ -41,19 +50,19 @@ def camera_series(
     seq2seqlite.hardware.boards.camera.camera_core : Core of a board system with this front end.
     """
     count_bits: Literal[8, 16] = 16 if pixel_bits == 16 else 8
-    if 2 * second_base(n_gates=n_gates, pixels=pixels, count_bits=count_bits) > 1 << ADDRESS_BITS:
+    if 2 * second_base(n_gates=n_gates, pixels=pixels, count_bits=count_bits) > memory.size_bytes:
         raise InputError(
             f"two frames of {pixels} pixels with {n_gates} gates of {count_bits} bits exceed the memory of "
-            f"{1 << ADDRESS_BITS >> 20} MiB; use a smaller image or fewer gates"
+            f"{memory.size_bytes >> 20} MiB; use a smaller image or fewer gates"
         )
     return SeriesShape(
         n_gates,
         pixels,
         lanes=lanes,
         count_bits=count_bits,
-        data_bits=DATA_BITS,
+        data_bits=memory.data_bits,
         tile_pixels=TILE_PIXELS,
         frame_bits=CAMERA_BITS if pixel_bits == 1 else 0,
-        address_bits=ADDRESS_BITS,
+        address_bits=memory.address_bits,
         map_bits=map_bits,
     )

@@ -12,7 +12,6 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.files import replace_folder_when_done
 from seq2seqlite.hardware.boards.board import BOARDS, Board, CameraPins, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, PacketPort
-from seq2seqlite.hardware.boards.sdram import SDRAM, Sdram, SdramTiming
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT, SerialPort
 from seq2seqlite.hardware.boards.soc import CONSTRAINTS, SystemOptions, generate_system
 from seq2seqlite.hardware.eda.cells import Resources
@@ -42,7 +41,6 @@ __all__ = [
 FORMAT, FORMAT_VERSION = "seq2seqlite board project", 1
 MANIFEST = "board.json"
 PROGRAM_FILE = "integer.program"
-MAX_SDRAM_MHZ = 100.0
 RESOURCES = ("lut", "ff", "dsp", "bram36")
 
 
@@ -111,7 +109,7 @@ class BoardProject:
     def kept(self) -> tuple[str, ...]:
         """Modules whose utilisation is reported: core, link, port to the network, front end and memory."""
         port = PACKET_PORT if self.board.link == "udp" else SERIAL_PORT
-        memory = (SDRAM,) if self.core.front_end else ()
+        memory = (self.board.memory.module,) if self.core.front_end and self.board.memory else ()
         return self.core.module, self.core.link, port, *self.core.front_end, *memory
 
 
@@ -188,12 +186,11 @@ class RoutedBoard:
         """Whether all nets are routed, and all clock domains reach the frequencies of the board.
 
         Paths between clock domains have no constraint of their own. The codes that cross them in asynchronous
-        FIFOs change one bit at a time, and stay consistent if the paths are shorter than the shortest period.
+        FIFOs change one bit at a time, and stay consistent if the paths between two domains are shorter
+        than the periods of both.
         """
-        clocks = self.result.clock_domains.values()
-        fastest_mhz = max(clock.wanted_mhz for clock in clocks)
-        short = self.result.crossing_ns < 1e3 / fastest_mhz
-        return self.result.routed and short and all(clock.met for clock in clocks)
+        short = self.result.crossing_share < 1
+        return self.result.routed and short and all(clock.met for clock in self.result.clock_domains.values())
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as a JSON-compatible dictionary."""
@@ -205,6 +202,7 @@ class RoutedBoard:
                 name: {**asdict(clock), "met": clock.met} for name, clock in result.clock_domains.items()
             },
             "crossing_ns": result.crossing_ns,
+            "crossing_share": result.crossing_share,
             "use": {name: asdict(use) for name, use in result.use.items() if use.used},
             "bitstream": self.bitstream,
             "route_seconds": result.seconds,
@@ -224,15 +222,16 @@ def camera_pins(board: Board, options: SystemOptions) -> CameraPins:
     --------
     write_board : Write the project of a board.
     """
-    if board.camera is None:
+    if board.camera is None or board.memory is None:
         raise InputError(
             f"board {board.name} has no supported memory, which a camera requires; choose one of "
             f"{', '.join(name for name, one in BOARDS.items() if one.camera)}"
         )
-    if options.engine_clock_mhz > MAX_SDRAM_MHZ:
+    low, high = board.memory.min_mhz, board.memory.max_mhz
+    if not low <= options.engine_clock_mhz <= high:
         raise InputError(
-            f"engine_clock_mhz={options.engine_clock_mhz:g} must be at most {MAX_SDRAM_MHZ:g} with a camera, "
-            "because the memory has the same clock"
+            f"engine_clock_mhz={options.engine_clock_mhz:g} must be {low:g} to {high:g} with a camera, "
+            f"because the controller of the memory of board {board.name} has the same clock"
         )
     return board.camera
 
@@ -282,9 +281,7 @@ def write_board(
     system = generate_system(board, part, options, core=core.module, camera=camera)
     port_name, port = (PACKET_PORT, PacketPort()) if board.link == "udp" else (SERIAL_PORT, SerialPort())
     files = {f"{port_name}.il": rtlil.convert(port, name=port_name, emit_src=False), **core.plan.files}
-    if camera is not None:
-        sdram = Sdram(SdramTiming(system.engine_clock_mhz))
-        files[f"{SDRAM}.il"] = rtlil.convert(sdram, name=SDRAM, emit_src=False)
+    files |= system.memory
     facts = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,

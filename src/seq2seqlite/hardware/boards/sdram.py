@@ -8,6 +8,7 @@ from amaranth.lib.wiring import Component, In, Member, Out
 
 from seq2seqlite.hardware.frontends.axi import axi_manager
 from seq2seqlite.hardware.gateware.clock_domain import add_domain
+from seq2seqlite.hardware.wire.memory_status import READY, STATUS_BITS
 
 __all__ = ["ADDRESS_BITS", "DATA_BITS", "ROW_BYTES", "SDRAM", "Sdram", "SdramTiming", "sdram_pins"]
 
@@ -146,6 +147,8 @@ class Sdram(Component):
         Clock, and synchronous active-low reset.
     s_axi_* : in, out
         AXI4 subordinate; see :func:`~seq2seqlite.hardware.frontends.axi.axi_manager`.
+    status : Signal(32), out
+        Status; see :mod:`~seq2seqlite.hardware.wire.memory_status`. The memory needs no training.
     a, ba, ras_n, cas_n, we_n, dm, dq_o, dq_oe, dq_i : out, in
         Memory; see :func:`sdram_pins`. Its chip select is low, its clock enable high.
     """
@@ -158,6 +161,7 @@ class Sdram(Component):
                 "aclk": In(1),
                 "aresetn": In(1),
                 **{f"s_axi_{name}": member.flip() for name, member in manager.items()},
+                "status": Out(STATUS_BITS),
                 **sdram_pins(),
             }
         )
@@ -223,7 +227,7 @@ class Sdram(Component):
                 m.next = "LOAD_MODE"
         with m.State("LOAD_MODE"), m.If(state.ready):
             state.issue(m, LOAD_MODE, then=MODE_CLOCKS)
-            m.d.sync += [self.a.eq(MODE), self.ba.eq(0)]
+            m.d.sync += [self.a.eq(MODE), self.ba.eq(0), self.status.eq(READY)]
             m.next = "IDLE"
 
     def _choose(self, m: Module, state: "_State") -> None:

@@ -5,8 +5,9 @@ The system has no processor and no bus: packets go from LiteEth or the serial li
 
 import re
 import tempfile
+from collections.abc import Mapping
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import permutations
 from pathlib import Path
@@ -15,21 +16,18 @@ from typing import Any
 from liteeth.core import LiteEthUDPIPCore
 from liteeth.phy import ecp5rgmii, s7rgmii
 from litex.build.generic_platform import IOStandard, Pins, Subsignal
-from litex.build.io import DDROutput, SDRInput, SDROutput
 from litex.gen import LiteXModule
 from litex.soc.cores.clock import ECP5PLL, S7IDELAYCTRL, S7MMCM
 from litex.soc.cores.uart import RS232PHY
 from litex_boards.platforms import digilent_genesys2, lambdaconcept_ecpix5, radiona_ulx3s
 from migen import Cat, ClockDomain, ClockSignal, If, Instance, ResetSignal, Signal
-from migen.fhdl.specials import Tristate
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.boards.board import Board, CameraPins, Part
 from seq2seqlite.hardware.boards.packet_port import PACKET_PORT, core_ports
 from seq2seqlite.hardware.boards.packet_store import WORD_BITS
-from seq2seqlite.hardware.boards.sdram import ADDRESS_BITS, DATA_BITS, SDRAM, sdram_pins
 from seq2seqlite.hardware.boards.serial_port import SERIAL_PORT
-from seq2seqlite.hardware.frontends.axi import axi_manager
+from seq2seqlite.hardware.boards.soc_memory import add_engine_clock, add_memory
 from seq2seqlite.hardware.wire.link_packets import PEER_BITS
 from seq2seqlite.hardware.wire.serial_frames import BAUD_RATE
 
@@ -45,8 +43,6 @@ CONSTRAINTS = {"open": ".lpf", "vivado": ".xdc"}
 """Suffix of the file with the constraints."""
 CROSSING = ("sys_clk", "engine_clk", "eth_rx_clk", "eth_tx_clk")
 """Nets of the clock domains that are connected by asynchronous FIFOs only."""
-SDRAM_PHASE = 90
-"""Phase of the clock of the memory behind that of its controller, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +99,8 @@ class SystemFiles:
         Pins and frequencies of the inputs, as LPF; for Vivado as XDC, with the paths between clock domains.
     sys_clock_mhz, engine_clock_mhz : float
         Frequencies of the PLL.
+    memory : mapping of str
+        Files of the controller of the memory by name, Verilog (``.v``) and RTLIL (``.il``).
 
     See Also
     --------
@@ -113,6 +111,7 @@ class SystemFiles:
     constraints: str
     sys_clock_mhz: float
     engine_clock_mhz: float
+    memory: Mapping[str, str] = field(default_factory=dict)
 
 
 class _System(LiteXModule):
@@ -124,6 +123,7 @@ class _System(LiteXModule):
         self.options, self.platform, self.board = options, platform, board
         is_xilinx = board.tools == "vivado"
         self.cd_sys, self.cd_engine = ClockDomain("sys"), ClockDomain("engine")
+        self.starting = Signal()  # of a memory, for which the PLL waits
         self.pll = S7MMCM(speedgrade=-board.part(None).speed) if is_xilinx else ECP5PLL()
         dropped = Signal()
         inputs = {
@@ -132,19 +132,16 @@ class _System(LiteXModule):
             "genesys2": self._genesys2_inputs,
         }[board.name]
         inputs(dropped)
-        clocks = ((self.cd_sys, options.sys_clock_mhz), (self.cd_engine, options.engine_clock_mhz))
-        for domain, mhz in clocks:
-            self.pll.create_clkout(domain, mhz * 1e6)
+        memory = None if camera is None else board.memory
+        # The domains of a system with DDR3 have another reset; see add_engine_clock.
+        self.pll.create_clkout(
+            self.cd_sys, options.sys_clock_mhz * 1e6, with_reset=memory is None or memory.kind != "ddr3"
+        )
+        add_engine_clock(self, memory, options.engine_clock_mhz * 1e6)
         if is_xilinx:  # for the delays of the Ethernet inputs
             self.cd_idelay = ClockDomain("idelay")
             self.pll.create_clkout(self.cd_idelay, IDELAY_HZ)
             self.idelayctrl = S7IDELAYCTRL(self.cd_idelay)
-        if camera is not None:
-            # The memory gets commands and data in the middle of its clock cycle, or close to it.
-            self.cd_sdram = ClockDomain("sdram", reset_less=True)
-            self.pll.create_clkout(
-                self.cd_sdram, options.engine_clock_mhz * 1e6, phase=SDRAM_PHASE, with_reset=False
-            )
         outputs = dict(self.pll.clkouts)
         try:
             found = self.pll.compute_config()  # adds an output for the feedback
@@ -156,6 +153,8 @@ class _System(LiteXModule):
         self.pll.clkouts = outputs
         names = ("clkout0_freq", "clkout1_freq") if is_xilinx else ("clko0_freq", "clko1_freq")
         self.sys_hz, self.engine_hz = (found[name] for name in names)
+        if memory is not None and memory.kind == "ddr3":
+            self.engine_hz /= 2
         ports = {
             name: Signal(member.shape, name=f"core_{name}")
             for name, member in core_ports().items()
@@ -176,12 +175,15 @@ class _System(LiteXModule):
             **{f"{flows[name][0]}_{name}": signal for name, signal in ports.items()},
         )
         inner = {f"{flows[name][1]}_{name}": signal for name, signal in ports.items()}
-        if camera is not None:
-            inner |= self._camera(camera, clocked)
+        self.memory_files: dict[str, str] = {}
+        if camera is not None and memory is not None:
+            parts = add_memory(self, memory)
+            self.memory_files = parts.files
+            inner |= {**self._camera(camera), **parts.connections}
         self.specials += Instance(core, **clocked, **inner)
 
-    def _camera(self, pins: CameraPins, clocked: dict[str, Any]) -> dict[str, Any]:
-        """Add the camera and the memory, and return the connections of the core to both."""
+    def _camera(self, pins: CameraPins) -> dict[str, Any]:
+        """Add the pins of the camera, and return the connections of the core to them."""
         platform = self.platform
         signals = [Subsignal("data", Pins(" ".join(pins.data)))]
         signals += [Subsignal(name, Pins(getattr(pins, name))) for name in CAMERA_SIGNALS]
@@ -192,43 +194,12 @@ class _System(LiteXModule):
             f"i_camera_{name}": getattr(pads, name) for name in ("data", *CAMERA_SIGNALS[:4])
         }
         inner |= {f"o_camera_{name}": getattr(pads, name) for name in CAMERA_SIGNALS[4:]}
-        memory: dict[str, Any] = {}
-        for name, member in axi_manager(address_bits=ADDRESS_BITS, data_bits=DATA_BITS).items():
-            signal = Signal(member.shape, name=f"axi_{name}")
-            outer = member.flow.name == "Out"
-            inner[f"{'o' if outer else 'i'}_m_axi_{name}"] = signal
-            memory[f"{'i' if outer else 'o'}_s_axi_{name}"] = signal
-        self.specials += Instance(SDRAM, **clocked, **memory, **self._sdram_pads())
         return inner
-
-    def _sdram_pads(self) -> dict[str, Any]:
-        """Add the pads of the memory with their registers, and return the connections of its controller."""
-        pads, clock = self.platform.request("sdram"), ClockSignal("engine")
-        self.comb += [pads.cs_n.eq(0), pads.cke.eq(1)]
-        self.specials += DDROutput(1, 0, self.platform.request("sdram_clock"), ClockSignal("sdram"))
-        ports, connections = {}, {}
-        for name, member in sdram_pins().items():
-            ports[name] = Signal(member.shape, name=f"sdram_{name}")
-            connections[f"{'i' if name == 'dq_i' else 'o'}_{name}"] = ports[name]
-        for name in ("a", "ba", "ras_n", "cas_n", "we_n", "dm"):
-            pad = getattr(pads, name)
-            self.specials += [SDROutput(ports[name][bit], pad[bit], clock) for bit in range(len(pad))]
-        # nextpnr has no place for a register of the enable at the pads; it is valid a clock cycle earlier.
-        released = Signal(reset=1)
-        self.sync.engine += released.eq(~ports["dq_oe"])
-        for bit in range(len(pads.dq)):
-            driven, received = Signal(), Signal()
-            self.specials += [
-                SDROutput(ports["dq_o"][bit], driven, clock),
-                SDRInput(received, ports["dq_i"][bit], clock),
-                Tristate(pads.dq[bit], driven, ~released, received),
-            ]
-        return connections
 
     def _ecpix5_inputs(self, dropped: Signal) -> None:
         platform = self.platform
         self.pll.register_clkin(platform.request("clk100"), 100e6)
-        self.comb += self.pll.reset.eq(~platform.request("rst_n"))
+        self.comb += self.pll.reset.eq(~platform.request("rst_n") | self.starting)
         led = platform.request("rgb_led", 0)  # low: on
         lit = Signal(2)
         self.comb += [led.g.eq(~lit[0]), led.r.eq(~lit[1]), led.b.eq(1)]
@@ -371,7 +342,9 @@ def generate_system(
             f"set_max_delay -datapath_only -from {_clock_of(source)} -to {_clock_of(sink)} {fastest_ns:g}\n"
             for source, sink in permutations(CROSSING, 2)
         )
-    return SystemFiles(CHANGING.sub("", verilog), constraints, system.sys_hz / 1e6, system.engine_hz / 1e6)
+    memory = {name: CHANGING.sub("", text) for name, text in system.memory_files.items()}
+    clocks_mhz = system.sys_hz / 1e6, system.engine_hz / 1e6
+    return SystemFiles(CHANGING.sub("", verilog), constraints, *clocks_mhz, memory)
 
 
 def _clock_of(net: str) -> str:

@@ -82,6 +82,7 @@ public:
         memory_violations();
         memory = std::make_unique<AxiMemory<Vtop>>(camera.settings.memory, seed + 4);
         top->m_axi_bvalid = top->m_axi_rvalid = 0;
+        top->memory_status = uint32_t(camera.settings.memory_status);
 #endif
         top->aresetn = 0;
         top->rx_valid = top->rx_dropped = top->tx_ready = 0;

@@ -11,6 +11,7 @@ from seq2seqlite.hardware.camera import beats_of_images
 from seq2seqlite.hardware.cosim.memory import MemoryModel
 from seq2seqlite.hardware.cosim.stream import check_pauses
 from seq2seqlite.hardware.wire.beats import Beats
+from seq2seqlite.hardware.wire.memory_status import READY
 
 __all__ = ["CameraFeed", "camera_beats"]
 
@@ -38,6 +39,8 @@ class CameraFeed:
         Pixels of a frame, and bits of a result, for the latency in the statistics; 0: it is not measured.
     memory : MemoryModel
         Memory at the AXI4 manager.
+    memory_status : int
+        Status of the memory; see :mod:`~seq2seqlite.hardware.wire.memory_status`.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class CameraFeed:
     pixels: int = 0
     record_bits: int = 0
     memory: MemoryModel = field(default_factory=MemoryModel)
+    memory_status: int = READY
 
     def __post_init__(self) -> None:
         if not 0 < self.clock <= 1:
@@ -77,7 +81,7 @@ class CameraFeed:
         flags = user.astype(np.uint8) & 1 | self.beats.last.astype(np.uint8) << 1
         settings = (
             *(n, self.repeats, int(self.clock * 2**32), int(self.gaps * 2**32)),
-            *(self.waits, self.on_demand, self.pixels, self.record_bits // 32),
+            *(self.waits, self.on_demand, self.pixels, self.record_bits // 32, self.memory_status),
             *self.memory.settings,
         )
         words = np.ascontiguousarray(self.beats.words[:, 0], "<u4").tobytes()

@@ -14,6 +14,7 @@ struct CameraSettings {     // followed by n words of 32 bits, and a byte each: 
     uint64_t waits;         // whether a word waits for camera_ready; otherwise it is lost
     uint64_t on_demand;     // whether a frame begins only while camera_wanted is high
     uint64_t pixels, record_words;  // pixels of a frame, and words of a result, to recognise its last packet
+    uint64_t memory_status;  // as in docs/spec/link.md
     MemorySettings memory;
 };
 

@@ -139,6 +139,8 @@ class PlaceAndRouteResult:
         Configuration in text form, for :func:`bitstream`.
     report, log : pathlib.Path
         Report and log of nextpnr.
+    crossing_share : float
+        Largest delay of a path between two clock domains, as a fraction of the shorter period of both.
 
     See Also
     --------
@@ -156,6 +158,7 @@ class PlaceAndRouteResult:
     textcfg: Path
     report: Path
     log: Path
+    crossing_share: float = 0.0
 
     @property
     def logic_share(self) -> float:
@@ -259,11 +262,10 @@ def place_and_route(
         heartbeat=heartbeat,
     )
     found = json.loads(report.read_text())
+    clocks = {name: Clock(each["achieved"], each["constraint"]) for name, each in found["fmax"].items()}
     return PlaceAndRouteResult(
-        clock_mhz=min((clock["achieved"] for clock in found["fmax"].values()), default=float("inf")),
-        clock_domains={
-            name: Clock(each["achieved"], each["constraint"]) for name, each in found["fmax"].items()
-        },
+        clock_mhz=min((clock.achieved_mhz for clock in clocks.values()), default=float("inf")),
+        clock_domains=clocks,
         crossing_ns=_crossing_ns(found),
         routed=textcfg.exists(),
         use={name: Use(each["used"], each["available"]) for name, each in found["utilization"].items()},
@@ -273,6 +275,7 @@ def place_and_route(
         textcfg=textcfg,
         report=report,
         log=log,
+        crossing_share=_crossing_share(found, clocks),
     )
 
 
@@ -354,11 +357,28 @@ def _critical_path(report: dict[str, Any]) -> tuple[Segment, ...]:
     )
 
 
-def _crossing_ns(report: dict[str, Any]) -> float:
-    """Return the longest delay of a path from one clock to another."""
-    paths = (
-        path["path"]
+def _crossings(report: dict[str, Any]) -> dict[tuple[str, str], float]:
+    """Return the longest delay of a path from one clock to another, by the edges of both."""
+    return {
+        (path["from"], path["to"]): sum(part["delay"] for part in path["path"])
         for path in report["critical_paths"]
         if "<async>" not in {path["from"], path["to"]} and path["from"] != path["to"]
-    )
-    return max((sum(part["delay"] for part in path) for path in paths), default=0.0)
+    }
+
+
+def _crossing_ns(report: dict[str, Any]) -> float:
+    """Return the longest delay of a path from one clock to another."""
+    return max(_crossings(report).values(), default=0.0)
+
+
+def _crossing_share(report: dict[str, Any], clocks: Mapping[str, Clock]) -> float:
+    """Return the largest delay of such a path as a fraction of the shorter period of both."""
+    fastest_mhz = max((clock.wanted_mhz for clock in clocks.values()), default=0.0)
+    wanted = {name: clock.wanted_mhz for name, clock in clocks.items()}
+    shares = []
+    for ends, delay_ns in _crossings(report).items():
+        # An end is the edge and the net of a clock: "posedge NAME". A clock without paths of its own is not
+        # in the report.
+        mhz = max(wanted.get(end.split(" ", 1)[-1], fastest_mhz) for end in ends)
+        shares.append(delay_ns * mhz / 1e3)
+    return max(shares, default=0.0)

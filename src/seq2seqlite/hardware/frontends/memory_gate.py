@@ -13,8 +13,9 @@ MAX_BURSTS = 1 << 16
 class MemoryGate(Component):
     """Gate between a front end and its memory.
 
-    While ``stop`` is high, no burst begins, and those that have begun end. The front end may be reset,
-    without its memory, when ``stopped`` is high. Data is passed on after its address was accepted.
+    While ``stop`` is high or ``ready`` is low, no burst begins, and those that have begun end. The front end
+    may be reset, without its memory, when ``stopped`` is high. Data is passed on after its address was
+    accepted.
 
     Parameters
     ----------
@@ -25,6 +26,8 @@ class MemoryGate(Component):
     ----------
     stop : Signal(1), in
         Whether no further burst begins.
+    ready : Signal(1), in
+        Whether the memory is initialised. Until then, the front end drops frames that do not fit its FIFO.
     stopped : Signal(1), out
         Whether no burst is outstanding, one clock cycle later.
     i_*, o_* : in, out
@@ -36,6 +39,7 @@ class MemoryGate(Component):
         super().__init__(
             {
                 "stop": In(1),
+                "ready": In(1),
                 "stopped": Out(1),
                 **{f"i_{name}": member.flip() for name, member in self.manager.items()},
                 **{f"o_{name}": member for name, member in self.manager.items()},
@@ -57,7 +61,7 @@ class MemoryGate(Component):
         for name in ("aw", "ar"):
             valid, ready, offered = getattr(self, f"o_{name}valid"), getattr(self, f"o_{name}ready"), Signal()
             m.d.sync += offered.eq(valid & ~ready)
-            m.d.comb += gates[name].eq(~self.stop | offered)
+            m.d.comb += gates[name].eq((~self.stop & self.ready) | offered)
             begun[name] = valid & ready
         written = self.o_wvalid & self.o_wready & self.o_wlast
         answered = self.o_bvalid & self.o_bready

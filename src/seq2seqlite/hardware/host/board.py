@@ -17,6 +17,7 @@ from seq2seqlite.hardware.host.camera import FRONT_END, BoardFrame, CameraSettin
 from seq2seqlite.hardware.host.connection import BoardError, Connection
 from seq2seqlite.hardware.wire.front_end_registers import SERIES_REGISTERS, map_words, register_addresses
 from seq2seqlite.hardware.wire.link_packets import MAX_ACCESSES, max_pixels, pixel_requests, pixel_words
+from seq2seqlite.hardware.wire.memory_status import MemoryStatus
 from seq2seqlite.hardware.wire.results import Flag, Records, records_from_words, response_words, user_words
 from seq2seqlite.integer import COUNT_BITS, AnyProgram
 
@@ -61,6 +62,8 @@ class Board:
         Counts of a pixel.
     frame_pixels : int
         Pixels of a frame of the camera at the board; 0: the board has no front end, and accepts pixels.
+    memory : MemoryStatus
+        Status of the memory of the front end when the session was opened.
 
     See Also
     --------
@@ -86,6 +89,7 @@ class Board:
         self.program_hash = f"{found['HASH0']:08x}{found['HASH1']:08x}"
         self.n_gates = found["SHAPE"] & 0xFFFF
         self.frame_pixels = connection.status.frame_pixels
+        self.memory = MemoryStatus.from_word(connection.status.memory)
         self._has_user = bool(found["CAPABILITIES"] & WITH_USER)
         self._has_responses = bool(found["CAPABILITIES"] & WITH_RESPONSES)
         self._count_bits = 8 if found["CAPABILITIES"] & COUNTS_OF_8_BITS else COUNT_BITS
@@ -279,7 +283,8 @@ class Board:
         InputError
             If the settings or the responses do not fit the board.
         BoardError
-            If the board has no front end, does not answer, or has no longer the session.
+            If the board has no front end, its memory has failed, it does not answer, or has no longer the
+            session.
 
         See Also
         --------
@@ -288,6 +293,13 @@ class Board:
         if not self.frame_pixels:
             raise BoardError(
                 f"board {self.address} has no front end for a camera; build its bitstream with --camera"
+            )
+        if self.memory.failed:
+            passing = ", ".join(str(lane.passing) for lane in self.memory.lanes)
+            raise BoardError(
+                f"the training of the memory of board {self.address} has failed (read delays that pass, for "
+                f"each byte lane: {passing}); reset the board, or build its bitstream with another frequency "
+                "of the engines"
             )
         with self._lock:
             self._set_min_photons(min_photons)

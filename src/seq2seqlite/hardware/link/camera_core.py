@@ -12,6 +12,7 @@ from seq2seqlite.hardware.gateware.parameters import Shape
 from seq2seqlite.hardware.link.camera_link import CameraLink, camera_design_ports
 from seq2seqlite.hardware.link.camera_port import CameraPort, camera_ports
 from seq2seqlite.hardware.link.link import packet_ports
+from seq2seqlite.hardware.wire.memory_status import STATUS_BITS
 
 __all__ = ["CAMERA_CORE", "CameraCore", "memory_ports"]
 
@@ -53,6 +54,9 @@ class CameraCore(Component):
         Whether further frames are subscribed.
     m_axi_* : out, in
         AXI4 manager of the frame buffers.
+    memory_status : Signal(32), in
+        Status of the memory; see :mod:`~seq2seqlite.hardware.wire.memory_status`. No burst begins before the
+        memory is ready.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class CameraCore(Component):
                 **camera_ports(camera_bits),
                 "camera_wanted": Out(1),
                 **memory_ports(series),
+                "memory_status": In(STATUS_BITS),
             }
         )
 
@@ -91,6 +96,8 @@ class CameraCore(Component):
         ready = Signal()
         m.d.comb += [
             gate.stop.eq(link.stop),
+            gate.ready.eq(self.memory_status[0]),
+            link.memory_status.eq(self.memory_status),
             link.stopped.eq(gate.stopped),
             self.camera_wanted.eq(link.wanted),
             camera.reset.eq(~self.aresetn),

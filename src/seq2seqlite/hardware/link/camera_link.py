@@ -11,6 +11,7 @@ from seq2seqlite.hardware.link.frame_queue import FrameQueue
 from seq2seqlite.hardware.link.link import Link, packet_ports, passed
 from seq2seqlite.hardware.link.packet_buffer import PacketBuffer
 from seq2seqlite.hardware.link.register_access import axi_lite_manager
+from seq2seqlite.hardware.wire.memory_status import STATUS_BITS
 
 __all__ = ["CameraLink", "camera_design_ports"]
 
@@ -51,11 +52,14 @@ class CameraLink(Link):
         Whether the memory gate must not begin further bursts.
     stopped : Signal(1), in
         Whether no burst is outstanding.
+    memory_status : Signal(32), in
+        Status of the memory.
     connected, wanted : Signal(1), out
         Whether the camera is connected to the front end, and whether its next frames are subscribed.
     """
 
     camera = True
+    n_inputs = 1
     address_bits = ADDRESS_BITS + 1
 
     def __init__(self, shape: Shape, engines: int, result_width: int, pixels: int) -> None:
@@ -68,6 +72,7 @@ class CameraLink(Link):
                 **camera_design_ports(result_width),
                 "stop": Out(1),
                 "stopped": In(1),
+                "memory_status": In(STATUS_BITS),
                 "connected": Out(1),
                 "wanted": Out(1),
             },
@@ -83,6 +88,7 @@ class CameraLink(Link):
     def _results(
         self, m: Module, buffer: PacketBuffer, executor: Executor, sender: AnswerSender, body: Value
     ) -> Value:
+        m.d.comb += m.submodules.status.inputs.eq(self.memory_status)
         queue = FrameQueue(self.shape_, self.result_width, self.frame_pixels)
         m.submodules.frames = ResetInserter(executor.reset_queues)(queue)
         m.d.sync += self.stop.eq(executor.hold)

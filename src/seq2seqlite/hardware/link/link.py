@@ -81,6 +81,7 @@ class Link(Component):
 
     camera = False
     address_bits = ADDRESS_BITS
+    n_inputs = 0
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
         self.shape_, self.engines, self.result_width = shape, engines, result_width
@@ -91,7 +92,7 @@ class Link(Component):
         m = Module()
         most, *limits = self._limits()
         m.submodules.buffer = buffer = PacketBuffer(BUFFER_WORDS)
-        m.submodules.status = status = StatusBody((most, *limits), N_EVENTS, self._constants())
+        m.submodules.status = status = StatusBody((most, *limits), N_EVENTS, self._constants(), self.n_inputs)
         m.submodules.executor = executor = Executor(self.shape_, most, status.n_words, camera=self.camera)
         m.submodules.sender = sender = AnswerSender()
         registers = RegisterRequests(self.address_bits)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.wire.bitpack import n_words
+from seq2seqlite.hardware.wire.memory_status import READY
 from seq2seqlite.integer import COUNT_BITS
 
 __all__ = [
@@ -147,6 +148,8 @@ class LinkStatus:
         Datagrams that the board dropped before the link, e.g. those with a wrong checksum.
     frame_pixels : int
         Pixels of a frame of the camera at the board; 0 if the board has no front end.
+    memory : int
+        Status of the memory of the front end; see :mod:`~seq2seqlite.hardware.wire.memory_status`.
 
     See Also
     --------
@@ -163,6 +166,7 @@ class LinkStatus:
     packets_out: int
     packets_dropped: int
     frame_pixels: int = 0
+    memory: int = READY
 
     @classmethod
     def from_body(cls, body: NDArray[np.uint32], /) -> "LinkStatus":

@@ -1,14 +1,14 @@
 """Design-space exploration: designs that reach a frame rate on a target, by resource estimates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.hardware.design import MAX_ENGINES, Design, DesignOptions, make_design
 from seq2seqlite.hardware.implementation import device_share
 from seq2seqlite.hardware.resources.estimate import Estimate, estimate
-from seq2seqlite.hardware.targets import Target
+from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
 from seq2seqlite.integer import AnyProgram
 
 __all__ = ["Candidate", "Demand", "best_candidate", "explore"]
@@ -118,7 +118,8 @@ def explore(
 ) -> list[Candidate]:
     """Estimate designs for all students, pipeline stage lengths and numbers of engines.
 
-    The number of engines is increased until the design meets the requirements or exceeds the FPGA.
+    The number of engines is increased until the design meets the requirements or exceeds the FPGA. Its input
+    and output are as wide as its rate requires.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def explore(
         single = make_design(program, demand.target, DesignOptions(levels_per_stage=levels))
         for engines in range(1, MAX_ENGINES + 1):
             errors = rmse.get(program.name), (over_bound or {}).get(program.name)
-            candidate = _candidate(single.with_engines(engines), demand, *errors)
+            candidate = _candidate(_with_ports(single.with_engines(engines)), demand, *errors)
             if max(candidate.share.values()) > demand.max_share:
                 break
             found.append(candidate)
@@ -205,6 +206,22 @@ def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candid
         f"{fastest.design.program.name}, reaches {fastest.frames_per_second:.1f}: "
         "reduce frames_per_second or use a larger target"
     )
+
+
+def _with_ports(design: Design) -> Design:
+    """Return a design with the narrowest input and output that do not limit its rate."""
+    shape = design.shape
+    widths = [width for width in RESULT_WIDTHS if shape.record_bits % width == 0]
+    designs = [
+        replace(
+            design,
+            options=replace(design.options, lanes=lanes, result_width=width),
+            shape=replace(shape, lanes=lanes),
+        )
+        for lanes in LANES
+        for width in widths
+    ]
+    return min(designs, key=lambda one: (one.clocks_per_pixel, one.options.lanes, one.options.result_width))
 
 
 def _candidate(design: Design, demand: Demand, rmse: float | None, over_bound: float | None) -> Candidate:

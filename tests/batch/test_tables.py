@@ -117,10 +117,8 @@ def test_one_file(files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixtu
     bad = tmp_path / "bad.npy"
     np.save(bad, np.zeros((4, 6), np.uint8))
     assert main([*command, "--regions", str(bad)]) == 2
-    assert (
-        capsys.readouterr().err
-        == f"error: {bad} is zero everywhere; set the pixels of each region to its label\n"
-    )
+    reason = f"{bad} is zero everywhere; set the pixels of each region to its label"
+    assert capsys.readouterr().err == f"error: {files[0]}: {reason}\n"
     assert not out.exists()
     assert main([*command, "--regions", str(tmp_path / "c1_10nM_labels.npy")]) == 0
     assert [row["region"] for row in table(out / "regions.csv")] == ["1", "2"]

@@ -201,7 +201,7 @@ def test_a_folder_of_something_else_is_left_alone(one_engine, tmp_path):
     ("options", "message"),
     [
         ({"engines": 0}, "engines=0 must be between 1 and 64"),
-        ({"lanes": 3}, "lanes=3 must be one of 1, 2, 4, 8, 16, or 0 for the default"),
+        ({"lanes": 3}, "lanes=3 must be one of 1, 2, 4, 8, 16, 32, or 0 for the default"),
         ({"result_width": 48}, "result_width=48 must be one of 32, 64, 128"),
         ({"output": "tau"}, "output='tau' must be 'lifetimes' or 'sfd'"),
         (
@@ -246,7 +246,7 @@ def test_what_nextpnr_cannot_do_is_known_before_synthesis(one_engine, tmp_path, 
 
 def test_the_fewest_lanes_that_feed_all_engines():
     lanes = {engines: DesignOptions(engines).input_lanes for engines in (1, 2, 3, 4, 5, 16, 17, 64)}
-    assert lanes == {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 16: 16, 17: 16, 64: 16}
+    assert lanes == {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 16: 16, 17: 32, 64: 32}
     assert DesignOptions(engines=5, lanes=2).input_lanes == 2
 
 

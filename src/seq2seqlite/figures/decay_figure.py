@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from seq2seqlite.figures.decay_record import DecayRecord
-from seq2seqlite.figures.titles import counted, short_name
+from seq2seqlite.figures.picture import counted, short_name
 from seq2seqlite.responses import DecayCurve
 
 __all__ = ["decay_figure", "plot_decay"]

@@ -12,8 +12,7 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from seq2seqlite.figures.phasor_record import PhasorRecord
-from seq2seqlite.figures.picture import brightness
-from seq2seqlite.figures.titles import counted, short_name
+from seq2seqlite.figures.picture import brightness, counted, short_name
 
 __all__ = [
     "CURSOR_COLOURS",

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,23 @@ from numpy.typing import NDArray
 
 from seq2seqlite.errors import InputError
 from seq2seqlite.figures.colours import DEFAULT_COLOURS, lifetime_colours
-from seq2seqlite.figures.titles import counted, short_name
 
 __all__ = [
     "PICTURE_FORMATS",
     "PictureOptions",
     "brightness",
+    "counted",
     "display_limits",
     "lifetime_picture",
     "lifetime_rgb",
     "mosaic",
     "picture_record",
     "plot_map",
+    "short_name",
 ]
+
+# A longer name would be cut off, or cover other text.
+MOST_CHARACTERS = 44
 
 PICTURE_FORMATS = ("png", "svg", "pdf")
 """File formats of figures."""
@@ -369,3 +374,29 @@ def _scale_bar(axes: Axes, shape: tuple[int, ...], pixel_size_um: float) -> None
     x, y = 0.04 * shape[1], 0.95 * shape[0]
     axes.plot([x, x + length / pixel_size_um], [y, y], color="white", linewidth=3, solid_capstyle="butt")
     axes.text(x, y - 0.02 * shape[0], f"{length:g} µm", color="white", va="bottom")
+
+
+def short_name(source: str | Path, /) -> str:
+    """Return the name of a file, with an ellipsis in the place of the middle of a long one.
+
+    Examples
+    --------
+    >>> short_name("data/cell1.ptu")
+    'cell1.ptu'
+    >>> short_name("2026-11-30_HeLa_" + 3 * "very_" + "long_name_of_a_measurement_12.ptu")
+    '2026-11-30_HeLa_very_v…f_a_measurement_12.ptu'
+    """
+    name = Path(source).name
+    half = (MOST_CHARACTERS + 1) // 2
+    return name if len(name) <= MOST_CHARACTERS else f"{name[:half]}…{name[-half:]}"
+
+
+def counted(number: int, noun: str, /) -> str:
+    """Return a number with its noun, in the plural unless the number is 1.
+
+    Examples
+    --------
+    >>> counted(1, "pixel"), counted(2000, "pixel")
+    ('1 pixel', '2,000 pixels')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -150,6 +150,7 @@ def placed(folder):
         clock_mhz=101.5,
         clock_domains={"aclk": Clock(101.5, 100.0)},
         crossing_ns=0.0,
+        crossing_share=0.0,
         routed=True,
         use={"TRELLIS_FF": Use(7, 24288), "DCCA": Use(0, 56)},
         critical_path=(Segment("clk-to-q", 0.5, "a.Q", ""),),

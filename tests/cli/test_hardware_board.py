@@ -31,7 +31,9 @@ def routed(found, *, seed, **_):
     folder = found.project.folder
     clocks = {"engine_clk": Clock(71.5, 60.0), "eth_rx": Clock(124.0, 125.0)}
     use = {"TRELLIS_FF": Use(7, 24288)}
-    result = PlaceAndRouteResult(71.5, clocks, 2.0, True, use, (), float(seed), 1, folder, folder, folder)
+    result = PlaceAndRouteResult(
+        71.5, clocks, 2.0, 0.25, True, use, (), float(seed), 1, folder, folder, folder
+    )
     return RoutedBoard(result, folder / "ecpix5.bit")
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from seq2seqlite.hardware.design import DesignOptions, make_design
+from seq2seqlite.hardware.explore import Demand, best_candidate, explore
 from seq2seqlite.hardware.gateware.direct_head import schedule
 from seq2seqlite.hardware.gateware.error_unit import ErrorUnit
 from seq2seqlite.hardware.resources.estimate import estimate, lut_estimate
@@ -80,3 +81,15 @@ def test_responses_and_standard_errors_are_in_the_estimate(
     without_kernels = synthesised - lut_per_bit * (bits[1] - bits[0])
     found = estimates[1].lut - estimates[0].lut - lut_per_bit * (bits[1] - bits[0])
     assert found == pytest.approx(without_kernels, rel=0.05)
+
+
+def test_the_ports_of_an_explored_design_are_as_wide_as_its_rate_requires(odd_direct_program):
+    """Six engines of 30 gates take a pixel every 5 clock cycles; a result in words of 32 bits needs 7."""
+    target = find_target("xc7k410t")
+    program = odd_direct_program(4, units=2, n_gates=30)
+    assert make_design(program, target, DesignOptions()).with_engines(6).clocks_per_pixel == 7
+    pixels = 250_000
+    demand = Demand(target, pixels, frames_per_second=1e6 * target.clock_mhz / (5.1 * pixels))
+    best = best_candidate(explore([program], demand, rmse={}), demand).design
+    assert (best.options.engines, best.options.lanes, best.options.result_width) == (6, 8, 64)
+    assert best.clocks_per_pixel == 5

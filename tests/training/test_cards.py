@@ -126,7 +126,8 @@ def test_integer_direct_students_are_nearly_as_good_as_the_float_ones(name):
         ]
         for model in (name, name.replace(family, "float"))
     ]
-    # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %.
+    # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %; the narrow
+    # students lose 12 % (spad512s) and 31 % (swissspad3).
     assert errors[0] <= {"int8": 1.10, "narrow": 1.35}[family] * errors[1]
 
 
@@ -156,7 +157,7 @@ def test_cost_figures_come_back(name):
         tensors = ("input", "state_operand", "gate", "candidate", "product")
         assert max(getattr(formats, tensor).bits for tensor in tensors) <= 8
         assert formats.state.bits <= (12 if name in (*DIRECT, *WITH_RESPONSE) else 8)
-        assert cost["parameters"] <= 6915
+        assert cost["parameters"] <= (6915 if name in WITH_RESPONSE else 6627)
     if name.endswith("-narrow"):
         assert cost["mean_weight_bits"] <= 4
         assert cost["lut_estimate"] <= (11_000 if name in DIRECT else 28_000)

@@ -170,7 +170,14 @@ class Design:
 
     def with_engines(self, engines: int, /) -> "Design":
         """Return the same design with another number of engines."""
-        options = replace(self.options, engines=engines)
+        return self._with_options(engines=engines)
+
+    def with_ports(self, lanes: int, result_width: int, /) -> "Design":
+        """Return the same design with other widths of input and output."""
+        return self._with_options(lanes=lanes, result_width=result_width)
+
+    def _with_options(self, **changes: int) -> "Design":
+        options = replace(self.options, **changes)  # type: ignore[arg-type]
         return replace(self, options=options, shape=replace(self.shape, lanes=options.input_lanes))
 
     @property

@@ -1,7 +1,8 @@
 """Design-space exploration: designs that reach a frame rate on a target, by resource estimates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any
 
 from seq2seqlite.errors import InputError
@@ -210,17 +211,8 @@ def best_candidate(candidates: Sequence[Candidate], demand: Demand, /) -> Candid
 
 def _with_ports(design: Design) -> Design:
     """Return a design with the narrowest input and output that do not limit its rate."""
-    shape = design.shape
-    widths = [width for width in RESULT_WIDTHS if shape.record_bits % width == 0]
-    designs = [
-        replace(
-            design,
-            options=replace(design.options, lanes=lanes, result_width=width),
-            shape=replace(shape, lanes=lanes),
-        )
-        for lanes in LANES
-        for width in widths
-    ]
+    widths = [width for width in RESULT_WIDTHS if design.shape.record_bits % width == 0]
+    designs = [design.with_ports(*ports) for ports in product(LANES, widths)]
     return min(designs, key=lambda one: (one.clocks_per_pixel, one.options.lanes, one.options.result_width))
 
 

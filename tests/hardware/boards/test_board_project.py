@@ -204,7 +204,7 @@ def test_the_utilisation_by_part_adds_up(project):
 def test_timing_is_met_if_all_clocks_and_crossings_are(achieved, crossing_share, routed, met, tmp_path):
     clocks = {"sys": Clock(achieved[0], 60.0), "eth": Clock(achieved[1], 125.0)}
     result = PlaceAndRouteResult(
-        min(achieved), clocks, 12.0, routed, {}, (), 1.0, 1, tmp_path, tmp_path, tmp_path, crossing_share
+        min(achieved), clocks, 12.0, crossing_share, routed, {}, (), 1.0, 1, tmp_path, tmp_path, tmp_path
     )
     found = RoutedBoard(result, None).to_dict()
     assert found["timing_met"] is met

@@ -111,8 +111,9 @@ def board(
 def _core(
     design: Design, board: Board, size: tuple[int, int] | None, camera_bits: Literal["1", "8", "16"]
 ) -> Core:
-    if size is None or board.memory is None:
+    if size is None:
         return Core(design.program, board_core_plan(design), BOARD_CORE, f"{BOARD_CORE}.link")
+    assert board.memory is not None, "camera_pins refuses such a board"
     shape, pixel_bits = design.shape, PIXEL_BITS[camera_bits]
     pixels = size[0] * size[1]
     series = camera_series(

@@ -125,6 +125,8 @@ class PlaceAndRouteResult:
         Frequencies by the name of the clock's net.
     crossing_ns : float
         Longest delay of a path between two clock domains, in ns; nextpnr has no constraints for such paths.
+    crossing_share : float
+        Largest delay of a path between two clock domains, as a fraction of the shorter period of both.
     routed : bool
         Whether all nets were routed. A design with unrouted nets has no configuration.
     use : dict of Use
@@ -139,8 +141,6 @@ class PlaceAndRouteResult:
         Configuration in text form, for :func:`bitstream`.
     report, log : pathlib.Path
         Report and log of nextpnr.
-    crossing_share : float
-        Largest delay of a path between two clock domains, as a fraction of the shorter period of both.
 
     See Also
     --------
@@ -150,6 +150,7 @@ class PlaceAndRouteResult:
     clock_mhz: float
     clock_domains: dict[str, Clock]
     crossing_ns: float
+    crossing_share: float
     routed: bool
     use: dict[str, Use]
     critical_path: tuple[Segment, ...]
@@ -158,7 +159,6 @@ class PlaceAndRouteResult:
     textcfg: Path
     report: Path
     log: Path
-    crossing_share: float = 0.0
 
     @property
     def logic_share(self) -> float:

@@ -11,7 +11,8 @@ import pytest
 
 from seq2seqlite import export_model, import_model
 from seq2seqlite.archive import Header
-from seq2seqlite.compression import QuantisationPlan
+from seq2seqlite.compression import CompressionRecipe, QuantisationPlan
+from seq2seqlite.compression.compress import compress
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.cpu import NetworkEngine, ProgramEngine
 from seq2seqlite.cpu.on_jax import JaxNetwork
@@ -264,3 +265,34 @@ def test_fixed_point_file_without_format_of_the_response_is_refused(network: Net
     Network(content).write(tmp_path / "wrong.npz")
     with pytest.raises(InputError, match="must have one for the response if it has such inputs"):
         load_model(tmp_path / "wrong.npz")
+
+
+def test_a_teacher_starts_with_the_function_of_the_student(
+    recipe: Recipe, network: Network, tmp_path: Path
+) -> None:
+    network.write(tmp_path / "student.npz")
+    grown = dataclasses.replace(
+        recipe, layers=(12, 10), start_from=str(tmp_path / "student.npz"), steps=2, warmup_steps=0,
+        learning_rate=1e-9, validation_every=1,
+    )  # fmt: skip
+    teacher = train(grown).model
+    simulator = Objective(grown).simulator("validation")
+    decays = simulator.chunk(1, n=32)
+    assert decays.response is not None
+    found, wanted = (model.with_response(decays.response[0]).sfd(decays.tpsf) for model in (teacher, network))
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    # Its standard errors are measured by JAX, those of the student by compiled code.
+    table, of_student = teacher.content.error_table, network.content.error_table
+    assert table is not None
+    assert of_student is not None
+    np.testing.assert_allclose(table.given, of_student.given, rtol=0.02)
+
+
+def test_without_training_the_size_must_be_that_of_the_recipe(
+    recipe: Recipe, network: Network, tmp_path: Path
+) -> None:
+    network.write(tmp_path / "student.npz")
+    larger = dataclasses.replace(recipe, start_from=str(tmp_path / "student.npz"), steps=0, layers=(16,))
+    plan = CompressionRecipe(larger, quantisation=QuantisationPlan(method="ptq"))
+    with pytest.raises(InputError, match="without training"):
+        compress(plan)

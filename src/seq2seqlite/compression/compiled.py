@@ -1,5 +1,6 @@
 """Training objective of compressed networks with a decoder whose recurrent layers are compiled code."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -13,13 +14,12 @@ from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.gru.gradient import Saved
 from seq2seqlite.models.jax_forward import head_sfd_jax
 from seq2seqlite.training.compiled import (
-    BATCH,
     decoded_states,
-    error_table,
     gradient_of_layers,
     runs_compiled,
     truth_of,
 )
+from seq2seqlite.training.error_tables import BATCH
 from seq2seqlite.training.objective import Batch
 
 __all__ = ["CompiledCompressionObjective", "compression_objective"]
@@ -75,11 +75,8 @@ class CompiledCompressionObjective(CompressionObjective):
         loss = float(sums[0] / n) + self.validation_penalty(parameters, step)
         return loss, float(np.sqrt(sums[1] / n))
 
-    def described_result(self, parameters: Any, /) -> dict[str, Any]:
-        """Return range, columns of the response and standard errors of a network that gets the response."""
-        described = super().described_result(parameters)
-        if not described:
-            return {}
+    def sfd_of(self, parameters: Any, /) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        """Return the function from inputs to SFDs."""
         weights, saved = self._effective(parameters, self.recipe.steps), None
         head = {name: weights[name] for name in HEAD}
 
@@ -88,7 +85,7 @@ class CompiledCompressionObjective(CompressionObjective):
             states, saved = decoded_states(weights, inputs, formats=self.formats, reuse=saved)
             return np.asarray(self._sfd(head, states))
 
-        return described | {"error_table": error_table(self, sfd)}
+        return sfd
 
     @cached_property
     def _sfd(self) -> Any:

@@ -64,6 +64,11 @@ def compress(
 def _taken_as_it_is(recipe: CompressionRecipe) -> Network:
     training = recipe.training
     model = start_network(training)
+    if model.architecture != training.architecture:
+        raise InputError(
+            f"start_from={training.start_from!r} has {model.architecture}, but the recipe has "
+            f"{training.architecture}; without training (steps=0) both must be equal"
+        )
     instrument = load_instrument(training.instrument)
     if model.axis != instrument.axis:
         raise InputError(

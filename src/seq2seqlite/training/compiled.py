@@ -9,25 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import TimeAxis, lifetimes_from_sfd
 from seq2seqlite.gru.gradient import Saved, lite_backward, lite_forward, lite_last_state
-from seq2seqlite.models import ActivationFormats, ErrorTable
-from seq2seqlite.models.architecture import DIRECT_OUTPUTS
-from seq2seqlite.training.calibration import (
-    calibration_decays,
-    count_bins,
-    error_table_cells,
-    lifetime_bins,
-)
-from seq2seqlite.training.loss import true_lifetimes
+from seq2seqlite.models import ActivationFormats
+from seq2seqlite.training.error_tables import BATCH
 from seq2seqlite.training.objective import Batch, Objective
 from seq2seqlite.training.recipe import Recipe
 
 __all__ = [
-    "BATCH",
     "CompiledObjective",
     "decoded_states",
-    "error_table",
     "gradient_of_layers",
     "runs_compiled",
     "truth_of",
@@ -35,8 +25,6 @@ __all__ = [
 
 ENCODER = ("encoder/0/kernel", "encoder/0/recurrent_kernel", "encoder/0/bias")
 DECODER = ("decoder/0/kernel", "decoder/0/recurrent_kernel", "decoder/0/bias")
-# Decays evaluated together: their activations take some tens of megabytes.
-BATCH = 1024
 
 
 def runs_compiled(recipe: Recipe, /) -> bool:
@@ -89,11 +77,8 @@ class CompiledObjective(Objective):
             sums += np.array([float(loss), float(total) ** 2]) * states.shape[1]
         return float(sums[0] / n), float(np.sqrt(sums[1] / n))
 
-    def described_result(self, parameters: Any, /) -> dict[str, Any]:
-        """Return range, columns of the response and standard errors of a network that gets the response."""
-        described = super().described_result(parameters)
-        if not described:
-            return {}
+    def sfd_of(self, parameters: Any, /) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        """Return the function from inputs to SFDs."""
         kernel, bias = np.asarray(parameters["head/kernel"]), np.asarray(parameters["head/bias"])
         saved = None
 
@@ -102,7 +87,7 @@ class CompiledObjective(Objective):
             states, saved = self._decoded(parameters, inputs, saved)
             return np.asarray(states @ kernel + bias)
 
-        return described | {"error_table": error_table(self, sfd)}
+        return sfd
 
     @cached_property
     def _head_gradient(self) -> Any:
@@ -142,48 +127,6 @@ def truth_of(batch: Batch, part: slice, /) -> Batch:
     if batch.bounds is None:
         return chosen
     return chosen._replace(lifetimes=batch.lifetimes[part], bounds=batch.bounds[part])
-
-
-def error_table(
-    objective: Objective, sfd: Callable[[NDArray[np.float32]], NDArray[np.float32]], /
-) -> ErrorTable:
-    """Return the standard errors of a network that gets the response, from held-out decays.
-
-    Parameters
-    ----------
-    objective : Objective
-        Objective of the network.
-    sfd : callable
-        Returns the SFDs, shape (n_gates, n, 3), of inputs, shape (n, n_gates, n_inputs).
-
-    See Also
-    --------
-    seq2seqlite.training.calibration.calibration_decays : Decays on which the errors are measured.
-    """
-    simulator, decays = calibration_decays(objective.simulator("validation"))
-    inputs, truth = objective.inputs(simulator, decays), true_lifetimes(decays)
-    total = decays.tpsf.sum(axis=1).astype(np.float64)
-    counts, rows = count_bins(total)
-    tau_ns, _ = lifetime_bins(truth[:, 0])
-    # The fraction of a decay with one lifetime has no meaning.
-    truth[decays.tau_short_ns == decays.tau_long_ns, 3] = np.nan
-    known = inputs[..., 1:].any(axis=(1, 2))
-    cells = []
-    for columns in (inputs[..., 1:], np.zeros_like(inputs[..., 1:])):
-        chosen = known if columns.any() else np.ones_like(known)  # all, without a response
-        used = np.concatenate([inputs[..., :1], columns], axis=-1)[chosen]
-        parts = [sfd(used[start : start + BATCH]) for start in range(0, len(used), BATCH)]
-        found = np.concatenate([_quantities(part, objective.axis) for part in parts])
-        errors = np.abs(found - truth[chosen]) * np.sqrt(total[chosen])[:, None]
-        place = np.digitize(found[:, 0], np.sqrt(np.multiply(tau_ns[:-1], tau_ns[1:])))
-        cells.append(error_table_cells(errors, rows[chosen], place, shape=(len(counts), len(tau_ns))))
-    return ErrorTable(counts, tau_ns, *cells)
-
-
-def _quantities(sfd: NDArray[np.float32], axis: TimeAxis) -> NDArray[np.float64]:
-    """Return mean, short and long lifetime, in ns, and amplitude fraction of SFDs, shape (n, 4)."""
-    found = lifetimes_from_sfd(sfd.transpose(1, 2, 0), axis=axis)
-    return np.stack([getattr(found, name) for name in DIRECT_OUTPUTS], axis=1).astype(np.float64)
 
 
 def decoded_states(

@@ -1,6 +1,6 @@
 """Training objective: a network, its data, and the loss to minimise."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -24,9 +24,11 @@ from seq2seqlite.models import (
     network_inputs,
     response_columns,
 )
+from seq2seqlite.models.growth import can_grow, grown_parameters
 from seq2seqlite.models.jax_forward import predict_sfd_jax
 from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Decays, Simulator
+from seq2seqlite.training.error_tables import error_table
 from seq2seqlite.training.loss import bound_loss, lifetimes_jax, true_lifetimes
 from seq2seqlite.training.recipe import Recipe
 
@@ -69,16 +71,17 @@ def start_network(recipe: Recipe, /) -> Network:
     Raises
     ------
     InputError
-        If the network is quantised, or its layers, its cell or its columns of the response differ from those
-        of the recipe.
+        If the network is quantised, its columns of the response differ from those of the recipe, or the
+        network of the recipe can neither take over its parameters nor its function.
     """
     assert recipe.start_from is not None
     network = load_model(recipe.start_from)
     found, wanted = network.architecture, recipe.architecture
-    if found != wanted and not (found.direct and replace(found, output=wanted.output) == wanted):
+    encoder = found.direct and replace(found, output=wanted.output) == wanted
+    if not (found == wanted or encoder or can_grow(found, wanted)):
         raise InputError(
             f"start_from={recipe.start_from!r} has {found}, but the recipe has {wanted}; use the same layers "
-            "and cell"
+            "and cell, or larger layers of lite cells"
         )
     columns = network.content.response_lifetimes_ns
     if columns != recipe.response_lifetimes_ns:
@@ -137,7 +140,10 @@ class Objective:
         if self.recipe.start_from is None:
             return parameters
         network = start_network(self.recipe)
-        chosen = "encoder/" if network.direct != self.architecture.direct else ""
+        small, large = network.architecture, self.architecture
+        if small != large and can_grow(small, large):
+            return dict(grown_parameters(network.content.parameters, small, large, seed=self.recipe.seed))
+        chosen = "encoder/" if small.direct != large.direct else ""
         found = network.content.parameters.items()
         return parameters | {name: value for name, value in found if name.startswith(chosen)}
 
@@ -187,16 +193,25 @@ class Objective:
         loss, gradient = jax.value_and_grad(self.loss)(parameters, batch, step)
         return loss, gradient
 
-    def described_result(self, parameters: Any, /) -> dict[str, Any]:  # noqa: ARG002
-        """Return further content of the model file: range and columns of the response."""
+    def described_result(self, parameters: Any, /) -> dict[str, Any]:
+        """Return further content of the model file: range, columns of the response, and standard errors."""
         if self.architecture.n_inputs == 1 and not self.architecture.direct:
             return {}
         decays = self.simulator("validation").instrument.decays
-        return {
+        described = {
             "response_lifetimes_ns": self.recipe.response_lifetimes_ns,
             "tau_range_ns": decays.tau_ns,
             "max_background": decays.background[1],
         }
+        if self.architecture.direct:
+            return described
+        table = error_table(self.simulator("validation"), self.sfd_of(parameters), inputs=self.inputs)
+        return described | {"error_table": table}
+
+    def sfd_of(self, parameters: Any, /) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+        """Return the function from inputs, shape (n, n_gates, n_inputs), to SFDs, shape (n_gates, n, 3)."""
+        predict = jax.jit(lambda inputs: self.predict(parameters, inputs, self.recipe.steps))
+        return lambda inputs: np.asarray(predict(inputs))
 
     def validation(self, parameters: Any, batch: Batch, step: Any, /) -> tuple[float, float]:
         """Return the loss and the error of the total on the validation split."""

@@ -89,7 +89,7 @@ def link_plan(shape: Shape, options: DesignOptions, /) -> BuildPlan:
     return BuildPlan({f"{BOARD_CORE}.il": rtlil.convert(core, name=top, emit_src=False)})
 
 
-def camera_core_plan(design: Design, series: SeriesShape, /, *, camera_bits: int) -> BuildPlan:
+def camera_core_plan(design: Design, series: SeriesShape, /, *, port_bits: int) -> BuildPlan:
     """Return the build plan of a front end for a camera, a design and its link, as one core.
 
     Parameters
@@ -98,7 +98,7 @@ def camera_core_plan(design: Design, series: SeriesShape, /, *, camera_bits: int
         Design that delivers lifetimes.
     series : SeriesShape
         Parameters of the front end, with the gates and lanes of the design.
-    camera_bits : int
+    port_bits : int
         Width of a word of the camera.
 
     Returns
@@ -111,18 +111,18 @@ def camera_core_plan(design: Design, series: SeriesShape, /, *, camera_bits: int
     ------
     InputError
         If the design delivers raw SFDs or has a prefix, the front end does not fit the design, or
-        ``camera_bits`` is not 8, 16 or 32, or wider than a beat of the front end.
+        ``port_bits`` is not 8, 16 or 32, or wider than a beat of the front end.
 
     See Also
     --------
     board_core_plan : The same without a front end.
     """
-    parts = design.plan(), camera_link_plan(series, design.shape, design.options, camera_bits=camera_bits)
+    parts = design.plan(), camera_link_plan(series, design.shape, design.options, port_bits=port_bits)
     return BuildPlan({name: text for part in parts for name, text in part.files.items()}, kept=parts[0].kept)
 
 
 def camera_link_plan(
-    series: SeriesShape, shape: Shape, options: DesignOptions, /, *, camera_bits: int
+    series: SeriesShape, shape: Shape, options: DesignOptions, /, *, port_bits: int
 ) -> BuildPlan:
     """Return the build plan of a core with a front end, without the files of the design.
 
@@ -134,7 +134,7 @@ def camera_link_plan(
         Parameters of an engine.
     options : DesignOptions
         Options of the design.
-    camera_bits : int
+    port_bits : int
         Width of a word of the camera.
 
     Raises
@@ -149,10 +149,10 @@ def camera_link_plan(
     _check_output(options)
     if options.prefix:
         raise InputError(f"prefix={options.prefix!r} of a design with a front end must be empty")
-    if camera_bits not in CAMERA_WIDTHS or series.input_bits % camera_bits:
+    if port_bits not in CAMERA_WIDTHS or series.input_bits % port_bits:
         widths = [str(bits) for bits in CAMERA_WIDTHS if not series.input_bits % bits]
-        raise InputError(f"camera_bits={camera_bits} must be one of {', '.join(widths)}")
-    core = CameraCore(series, shape, options.engines, options.result_width, camera_bits)
+        raise InputError(f"port_bits={port_bits} must be one of {', '.join(widths)}")
+    core = CameraCore(series, shape, options.engines, options.result_width, port_bits)
     top = {f"{CAMERA_CORE}.il": rtlil.convert(core, name=CAMERA_CORE, emit_src=False)}
     return BuildPlan({**input_plan(series, shape, options).files, **top})
 

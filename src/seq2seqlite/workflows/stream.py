@@ -211,8 +211,17 @@ def stream(
     origin: Any = source
     at_board = isinstance(source, str) and is_board(source)
     if at_board:
-        others: dict[str, Any] = {"model": model, "gates": gates, "follow": follow, "fps": fps, "irf": irf}
-        others |= {"binning": binning, "extrapolate": extrapolate, "observe": observe is not None}
+        others: dict[str, Any] = {
+            "model": model, "gates": gates, "follow": follow, "fps": fps, "binning": binning or None,
+            "extrapolate": extrapolate, "observe": observe is not None,
+        }  # fmt: skip
+        # Defaults count as omitted.
+        defaults = {**vars(ReadOptions()), "backend": "auto", "repeat": 1, "irf_shift": FIT}
+        others |= {
+            name: value
+            for name, value in {**vars(options), **of_irf, "backend": backend, "repeat": repeat}.items()
+            if value != defaults.get(name)
+        }
         origin = _board_camera(str(source), shape, MapOptions(min_photons, mask=mask), others)
         chosen.predictor = origin.predictor
     elif isinstance(source, str | PathLike) and _is_replay(source, follow=follow):
@@ -272,7 +281,7 @@ def _board_camera(
 ) -> BoardCamera:
     """Return a camera at a board; reject the options of computations that the board does not perform."""
     for name, value in others.items():
-        if value is not None and value is not False and value != 0:
+        if value is not None and value is not False:
             shown = f"{name}={value}" if isinstance(value, str | bool | int | float) else name
             raise InputError(f"{shown} cannot be combined with a camera at a board; omit it")
     return BoardCamera(

@@ -33,14 +33,14 @@ from seq2seqlite.hardware.wire.memory_status import LaneTraining, MemoryStatus
 from .dram_model import ADDRESS_BITS, bench, model_files
 
 pytestmark = pytest.mark.hardware_full
-CLOCK_HZ, CAMERA_BITS = 80e6, 16  # a cycle of the memory has 6,250 ps; the model truncates to whole ones
+CLOCK_HZ, PORT_BITS = 80e6, 16  # a cycle of the memory has 6,250 ps; the model truncates to whole ones
 WINDOWS = ({(1, 2), (1, 3), (1, 4)}, {(2, 0), (2, 1), (3, 5), (3, 6), (3, 7)})
 
 
 def core_ports(series):
     """Return the ports of a core with a camera."""
     return {
-        "aclk": In(1), "aresetn": In(1), **packet_ports(), **camera_ports(CAMERA_BITS),
+        "aclk": In(1), "aresetn": In(1), **packet_ports(), **camera_ports(PORT_BITS),
         "camera_wanted": Out(1), **memory_ports(series), "memory_status": In(32),
     }  # fmt: skip
 
@@ -51,7 +51,7 @@ def board(odd_program, tmp_path_factory):
     design = make_design(odd_program(1, n_gates=11), find_target("ecp5-85f"), DesignOptions(lanes=2))
     series = series_of(design, data_bits=128, tile_pixels=64, address_bits=ADDRESS_BITS)
     verilog, program = model_files(CLOCK_HZ, WINDOWS)
-    plan = camera_core_plan(design, series, camera_bits=CAMERA_BITS)
+    plan = camera_core_plan(design, series, port_bits=PORT_BITS)
     training = rtlil.convert(DramTraining(program), name=DRAM_TRAINING, emit_src=False)
     files = {
         "dram.v": verilog,
@@ -69,10 +69,10 @@ def board(odd_program, tmp_path_factory):
         in_bits=32,
         out_bits=32,
         out_dir=folder / "simulation",
-        defines={"MEMORY_BITS": series.data_bits, "CAMERA_BITS": CAMERA_BITS},
+        defines={"MEMORY_BITS": series.data_bits, "PORT_BITS": PORT_BITS},
         compilation=Compilation(verilator=("-Wno-fatal",)),
     )
-    return design.program, BoardSimulator(executable, CAMERA_BITS)
+    return design.program, BoardSimulator(executable, PORT_BITS)
 
 
 @pytest.mark.parametrize(("waits", "n"), [(True, 6), (False, 40)])

@@ -26,8 +26,8 @@ def images_of(program, frames, *, pixels=PIXELS, seed=0):
     return counts.reshape(frames, pixels, program.n_gates).swapaxes(1, 2)
 
 
-def beats_of(images, camera_bits=16):
-    return camera_beats(images, bits=8, camera_bits=camera_bits)
+def beats_of(images, port_bits=16):
+    return camera_beats(images, bits=8, port_bits=port_bits)
 
 
 def expected_of(program, images, *, bank=None, index=0, min_photons=0):

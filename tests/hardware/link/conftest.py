@@ -54,7 +54,7 @@ def camera_board(odd_program, built_once):
         written = (folder / "project").exists()
         project = read_project(folder / "project") if written else write_project(design, folder / "project")
         series = series_of(project)
-        board = compile_board(project, out_dir=folder, series=series, camera_bits=16, compilation=QUICK)
+        board = compile_board(project, out_dir=folder, series=series, port_bits=16, compilation=QUICK)
         return project, series, board
 
 
@@ -64,5 +64,5 @@ def direct_camera_board(direct_design, built_once):
     project = direct_design.project
     series = series_of(project, frame_bits=16, map_bits=3)
     with built_once("direct-camera-board") as folder:
-        board = compile_board(project, out_dir=folder, series=series, camera_bits=16, compilation=QUICK)
+        board = compile_board(project, out_dir=folder, series=series, port_bits=16, compilation=QUICK)
         return project, series, board

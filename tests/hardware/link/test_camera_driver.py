@@ -184,7 +184,7 @@ def test_a_board_that_is_reset_during_the_frames(camera_board):
 def one_bit_beats(counts, n_frames):
     """Return the words of one-bit frames whose sums are the counts, shape (frames, n_gates, pixels)."""
     frames = [one_bit_frames(each, n_frames=n_frames, seed=seed) for seed, each in enumerate(counts)]
-    return camera_beats(np.stack([np.concatenate(list(one)) for one in frames]), bits=1, camera_bits=16)
+    return camera_beats(np.stack([np.concatenate(list(one)) for one in frames]), bits=1, port_bits=16)
 
 
 def test_one_bit_frames_and_responses_of_pixels(direct_camera_board):

@@ -73,6 +73,11 @@ def test_options_that_do_not_fit(camera_board, program_file):
             ("", {}, r"has 201 pixels, not an image that is not a square; pass its rows and columns"),
             ("", {"shape": (20, 10)}, r"has 201 pixels, not shape 20x10"),
             ("", {"shape": SHAPE, "binning": 1}, r"binning=1 cannot be combined with a camera at a board"),
+            ("", {"shape": SHAPE, "channel": 0}, r"channel=0 cannot be combined with a camera"),
+            ("", {"shape": SHAPE, "period_ns": 25.0}, r"period_ns=25.0 cannot be combined with a camera"),
+            ("", {"shape": SHAPE, "backend": "cpu"}, r"backend=cpu cannot be combined with a camera"),
+            ("", {"shape": SHAPE, "repeat": 2}, r"repeat=2 cannot be combined with a camera"),
+            ("", {"shape": SHAPE, "irf": "fit"}, r"irf=fit cannot be combined with a camera"),
             ("&waits=2", {"shape": SHAPE}, r"waits=2 of board udp://\S+ must be 0 or 1"),
             ("&dark_level=x", {"shape": SHAPE}, r"dark_level=x of board udp://\S+ must be a whole number"),
             (

@@ -12,7 +12,7 @@ from seq2seqlite.cli.output import JsonOption, write_json
 from seq2seqlite.cli.progress import tool_status
 from seq2seqlite.cli.read_options import image_size
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.boards.front_end import CAMERA_BITS, camera_series
+from seq2seqlite.hardware.boards.front_end import PORT_BITS, camera_series
 from seq2seqlite.hardware.cosim.board import BoardSimulator, Faults, compile_board
 from seq2seqlite.hardware.cosim.self_test import SelfTest, camera_feed, camera_self_test
 from seq2seqlite.hardware.cosim.self_test import self_test as run_self_test
@@ -79,7 +79,7 @@ def simulate_board(
         series = None if camera is None else _series(project, camera)
         with tool_status() as heartbeat:
             simulator = compile_board(
-                project, out_dir=Path(build), series=series, camera_bits=CAMERA_BITS, heartbeat=heartbeat
+                project, out_dir=Path(build), series=series, port_bits=PORT_BITS, heartbeat=heartbeat
             )
         if not self_test:
             _serve(project, simulator, series, port=port, seed=seed, faults=faults)
@@ -108,7 +108,7 @@ def _serve(
 ) -> None:
     feed = None
     if series is not None:
-        feed, _ = camera_feed(project, series, camera_bits=CAMERA_BITS, seed=seed)
+        feed, _ = camera_feed(project, series, port_bits=PORT_BITS, seed=seed)
     with simulator.serve(port=port, faults=faults, camera=feed) as board:
         print(f"board with {project.program.name} at {board.address}; Ctrl-C ends it", flush=True)
         try:
@@ -135,7 +135,7 @@ def _report(
         f"{found.packets_lost:,} packets lost, {found.packets_duplicated:,} duplicated, "
         f"{found.packets_reordered:,} reordered; {found.packets_repeated:,} requests repeated"
     )
-    what = "frames" if simulator.camera_bits else "requests"
+    what = "frames" if simulator.port_bits else "requests"
     print(f"latency {found.latency_cycles:,} clock cycles (median of the {what})")
     write_json(
         json_file,

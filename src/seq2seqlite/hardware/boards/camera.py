@@ -1,7 +1,7 @@
 """Core of a board system with a front end for a camera."""
 
 from seq2seqlite.hardware.board_core import CAMERA_CORE, camera_core_plan
-from seq2seqlite.hardware.boards.front_end import CAMERA_BITS
+from seq2seqlite.hardware.boards.front_end import PORT_BITS
 from seq2seqlite.hardware.boards.project import Core
 from seq2seqlite.hardware.design import Design
 from seq2seqlite.hardware.frontends.gate_series import GATE_SERIES
@@ -31,7 +31,7 @@ def camera_core(design: Design, series: SeriesShape, /) -> Core:
     """
     return Core(
         design.program,
-        camera_core_plan(design, series, camera_bits=CAMERA_BITS),
+        camera_core_plan(design, series, port_bits=PORT_BITS),
         CAMERA_CORE,
         f"{CAMERA_CORE}.link",
         (GATE_SERIES, f"{CAMERA_CORE}.camera", f"{CAMERA_CORE}.gate"),

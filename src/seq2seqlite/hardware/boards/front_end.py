@@ -7,9 +7,9 @@ from seq2seqlite.hardware.boards.board import SDR, BoardMemory
 from seq2seqlite.hardware.frontends.parameters import SeriesShape
 from seq2seqlite.hardware.wire.front_end_registers import second_base
 
-__all__ = ["CAMERA_BITS", "camera_series"]
+__all__ = ["PORT_BITS", "camera_series"]
 
-CAMERA_BITS = 16
+PORT_BITS = 16
 """Width of a word of the camera at the pins of a board."""
 TILE_PIXELS = 64
 """Pixels of a burst: few enough for the tile buffer in block memory."""
@@ -62,7 +62,7 @@ def camera_series(
         count_bits=count_bits,
         data_bits=memory.data_bits,
         tile_pixels=TILE_PIXELS,
-        frame_bits=CAMERA_BITS if pixel_bits == 1 else 0,
+        frame_bits=PORT_BITS if pixel_bits == 1 else 0,
         address_bits=memory.address_bits,
         map_bits=map_bits,
     )

@@ -152,7 +152,7 @@ class BoardSimulator:
     ----------
     executable : Executable
         Executable that :func:`compile_board` built.
-    camera_bits : int
+    port_bits : int
         Width of a word of the camera; 0 if the core has no front end.
 
     See Also
@@ -161,7 +161,7 @@ class BoardSimulator:
     """
 
     executable: Executable
-    camera_bits: int = 0
+    port_bits: int = 0
 
     def run(
         self,
@@ -231,11 +231,11 @@ class BoardSimulator:
         with tempfile.TemporaryDirectory(prefix="seq2seqlite-") as folder:
             feed = Path(folder) / "camera"
             feed.write_bytes(self._feed(camera))
-            with self._serve(port, faults, [feed] if self.camera_bits else []) as board:
+            with self._serve(port, faults, [feed] if self.port_bits else []) as board:
                 yield board
 
     def _feed(self, camera: CameraFeed | None) -> bytes:
-        return (camera or CameraFeed.none()).to_bytes() if self.camera_bits else b""
+        return (camera or CameraFeed.none()).to_bytes() if self.port_bits else b""
 
     @contextmanager
     def _serve(self, port: int, faults: Faults, feed: list[Path]) -> Iterator[SimulatedBoard]:
@@ -272,7 +272,7 @@ def compile_board(
     *,
     out_dir: Path,
     series: SeriesShape | None = None,
-    camera_bits: int = 16,
+    port_bits: int = 16,
     heartbeat: Heartbeat | None = None,
     **options: Any,
 ) -> BoardSimulator:
@@ -286,7 +286,7 @@ def compile_board(
         Build folder.
     series : SeriesShape, optional
         Front end for a camera; by default the core has none.
-    camera_bits : int
+    port_bits : int
         Width of a word of the camera.
     heartbeat : callable, optional
         Called every second.
@@ -311,8 +311,8 @@ def compile_board(
     if series is None:
         plan, top = link_plan(shape, project.options), project.options.prefix + BOARD_CORE
     else:
-        plan = camera_link_plan(series, shape, project.options, camera_bits=camera_bits)
-        top, options["defines"] = CAMERA_CORE, {"MEMORY_BITS": series.data_bits, "CAMERA_BITS": camera_bits}
+        plan = camera_link_plan(series, shape, project.options, port_bits=port_bits)
+        top, options["defines"] = CAMERA_CORE, {"MEMORY_BITS": series.data_bits, "PORT_BITS": port_bits}
     for name, text in plan.execute(heartbeat=heartbeat).items():
         files.append(out_dir / name)
         files[-1].write_text(text)
@@ -326,4 +326,4 @@ def compile_board(
         heartbeat=heartbeat,
         **options,
     )
-    return BoardSimulator(executable, 0 if series is None else camera_bits)
+    return BoardSimulator(executable, 0 if series is None else port_bits)

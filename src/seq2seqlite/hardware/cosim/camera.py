@@ -88,7 +88,7 @@ class CameraFeed:
         return struct.pack(f"<{len(settings)}Q", *settings) + words + flags.astype(np.uint8).tobytes()
 
 
-def camera_beats(images: NDArray[np.integer], /, *, bits: int, camera_bits: int) -> Beats:
+def camera_beats(images: NDArray[np.integer], /, *, bits: int, port_bits: int) -> Beats:
     """Return the words that a camera delivers for frames of images.
 
     Parameters
@@ -97,7 +97,7 @@ def camera_beats(images: NDArray[np.integer], /, *, bits: int, camera_bits: int)
         Images of each frame: gates, or all one-bit frames.
     bits : int
         Width of a pixel: 1, 8 or 16.
-    camera_bits : int
+    port_bits : int
         Width of a word.
 
     See Also
@@ -106,4 +106,4 @@ def camera_beats(images: NDArray[np.integer], /, *, bits: int, camera_bits: int)
     """
     frames, per_frame, pixels = images.shape
     flat = images.reshape(frames * per_frame, pixels)
-    return beats_of_images(flat, bits=bits, width=camera_bits, frame_images=per_frame)
+    return beats_of_images(flat, bits=bits, width=port_bits, frame_images=per_frame)

@@ -126,7 +126,7 @@ def self_test(
 
 
 def camera_feed(
-    project: Project, series: SeriesShape, /, *, camera_bits: int, seed: int
+    project: Project, series: SeriesShape, /, *, port_bits: int, seed: int
 ) -> tuple[CameraFeed, NDArray[np.int64]]:
     """Return a camera that repeats synthetic frames for ever, with a memory that pauses; and its counts.
 
@@ -136,7 +136,7 @@ def camera_feed(
         Project of the board.
     series : SeriesShape
         Its front end, for counts of 8 bits.
-    camera_bits : int
+    port_bits : int
         Width of a word of the camera.
     seed : int
         Seed of the counts.
@@ -154,7 +154,7 @@ def camera_feed(
     """
     counts = np.minimum(made_up_counts(project.program, FRAMES * series.pixels, seed=seed), 255)
     frames = counts.reshape(FRAMES, series.pixels, series.n_gates).astype(np.int64)
-    beats = camera_beats(frames.swapaxes(1, 2), bits=series.count_bits, camera_bits=camera_bits)
+    beats = camera_beats(frames.swapaxes(1, 2), bits=series.count_bits, port_bits=port_bits)
     feed = CameraFeed(
         beats,
         repeats=0,
@@ -202,7 +202,7 @@ def camera_self_test(
     self_test : The same for a board without a camera.
     """
     program = project.program
-    feed, counts = camera_feed(project, series, camera_bits=simulator.camera_bits, seed=seed)
+    feed, counts = camera_feed(project, series, port_bits=simulator.port_bits, seed=seed)
     flat, bank = counts.reshape(-1, series.n_gates), made_up_bank(program, 1)
     expected = records_from_result(Inputs(bank).expected(program, flat, min_photons=MIN_PHOTONS))
     wanted = _words_without_numbers(expected).reshape(FRAMES, series.pixels, -1)

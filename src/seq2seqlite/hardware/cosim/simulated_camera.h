@@ -47,7 +47,7 @@ public:
         top.camera_clk = 0;
         if (!offered && exists() && (place || wanted(top)) && !random->happens(settings.gap)) {
             offered = true;
-            put<CAMERA_BITS>(top.camera_data, &words[place]);
+            put<PORT_BITS>(top.camera_data, &words[place]);
             top.camera_first = flags[place] & 1;
             top.camera_last = flags[place] >> 1 & 1;
             frames += flags[place] & 1;

@@ -39,7 +39,7 @@ class CameraCore(Component):
         Number of engines.
     result_width : int
         Width of a beat of results.
-    camera_bits : int
+    port_bits : int
         Width of a word of the camera.
 
     Attributes
@@ -60,16 +60,16 @@ class CameraCore(Component):
     """
 
     def __init__(
-        self, series: SeriesShape, shape: Shape, engines: int, result_width: int, camera_bits: int
+        self, series: SeriesShape, shape: Shape, engines: int, result_width: int, port_bits: int
     ) -> None:
         self.series, self.shape_, self.engines = series, shape, engines
-        self.result_width, self.camera_bits = result_width, camera_bits
+        self.result_width, self.port_bits = result_width, port_bits
         super().__init__(
             {
                 "aclk": In(1),
                 "aresetn": In(1),
                 **packet_ports(),
-                **camera_ports(camera_bits),
+                **camera_ports(port_bits),
                 "camera_wanted": Out(1),
                 **memory_ports(series),
                 "memory_status": In(STATUS_BITS),
@@ -82,9 +82,9 @@ class CameraCore(Component):
         series = self.series
         add_domain(m, self.aclk, self.aresetn)
         m.submodules.link = link = CameraLink(self.shape_, self.engines, self.result_width, series.pixels)
-        m.submodules.camera = camera = CameraPort(self.camera_bits, series.input_bits)
+        m.submodules.camera = camera = CameraPort(self.port_bits, series.input_bits)
         m.submodules.gate = gate = MemoryGate(address_bits=series.address_bits, data_bits=series.data_bits)
-        for part, ports in ((link, packet_ports()), (camera, camera_ports(self.camera_bits))):
+        for part, ports in ((link, packet_ports()), (camera, camera_ports(self.port_bits))):
             for name, member in ports.items():
                 port, own = getattr(self, name), getattr(part, name)
                 m.d.comb += port.eq(own) if member.flow is Out else own.eq(port)

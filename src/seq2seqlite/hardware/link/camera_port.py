@@ -15,11 +15,11 @@ DEPTH = 16
 """Words of the asynchronous FIFO."""
 
 
-def camera_ports(camera_bits: int, /) -> dict[str, Member]:
+def camera_ports(port_bits: int, /) -> dict[str, Member]:
     """Return the ports of a camera by name."""
     return {
         "camera_clk": In(1),
-        "camera_data": In(camera_bits),
+        "camera_data": In(port_bits),
         "camera_valid": In(1),
         "camera_first": In(1),
         "camera_last": In(1),
@@ -34,24 +34,24 @@ class Packer(Component):
 
     Parameters
     ----------
-    camera_bits : int
+    port_bits : int
         Width of a word.
     input_bits : int
-        Width of a beat, a multiple of ``camera_bits``.
+        Width of a beat, a multiple of ``port_bits``.
 
     Attributes
     ----------
-    i : Signature(image_beat(camera_bits)), in
+    i : Signature(image_beat(port_bits)), in
         Words.
     o : Signature(image_beat(input_bits)), out
         Beats.
     """
 
-    def __init__(self, camera_bits: int, input_bits: int) -> None:
-        self.camera_bits, self.parts = camera_bits, input_bits // camera_bits
+    def __init__(self, port_bits: int, input_bits: int) -> None:
+        self.port_bits, self.parts = port_bits, input_bits // port_bits
         super().__init__(
             {
-                "i": In(stream.Signature(image_beat(camera_bits))),
+                "i": In(stream.Signature(image_beat(port_bits))),
                 "o": Out(stream.Signature(image_beat(input_bits))),
             }
         )
@@ -63,9 +63,9 @@ class Packer(Component):
         connect(m, output.o, flipped(self.o))
         word, parts = self.i.payload, self.parts
         part, at = Signal(range(max(2, parts))), Signal(range(max(2, parts)))
-        kept, kept_first = Signal(parts * self.camera_bits, reset_less=True), Signal()
+        kept, kept_first = Signal(parts * self.port_bits, reset_less=True), Signal()
         filled = Cat(
-            Mux(at == index, word.data, kept.word_select(index, self.camera_bits)) for index in range(parts)
+            Mux(at == index, word.data, kept.word_select(index, self.port_bits)) for index in range(parts)
         )
         emits, first = Signal(), Signal()
         m.d.comb += [
@@ -92,10 +92,10 @@ class CameraPort(Component):
 
     Parameters
     ----------
-    camera_bits : int
+    port_bits : int
         Width of a word.
     input_bits : int
-        Width of a beat, a multiple of ``camera_bits``.
+        Width of a beat, a multiple of ``port_bits``.
 
     Attributes
     ----------
@@ -108,11 +108,11 @@ class CameraPort(Component):
         Beats of the images.
     """
 
-    def __init__(self, camera_bits: int, input_bits: int) -> None:
-        self.camera_bits, self.input_bits = camera_bits, input_bits
+    def __init__(self, port_bits: int, input_bits: int) -> None:
+        self.port_bits, self.input_bits = port_bits, input_bits
         super().__init__(
             {
-                **camera_ports(camera_bits),
+                **camera_ports(port_bits),
                 "reset": In(1),
                 "o": Out(stream.Signature(image_beat(input_bits))),
             }
@@ -124,11 +124,11 @@ class CameraPort(Component):
         m.domains.camera = camera = ClockDomain(local=True)
         m.d.comb += camera.clk.eq(self.camera_clk)
         m.submodules.reset = ResetSynchronizer(self.reset, domain="camera")
-        layout = data.StructLayout({"data": self.camera_bits, "first": 1, "last": 1})
+        layout = data.StructLayout({"data": self.port_bits, "first": 1, "last": 1})
         m.submodules.fifo = fifo = AsyncFIFO(
             width=layout.size, depth=DEPTH, w_domain="camera", r_domain="sync"
         )
-        m.submodules.packer = packer = DomainRenamer("sync")(Packer(self.camera_bits, self.input_bits))
+        m.submodules.packer = packer = DomainRenamer("sync")(Packer(self.port_bits, self.input_bits))
         connect(m, packer.o, flipped(self.o))
         m.d.comb += [
             fifo.w_data.eq(Cat(self.camera_data, self.camera_first, self.camera_last)),

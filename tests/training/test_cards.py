@@ -27,15 +27,9 @@ DIRECT = [
     *DIRECT_NARROW,
 ]
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
-# Networks with a decoder that read the response. They have no teacher.
-WITH_RESPONSE = [
-    *(
-        f"seq2seqlite-{name}-float"
-        for name in instrument_names()
-        if name not in SEQ2SEQ and f"seq2seqlite-{name}-float" in recipe_names()
-    ),
-    "seq2seqlite-swissspad3-int8",
-]
+CAMERAS = [name for name in instrument_names() if name not in SEQ2SEQ]
+# Networks with a decoder that read the response.
+WITH_RESPONSE = [f"seq2seqlite-{name}-{precision}" for name in CAMERAS for precision in ("float", "int8")]
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
 # sums, which differs between CPUs, can change the last one or two.
 LAST_DIGITS = 2e-5

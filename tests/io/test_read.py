@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -319,6 +320,19 @@ def test_gates_of_other_shape(tmp_path: Path) -> None:
         r"G2\.tif has shape \(4, 4\), but G0\.tif \(3, 4\); all gates must be",
         gate_width_ns=0.04,
     )
+
+
+def test_length_of_gates_in_arrays(tmp_path: Path) -> None:
+    of_gates: dict[str, Any] = {"gate_width_ns": 0.18, "period_ns": 12.5, "gate_length_ns": 3.0}
+    np.savez(tmp_path / "a.npz", tpsf=np.ones((2, 3, 67)), **of_gates)
+    store = zarr.create_array(str(tmp_path / "a.zarr"), shape=(2, 3, 67), dtype="f4", attributes=of_gates)
+    store[:] = 1
+    for file in ("a.npz", "a.zarr"):
+        assert read(tmp_path / file).attrs["gate_length_ns"] == 3.0
+        assert read(tmp_path / file, gate_length_ns=2.0).attrs["gate_length_ns"] == 2.0
+    np.savez(tmp_path / "b.npz", tpsf=np.ones((2, 3, 67)), **of_gates | {"gate_length_ns": 13.0})
+    with pytest.raises(InputError, match=r"b\.npz: gate_length_ns=13.0 must be > 0 and <= the laser period"):
+        read(tmp_path / "b.npz")
 
 
 @settings(max_examples=25)

@@ -17,7 +17,7 @@ from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors import choose_model
 from seq2seqlite.predictors.choice import instrument_model, model_use
-from seq2seqlite.predictors.source import coarse_irf, wrong_instrument
+from seq2seqlite.predictors.source import coarse_irf, cut_irf, unknown_gate, wrong_instrument
 
 
 def measured(file_format: str, *, width: float = 0.1, period: float = 12.5, **more: Any) -> xr.DataArray:
@@ -119,6 +119,41 @@ def test_irf_in_wide_bins(width_ns: float, warned: bool) -> None:
     assert len(found) == warned
     assert not warned or f"in two bins of {width_ns:g} ns, which do not show its shape" in found[0]
     assert coarse_irf(None) == coarse_irf(ParametricIrf(2.0, 0.01)) == []
+
+
+@pytest.mark.parametrize(
+    ("first_ns", "n_gates", "end"),
+    [(1.0, 67, None), (-0.4, 67, "start"), (9.5, 67, "end"), (-0.5, 69, None)],  # 69 gates cover the period
+)
+def test_irf_that_is_cut_off(first_ns: float, n_gates: int, end: str | None) -> None:
+    """A gate of 3 ns, sampled every 0.18 ns."""
+    delays = np.arange(n_gates) * 0.18
+    response = ((delays - first_ns) % 12.42 < 3.0).astype(float)
+    if end == "end":
+        response[delays < 1] = 0.0
+    irf = MeasuredIrf(1e4 * response, bin_width_ns=0.18).sampled()
+    found = cut_irf(irf, period_ns=12.42)
+    assert len(found) == (end is not None)
+    assert end is None or f"cut off at the {end} of its window, and 0.36 ns of the laser period" in found[0]
+    assert cut_irf(None, period_ns=12.42) == cut_irf(irf, period_ns=None) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "file_format", "gate", "warned"),
+    [
+        ("seq2seqlite-swissspad3-direct-float", "npz", {}, True),
+        ("seq2seqlite-swissspad3-direct-float", "npz", {"gate_length_ns": 3.0}, False),
+        ("seq2seqlite-swissspad3-direct-float", "PTU", {}, False),  # has another warning
+        ("seq2seqlite-narrow-gate-direct-float", "npz", {}, False),
+        ("mle-mono", "npz", {}, False),
+    ],
+)
+def test_response_of_gates_of_unknown_length(
+    model: str, file_format: str, gate: dict[str, float], warned: bool
+) -> None:
+    found = unknown_gate(model, measured(file_format, **gate))
+    assert len(found) == warned
+    assert not warned or "pass gate_length_ns in ns" in found[0]
 
 
 def test_use_of_the_shipped_models() -> None:

@@ -18,6 +18,8 @@ from seq2seqlite.limits import available_memory, require_memory
 
 __all__ = ["number_of", "read_npz", "read_text", "read_zarr", "zarr_fields"]
 
+NUMBERS = ("gate_width_ns", "period_ns", "gate_length_ns")
+"""Step between gates, laser period, and length of the gates of a camera, in ns."""
 MAX_BINS = 2**17
 # Largest plausible compression ratio of counts; above it, chunks of the store are missing.
 MAX_COMPRESSION = 5000
@@ -31,11 +33,9 @@ CALIBRATION = re.compile(r"time calibration:\s*([-+.\deE]+?)\s*(ns|ps)/ch", re.I
 
 
 def read_npz(path: Path, options: ReadOptions, /) -> xr.DataArray:
-    """Read decays from an archive with ``tpsf`` (Y, X, H) or (n, H), ``gate_width_ns`` and ``period_ns``."""
+    """Read decays from an archive with ``tpsf`` (Y, X, H) or (n, H), and :data:`NUMBERS`."""
     fields: dict[str, Any] = dict(
-        read_arrays(
-            path, names=frozenset(("tpsf", "gate_width_ns", "period_ns")), max_bytes=available_memory() // 3
-        )
+        read_arrays(path, names=frozenset(("tpsf", *NUMBERS)), max_bytes=available_memory() // 3)
     )
     return _from_fields(path, "npz", fields, options)
 
@@ -43,8 +43,8 @@ def read_npz(path: Path, options: ReadOptions, /) -> xr.DataArray:
 def read_zarr(path: Path, options: ReadOptions, /) -> xr.DataArray:
     """Read decays from a zarr store, lazily if dask is installed.
 
-    The store is an array with attributes ``gate_width_ns`` and ``period_ns``, or a group with an array
-    ``tpsf`` and these as attributes or arrays.
+    The store is an array with :data:`NUMBERS` as attributes, or a group with an array ``tpsf`` and these as
+    attributes or arrays.
     """
     stored, fields = zarr_fields(path)
     if stored is not None:
@@ -71,9 +71,7 @@ def zarr_fields(path: Path, /) -> tuple[Any, dict[str, Any]]:
         if not isinstance(node, zarr.Group):
             return node, fields
         names = set(node.array_keys())
-        fields |= {
-            name: _scalar(path, name, node[name]) for name in ("gate_width_ns", "period_ns") if name in names
-        }
+        fields |= {name: _scalar(path, name, node[name]) for name in NUMBERS if name in names}
         if "tpsf" not in names:
             return None, fields
         stored = node["tpsf"]
@@ -164,13 +162,14 @@ def _from_fields(path: Path, file_format: str, fields: dict[str, Any], options: 
         raise InputError(f"{path} has no array 'tpsf'; store counts as tpsf, shape (Y, X, H) or (n, H)")
     if fields["tpsf"].ndim not in (2, 3):
         raise InputError(f"{path}: tpsf has shape {fields['tpsf'].shape}; it must be (Y, X, H) or (n, H)")
-    width, period = number_of(path, fields, "gate_width_ns"), number_of(path, fields, "period_ns")
+    width, period, length = (number_of(path, fields, name) for name in NUMBERS)
     return signal_from_counts(
         fields["tpsf"],
         source=path,
         file_format=file_format,
         gate_width_ns=needed_gate_width_ns(path, options.gate_width_ns, width),
         period_ns=options.period_or(period),
+        gate_length_ns=options.gate_length_ns or length,
     )
 
 

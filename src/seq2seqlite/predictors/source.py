@@ -29,7 +29,17 @@ from seq2seqlite.resources import pretrained_folder
 from seq2seqlite.responses import PlacedIrf, placed_irf
 from seq2seqlite.simulation.instrument import Instrument, load_instrument
 
-__all__ = ["FIT", "TCSPC", "NamedSource", "coarse_irf", "is_camera", "predictor_source", "wrong_instrument"]
+__all__ = [
+    "FIT",
+    "TCSPC",
+    "NamedSource",
+    "coarse_irf",
+    "cut_irf",
+    "is_camera",
+    "predictor_source",
+    "unknown_gate",
+    "wrong_instrument",
+]
 
 FIT = "fit"
 MAX_SHIFT_NS = 1e4
@@ -39,6 +49,8 @@ LENGTH_TOLERANCE = 0.05
 # Share of a measured IRF in two neighbouring bins above which its shape is unknown: its width at half maximum
 # is then about 1.3 bins or less.
 COARSE_SHARE = 0.9
+# An IRF is cut off if its first or last bins have more than this share of its peak.
+CUT_SHARE, CUT_BINS = 0.1, 2
 TCSPC_FORMATS = ("PTU", "SDT", "LIF", "ICS")
 TCSPC = "tcspc-80mhz"
 
@@ -191,6 +203,9 @@ class NamedSource:
     def with_remarks(self, data: xr.DataArray, /) -> tuple[Predictor, dict[str, Any]]:
         """Return the predictor for a measurement, and warnings about them, for the summary."""
         warnings = wrong_instrument(self.model, data)
+        warnings += cut_irf(self.measured, period_ns=data.attrs.get("period_ns"))
+        if self.irf_fit or self.measured is not None:
+            warnings += unknown_gate(self.model, data)
         if data.attrs.get("gate_length_ns") is None:  # a gate, not a pulse, is the response of a camera
             warnings += coarse_irf(self.measured)
         return self.predictor(data), {"warnings": warnings}
@@ -386,6 +401,60 @@ def coarse_irf(irf: Irf | None, /) -> list[str]:
     warning = (
         f"{share:.0%} of the measured IRF are in two bins of {irf.bin_width_ns:g} ns, which do not show its "
         "shape: short lifetimes may be wrong by a bin width; measure it with finer bins"
+    )
+    return [warning]
+
+
+def cut_irf(irf: Irf | None, /, *, period_ns: float | None) -> list[str]:
+    """Return a warning if a measured IRF does not begin or end in the dark, and does not cover the period.
+
+    Parameters
+    ----------
+    irf : Irf or None
+        Measured IRF; of a camera, with its gates.
+    period_ns : float or None
+        Laser period, in ns.
+
+    See Also
+    --------
+    coarse_irf : Warning about wide bins.
+    """
+    if not isinstance(irf, MeasuredIrf) or period_ns is None:
+        return []
+    weights, missing_ns = irf.weights, period_ns - irf.weights.size * irf.bin_width_ns
+    ends = {"start": weights[:CUT_BINS], "end": weights[-CUT_BINS:]}
+    where = next((end for end, part in ends.items() if part.mean() > CUT_SHARE * weights.max()), None)
+    if where is None or missing_ns <= irf.bin_width_ns:
+        return []
+    warning = (
+        f"the measured IRF is cut off at the {where} of its window, and {missing_ns:.3g} ns of the laser "
+        "period are missing: lifetimes will be wrong; record these delays, too, or move the window"
+    )
+    return [warning]
+
+
+def unknown_gate(model: str, data: xr.DataArray, /) -> list[str]:
+    """Return a warning if a network of a camera gets a response, but not the length of the gates.
+
+    Parameters
+    ----------
+    model : str
+        Name of a shipped model; other models and estimators cause no warning.
+    data : xarray.DataArray
+        Measurement.
+
+    See Also
+    --------
+    wrong_instrument : Warning about the model.
+    """
+    instrument = _instrument_of(Path(model).stem)
+    if instrument is None or not is_camera(instrument) or instrument.gate is None:
+        return []
+    if data.attrs.get("gate_length_ns") is not None or data.attrs.get("format") in TCSPC_FORMATS:
+        return []
+    warning = (
+        "the response is taken for that of an instrument without gates, because the length of the gates is "
+        "unknown: lifetimes may be wrong by a tenth of it; pass gate_length_ns in ns"
     )
     return [warning]
 

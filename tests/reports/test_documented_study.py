@@ -27,7 +27,9 @@ def test_documented_runs_are_those_of_the_configuration_and_the_shipped_weights(
             published = reference["total"] | {"r2": reference["total"]["r2_per_decay"]}
             del published["r2_per_decay"]  # the study keeps the published definition
             assert row.figures["total"] == published
-    assert (FOLDER / "short-budget.md").read_text(encoding="utf-8") == study_markdown(study, rows)
+    assert (FOLDER / "short-budget.md").read_text(encoding="utf-8") == study_markdown(
+        study, rows, study.teacher
+    )
 
 
 def test_documents_of_the_paper_are_made_of_its_results():

@@ -35,7 +35,8 @@ def table():
         row("reduction", "8", 0.05, seed=2),
         row("reduction", "8", 0.9, seed=3, converged=False),
         row("baselines", "minGRU", 0.03, luts=100),
-        row("ablation", "32, input 4 bits", 0.03),
+        row("ablation", "32, input: 4 bits", 0.03),
+        row("ablation", "32, input: 6 bits", 0.02),
     ]
     for seed, gain in ((1, 0.10), (2, 0.11), (3, 0.12)):
         rows.append(row("kd", "32, 1024 decays, teacher 0.0", 0.02 * seed, seed=seed))

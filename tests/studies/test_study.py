@@ -1,5 +1,6 @@
 """Studies: the grid, runs that fail, and tables that are the same however often a study was killed."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 from seq2seqlite.cli.app import main
 from seq2seqlite.errors import InputError
-from seq2seqlite.reports.study_tables import study_rows
+from seq2seqlite.reports.study_tables import reference_error, study_rows
 from seq2seqlite.studies.folder import RunResult, claimed, read_result
 from seq2seqlite.studies.runs import perform
 from seq2seqlite.studies.study import load_study, study_names
@@ -262,3 +263,16 @@ def test_run_without_training_has_converged_if_its_source_has(config):
     assert found["8 bits", 1] == (10, 0.001, True, 2.0)
     assert not found["float 6", 2][2]
     assert ("float 4x4", 1) not in found
+
+
+def test_ratios_refer_to_a_teacher_of_the_study_once_it_has_finished(config):
+    study = load_study(config)
+    first = dataclasses.replace(study.runs[0], group="teacher")
+    study = dataclasses.replace(study, runs=(first, *study.runs[1:]))
+    known = {study.teacher: {"total": {"rmse": 0.1}}}
+    assert reference_error(study, {}, known) == (study.teacher, 0.1)
+    failed = {first.id: RunResult(first.id, None, [], {}, "diverged")}
+    assert reference_error(study, failed, known) == (study.teacher, 0.1)
+    results = {run.id: RunResult(run.id, {"total": {"rmse": 0.2}}, [], {}) for run in study.runs[:2]}
+    assert reference_error(study, results, known) == (first.label, 0.2)
+    assert [row.ratio for row in study_rows(study, results, known)] == [0.5, 1.0, 1.0]

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure
 from seq2seqlite.files import replace_when_done
 from seq2seqlite.reports.environment import environment
 from seq2seqlite.reports.log_axes import label_plainly
-from seq2seqlite.reports.study_answers import answered, cheaper, claim, distillation, interval, size_rows
+from seq2seqlite.reports.study_answers import answered, cheaper, claim, distillation, size_rows
 from seq2seqlite.reports.study_report import GROUP_TITLES
 from seq2seqlite.reports.study_tables import PUBLISHED
 from seq2seqlite.studies.search import error_over_bound
 
 __all__ = ["FIGURES", "study_page", "write_study_figures"]
 
+MARKERS = "osD^v<>PX*"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -173,17 +174,27 @@ def _distillation(axes: Axes, rows: Rows) -> None:
 
 
 def _ablation(axes: Axes, rows: Rows) -> None:
-    chosen = [row for row in rows if row["group"] == "ablation" and row["ratio"] is not None]
-    reference = answered(rows, group="qat", label="32, weights 8 bits")
-    if reference:
-        mean = interval(row["ratio"] for row in reference).mean
-        axes.axvline(mean, color="0.7", label="8 bits everywhere")
-    for index, row in enumerate(chosen):
-        axes.plot(row["ratio"], index, "o", color="C0", fillstyle="full" if row["converged"] else "none")
-    axes.set_yticks(range(len(chosen)), [row["label"].removeprefix("32, ") for row in chosen], fontsize=6)
-    axes.set_xlabel("total RMSE / teacher")
-    if not chosen:
-        axes.text(0.5, 0.5, "not finished", transform=axes.transAxes, ha="center", color="0.5")
+    tensors: dict[str, list[tuple[int, float]]] = {}
+    for row in rows:
+        if row["group"] == "ablation" and row["ratio"] is not None:
+            tensor, _, width = row["label"].removeprefix("32, ").partition(": ")
+            tensors.setdefault(tensor, []).append((int(width.removesuffix(" bits")), row["ratio"]))
+    for index, (tensor, points) in enumerate(tensors.items()):
+        bits, ratios = zip(*sorted(points), strict=True)
+        axes.plot(
+            bits,
+            ratios,
+            MARKERS[index % len(MARKERS)],
+            linestyle="-",
+            linewidth=0.8,
+            markersize=4,
+            label=tensor,
+        )
+    if tensors:
+        axes.set_yscale("log")
+        label_plainly(axes.yaxis)
+        axes.set_xticks(sorted({bits for points in tensors.values() for bits, _ in points}))
+    _finished(axes, "bits of the tensor", "total RMSE / teacher")
 
 
 def _pareto(axes: Axes, rows: Rows) -> None:

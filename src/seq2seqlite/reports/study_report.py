@@ -18,9 +18,11 @@ from seq2seqlite.reports.study_plots import example_decays, example_indices, lea
 from seq2seqlite.reports.study_tables import (
     COSTS,
     PUBLISHED,
+    TEACHER,
     Row,
     pareto_front,
     record,
+    reference_error,
     study_rows,
     summaries,
 )
@@ -33,6 +35,7 @@ from seq2seqlite.training.card import machine
 __all__ = ["check_study_folder", "write_study_report"]
 
 GROUP_TITLES = {
+    TEACHER: "Teachers",
     "models": "Trained models, evaluated by the same command",
     "reduction": "Weight reduction",
     "ptq": "Post-training quantisation",
@@ -41,7 +44,7 @@ GROUP_TITLES = {
     "state": "Width of the state",
     "sparsity": "Sparsity",
     "write-back": "State write-back",
-    "ablation": "Width of one tensor, all others 8 bits",
+    "ablation": "Width of one tensor",
     "search": "Search over units, widths and sparsity",
     "baselines": "Networks of other families, in floating point",
 }
@@ -76,12 +79,13 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
     """
     check_study_folder(study, folder)
     models = {name: load_model(name) for name in dict.fromkeys((study.teacher, *study.models))}
-    rows = study_rows(study, results, {name: evaluated(model, study) for name, model in models.items()})
+    known = {name: evaluated(model, study) for name, model in models.items()}
+    rows, teacher = study_rows(study, results, known), reference_error(study, results, known)[0]
     missing = [run for run in study.runs if run.id not in results]
     table = {
         "study": study.name,
         "instrument": Path(study.instrument).stem,
-        "teacher": study.teacher,
+        "teacher": teacher,
         "reference_decays": study.reference_decays,
         "rows": [record(row) for row in rows],
         "missing": [f"{run.group}: {run.label}, seed {run.recipe.training.seed}" for run in missing],
@@ -91,10 +95,11 @@ def write_study_report(study: Study, results: Mapping[str, RunResult], folder: P
     }
     seconds = {run: result.summary.get("seconds") for run, result in results.items()}
     about = {"seconds": seconds, "machine": machine(), "provenance": provenance()}
-    page = _page(study, results, rows, about, _examples(study, models, folder))
+    examples = _examples(study, models, folder)
+    page = _page(study, results, rows, teacher=teacher, about=about, examples=examples)
     for name, text in (
         ("study.json", json_text({**table, "about": about})),
-        ("study.md", study_markdown(study, rows)),
+        ("study.md", study_markdown(study, rows, teacher)),
         ("report.html", page),
     ):
         with replace_when_done(folder / name) as temporary:
@@ -124,15 +129,18 @@ def check_study_folder(study: Study, folder: Path, /) -> None:
             )
 
 
-def study_markdown(study: Study, rows: list[Row], /) -> str:
-    """Return the tables of a study in Markdown."""
-    return environment().get_template("study.md.j2").render(**_words(study, rows))
+def study_markdown(study: Study, rows: list[Row], teacher: str, /) -> str:
+    """Return the tables of a study in Markdown; ``teacher`` names the network that the ratios refer to."""
+    return environment().get_template("study.md.j2").render(**_words(study, rows, teacher))
 
 
 def _page(
     study: Study,
     results: Mapping[str, RunResult],
     rows: list[Row],
+    /,
+    *,
+    teacher: str,
     about: Mapping[str, Any],
     examples: str | None,
 ) -> str:
@@ -140,7 +148,7 @@ def _page(
         environment()
         .get_template("study.html.j2")
         .render(
-            **_words(study, rows),
+            **_words(study, rows, teacher),
             pareto=pareto_plot(rows),
             curves=learning_curves(study, results),
             examples=examples,
@@ -150,7 +158,7 @@ def _page(
     )
 
 
-def _words(study: Study, rows: list[Row]) -> dict[str, Any]:
+def _words(study: Study, rows: list[Row], teacher: str) -> dict[str, Any]:
     groups = [
         {
             "name": group,
@@ -162,6 +170,7 @@ def _words(study: Study, rows: list[Row]) -> dict[str, Any]:
     ]
     return {
         "study": study,
+        "teacher": teacher,
         "missing": {run.id for run in study.runs} - {row.run for row in rows},
         "instrument": Path(study.instrument).stem,
         "groups": groups,

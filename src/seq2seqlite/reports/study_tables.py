@@ -10,7 +10,20 @@ from seq2seqlite.models import model_card, model_names
 from seq2seqlite.studies.folder import RunResult
 from seq2seqlite.studies.study import Study
 
-__all__ = ["PUBLISHED", "Row", "Summary", "pareto_front", "record", "study_rows", "summaries"]
+__all__ = [
+    "PUBLISHED",
+    "TEACHER",
+    "Row",
+    "Summary",
+    "pareto_front",
+    "record",
+    "reference_error",
+    "study_rows",
+    "summaries",
+]
+
+TEACHER = "teacher"
+"""Group of the runs that train teachers."""
 
 # Erbas et al. 2024, total channel, for their own 160,000 test decays. Only the ratio of student to teacher is
 # comparable.
@@ -130,7 +143,7 @@ def study_rows(
     summaries : Return mean and spread of the rows with equal group and label, in the order of the rows.
     pareto_front : Return the Pareto-optimal rows with respect to error and cost, in order of increasing cost.
     """
-    teacher = models[study.teacher]["total"]["rmse"]
+    teacher = reference_error(study, results, models)[1]
     rows = [_model_row(name, figures, teacher) for name, figures in models.items()]
     done: dict[str, Row] = {}
     for run in study.runs:
@@ -156,6 +169,25 @@ def study_rows(
             training.max_steps * training.batch if training.tolerance and training.steps else None,
         )
     return rows + list(done.values())
+
+
+def reference_error(
+    study: Study, results: Mapping[str, RunResult], models: Mapping[str, dict[str, Any]], /
+) -> tuple[str, float]:
+    """Return name and total RMSE of the network that all ratios refer to.
+
+    This is the first finished run of the group ``teacher``, if there is one, and otherwise the trained model
+    ``study.teacher``.
+
+    See Also
+    --------
+    study_rows : Rows with the ratios.
+    """
+    for run in study.runs:
+        found = results.get(run.id)
+        if run.group == TEACHER and found is not None and found.figures is not None:
+            return run.label, float(found.figures["total"]["rmse"])
+    return study.teacher, float(models[study.teacher]["total"]["rmse"])
 
 
 def _model_row(name: str, figures: dict[str, Any], teacher: float) -> Row:

@@ -138,7 +138,7 @@ class Study:
     instrument : str
         Name of a shipped instrument, or path of a TOML file. All models are evaluated on its reference set.
     teacher : str
-        Model whose error is the reference of all errors.
+        Model whose error is the reference of all errors, until a run of the group ``teacher`` has finished.
     reference_decays : int
         Number of decays of the reference set.
     bound_repeats : int

@@ -50,8 +50,8 @@ class Compilation:
     Parameters
     ----------
     optimisation : str
-        Optimisation level of the C++ compiler. With ``-O2``, an engine of 32 units takes 1.7 times as long to
-        compile and does not run faster.
+        Optimisation level of the C++ compiler, by default that of ``CXXFLAGS`` or ``-O1``. With ``-O2``, an
+        engine of 32 units takes 1.7 times as long to compile and does not run faster.
     threads : int
         Number of threads of the simulation.
     verilator : tuple of str
@@ -66,7 +66,7 @@ class Compilation:
     compile_model : Compile Verilog and a harness to an executable.
     """
 
-    optimisation: str = "-O1"
+    optimisation: str = ""
     threads: int = 1
     verilator: tuple[str, ...] = ()
     compiler: tuple[str, ...] = ()
@@ -276,9 +276,9 @@ class _Build:
         return self.out_dir / "objects" / f"{source.stem}.o"
 
     def _compile(self, source: Path, target: Path, *options: str) -> list[str | Path]:
-        level = ["-O0"] if _is_slow(source) else []
-        optimisation = self.how.optimisation
-        return [self.compiler, optimisation, *self._flags(), *level, *options, *_to(source, target)]
+        level = "-O0" if _is_slow(source) else self.how.optimisation
+        levels = [level] if level else []
+        return [self.compiler, "-O1", *self._flags(), *levels, *options, *_to(source, target)]
 
     def _flags(self) -> list[str]:
         include = self.root / "include"
@@ -297,7 +297,8 @@ class _Build:
 
     def _runtime(self) -> dict[Path, Path]:
         """Return the cached objects of the Verilator library, which all models share, and their sources."""
-        facts = _machine(self.compiler), STANDARD, self.how.compiler, cpp_options()
+        options = [option for option in cpp_options() if not option.startswith("-O")]  # see _library_object
+        facts = _machine(self.compiler), STANDARD, self.how.compiler, options
         key = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
         folder = _cache_folder() / f"verilator-{key}"
         sources = [self.root / "include" / f"{name}.cpp" for name in (*RUNTIME, *self.how.runtime)]

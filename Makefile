@@ -75,7 +75,7 @@ test: setup hazelnut chromium qt
 
 # The shipped designs whole: exactness, LUTs of large parts, place and route. Under an hour on two cores.
 test-hardware: setup hazelnut
-	$(BIN)/python -m pytest tests -m hardware_full
+	CXXFLAGS=-O1 $(BIN)/python -m pytest tests -m hardware_full
 
 # Checks of the suite again, on all shipped models and many more pixels.
 test-exhaustive: setup hazelnut

@@ -34,6 +34,10 @@ settings.load_profile("ci" if IN_CI else "local")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / "build/jax-cache"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
 
+# Simulations of the suite are short: without optimisation, C++ is compiled in half the time. Those of whole
+# designs are not, see `make test-hardware`.
+os.environ.setdefault("CXXFLAGS", "-O0")
+
 # Configuration of Sphinx, not a module; and a module that imports Qt, which doctests do not need.
 collect_ignore = ["docs/conf.py", "src/seq2seqlite/napari/widget.py"]
 

@@ -10,6 +10,7 @@ import tifffile
 from rich.console import Console
 
 from seq2seqlite.cli.app import main
+from seq2seqlite.hardware.cosim.design import compile_project
 from seq2seqlite.hardware.eda.nextpnr import Clock, PlaceAndRouteResult, Segment, Use
 from seq2seqlite.hardware.explore import Candidate, Demand, best_candidate
 from seq2seqlite.hardware.implementation import Placed
@@ -24,8 +25,23 @@ EXPLORE = ["hardware", "explore", "--frame", "5x5", "--fps", "30", "--target", "
 @pytest.fixture
 def program_file(odd_program, tmp_path):
     path = tmp_path / "odd.program"
-    write_program(path, odd_program(0))
+    # As many gates as need few reducers, and one unit: Yosys takes half the time of three units.
+    write_program(path, odd_program(5, units=1, n_gates=31))
     return path
+
+
+@pytest.fixture(scope="module")
+def simulation_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("simulation")
+
+
+@pytest.fixture
+def compiled_once(simulation_folder, monkeypatch):
+    """Simulations of the same Verilog are compiled once, in a folder that the tests share."""
+    command = import_module("seq2seqlite.cli.hardware.simulate")
+    monkeypatch.setattr(
+        command, "compile_project", lambda project, **_: compile_project(project, out_dir=simulation_folder)
+    )
 
 
 def test_lower_writes_the_program(tmp_path, capsys):
@@ -115,21 +131,22 @@ def test_bad_input_is_one_line_and_leaves_nothing(words, message, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_from_a_program_to_a_report(program_file, tmp_path):
     project, found = tmp_path / "project", tmp_path / "found.json"
     build = ["hardware", "build", "--model", str(program_file), "--target", "ecp5-25f", "--out", str(project)]
     assert main([*build, "--json", str(found)]) == 0
-    assert json.loads(found.read_text())["clocks_per_pixel"] == 24
+    assert json.loads(found.read_text())["clocks_per_pixel"] == 31
     simulate = ["hardware", "simulate", str(project), "--n", "150", "--stalls", "0.2"]
     found = tmp_path / "simulated.json"
     assert main([*simulate, "--json", str(found)]) == 0
     result = json.loads(found.read_text())
-    assert (result["pixels"], result["mismatches"], result["clocks_per_pixel"]) == (150, 0, 24)
+    assert (result["pixels"], result["mismatches"], result["clocks_per_pixel"]) == (150, 0, 31)
     found = tmp_path / "synthesized.json"
     assert main(["hardware", "synthesize", str(project), "--json", str(found)]) == 0
     result = json.loads(found.read_text())
     assert result.keys() >= {"lut", "ff", "dsp", "bram36", "device_share"}
-    assert 0 < result["engine"]["lut"] < result["lut"] < 8_400  # a ceiling: it took 7,645
+    assert 0 < result["engine"]["lut"] < result["lut"] < 5_900  # a ceiling: it took 5,330
     assert main(["hardware", "report", str(project), "--out", str(tmp_path / "report")]) == 0
     report = json.loads((tmp_path / "report" / "hardware.json").read_text())
     assert report["designs"][0]["measured"]["synthesis"]["lut"] == result["lut"]
@@ -186,6 +203,7 @@ def test_place_and_route_names_files_that_stay(program_file, tmp_path, monkeypat
     assert ".bit" not in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_a_pixel_that_differs_is_a_failure(program_file, tmp_path, monkeypatch, capsys):
     """A design of another program: its threshold for dark pixels is another than what it is compared with."""
     project, found = tmp_path / "project", tmp_path / "found.json"
@@ -242,12 +260,13 @@ def test_an_irf_for_a_program_that_does_not_use_it(program_file, tmp_path, capsy
     (tmp_path / "irf.txt").write_text("0 1\n0.1 9\n0.2 1\n")
     words = ["hardware", "simulate", "--model", str(program_file), "--irf", str(tmp_path / "irf.txt")]
     assert main([*words, "--target", "ecp5-25f"]) == 2
-    assert "program odd-0 does not use a response; omit --irf" in capsys.readouterr().err
+    assert "program odd-5 does not use a response; omit --irf" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("compiled_once")
 def test_real_counts_of_a_file(program_file, tmp_path):
-    decay = np.exp(-np.maximum(np.arange(24) - 4, 0) / 6) * (np.arange(24) >= 4)
-    counts = np.random.default_rng(0).poisson(30 * decay, (6, 6, 24))
+    decay = np.exp(-np.maximum(np.arange(31) - 4, 0) / 6) * (np.arange(31) >= 4)
+    counts = np.random.default_rng(0).poisson(30 * decay, (6, 6, 31))
     axis = {"gate_width_ns": 0.4, "period_ns": 12.5}
     np.savez(tmp_path / "image.npz", tpsf=counts.astype(np.uint16), **axis)
     words = ["hardware", "simulate", "--model", str(program_file), "--target", "ecp5-25f", "--n", "36"]
@@ -279,7 +298,7 @@ def test_explore_takes_programs_of_both_kinds(program_file, odd_direct_program, 
     models = ["--model", str(program_file), "--model", str(direct)]
     assert main([*words, *models, "--json", str(found)]) == 0
     rows = json.loads(found.read_text())
-    assert {(row["model"], row["rmse_total"]) for row in rows} == {("odd-0", None), ("odd-direct-9", None)}
+    assert {(row["model"], row["rmse_total"]) for row in rows} == {("odd-5", None), ("odd-direct-9", None)}
 
 
 def test_explore_compares_by_the_bound_if_all_students_have_it():

@@ -70,16 +70,29 @@ def instrument_of(name):
 
 @pytest.mark.parametrize("name", model_names())
 def test_metrics_come_back(name, reference):
-    """Teachers and direct networks, which are slow in NumPy, on the first decays of the reference set."""
+    """Networks that are slow in NumPy, whose cards say so, on the first decays of the reference set."""
     card, instrument = model_card(name), instrument_of(name)
     data = reference(instrument)
     assert card["reference"]["n"] == 20_000
     assert card["reference"]["sha256"] == data.sha256
     stored = card["reference"]
-    if name in DIRECT or name.startswith("seq2seq-"):
+    if "first" in stored:
         stored, data = stored["first"], reference_set(instrument, n=FIRST_DECAYS)
     found = reference_metrics(load_model(name), load_instrument(instrument), data)
     assert_equal_to_the_last_digits(found, {key: stored[key] for key in found}, name)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", WITH_RESPONSE)
+def test_metrics_of_all_decays_come_back(name, reference):
+    instrument, stored = instrument_of(name), model_card(name)["reference"]
+    found = reference_metrics(load_model(name), load_instrument(instrument), reference(instrument))
+    assert_equal_to_the_last_digits(found, {key: stored[key] for key in found}, name)
+
+
+def test_networks_that_are_slow_have_the_metrics_of_the_first_decays():
+    slow = {name for name in model_names() if "first" in model_card(name)["reference"]}
+    assert slow == {*DIRECT, *WITH_RESPONSE} | {name for name in model_names() if name.startswith("seq2seq-")}
 
 
 @pytest.mark.parametrize(

@@ -236,7 +236,8 @@ def test_what_was_compiled_is_not_compiled_again_unless_it_changed(tmp_path):
 
 
 def test_files_of_a_large_model_are_compiled_apart_with_a_precompiled_header(tmp_path, monkeypatch):
-    for name in ("TOGETHER_BYTES", "SLOW_TOGETHER_BYTES", "PRECOMPILE_FROM"):
+    monkeypatch.delenv("CXXFLAGS")  # with the options that a user has by default
+    for name in ("ONE_FILE_BYTES", "TOGETHER_BYTES", "SLOW_TOGETHER_BYTES", "PRECOMPILE_FROM"):
         monkeypatch.setattr(verilator, name, 1)
     (tmp_path / "add.v").write_text(ADDER)
     ports = {"module": "add", "latency": 1, "in_bits": 8, "out_bits": 8, "out_dir": tmp_path / "build"}
@@ -244,6 +245,20 @@ def test_files_of_a_large_model_are_compiled_apart_with_a_precompiled_header(tmp
     assert (tmp_path / "build/cpp/Vtop__pch.h.gch").is_file()
     objects = {file.stem for file in (tmp_path / "build/objects").glob("*.o")}
     assert {"Vtop__Fast0", "Vtop__Fast1", "Vtop__Slow0", "Vtop__Slow1"} <= objects
+
+
+def test_options_of_the_user_prevail_and_are_compiled_anew(tmp_path, monkeypatch):
+    file, out_dir = tmp_path / "add.v", tmp_path / "build"
+    ports = {"module": "add", "latency": 1, "in_bits": 8, "out_bits": 8, "out_dir": out_dir}
+    file.write_text(ADDER)
+    assert run_kernel([file], [[1], [255]], **ports).tolist() == [[2], [0]]
+    first = (out_dir / "simulate").stat().st_mtime_ns
+    monkeypatch.setenv("CXXFLAGS", "-O0 -include 'no where.h'")
+    with pytest.raises(ToolError, match=r"no where\.h: No such file"):
+        run_kernel([file], [[1]], **ports)
+    monkeypatch.setenv("CXXFLAGS", "-O2")
+    assert run_kernel([file], [[7]], **ports).tolist() == [[8]]
+    assert (out_dir / "simulate").stat().st_mtime_ns != first
 
 
 def test_a_folder_with_a_blank_and_threads(tmp_path):

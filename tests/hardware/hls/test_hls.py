@@ -74,7 +74,11 @@ def odd_program(tiny, seed):
 
 
 @pytest.mark.parametrize("units", [2, pytest.param(8, marks=pytest.mark.hardware_full)])
-def test_the_command_line_writes_a_project_that_computes_what_the_program_does(tiny, units, tmp_path, capsys):
+def test_the_command_line_writes_a_project_that_computes_what_the_program_does(
+    tiny, units, tmp_path, capsys, monkeypatch
+):
+    # Each file alone, as in Vitis.
+    monkeypatch.setattr("seq2seqlite.hardware.hls.emulation.ONE_FILE_BYTES", 0)
     program = tiny if units == tiny.units else odd_program(tiny, 3)
     model = tmp_path / "model.program"
     write_program(model, program)

@@ -10,7 +10,7 @@ from pathlib import Path
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles, Event, First, RisingEdge, SimTimeoutError, Timer, with_timeout
 from cocotbext.axi import (
     AxiLiteBus,
     AxiLiteMaster,
@@ -50,6 +50,7 @@ PROGRAM = read_program(Path(os.environ["BENCH_PROGRAM"])) if "BENCH_PROGRAM" in 
 DIRECT = isinstance(PROGRAM, DirectProgram)
 BITS = DIRECT_RECORD_BITS if DIRECT else RECORD_BITS
 BEATS = BITS // WIDTH  # of a record
+CLOCK_NS = 10
 PATIENCE = 200_000  # clocks: far more than any of these tests needs
 QUIET = 5_000  # clocks in which what is still under way would come
 SHORT_QUIET = 4000  # the same, for a batch or two: twice its latency
@@ -59,31 +60,54 @@ class Results:
     """Takes beats with random back-pressure, and watches that one which is offered stays."""
 
     def __init__(self, dut):
-        self.dut, self.beats, self.stall, self.rng = dut, [], 0.0, random.Random(2)  # noqa: S311
-        self.offered, self.task = None, cocotb.start_soon(self._run())
+        self.dut, self.beats, self._stall, self.rng = dut, [], 0.0, random.Random(2)  # noqa: S311
+        self.offered, self.arrived, self.changed = None, Event(), Event()
+        self.task = cocotb.start_soon(self._run())
+
+    @property
+    def stall(self):
+        """Probability that a beat is not taken in a clock."""
+        return self._stall
+
+    @stall.setter
+    def stall(self, probability):
+        self._stall = probability
+        self.changed.set()
 
     async def _run(self):
-        dut = self.dut
+        """Most clocks have no beat: as long as TREADY is constant, sleep until there is one."""
+        dut, edge, driven = self.dut, RisingEdge(self.dut.aclk), None
         while True:
-            dut.m_axis_tready.value = int(self.rng.random() >= self.stall)
-            await RisingEdge(dut.aclk)
+            ready = self.rng.random() >= self.stall
+            if ready != driven:
+                dut.m_axis_tready.value = int(ready)
+                driven = ready
+            await edge
+            valid = int(dut.m_axis_tvalid.value)
+            if not valid and self.offered is None:
+                if self.stall in {0.0, 1.0} and ready == (self.stall == 0.0):
+                    self.changed.clear()
+                    await First(RisingEdge(dut.m_axis_tvalid), self.changed.wait())
+                continue
             if not int(dut.aresetn.value):
                 self.offered = None
                 continue
-            valid, ready = int(dut.m_axis_tvalid.value), int(dut.m_axis_tready.value)
             now = (int(dut.m_axis_tdata.value), int(dut.m_axis_tlast.value)) if valid else None
             if self.offered is not None:
                 assert now == self.offered, "a beat that was offered and not taken has changed"
             self.offered = now if valid and not ready else None
             if valid and ready:
                 self.beats.append(now)
+                self.arrived.set()
 
     async def pixels(self, n):
         """Return the words of n pixels, one row each, and their beats' tlast, shape (n, BEATS)."""
-        for _ in range(PATIENCE):
-            if len(self.beats) >= n * BEATS:
+        while len(self.beats) < n * BEATS:
+            self.arrived.clear()
+            try:
+                await with_timeout(self.arrived.wait(), PATIENCE * CLOCK_NS, "ns")
+            except SimTimeoutError:
                 break
-            await RisingEdge(self.dut.aclk)
         assert len(self.beats) >= n * BEATS, f"{len(self.beats)} beats of {n * BEATS} came"
         taken, self.beats = self.beats[: n * BEATS], self.beats[n * BEATS :]
         data = b"".join(word.to_bytes(WIDTH // 8, "little") for word, _ in taken)
@@ -96,7 +120,7 @@ class Bench:
 
     def __init__(self, dut):
         self.dut = dut
-        cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
+        cocotb.start_soon(Clock(dut.aclk, CLOCK_NS, unit="ns").start())
         dut.aresetn.value = 0
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.aclk, dut.aresetn, False)
         self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.aclk, dut.aresetn, False)
@@ -147,6 +171,12 @@ class Bench:
 
     async def read(self, *addresses):
         return [await self.registers.read_dword(address) for address in addresses]
+
+
+async def quiet(dut, clocks=QUIET):
+    """Wait for many clocks; ``ClockCycles`` would wake up in each of them."""
+    await Timer(clocks * CLOCK_NS - CLOCK_NS // 2, "ns")
+    await RisingEdge(dut.aclk)
 
 
 async def started(dut, **registers):
@@ -255,7 +285,7 @@ async def output_that_nobody_takes(dut):
     bench.out.stall = 1.0
     counts = decays(n, seed=2)
     await bench.send(counts)
-    await ClockCycles(dut.aclk, QUIET)
+    await quiet(dut)
     waiting, stalled_in, stalled_out = await bench.read(PIXELS_IN, STALLED_IN, STALLED_OUT)
     assert 0 < waiting < n  # the design is full, and says so
     assert stalled_in > 0
@@ -270,7 +300,7 @@ async def what_waits_in_the_port_is_not_delivered(dut):
     bench = await started(dut, frame_pixels=1)
     bench.out.stall = 1.0
     await bench.send(decays(3, seed=2))
-    await ClockCycles(dut.aclk, QUIET)
+    await quiet(dut)
     assert await bench.read(PIXELS_IN, PIXELS_OUT, FRAMES_OUT) == [3, 0, 0]
 
 
@@ -289,7 +319,7 @@ async def a_frame_that_is_not_whole_waits_for_its_rest(dut):
     bench = await started(dut, frame_pixels=4, flush_clocks=0)
     counts = decays(4, seed=4)
     await bench.send(counts[:2])
-    await ClockCycles(dut.aclk, QUIET)
+    await quiet(dut)
     assert not bench.out.beats
     await bench.send(counts[2:])
     assert_pixels(*await bench.out.pixels(4), counts, frame_pixels=4)
@@ -418,7 +448,7 @@ async def soft_reset_in_mid_packet(dut):
         assert_pixels(found, last, counts, frame_pixels=8, min_photons=7)
         assert await bench.read(FRAME_PIXELS, MIN_PHOTONS) == [8, 7]
         assert await bench.read(PIXELS_IN, PIXELS_OUT, SHORT_PACKETS, LONG_PACKETS) == [16, 16, 0, 0]
-        await ClockCycles(dut.aclk, QUIET)
+        await quiet(dut)
         assert not bench.out.beats
 
 
@@ -438,7 +468,7 @@ async def soft_reset_while_packets_come(dut):
         await bench.registers.write_dword(FLUSH_CLOCKS, 100)
         assert_pixels(*await bench.out.pixels(40 - begun), counts[begun:], frame_pixels=0)
         assert await bench.read(PIXELS_IN, SHORT_PACKETS, LONG_PACKETS) == [40 - begun, 0, 0]
-        await ClockCycles(dut.aclk, QUIET)
+        await quiet(dut)
         assert not bench.out.beats
 
 
@@ -466,7 +496,7 @@ async def a_beat_that_is_offered_stays_through_a_soft_reset(dut):
     counts = decays(8, seed=16)
     await bench.send(counts)
     bench.out.stall = 0.0
-    await ClockCycles(dut.aclk, QUIET)
+    await quiet(dut)
     beats = bench.out.beats
     assert beats[0] == offered
     # Nothing of the pixels before the reset but the beat that was there to be seen.
@@ -478,7 +508,7 @@ async def a_beat_that_is_offered_stays_through_a_soft_reset(dut):
 
 async def raw_started(dut):
     """Reset a design without bus models, for accesses that these do not make."""
-    cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
+    cocotb.start_soon(Clock(dut.aclk, CLOCK_NS, unit="ns").start())
     for name in ("s_axis_tvalid", "m_axis_tready", "s_axil_awvalid", "s_axil_wvalid", "s_axil_arvalid"):
         getattr(dut, name).value = 0
     dut.s_axil_bready.value = dut.s_axil_rready.value = 1
@@ -666,7 +696,7 @@ async def reset_withdraws_an_offered_beat(dut):
     await bench.reset()
     assert int(dut.m_axis_tvalid.value) == 0
     bench.out.stall = 0.0
-    await ClockCycles(dut.aclk, SHORT_QUIET)
+    await quiet(dut, SHORT_QUIET)
     assert not bench.out.beats
     assert await bench.read(PIXELS_OUT, STALLED_OUT) == [0, 0]
 
@@ -715,10 +745,10 @@ async def flush_clocks_act_on_the_pause_that_is_running(dut):
     bench = await started(dut, frame_pixels=0, flush_clocks=0)
     counts = decays(3, seed=26)
     await bench.send(counts)
-    await ClockCycles(dut.aclk, SHORT_QUIET)
+    await quiet(dut, SHORT_QUIET)
     assert not bench.out.beats
     await bench.registers.write_dword(FLUSH_CLOCKS, 0xFFFFFFFF)
-    await ClockCycles(dut.aclk, SHORT_QUIET)
+    await quiet(dut, SHORT_QUIET)
     assert not bench.out.beats
     await bench.registers.write_dword(FLUSH_CLOCKS, SHORT_QUIET)  # the pause is longer already
     assert_pixels(*await bench.out.pixels(3), counts, frame_pixels=0)

@@ -8,7 +8,7 @@ import pytest
 from seq2seqlite.hardware.cosim.executable import HEADER
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.process import run_tool
-from seq2seqlite.hardware.eda.verilator import compile_model
+from seq2seqlite.hardware.eda.verilator import Compilation, compile_model
 from seq2seqlite.hardware.gateware.parameters import TOP
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
@@ -46,6 +46,7 @@ class ResetBench:
             headers=[HEADER],
             out_dir=folder / "build",
             defines={"IN_BITS": self.shape.beat_bits, "OUT_BITS": RESULT_WIDTH},
+            compilation=Compilation(optimisation="-Og"),  # many resets: most of the time is simulation
         )
 
     def faults(self, reset_cycles, *, resets=RESETS, seed=1):

@@ -20,7 +20,7 @@ FAMILIES = {"seq2seq": ["float"], "seq2seqlite": ["float", "kd", "int8", "narrow
 # Instruments with networks that predict the decay without IRF.
 SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
 DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in instrument_names()]
-DIRECT_NARROW = [f"seq2seqlite-{name}-direct-narrow" for name in ("spad512s", "swissspad3")]
+DIRECT_NARROW = [f"seq2seqlite-{name}-direct-narrow" for name in instrument_names()]
 DIRECT = [
     *(f"seq2seqlite-{name}-direct-float" for name in instrument_names()),
     *DIRECT_INT8,
@@ -29,7 +29,9 @@ DIRECT = [
 TINY = "seq2seqlite-tcspc-80mhz-tiny"
 CAMERAS = [name for name in instrument_names() if name not in SEQ2SEQ]
 # Networks with a decoder that read the response.
-WITH_RESPONSE = [f"seq2seqlite-{name}-{precision}" for name in CAMERAS for precision in ("float", "int8")]
+TEACHERS_WITH_RESPONSE = [f"seq2seq-{name}-float" for name in CAMERAS]
+PRECISIONS = ("float", "int8", "narrow")
+WITH_RESPONSE = [f"seq2seqlite-{name}-{precision}" for name in CAMERAS for precision in PRECISIONS]
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
 # sums, which differs between CPUs, can change the last one or two.
 LAST_DIGITS = 2e-5
@@ -55,7 +57,7 @@ def test_each_instrument_has_a_teacher_and_students():
         for family, precisions in FAMILIES.items()
         for precision in precisions
         for name in SEQ2SEQ
-    } | {TINY, *DIRECT, *WITH_RESPONSE}
+    } | {TINY, *DIRECT, *WITH_RESPONSE, *TEACHERS_WITH_RESPONSE}
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,13 @@ def test_networks_with_a_decoder_are_as_good_as_direct_ones(name):
     assert errors[0] <= 1.05 * errors[1]
 
 
+@pytest.mark.parametrize("name", TEACHERS_WITH_RESPONSE)
+def test_teachers_of_cameras_are_as_good_as_the_students_they_grew_from(name):
+    card, student = model_card(name), model_card(name.replace("seq2seq-", "seq2seqlite-"))
+    errors = [each["reference"]["metrics_response_given"]["total"]["rmse"] for each in (card, student)]
+    assert errors[0] <= 1.005 * errors[1]
+
+
 @pytest.mark.parametrize("name", [*DIRECT_INT8, *DIRECT_NARROW])
 def test_integer_direct_students_are_nearly_as_good_as_the_float_ones(name):
     family = name.rpartition("-")[2]
@@ -133,9 +142,11 @@ def test_integer_direct_students_are_nearly_as_good_as_the_float_ones(name):
         ]
         for model in (name, name.replace(family, "float"))
     ]
-    # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %; the narrow
-    # students lose 12 % (spad512s) and 31 % (swissspad3).
-    assert errors[0] <= {"int8": 1.10, "narrow": 1.35}[family] * errors[1]
+    # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %. Narrow
+    # students lose 12 % (spad512s), 31 % (swissspad3), 45 % (iccd), 59 % (tcspc-80mhz) and 70 %
+    # (narrow-gate).
+    wide = instrument_of(name) in {"spad512s", "swissspad3"}
+    assert errors[0] <= {"int8": 1.10, "narrow": 1.35 if wide else 1.75}[family] * errors[1]
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -204,7 +215,7 @@ def test_direct_network_with_the_response_is_near_the_bound(name):
         chosen = [row for row in found.rows if 0.5 <= row["tau_ns"] <= 2.5]
         medians[counts] = np.median([row["rmse_over_crlb"] for row in chosen])
         assert 0.55 < np.mean([row["coverage_68"] for row in chosen]) < 0.85
-    assert medians[1e5] < 1.4
+    assert medians[1e5] < (1.8 if name in DIRECT_NARROW else 1.4)
     if name in DIRECT_INT8:
         stored = model_card(name)["reference"]["rmse_over_bound"]
         assert stored["response"] == "given"

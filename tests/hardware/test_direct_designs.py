@@ -76,6 +76,23 @@ def test_the_predictor_of_a_design_is_that_of_its_program(direct_design, counts)
     assert len(DirectHardwarePredictor(direct_design).lifetimes(counts[:0]).tau_mean_ns) == 0
 
 
+def test_input_and_output_at_three_clock_cycles_a_pixel(odd_direct_program, tmp_path):
+    """Packets and results have three beats, and four engines of twelve gates take a pixel in this time."""
+    program = odd_direct_program(9, units=2, n_gates=12)
+    options = DesignOptions(engines=4, result_width=64, responses=3)
+    design = make_design(program, find_target("xc7k410t"), options)
+    assert (design.shape.lanes, design.shape.words, design.shape.record_beats(64)) == (4, 3, 3)
+    assert design.clocks_per_pixel == 3
+    simulator = compile_project(write_project(design, tmp_path / "project"), out_dir=tmp_path / "simulation")
+    counts, bank = made_up_counts(program, 8 * simulator.batch), made_up_bank(program, 3)
+    inputs = Inputs(bank, np.arange(len(counts)) % 3, np.arange(len(counts)) % 5 - 2)
+    steady = simulator.check(counts, inputs=inputs)
+    assert (steady.mismatches, steady.clocks_per_pixel) == (0, 3)
+    for gaps, stalls in ((0.1, 0.5), (0.5, 0.1)):
+        found = simulator.check(counts, gaps=gaps, stalls=stalls, min_photons=100, inputs=inputs)
+        assert found.mismatches == 0
+
+
 def test_counts_of_8_bits(odd_direct_program, tmp_path):
     """The input has half the width, the results are those of the program, and the host can read the width."""
     program = odd_direct_program(9)

@@ -84,10 +84,10 @@ def test_responses_and_standard_errors_are_in_the_estimate(
 
 
 def test_the_ports_of_an_explored_design_are_as_wide_as_its_rate_requires(odd_direct_program):
-    """Six engines of 30 gates take a pixel every 5 clock cycles; a result in words of 32 bits needs 7."""
+    """Six engines of 30 gates take a pixel every 5 clock cycles; a result in words of 32 bits needs 6."""
     target = find_target("xc7k410t")
     program = odd_direct_program(4, units=2, n_gates=30)
-    assert make_design(program, target, DesignOptions()).with_engines(6).clocks_per_pixel == 7
+    assert make_design(program, target, DesignOptions()).with_engines(6).clocks_per_pixel == 6
     pixels = 250_000
     demand = Demand(target, pixels, frames_per_second=1e6 * target.clock_mhz / (5.1 * pixels))
     best = best_candidate(explore([program], demand, rmse={}), demand).design

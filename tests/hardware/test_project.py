@@ -12,7 +12,7 @@ from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.implementation import place_and_route_project
 from seq2seqlite.hardware.project import read_project, write_project
 from seq2seqlite.hardware.resources.estimate import check_fit, estimate
-from seq2seqlite.hardware.targets import find_target
+from seq2seqlite.hardware.targets import LANES, find_target
 from seq2seqlite.reports.hardware_report import write_hardware_report
 
 
@@ -131,7 +131,7 @@ def test_facts_that_cannot_be(project, name, value, message):
     [
         ("[" * 100_000, "RecursionError"),
         ("[]", "it does not contain a JSON object"),
-        ('{"format": "seq2seqlite hardware project", "format_version": 1}', r"KeyError\('options'\)"),
+        ('{"format": "seq2seqlite hardware project", "format_version": 2}', r"KeyError\('options'\)"),
     ],
 )
 def test_a_paper_that_is_none(project, text, message):
@@ -244,10 +244,23 @@ def test_what_nextpnr_cannot_do_is_known_before_synthesis(one_engine, tmp_path, 
     assert not (tmp_path / "synthesis").exists()
 
 
-def test_the_fewest_lanes_that_feed_all_engines():
-    lanes = {engines: DesignOptions(engines).input_lanes for engines in (1, 2, 3, 4, 5, 16, 17, 64)}
-    assert lanes == {1: 1, 2: 2, 3: 4, 4: 4, 5: 8, 16: 16, 17: 32, 64: 32}
-    assert DesignOptions(engines=5, lanes=2).input_lanes == 2
+@pytest.mark.parametrize(
+    ("n_gates", "lanes"),
+    [
+        # A packet of 135 gates in 16 lanes has 9 beats, and 16 engines take a pixel every 8.44 clock cycles.
+        (135, {1: 1, 2: 4, 3: 4, 4: 8, 5: 8, 15: 16, 16: 32, 27: 32, 64: 32}),
+        (67, {1: 1, 2: 4, 13: 16, 14: 32, 22: 32}),
+        (64, {1: 1, 2: 2, 3: 4, 4: 4, 16: 16, 32: 32}),
+    ],
+)
+def test_the_fewest_lanes_that_feed_all_engines(n_gates, lanes):
+    found = {engines: DesignOptions(engines).input_lanes(n_gates) for engines in lanes}
+    assert found == lanes
+    for engines in set(lanes) - {64}:
+        beats = [-(-n_gates // lane) for lane in LANES if lane <= found[engines]]
+        assert beats[-1] <= n_gates / engines
+        assert all(fewer > n_gates / engines for fewer in beats[:-1])
+    assert DesignOptions(engines=5, lanes=2).input_lanes(n_gates) == 2
 
 
 def test_no_place_and_route_for_xilinx(project):

@@ -155,7 +155,7 @@ def test_the_c_header_is_that_of_the_design(direct_design, tmp_path):
     assert read[-2] == address["RESPONSE_STATUS_LOADED_MASK"] | 4 << address["RESPONSE_STATUS_INDEX_SHIFT"]
     assert read[-1] == 65536
     lanes = address["WIDTHS_VALUE"] & address["WIDTHS_LANES_MASK"]
-    assert lanes >> address["WIDTHS_LANES_SHIFT"] == project.options.input_lanes
+    assert lanes >> address["WIDTHS_LANES_SHIFT"] == project.shape.lanes
 
 
 def access_of(field):

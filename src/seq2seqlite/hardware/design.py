@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from seq2seqlite.errors import InputError
-from seq2seqlite.hardware.gateware.parameters import ENGINE, PACKET_CLOCKS, TOP, Shape
+from seq2seqlite.hardware.gateware.parameters import ENGINE, TOP, Shape, input_clocks
 from seq2seqlite.hardware.kernels import Kernels, build_kernels
 from seq2seqlite.hardware.plan import BuildPlan, with_port_order
 from seq2seqlite.hardware.targets import LANES, RESULT_WIDTHS, Target
@@ -40,7 +40,8 @@ class DesignOptions:
     engines : int
         Number of parallel engines behind one stream.
     lanes : int
-        Counts per input beat; 0 selects the smallest number that keeps all engines busy.
+        Counts per input beat; 0 selects the smallest number with which a packet has no more beats than all
+        engines together take clock cycles for a pixel.
     result_width : int
         Width of an output beat in bits.
     output : str
@@ -108,10 +109,10 @@ class DesignOptions:
         """Name of the module of an engine."""
         return self.prefix + ENGINE
 
-    @property
-    def input_lanes(self) -> int:
-        """Counts per input beat; by default the counts that all engines process per clock cycle."""
-        return self.lanes or next((lanes for lanes in LANES if lanes >= self.engines), LANES[-1])
+    def input_lanes(self, n_gates: int, /) -> int:
+        """Return the counts per input beat of a design for pixels of ``n_gates``."""
+        enough = (lanes for lanes in LANES if -(-n_gates // lanes) * self.engines <= n_gates)
+        return self.lanes or next(enough, LANES[-1])
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,8 @@ class Design:
 
     def _with_options(self, **changes: int) -> "Design":
         options = replace(self.options, **changes)  # type: ignore[arg-type]
-        return replace(self, options=options, shape=replace(self.shape, lanes=options.input_lanes))
+        lanes = options.input_lanes(self.shape.n_gates)
+        return replace(self, options=options, shape=replace(self.shape, lanes=lanes))
 
     @property
     def clock_mhz(self) -> float:
@@ -190,10 +192,8 @@ class Design:
     def clocks_per_pixel(self) -> float:
         """Clock cycles per pixel in the steady state, limited by the engines, the input or the output."""
         shape, options = self.shape, self.options
-        beats = shape.payloads * max(shape.record_bits, options.result_width) / options.result_width
-        # Lifetime records have an idle clock cycle between them.
-        pause = 0 if shape.output == "sfd" else 1
-        return max(shape.n_gates / options.engines, shape.words, beats + pause, float(PACKET_CLOCKS))
+        beats = shape.payloads * shape.record_beats(options.result_width)
+        return max(input_clocks(shape, options.engines), float(beats))
 
     @property
     def latency_clocks(self) -> int:
@@ -270,7 +270,7 @@ def make_shape(program: AnyProgram, options: DesignOptions, slots: int, head_lat
         program,
         slots,
         head_latency,
-        options.input_lanes,
+        options.input_lanes(program.n_gates),
         options.output,
         options.responses if program.n_columns else 0,
         options.prefix,

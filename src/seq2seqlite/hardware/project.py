@@ -29,7 +29,7 @@ from seq2seqlite.provenance import provenance
 __all__ = ["FRAME_PIXELS", "PAPER", "Project", "read_project", "write_project"]
 
 FORMAT = "seq2seqlite hardware project"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 PAPER = "design.json"
 PROGRAM_FILE = "integer.program"
 REMEDY = "build the project again"
@@ -218,7 +218,7 @@ def _project_files(design: Design, verilog: Mapping[str, str]) -> dict[str, str]
         "clock_mhz": design.clock_mhz,
         "engines": options.engines,
         "count_bits": options.count_bits,
-        "lanes": options.input_lanes,
+        "lanes": design.shape.lanes,
         "units": design.program.units,
         "slots": design.shape.slots,
         "latency": design.latency_clocks,

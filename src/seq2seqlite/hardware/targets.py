@@ -61,7 +61,7 @@ class Target:
 STYLES = {
     "xc7": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
     "xcup": KernelStyle(multipliers="dsp", levels_per_stage=2.0),
-    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, max_duplicates=3),
+    "ecp5": KernelStyle(multipliers="shift-add", levels_per_stage=1.3, max_duplicates=3, delay_line=5),
     "large ecp5": KernelStyle(
         multipliers="shift-add", levels_per_stage=1.3, max_duplicates=8, max_fanout=2, direct_fanout=2
     ),

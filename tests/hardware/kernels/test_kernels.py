@@ -1,4 +1,5 @@
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,11 +10,13 @@ from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.recipe import QuantisationPlan
 from seq2seqlite.compression.sparsity import only_units
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.eda.yosys import simulation_files, synthesize
 from seq2seqlite.hardware.kernels import KernelStyle, build_encoder, build_kernels
 from seq2seqlite.hardware.kernels.cmvm import matrix_product
 from seq2seqlite.hardware.kernels.graph import Graph, evaluate
 from seq2seqlite.hardware.kernels.lower import head_graph, step_graph
 from seq2seqlite.hardware.kernels.schedule import fewest_stages, schedule
+from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.hardware.wire.bitpack import pack_codes, unpack_codes
 from seq2seqlite.integer import Affine, GruStep, head, load_program, lower_direct, step
 from seq2seqlite.models import ActivationFormats, Format, Network, load_model
@@ -138,6 +141,9 @@ def test_graphs_of_odd_formats_compute_what_the_program_does(tiny, seed, multipl
         (0, KernelStyle("dsp", levels_per_stage=1.0, max_duplicates=1, raw_sfd=True)),
         (1, KernelStyle("shift-add", levels_per_stage=3.0, max_duplicates=2)),
         (1, KernelStyle("shift-add", levels_per_stage=1.3, max_duplicates=8, max_fanout=2, direct_fanout=2)),
+        # Delay lines, of products and with duplicated registers behind them as well.
+        (2, KernelStyle("dsp", levels_per_stage=1.0, delay_line=3)),
+        (3, KernelStyle("shift-add", levels_per_stage=1.0, max_duplicates=3, max_fanout=1, delay_line=4)),
     ],
 )
 def test_verilog_computes_what_the_program_does(tiny, seed, style, tmp_path):
@@ -182,6 +188,57 @@ def test_a_longer_pipeline_has_the_same_result_and_more_registers(tiny):
     assert schedule(graph, 2.0, fewest + 3).register_bits > schedule(graph, 2.0, fewest).register_bits
 
 
+@pytest.mark.parametrize("delay_line", [0, 3, 5])
+def test_the_registers_of_a_kernel_are_counted(delay_line):
+    """Delay lines replace most registers of the state, which is an operand of the first and the last sums."""
+    style = KernelStyle("shift-add", levels_per_stage=1.3, max_duplicates=3, delay_line=delay_line)
+    kernel = build_encoder(direct_program(0), style)
+    registers = re.findall(r"\breg \[(\d+):0\] \w+( = \S+)?;", kernel.verilog)
+    assert kernel.register_bits == sum(int(high) + 1 for high, _ in registers)
+    memories = re.findall(r"reg \[(\d+):0\] \w+ \[0:(\d+)\];", kernel.verilog)
+    assert all(int(width) < 32 and delay_line - 2 <= int(depth) < 16 for width, depth in memories)
+    assert bool(memories) == (kernel.memory_luts > 0) == (delay_line > 0)
+    without = build_encoder(direct_program(0), dataclasses.replace(style, delay_line=0))
+    assert (kernel.register_bits < 0.8 * without.register_bits) == (delay_line > 0)
+    assert kernel.latency == without.latency
+
+
+@pytest.mark.hardware_full
+def test_delay_lines_are_memories_of_luts_after_synthesis(tmp_path):
+    """The netlist of an ECP5 computes the same; values that wait are in no flip-flop and no block memory."""
+    program = direct_program(0)
+    kernel = build_encoder(program, find_target("ecp5-25f").style)
+    source = tmp_path / "source.v"
+    source.write_text(kernel.verilog)
+    netlist = synthesize([source], top=kernel.name, family="ecp5", out_dir=tmp_path)
+    widths = re.findall(r"reg \[(\d+):0\] \w+ \[0:", kernel.verilog)
+    assert netlist.cells["TRELLIS_DPR16X4"] == sum(int(high) // 4 + 1 for high in widths)
+    assert netlist.resources.bram36 == 0
+    assert 0.9 * kernel.register_bits < netlist.resources.ff <= kernel.register_bits
+    state, x = vectors(program, inputs=program.encoder.n_inputs)
+    words = run_kernel(
+        simulation_files(netlist),
+        pack_codes(np.concatenate([state, x], axis=1), encoder_widths(program)),
+        module=kernel.name,
+        latency=kernel.latency,
+        in_bits=kernel.input_bits,
+        out_bits=kernel.output_bits,
+        out_dir=tmp_path / "simulation",
+    )
+    fmt = program.formats.state
+    found = unpack_codes(words, fmt.bits, count=program.units, signed=fmt.signed)
+    np.testing.assert_array_equal(found, step(program, "encoder", state, x))
+
+
+def encoder_widths(program):
+    formats = program.formats
+    return (
+        [formats.state.bits] * program.units
+        + [formats.input.bits]
+        + [formats.response.bits] * program.n_columns
+    )
+
+
 def test_nothing_is_scheduled_before_its_operands(tiny):
     graph = step_graph(tiny, "encoder", "shift-add")
     placed = schedule(graph, 1.0, fewest_stages(graph, 1.0))
@@ -199,6 +256,8 @@ def test_unknown_styles_are_refused():
         KernelStyle(levels_per_stage=0.5)
     with pytest.raises(InputError, match="max_fanout=0 must be 1 or more"):
         KernelStyle(max_fanout=0)
+    with pytest.raises(InputError, match="delay_line=2 must be 3 or more, or 0 for registers only"):
+        KernelStyle(delay_line=2)
     with pytest.raises(InputError, match="direct_fanout=-1 must be 0 or more"):
         KernelStyle(direct_fanout=-1)
 

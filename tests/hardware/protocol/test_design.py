@@ -69,7 +69,7 @@ def simulated(options, folder, program, modules="design_bench"):
     write_program(path, program)
     facts = {
         "program": path,
-        "lanes": options.input_lanes,
+        "lanes": design.shape.lanes,
         "width": options.result_width,
         "engines": options.engines,
         "responses": options.responses if program.n_columns else 0,

@@ -10,7 +10,7 @@ import pytest
 from seq2seqlite.hardware.cosim.stream import Access, compile_stream
 from seq2seqlite.hardware.design import DesignOptions, make_design
 from seq2seqlite.hardware.eda.process import run_tool
-from seq2seqlite.hardware.gateware.parameters import TOP
+from seq2seqlite.hardware.gateware.parameters import TOP, packet_clocks
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.hardware.targets import find_target
 from seq2seqlite.hardware.wire.results import beats_from_counts, records_from_result, words_from_records
@@ -19,7 +19,7 @@ from seq2seqlite.integer import run
 from .conftest import write_verilog
 
 BENCH = Path(__file__).with_name("event_bench.v")
-IN_BITS, OUT_BITS = 16, 32
+OUT_BITS = 32
 N_PIXELS, GAPS, STALLS, SEED = 40, 0.2, 0.3, 5
 MIN_PHOTONS, FLUSH_CLOCKS = 100, 4096
 
@@ -49,25 +49,24 @@ def test_no_wire_is_without_bits(verilog):
         assert "[-1:0]" not in text, name
 
 
-def stimulus(program):
+def stimulus(design):
+    program = design.program
     counts = made_up_counts(program, N_PIXELS)
-    beats = beats_from_counts(counts, lanes=1)
+    beats = beats_from_counts(counts, lanes=design.shape.lanes)
     expected = words_from_records(records_from_result(run(program, counts, min_photons=MIN_PHOTONS)))
     return beats, expected.reshape(-1)
 
 
-def simulated_by_icarus(files, folder, beats, generation):
+def simulated_by_icarus(files, folder, beats, *, in_bits, generation):
     """Return the cycle of the first beat in, and cycle, data and tlast of each beat out."""
     program = shutil.which("iverilog")
     if program is None:
         pytest.fail("Icarus Verilog (iverilog) is not on the PATH; run: apt install iverilog")
-    lines = [
-        f"{int(last) << IN_BITS | int(word):x}"
-        for word, last in zip(beats.words[:, 0], beats.last, strict=True)
-    ]
+    data = [int.from_bytes(words.astype("<u4").tobytes(), "little") for words in beats.words]
+    lines = [f"{int(last) << in_bits | word:x}" for word, last in zip(data, beats.last, strict=True)]
     (folder / "beats.hex").write_text("\n".join(lines) + "\n")
     values = {
-        "IN_BITS": IN_BITS,
+        "IN_BITS": in_bits,
         "OUT_BITS": OUT_BITS,
         "N_BEATS": len(beats),
         "N_EXPECTED": 4 * N_PIXELS,
@@ -97,12 +96,11 @@ def simulated_by_icarus(files, folder, beats, generation):
     return int(first), [(int(cycle), int(data, 16), bool(int(last))) for cycle, data, last in rows]
 
 
-@pytest.mark.hardware_full
-def test_icarus_and_verilator_agree_cycle_by_cycle(tiny, design, tmp_path):
-    files = write_verilog(design, tmp_path)
-    beats, expected = stimulus(tiny)
+def agree_cycle_by_cycle(design, folder):
+    files, in_bits = write_verilog(design, folder), design.shape.beat_bits
+    beats, expected = stimulus(design)
     verilator = compile_stream(
-        files, top=TOP, in_bits=IN_BITS, out_bits=OUT_BITS, out_dir=tmp_path / "verilator"
+        files, top=TOP, in_bits=in_bits, out_bits=OUT_BITS, out_dir=folder / "verilator"
     ).run(
         beats,
         n_expected=4 * N_PIXELS,
@@ -114,7 +112,21 @@ def test_icarus_and_verilator_agree_cycle_by_cycle(tiny, design, tmp_path):
     np.testing.assert_array_equal(verilator.out.words[:, 0], expected)
     cycles = (verilator.out_clock - verilator.in_clock[0]).tolist()
     for generation in ("2005", "2012"):
-        first, beats_out = simulated_by_icarus(files, tmp_path, beats, generation)
+        first, beats_out = simulated_by_icarus(files, folder, beats, in_bits=in_bits, generation=generation)
         assert [cycle - first for cycle, _, _ in beats_out] == cycles
         assert [data for _, data, _ in beats_out] == expected.tolist()
         assert [last for _, _, last in beats_out] == verilator.out.last.tolist()
+
+
+@pytest.mark.hardware_full
+def test_icarus_and_verilator_agree_cycle_by_cycle(design, tmp_path):
+    agree_cycle_by_cycle(design, tmp_path)
+
+
+@pytest.mark.hardware_full
+def test_they_agree_about_engines_behind_packets_of_few_beats(odd_program, tmp_path):
+    """Three clock cycles for a packet, and delay lines in memories."""
+    options = DesignOptions(engines=6, lanes=8, result_width=OUT_BITS)
+    design = make_design(odd_program(1), find_target("ecp5-25f"), options)
+    assert (design.shape.words, packet_clocks(6)) == (3, 3)
+    agree_cycle_by_cycle(design, tmp_path)

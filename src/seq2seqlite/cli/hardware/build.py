@@ -26,7 +26,8 @@ def build(
     *,
     engines: Annotated[int, typer.Option(help="Number of parallel engines behind one stream")] = 1,
     lanes: Annotated[
-        int, typer.Option(help="Counts per input beat: 1, 2, 4, 8, 16; 0: enough to keep all engines busy")
+        int,
+        typer.Option(help="Counts per input beat: 1, 2, 4, 8, 16, 32; 0: enough to keep all engines busy"),
     ] = 0,
     result_width: Annotated[int, typer.Option(help="Width of an output beat in bits: 32, 64, 128")] = 32,
     output: Annotated[

@@ -1,13 +1,13 @@
 """Output stage of a design: collects, numbers, frames and serialises the results of all engines."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import stream
-from amaranth.lib.wiring import Component, In, Out
+from amaranth.lib.wiring import Component, In, Out, connect
 
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
-from seq2seqlite.hardware.gateware.parameters import Shape
+from seq2seqlite.hardware.gateware.parameters import Shape, input_clocks
 from seq2seqlite.hardware.gateware.pipeline import modulo_increment
-from seq2seqlite.hardware.gateware.register_slices import result_beat
+from seq2seqlite.hardware.gateware.register_slices import AlternatingSlice, result_beat
 from seq2seqlite.hardware.wire.results import RESULT_BITS
 
 __all__ = ["Collector"]
@@ -37,7 +37,7 @@ class Collector(Component):
         Pixels of a frame; 0 disables TLAST.
     o : Signature(result_beat(result_width)), out
         Output beats, least significant part of a result first. A result is offered one clock cycle after it
-        was accepted.
+        was accepted, or two in a design whose output limits its rate: results then wait in a queue of one.
     """
 
     def __init__(self, shape: Shape, engines: int, result_width: int) -> None:
@@ -56,29 +56,24 @@ class Collector(Component):
         """Build the arbiter and the serialiser behind it."""
         m = Module()
         shape = self.shape_
-        engine, part = Signal(range(max(self.engines, 2))), Signal(range(max(shape.payloads, 2)))
-        full, payload, is_last_part = Signal(), Signal(shape.payload_bits, reset_less=True), Signal()
+        beats = shape.record_beats(self.result_width)
+        queued = beats + 1 > input_clocks(shape, self.engines) and shape.output == "lifetimes"
+        part, is_last_part = Signal(range(max(shape.payloads, 2))), Signal()
+        full, payload = Signal(), Signal(shape.payload_bits, reset_less=True)
         accept, sent = Signal(), Signal()
-        # Lifetime records have an idle clock cycle between them; SFD words are delivered back to back.
-        free = ~full if shape.output == "lifetimes" else ~full | sent
-        m.d.comb += [
-            accept.eq(self.valid.bit_select(engine, 1) & free),
-            self.ready.bit_select(engine, 1).eq(free),
-        ]
+        # SFD words are delivered back to back, and so are records from the queue. Between others is an idle
+        # clock cycle, so that TREADY of the output does not reach the engines.
+        free = ~full | sent if queued or shape.output == "sfd" else ~full
+        source = self._selected(m, queued=queued, is_last_part=part == shape.payloads - 1)
+        m.d.comb += [accept.eq(source.valid & free), source.ready.eq(free)]
         with m.If(free):
-            m.d.sync += [
-                payload.eq(self.payloads.word_select(engine, shape.payload_bits)),
-                is_last_part.eq(part == shape.payloads - 1),
-            ]
+            m.d.sync += [payload.eq(source.payload), is_last_part.eq(part == shape.payloads - 1)]
         with m.If(accept):
             m.d.sync += [full.eq(1), part.eq(modulo_increment(part, shape.payloads))]
-            with m.If(part == shape.payloads - 1):
-                m.d.sync += engine.eq(modulo_increment(engine, self.engines))
         with m.Elif(sent):
             m.d.sync += full.eq(0)
         m.submodules.frame = frame = FrameCounter()
         m.d.comb += [frame.frame_pixels.eq(self.frame_pixels), frame.next.eq(sent & is_last_part)]
-        beats = -(-shape.record_bits // self.result_width)
         beat, final = Signal(range(max(beats, 2))), Signal(init=int(beats == 1))
         with m.If(full & self.o.ready):
             m.d.sync += [beat.eq(modulo_increment(beat, beats)), final.eq(beat == (beats - 2) % beats)]
@@ -93,3 +88,21 @@ class Collector(Component):
             self.o.payload.last_of_pixel.eq(is_last_part & final),
         ]
         return m
+
+    def _selected(self, m: Module, *, queued: bool, is_last_part: Value) -> stream.Interface:
+        """Return the results of the engines in turn, from a register if ``queued``."""
+        shape = self.shape_
+        engine = Signal(range(max(self.engines, 2)))
+        found = stream.Signature(shape.payload_bits).create()
+        m.d.comb += [
+            found.valid.eq(self.valid.bit_select(engine, 1)),
+            found.payload.eq(self.payloads.word_select(engine, shape.payload_bits)),
+            self.ready.bit_select(engine, 1).eq(found.ready),
+        ]
+        with m.If(found.valid & found.ready & is_last_part):
+            m.d.sync += engine.eq(modulo_increment(engine, self.engines))
+        if not queued:
+            return found
+        m.submodules.queue = queue = AlternatingSlice(shape.payload_bits)
+        connect(m, found, queue.i)
+        return queue.o

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from seq2seqlite.hardware.gateware.count_exponent import EXPONENT_BITS, LIMIT_LATENCY, scaled_limit
 from seq2seqlite.hardware.gateware.frame_counter import FrameCounter
-from seq2seqlite.hardware.gateware.parameters import PACKET_CLOCKS, Shape
+from seq2seqlite.hardware.gateware.parameters import ROOM_CLOCKS, Shape, packet_clocks
 from seq2seqlite.hardware.gateware.pipeline import copied, delayed, modulo_increment
 from seq2seqlite.hardware.gateware.register_slices import beat
 from seq2seqlite.hardware.gateware.response_bank import (
@@ -230,16 +230,17 @@ class Receiver(Component):
     def _may_start(self, m: Module, engine: Value, first: Value, ends: Value) -> Signal:
         """Return whether the engine of the next packet has room, registered.
 
-        ``room`` includes a packet only several clock cycles after its first beat, and is ignored until then.
+        ``room`` of an engine includes a packet only several clock cycles after its first beat. Packets start
+        so far apart that the next one of the same engine comes after that.
         """
         may = Signal()
-        sums_valid = self.room.bit_select(engine, 1)
+        now = self.room.bit_select(engine, 1)
         after = self.room.bit_select(modulo_increment(engine, self.engines), 1)
-        outdated = recent = first
-        for clock in range(1, PACKET_CLOCKS - 1):
+        too_early = recent = first
+        for clock in range(1, packet_clocks(self.engines) - 1):
             recent = delayed(m, recent, 1, name=f"first_{clock}", reset_less=False)
-            outdated |= recent
-        m.d.sync += may.eq(Mux(ends, after, sums_valid) & ~outdated)
+            too_early |= recent
+        m.d.sync += may.eq(Mux(ends, after, now) & ~too_early)
         return may
 
     def _flush(self, m: Module, busy: Value, frame_ends: Value, settled: Signal) -> None:
@@ -251,7 +252,7 @@ class Receiver(Component):
         flush_enabled = delayed(m, flush_clocks != 0, 1, name="flush_enabled")
         m.d.sync += [
             # During the remaining clock cycles the engines close their banks and update their room.
-            self.flush.eq(settling == PACKET_CLOCKS + 1),
+            self.flush.eq(settling == ROOM_CLOCKS + 1),
             settled.eq((settling <= 1) & ~frame_ends & ~idle & ~closing),
             timed_out.eq(flush_enabled & (idle_clocks >= flush_clocks) & ~was_busy & ~closing),
             idle.eq(unflushed & timed_out & ~idle & ~closing & ~busy),

@@ -15,12 +15,24 @@ from seq2seqlite.integer import (
 )
 from seq2seqlite.integer.standard_errors import ERROR_BITS
 
-__all__ = ["ENGINE", "PACKET_CLOCKS", "SEQUENCE_BITS", "TOP", "USER_BITS", "Shape", "tau_fraction_bits"]
+__all__ = [
+    "ENGINE",
+    "ROOM_CLOCKS",
+    "SEQUENCE_BITS",
+    "TOP",
+    "USER_BITS",
+    "Shape",
+    "input_clocks",
+    "packet_clocks",
+    "tau_fraction_bits",
+]
 
 TOP, ENGINE = "seq2seqlite_top", "engine"
 """Names of the modules of a design and of an engine, without the prefix of the design."""
-PACKET_CLOCKS = 5
-"""Minimum clock cycles between the first beats of two packets, after which ``room`` includes the first."""
+ROOM_CLOCKS = 5
+"""Minimum clock cycles between two packets of an engine, after which ``room`` includes the first."""
+FRAME_CLOCKS = 3
+"""Minimum clock cycles between two packets, after which it is known whether the second ends a frame."""
 SEQUENCE_BITS = 16
 """Width of a sequence number, which follows the other bits of TUSER."""
 USER_BITS = 16
@@ -223,10 +235,27 @@ class Shape:
         """Width of what is delivered per payload, including the pixel number of a record."""
         return self.sfd_word_bits if self.output == "sfd" else self.payload_bits + NUMBER_BITS
 
+    def record_beats(self, result_width: int, /) -> int:
+        """Return the output beats of a record."""
+        return -(-self.record_bits // result_width)
+
     @property
     def payloads(self) -> int:
         """Payloads per pixel."""
         return self.n_gates if self.output == "sfd" else 1
+
+
+def packet_clocks(engines: int, /) -> int:
+    """Return the minimum clock cycles between the first beats of two packets, for a number of engines.
+
+    With several engines, other packets are between two of the same engine.
+    """
+    return max(FRAME_CLOCKS, -(-ROOM_CLOCKS // engines))
+
+
+def input_clocks(shape: Shape, engines: int, /) -> float:
+    """Return the clock cycles per pixel in the steady state, limited by the engines or the input."""
+    return max(shape.n_gates / engines, float(shape.words), float(packet_clocks(engines)))
 
 
 def tau_fraction_bits(program: AnyProgram, /) -> int:

@@ -23,7 +23,7 @@ def packet_ports(shape: Shape, /) -> dict[str, Member]:
     """Return the ports for packets, driven by the packet receiver.
 
     ``room`` : Signal(1), out
-        Whether a packet can be accepted. It includes a packet ``PACKET_CLOCKS - 1`` clock cycles after its
+        Whether a packet can be accepted. It includes a packet ``ROOM_CLOCKS - 1`` clock cycles after its
         first beat.
     ``allocate`` : Signal(1), in
         Strobe with the first beat of a packet: reserves a slot.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.kernels.delay_lines import delay_lines
 from seq2seqlite.hardware.kernels.duplicate import registers_shared_out
 from seq2seqlite.hardware.kernels.graph import Graph, Kind
 from seq2seqlite.hardware.kernels.lower import Multipliers, head_graph, step_graph
@@ -30,6 +31,9 @@ class KernelStyle:
         Fan-out at which a register is duplicated.
     direct_fanout : int
         Fan-out above which a shared sum gets a pipeline stage for routing; 0: never.
+    delay_line : int
+        Stages from which a value that waits is in distributed memory instead of registers, 3 or more;
+        0: never.
     raw_sfd : bool
         Whether the head outputs the total in addition to the short and the long component. Lifetimes do not
         need it.
@@ -44,6 +48,7 @@ class KernelStyle:
     max_duplicates: int = 2
     max_fanout: int = 4
     direct_fanout: int = 0
+    delay_line: int = 0
     raw_sfd: bool = False
 
     def __post_init__(self) -> None:
@@ -61,6 +66,8 @@ class KernelStyle:
             raise InputError(f"max_fanout={self.max_fanout} must be 1 or more")
         if self.direct_fanout < 0:
             raise InputError(f"direct_fanout={self.direct_fanout} must be 0 or more; 0 is unlimited")
+        if self.delay_line != 0 and self.delay_line < 3:
+            raise InputError(f"delay_line={self.delay_line} must be 3 or more, or 0 for registers only")
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -88,6 +95,8 @@ class Kernel:
         Total width of all adders, close to the number of LUTs on an FPGA with carry chains.
     multipliers : int
         Number of multiplications in DSP blocks.
+    memory_luts : int
+        Number of LUTs of delay lines in distributed memory.
 
     See Also
     --------
@@ -103,6 +112,7 @@ class Kernel:
     register_bits: int
     adder_bits: int
     multipliers: int
+    memory_luts: int = 0
 
 
 @dataclass(frozen=True)
@@ -224,7 +234,10 @@ def _kernel(
     input_bits, output_bits = widths
     placed = schedule(graph, style.levels_per_stage, stages, style.direct_fanout)
     copies = registers_shared_out(graph, placed, style.max_duplicates, style.max_fanout)
-    text = verilog(name, graph, placed, input_bits=input_bits, output_bits=output_bits, copies=copies)
+    lines = delay_lines(graph, placed, copies, style.delay_line)
+    text = verilog(
+        name, graph, placed, input_bits=input_bits, output_bits=output_bits, copies=copies, lines=lines
+    )
     adders = [node for node in graph.nodes if node.kind is Kind.ADD]
     return Kernel(
         name,
@@ -232,7 +245,8 @@ def _kernel(
         latency=stages + 1,
         input_bits=sum(input_bits),
         output_bits=output_bits * len(graph.outputs),
-        register_bits=placed.register_bits + sum(input_bits) + copies.bits(graph),
+        register_bits=placed.register_bits + sum(input_bits) + copies.bits(graph) - lines.saved_register_bits,
         adder_bits=sum(node.width - node.overlap for node in adders),
         multipliers=sum(node.kind is Kind.MULTIPLY for node in graph.nodes),
+        memory_luts=lines.luts,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from seq2seqlite.hardware.kernels.delay_lines import DelayLines, Line
 from seq2seqlite.hardware.kernels.duplicate import Copies
 from seq2seqlite.hardware.kernels.graph import Graph, Kind, Node
 from seq2seqlite.hardware.kernels.schedule import ADDED, Schedule
@@ -18,6 +19,7 @@ def verilog(
     input_bits: Sequence[int],
     output_bits: int,
     copies: Copies,
+    lines: DelayLines,
 ) -> str:
     """Return the Verilog source of a kernel.
 
@@ -35,20 +37,23 @@ def verilog(
         Width of each output in ``q``.
     copies : Copies
         Duplicated registers.
+    lines : DelayLines
+        Values that wait in memories.
 
     Returns
     -------
     str
         Identical for identical arguments.
     """
-    return "\n".join(_Module(graph, schedule, copies).text(name, input_bits, output_bits)) + "\n"
+    return "\n".join(_Module(graph, schedule, copies, lines).text(name, input_bits, output_bits)) + "\n"
 
 
 class _Module:
     """Generator of the lines of a module."""
 
-    def __init__(self, graph: Graph, schedule: Schedule, copies: Copies) -> None:
-        self.graph, self.schedule, self.copies = graph, schedule, copies
+    def __init__(self, graph: Graph, schedule: Schedule, copies: Copies, lines: DelayLines) -> None:
+        self.graph, self.schedule, self.copies, self.lines = graph, schedule, copies, lines
+        self._lines_of = lines.of_node
 
     def text(self, name: str, input_bits: Sequence[int], output_bits: int) -> Iterator[str]:
         graph, schedule = self.graph, self.schedule
@@ -68,6 +73,7 @@ class _Module:
                 if schedule.stage[i] == stage and node.kind is not Kind.INPUT:
                     yield from self._node(i, node)
             yield from self._registers(stage)
+        yield from self._memories()
         yield ""
         for k, i in enumerate(graph.outputs):
             bits = _span(self._value(i, schedule.stages + 1), 0, 0, output_bits)
@@ -88,7 +94,27 @@ class _Module:
         for i, node in enumerate(self.graph.nodes):
             if self.schedule.stage[i] <= stage < self.schedule.last[i] and node.kind is not Kind.CONSTANT:
                 value = f"{self._name(i, stage)}{self._added(i, node, stage)}"
-                yield from self._register(i, stage + 1, value)
+                line = next((one for one in self._lines_of.get(i, ()) if one.first <= stage < one.last), None)
+                if line is None:
+                    yield from self._register(i, stage + 1, value)
+                elif stage + 1 == line.last:
+                    yield f"  wire [{node.width - 1}:0] {self._name(i, line.last)};"
+
+    def _memories(self) -> Iterator[str]:
+        """Write each memory with its address counter, from and to registers of its lines."""
+        for number, (memory, width) in enumerate(zip(self.lines.memories, self.lines.widths, strict=True)):
+            name, place, depth = f"line{number}", f"line{number}_place", memory[0].depth
+            bits = (depth - 1).bit_length()
+            ends = [", ".join(self._name(one.node, at(one)) for one in memory) for at in (_first, _last)]
+            yield f"\n  // values that wait {depth + 1} clock cycles"
+            yield f'  (* ram_style = "distributed" *) reg [{width - 1}:0] {name} [0:{depth - 1}];'
+            yield f"  (* keep *) reg [{bits - 1}:0] {place} = {bits}'d0;"
+            yield f"  reg [{width - 1}:0] {name}_read;"
+            following = f"{place} == {bits}'d{depth - 1} ? {bits}'d0 : {place} + {bits}'d1"
+            yield f"  (* keep *) always @(posedge clk) {place} <= {following};"
+            yield f"  always @(posedge clk) {name}[{place}] <= {{{ends[0]}}};"
+            yield f"  always @(posedge clk) {name}_read <= {name}[{place}];"
+            yield f"  assign {{{ends[1]}}} = {name}_read;"
 
     def _register(self, i: int, stage: int, value: str) -> Iterator[str]:
         """Declare the registers that hold a value at the start of a stage."""
@@ -127,6 +153,14 @@ class _Module:
             yield from _product(head, operands[:ADDED])
         else:
             yield head + _expression(node, operands) + ";"
+
+
+def _first(line: Line) -> int:
+    return line.first
+
+
+def _last(line: Line) -> int:
+    return line.last
 
 
 class _Value:

@@ -144,7 +144,8 @@ def lut_estimate(student: Network | Design, /) -> LutEstimate:
 
     For a network, whose FPGA is not known yet: da4ml's cost of the three kernels, with all multiplications
     in LUTs. For a design: adder bits of the compiled kernels times the LUTs per adder bit of the FPGA family,
-    plus constants for the surrounding logic; multiplications in DSP blocks need no LUTs.
+    and their delay lines in LUTs, plus constants for the surrounding logic. Multiplications in DSP blocks
+    need no LUTs.
 
     Parameters
     ----------
@@ -175,13 +176,14 @@ def lut_estimate(student: Network | Design, /) -> LutEstimate:
         return LutEstimate(**kernel_costs(student))
     found, engines = _calibration(student), student.options.engines
     kernels = {name: kernel for name, kernel in vars(student.kernels).items() if kernel is not None}
-    bits = sum(kernel.adder_bits for kernel in kernels.values())
-    lanes = student.shape.lanes - 1
-    engine = found.lut_per_adder_bit * bits + found.engine_lut + found.head_lane_lut * _head_lanes(student)
-    total = round(engines * engine + found.shared_lut + lanes * found.lane_lut)
-    parts = {
-        name: round(engines * found.lut_per_adder_bit * kernel.adder_bits) for name, kernel in kernels.items()
+    luts = {
+        name: found.lut_per_adder_bit * kernel.adder_bits + kernel.memory_luts
+        for name, kernel in kernels.items()
     }
+    lanes = student.shape.lanes - 1
+    engine = sum(luts.values()) + found.engine_lut + found.head_lane_lut * _head_lanes(student)
+    total = round(engines * engine + found.shared_lut + lanes * found.lane_lut)
+    parts = {name: round(engines * each) for name, each in luts.items()}
     return LutEstimate(**parts, surroundings=total - sum(parts.values()))
 
 

@@ -69,27 +69,38 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(getattr(found.lifetimes, name), codes, err_msg=name)
 
 
+def changing_responses(program, n):
+    """Return a bank of 16 responses, one of them unknown, and the response of each of ``n`` pixels."""
+    rng = np.random.default_rng(3)
+    gates = np.arange(program.n_gates)
+    responses = [None, *(rng.poisson(1e4 * np.exp(-((gates - edge) ** 2) / 6)) for edge in range(10, 25))]
+    bank = np.stack([response_codes(program, response) for response in responses])
+    return bank, rng.integers(0, len(bank), n)
+
+
 @pytest.mark.parametrize("name", INTEGER)
 @pytest.mark.parametrize("share", SHARES)
 def test_shipped_programs_are_exact(name, share, real_counts):
     program = load_program(name)
     engine = ProgramEngine(program)
-    pixels = np.concatenate([random_counts(10_000 // share, program.n_gates), real_counts[::share]])
+    real = real_counts[::share, : program.n_gates]
+    real = np.pad(real, ((0, 0), (0, program.n_gates - real.shape[1])))  # 140 gates
+    pixels = np.concatenate([random_counts(10_000 // share, program.n_gates), real])
     assert len(pixels) == 70_000 // share
+    bank, index = changing_responses(program, len(pixels)) if program.n_columns else (None, None)
     for start in range(0, len(pixels), 10_000):
-        part = pixels[start : start + 10_000]
-        assert_same(engine.run(part, min_photons=300), run(program, part, min_photons=300))
+        part = slice(start, start + 10_000)
+        options = {"bank": bank, "index": None if index is None else index[part], "min_photons": 300}
+        found, expected = engine.run(pixels[part], **options), run(program, pixels[part], **options)
+        assert_same(found, expected)
+        np.testing.assert_array_equal(found.log_errors, expected.log_errors)
 
 
 @pytest.mark.parametrize("share", SHARES)
 def test_a_shipped_direct_program_is_exact_while_the_response_changes(share, real_counts):
     program = lower_direct(load_model("seq2seqlite-tcspc-80mhz-direct-int8"))
     pixels = np.concatenate([random_counts(10_000 // share, program.n_gates), real_counts[::share]])
-    rng = np.random.default_rng(3)
-    gates = np.arange(program.n_gates)
-    responses = [None, *(rng.poisson(1e4 * np.exp(-((gates - edge) ** 2) / 6)) for edge in range(10, 25))]
-    bank = np.stack([response_codes(program, response) for response in responses])
-    index = rng.integers(0, len(bank), len(pixels))
+    bank, index = changing_responses(program, len(pixels))
     engine = DirectProgramEngine(program)
     for start in range(0, len(pixels), 10_000):
         part = slice(start, start + 10_000)

@@ -195,3 +195,13 @@ def test_a_write_back_that_keeps_the_rounding_error_is_refused(tiny):
     formats = dataclasses.replace(tiny.formats, write_back="error-feedback", residual_bits=4)
     with pytest.raises(InputError, match="write_back='error-feedback' must be 'round'"):
         dataclasses.replace(tiny, formats=formats)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_odd_programs_tell_pixels_apart(odd_program, seed):
+    """Otherwise the tests that compare implementations on them would find few errors."""
+    counts = np.random.default_rng(9).integers(0, 300, (60, 24))
+    assert (
+        np.unique(np.stack(dataclasses.astuple(run(odd_program(seed), counts).lifetimes)), axis=1).shape[1]
+        >= 15
+    )

@@ -123,7 +123,8 @@ def test_networks_with_a_decoder_are_as_good_as_direct_ones(name):
     )
     assert ours["total"]["rmse"] <= 1.02 * direct["total"]["rmse"]
     errors = [metrics["lifetime"]["tau_mean_ns"]["median_abs_error"] for metrics in (ours, direct)]
-    assert errors[0] <= 1.05 * errors[1]
+    # Narrow ones were trained to the SFD alone.
+    assert errors[0] <= (1.30 if name.endswith("-narrow") else 1.05) * errors[1]
 
 
 @pytest.mark.parametrize("name", TEACHERS_WITH_RESPONSE)
@@ -140,7 +141,7 @@ def test_integer_direct_students_are_nearly_as_good_as_the_float_ones(name):
         model_card(model)["reference"]["metrics_response_given"]["lifetime"]["tau_mean_ns"][
             "median_abs_error"
         ]
-        for model in (name, name.replace(family, "float"))
+        for model in (name, name.removesuffix(family) + "float")
     ]
     # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %. Narrow
     # students lose 12 % (spad512s), 31 % (swissspad3), 45 % (iccd), 59 % (tcspc-80mhz) and 70 %

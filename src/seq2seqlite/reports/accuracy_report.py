@@ -184,7 +184,7 @@ def _by_lifetime(rows: Rows, photons: float, key: str, form: str, answered: Answ
         rate = f"{next(iter(own.values()))['pixels_per_second']:,.0f}"
         shares = [answered.get((name, photons, tau), 1.0) for tau in taus]
         cells = [
-            form.format(own[tau][key]) + ("" if share > ALL_ANSWERED else f" ({share:.0%})")
+            _value(own[tau][key], form) + ("" if share > ALL_ANSWERED or not share else f" ({share:.0%})")
             for tau, share in zip(taus, shares, strict=True)
         ]
         lines.append([f"`{name}`", *cells, rate])
@@ -199,7 +199,7 @@ def _by_photons(rows: Rows) -> str:
         medians = [
             np.median([row["rmse_over_crlb"] for row in own if row["photons"] == level]) for level in levels
         ]
-        lines.append([f"`{name}`", *(f"{median:.2f}" for median in medians)])
+        lines.append([f"`{name}`", *(_value(median, "{:.2f}", missing="incomplete") for median in medians)])
     return _table(["predictor", *(f"{level:,.0f}" for level in levels)], lines)
 
 
@@ -213,7 +213,7 @@ def _coverage(rows: Rows, components: Rows) -> str:
         for level in levels:
             own = [row for row in every if row["predictor"] == name and row["photons"] == level]
             one, two = (np.mean([row[key] for row in own]) for key in ("coverage_68", "coverage_95"))
-            cells.append(f"{one:.1%} / {two:.1%}")
+            cells.append(" / ".join(_value(share, "{:.1%}", missing="incomplete") for share in (one, two)))
         lines.append([f"`{name}`", *cells])
     return _table(["predictor", *(f"{level:,.0f}" for level in levels)], lines)
 
@@ -236,10 +236,15 @@ def _components(rows: Rows) -> str:
                     and (row["tau_short_ns"], row["tau_long_ns"], row["amplitude_fraction"])
                     == (short, long, fraction)
                 ]
-                cells = [f"{row['rmse_over_crlb']:.2f} ({row['predicted']:.0%})" for row in own]
+                cells = [f"{_value(row['rmse_over_crlb'], '{:.2f}')} ({row['predicted']:.0%})" for row in own]
                 cells += [""] * (len(QUANTITIES) - len(cells))
                 lines.append([f"{level:,.0f}", f"{short:g} / {long:g} ns, {fraction:g}", f"`{name}`", *cells])
     return _table(["photons", "decay", "predictor", *QUANTITIES], lines)
+
+
+def _value(value: float, form: str, *, missing: str = "no value") -> str:
+    """Return a formatted number, or a text if no decay has a value."""
+    return missing if np.isnan(value) else form.format(value)
 
 
 def _table(heading: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

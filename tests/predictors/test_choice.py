@@ -17,7 +17,7 @@ from seq2seqlite.io import signal_from_counts
 from seq2seqlite.models import model_names
 from seq2seqlite.predictors import choose_model
 from seq2seqlite.predictors.choice import instrument_model, model_use
-from seq2seqlite.predictors.source import coarse_irf, cut_irf, unknown_gate, wrong_instrument
+from seq2seqlite.predictors.misfits import coarse_irf, cut_irf, unknown_gate, wrong_instrument
 
 
 def measured(file_format: str, *, width: float = 0.1, period: float = 12.5, **more: Any) -> xr.DataArray:

@@ -11,8 +11,9 @@ from seq2seqlite.errors import InputError
 from seq2seqlite.io.signal import gate_width_ns, period_ns, survey
 from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors.fit_options import FitOptions
+from seq2seqlite.predictors.misfits import TCSPC, is_camera
 from seq2seqlite.predictors.resolve import check_backend
-from seq2seqlite.predictors.source import TCSPC, NamedSource, is_camera, predictor_source
+from seq2seqlite.predictors.source import NamedSource, predictor_source
 from seq2seqlite.protocols import Predictor
 from seq2seqlite.rebinning.plan import plan_rebinning
 from seq2seqlite.resources import pretrained_folder

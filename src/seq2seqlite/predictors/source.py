@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from seq2seqlite.decay import Irf, IrfBank, MeasuredIrf, TimeAxis
+from seq2seqlite.decay import Irf, IrfBank, TimeAxis
 from seq2seqlite.errors import InputError
 from seq2seqlite.files import sha256_of
 from seq2seqlite.hardware.host import BoardPredictor, DirectBoardPredictor
 from seq2seqlite.io.image_file import read_image
 from seq2seqlite.io.irf import read_irf, read_irf_bank
-from seq2seqlite.models import load_model, model_names
 from seq2seqlite.predictors.boards import is_board
 from seq2seqlite.predictors.fit_options import FitOptions
+from seq2seqlite.predictors.misfits import camera_of, coarse_irf, cut_irf, unknown_gate, wrong_instrument
 from seq2seqlite.predictors.native_axis import NativeAxisPredictor, native_axis
 from seq2seqlite.predictors.pixel_bank import PixelBank
 from seq2seqlite.predictors.resolve import check_backend, is_estimator, load_predictor, package_of
@@ -27,32 +27,11 @@ from seq2seqlite.predictors.shared_lifetimes import Sharing, SharingEstimator
 from seq2seqlite.protocols import Predictor, ResponsePredictor
 from seq2seqlite.resources import pretrained_folder
 from seq2seqlite.responses import PlacedIrf, placed_irf
-from seq2seqlite.simulation.instrument import Instrument, load_instrument
 
-__all__ = [
-    "FIT",
-    "TCSPC",
-    "NamedSource",
-    "coarse_irf",
-    "cut_irf",
-    "is_camera",
-    "predictor_source",
-    "unknown_gate",
-    "wrong_instrument",
-]
+__all__ = ["FIT", "NamedSource", "predictor_source"]
 
 FIT = "fit"
 MAX_SHIFT_NS = 1e4
-# Formats of photon-counting electronics, which are never those of a camera, and their shipped instrument.
-# Lengths of gates that exceed the range of the training by this share cause no warning.
-LENGTH_TOLERANCE = 0.05
-# Share of a measured IRF in two neighbouring bins above which its shape is unknown: its width at half maximum
-# is then about 1.3 bins or less.
-COARSE_SHARE = 0.9
-# An IRF is cut off if its first or last bins have more than this share of its peak.
-CUT_SHARE, CUT_BINS = 0.1, 2
-TCSPC_FORMATS = ("PTU", "SDT", "LIF", "ICS")
-TCSPC = "tcspc-80mhz"
 
 
 @dataclass(frozen=True)
@@ -202,6 +181,8 @@ class NamedSource:
 
     def with_remarks(self, data: xr.DataArray, /) -> tuple[Predictor, dict[str, Any]]:
         """Return the predictor for a measurement, and warnings about them, for the summary."""
+        if camera_of(self.model) is None and self.measured is None:
+            return self.predictor(data), {"warnings": []}
         warnings = wrong_instrument(self.model, data)
         warnings += cut_irf(self.measured, period_ns=data.attrs.get("period_ns"))
         if self.irf_fit or self.measured is not None:
@@ -373,130 +354,3 @@ def _shift_ns(shift: str | float) -> float | None:
 
 def _digest(file: Path | None) -> str | None:
     return sha256_of(file) if file is not None and file.is_file() else None
-
-
-def is_camera(instrument: Instrument, /) -> bool:
-    """Return whether an instrument is a time-gated camera rather than TCSPC electronics.
-
-    See Also
-    --------
-    seq2seqlite.predictors.choice.choose_model : Return the default model of a measurement.
-    """
-    return instrument.gate is not None or instrument.name == "narrow-gate"
-
-
-def coarse_irf(irf: Irf | None, /) -> list[str]:
-    """Return a warning if a measured IRF has bins that are too wide to show its shape.
-
-    See Also
-    --------
-    wrong_instrument : Warning about the model.
-    """
-    if not isinstance(irf, MeasuredIrf):
-        return []
-    weights = irf.weights
-    share = float((weights + np.roll(weights, -1)).max())
-    if share <= COARSE_SHARE:
-        return []
-    warning = (
-        f"{share:.0%} of the measured IRF are in two bins of {irf.bin_width_ns:g} ns, which do not show its "
-        "shape: short lifetimes may be wrong by a bin width; measure it with finer bins"
-    )
-    return [warning]
-
-
-def cut_irf(irf: Irf | None, /, *, period_ns: float | None) -> list[str]:
-    """Return a warning if a measured IRF does not begin or end in the dark, and does not cover the period.
-
-    Parameters
-    ----------
-    irf : Irf or None
-        Measured IRF; of a camera, with its gates.
-    period_ns : float or None
-        Laser period, in ns.
-
-    See Also
-    --------
-    coarse_irf : Warning about wide bins.
-    """
-    if not isinstance(irf, MeasuredIrf) or period_ns is None:
-        return []
-    weights, missing_ns = irf.weights, period_ns - irf.weights.size * irf.bin_width_ns
-    ends = {"start": weights[:CUT_BINS], "end": weights[-CUT_BINS:]}
-    where = next((end for end, part in ends.items() if part.mean() > CUT_SHARE * weights.max()), None)
-    if where is None or missing_ns <= irf.bin_width_ns:
-        return []
-    warning = (
-        f"the measured IRF is cut off at the {where} of its window, and {missing_ns:.3g} ns of the laser "
-        "period are missing: lifetimes will be wrong; record these delays, too, or move the window"
-    )
-    return [warning]
-
-
-def unknown_gate(model: str, data: xr.DataArray, /) -> list[str]:
-    """Return a warning if a network of a camera gets a response, but not the length of the gates.
-
-    Parameters
-    ----------
-    model : str
-        Name of a shipped model; other models and estimators cause no warning.
-    data : xarray.DataArray
-        Measurement.
-
-    See Also
-    --------
-    wrong_instrument : Warning about the model.
-    """
-    instrument = _instrument_of(Path(model).stem)
-    if instrument is None or not is_camera(instrument) or instrument.gate is None:
-        return []
-    if data.attrs.get("gate_length_ns") is not None or data.attrs.get("format") in TCSPC_FORMATS:
-        return []
-    warning = (
-        "the response is taken for that of an instrument without gates, because the length of the gates is "
-        "unknown: lifetimes may be wrong by a tenth of it; pass gate_length_ns in ns"
-    )
-    return [warning]
-
-
-def wrong_instrument(model: str, data: xr.DataArray, /) -> list[str]:
-    """Return a warning if a model is applied to a measurement of an instrument that it was not trained for.
-
-    Parameters
-    ----------
-    model : str
-        Name of a shipped model; other models and estimators cause no warning.
-    data : xarray.DataArray
-        Measurement: TCSPC does not suit the model of a camera, and gates must have a length of its range.
-
-    See Also
-    --------
-    seq2seqlite.predictors.choice.choose_model : Return the default model of a measurement.
-    """
-    name, file_format = Path(model).stem, data.attrs.get("format")
-    instrument = _instrument_of(name)
-    if instrument is None or not is_camera(instrument):
-        return []
-    if file_format in TCSPC_FORMATS:
-        warning = (
-            f"{name} was trained for a time-gated camera, and {file_format} files are TCSPC measurements: "
-            f"its lifetimes may be wrong; use a model for {TCSPC}, or an estimator"
-        )
-        return [warning]
-    length = data.attrs.get("gate_length_ns")
-    if instrument.gate is None or length is None:
-        return []
-    low, high = instrument.gate.length_ns
-    if low * (1 - LENGTH_TOLERANCE) <= length <= high * (1 + LENGTH_TOLERANCE):
-        return []
-    warning = (
-        f"{name} was trained for gates of {low:g} to {high:g} ns, and those of the measurement have "
-        f"{length:g} ns: its lifetimes may be wrong; use an estimator, e.g. mle-mono"
-    )
-    return [warning]
-
-
-@lru_cache(maxsize=64)
-def _instrument_of(model: str) -> Instrument | None:
-    """Return the instrument of a shipped model, and None for other names."""
-    return load_instrument(load_model(model).instrument) if model in model_names() else None

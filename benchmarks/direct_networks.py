@@ -1,6 +1,6 @@
 """Errors of the shipped networks that get the response over the Cramér-Rao bound, with and without one.
 
-    python benchmarks/direct_networks.py [INSTRUMENT ...] [--student int8|narrow] [--repeats N]
+    python benchmarks/direct_networks.py [INSTRUMENT ...] [--student int8|narrow|tiny] [--repeats N]
     python benchmarks/direct_networks.py swissspad3 --seq2seq
     python benchmarks/direct_networks.py INSTRUMENT --model FILE
 
@@ -70,7 +70,7 @@ def main() -> None:
     """Print one table with a response of 100,000 counts, and one without a response."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("instruments", nargs="*", default=list(GATES_NS), metavar="INSTRUMENT")
-    parser.add_argument("--student", default="float", help="float (default), int8 or narrow")
+    parser.add_argument("--student", default="float", help="float (default), int8, narrow or tiny")
     parser.add_argument("--seq2seq", action="store_true", help="networks with a decoder")
     parser.add_argument("--model", metavar="FILE", help="model file instead of a shipped network")
     parser.add_argument("--repeats", type=int, default=1000)

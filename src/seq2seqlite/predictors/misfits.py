@@ -103,7 +103,7 @@ def unknown_gate(model: str, data: xr.DataArray, /) -> list[str]:
         return []
     warning = (
         "the response is taken for that of an instrument without gates, because the length of the gates is "
-        "unknown: lifetimes may be wrong by a tenth of it; pass gate_length_ns in ns"
+        "unknown: lifetimes may be wrong; pass gate_length_ns in ns"
     )
     return [warning]
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seq2seqlite.cpu import DirectProgramEngine, counts
-from seq2seqlite.cpu.isa import ISAS, VARIABLE, chosen_isa
-from seq2seqlite.cpu.packing import runs_network, unfit_program
+from seq2seqlite.cpu.arithmetic import CoarseBytes, Pairs
+from seq2seqlite.cpu.isa import ISA, ISAS, VARIABLE, chosen_isa
+from seq2seqlite.cpu.packing import compiled_program, runs_network, unfit_program
 from seq2seqlite.cpu.predictors import NetworkEngine, ProgramEngine
 from seq2seqlite.errors import InputError
 from seq2seqlite.imaging.sampling import analysed_tpsfs
@@ -115,6 +117,21 @@ def test_a_shipped_direct_program_is_exact_while_the_response_changes(share, rea
 def test_the_law_is_in_integers(tiny):
     pixels = random_counts(500, tiny.n_gates, seed=1)
     assert_same(ProgramEngine(tiny).run(pixels), run(tiny, pixels, arithmetic="int64"))
+
+
+@pytest.mark.parametrize("finer", range(1, 6))
+def test_recurrent_weights_coarser_than_their_sums_are_exact(finer):
+    """Aligned to its sum, a weight of 8 bits does not fit a byte; its products are those of bytes anyway."""
+    program = load_program("seq2seqlite-narrow-gate-int8")
+    kernel = program.encoder.kernel
+    fraction = program.formats.state_operand.fraction_bits + program.encoder.recurrent.format.fraction_bits
+    fraction += finer - program.formats.input.fraction_bits
+    finer_kernel = replace(kernel, format=replace(kernel.format, fraction_bits=fraction))
+    program = replace(program, encoder=replace(program.encoder, kernel=finer_kernel))
+    layer = compiled_program(program).encoder
+    assert isinstance(layer.arithmetic, CoarseBytes if ISA.dot_bytes else Pairs)
+    pixels = random_counts(300, program.n_gates, seed=finer)
+    assert_same(ProgramEngine(program).run(pixels), run(program, pixels))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -1,8 +1,9 @@
 """Operations of a step in the three arithmetics for which the kernels are compiled.
 
 ``Float32`` uses floating-point numbers. ``Pairs`` uses codes of up to 16 bits, with the operands of the
-matrix products packed two units to a lane. ``Bytes`` uses codes of 8 bits, packed four units to a lane. Numba
-compiles the kernels once for each arithmetic, and selects an operation by the type of its first argument.
+matrix products packed two units to a lane. ``Bytes`` uses codes of 8 bits, packed four units to a lane, and
+``CoarseBytes`` the same with sums whose recurrent part has a coarser grid than the rest. Numba compiles the
+kernels once for each arithmetic, and selects an operation by the type of its first argument.
 """
 
 from collections.abc import Callable
@@ -40,6 +41,7 @@ from seq2seqlite.cpu.lanes import (
 __all__ = [
     "Arithmetic",
     "Bytes",
+    "CoarseBytes",
     "Codes",
     "Float32",
     "Pairs",
@@ -48,9 +50,12 @@ __all__ = [
     "as_candidate",
     "as_gate",
     "as_output",
+    "begun",
     "clear",
+    "downs",
     "head_accumulated",
     "multiply_by_reset",
+    "rows_left",
     "unpack",
     "update",
 ]
@@ -105,7 +110,21 @@ class Bytes(NamedTuple):
     codes: Codes
 
 
-Arithmetic = Float32 | Pairs | Bytes
+class CoarseBytes(NamedTuple):
+    """Bytes, with recurrent weights whose grid is coarser than that of the sums.
+
+    On the grid of the sums, such a weight would not fit a byte. A unit of the weights is ``2**gates_down`` or
+    ``2**candidate_down`` units of the sum. Bias and input are added first and divided by it, rounded down;
+    the shifts in ``codes`` are those that remain. This is exact: ``(2**a * r + x) >> (a + b)`` equals
+    ``(r + (x >> a)) >> b``.
+    """
+
+    codes: Codes
+    gates_down: int
+    candidate_down: int
+
+
+Arithmetic = Float32 | Pairs | Bytes | CoarseBytes
 
 
 class Scratch(NamedTuple):
@@ -140,7 +159,19 @@ def _operation(name: Callable[..., Any]) -> Callable[[Implementation], Implement
 
 def _chosen(a: Any, of_floats: Any, of_pairs: Any, of_bytes: Any) -> Any:
     """Return the implementation for the arithmetic of ``a``."""
-    return {Float32: of_floats, Pairs: of_pairs, Bytes: of_bytes}[_arithmetic(a)]
+    return {Float32: of_floats, Pairs: of_pairs, Bytes: of_bytes, CoarseBytes: of_bytes}[_arithmetic(a)]
+
+
+def begun(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any, down: Any) -> Any:
+    """Return a block of biases as it is, or with the input, divided by ``2**down`` (:class:`CoarseBytes`)."""
+
+
+def rows_left(a: Any, rows: Any) -> Any:
+    """Return the number of rows of weights that have not been used by :func:`begun`."""
+
+
+def downs(a: Any) -> Any:
+    """Return the number of bits by which :func:`begun` divides the sums of gates and candidate."""
 
 
 def accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any) -> Any:
@@ -177,6 +208,27 @@ def update(a: Any, s: Any, units: Any) -> Any:
 
 def unpack(a: Any, s: Any, units: Any) -> Any:
     """Unpack the state from its packed operand form, which must have all its bits."""
+
+
+@_operation(begun)
+def _begun(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any, down: Any) -> Any:
+    if _arithmetic(a) is CoarseBytes:
+        return lambda a, block, weights, w, operands, x, down: block_shift(
+            block_add_bytes(block, weights, w, operands, x), down
+        )
+    return lambda a, block, weights, w, operands, x, down: block
+
+
+@_operation(rows_left)
+def _rows_left(a: Any, rows: Any) -> Any:
+    return (lambda a, rows: rows - 1) if _arithmetic(a) is CoarseBytes else (lambda a, rows: rows)
+
+
+@_operation(downs)
+def _downs(a: Any) -> Any:
+    if _arithmetic(a) is CoarseBytes:
+        return lambda a: (a.gates_down, a.candidate_down)
+    return lambda a: (0, 0)
 
 
 @_operation(accumulated)
@@ -232,7 +284,7 @@ def _as_output(a: Any, block: Any) -> Any:
 
 @_operation(clear)
 def _clear(a: Any, s: Any, units: Any) -> Any:
-    if _arithmetic(a) is Bytes:
+    if _arithmetic(a) in {Bytes, CoarseBytes}:
 
         def of_bytes(a: Any, s: Any, units: Any) -> None:
             s.state[:] = 0

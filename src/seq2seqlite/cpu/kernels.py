@@ -19,9 +19,12 @@ from seq2seqlite.cpu.arithmetic import (
     as_candidate,
     as_gate,
     as_output,
+    begun,
     clear,
+    downs,
     head_accumulated,
     multiply_by_reset,
+    rows_left,
     unpack,
     update,
 )
@@ -162,15 +165,18 @@ def _step(layer: Layer, s: Scratch, units: int, row: int) -> None:
     """Advance the state of a group by one gate, with a row of the biases."""
     a = layer.arithmetic
     rows = layer.gates.size // (2 * units)
+    last, left, down = rows - 1, rows_left(a, rows), downs(a)
     for j in range(0, 2 * units, ROWS):
         block = block_start(layer.gates_bias, row * 2 * units + j)
-        for k in range(rows):
+        block = begun(a, block, layer.gates, last * 2 * units + j, s.operands, last * GROUP, down[0])
+        for k in range(left):
             block = accumulated(a, block, layer.gates, k * 2 * units + j, s.operands, k * GROUP)
         block_store(as_gate(a, block), s.gates, j * GROUP)
     multiply_by_reset(a, s, units)
     for j in range(0, units, ROWS):
         block = block_start(layer.candidate_bias, row * units + j)
-        for k in range(rows):
+        block = begun(a, block, layer.candidate, last * units + j, s.products, last * GROUP, down[1])
+        for k in range(left):
             block = accumulated(a, block, layer.candidate, k * units + j, s.products, k * GROUP)
         block_store(as_candidate(a, block), s.candidate, j * GROUP)
     update(a, s, units)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.cpu.arithmetic import Arithmetic, Bytes, Codes, Float32, Pairs, Scratch
+from seq2seqlite.cpu.arithmetic import Arithmetic, Bytes, CoarseBytes, Codes, Float32, Pairs, Scratch
 from seq2seqlite.cpu.isa import ISA
 from seq2seqlite.cpu.kernels import Head, Layer, new_scratch, padded_units
 from seq2seqlite.errors import InputError
@@ -35,6 +35,8 @@ __all__ = [
 ]
 
 Rows = NDArray[Any]
+# Bits by which recurrent weights of gates and candidate are divided.
+Downs = tuple[int, int]
 
 PARTS = ("encoder", "decoder")
 BYTE, HALF, WORD = 2**7 - 1, 2**15 - 1, 2**31 - 1
@@ -84,7 +86,7 @@ class Compiled:
     @property
     def packing(self) -> int:
         """Number of units packed in a lane of an operand."""
-        return {Float32: 1, Pairs: 2, Bytes: 4}[type(self.encoder.arithmetic)]
+        return {Float32: 1, Pairs: 2, Bytes: 4, CoarseBytes: 4}[type(self.encoder.arithmetic)]
 
     @property
     def state_rows(self) -> int:
@@ -155,26 +157,55 @@ def compiled_program(program: Program, /) -> Compiled:
     reason = unfit_program(program)
     if reason:
         raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
-    f, steps = program.formats, {part: _step_weights(program, getattr(program, part)) for part in PARTS}
-    packing, kind = _packing(f, _highest_weight(program))
-    layers = {
-        part: _packed(step, kind(_codes(program, getattr(program, part))), packing)
-        for part, step in steps.items()
-    }
+    head = _head_weights(program)
+    layers, packing = _layers(program, PARTS, _highest(head[0]))
     return Compiled(
         **layers,
-        head=_head(*_head_weights(program), packing),
+        head=_head(*head, packing),
         units=padded_units(program.units),
         n_gates=program.n_gates,
         n_baseline=program.n_baseline,
     )
 
 
-def _packing(formats: ActivationFormats, highest_weight: int) -> tuple[int, Any]:
-    """Return the number of units in a lane, and the arithmetic."""
-    highest = max(highest_weight, formats.state_operand.high_code, formats.product.high_code)
-    in_bytes = highest <= BYTE and formats.input.high_code <= 2 * BYTE + 1
-    return (4, Bytes) if ISA.dot_bytes and in_bytes else (2, Pairs)
+def _layers(program: EncoderProgram, parts: Sequence[str], head: int = 0) -> tuple[dict[str, Layer], int]:
+    """Return the layers of a program, and the number of units in a lane: 4 if all operands fit bytes, else 2.
+
+    ``head`` is the largest weight of the head.
+    """
+    f, steps = program.formats, {name: getattr(program, name) for name in parts}
+    found = {name: (_step_weights(program, step), _codes(program, step)) for name, step in steps.items()}
+    downs = {name: _downs(*one) for name, one in found.items()}
+    highest = max(head, f.state_operand.high_code, f.product.high_code)
+    if not ISA.dot_bytes or highest > BYTE or f.input.high_code > 2 * BYTE + 1 or None in downs.values():
+        return {name: _packed(weights, Pairs(codes), 2) for name, (weights, codes) in found.items()}, 2
+    return {name: _in_bytes(*one, downs[name] or (0, 0)) for name, one in found.items()}, 4
+
+
+def _in_bytes(weights: "_StepWeights", codes: Codes, downs: Downs) -> Layer:
+    if not any(downs):
+        return _packed(weights, Bytes(codes), 4)
+    shifts = codes.gate_shift - downs[0], codes.candidate_shift - downs[1]
+    codes = codes._replace(gate_shift=shifts[0], candidate_shift=shifts[1])
+    return _packed(weights, CoarseBytes(codes, *downs), 4, downs)
+
+
+def _downs(step: "_StepWeights", codes: Codes) -> Downs | None:
+    """Return the bits by which recurrent weights have to be divided to fit bytes; None if they do not fit."""
+    if step.highest <= BYTE:
+        return 0, 0
+    units, found = step.candidate.shape[1], []
+    for rows, shift in ((step.gates, codes.gate_shift), (step.candidate, codes.candidate_shift)):
+        down = next(bits for bits in range(shift, -1, -1) if not np.any(rows[:units] % (1 << bits)))
+        if len(rows) == units or _highest(rows[:units] >> down, rows[units:]) > BYTE:
+            return None  # without an input, there is no sum to be divided first
+        found.append(down)
+    return found[0], found[1]
+
+
+def _highest(*rows: Rows) -> int:
+    """Return the largest magnitude of a weight."""
+    return max(int(np.abs(some).max(initial=0)) for some in rows)
 
 
 @dataclass(frozen=True)
@@ -219,22 +250,17 @@ def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
     reason = _unfit_encoder(program)
     if reason:
         raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
-    weights = _step_weights(program, program.encoder)
-    packing, kind = _packing(program.formats, weights.highest)
-    layer = _packed(weights, kind(_codes(program, program.encoder)), packing)
+    layer = _layers(program, ("encoder",))[0]["encoder"]
     return CompiledEncoder(layer, padded_units(program.units), program.n_gates)
 
 
 def _unfit_encoder(program: DirectProgram) -> str:
     """Return why the CPU back end cannot run a direct program, or an empty string."""
-    reason = _unfit_formats(program.formats)
-    if reason:
-        return reason
     found = program.encoder_accumulators
     # The normaliser computes in 64 bits.
     reach = {name: one.magnitude for name, one in found.items() if name != "normaliser"}
-    highest = _step_weights(program, program.encoder).highest
-    return _unfit_weight(highest) or _unfit_sums(_on_grids(reach, program, ("encoder",)))
+    reason = _unfit_operands(program.formats, _step_weights(program, program.encoder).highest)
+    return reason or _unfit_sums(_on_grids(reach, program, ("encoder",)))
 
 
 def with_response(layer: Layer, program: EncoderProgram, codes: NDArray[np.int64], /) -> Layer:
@@ -288,7 +314,8 @@ def unfit_program(program: Program, /) -> str:
     compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
     """
     f = program.formats
-    reason = _unfit_formats(f) or _unfit_weight(_highest_weight(program))
+    steps = [_step_weights(program, getattr(program, part)).highest for part in PARTS]
+    reason = _unfit_operands(f, max(_highest(_head_weights(program)[0]), *steps))
     if reason:
         return reason
     reach = {name: one.magnitude for name, one in accumulators(program).items()}
@@ -299,17 +326,13 @@ def unfit_program(program: Program, /) -> str:
     return _unfit_sums(reach)
 
 
-def _unfit_formats(f: ActivationFormats) -> str:
+def _unfit_operands(f: ActivationFormats, highest: int) -> str:
     if max(f.input.high_code, f.gate_high_code, f.product.high_code) > HALF:
         return "an operand does not fit 16 bits"
     if 2 ** (_common_grid(f) + 1) > HALF:
         return "the difference of state and candidate does not fit 16 bits"
     if f.product.fraction_bits >= f.gate.fraction_bits + f.state_operand.fraction_bits:
         return "the product of reset gate and state is as fine as its factors"
-    return ""
-
-
-def _unfit_weight(highest: int) -> str:
     return f"a weight of {highest} on the grid of its sum does not fit 16 bits" if highest > HALF else ""
 
 
@@ -326,13 +349,8 @@ def _on_grids(reach: dict[str, int], program: EncoderProgram, parts: Sequence[st
 
 def _unfit_sums(reach: dict[str, int]) -> str:
     widest = max(reach, key=lambda name: reach[name])
-    return f"accumulator {widest} does not fit 32 bits" if reach[widest] > WORD else ""
-
-
-def _highest_weight(program: Program) -> int:
-    """Return the largest magnitude of a weight, aligned to the binary point of its sum."""
-    steps = [_step_weights(program, getattr(program, part)).highest for part in PARTS]
-    return max(int(np.abs(_head_weights(program)[0]).max(initial=0)), *steps)
+    # Bytes have an offset of 128 in place of codes up to 127.
+    return f"accumulator {widest} does not fit 32 bits" if reach[widest] * 128 > WORD * 127 else ""
 
 
 def _common_grid(formats: ActivationFormats) -> int:
@@ -393,7 +411,7 @@ class _StepWeights:
     @property
     def highest(self) -> int:
         """Largest magnitude of a weight."""
-        return max(int(np.abs(rows).max(initial=0)) for rows in (self.gates, self.candidate))
+        return _highest(self.gates, self.candidate)
 
 
 def _float_layer(parameters: Parameters, name: str, n_inputs: int, added: Rows) -> Layer:
@@ -437,24 +455,22 @@ def _half(shift: int) -> int:
     return (1 << shift) >> 1
 
 
-def _packed(step: _StepWeights, arithmetic: Arithmetic, packing: int) -> Layer:
+def _packed(step: _StepWeights, arithmetic: Arithmetic, packing: int, downs: Downs = (0, 0)) -> Layer:
     units = step.candidate.shape[1]
-    padded = padded_units(units)
-    gates, gates_bias = _padded_rows(step.gates, step.gates_bias, units, packing, outputs=(units, padded))
-    candidate, candidate_bias = _padded_rows(
-        step.candidate, step.candidate_bias, units, packing, outputs=(units, padded)
-    )
-    return Layer(arithmetic, gates, gates_bias, candidate, candidate_bias)
+    outputs = units, padded_units(units)
+    parts = (step.gates, step.gates_bias, downs[0]), (step.candidate, step.candidate_bias, downs[1])
+    packed = [_padded_rows(*part, units, packing, outputs=outputs) for part in parts]
+    return Layer(arithmetic, *packed[0], *packed[1])
 
 
 def _head(kernel: Rows, bias: Rows, packing: int) -> Head:
-    return Head(*_padded_rows(kernel, bias, len(kernel), packing, outputs=(1, 1)))
+    return Head(*_padded_rows(kernel, bias, 0, len(kernel), packing, outputs=(1, 1)))
 
 
 def _padded_rows(
-    rows: Rows, bias: Rows, units: int, packing: int, *, outputs: tuple[int, int]
+    rows: Rows, bias: Rows, down: int, units: int, packing: int, *, outputs: tuple[int, int]
 ) -> tuple[Rows, Rows]:
-    """Return rows and bias in the layout of the kernels.
+    """Return rows and bias in the layout of the kernels; the weights of units are divided by ``2**down``.
 
     ``outputs`` is the number of columns of each gate before and after padding with zeros.
     """
@@ -469,7 +485,9 @@ def _padded_rows(
     if packing == 4:
         offsets = offsets - 128 * state.sum(axis=0)  # compensate the offset of 128 of the operands
     inputs = np.pad(columns[units:], ((0, 0 if len(columns) == units else packing - 1), (0, 0)))
-    together = np.concatenate([state, inputs]).reshape(-1, packing, columns.shape[1])
+    together = np.concatenate([state >> down if down else state, inputs]).reshape(
+        -1, packing, columns.shape[1]
+    )
     size = np.dtype(f"<i{4 // packing}")
     # Pack the numbers of a lane into its 32 bits.
     lanes = np.ascontiguousarray(together.transpose(0, 2, 1).astype(size)).view("<i4")

@@ -246,7 +246,7 @@ def test_claimed_run_is_left_to_the_other_process(config, tmp_path):
     assert perform(study, run, tmp_path) == result == read_result(tmp_path, run)
 
 
-def test_run_without_training_has_converged_if_its_source_has(config):
+def test_only_a_run_without_training_has_converged_if_its_source_has(config):
     study = load_study(config)
     figures = {"total": {"rmse": 0.2}}
     staged = {"decays": 10, "last_fifth_improvement": 0.001, "converged": True}
@@ -258,11 +258,21 @@ def test_run_without_training_has_converged_if_its_source_has(config):
     for run in study.runs:
         if (run.label, run.recipe.training.seed) == ("float 6", 2):
             results[run.id].summary["converged"] = False
-    rows = study_rows(study, results, {study.teacher: {"total": {"rmse": 0.1}}})
+    teacher = {study.teacher: {"total": {"rmse": 0.1}}}
+    rows = study_rows(study, results, teacher)
     found = {(row.label, row.seed): (row.decays, row.gain, row.converged, row.ratio) for row in rows[1:]}
     assert found["8 bits", 1] == (10, 0.001, True, 2.0)
     assert not found["float 6", 2][2]
     assert ("float 4x4", 1) not in found
+    source, rounded = (next(run for run in study.runs if run.label == name) for name in ("float 6", "8 bits"))
+    results[source.id].summary["converged"] = False
+    trained = dataclasses.replace(
+        rounded, id="trained", recipe=dataclasses.replace(rounded.recipe, training=source.recipe.training)
+    )
+    results["trained"] = RunResult("trained", figures, [], staged)
+    rows = study_rows(dataclasses.replace(study, runs=(*study.runs, trained)), results, teacher)
+    found = {row.run: row.converged for row in rows[1:]}
+    assert (found[source.id], found[rounded.id], found["trained"]) == (False, False, True)
 
 
 def test_ratios_refer_to_a_teacher_of_the_study_once_it_has_finished(config):

@@ -66,7 +66,8 @@ class Row:
     gain : float or None
         Relative decrease of the validation loss in the last fifth of the decays.
     converged : bool
-        Whether the gain is below the tolerance of the recipe, also in the runs that this run starts from.
+        Whether the gain is below the tolerance of the recipe; for a run without training, that of the run it
+        starts from.
     ceiling : int or None
         Greatest number of decays of the training; None without a tolerance.
 
@@ -153,8 +154,8 @@ def study_rows(
         decays, gain = result.summary.get("decays"), result.summary.get("last_fifth_improvement")
         converged = bool(result.summary.get("converged", False))
         sources = [done[needed] for needed in run.needs if needed in done]
-        if not training.steps and sources:
-            decays, gain, converged = sources[0].decays, sources[0].gain, True
+        if not training.steps and sources:  # rounded after the training of another run
+            decays, gain, converged = sources[0].decays, sources[0].gain, sources[0].converged
         done[run.id] = Row(
             run.group,
             run.label,
@@ -165,7 +166,7 @@ def study_rows(
             decays,
             result.failure,
             gain,
-            converged and all(source.converged for source in sources),
+            converged,
             training.max_steps * training.batch if training.tolerance and training.steps else None,
         )
     return rows + list(done.values())

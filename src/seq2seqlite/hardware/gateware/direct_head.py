@@ -38,9 +38,9 @@ LIMIT_LATENCY = 4
 """Clock cycles from the choice of a sum to its shifted and limited value."""
 ERROR_LATENCY = LIMIT_LATENCY + 2
 """Clock cycles from the choice of a sum to the error in its register."""
-LEVEL_CLOCKS = 2
+LEVEL_CLOCKS = 3
 """Clock cycles from the position of the leading one to the place in the table of factors."""
-FACTOR_CLOCKS = 8
+FACTOR_CLOCKS = 9
 """Clock cycles from the address of a factor to the register with the offset of its error."""
 FACTOR_INTERVAL = 2
 """Clock cycles per factor."""
@@ -197,10 +197,11 @@ class DirectHead(Component):
         units, plan = self.program.units, self.schedule
         period = _period(units, plan.lanes)
         unit, number, active = Signal(range(period)), Signal(range(max(plan.passes, 2))), Signal()
+        address = Signal(range(max(plan.passes * units + 1, 2)))  # number * units + unit
         with m.If(runs & (step == plan.first_product)):
-            m.d.sync += [active.eq(1), unit.eq(0), number.eq(0)]
+            m.d.sync += [active.eq(1), unit.eq(0), number.eq(0), address.eq(0)]
         with m.Elif(active):
-            m.d.sync += unit.eq(unit + 1)
+            m.d.sync += [unit.eq(unit + 1), address.eq(address + (unit < units))]
             with m.If(unit == period - 1):
                 m.d.sync += [unit.eq(0), number.eq(number + 1)]
                 with m.If(number == plan.passes - 1):
@@ -208,8 +209,7 @@ class DirectHead(Component):
         rom = Memory(shape=self._weights.word_bits, depth=len(self._weights.words), init=self._weights.words)
         m.submodules.weights = rom
         reader = rom.read_port()
-        address = Signal(range(max(len(self._weights.words), 2)))
-        m.d.comb += [address.eq(number * units + unit), reader.addr.eq(address)]
+        m.d.comb += reader.addr.eq(address)
         first, last = active & (unit == 0), active & (unit == units - 1)
         begins = delayed(m, first, MAC_LATENCY - 2, name="begins", reset_less=False)
         ends = delayed(m, last, MAC_LATENCY - 1, name="ends", reset_less=False)
@@ -273,17 +273,20 @@ class DirectHead(Component):
         ]
         errors = [Signal(signed(ERROR_BITS), name=f"error_{i}") for i in range(N_ERRORS)]
         place, choosing, group = Signal(range(lanes + PAUSES)), Signal(), Signal.like(number)
-        with m.If(strobe):
-            m.d.sync += [place.eq(0), choosing.eq(1), group.eq(number)]
-        with m.Elif(choosing):
-            m.d.sync += [place.eq(place + 1), choosing.eq(place != lanes + PAUSES - 1)]
         # Short and long are chosen some clock cycles later, because the mean limits them.
         lane, used = Signal(range(max(lanes, 2))), Signal()
-        later = place >= UNLIMITED + PAUSES
-        m.d.comb += [
-            lane.eq(Mux(later, place - PAUSES, place)),
-            used.eq(choosing & ((place < min(UNLIMITED, lanes)) | later)),
-        ]
+        next_place, later = Signal(range(lanes + PAUSES + 1)), Signal()
+        m.d.comb += [next_place.eq(place + 1), later.eq(next_place >= UNLIMITED + PAUSES)]
+        with m.If(strobe):
+            m.d.sync += [place.eq(0), choosing.eq(1), group.eq(number), lane.eq(0), used.eq(1)]
+        with m.Elif(choosing):
+            remains = next_place != lanes + PAUSES
+            m.d.sync += [
+                place.eq(next_place),
+                choosing.eq(remains),
+                lane.eq(Mux(later, next_place - PAUSES, next_place)),
+                used.eq(remains & (later | (next_place < min(UNLIMITED, lanes)))),
+            ]
         output = Signal(range(len(ORDER)))
         m.d.comb += output.eq(Array(ORDER)[(group * lanes + lane)[:3]])
         chosen = Signal(self._sum_shape, reset_less=True)
@@ -353,7 +356,8 @@ class DirectHead(Component):
         level = Signal(signed(18), reset_less=True)
         exponent = info.exponent
         octaves = Signal(signed(EXPONENT_BITS + 2), reset_less=True)
-        m.d.sync += [octaves.eq(octave - exponent), level.eq((octaves << LOG_FRACTION_BITS) + logarithm.data)]
+        fraction = delayed(m, logarithm.data, 1, name="logarithm")
+        m.d.sync += [octaves.eq(octave - exponent), level.eq((octaves << LOG_FRACTION_BITS) + fraction)]
         top = (N_OCTAVES << LOG_FRACTION_BITS) - 1
         place = Signal(range(top + 1), reset_less=True)
         half = Signal(signed(17), reset_less=True)
@@ -375,11 +379,12 @@ class DirectHead(Component):
         product = Signal(signed(ERROR_BITS + 2 + LOG_FRACTION_BITS), reset_less=True)
         part = Cat(place[:LOG_FRACTION_BITS], Const(0, 1)).as_signed()
         m.d.sync += [difference.eq(there - here), product.eq(difference * part)]
-        base = delayed(m, here, 1, name="base")
+        base = delayed(m, here, 2, name="base")
         interpolated = (product + (1 << (LOG_FRACTION_BITS - 1))) >> LOG_FRACTION_BITS
+        rounded = Signal(signed(ERROR_BITS + 2), reset_less=True)
         offset = Signal(signed(18), reset_less=True)
         based = Signal(signed(18), reset_less=True)
-        m.d.sync += [based.eq(base - half), offset.eq(based + interpolated)]
+        m.d.sync += [rounded.eq(interpolated), based.eq(base - half), offset.eq(based + rounded)]
         return self._stored_offsets(m, reading & read[0], read[1:3], offset)
 
     def _stored_offsets(self, m: Module, second: Value, index: Value, offset: Signal) -> list[Signal]:

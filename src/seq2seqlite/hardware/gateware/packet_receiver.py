@@ -190,27 +190,30 @@ class Receiver(Component):
         return m
 
     def _user(self, m: Module, first: Value, ends: Value, frame: FrameCounter) -> Value | None:
-        """Return TUSER of the packet in progress, valid from its first beat; None without TUSER.
+        """Return TUSER of the packet in progress, one clock cycle after its first beat; None without TUSER.
 
         The index includes the offset that applies to the frame of the packet.
         """
         shape = self.shape_
         if not shape.packet_user_bits:
             return None
-        given, held = self.i.payload.user, Signal(shape.packet_user_bits, reset_less=True)
+        given = delayed(m, self.i.payload.user, 1, name="user")
+        was_first = delayed(m, first, 1, name="first", reset_less=False)
+        held = Signal(shape.packet_user_bits, reset_less=True)
         if not shape.responses:
-            with m.If(first):
+            with m.If(was_first):
                 m.d.sync += held.eq(given)
-            return Mux(first, given, held)
+            return Mux(was_first, given, held)
         offset, begins, unframed = Signal(INDEX_BITS), Signal(init=1), Signal()
         m.d.sync += unframed.eq(self.frame_pixels == 0)
         with m.If(ends):
             m.d.sync += begins.eq(frame.last)
-        used = Mux(begins | unframed, self.response_base, offset)
+        starts = delayed(m, begins | unframed, 1, name="starts", reset_less=False)
+        used = Mux(starts, self.response_base, offset)
         user = Cat((given[:INDEX_BITS] + used)[:INDEX_BITS], given[INDEX_BITS:])
-        with m.If(first):
+        with m.If(was_first):
             m.d.sync += [held.eq(user), offset.eq(used)]
-        return Mux(first, user, held)
+        return Mux(was_first, user, held)
 
     def _drop(self, m: Module, accepted: Value, ends: Value, dropping: Signal) -> None:
         """Drop beats after the last gate of a packet, during a reset, and of a packet interrupted by it."""
@@ -332,7 +335,7 @@ class Receiver(Component):
         """
         if user is None:
             return {}
-        latency = levels + CONCLUDING
+        latency = levels + CONCLUDING - 1  # as many clock cycles after ``user``
         exponent = delayed(m, user[EXPONENT], latency, name="exponent").as_signed()
         if not self.shape_.responses:
             return {"missing": Const(0, 1), "given": Const(0, 1), "exponent": exponent}
@@ -352,8 +355,9 @@ class Receiver(Component):
         """
         if user is None:
             return delayed(m, self.min_photons, 1, name="min_photons")
-        # The comparison is one clock cycle before the status is registered.
-        waiting = levels + CONCLUDING - 1 - LIMIT_LATENCY
+        # The comparison is one clock cycle before the status is registered, and TUSER one after its beat.
+        waiting = levels + CONCLUDING - 2 - LIMIT_LATENCY
+        assert waiting >= 0
         exponent = delayed(m, user[EXPONENT], waiting, name="exponent_early")
         return scaled_limit(m, delayed(m, self.min_photons, 1, name="min_photons"), exponent)
 

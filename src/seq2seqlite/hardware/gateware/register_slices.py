@@ -7,7 +7,7 @@ from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import Component, In, Out
 
-__all__ = ["AlternatingSlice", "RegisterSlice", "RegisteredFifo", "beat", "result_beat"]
+__all__ = ["AlternatingSlice", "ForwardSlice", "RegisterSlice", "RegisteredFifo", "beat", "result_beat"]
 
 
 def beat(bits: int, user_bits: int = 0, /) -> data.StructLayout:
@@ -103,6 +103,42 @@ class AlternatingSlice(Component):
             m.d.sync += [held.eq(self.i.payload), full.eq(self.i.valid)]
         with m.Elif(self.o.ready):
             m.d.sync += full.eq(0)
+        return m
+
+
+class ForwardSlice(Component):
+    """Register slice for a payload that takes logic to compute: nothing stands between it and the register.
+
+    Its throughput is one beat per clock cycle. ``o.ready`` reaches ``i.ready`` through logic.
+
+    Parameters
+    ----------
+    payload : shape
+        Shape of the payload.
+
+    Attributes
+    ----------
+    i : Signature(payload), in
+        Source.
+    o : Signature(payload), out
+        Sink. ``o.valid`` rises one clock cycle after an accepted ``i.valid``.
+    """
+
+    def __init__(self, payload: Any) -> None:
+        self.payload = payload
+        super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
+
+    def elaborate(self, platform: object) -> Module:
+        """Build the register, which is loaded while it is empty or read."""
+        m = Module()
+        full, held = Signal(), Signal(self.payload, reset_less=True)
+        m.d.comb += [
+            self.i.ready.eq(self.o.ready | ~full),
+            self.o.valid.eq(full),
+            self.o.payload.eq(held),
+        ]
+        with m.If(self.i.ready):
+            m.d.sync += [held.eq(self.i.payload), full.eq(self.i.valid)]
         return m
 
 

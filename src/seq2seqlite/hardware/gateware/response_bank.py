@@ -197,7 +197,17 @@ class ResponseLoader(Component):
         is_open, failed, any_code = Signal(), Signal(), Signal()
         written, word = Signal(range(total + 1)), Signal(range(max(words, 2)))
         index = Signal(INDEX_BITS)
-        ready = self._drained(m)
+        # The values are compared before they are used, and the flags are changed after that.
+        opens, writes, completes = (
+            delayed(m, getattr(self, name), 1, name=name, reset_less=False)
+            for name in ("open", "write", "complete")
+        )
+        value = delayed(m, self.value, 1, name="value")
+        is_total = delayed(m, self.value == total, 1, name="is_total")
+        unknown = delayed(m, self.value >= shape.responses, 1, name="unknown")
+        whole = delayed(m, written == total, 1, name="whole", reset_less=False)
+        last = delayed(m, word == words - 1, 1, name="last", reset_less=False)
+        ready = self._drained(m, opens)
         m.d.comb += [
             self.status.ready.eq(is_open & ready),
             self.status.failed.eq(failed),
@@ -208,47 +218,49 @@ class ResponseLoader(Component):
         base = base_address(m, index, shape.n_gates, name="base")
         gate = Signal(range(shape.n_gates + 1))
         codes = Signal(words * WORD_BITS, reset_less=True)
-        stored = Signal()
+        stored, succeeds = Signal(), Signal()
         m.d.sync += [
             stored.eq(0),
+            succeeds.eq(completes & is_open & ready & ~failed & whole & is_total),
             self.bank.enable.eq(stored),
             self.bank.address.eq(base + gate),
             self.bank.codes.eq(codes),
         ]
         with m.If(stored):
             m.d.sync += [gate.eq(gate + 1), any_code.eq(any_code | codes[: shape.response_bits].any())]
-        with m.If(self.open):
+        with m.If(opens):
             m.d.sync += [
-                index.eq(self.value),
+                index.eq(value),
                 is_open.eq(1),
                 self.status.loaded.eq(0),
-                failed.eq(self.value >= shape.responses),
+                failed.eq(unknown),
                 *(signal.eq(0) for signal in (written, word, gate, any_code)),
             ]
-        with m.Elif(self.write):
-            with m.If(is_open & ready & (written != total)):
+        with m.Elif(writes):
+            with m.If(is_open & ready & ~whole):
                 m.d.sync += [
-                    codes.eq(Cat(codes, self.value)[WORD_BITS:]),
+                    codes.eq(Cat(codes, value)[WORD_BITS:]),
                     written.eq(written + 1),
-                    word.eq(Mux(word == words - 1, 0, word + 1)),
-                    stored.eq((word == words - 1) & ~failed),
+                    word.eq(Mux(last, 0, word + 1)),
+                    stored.eq(last & ~failed),
                 ]
             with m.Else():
                 m.d.sync += failed.eq(1)
-        with m.Elif(self.complete):
-            succeeds = is_open & ready & ~failed & (written == total) & (self.value == total)
-            m.d.sync += [is_open.eq(0), failed.eq(~succeeds), self.status.loaded.eq(succeeds)]
-            with m.If(succeeds):
-                m.d.sync += [
-                    self.present.eq(self.present | chosen),
-                    self.known.eq(Mux(any_code, self.known | chosen, self.known & ~chosen)),
-                ]
-        opened = delayed(m, self.open, 2, name="opened", reset_less=False)
+        with m.Elif(completes):
+            m.d.sync += [is_open.eq(0), failed.eq(1)]
+        with m.If(succeeds):
+            m.d.sync += [
+                failed.eq(0),
+                self.status.loaded.eq(1),
+                self.present.eq(self.present | chosen),
+                self.known.eq(Mux(any_code, self.known | chosen, self.known & ~chosen)),
+            ]
+        opened = delayed(m, opens, 2, name="opened", reset_less=False)
         with m.If(opened):
             m.d.sync += self.present.eq(self.present & ~chosen)
         return m
 
-    def _drained(self, m: Module) -> Signal:
+    def _drained(self, m: Module, opens: Signal) -> Signal:
         """Return whether all pixels that were received before the last opening have been delivered."""
         n_inside, before = Signal(range(self.max_pixels + 1)), Signal(range(self.max_pixels + 1))
         settling, drained = Signal(range(SETTLING_CLOCKS + 1)), Signal()
@@ -256,7 +268,7 @@ class ResponseLoader(Component):
             n_inside.eq(n_inside + self.accepted - self.delivered),
             drained.eq((settling == 0) & (before == 0)),
         ]
-        with m.If(self.open):
+        with m.If(opens):
             m.d.sync += [settling.eq(SETTLING_CLOCKS), drained.eq(0)]
         with m.Elif(settling != 0):
             m.d.sync += [settling.eq(settling - 1), drained.eq(0)]

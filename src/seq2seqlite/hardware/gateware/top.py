@@ -12,7 +12,8 @@ from seq2seqlite.hardware.gateware.collector import Collector
 from seq2seqlite.hardware.gateware.csr import LOADING, Registers
 from seq2seqlite.hardware.gateware.packet_receiver import Receiver
 from seq2seqlite.hardware.gateware.parameters import ENGINE, Shape
-from seq2seqlite.hardware.gateware.register_slices import RegisterSlice, beat, result_beat
+from seq2seqlite.hardware.gateware.pipeline import delayed
+from seq2seqlite.hardware.gateware.register_slices import ForwardSlice, RegisterSlice, beat, result_beat
 from seq2seqlite.hardware.gateware.response_bank import ResponseLoader
 from seq2seqlite.hardware.gateware.sequence_checker import SequenceChecker
 
@@ -96,11 +97,12 @@ class Top(Component):
         m.submodules.registers = registers = Registers(shape, self.engines, self.result_width)
         connect_ports(m, self, registers, axi_lite(), prefix="s_axil_")
         # Two register slices per stream: one near the pins, one near the logic. The output slice keeps the
-        # beat that it offers during a soft reset, because TVALID must not fall before TREADY.
+        # beat that it offers during a soft reset, because TVALID must not fall before TREADY. The slice near
+        # the collector has one register, because the choice of a beat from a result takes logic.
         m.submodules.input_pins = input_pins = RegisterSlice(beat(shape.beat_bits, shape.user_bits))
         m.submodules.input = input_slice = RegisterSlice(beat(shape.beat_bits, shape.user_bits))
         m.submodules.output_pins = leaving = RegisterSlice(result_beat(self.result_width))
-        output = RegisterSlice(result_beat(self.result_width))
+        output = ForwardSlice(result_beat(self.result_width))
         receiver = Receiver(shape, self.engines)
         collector = Collector(shape, self.engines, self.result_width)
         quiet, closed = Signal(init=1), Signal(init=1)
@@ -153,7 +155,7 @@ class Top(Component):
         m.d.comb += [
             *(getattr(loader, name).eq(getattr(registers, name)) for name in (*LOADING, "value")),
             loader.accepted.eq(receiver.allocate.any()),
-            loader.delivered.eq(delivered),
+            loader.delivered.eq(delayed(m, delivered, 1, name="delivered", reset_less=False)),
             loader.discard.eq(quiet),
             registers.load_status.eq(loader.status),
             receiver.response_base.eq(registers.response_base),

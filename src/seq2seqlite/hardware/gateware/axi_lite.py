@@ -7,6 +7,7 @@ from typing import Any
 from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
 from amaranth.lib.wiring import In, Member, Out
 
+from seq2seqlite.hardware.gateware.pipeline import copied
 from seq2seqlite.hardware.gateware.register_slices import RegisterSlice
 
 __all__ = ["ADDRESS_BITS", "Writes", "accept_writes", "answer_reads", "axi_lite", "connect_ports"]
@@ -109,7 +110,7 @@ def accept_writes(m: Module, bus: Any, /) -> Writes:
 
 
 def answer_reads(m: Module, bus: Any, values: Mapping[int, Value], /) -> None:
-    """Build the read channels: decode the low address bits, then the others; one clock cycle each.
+    """Build the read channels: copy the low address bits, decode them, then the others; one clock cycle each.
 
     Parameters
     ----------
@@ -122,21 +123,21 @@ def answer_reads(m: Module, bus: Any, values: Mapping[int, Value], /) -> None:
         all ones. Other addresses read as 0.
     """
     m.submodules.ar = address = RegisterSlice(6)
-    decode, decoded = Signal(), Signal()
+    decode, copying, decoded = Signal(), Signal(), Signal()
     m.d.comb += [
         address.i.valid.eq(bus.arvalid),
         address.i.payload.eq(bus.araddr[2:]),
         bus.arready.eq(address.i.ready),
-        decode.eq(address.o.valid & ~decoded & ~bus.rvalid),
+        decode.eq(address.o.valid & ~copying & ~decoded & ~bus.rvalid),
         address.o.ready.eq(decoded),
     ]
     group_index = Signal(range(2 ** len(address.o.payload) // GROUP))
-    m.d.sync += [decoded.eq(decode), group_index.eq(address.o.payload // GROUP)]
+    m.d.sync += [copying.eq(decode), decoded.eq(copying), group_index.eq(address.o.payload // GROUP)]
     groups = []
     for group in range((max(values) >> 2) // GROUP + 1):
         chosen = Signal(33, name=f"group_{group}", reset_less=True)
         members = Array(values.get(4 * (group * GROUP + index), Const(0, 32)) for index in range(GROUP))
-        m.d.sync += chosen.eq(members[address.o.payload % GROUP])
+        m.d.sync += chosen.eq(members[copied(m, address.o.payload % GROUP, name=f"place_{group}")])
         groups.append(chosen)
     with m.If(decoded):
         m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(0)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from seq2seqlite.hardware.gateware.count_exponent import EXPONENT_BITS, detector_counts
 from seq2seqlite.hardware.gateware.parameters import Shape as EngineShape
-from seq2seqlite.hardware.gateware.pipeline import delayed
+from seq2seqlite.hardware.gateware.pipeline import copied, delayed
 from seq2seqlite.hardware.wire.results import PHOTON_BITS
 from seq2seqlite.integer import FRACTION_BITS, TAU_BITS, DirectProgram
 from seq2seqlite.integer.interpreter import scaled
@@ -32,11 +32,11 @@ UNLIMITED = ORDER.index(SHORT)
 LANES = (1, 2, 4, 8)
 PAUSES = 2
 """Clock cycles between fraction and short lifetime, in which the mean lifetime gets ready."""
-MAC_LATENCY = 5
+MAC_LATENCY = 7
 """Clock cycles from the address of a unit to the sum that contains it."""
 LIMIT_LATENCY = 4
 """Clock cycles from the choice of a sum to its shifted and limited value."""
-ERROR_LATENCY = LIMIT_LATENCY + 2
+ERROR_LATENCY = LIMIT_LATENCY + 3
 """Clock cycles from the choice of a sum to the error in its register."""
 LEVEL_CLOCKS = 3
 """Clock cycles from the position of the leading one to the place in the table of factors."""
@@ -214,7 +214,7 @@ class DirectHead(Component):
         begins = delayed(m, first, MAC_LATENCY - 2, name="begins", reset_less=False)
         ends = delayed(m, last, MAC_LATENCY - 1, name="ends", reset_less=False)
         operand = self._operand(m, state, unit)
-        weights = delayed(m, reader.data, 1, name="weight")
+        weights = delayed(m, reader.data, 2, name="weight")
         number_summed = delayed(m, number, MAC_LATENCY - 2, name="number_summed")
         bits, found = self._weights.bits, []
         for lane in range(plan.lanes):
@@ -223,9 +223,11 @@ class DirectHead(Component):
             total = Signal(self._sum_shape, name=f"total_{lane}", reset_less=True)
             taken = Signal(self._sum_shape, name=f"sum_{lane}", reset_less=True)
             initial = Array(self._initial(lane + plan.lanes * number) for number in range(plan.passes))
+            # A multiplier has registers of its own on both sides, because its place on the FPGA is fixed.
+            later = copied(m, product, name=f"product_{lane}_again").as_signed()
             m.d.sync += [
                 product.eq(operand * weight),
-                total.eq(Mux(begins, initial[number_summed], total) + (product << self._weights.shift)),
+                total.eq(Mux(begins, initial[number_summed], total) + (later << self._weights.shift)),
             ]
             with m.If(ends):
                 m.d.sync += taken.eq(total)
@@ -234,16 +236,16 @@ class DirectHead(Component):
         return found, (strobe, delayed(m, number, MAC_LATENCY, name="number_taken"))
 
     def _operand(self, m: Module, state: Value, unit: Value) -> Value:
-        """Return the state of a unit, two clock cycles later."""
+        """Return the state of a unit, three clock cycles later."""
         bits, units = self.program.formats.state.bits, self.program.units
         groups = []
-        low = unit[:3]
         for first in range(0, units, 8):
+            low = copied(m, unit[:3], name=f"unit_{first // 8}")
             codes = [state.word_select(min(first + k, units - 1), bits) for k in range(8)]
             group = Signal(bits, name=f"states_{first // 8}", reset_less=True)
             m.d.sync += group.eq(Array(codes)[low])
             groups.append(group)
-        high = delayed(m, unit[3:], 1, name="group") if len(groups) > 1 else Const(0, 1)
+        high = delayed(m, unit[3:], 2, name="group") if len(groups) > 1 else Const(0, 1)
         operand = Signal(signed(bits), name="operand", reset_less=True)
         m.d.sync += operand.eq(Array(groups)[high] if len(groups) > 1 else groups[0])
         return operand
@@ -315,11 +317,13 @@ class DirectHead(Component):
                 m.d.sync += stored.eq(limited)
         total = Signal(signed(len(limited) + 2), reset_less=True)
         m.d.sync += total.eq(limited + Array(offsets)[outputs[LIMIT_LATENCY][:2]])
+        too_low, too_high = Signal(reset_less=True), Signal(reset_less=True)
+        m.d.sync += [too_low.eq(total < -MAX_ERROR), too_high.eq(total > MAX_ERROR)]
+        inside = delayed(m, total[:ERROR_BITS], 1, name="total_again").as_signed()
+        error = Mux(too_low, -MAX_ERROR, Mux(too_high, MAX_ERROR, inside))
         for i, stored in enumerate(errors):
-            with m.If(strobes[LIMIT_LATENCY + 1] & (outputs[LIMIT_LATENCY + 1] == N_ERRORS + i)):
-                m.d.sync += stored.eq(
-                    Mux(total < -MAX_ERROR, -MAX_ERROR, Mux(total > MAX_ERROR, MAX_ERROR, total))
-                )
+            with m.If(strobes[LIMIT_LATENCY + 2] & (outputs[LIMIT_LATENCY + 2] == N_ERRORS + i)):
+                m.d.sync += stored.eq(error)
         return values, errors
 
     def _shift_and_limits(

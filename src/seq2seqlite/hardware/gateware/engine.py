@@ -29,7 +29,6 @@ from seq2seqlite.hardware.gateware.register_slices import AlternatingSlice, Regi
 from seq2seqlite.hardware.gateware.response_bank import ResponseBank, bank_write_layout
 from seq2seqlite.hardware.gateware.rings import EncoderRing, Rings
 from seq2seqlite.hardware.gateware.sfd_buffer import SfdBuffer
-from seq2seqlite.hardware.gateware.state_fifo import StateFifo
 from seq2seqlite.hardware.gateware.trapezoid import TrapezoidalAccumulator
 
 __all__ = ["Engine"]
@@ -142,7 +141,7 @@ class Engine(Component):
     def _direct(self, m: Module, buffer: PixelBuffer, codes: Value, output: Any) -> Signal:
         """Build the ring of a direct program, and the heads behind it."""
         shape = self.shape_
-        ring, states = EncoderRing(shape), StateFifo(shape)
+        ring, states = EncoderRing(shape), RegisteredFifo(shape.state_bits, shape.capacity)
         m.submodules.ring = self._with_own_reset(m, ring, "ring")
         m.submodules.states = self._with_own_reset(m, states, "states")
         m.d.comb += [ring.codes.eq(codes), states.write.eq(ring.valid), states.i.eq(ring.state)]

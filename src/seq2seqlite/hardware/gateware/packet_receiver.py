@@ -325,7 +325,7 @@ class Receiver(Component):
             m.d.sync += bottom.eq(Mux(~top_control[1] & (bottom < minima[0]), bottom, minima[0]))
         sums_valid = delayed(m, stage_control, 2, name="summed", reset_less=False)
         found = self._response(m, user, 1 + level)
-        limit = self._limit(m, user, 1 + level)
+        limit = self._limit(m, first, 1 + level)
         self._conclude(m, sums_valid, total, base, top, bottom, limit, found)
 
     def _response(self, m: Module, user: Value | None, levels: int) -> dict[str, Value]:
@@ -348,17 +348,19 @@ class Receiver(Component):
             "exponent": exponent,
         }
 
-    def _limit(self, m: Module, user: Value | None, levels: int) -> Value:
+    def _limit(self, m: Module, first: Value, levels: int) -> Value:
         """Return the smallest sum of counts that is not below threshold, for :meth:`_conclude`.
 
         ``levels`` is that of :meth:`_response`.
         """
-        if user is None:
+        if not self.shape_.packet_user_bits:
             return delayed(m, self.min_photons, 1, name="min_photons")
-        # The comparison is one clock cycle before the status is registered, and TUSER one after its beat.
-        waiting = levels + CONCLUDING - 2 - LIMIT_LATENCY
-        assert waiting >= 0
-        exponent = delayed(m, user[EXPONENT], waiting, name="exponent_early")
+        given, held = self.i.payload.user[EXPONENT], Signal(EXPONENT_BITS, reset_less=True)
+        with m.If(first):
+            m.d.sync += held.eq(given)
+        # The comparison is one clock cycle before the status is registered.
+        waiting = levels + CONCLUDING - 1 - LIMIT_LATENCY
+        exponent = delayed(m, Mux(first, given, held), waiting, name="exponent_early")
         return scaled_limit(m, delayed(m, self.min_photons, 1, name="min_photons"), exponent)
 
     def _conclude(

@@ -213,7 +213,7 @@ class ResponseLoader(Component):
             self.status.failed.eq(failed),
             self.status.index.eq(index),
         ]
-        chosen = Signal(shape.responses)
+        chosen = Signal(shape.responses, reset_less=True)
         m.d.sync += chosen.eq(Cat(index == number for number in range(shape.responses)))
         base = base_address(m, index, shape.n_gates, name="base")
         gate = Signal(range(shape.n_gates + 1))

@@ -3,7 +3,7 @@
 ``docs/spec/hardware.md`` is normative.
 """
 
-from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Instance, Module, Signal, Value
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, Const, DomainRenamer, Instance, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Member, Out, connect
 
 from seq2seqlite.hardware.gateware.axi_lite import axi_lite, connect_ports
@@ -151,7 +151,9 @@ class Top(Component):
         """Build the loader of responses. It keeps its state through a soft reset."""
         shape = self.shape_
         inside = self.engines * (2 * shape.slots + shape.capacity) + IN_STREAMS
-        m.submodules.loader = loader = ResponseLoader(shape, inside)
+        loader = ResponseLoader(shape, inside)
+        self._domain(m, "loading", Const(0))
+        m.submodules.loader = DomainRenamer("loading")(loader)
         m.d.comb += [
             *(getattr(loader, name).eq(getattr(registers, name)) for name in (*LOADING, "value")),
             loader.accepted.eq(receiver.allocate.any()),

@@ -6,7 +6,7 @@ __all__ = ["EXPONENT_BITS", "LIMIT_LATENCY", "detector_counts", "scaled_limit"]
 
 EXPONENT_BITS = 8
 """Width of the exponent of the counts in TUSER. The counts are those of the detector times 2 to its power."""
-LIMIT_LATENCY = 4
+LIMIT_LATENCY = 5
 """Latency of :func:`scaled_limit`, in clock cycles."""
 PLACES_PER_STAGE = 2
 """Bits of the exponent that are applied in a pipeline stage."""
@@ -32,11 +32,15 @@ def scaled_limit(m: Module, limit: Value, exponent: Value, /) -> Signal:
     """
     bits = len(limit)
     negative = exponent[-1]
-    # The complement of a negative exponent is smaller by 1 than its magnitude: one place is applied here.
-    places: Value = exponent[:-1] ^ negative.replicate(EXPONENT_BITS - 1)
-    number: Value = Mux(negative, limit >> 1, limit)
-    too_large: Value = Const(0, 1)
-    remainder: Value = negative & limit[0]
+    values: list[Value] = [
+        Mux(negative, limit >> 1, limit),
+        # The complement of a negative exponent is smaller by 1 than its magnitude: one place is applied here.
+        exponent[:-1] ^ negative.replicate(EXPONENT_BITS - 1),
+        Const(0, 1),
+        negative & limit[0],
+        negative,
+    ]
+    number, places, too_large, remainder, negative = _registered(m, values, "first")
     whole = (bits - 1).bit_length()
     for first in range(0, whole, PLACES_PER_STAGE):
         for place in range(first, min(first + PLACES_PER_STAGE, whole)):
@@ -50,21 +54,22 @@ def scaled_limit(m: Module, limit: Value, exponent: Value, /) -> Signal:
             too_large |= beyond & ~negative & number.any()
             remainder |= beyond & negative & number.any()
             number = Mux(beyond, 0, number)[:bits]
-        registers = [
-            Signal(Value.cast(value).shape(), name=f"limit_{name}_{first}", reset_less=True)
-            for name, value in (
-                ("number", number),
-                ("places", places),
-                ("too_large", too_large),
-                ("remainder", remainder),
-                ("negative", negative),
-            )
-        ]
-        m.d.sync += Cat(registers).eq(Cat(number, places, too_large, remainder, negative))
-        number, places, too_large, remainder, negative = registers
+        values = [number, places, too_large, remainder, negative]
+        number, places, too_large, remainder, negative = _registered(m, values, str(first))
     found = Signal(bits + 1, name="limit", reset_less=True)
     m.d.sync += found.eq(Mux(too_large, 1 << bits, number + remainder))
     return found
+
+
+def _registered(m: Module, values: list[Value], name: str) -> list[Value]:
+    """Return the values of :func:`scaled_limit` one clock cycle later."""
+    parts = "number", "places", "too_large", "remainder", "negative"
+    registers = [
+        Signal(Value.cast(value).shape(), name=f"limit_{part}_{name}", reset_less=True)
+        for part, value in zip(parts, values, strict=True)
+    ]
+    m.d.sync += Cat(registers).eq(Cat(values))
+    return list(registers)
 
 
 def detector_counts(m: Module, counts: Value, exponent: Value, begins: Value, /, *, bits: int) -> Value:

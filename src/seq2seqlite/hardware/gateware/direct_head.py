@@ -213,12 +213,13 @@ class DirectHead(Component):
         first, last = active & (unit == 0), active & (unit == units - 1)
         begins = delayed(m, first, MAC_LATENCY - 2, name="begins", reset_less=False)
         ends = delayed(m, last, MAC_LATENCY - 1, name="ends", reset_less=False)
-        operand = self._operand(m, state, unit)
+        chosen = self._operand(m, state, unit)
         weights = delayed(m, reader.data, 2, name="weight")
         number_summed = delayed(m, number, MAC_LATENCY - 2, name="number_summed")
         bits, found = self._weights.bits, []
         for lane in range(plan.lanes):
             weight = weights.word_select(lane, bits).as_signed()
+            operand = copied(m, chosen, name=f"operand_{lane}").as_signed()
             product = Signal(signed(len(operand) + bits), name=f"product_{lane}", reset_less=True)
             total = Signal(self._sum_shape, name=f"total_{lane}", reset_less=True)
             taken = Signal(self._sum_shape, name=f"sum_{lane}", reset_less=True)
@@ -236,7 +237,7 @@ class DirectHead(Component):
         return found, (strobe, delayed(m, number, MAC_LATENCY, name="number_taken"))
 
     def _operand(self, m: Module, state: Value, unit: Value) -> Value:
-        """Return the state of a unit, three clock cycles later."""
+        """Return the state of a unit, two clock cycles later; it is not registered again."""
         bits, units = self.program.formats.state.bits, self.program.units
         groups = []
         for first in range(0, units, 8):
@@ -246,9 +247,7 @@ class DirectHead(Component):
             m.d.sync += group.eq(Array(codes)[low])
             groups.append(group)
         high = delayed(m, unit[3:], 2, name="group") if len(groups) > 1 else Const(0, 1)
-        operand = Signal(signed(bits), name="operand", reset_less=True)
-        m.d.sync += operand.eq(Array(groups)[high] if len(groups) > 1 else groups[0])
-        return operand
+        return Array(groups)[high] if len(groups) > 1 else groups[0]
 
     def _initial(self, place: int) -> int:
         """Return the bias of an output on the grid of the sum, plus the constant that rounds it."""

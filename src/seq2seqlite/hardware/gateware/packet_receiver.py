@@ -22,7 +22,7 @@ __all__ = ["Receiver", "facts_layout", "slot_facts"]
 
 EXPONENT = slice(8, 8 + EXPONENT_BITS)
 """Bits of TUSER that contain the exponent of the counts."""
-CONCLUDING = 5
+CONCLUDING = 6
 """Clock cycles from the sums of the lanes to the registers of the status."""
 SETTLED = 24
 """Clock cycles after which the status of the last packet, and a flush, have certainly reached the engine."""
@@ -367,15 +367,20 @@ class Receiver(Component):
         self,
         m: Module,
         sums_valid: Value,
-        total: Signal,
-        base: Signal,
-        top: Signal,
-        bottom: Signal,
+        total: Value,
+        base: Value,
+        top: Value,
+        bottom: Value,
         limit: Value,
         found: dict[str, Value],
     ) -> None:
         """Compute the pixel status, with one adder or comparison per pipeline stage."""
         shape = self.shape_
+        # The limit takes one clock cycle longer than the sums.
+        total, base, top, bottom = (
+            delayed(m, value, 1, name=f"{name}_sum")
+            for value, name in ((total, "total"), (base, "base"), (top, "top"), (bottom, "bottom"))
+        )
         scaled = Signal(shape.signal_bits, reset_less=True)
         peak = Signal(signed(shape.signal_bits + 1), reset_less=True)
         m.d.sync += [
@@ -393,7 +398,7 @@ class Receiver(Component):
             delayed(m, value, 1, name=name)
             for value, name in ((total_delayed, "total_again"), (base, "base_last"), (peak, "peak"))
         )
-        sums_valid = delayed(m, sums_valid, 3, name="concluding", reset_less=False)
+        sums_valid = delayed(m, sums_valid, 4, name="concluding", reset_less=False)
         facts = Signal(facts_layout(shape), reset_less=True)
         m.d.sync += [
             self.done.eq(sums_valid[3 : 3 + self.engines]),
@@ -411,7 +416,7 @@ class Receiver(Component):
                 m.d.sync += facts.missing.eq(found["missing"] & ~sums_valid[-1])
         m.d.comb += self.facts.eq(facts)
 
-    def _flat(self, m: Module, top: Signal, bottom: Signal) -> Value:
+    def _flat(self, m: Module, top: Value, bottom: Value) -> Value:
         """Return whether the input codes are the same in all gates, two clock cycles after the counts.
 
         The highest code is H = ``2**bits - 1``. The lowest equals it if ``2 H (top - bottom) <= top``.

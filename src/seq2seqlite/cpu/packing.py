@@ -35,8 +35,7 @@ __all__ = [
 ]
 
 Rows = NDArray[Any]
-# Bits by which recurrent weights of gates and candidate are divided.
-Downs = tuple[int, int]
+Downs = tuple[int, int]  # bits by which recurrent weights of gates and candidate are divided
 
 PARTS = ("encoder", "decoder")
 BYTE, HALF, WORD = 2**7 - 1, 2**15 - 1, 2**31 - 1
@@ -259,8 +258,12 @@ def _unfit_encoder(program: DirectProgram) -> str:
     found = program.encoder_accumulators
     # The normaliser computes in 64 bits.
     reach = {name: one.magnitude for name, one in found.items() if name != "normaliser"}
-    reason = _unfit_operands(program.formats, _step_weights(program, program.encoder).highest)
-    return reason or _unfit_sums(_on_grids(reach, program, ("encoder",)))
+    reason = _unfit_formats(program.formats)
+    return (
+        reason
+        or _unfit_weight(_step_weights(program, program.encoder).highest)
+        or _unfit_sums(_on_grids(reach, program, ("encoder",)))
+    )
 
 
 def with_response(layer: Layer, program: EncoderProgram, codes: NDArray[np.int64], /) -> Layer:
@@ -314,8 +317,11 @@ def unfit_program(program: Program, /) -> str:
     compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
     """
     f = program.formats
+    reason = _unfit_formats(f)  # before the weights, which cannot be aligned for every format
+    if reason:
+        return reason
     steps = [_step_weights(program, getattr(program, part)).highest for part in PARTS]
-    reason = _unfit_operands(f, max(_highest(_head_weights(program)[0]), *steps))
+    reason = _unfit_weight(max(_highest(_head_weights(program)[0]), *steps))
     if reason:
         return reason
     reach = {name: one.magnitude for name, one in accumulators(program).items()}
@@ -326,13 +332,17 @@ def unfit_program(program: Program, /) -> str:
     return _unfit_sums(reach)
 
 
-def _unfit_operands(f: ActivationFormats, highest: int) -> str:
+def _unfit_formats(f: ActivationFormats) -> str:
     if max(f.input.high_code, f.gate_high_code, f.product.high_code) > HALF:
         return "an operand does not fit 16 bits"
     if 2 ** (_common_grid(f) + 1) > HALF:
         return "the difference of state and candidate does not fit 16 bits"
     if f.product.fraction_bits >= f.gate.fraction_bits + f.state_operand.fraction_bits:
         return "the product of reset gate and state is as fine as its factors"
+    return ""
+
+
+def _unfit_weight(highest: int) -> str:
     return f"a weight of {highest} on the grid of its sum does not fit 16 bits" if highest > HALF else ""
 
 

@@ -203,10 +203,16 @@ def _pareto(axes: Axes, rows: Rows) -> None:
         for row in rows
         if row["lut_estimate"] is not None and row["figures"] and row["rmse_over_crlb_1000"] is not None
     ]
-    groups = {"search": "search", "qat": "quantisation-aware training", "models": "shipped students"}
+    groups = {
+        "search": "search",
+        "qat": "quantisation-aware training",
+        "state": "the same with other states",
+        "ptq": "post-training quantisation",
+        "models": "shipped students",
+    }
     for index, (group, label) in enumerate(groups.items()):
         _plot(axes, [r for r in known if r["group"] == group], ("lut_estimate", "bound"), label, f"C{index}")
-    students = [row for row in known if row["group"] != "baselines"]
+    students = [row for row in known if row["group"] in groups]
     front, best = [], np.inf
     for row in sorted(students, key=lambda row: (row["lut_estimate"], row["bound"])):
         if row["bound"] < best:

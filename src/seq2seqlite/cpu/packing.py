@@ -184,16 +184,16 @@ def _layers(program: EncoderProgram, parts: Sequence[str], head: int = 0) -> tup
 def _in_bytes(weights: "_StepWeights", codes: Codes, downs: Downs) -> Layer:
     if not any(downs):
         return _packed(weights, Bytes(codes), 4)
-    shifts = codes.gate_shift - downs[0], codes.candidate_shift - downs[1]
-    codes = codes._replace(gate_shift=shifts[0], candidate_shift=shifts[1])
+    gates, candidate = codes.gate_shift - downs[0], codes.candidate_shift - downs[1]
+    codes = codes._replace(gate_shift=gates, candidate_shift=candidate)
     return _packed(weights, CoarseBytes(codes, *downs), 4, downs)
 
 
 def _downs(step: "_StepWeights", codes: Codes) -> Downs | None:
     """Return the bits by which recurrent weights have to be divided to fit bytes; None if they do not fit."""
+    units, found = step.candidate.shape[1], []
     if step.highest <= BYTE:
         return 0, 0
-    units, found = step.candidate.shape[1], []
     for rows, shift in ((step.gates, codes.gate_shift), (step.candidate, codes.candidate_shift)):
         down = next(bits for bits in range(shift, -1, -1) if not np.any(rows[:units] % (1 << bits)))
         if len(rows) == units or _highest(rows[:units] >> down, rows[units:]) > BYTE:
@@ -258,12 +258,9 @@ def _unfit_encoder(program: DirectProgram) -> str:
     found = program.encoder_accumulators
     # The normaliser computes in 64 bits.
     reach = {name: one.magnitude for name, one in found.items() if name != "normaliser"}
-    reason = _unfit_formats(program.formats)
-    return (
-        reason
-        or _unfit_weight(_step_weights(program, program.encoder).highest)
-        or _unfit_sums(_on_grids(reach, program, ("encoder",)))
-    )
+    weights = program.encoder
+    reason = _unfit_formats(program.formats) or _unfit_weight(_step_weights(program, weights).highest)
+    return reason or _unfit_sums(_on_grids(reach, program, ("encoder",)))
 
 
 def with_response(layer: Layer, program: EncoderProgram, codes: NDArray[np.int64], /) -> Layer:
@@ -317,11 +314,10 @@ def unfit_program(program: Program, /) -> str:
     compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
     """
     f = program.formats
-    reason = _unfit_formats(f)  # before the weights, which cannot be aligned for every format
-    if reason:
-        return reason
-    steps = [_step_weights(program, getattr(program, part)).highest for part in PARTS]
-    reason = _unfit_weight(max(_highest(_head_weights(program)[0]), *steps))
+    reason = _unfit_formats(f)
+    if not reason:  # weights cannot be aligned for every format
+        steps = [_step_weights(program, getattr(program, part)).highest for part in PARTS]
+        reason = _unfit_weight(max(_highest(_head_weights(program)[0]), *steps))
     if reason:
         return reason
     reach = {name: one.magnitude for name, one in accumulators(program).items()}

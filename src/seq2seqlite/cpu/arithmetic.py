@@ -1,4 +1,4 @@
-"""Operations of a step in the three arithmetics for which the kernels are compiled.
+"""Operations of a step in the four arithmetics for which the kernels are compiled.
 
 ``Float32`` uses floating-point numbers. ``Pairs`` uses codes of up to 16 bits, with the operands of the
 matrix products packed two units to a lane. ``Bytes`` uses codes of 8 bits, packed four units to a lane, and

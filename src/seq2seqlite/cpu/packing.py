@@ -191,13 +191,13 @@ def _in_bytes(weights: "_StepWeights", codes: Codes, downs: Downs) -> Layer:
 
 def _downs(step: "_StepWeights", codes: Codes) -> Downs | None:
     """Return the bits by which recurrent weights have to be divided to fit bytes; None if they do not fit."""
-    units, found = step.candidate.shape[1], []
     if step.highest <= BYTE:
         return 0, 0
+    units, found = step.candidate.shape[1], []
     for rows, shift in ((step.gates, codes.gate_shift), (step.candidate, codes.candidate_shift)):
         down = next(bits for bits in range(shift, -1, -1) if not np.any(rows[:units] % (1 << bits)))
         if len(rows) == units or _highest(rows[:units] >> down, rows[units:]) > BYTE:
-            return None  # without an input, there is no sum to be divided first
+            return None  # a step without an input has no sum to begin with
         found.append(down)
     return found[0], found[1]
 
@@ -258,8 +258,8 @@ def _unfit_encoder(program: DirectProgram) -> str:
     found = program.encoder_accumulators
     # The normaliser computes in 64 bits.
     reach = {name: one.magnitude for name, one in found.items() if name != "normaliser"}
-    weights = program.encoder
-    reason = _unfit_formats(program.formats) or _unfit_weight(_step_weights(program, weights).highest)
+    step = program.encoder
+    reason = _unfit_formats(program.formats) or _unfit_weight(_step_weights(program, step).highest)
     return reason or _unfit_sums(_on_grids(reach, program, ("encoder",)))
 
 

@@ -72,7 +72,15 @@ class RegisterSlice(Component):
         return m
 
 
-class AlternatingSlice(Component):
+class _OneRegister(Component):
+    """Stream through one register of a payload."""
+
+    def __init__(self, payload: Any) -> None:
+        self.payload = payload
+        super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
+
+
+class AlternatingSlice(_OneRegister):
     """Half-rate register slice (half buffer): one beat every second clock cycle.
 
     There is no combinational path between the two sides, and only one register.
@@ -90,10 +98,6 @@ class AlternatingSlice(Component):
         Sink. ``o.valid`` rises one clock cycle after an accepted ``i.valid``.
     """
 
-    def __init__(self, payload: Any) -> None:
-        self.payload = payload
-        super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
-
     def elaborate(self, platform: object) -> Module:
         """Build the register, which is loaded while it is empty."""
         m = Module()
@@ -106,7 +110,7 @@ class AlternatingSlice(Component):
         return m
 
 
-class ForwardSlice(Component):
+class ForwardSlice(_OneRegister):
     """Register slice for a payload that takes logic to compute: nothing stands between it and the register.
 
     Its throughput is one beat per clock cycle. ``o.ready`` reaches ``i.ready`` through logic.
@@ -123,10 +127,6 @@ class ForwardSlice(Component):
     o : Signature(payload), out
         Sink. ``o.valid`` rises one clock cycle after an accepted ``i.valid``.
     """
-
-    def __init__(self, payload: Any) -> None:
-        self.payload = payload
-        super().__init__({"i": In(stream.Signature(payload)), "o": Out(stream.Signature(payload))})
 
     def elaborate(self, platform: object) -> Module:
         """Build the register, which is loaded while it is empty or read."""

@@ -219,6 +219,7 @@ class ResponseLoader(Component):
         gate = Signal(range(shape.n_gates + 1))
         codes = Signal(words * WORD_BITS, reset_less=True)
         stored, succeeds = Signal(), Signal()
+        concluded = delayed(m, completes, 1, name="concluded", reset_less=False)
         m.d.sync += [
             stored.eq(0),
             succeeds.eq(completes & is_open & ready & ~failed & whole & is_total),
@@ -247,11 +248,11 @@ class ResponseLoader(Component):
             with m.Else():
                 m.d.sync += failed.eq(1)
         with m.Elif(completes):
-            m.d.sync += [is_open.eq(0), failed.eq(1)]
+            m.d.sync += is_open.eq(0)
+        with m.If(concluded):
+            m.d.sync += [failed.eq(~succeeds), self.status.loaded.eq(succeeds)]
         with m.If(succeeds):
             m.d.sync += [
-                failed.eq(0),
-                self.status.loaded.eq(1),
                 self.present.eq(self.present | chosen),
                 self.known.eq(Mux(any_code, self.known | chosen, self.known & ~chosen)),
             ]

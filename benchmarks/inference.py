@@ -63,7 +63,7 @@ def implementations(threads: int) -> Iterator[tuple[str, str, Predict]]:
     yield "interpreter (NumPy)", INT8, ProgramPredictor(load_program(INT8)).lifetimes
     yield "float network (NumPy)", FLOAT, network.lifetimes
     if find_spec("jax"):
-        from seq2seqlite.cpu.on_jax import JaxPredictor
+        from seq2seqlite.jax_back_end import JaxPredictor
 
         yield "integer program on JAX", INT8, JaxPredictor(load_program(INT8)).lifetimes
     if find_spec("onnxruntime") and find_spec("onnx"):

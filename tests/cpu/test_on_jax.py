@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seq2seqlite.cpu.on_jax import JaxNetwork, JaxPredictor
 from seq2seqlite.cpu.packing import UnfitError, compiled_network
 from seq2seqlite.hardware.stimulus import made_up_counts
 from seq2seqlite.integer import load_program, run
+from seq2seqlite.jax_back_end import JaxNetwork, JaxPredictor
 from seq2seqlite.models import Architecture, Network, load_model
 
 

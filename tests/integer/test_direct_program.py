@@ -10,7 +10,6 @@ import pytest
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.recipe import QuantisationPlan
 from seq2seqlite.cpu import DirectProgramEngine
-from seq2seqlite.cpu.on_jax import JaxDirectPredictor
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import (
     DirectPredictor,
@@ -22,6 +21,7 @@ from seq2seqlite.integer import (
     write_program,
 )
 from seq2seqlite.integer.standard_errors import log_counts
+from seq2seqlite.jax_back_end import JaxDirectPredictor
 from seq2seqlite.models import load_model
 from seq2seqlite.predictors import load_predictor
 

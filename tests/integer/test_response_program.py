@@ -9,7 +9,6 @@ import pytest
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.compression.recipe import QuantisationPlan
 from seq2seqlite.cpu import GateSequential, ProgramEngine
-from seq2seqlite.cpu.on_jax import JaxPredictor
 from seq2seqlite.cpu.packing import unfit_program
 from seq2seqlite.decay import TimeAxis
 from seq2seqlite.errors import InputError
@@ -23,6 +22,7 @@ from seq2seqlite.integer import (
     run,
     write_program,
 )
+from seq2seqlite.jax_back_end import JaxPredictor
 from seq2seqlite.models import Architecture, ErrorTable, ModelFile, Network, initial_parameters
 from seq2seqlite.predictors import load_predictor
 

@@ -15,10 +15,10 @@ from seq2seqlite.compression import CompressionRecipe, QuantisationPlan
 from seq2seqlite.compression.compress import compress
 from seq2seqlite.compression.ptq import quantise_network
 from seq2seqlite.cpu import NetworkEngine, ProgramEngine
-from seq2seqlite.cpu.on_jax import JaxNetwork
 from seq2seqlite.decay import Lifetimes, LifetimesWithErrors, lifetimes_from_sfd, sfd_from_lifetimes
 from seq2seqlite.errors import InputError
 from seq2seqlite.evaluation.networks import evaluate_responses
+from seq2seqlite.jax_back_end import JaxNetwork
 from seq2seqlite.maps import ERROR_MAPS
 from seq2seqlite.models import ErrorTable, Network, load_model
 from seq2seqlite.predictors import load_any_program, load_predictor

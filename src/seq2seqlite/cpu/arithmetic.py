@@ -15,8 +15,10 @@ from numba.extending import overload
 
 from seq2seqlite.cpu.lanes import (
     GROUP,
+    HEAD_ROWS,
     LANES,
     add,
+    as_halves,
     bit_and,
     bit_or,
     bit_xor,
@@ -24,17 +26,23 @@ from seq2seqlite.cpu.lanes import (
     block_add_floats,
     block_add_pairs,
     block_clip,
+    block_halves,
+    block_plus,
+    block_scale,
     block_shift,
     clip,
     head_add_bytes,
     head_add_floats,
     head_add_pairs,
+    head_start,
     load,
     multiply,
     multiply_pairs,
+    multiply_rounded,
     shift_left,
     shift_right,
     store,
+    store_bytes,
     subtract,
 )
 
@@ -44,6 +52,7 @@ __all__ = [
     "CoarseBytes",
     "Codes",
     "Float32",
+    "Halves",
     "Pairs",
     "Scratch",
     "accumulated",
@@ -53,8 +62,9 @@ __all__ = [
     "begun",
     "clear",
     "downs",
-    "head_accumulated",
+    "head_sums",
     "multiply_by_reset",
+    "place",
     "rows_left",
     "unpack",
     "update",
@@ -104,10 +114,28 @@ class Pairs(NamedTuple):
     codes: Codes
 
 
+class Halves(NamedTuple):
+    """Shifts of the arithmetic in 16-bit lanes, whose product is divided by ``2**15`` and rounded.
+
+    For a quotient ``2**n``, the factors are multiplied by ``2**(15 - n)``: the gates by ``2**gate``, the
+    state by ``2**product`` where the reset gate meets it, and its difference to the candidate by
+    ``2**update``. ``candidate`` is the shift to the grid of the state, which is not coarser.
+    """
+
+    gate: int
+    product: int
+    update: int
+    candidate: int
+
+
 class Bytes(NamedTuple):
-    """Arithmetic of codes of up to 8 bits; operands have an offset of 128, which the bias compensates."""
+    """Arithmetic of codes of up to 8 bits; operands have an offset of 128, which the bias compensates.
+
+    Gates, candidate and state are in 16-bit lanes.
+    """
 
     codes: Codes
+    halves: Halves
 
 
 class CoarseBytes(NamedTuple):
@@ -120,6 +148,7 @@ class CoarseBytes(NamedTuple):
     """
 
     codes: Codes
+    halves: Halves
     gates_down: int
     candidate_down: int
 
@@ -131,7 +160,7 @@ class Scratch(NamedTuple):
     """Working memory of a group of pixels, small enough for the cache, as one-dimensional arrays.
 
     Each array has one group of pixels per unit. ``operands`` and ``products`` are in the packed form of the
-    matrix products, with the input after the units.
+    matrix products, with the input after the units. State, gates and candidate of bytes are int16.
     """
 
     inputs: Any
@@ -178,16 +207,16 @@ def accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any)
     """Return a block plus one row of weights times one group of operands."""
 
 
-def head_accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any) -> Any:
-    """Return the head's block plus one row of weights times one group of operands."""
+def head_sums(a: Any, head: Any, s: Any) -> Any:
+    """Return the head's sums of the state."""
 
 
 def as_gate(a: Any, block: Any) -> Any:
-    """Return the hard sigmoid of sums."""
+    """Return the hard sigmoid of sums; of bytes, in 16-bit lanes and scaled."""
 
 
 def as_candidate(a: Any, block: Any) -> Any:
-    """Return sums clipped to the range -1 to 1."""
+    """Return sums clipped to the range -1 to 1; of bytes, in 16-bit lanes and on the grid of the state."""
 
 
 def as_output(a: Any, block: Any) -> Any:
@@ -204,6 +233,10 @@ def multiply_by_reset(a: Any, s: Any, units: Any) -> Any:
 
 def update(a: Any, s: Any, units: Any) -> Any:
     """Compute the new state from update gate, candidate and state."""
+
+
+def place(a: Any, unit: Any, lane: Any) -> Any:
+    """Return the element of a unit and a pixel in the arrays of gates, candidate and state."""
 
 
 def unpack(a: Any, s: Any, units: Any) -> Any:
@@ -241,21 +274,47 @@ def _accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any
     )
 
 
-@_operation(head_accumulated)
-def _head_accumulated(a: Any, block: Any, weights: Any, w: Any, operands: Any, x: Any) -> Any:
-    return _chosen(
-        a,
-        lambda a, block, weights, w, operands, x: head_add_floats(block, weights, w, operands, x),
-        lambda a, block, weights, w, operands, x: head_add_pairs(block, weights, w, operands, x),
-        lambda a, block, weights, w, operands, x: head_add_bytes(block, weights, w, operands, x),
-    )
+def _head_floats(a: Any, head: Any, s: Any) -> Any:
+    block = head_start(head.bias, 0)
+    for k in range(head.kernel.size // HEAD_ROWS):
+        block = head_add_floats(block, head.kernel, k * HEAD_ROWS, s.operands, k * GROUP)
+    return block
+
+
+def _head_pairs(a: Any, head: Any, s: Any) -> Any:
+    block = head_start(head.bias, 0)
+    for k in range(head.kernel.size // HEAD_ROWS):
+        block = head_add_pairs(block, head.kernel, k * HEAD_ROWS, s.operands, k * GROUP)
+    return block
+
+
+def _head_bytes(a: Any, head: Any, s: Any) -> Any:
+    block = head_start(head.upper_bias, 0)
+    for k in range(head.upper.size // HEAD_ROWS):
+        block = head_add_bytes(block, head.upper, k * HEAD_ROWS, s.operands, k * GROUP)
+    block = block_plus(block_scale(block, head.up), head.bias)
+    for k in range(head.kernel.size // HEAD_ROWS):
+        block = head_add_bytes(block, head.kernel, k * HEAD_ROWS, s.operands, k * GROUP)
+    return block
+
+
+@_operation(head_sums)
+def _head_sums(a: Any, head: Any, s: Any) -> Any:
+    return _chosen(a, _head_floats, _head_pairs, _head_bytes)
 
 
 @_operation(as_gate)
 def _as_gate(a: Any, block: Any) -> Any:
     if _arithmetic(a) is Float32:
         return lambda a, block: block_clip(block, 0.0, 1.0)
-    return lambda a, block: block_clip(block_shift(block, a.codes.gate_shift), 0, a.codes.gate_high)
+    if _arithmetic(a) is Pairs:
+        return lambda a, block: block_clip(block_shift(block, a.codes.gate_shift), 0, a.codes.gate_high)
+
+    def of_bytes(a: Any, block: Any) -> Any:
+        gates = block_clip(block_halves(block, a.codes.gate_shift), 0, a.codes.gate_high)
+        return block_scale(gates, a.halves.gate)
+
+    return of_bytes
 
 
 @_operation(as_candidate)
@@ -263,11 +322,16 @@ def _as_candidate(a: Any, block: Any) -> Any:
     if _arithmetic(a) is Float32:
         return lambda a, block: block_clip(block, -1.0, 1.0)
 
-    def of_codes(a: Any, block: Any) -> Any:
+    def of_pairs(a: Any, block: Any) -> Any:
         high = a.codes.candidate_high
         return block_clip(block_shift(block, a.codes.candidate_shift), -high, high)
 
-    return of_codes
+    def of_bytes(a: Any, block: Any) -> Any:
+        high = a.codes.candidate_high
+        candidate = block_clip(block_halves(block, a.codes.candidate_shift), -high, high)
+        return block_scale(candidate, a.halves.candidate)
+
+    return of_pairs if _arithmetic(a) is Pairs else of_bytes
 
 
 @_operation(as_output)
@@ -304,12 +368,17 @@ def _product(a: Any, reset: Any, state: Any) -> Any: ...
 
 @_operation(_product)
 def _product_of(a: Any, reset: Any, state: Any) -> Any:
-    def of_codes(a: Any, reset: Any, state: Any) -> Any:
+    def of_pairs(a: Any, reset: Any, state: Any) -> Any:
         c = a.codes
         exact = add(multiply_pairs(reset, shift_right(state, c.operand_shift)), c.product_half)
         return clip(shift_right(exact, c.product_shift), -c.product_high, c.product_high)
 
-    return of_codes
+    def of_bytes(a: Any, reset: Any, state: Any) -> Any:
+        c = a.codes
+        operand = shift_left(shift_right(state, c.operand_shift), a.halves.product)
+        return clip(multiply_rounded(reset, operand), -c.product_high, c.product_high)
+
+    return of_pairs if _arithmetic(a) is Pairs else of_bytes
 
 
 def _new_state(a: Any, gate: Any, state: Any, candidate: Any) -> Any: ...
@@ -320,14 +389,18 @@ def _new_state_of(a: Any, gate: Any, state: Any, candidate: Any) -> Any:
     if _arithmetic(a) is Float32:
         return lambda a, gate, state, candidate: add(candidate, multiply(gate, subtract(state, candidate)))
 
-    def of_codes(a: Any, gate: Any, state: Any, candidate: Any) -> Any:
+    def of_pairs(a: Any, gate: Any, state: Any, candidate: Any) -> Any:
         c = a.codes
         there = shift_left(candidate, c.candidate_up)
         step = multiply_pairs(gate, subtract(shift_left(state, c.state_up), there))
         wide = add(add(step, shift_left(there, c.gate_up)), c.update_half)
         return clip(shift_right(wide, c.update_shift), -c.state_high, c.state_high)
 
-    return of_codes
+    def of_bytes(a: Any, gate: Any, state: Any, candidate: Any) -> Any:
+        high, step = a.codes.state_high, shift_left(subtract(state, candidate), a.halves.update)
+        return clip(add(candidate, multiply_rounded(gate, step)), -high, high)
+
+    return of_pairs if _arithmetic(a) is Pairs else of_bytes
 
 
 def _as_pair(low: Any, high: Any) -> Any: ...
@@ -336,19 +409,6 @@ def _as_pair(low: Any, high: Any) -> Any: ...
 @_operation(_as_pair)
 def _as_pair_of(low: Any, high: Any) -> Any:
     return lambda low, high: bit_or(bit_and(low, 0xFFFF), shift_left(high, 16))
-
-
-def _as_bytes(b0: Any, b1: Any, b2: Any, b3: Any) -> Any: ...
-
-
-@_operation(_as_bytes)
-def _as_bytes_of(b0: Any, b1: Any, b2: Any, b3: Any) -> Any:
-    def joined(b0: Any, b1: Any, b2: Any, b3: Any) -> Any:
-        low = bit_or(bit_and(b0, 0xFF), shift_left(bit_and(b1, 0xFF), 8))
-        high = bit_or(bit_and(b2, 0xFF), shift_left(b3, 8))
-        return bit_xor(bit_or(low, shift_left(high, 16)), BYTES_OF_ZERO)
-
-    return joined
 
 
 def _multiply_by_reset_floats(a: Any, s: Any, units: Any) -> None:
@@ -366,14 +426,13 @@ def _multiply_by_reset_pairs(a: Any, s: Any, units: Any) -> None:
 
 
 def _multiply_by_reset_bytes(a: Any, s: Any, units: Any) -> None:
-    for k in range(0, units, 4):
-        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
-            r = units * GROUP + i
-            b0 = _product(a, load(s.gates, r), load(s.state, i))
-            b1 = _product(a, load(s.gates, r + GROUP), load(s.state, i + GROUP))
-            b2 = _product(a, load(s.gates, r + 2 * GROUP), load(s.state, i + 2 * GROUP))
-            b3 = _product(a, load(s.gates, r + 3 * GROUP), load(s.state, i + 3 * GROUP))
-            store(s.products, i - 3 * k * GROUP // 4, _as_bytes(b0, b1, b2, b3))
+    for k in range(0, units * GROUP, 4 * GROUP):
+        r = units * GROUP + k
+        b0 = _product(a, load(s.gates, r), load(s.state, k))
+        b1 = _product(a, load(s.gates, r + GROUP), load(s.state, k + GROUP))
+        b2 = _product(a, load(s.gates, r + 2 * GROUP), load(s.state, k + 2 * GROUP))
+        b3 = _product(a, load(s.gates, r + 3 * GROUP), load(s.state, k + 3 * GROUP))
+        store_bytes(s.products, k // 4, b0, b1, b2, b3)
 
 
 @_operation(multiply_by_reset)
@@ -417,11 +476,10 @@ def _update_pairs(a: Any, s: Any, units: Any) -> None:
 
 
 def _update_bytes(a: Any, s: Any, units: Any) -> None:
-    for k in range(0, units, 4):
-        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
-            b0, b1 = _updated(a, s, i), _updated(a, s, i + GROUP)
-            b2, b3 = _updated(a, s, i + 2 * GROUP), _updated(a, s, i + 3 * GROUP)
-            store(s.operands, i - 3 * k * GROUP // 4, _as_bytes(b0, b1, b2, b3))
+    for k in range(0, units * GROUP, 4 * GROUP):
+        b0, b1 = _updated(a, s, k), _updated(a, s, k + GROUP)
+        b2, b3 = _updated(a, s, k + 2 * GROUP), _updated(a, s, k + 3 * GROUP)
+        store_bytes(s.operands, k // 4, b0, b1, b2, b3)
 
 
 @_operation(update)
@@ -443,15 +501,22 @@ def _unpack_pairs(a: Any, s: Any, units: Any) -> None:
 
 
 def _unpack_bytes(a: Any, s: Any, units: Any) -> None:
-    for k in range(0, units, 4):
-        for i in range(k * GROUP, (k + 1) * GROUP, LANES):
-            four = bit_xor(load(s.operands, i - 3 * k * GROUP // 4), BYTES_OF_ZERO)
-            store(s.state, i, shift_right(shift_left(four, 24), 24))
-            store(s.state, i + GROUP, shift_right(shift_left(four, 16), 24))
-            store(s.state, i + 2 * GROUP, shift_right(shift_left(four, 8), 24))
-            store(s.state, i + 3 * GROUP, shift_right(four, 24))
+    for k in range(0, units * GROUP, 4 * GROUP):
+        first = bit_xor(load(s.operands, k // 4), BYTES_OF_ZERO)
+        second = bit_xor(load(s.operands, k // 4 + LANES), BYTES_OF_ZERO)
+        for i in range(4):
+            up = 24 - 8 * i
+            both = shift_right(shift_left(first, up), 24), shift_right(shift_left(second, up), 24)
+            store(s.state, k + i * GROUP, as_halves(both[0], both[1]))
 
 
 @_operation(unpack)
 def _unpack(a: Any, s: Any, units: Any) -> Any:
     return _chosen(a, _unpack_floats, _unpack_pairs, _unpack_bytes)
+
+
+@_operation(place)
+def _place(a: Any, unit: Any, lane: Any) -> Any:
+    if _arithmetic(a) in {Bytes, CoarseBytes}:
+        return lambda a, unit, lane: unit * GROUP + 2 * (lane % LANES) + lane // LANES
+    return lambda a, unit, lane: unit * GROUP + lane

@@ -34,6 +34,9 @@ class Isa:
     dot_bytes : str
         LLVM name of the instruction that multiplies four unsigned by four signed bytes and accumulates the
         products; empty if the set does not have it.
+    multiply_rounded : str
+        LLVM name of the instruction that multiplies 16-bit integers, divides by ``2**15`` and rounds to
+        nearest; each set with ``dot_bytes`` has it.
 
     See Also
     --------
@@ -47,6 +50,7 @@ class Isa:
     dot_pairs: str = ""
     add_pairs: str = ""
     dot_bytes: str = ""
+    multiply_rounded: str = ""
 
 
 ISAS = {
@@ -60,6 +64,7 @@ ISAS = {
             dot_pairs="llvm.x86.avx512.vpdpwssd.512",
             add_pairs="llvm.x86.avx512.pmaddw.d.512",
             dot_bytes="llvm.x86.avx512.vpdpbusd.512",
+            multiply_rounded="llvm.x86.avx512.pmul.hr.sw.512",
         ),
         Isa("avx512", ("avx512f", "avx512bw"), lanes=16, rows=8, add_pairs="llvm.x86.avx512.pmaddw.d.512"),
         Isa("avx2", ("avx2",), lanes=8, rows=4, add_pairs="llvm.x86.avx2.pmadd.wd"),

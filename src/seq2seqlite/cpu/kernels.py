@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from seq2seqlite.cpu.arithmetic import (
     Arithmetic,
+    Bytes,
+    CoarseBytes,
     Float32,
     Scratch,
     accumulated,
@@ -22,8 +24,9 @@ from seq2seqlite.cpu.arithmetic import (
     begun,
     clear,
     downs,
-    head_accumulated,
+    head_sums,
     multiply_by_reset,
+    place,
     rows_left,
     unpack,
     update,
@@ -37,7 +40,6 @@ from seq2seqlite.cpu.lanes import (
     add,
     block_start,
     block_store,
-    head_start,
     load,
     store,
 )
@@ -85,10 +87,16 @@ class Layer(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Weights of the head, in the layout of :class:`Layer`."""
+    """Weights of the head, in the layout of :class:`Layer`.
+
+    Weights of bytes are ``kernel + 2**up * upper``. There is no ``upper`` if ``kernel`` has all their bits.
+    """
 
     kernel: NDArray[Any]
     bias: NDArray[Any]
+    upper: NDArray[Any]
+    upper_bias: NDArray[Any]
+    up: int
 
 
 def padded_units(units: int, /) -> int:
@@ -97,13 +105,16 @@ def padded_units(units: int, /) -> int:
     return -(-units // step) * step
 
 
-def new_scratch(units: int, n_gates: int, dtype: Any, /) -> Scratch:
+def new_scratch(units: int, n_gates: int, arithmetic: Arithmetic, /) -> Scratch:
     """Return the working memory of a thread for a padded number of units."""
     sizes = Scratch(
         inputs=n_gates, state=units, operands=units + 1, products=units + 1, gates=2 * units,
         candidate=units, outputs=HEAD_ROWS, sums=HEAD_ROWS,
     )  # fmt: skip
-    return Scratch(*(aligned_zeros(size * GROUP, dtype) for size in sizes))
+    whole = np.float32 if isinstance(arithmetic, Float32) else np.int32
+    element = np.int16 if isinstance(arithmetic, Bytes | CoarseBytes) else whole
+    kinds = Scratch(*(whole,) * len(sizes))._replace(state=element, gates=element, candidate=element)
+    return Scratch(*(aligned_zeros(size * GROUP, kind) for size, kind in zip(sizes, kinds, strict=True)))
 
 
 def aligned_zeros(size: int, dtype: Any, /) -> NDArray[Any]:
@@ -197,13 +208,11 @@ def _decode_group(
     first: int, size: int, firsts: Any, areas: Any, sfd: Any,
 ) -> None:  # fmt: skip
     """Run the decoder from the state in ``s``; write first samples, twice the areas, and optionally SFDs."""
-    a, rows = decoder.arithmetic, head.kernel.size // HEAD_ROWS
+    a = decoder.arithmetic
     s.sums[:] = 0
     for t in range(n_gates):
         _step(decoder, s, units, 0)
-        block = head_start(head.bias, 0)
-        for k in range(rows):
-            block = head_accumulated(a, block, head.kernel, k * HEAD_ROWS, s.operands, k * GROUP)
+        block = head_sums(a, head, s)
         block_store(as_output(a, block), s.outputs, 0)
         for i in range(0, HEAD_ROWS * GROUP, LANES):
             store(s.sums, i, add(load(s.sums, i), load(s.outputs, i)))
@@ -301,7 +310,7 @@ def _compiled_encoder(sources: str) -> Any:
                 _step(encoder, s, units, t)
             for lane in range(size):
                 for unit in range(states.shape[1]):
-                    states[first + lane, unit] = s.state[unit * GROUP + lane]
+                    states[first + lane, unit] = s.state[place(encoder.arithmetic, unit, lane)]
 
     return encode
 

@@ -2,25 +2,48 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.cpu.arithmetic import Arithmetic, Bytes, CoarseBytes, Codes, Float32, Pairs, Scratch
+from seq2seqlite.cpu.arithmetic import (
+    Arithmetic,
+    Bytes,
+    CoarseBytes,
+    Codes,
+    Float32,
+    Halves,
+    Pairs,
+    Scratch,
+)
+from seq2seqlite.cpu.grids import (
+    BYTE,
+    PARTS,
+    Downs,
+    Rows,
+    StepWeights,
+    codes_of,
+    downs_of,
+    grids,
+    halves_of,
+    head_weights,
+    highest,
+    reach_of,
+    step_weights,
+    unfit_encoder,
+    unfit_program,
+)
 from seq2seqlite.cpu.isa import ISA
 from seq2seqlite.cpu.kernels import Head, Layer, new_scratch, padded_units
 from seq2seqlite.errors import InputError
 from seq2seqlite.integer import (
+    AnyProgram,
     DirectProgram,
     EncoderProgram,
-    GruStep,
     Program,
-    accumulators,
 )
-from seq2seqlite.integer.interpreter import prepared, scaled
-from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum
-from seq2seqlite.models import ActivationFormats, Network, Parameters
+from seq2seqlite.integer.interpreter import prepared
+from seq2seqlite.models import Network, Parameters
 
 __all__ = [
     "Compiled",
@@ -34,11 +57,7 @@ __all__ = [
     "with_response",
 ]
 
-Rows = NDArray[Any]
-Downs = tuple[int, int]  # bits by which recurrent weights of gates and candidate are divided
-
-PARTS = ("encoder", "decoder")
-BYTE, HALF, WORD = 2**7 - 1, 2**15 - 1, 2**31 - 1
+LOWER_BITS = 7  # of a weight of the head in two parts
 
 
 class UnfitError(InputError):
@@ -94,7 +113,7 @@ class Compiled:
 
     def scratch(self) -> Scratch:
         """Return the working memory of one thread."""
-        return new_scratch(self.units, self.n_gates, self.head.bias.dtype)
+        return new_scratch(self.units, self.n_gates, self.encoder.arithmetic)
 
 
 def compiled_network(network: Network, /) -> Compiled:
@@ -156,8 +175,8 @@ def compiled_program(program: Program, /) -> Compiled:
     reason = unfit_program(program)
     if reason:
         raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
-    head = _head_weights(program)
-    layers, packing = _layers(program, PARTS, _highest(head[0]))
+    head = head_weights(program)
+    layers, packing = _layers(program, PARTS, highest(_upper(head[0])))
     return Compiled(
         **layers,
         head=_head(*head, packing),
@@ -167,44 +186,35 @@ def compiled_program(program: Program, /) -> Compiled:
     )
 
 
-def _layers(program: EncoderProgram, parts: Sequence[str], head: int = 0) -> tuple[dict[str, Layer], int]:
+def _layers(program: AnyProgram, parts: Sequence[str], head: int = 0) -> tuple[dict[str, Layer], int]:
     """Return the layers of a program, and the number of units in a lane: 4 if all operands fit bytes, else 2.
 
-    ``head`` is the largest weight of the head.
+    ``head`` is the largest weight of the head without its lower bits.
     """
     f, steps = program.formats, {name: getattr(program, name) for name in parts}
-    found = {name: (_step_weights(program, step), _codes(program, step)) for name, step in steps.items()}
-    downs = {name: _downs(*one) for name, one in found.items()}
-    highest = max(head, f.state_operand.high_code, f.product.high_code)
-    if not ISA.dot_bytes or highest > BYTE or f.input.high_code > 2 * BYTE + 1 or None in downs.values():
+    found = {name: (step_weights(program, step), codes_of(program, step)) for name, step in steps.items()}
+    downs = [downs_of(*one) for one in found.values()]
+    halves = halves_of(program, reach_of(program), parts)
+    widest = max(head, f.state_operand.high_code, f.product.high_code)
+    fits = widest <= BYTE and f.input.high_code <= 2 * BYTE + 1 and None not in downs
+    if not ISA.dot_bytes or halves is None or not fits:
         return {name: _packed(weights, Pairs(codes), 2) for name, (weights, codes) in found.items()}, 2
-    return {name: _in_bytes(*one, downs[name] or (0, 0)) for name, one in found.items()}, 4
+    in_bytes = (
+        _in_bytes(*one, halves, down or (0, 0)) for one, down in zip(found.values(), downs, strict=True)
+    )
+    return dict(zip(found, in_bytes, strict=True)), 4
 
 
-def _in_bytes(weights: "_StepWeights", codes: Codes, downs: Downs) -> Layer:
+def _in_bytes(step: StepWeights, codes: Codes, halves: Halves, downs: Downs) -> Layer:
+    """Return a layer whose recurrent weights are divided by powers of two to fit bytes."""
     if not any(downs):
-        return _packed(weights, Bytes(codes), 4)
+        return _packed(step, Bytes(codes, halves), 4)
     gates, candidate = codes.gate_shift - downs[0], codes.candidate_shift - downs[1]
     codes = codes._replace(gate_shift=gates, candidate_shift=candidate)
-    return _packed(weights, CoarseBytes(codes, *downs), 4, downs)
-
-
-def _downs(step: "_StepWeights", codes: Codes) -> Downs | None:
-    """Return the bits by which recurrent weights have to be divided to fit bytes; None if they do not fit."""
-    if step.highest <= BYTE:
-        return 0, 0
-    units, found = step.candidate.shape[1], []
-    for rows, shift in ((step.gates, codes.gate_shift), (step.candidate, codes.candidate_shift)):
-        down = next(bits for bits in range(shift, -1, -1) if not np.any(rows[:units] % (1 << bits)))
-        if len(rows) == units or _highest(rows[:units] >> down, rows[units:]) > BYTE:
-            return None  # a step without an input has no sum to begin with
-        found.append(down)
-    return found[0], found[1]
-
-
-def _highest(*rows: Rows) -> int:
-    """Return the largest magnitude of a weight."""
-    return max(int(np.abs(some).max(initial=0)) for some in rows)
+    if len(step.candidate) > step.candidate.shape[1]:  # with an input, which may be on a finer grid
+        return _packed(step, CoarseBytes(codes, halves, *downs), 4, downs)
+    parts = zip(vars(step).values(), (downs[0], downs[0], downs[1], downs[1]), strict=True)
+    return _packed(StepWeights(*(part >> down for part, down in parts)), Bytes(codes, halves), 4)
 
 
 @dataclass(frozen=True)
@@ -231,7 +241,7 @@ class CompiledEncoder:
 
     def scratch(self) -> Scratch:
         """Return the working memory of one thread."""
-        return new_scratch(self.units, self.n_gates, np.int32)
+        return new_scratch(self.units, self.n_gates, self.layer.arithmetic)
 
 
 def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
@@ -246,21 +256,11 @@ def compiled_encoder(program: DirectProgram, /) -> CompiledEncoder:
     --------
     compiled_program : The same for programs with a decoder.
     """
-    reason = _unfit_encoder(program)
+    reason = unfit_encoder(program)
     if reason:
         raise UnfitError(f"program {program.name}: {reason}; only the interpreter runs it")
     layer = _layers(program, ("encoder",))[0]["encoder"]
     return CompiledEncoder(layer, padded_units(program.units), program.n_gates)
-
-
-def _unfit_encoder(program: DirectProgram) -> str:
-    """Return why the CPU back end cannot run a direct program, or an empty string."""
-    found = program.encoder_accumulators
-    # The normaliser computes in 64 bits.
-    reach = {name: one.magnitude for name, one in found.items() if name != "normaliser"}
-    step = program.encoder
-    reason = _unfit_formats(program.formats) or _unfit_weight(_step_weights(program, step).highest)
-    return reason or _unfit_sums(_on_grids(reach, program, ("encoder",)))
 
 
 def with_response(layer: Layer, program: EncoderProgram, codes: NDArray[np.int64], /) -> Layer:
@@ -280,7 +280,7 @@ def with_response(layer: Layer, program: EncoderProgram, codes: NDArray[np.int64
     compiled_program, compiled_encoder : Weights of the encoder step.
     """
     w, units = prepared(program, program.encoder, np.int64), program.units
-    fg, fc = _grids(program, program.encoder)
+    fg, fc = grids(program, program.encoder)
     gates = (codes @ w.gate_kernel[1:]) << (fg - w.gate_fraction)
     candidate = (codes @ w.candidate_kernel[1:]) << (fc - w.candidate_fraction)
     extra = ((0, 0), (0, padded_units(units) - units))
@@ -306,127 +306,13 @@ def runs_network(network: Network, /) -> bool:
     )
 
 
-def unfit_program(program: Program, /) -> str:
-    """Return why the CPU back end cannot run a program, or an empty string.
-
-    See Also
-    --------
-    compiled_program : Return the weights of an integer program in the layout of the CPU kernels.
-    """
-    f = program.formats
-    reason = _unfit_formats(f)
-    if not reason:  # weights cannot be aligned for every format
-        steps = [_step_weights(program, getattr(program, part)).highest for part in PARTS]
-        reason = _unfit_weight(max(_highest(_head_weights(program)[0]), *steps))
-    if reason:
-        return reason
-    reach = {name: one.magnitude for name, one in accumulators(program).items()}
-    reach = _on_grids(reach, program, PARTS)
-    reach["head"] <<= _head_grid(program) - head_sum(program)
-    reach["sum of the SFD"] = program.n_gates * f.output.high_code
-    del reach["normaliser"], reach["reduction"]  # computed in 64 bits
-    return _unfit_sums(reach)
-
-
-def _unfit_formats(f: ActivationFormats) -> str:
-    if max(f.input.high_code, f.gate_high_code, f.product.high_code) > HALF:
-        return "an operand does not fit 16 bits"
-    if 2 ** (_common_grid(f) + 1) > HALF:
-        return "the difference of state and candidate does not fit 16 bits"
-    if f.product.fraction_bits >= f.gate.fraction_bits + f.state_operand.fraction_bits:
-        return "the product of reset gate and state is as fine as its factors"
-    return ""
-
-
-def _unfit_weight(highest: int) -> str:
-    return f"a weight of {highest} on the grid of its sum does not fit 16 bits" if highest > HALF else ""
-
-
-def _on_grids(reach: dict[str, int], program: EncoderProgram, parts: Sequence[str]) -> dict[str, int]:
-    """Return magnitudes of sums on the grids of the kernels."""
-    f, found = program.formats, dict(reach)
-    for part in parts:
-        step = getattr(program, part)
-        grids = _grids(program, step)
-        found[f"{part}.gates"] <<= grids[0] - gate_sum(step, f)
-        found[f"{part}.candidate"] <<= grids[1] - candidate_sum(step, f)
-    return found
-
-
-def _unfit_sums(reach: dict[str, int]) -> str:
-    widest = max(reach, key=lambda name: reach[name])
-    # Bytes have an offset of 128 in place of codes up to 127.
-    return f"accumulator {widest} does not fit 32 bits" if reach[widest] * 128 > WORD * 127 else ""
-
-
-def _common_grid(formats: ActivationFormats) -> int:
-    """Return the common fraction bits of state and candidate in their difference."""
-    return max(formats.state.fraction_bits, formats.candidate.fraction_bits)
-
-
-def _grids(program: EncoderProgram, step: GruStep) -> tuple[int, int]:
-    """Return the fraction bits of the pre-activation sums: at least those of gates and candidate."""
-    f = program.formats
-    return max(gate_sum(step, f), f.gate.fraction_bits - 1), max(
-        candidate_sum(step, f), f.candidate.fraction_bits
-    )
-
-
-def _head_grid(program: Program) -> int:
-    return max(head_sum(program), program.formats.output.fraction_bits)
-
-
-def _codes(program: EncoderProgram, step: GruStep) -> Codes:
-    f, common = program.formats, _common_grid(program.formats)
-    gates, candidate = _grids(program, step)
-    operand = f.state_operand.fraction_bits
-    product_shift = f.gate.fraction_bits + operand - f.product.fraction_bits
-    head_grid = _head_grid(program) if isinstance(program, Program) else f.output.fraction_bits
-    update_shift = f.gate.fraction_bits + common - f.state.fraction_bits
-    return Codes(
-        gate_shift=gates + 1 - f.gate.fraction_bits,
-        gate_high=f.gate_high_code,
-        operand_shift=f.state.fraction_bits - operand,
-        product_shift=product_shift,
-        product_half=1 << (product_shift - 1),
-        product_high=f.product.high_code,
-        candidate_shift=candidate - f.candidate.fraction_bits,
-        candidate_high=f.candidate.high_code,
-        state_up=common - f.state.fraction_bits,
-        candidate_up=common - f.candidate.fraction_bits,
-        gate_up=f.gate.fraction_bits,
-        update_shift=update_shift,
-        update_half=1 << (update_shift - 1),
-        state_high=f.state.high_code,
-        output_shift=head_grid - f.output.fraction_bits,
-        output_low=f.output.low_code,
-        output_high=f.output.high_code,
-        input_high=f.input.high_code,
-    )
-
-
-@dataclass(frozen=True)
-class _StepWeights:
-    """Weights of a step, aligned to the binary points of their sums; rows are operands, columns outputs."""
-
-    gates: Rows
-    gates_bias: Rows
-    candidate: Rows
-    candidate_bias: Rows
-
-    @property
-    def highest(self) -> int:
-        """Largest magnitude of a weight."""
-        return _highest(self.gates, self.candidate)
-
-
 def _float_layer(parameters: Parameters, name: str, n_inputs: int, added: Rows) -> Layer:
     """Return the weights of a layer; ``added`` is added to the biases, at all gates or at each of them."""
     rows = np.concatenate([parameters[f"{name}/recurrent_kernel"], parameters[f"{name}/kernel"][:n_inputs]])
     bias, units = parameters[f"{name}/bias"] + added, rows.shape[1] // 3
     gates, candidate = slice(0, 2 * units), slice(2 * units, None)
     half = np.float32(0.5)  # slope and offset of the hard sigmoid
-    step = _StepWeights(
+    step = StepWeights(
         rows[:, gates] * half,
         bias[..., gates] * half + half,
         rows[:, candidate],
@@ -435,33 +321,7 @@ def _float_layer(parameters: Parameters, name: str, n_inputs: int, added: Rows) 
     return _packed(step, Float32(1.0), packing=1)
 
 
-def _step_weights(program: EncoderProgram, step: GruStep) -> _StepWeights:
-    """Return the weights of a step; of its inputs only the TPSF, as the response belongs to the biases."""
-    w, codes = prepared(program, step, np.int64), _codes(program, step)
-    fg, fc = _grids(program, step)
-    finer_g, finer_c = fg - w.gate_fraction, fc - w.candidate_fraction
-    one = 1 << fg  # of the hard sigmoid, (1 + x) / 2
-    return _StepWeights(
-        np.concatenate([w.gate_recurrent, w.gate_kernel[:1]]) << finer_g,
-        (w.gate_bias[0] << finer_g) + one + _half(codes.gate_shift),
-        np.concatenate([w.candidate_recurrent, w.candidate_kernel[:1]]) << finer_c,
-        (w.candidate_bias[0] << finer_c) + _half(codes.candidate_shift),
-    )
-
-
-def _head_weights(program: Program) -> tuple[Rows, Rows]:
-    f, fraction = program.formats, _head_grid(program)
-    kernel = scaled(program.head_kernel, fraction - f.state_operand.fraction_bits, np.int64)
-    bias = scaled(program.head_bias, fraction, np.int64)[0]
-    return kernel, bias + _half(fraction - f.output.fraction_bits)
-
-
-def _half(shift: int) -> int:
-    """Return the offset that makes a right shift round to nearest."""
-    return (1 << shift) >> 1
-
-
-def _packed(step: _StepWeights, arithmetic: Arithmetic, packing: int, downs: Downs = (0, 0)) -> Layer:
+def _packed(step: StepWeights, arithmetic: Arithmetic, packing: int, downs: Downs = (0, 0)) -> Layer:
     units = step.candidate.shape[1]
     outputs = units, padded_units(units)
     parts = (step.gates, step.gates_bias, downs[0]), (step.candidate, step.candidate_bias, downs[1])
@@ -470,7 +330,23 @@ def _packed(step: _StepWeights, arithmetic: Arithmetic, packing: int, downs: Dow
 
 
 def _head(kernel: Rows, bias: Rows, packing: int) -> Head:
-    return Head(*_padded_rows(kernel, bias, 0, len(kernel), packing, outputs=(1, 1)))
+    """Return the head; weights of bytes are divided in two parts if they need it."""
+
+    def packed(rows: Rows, start: Rows) -> tuple[Rows, Rows]:
+        return _padded_rows(rows, start, 0, len(kernel), packing, outputs=(1, 1))
+
+    if packing < 4 or highest(kernel) <= BYTE:
+        low = packed(kernel, bias)
+        return Head(*low, low[0][:0], np.zeros_like(low[1]), 0)
+    upper = _upper(kernel)
+    return Head(
+        *packed(kernel - (upper << LOWER_BITS), bias), *packed(upper, np.zeros_like(bias)), LOWER_BITS
+    )
+
+
+def _upper(kernel: Rows) -> Rows:
+    """Return weights without their lower bits, rounded, so that the rest is a number with a sign."""
+    return (kernel + (1 << LOWER_BITS >> 1)) >> LOWER_BITS
 
 
 def _padded_rows(

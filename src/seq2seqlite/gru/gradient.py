@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from seq2seqlite.cpu.kernels import aligned_zeros
-from seq2seqlite.cpu.lanes import GROUP, LANES, ROWS, TILE_COLUMNS, TILE_ROWS
+from seq2seqlite.cpu.lanes import GROUP, LANES, ROWS
 from seq2seqlite.cpu.predictors import available_threads, in_threads
 from seq2seqlite.errors import InputError
 from seq2seqlite.gru.kernels import (
@@ -30,6 +30,7 @@ from seq2seqlite.gru.kernels import (
     gradient_shape,
     whole,
 )
+from seq2seqlite.gru.tiles import TILE_COLUMNS, TILE_ROWS
 from seq2seqlite.models import ActivationFormats
 
 __all__ = ["LiteGradients", "Saved", "lite_backward", "lite_forward", "lite_last_state"]

@@ -352,7 +352,7 @@ def _trained(name: str, backend: str, threads: int | None) -> TrainedPredictor:
 
 def _direct_program(program: integer.DirectProgram, backend: str, threads: int | None) -> TrainedPredictor:
     if backend == "jax":
-        from seq2seqlite.cpu.on_jax import JaxDirectPredictor
+        from seq2seqlite.jax_back_end import JaxDirectPredictor
 
         return JaxDirectPredictor(program)
     if backend != "numpy":
@@ -371,7 +371,7 @@ def _program(program: integer.Program, backend: str, threads: int | None) -> Tra
     if backend == "numpy":
         return integer.ProgramPredictor(program)
     if backend == "jax":
-        from seq2seqlite.cpu.on_jax import JaxPredictor
+        from seq2seqlite.jax_back_end import JaxPredictor
 
         return JaxPredictor(program)
     from seq2seqlite.cpu.packing import UnfitError
@@ -389,7 +389,7 @@ def _network(network: Network, backend: str, threads: int | None) -> TrainedPred
     if backend == "numpy":
         return network
     if backend == "jax":
-        from seq2seqlite.cpu.on_jax import JaxNetwork
+        from seq2seqlite.jax_back_end import JaxNetwork
 
         return JaxNetwork(network)
     from seq2seqlite.cpu.packing import UnfitError

@@ -22,4 +22,14 @@ def write_figure(figure: Figure, file: Path | BinaryIO, options: PictureOptions,
     metadata = {DATES[kind]: None} if kind in DATES else None
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # of file names that the font lacks
+        _place(figure, options.dpi)
         figure.savefig(file, dpi=options.dpi, format=kind, metadata=metadata)
+
+
+def _place(figure: Figure, dpi: float) -> None:
+    """Place the axes once; ``savefig`` would do so twice, and draw the figure once more for it."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        figure.set_dpi(dpi)
+        engine.execute(figure)
+        figure.set_layout_engine("none")

@@ -16,7 +16,7 @@ from seq2seqlite.simulation.decay_set import reference_set
     ("name", "plan"),
     [
         ("seq2seqlite-narrow-gate-int8", None),
-        ("seq2seqlite-tcspc-80mhz-narrow", None),
+        pytest.param("seq2seqlite-tcspc-80mhz-narrow", None, marks=pytest.mark.exhaustive),
         ("seq2seqlite-narrow-gate-float", QuantisationPlan(method="ptq", weight_bits=4, gate_bits=6)),
     ],
 )

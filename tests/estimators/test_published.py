@@ -87,7 +87,7 @@ def test_atto550(shared_data):
     assert mean.item() == pytest.approx(3.6, rel=0.035)
 
 
-@pytest.mark.parametrize("bins_of_irf", [16, 1])
+@pytest.mark.parametrize("bins_of_irf", [16, pytest.param(1, marks=pytest.mark.exhaustive)])
 def test_nadh_of_yeast(shared_data, bins_of_irf):
     """The notebook's IRF has the image's bins; the finer bins of the file give the same lifetimes."""
     data = read(shared_data / "nadh-yeast/SDT_c01.sdt", block=1)

@@ -192,7 +192,10 @@ def summaries(out: Path, files: list[Path]) -> list[dict[str, Any]]:
     return [json.loads((out / file.name / "summary.json").read_text()) for file in files]
 
 
-@pytest.mark.parametrize("file_format", ["tiff", "ome-tiff", "ome-zarr"])
+@pytest.mark.parametrize(
+    "file_format",
+    ["tiff", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("ome-tiff", "ome-zarr"))],
+)
 def test_a_batch_has_one_range_of_colours(
     files: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], file_format: str
 ) -> None:

@@ -175,7 +175,14 @@ def supported_sets():
             yield chosen_isa(isa).name
 
 
-@pytest.mark.parametrize("isa", [isa for isa in supported_sets() if isa != chosen_isa().name])
+@pytest.mark.parametrize(
+    "isa",
+    [
+        pytest.param(isa, marks=pytest.mark.exhaustive if isa == "avx512" else ())
+        for isa in supported_sets()
+        if isa != chosen_isa().name
+    ],
+)
 def test_other_instruction_sets(isa):
     script = (
         "from tests.gru import test_gradient as t\n"

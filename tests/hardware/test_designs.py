@@ -89,11 +89,18 @@ def test_copies_of_a_register_stay_copies(tiny):
     [
         # Few gates need several reducers; signed outputs; lanes that do not divide the gates.
         (0, "ecp5-85f", {"engines": 2, "lanes": 4, "result_width": 128}),
-        (1, "xc7k410t", {"engines": 3, "lanes": 32, "result_width": 64}),
+        pytest.param(
+            1,
+            "xc7k410t",
+            {"engines": 3, "lanes": 32, "result_width": 64},
+            marks=pytest.mark.hardware_full,  # half a minute, most of it for the input of 32 lanes
+        ),
         (2, "xc7k410t", {"output": "sfd"}),
         # On a small ECP5, values that wait are in memories.
         (3, "ecp5-25f", {"count_bits": 8, "lanes": 4}),
-        (4, "xc7k410t", {"count_bits": 8, "engines": 2, "lanes": 1}),
+        pytest.param(
+            4, "xc7k410t", {"count_bits": 8, "engines": 2, "lanes": 1}, marks=pytest.mark.hardware_full
+        ),
     ],
 )
 def test_odd_programs_and_options(odd_program, tmp_path, seed, target, options):

@@ -233,12 +233,12 @@ def test_shapes_and_types_of_the_result(case: Case, found: Lifetimes) -> None:
     assert ((fraction >= 0) & (fraction <= 1)).all()
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.float32, np.float64])
-def test_counts_of_every_type(case: Case, counts: np.ndarray, dtype: type) -> None:
-    few = counts[:12] // 8  # fits 8 bits
+def test_counts_of_every_type(case: Case, counts: np.ndarray) -> None:
+    few = counts[:6] // 8  # fits 8 bits
     assert few.max() < 256
     expected = case.predictor.lifetimes(few)
-    assert_agree(case.predictor.lifetimes(few.astype(dtype)), expected, case.repeat)
+    for dtype in (np.uint8, np.int32, np.int64, np.float32, np.float64):
+        assert_agree(case.predictor.lifetimes(few.astype(dtype)), expected, case.repeat)
 
 
 def test_layout_of_the_counts(case: Case, counts: np.ndarray, found: Lifetimes) -> None:

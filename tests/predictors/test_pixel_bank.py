@@ -72,7 +72,14 @@ def test_bank_of_delays_has_steps_of_a_64th():
     assert np.abs(mean_ns - 2.0 - delays).max() <= 1 / 63 + 1e-9
 
 
-@pytest.mark.parametrize("model", ["mle-mono", "phasor", "seq2seqlite-tcspc-80mhz-direct-float"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "mle-mono",
+        pytest.param("phasor", marks=pytest.mark.exhaustive),
+        "seq2seqlite-tcspc-80mhz-direct-float",
+    ],
+)
 def test_lifetimes_do_not_follow_the_delays(folder, model):
     data = read(folder / "image.npz")
     spread = {}

@@ -38,10 +38,25 @@ CAMERAS = [name for name in instrument_names() if name not in SEQ2SEQ]
 # Networks with a decoder that read the response.
 TEACHERS_WITH_RESPONSE = [f"seq2seq-{name}-float" for name in CAMERAS]
 PRECISIONS = ("float", "int8", "narrow")
+# Of these instruments, one with and one without a response, the suite checks all models; of the others, with
+# `make test-exhaustive`.
+EVERY_RUN = ("tcspc-80mhz", "swissspad3")
 WITH_RESPONSE = [f"seq2seqlite-{name}-{precision}" for name in CAMERAS for precision in PRECISIONS]
 # Cards give six significant digits. On the CPU that made them these come back exactly; the order of float32
 # sums, which differs between CPUs, can change the last one or two.
 LAST_DIGITS = 2e-5
+
+
+def checked(names, instruments=EVERY_RUN):
+    """Return models as parameters of a test: those of other instruments are left to exhaustive runs."""
+    return [
+        pytest.param(name, marks=() if instrument_of(name) in instruments else pytest.mark.exhaustive)
+        for name in names
+    ]
+
+
+def instrument_of(name):
+    return next(one for one in instrument_names() if f"-{one}-" in name)
 
 
 def assert_equal_to_the_last_digits(actual, expected, path):
@@ -73,11 +88,7 @@ def reference():
     return functools.cache(lambda instrument: reference_set(instrument, n=20_000))
 
 
-def instrument_of(name):
-    return next(one for one in instrument_names() if f"-{one}-" in name)
-
-
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("name", checked(model_names()))
 def test_metrics_come_back(name, reference):
     """Networks that are slow in NumPy, whose cards say so, on the first decays of the reference set."""
     card, instrument = model_card(name), instrument_of(name)
@@ -173,7 +184,7 @@ def test_card_says_how_the_model_came_about(name):
     assert card["training"]["best_validation_loss"] == min(losses)
 
 
-@pytest.mark.parametrize("name", model_names())
+@pytest.mark.parametrize("name", checked(model_names(), EVERY_RUN[:1]))
 def test_cost_figures_come_back(name):
     cost = model_card(name)["cost"]
     assert cost == cost_figures(load_model(name))
@@ -212,7 +223,7 @@ def test_student_reads_the_lifetimes_of_bright_decays():
     assert abs(np.median(error)) < 0.1
 
 
-@pytest.mark.parametrize("name", DIRECT)
+@pytest.mark.parametrize("name", checked(DIRECT, EVERY_RUN[1:]))
 def test_direct_network_with_the_response_is_near_the_bound(name):
     medians = {}
     for counts in (1e5, 0):

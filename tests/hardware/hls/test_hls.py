@@ -93,6 +93,7 @@ def test_the_command_line_writes_a_project_that_computes_what_the_program_does(
     assert len(np.unique(run(program, made_up_counts(program, 300)).sfd)) > 80
 
 
+@pytest.mark.hardware_full
 def test_odd_formats_are_exact_and_what_differs_is_counted(tiny, tmp_path):
     program = odd_program(tiny, 0)
     project = write_hls(program, tmp_path / "project", pixels_in_flight=3)

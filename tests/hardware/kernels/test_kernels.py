@@ -138,8 +138,16 @@ def test_graphs_of_odd_formats_compute_what_the_program_does(tiny, seed, multipl
     ("seed", "style"),
     [
         (None, KernelStyle()),
-        (0, KernelStyle("dsp", levels_per_stage=1.0, max_duplicates=1, raw_sfd=True)),
-        (1, KernelStyle("shift-add", levels_per_stage=3.0, max_duplicates=2)),
+        pytest.param(
+            0,
+            KernelStyle("dsp", levels_per_stage=1.0, max_duplicates=1, raw_sfd=True),
+            marks=pytest.mark.hardware_full,
+        ),
+        pytest.param(
+            1,
+            KernelStyle("shift-add", levels_per_stage=3.0, max_duplicates=2),
+            marks=pytest.mark.hardware_full,
+        ),
         (1, KernelStyle("shift-add", levels_per_stage=1.3, max_duplicates=8, max_fanout=2, direct_fanout=2)),
         # Delay lines, of products and with duplicated registers behind them as well.
         (2, KernelStyle("dsp", levels_per_stage=1.0, delay_line=3)),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from seq2seqlite.cpu import DirectProgramEngine, counts
-from seq2seqlite.cpu.arithmetic import Bytes, CoarseBytes, Halves, Pairs
+from seq2seqlite.cpu.constants import Bytes, CoarseBytes, Halves, Pairs
 from seq2seqlite.cpu.grids import PARTS, codes_of, halves_of, reach_of
 from seq2seqlite.cpu.isa import ISA, ISAS, VARIABLE, chosen_isa
 from seq2seqlite.cpu.packing import compiled_program, runs_network, unfit_program

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.cpu.arithmetic import BYTES_OF_ZERO
+from seq2seqlite.cpu.constants import BYTES_OF_ZERO
 from seq2seqlite.cpu.jit import compiled
 from seq2seqlite.cpu.kernels import GROUP, advance, decode, input_code
 from seq2seqlite.cpu.predictors import ProgramEngine, in_threads

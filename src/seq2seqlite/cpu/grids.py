@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.cpu.arithmetic import Codes, Halves
+from seq2seqlite.cpu.constants import Codes, Halves
 from seq2seqlite.integer import AnyProgram, DirectProgram, EncoderProgram, GruStep, Program, accumulators
 from seq2seqlite.integer.interpreter import prepared, scaled
 from seq2seqlite.integer.ranges import candidate_sum, gate_sum, head_sum

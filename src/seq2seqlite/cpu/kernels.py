@@ -12,11 +12,6 @@ from numba.extending import overload
 from numpy.typing import NDArray
 
 from seq2seqlite.cpu.arithmetic import (
-    Arithmetic,
-    Bytes,
-    CoarseBytes,
-    Float32,
-    Scratch,
     accumulated,
     as_candidate,
     as_gate,
@@ -31,6 +26,7 @@ from seq2seqlite.cpu.arithmetic import (
     unpack,
     update,
 )
+from seq2seqlite.cpu.constants import Arithmetic, Bytes, CoarseBytes, Float32, Scratch
 from seq2seqlite.cpu.jit import compiled, source_digest
 from seq2seqlite.cpu.lanes import (
     GROUP,

@@ -6,16 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from seq2seqlite.cpu.arithmetic import (
-    Arithmetic,
-    Bytes,
-    CoarseBytes,
-    Codes,
-    Float32,
-    Halves,
-    Pairs,
-    Scratch,
-)
+from seq2seqlite.cpu.constants import Arithmetic, Bytes, CoarseBytes, Codes, Float32, Halves, Pairs, Scratch
 from seq2seqlite.cpu.grids import (
     BYTE,
     PARTS,

@@ -192,7 +192,7 @@ def solve(matrix: jax.Array, right: jax.Array, /) -> jax.Array:
     -----
     One LAPACK call per pixel would take longer than the rest of a step.
     """
-    return _substituted(_factor(matrix), right)
+    return _substituted(_factor(matrix), right[:, :, None])[:, :, 0]
 
 
 def _factor(matrix: jax.Array) -> dict[tuple[int, int], jax.Array]:
@@ -206,23 +206,23 @@ def _factor(matrix: jax.Array) -> dict[tuple[int, int], jax.Array]:
 
 
 def _substituted(low: dict[tuple[int, int], jax.Array], right: jax.Array) -> jax.Array:
-    size = right.shape[-1]
+    """Return the solutions for right-hand sides of shape (n, p, m)."""
+    size = right.shape[1]
+    rows = {place: value[:, None] for place, value in low.items()}
     half: list[jax.Array] = []
     for p in range(size):
-        half.append((right[:, p] - sum((low[p, k] * half[k] for k in range(p)), jnp.zeros(()))) / low[p, p])
+        half.append((right[:, p] - sum((rows[p, k] * half[k] for k in range(p)), jnp.zeros(()))) / rows[p, p])
     full: dict[int, jax.Array] = {}
     for p in reversed(range(size)):
-        rest = half[p] - sum((low[k, p] * full[k] for k in range(p + 1, size)), jnp.zeros(()))
-        full[p] = rest / low[p, p]
+        rest = half[p] - sum((rows[k, p] * full[k] for k in range(p + 1, size)), jnp.zeros(()))
+        full[p] = rest / rows[p, p]
     return jnp.stack([full[p] for p in range(size)], axis=1)
 
 
 def inverse(matrix: jax.Array, /) -> jax.Array:
     """Return the inverse of small positive definite matrices, shape (n, p, p)."""
-    size, low = matrix.shape[-1], _factor(matrix)
-    units = jnp.eye(size, dtype=matrix.dtype)
-    columns = [_substituted(low, jnp.broadcast_to(units[p], matrix.shape[:2])) for p in range(size)]
-    return jnp.stack(columns, axis=2)
+    units = jnp.eye(matrix.shape[-1], dtype=matrix.dtype)
+    return _substituted(_factor(matrix), jnp.broadcast_to(units, matrix.shape))
 
 
 def held(theta: jax.Array, score: jax.Array, bounds: jax.Array, /) -> jax.Array:

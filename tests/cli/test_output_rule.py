@@ -157,7 +157,7 @@ def test_model_of_another_recipe_is_not_replaced(folder, capsys):
     assert not Path("new").exists()
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+@pytest.mark.parametrize("encoding", ["ascii", pytest.param("latin-1", marks=pytest.mark.exhaustive)])
 def test_console_that_cannot_show_a_file_name(tmp_path, encoding):
     (tmp_path / "日本").mkdir()
     measurement(tmp_path / "日本" / "µ.npz")

@@ -28,6 +28,11 @@ def one_engine(odd_program):
     return make_design(odd_program(0), find_target("ecp5-85f"), DesignOptions())
 
 
+@pytest.fixture(scope="module")
+def on_an_ecp5(one_engine, tmp_path_factory):
+    return write_project(one_engine, tmp_path_factory.mktemp("ecp5"))
+
+
 @pytest.fixture
 def project(written, tmp_path):
     shutil.copytree(written.folder, tmp_path / "project")
@@ -238,10 +243,10 @@ def test_a_target_that_is_not():
         ({"seed": -1}, r"seed=-1 must be 0 to 2\*\*31 - 1"),
     ],
 )
-def test_what_nextpnr_cannot_do_is_known_before_synthesis(one_engine, tmp_path, choice, message):
+def test_what_nextpnr_cannot_do_is_known_before_synthesis(on_an_ecp5, choice, message):
     with pytest.raises(InputError, match=f"^{message}"):
-        place_and_route_project(write_project(one_engine, tmp_path), **choice)
-    assert not (tmp_path / "synthesis").exists()
+        place_and_route_project(on_an_ecp5, **choice)
+    assert not (on_an_ecp5.folder / "synthesis").exists()
 
 
 @pytest.mark.parametrize(

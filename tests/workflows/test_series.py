@@ -44,7 +44,9 @@ def test_default_sums_with_one_warning(ptu: Path, tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("file_format", ["tiff", "ome-tiff", "ome-zarr"])
+@pytest.mark.parametrize(
+    "file_format", ["tiff", "ome-tiff", pytest.param("ome-zarr", marks=pytest.mark.exhaustive)]
+)
 def test_each_frame_has_its_map(ptu: Path, tmp_path: Path, file_format: str) -> None:
     out = tmp_path / "out"
     (done,) = write_lifetime_maps(

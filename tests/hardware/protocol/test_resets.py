@@ -79,7 +79,9 @@ def eight_units(tmp_path_factory):
     return ResetBench("seq2seqlite-tcspc-80mhz-tiny", tmp_path_factory.mktemp("eight-units"))
 
 
-@pytest.mark.parametrize("reset_cycles", [2, 3, 4, 16])
+@pytest.mark.parametrize(
+    "reset_cycles", [2, *(pytest.param(n, marks=pytest.mark.hardware_full) for n in (3, 4)), 16]
+)
 def test_no_stale_result_after_a_reset(eight_units, reset_cycles):
     assert not eight_units.faults(reset_cycles)
 

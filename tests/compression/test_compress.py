@@ -100,6 +100,7 @@ def test_student_learns_a_teachers_output_and_trajectory(tmp_path, tpsf):
 
     truth = distance(0.0)
     assert distance(1.0) < truth
+    assert distance(1.0, cached_decays=512) < truth
     assert distance(1.0, trajectory_weight=0.1) < truth
 
 

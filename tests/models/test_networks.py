@@ -57,7 +57,9 @@ def test_numpy_equals_jax(architecture):
     np.testing.assert_allclose(by_numpy, by_jax, atol=FLOAT32_TOLERANCE)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES[:2])
+@pytest.mark.parametrize(
+    "architecture", [*ARCHITECTURES[:2], pytest.param(ARCHITECTURES[2], marks=pytest.mark.exhaustive)]
+)
 def test_gradient_equals_jaxs_own(architecture, monkeypatch):
     parameters = rough_parameters(architecture)
 

@@ -234,7 +234,7 @@ def test_shapes_and_types_of_the_result(case: Case, found: Lifetimes) -> None:
 
 
 def test_counts_of_every_type(case: Case, counts: np.ndarray) -> None:
-    few = counts[:6] // 8  # fits 8 bits
+    few = counts[:12] // 8  # fits 8 bits
     assert few.max() < 256
     expected = case.predictor.lifetimes(few)
     for dtype in (np.uint8, np.int32, np.int64, np.float32, np.float64):

@@ -26,6 +26,7 @@ from seq2seqlite.cpu.lanes import (
     store,
     subtract,
 )
+from seq2seqlite.gru import tiles
 from seq2seqlite.gru.tiles import (
     TILE_COLUMNS,
     TILE_ROWS,
@@ -348,4 +349,4 @@ def _compiled(sources: str) -> tuple[Any, Any]:
     return forward, backward
 
 
-forward, backward = _compiled(source_digest(__file__))
+forward, backward = _compiled(source_digest(__file__, tiles.__file__))

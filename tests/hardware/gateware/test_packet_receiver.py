@@ -93,7 +93,7 @@ def test_a_packet_takes_its_beats(odd_direct_program, engines, lanes, clocks):
     )
 
 
-@pytest.mark.parametrize(("engines", "lanes"), [(1, 8), (2, 24), (3, 24), (5, 8)])
+@pytest.mark.parametrize(("engines", "lanes"), [(1, 8), (2, 8), (2, 24), (3, 24), (5, 24), (5, 8)])
 def test_an_engine_never_gets_more_than_it_has_room_for(odd_direct_program, engines, lanes):
     """Packets of one beat and more, back to back and with gaps, short and long ones among them."""
     receiver = built(odd_direct_program(9), engines=engines, lanes=lanes)

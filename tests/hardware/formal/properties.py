@@ -71,9 +71,9 @@ def alternating_slice_order(b: Bench) -> None:
     b.in_order(*_slice(b, AlternatingSlice(2)), capacity=1)
 
 
-def registered_fifo(b: Bench) -> None:
+def registered_fifo(b: Bench, *, paused: bool = False) -> None:
     depth = 3
-    b.m.submodules.dut = dut = RegisteredFifo(2, depth, paused=False)
+    b.m.submodules.dut = dut = RegisteredFifo(2, depth, paused=paused)
     write, data, ready = b.free(1, "write"), b.free(2, "data"), b.free(1, "ready")
     b.m.d.comb += [dut.write.eq(write), dut.i.eq(data), dut.o.ready.eq(ready)]
     stored = Signal(3)
@@ -81,6 +81,10 @@ def registered_fifo(b: Bench) -> None:
     b.m.d.sync += stored.eq(stored + write - (valid & ready))
     b.assume(~write | (stored < depth))  # the writer knows that an entry is free
     b.in_order(write, data, valid & ready, found, capacity=depth)
+
+
+def paused_fifo(b: Bench) -> None:
+    registered_fifo(b, paused=True)
 
 
 def burst_fifo(b: Bench) -> None:
@@ -473,6 +477,11 @@ PROPERTIES = {
         "`RegisteredFifo`, 3 entries",
         "no loss if the writer counts; offers stay unchanged; each entry once and in order",
         *(registered_fifo, 12, ("o withdrawn", "o changed", "lost", "doubled", "swapped")),
+    ),
+    "paused fifo": Property(
+        "`RegisteredFifo`, 3 entries, at most one every fourth clock cycle",
+        "no loss if the writer counts; offers stay unchanged; each entry once and in order",
+        *(paused_fifo, 16, ("o withdrawn", "o changed", "lost", "doubled", "swapped")),
     ),
     "burst fifo": Property(
         "`BurstFifo`, 4 entries",

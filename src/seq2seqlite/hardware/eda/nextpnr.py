@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seq2seqlite.errors import InputError
+from seq2seqlite.hardware.eda.block_registers import use_block_registers
 from seq2seqlite.hardware.eda.process import Heartbeat, ToolError, run_tool
 
 __all__ = [
@@ -185,6 +186,9 @@ def place_and_route(
 ) -> PlaceAndRouteResult:
     """Place and route a netlist on an ECP5.
 
+    Flip-flops next to block memories and multipliers are first moved into these; the netlist with which
+    nextpnr works is stored beside the report.
+
     Parameters
     ----------
     netlist_json : pathlib.Path
@@ -231,10 +235,13 @@ def place_and_route(
     """
     check_request(device=device, speed=speed, freq_mhz=freq_mhz, seed=seed)
     stem = f"{netlist_json.stem}_{device}_{speed}_{seed}"
-    textcfg, report, log = (out_dir / f"{stem}{end}" for end in (".config", "_report.json", "_nextpnr.log"))
+    textcfg, report, log, registered = (
+        out_dir / f"{stem}{end}" for end in (".config", "_report.json", "_nextpnr.log", "_netlist.json")
+    )
     out_dir.mkdir(parents=True, exist_ok=True)
     for stale in (textcfg, report):  # files of an earlier run must not be taken for those of a failed run
         stale.unlink(missing_ok=True)
+    use_block_registers(netlist_json, registered)
     took = run_tool(
         "nextpnr",
         [
@@ -248,7 +255,7 @@ def place_and_route(
             *(("--lpf", _relative(lpf, out_dir)) if lpf else ()),
             *(
                 "--json",
-                _relative(netlist_json, out_dir),
+                registered.name,
                 "--textcfg",
                 textcfg.name,
                 "--report",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Signal, Value
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib.wiring import In, Member, Out
 
 from seq2seqlite.hardware.gateware.pipeline import copied
@@ -110,7 +110,9 @@ def accept_writes(m: Module, bus: Any, /) -> Writes:
 
 
 def answer_reads(m: Module, bus: Any, values: Mapping[int, Value], /) -> None:
-    """Build the read channels: copy the low address bits, decode them, then the others; one clock cycle each.
+    """Build the read channels: copy the low address bits, decode them, then the others, and answer.
+
+    Each step takes one clock cycle.
 
     Parameters
     ----------
@@ -123,27 +125,31 @@ def answer_reads(m: Module, bus: Any, values: Mapping[int, Value], /) -> None:
         all ones. Other addresses read as 0.
     """
     m.submodules.ar = address = RegisterSlice(6)
-    decode, copying, decoded = Signal(), Signal(), Signal()
+    decode, copying, decoded, answers = (Signal() for _ in range(4))
     m.d.comb += [
         address.i.valid.eq(bus.arvalid),
         address.i.payload.eq(bus.araddr[2:]),
         bus.arready.eq(address.i.ready),
-        decode.eq(address.o.valid & ~copying & ~decoded & ~bus.rvalid),
-        address.o.ready.eq(decoded),
+        decode.eq(address.o.valid & ~copying & ~decoded & ~answers & ~bus.rvalid),
+        address.o.ready.eq(answers),
     ]
     group_index = Signal(range(2 ** len(address.o.payload) // GROUP))
-    m.d.sync += [copying.eq(decode), decoded.eq(copying), group_index.eq(address.o.payload // GROUP)]
-    groups = []
+    m.d.sync += [
+        copying.eq(decode),
+        decoded.eq(copying),
+        answers.eq(decoded),
+        group_index.eq(address.o.payload // GROUP),
+    ]
+    found: Value = Const(0, 32)
     for group in range((max(values) >> 2) // GROUP + 1):
         chosen = Signal(33, name=f"group_{group}", reset_less=True)
         members = Array(values.get(4 * (group * GROUP + index), Const(0, 32)) for index in range(GROUP))
         m.d.sync += chosen.eq(members[copied(m, address.o.payload % GROUP, name=f"place_{group}")])
-        groups.append(chosen)
-    with m.If(decoded):
-        m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(0)]
-        with m.Switch(group_index):
-            for group, chosen in enumerate(groups):
-                with m.Case(group):
-                    m.d.sync += bus.rdata.eq(chosen[:32] | chosen[32].replicate(32))
+        addressed = Signal(32, name=f"addressed_{group}", reset_less=True)
+        value = chosen[:32] | chosen[32].replicate(32)
+        m.d.sync += addressed.eq(Mux(group_index == group, value, 0))
+        found |= addressed
+    with m.If(answers):
+        m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(found)]
     with m.Elif(bus.rready):
         m.d.sync += bus.rvalid.eq(0)

@@ -30,9 +30,14 @@ ORDER = (MEAN, FRACTION, SHORT, LONG, 4, 5, 6, 7)
 UNLIMITED = ORDER.index(SHORT)
 """Number of outputs before those that the mean limits."""
 LANES = (1, 2, 4, 8)
+GROUP_BITS = 2
+GROUP = 1 << GROUP_BITS
+"""Units among which the first of two stages selects."""
+SAMPLED_BITS = 48
+"""Bits of a pixel that are sampled with one enable."""
 PAUSES = 2
 """Clock cycles between fraction and short lifetime, in which the mean lifetime gets ready."""
-MAC_LATENCY = 7
+MAC_LATENCY = 8
 """Clock cycles from the address of a unit to the sum that contains it."""
 LIMIT_LATENCY = 4
 """Clock cycles from the choice of a sum to its shifted and limited value."""
@@ -159,26 +164,30 @@ class DirectHead(Component):
         m = Module()
         plan = self.schedule
         pixel = Signal(self.i.payload.shape(), reset_less=True)
-        step, runs = Signal(range(plan.clocks + 1)), Signal()
-        begins = Signal()
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.sync += [pixel.eq(self.i.payload), step.eq(0)]
-                with m.If(self.i.valid):
-                    m.next = "TAKE"
-            with m.State("TAKE"):
-                m.d.comb += [self.i.ready.eq(1), begins.eq(1)]  # sampled in the previous clock cycle
-                m.d.sync += runs.eq(1)
-                m.next = "RUN"
-            with m.State("RUN"):
-                m.d.sync += step.eq(step + 1)
-                with m.If(step == plan.clocks - 1):
-                    m.d.sync += runs.eq(0)
-                    m.next = "DELIVER"
-            with m.State("DELIVER"):
-                m.d.comb += self.o.valid.eq(1)
-                with m.If(self.o.ready):
-                    m.next = "IDLE"
+        step = Signal(range(plan.clocks + 1))
+        # One register per state, because what the states control is far apart.
+        idle, begins, runs, delivers = Signal(init=1), Signal(), Signal(), Signal()
+        stays, ends = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(begins),  # sampled in the previous clock cycle
+            self.o.valid.eq(delivers),
+            stays.eq(idle & ~self.i.valid | delivers & self.o.ready),
+        ]
+        m.d.sync += [
+            idle.eq(stays),
+            begins.eq(idle & self.i.valid),
+            step.eq(Mux(begins, 0, step + 1)),
+            ends.eq(runs & (step == plan.clocks - 2)),
+            runs.eq(begins | runs & ~ends),
+            delivers.eq(ends | delivers & ~self.o.ready),
+        ]
+        given = Value.cast(self.i.payload)
+        for number, first in enumerate(range(0, len(given), SAMPLED_BITS)):
+            samples = copied(m, stays, name=f"samples_{number}", init=1)
+            with m.If(samples):
+                m.d.sync += pixel.as_value()[first : first + SAMPLED_BITS].eq(
+                    given[first : first + SAMPLED_BITS]
+                )
         offsets = self._offsets(m, pixel.info, step, runs, begins)
         sums, taken = self._sums(m, pixel.state, step, runs)
         values, errors = self._outputs(m, sums, taken, offsets)
@@ -214,12 +223,12 @@ class DirectHead(Component):
         begins = delayed(m, first, MAC_LATENCY - 2, name="begins", reset_less=False)
         ends = delayed(m, last, MAC_LATENCY - 1, name="ends", reset_less=False)
         chosen = self._operand(m, state, unit)
-        weights = delayed(m, reader.data, 2, name="weight")
+        weights = delayed(m, reader.data, 3, name="weight")
         number_summed = delayed(m, number, MAC_LATENCY - 2, name="number_summed")
         bits, found = self._weights.bits, []
         for lane in range(plan.lanes):
             weight = weights.word_select(lane, bits).as_signed()
-            operand = copied(m, chosen, name=f"operand_{lane}").as_signed()
+            operand = copied(m, chosen, name=f"factor_{lane}", reset_less=True).as_signed()
             product = Signal(signed(len(operand) + bits), name=f"product_{lane}", reset_less=True)
             total = Signal(self._sum_shape, name=f"total_{lane}", reset_less=True)
             taken = Signal(self._sum_shape, name=f"sum_{lane}", reset_less=True)
@@ -237,17 +246,17 @@ class DirectHead(Component):
         return found, (strobe, delayed(m, number, MAC_LATENCY, name="number_taken"))
 
     def _operand(self, m: Module, state: Value, unit: Value) -> Value:
-        """Return the state of a unit, two clock cycles later; it is not registered again."""
+        """Return the state of a unit, three clock cycles later."""
         bits, units = self.program.formats.state.bits, self.program.units
         groups = []
-        for first in range(0, units, 8):
-            low = copied(m, unit[:3], name=f"unit_{first // 8}")
-            codes = [state.word_select(min(first + k, units - 1), bits) for k in range(8)]
-            group = Signal(bits, name=f"states_{first // 8}", reset_less=True)
+        for first in range(0, units, GROUP):
+            low = copied(m, unit[:GROUP_BITS], name=f"unit_{first // GROUP}")
+            codes = [state.word_select(min(first + k, units - 1), bits) for k in range(GROUP)]
+            group = Signal(bits, name=f"states_{first // GROUP}", reset_less=True)
             m.d.sync += group.eq(Array(codes)[low])
             groups.append(group)
-        high = delayed(m, unit[3:], 2, name="group") if len(groups) > 1 else Const(0, 1)
-        return Array(groups)[high] if len(groups) > 1 else groups[0]
+        high = delayed(m, unit[GROUP_BITS:], 2, name="group") if len(groups) > 1 else Const(0, 1)
+        return delayed(m, Array(groups)[high] if len(groups) > 1 else groups[0], 1, name="operand")
 
     def _initial(self, place: int) -> int:
         """Return the bias of an output on the grid of the sum, plus the constant that rounds it."""
@@ -380,7 +389,8 @@ class DirectHead(Component):
         m.d.sync += [there.eq(factor.data), here.eq(there)]
         difference = Signal(signed(ERROR_BITS + 1), reset_less=True)
         product = Signal(signed(ERROR_BITS + 2 + LOG_FRACTION_BITS), reset_less=True)
-        part = Cat(place[:LOG_FRACTION_BITS], Const(0, 1)).as_signed()
+        # The place stays the same. Its own register has a reset, unlike the registers inside a multiplier.
+        part = delayed(m, Cat(place[:LOG_FRACTION_BITS], Const(0, 1)), 1, name="part").as_signed()
         m.d.sync += [difference.eq(there - here), product.eq(difference * part)]
         base = delayed(m, here, 2, name="base")
         interpolated = (product + (1 << (LOG_FRACTION_BITS - 1))) >> LOG_FRACTION_BITS

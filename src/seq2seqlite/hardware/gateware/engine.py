@@ -33,6 +33,9 @@ from seq2seqlite.hardware.gateware.trapezoid import TrapezoidalAccumulator
 
 __all__ = ["Engine"]
 
+OFFER_LATENCY = 1
+"""Clock cycles from the arrival of a pixel to its offer to a unit."""
+
 
 class Engine(Component):
     """Engine: pixel buffer, normaliser, rings, and lifetime units, SFD buffer or heads of a direct program.
@@ -68,9 +71,11 @@ class Engine(Component):
         """Return the latency from the start of a batch to its first result, in clock cycles."""
         front = PixelBuffer.LATENCY + Normaliser.latency(shape)
         if shape.direct is not None:
-            return front + shape.n_gates * shape.slots + DirectHead.clocks(shape)
-        errors = ErrorUnit.clocks(shape) if shape.has_errors else 0
-        return front + 2 * shape.n_gates * shape.slots + shape.head_latency + Reducer.clocks(shape) + errors
+            return front + shape.n_gates * shape.slots + OFFER_LATENCY + DirectHead.clocks(shape)
+        units = OFFER_LATENCY + Reducer.clocks(shape)
+        if shape.has_errors:
+            units += OFFER_LATENCY + ErrorUnit.clocks(shape)
+        return front + 2 * shape.n_gates * shape.slots + shape.head_latency + units
 
     def elaborate(self, platform: object) -> Module:
         """Connect the components in the order of the data flow."""
@@ -222,14 +227,15 @@ class Engine(Component):
     ) -> Signal:
         """Share pixels among units in round-robin order; return the strobe when a unit accepts one.
 
-        A pixel is available when all sources are valid, and taken from all of them at once.
+        A pixel is available when all sources are valid, and taken from all of them at once. It is offered one
+        clock cycle later, from a register: sources and units are far apart.
         """
         write_index, read_index = Signal(range(max(len(units), 2))), Signal(range(max(len(units), 2)))
-        delivered, accepted, available = Signal(), Signal(), Signal()
-        m.d.comb += available.eq(Cat(source.valid for source in sources).all())
+        delivered, accepted, offered = Signal(), Signal(), Signal()
+        m.d.sync += offered.eq(Cat(source.valid for source in sources).all() & ~delivered)
         for index, unit in enumerate(units):
             m.submodules[f"{name}_{index}"] = self._with_own_reset(m, unit, f"{name}_{index}")
-            m.d.comb += unit.i.valid.eq(available & (write_index == index))
+            m.d.comb += unit.i.valid.eq(offered & (write_index == index))
             with m.If(write_index == index):
                 m.d.comb += delivered.eq(unit.i.valid & unit.i.ready)
             with m.If(read_index == index):

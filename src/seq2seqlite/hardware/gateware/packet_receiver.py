@@ -150,7 +150,9 @@ class Receiver(Component):
         # Packets end at least three clock cycles apart: one until the frame counter is incremented, and two
         # until its output is valid. Packets of fewer beats wait for that.
         has_just_ended = delayed(m, ends | has_ended, 1, name="just_ended", reset_less=False)
-        may_start = self._may_start(m, engine, first, ends) & settled
+        # No beat is accepted in the clock cycle before the rest of a packet is dropped.
+        is_long = delayed(m, ends & ~self.i.payload.last, 1, name="is_long", reset_less=False)
+        may_start = self._may_start(m, engine, first, ends) & settled & ~is_long
         m.d.comb += [
             self.i.ready.eq(
                 dropping | (in_packet | may_start) & ~(has_just_ended & (self.i.payload.last | final))
@@ -168,7 +170,7 @@ class Receiver(Component):
             m.d.sync += engine.eq(modulo_increment(engine, self.engines))
         with m.Elif(stored):
             m.d.sync += [in_packet.eq(1), word.eq(word + 1), final.eq(word == shape.words - 2)]
-        self._drop(m, accepted, ends, dropping)
+        self._drop(m, accepted, is_long, dropping)
         self._flush(m, in_packet | first, ends & frame.last, settled)
         selected = Signal(self.engines)
         m.d.comb += selected.eq(Const(1, self.engines) << engine)
@@ -215,20 +217,19 @@ class Receiver(Component):
             m.d.sync += [held.eq(user), offset.eq(used)]
         return Mux(was_first, user, held)
 
-    def _drop(self, m: Module, accepted: Value, ends: Value, dropping: Signal) -> None:
+    def _drop(self, m: Module, accepted: Value, is_long: Value, dropping: Signal) -> None:
         """Drop beats after the last gate of a packet, during a reset, and of a packet interrupted by it."""
         mid_packet, was_reset = Signal(), Signal()  # mid_packet includes packets that are being dropped
         m.d.bus += was_reset.eq(ResetSignal())
         with m.If(accepted):
             m.d.bus += mid_packet.eq(~self.i.payload.last)
-        with m.If(ResetSignal()):
+        with m.If(ResetSignal() | is_long):
             m.d.bus += dropping.eq(1)
-        with m.Elif(accepted & self.i.payload.last):
+        # Every beat that is dropped is accepted at once.
+        with m.Elif(self.i.valid & self.i.payload.last):
             m.d.bus += dropping.eq(0)
-        with m.Elif(was_reset & ~accepted):
+        with m.Elif(was_reset & ~self.i.valid):
             m.d.bus += dropping.eq(mid_packet)
-        with m.Elif(ends):
-            m.d.bus += dropping.eq(1)
 
     def _may_start(self, m: Module, engine: Value, first: Value, ends: Value) -> Signal:
         """Return whether the engine of the next packet has room, registered.

@@ -17,12 +17,12 @@ def delayed(m: Module, value: Value, clocks: int, /, *, name: str, reset_less: b
     return value
 
 
-def copied(m: Module, value: Value, /, *, name: str) -> Signal:
+def copied(m: Module, value: Value, /, *, name: str, init: int = 0, reset_less: bool = False) -> Signal:
     """Return ``value`` delayed by one clock cycle in a duplicated register that synthesis must not merge.
 
     The duplicate can be placed near its users.
     """
-    copy = Signal(Value.cast(value).shape(), name=name, attrs={"keep": 1})
+    copy = Signal(Value.cast(value).shape(), name=name, init=init, reset_less=reset_less, attrs={"keep": 1})
     m.d.sync += copy.eq(value)
     return copy
 

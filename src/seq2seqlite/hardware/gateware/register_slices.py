@@ -5,7 +5,10 @@ from typing import Any
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib import data, stream
 from amaranth.lib.fifo import SyncFIFOBuffered
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
+
+from seq2seqlite.hardware.gateware.pipeline import delayed, modulo_increment
 
 __all__ = ["AlternatingSlice", "ForwardSlice", "RegisterSlice", "RegisteredFifo", "beat", "result_beat"]
 
@@ -143,7 +146,7 @@ class ForwardSlice(_OneRegister):
 
 
 class RegisteredFifo(Component):
-    """FIFO in block memory with a register slice at its output, because block memories are slow.
+    """FIFO in block memory with a register at its output, because block memories are slow.
 
     The FIFO has no full flag: the writer must know that an entry is free.
 
@@ -154,7 +157,8 @@ class RegisteredFifo(Component):
     depth : int
         Number of entries.
     paused : bool
-        Whether the output delivers at most one entry every second clock cycle, which saves a register.
+        Whether the output delivers at most one entry every fourth clock cycle. The register is then always
+        loaded, and can be the one inside the block memory.
 
     Attributes
     ----------
@@ -163,7 +167,7 @@ class RegisteredFifo(Component):
     i : Signal(payload), in
         Entry to write, sampled with ``write``.
     o : Signature(payload), out
-        Entries in order.
+        Entries in order. ``o.valid`` rises three clock cycles after the first is written.
     """
 
     def __init__(self, payload: Any, depth: int, *, paused: bool = True) -> None:
@@ -171,11 +175,14 @@ class RegisteredFifo(Component):
         super().__init__({"write": In(1), "i": In(payload), "o": Out(stream.Signature(payload))})
 
     def elaborate(self, platform: object) -> Module:
-        """Build the FIFO and its output slice."""
+        """Build the FIFO and its output register."""
+        return self._paused() if self.paused else self._full_rate()
+
+    def _full_rate(self) -> Module:
         m = Module()
         width = Value.cast(self.i).shape().width
         m.submodules.queue = queue = SyncFIFOBuffered(width=width, depth=self.depth)
-        m.submodules.behind = output_slice = AlternatingSlice(width) if self.paused else RegisterSlice(width)
+        m.submodules.behind = output_slice = RegisterSlice(width)
         m.d.comb += [
             queue.w_en.eq(self.write),
             queue.w_data.eq(self.i),
@@ -186,4 +193,31 @@ class RegisteredFifo(Component):
             Value.cast(self.o.payload).eq(output_slice.o.payload),
             output_slice.o.ready.eq(self.o.ready),
         ]
+        return m
+
+    def _paused(self) -> Module:
+        m = Module()
+        width = Value.cast(self.i).shape().width
+        # An entry is read before it is valid, also while it is written; that value is not used.
+        memory = Memory(shape=width, depth=self.depth, init=[], attrs={"no_rw_check": 1})
+        m.submodules.memory = memory
+        writer, reader = memory.write_port(), memory.read_port()
+        level, found, valid, popped = Signal(range(self.depth + 1)), Signal(), Signal(), Signal()
+        pop = valid & self.o.ready
+        m.d.comb += [
+            writer.en.eq(self.write),
+            writer.data.eq(self.i),
+            self.o.valid.eq(valid),
+            Value.cast(self.o.payload).eq(delayed(m, reader.data, 1, name="entry")),
+        ]
+        m.d.sync += [
+            popped.eq(pop),
+            level.eq(level + self.write - popped),
+            found.eq((level != 0) & ~pop & ~popped),
+            valid.eq(found & ~pop & ~popped),
+        ]
+        with m.If(self.write):
+            m.d.sync += writer.addr.eq(modulo_increment(writer.addr, self.depth))
+        with m.If(popped):
+            m.d.sync += reader.addr.eq(modulo_increment(reader.addr, self.depth))
         return m

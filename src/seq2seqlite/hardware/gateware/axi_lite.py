@@ -149,7 +149,10 @@ def answer_reads(m: Module, bus: Any, values: Mapping[int, Value], /) -> None:
         value = chosen[:32] | chosen[32].replicate(32)
         m.d.sync += addressed.eq(Mux(group_index == group, value, 0))
         found |= addressed
+    # Without reset, because its place is at the pins.
+    answer = Signal(32, name="answer", reset_less=True)
+    m.d.comb += bus.rdata.eq(answer)
     with m.If(answers):
-        m.d.sync += [bus.rvalid.eq(1), bus.rdata.eq(found)]
+        m.d.sync += [bus.rvalid.eq(1), answer.eq(found)]
     with m.Elif(bus.rready):
         m.d.sync += bus.rvalid.eq(0)

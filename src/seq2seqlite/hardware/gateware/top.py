@@ -94,7 +94,9 @@ class Top(Component):
         m = Module()
         add_domain(m, self.aclk, self.aresetn)
         shape = self.shape_
-        m.submodules.registers = registers = Registers(shape, self.engines, self.result_width)
+        registers = Registers(shape, self.engines, self.result_width)
+        self._domain(m, "control", Const(0))
+        m.submodules.registers = DomainRenamer("control")(registers)
         connect_ports(m, self, registers, axi_lite(), prefix="s_axil_")
         # Two register slices per stream: one near the pins, one near the logic. The output slice keeps the
         # beat that it offers during a soft reset, because TVALID must not fall before TREADY. The slice near
@@ -167,8 +169,11 @@ class Top(Component):
         return loader
 
     def _domain(self, m: Module, name: str, reset: Value) -> Signal:
-        """Add a clock domain with a registered reset that includes the soft reset; return that register."""
-        domain, later = ClockDomain(name, local=True), Signal(name=f"reset_{name}", init=1)
+        """Add a clock domain with a registered reset, which includes ``reset``; return that register."""
+        domain = ClockDomain(name, local=True)
+        later = Signal(
+            name=f"reset_{name}", init=1, attrs={"keep": 1}
+        )  # of each domain its own, near its blocks
         m.domains += domain
         m.d.sync += later.eq(reset)
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(later)]

@@ -73,7 +73,7 @@ test: setup hazelnut chromium qt
 	  wait $$docs && exit $$code
 	$(BIN)/python -m pytest --numprocesses auto $(WHOLE_FILES)
 
-# The shipped designs whole: exactness, LUTs of large parts, place and route. Under an hour on two cores.
+# The shipped designs whole: exactness, LUTs of large parts, place and route. Some two hours on two cores.
 test-hardware: setup hazelnut
 	CXXFLAGS=-O1 $(BIN)/python -m pytest tests -m hardware_full
 

@@ -130,6 +130,15 @@ def test_a_narrow_engine_is_routed_on_an_ecp5(tmp_path):
         assert one.bitstream.stat().st_size > 500_000
 
 
+@pytest.mark.parametrize(("speed", "wanted_mhz", "least_mhz"), [(6, 130, 125), (8, 165, 155)])
+def test_a_direct_engine_is_routed_on_an_ecp5(speed, wanted_mhz, least_mhz, tmp_path):
+    _, project = project_of("seq2seqlite-swissspad3-direct-narrow", "ecp5-85f", tmp_path)
+    placed = place_and_route_project(project, speed=speed, freq_mhz=wanted_mhz)
+    assert placed.result.routed
+    assert placed.result.clock_mhz >= least_mhz
+    assert placed.result.use["TRELLIS_FF"].used < placed.result.use["TRELLIS_FF"].available / 2
+
+
 def test_exploring_is_right_about_its_best(tmp_path):
     demand = Demand(find_target("xc7k410t"), FRAME_PIXELS, 30.0)
     programs = [load_program(name) for name in (INT8, NARROW)]

@@ -136,7 +136,6 @@ def test_a_direct_engine_is_routed_on_an_ecp5(speed, wanted_mhz, least_mhz, tmp_
     placed = place_and_route_project(project, speed=speed, freq_mhz=wanted_mhz)
     assert placed.result.routed
     assert placed.result.clock_mhz >= least_mhz
-    assert placed.result.use["TRELLIS_FF"].used < placed.result.use["TRELLIS_FF"].available / 2
 
 
 def test_exploring_is_right_about_its_best(tmp_path):

@@ -25,6 +25,7 @@ PRODUCT = """
   always @(posedge clk) begin
     a <= in[11:0]; b <= in[23:12]; {statement}
   end"""
+UNCHANGED = (0, 0, 0, 0)
 CASES = {
     # Name: body, memories, factors, products, flip-flops that are replaced.
     "memory of 36 bits": (MEMORY.format(width=32, out="q", statement="q <= word;"), 1, 0, 0, 32),
@@ -32,28 +33,19 @@ CASES = {
     "memories side by side": (MEMORY.format(width=54, out="q", statement="q <= word;"), 2, 0, 0, 54),
     "a bit of the memory is read": (
         MEMORY.format(width=32, out="{word[3], q}", statement="q <= word;"),
-        0,
-        0,
-        0,
-        0,
+        *UNCHANGED,
     ),
     "register with an enable": (
         MEMORY.format(width=32, out="q", statement="if (in[63]) q <= word;"),
-        0,
-        0,
-        0,
-        0,
+        *UNCHANGED,
     ),
     "register with a reset": (
         MEMORY.format(width=32, out="q", statement="q <= in[63] ? 0 : word;"),
-        0,
-        0,
-        0,
-        0,
+        *UNCHANGED,
     ),
     "register that starts as 1": (
         "  initial q = ~0;" + MEMORY.format(width=32, out="q", statement="q <= word;"),
-        *(0, 0, 0, 0),
+        *UNCHANGED,
     ),
     "factors and product": (PRODUCT.format(out="p", statement="p <= a * b;"), 0, 1, 1, 48),
     "square": (PRODUCT.format(out="p", statement="p <= a * a;"), 0, 1, 1, 36),
@@ -168,7 +160,8 @@ class _Netlist:
                     if cell["port_directions"][port] == "input" and not port.startswith("OCE")
                 ]
                 digest = hashlib.blake2b(repr((state["inside"], given)).encode(), digest_size=8).digest()
-                enabled = any(self._port(cell, f"OCE{side}") for side in "AB")
+                used = [side for side in "AB" if parameters[f"REGMODE_{side}"] == "OUTREG"]
+                enabled = all(self._port(cell, f"OCE{side}") for side in used)
                 following[name] = {
                     "inside": int.from_bytes(digest, "big") & (1 << 36) - 1,
                     "behind": state["inside"] if enabled else state["behind"],

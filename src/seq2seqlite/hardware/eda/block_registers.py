@@ -54,7 +54,8 @@ def use_block_registers(netlist_json: Path, target: Path, /) -> BlockRegisters:
     """Move flip-flops of a netlist into the memories and multipliers next to them.
 
     A flip-flop is moved if it has neither enable nor reset, and if nothing else reads what lies between it
-    and the block. The function of the netlist is the same in each clock cycle.
+    and the block; several multipliers may share that of a factor. The function of the netlist is the same in
+    each clock cycle.
 
     Parameters
     ----------

@@ -171,9 +171,8 @@ class Top(Component):
     def _domain(self, m: Module, name: str, reset: Value) -> Signal:
         """Add a clock domain with a registered reset, which includes ``reset``; return that register."""
         domain = ClockDomain(name, local=True)
-        later = Signal(
-            name=f"reset_{name}", init=1, attrs={"keep": 1}
-        )  # of each domain its own, near its blocks
+        # Synthesis must not merge the registers of two domains: each is near its blocks.
+        later = Signal(name=f"reset_{name}", init=1, attrs={"keep": 1})
         m.domains += domain
         m.d.sync += later.eq(reset)
         m.d.comb += [domain.clk.eq(ClockSignal()), domain.rst.eq(later)]

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from tests.training.test_direct import INSTRUMENT
 
-from seq2seqlite.compression import CompressionRecipe, QuantisationPlan, Sparsity
+from seq2seqlite.compression import CompressionRecipe, Distillation, QuantisationPlan, Sparsity
 from seq2seqlite.compression.compress import compress
 from seq2seqlite.compression.direct import DirectCompressionObjective
 from seq2seqlite.decay import LifetimesWithErrors
+from seq2seqlite.errors import InputError
 from seq2seqlite.integer import DirectPredictor, lower_direct
 from seq2seqlite.training import Recipe
 from seq2seqlite.training.loop import train
@@ -34,9 +35,15 @@ def recipe(tmp_path_factory):
     return replace(first, name="wide-direct-int8", start_from=str(folder / "wide-direct.npz"), steps=60)
 
 
-def test_gradient_equals_that_of_jax(recipe):
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_gradient_equals_that_of_jax(recipe, share):
     objective = DirectCompressionObjective(
-        CompressionRecipe(recipe, sparsity=Sparsity(weights=0.3), quantisation=PLAN)
+        CompressionRecipe(
+            recipe,
+            distillation=Distillation((recipe.start_from,), weight=share),
+            sparsity=Sparsity(weights=0.3),
+            quantisation=PLAN,
+        )
     )
     simulator = objective.simulator("train")
     batch = objective.batch(simulator, simulator.chunk(3, n=48))
@@ -47,6 +54,32 @@ def test_gradient_equals_that_of_jax(recipe):
     assert set(gradient) == set(wanted)
     for name, value in wanted.items():
         np.testing.assert_allclose(gradient[name], value, atol=1e-3 * np.abs(value).max(), err_msg=name)
+
+
+def test_a_student_equal_to_its_teacher_has_nothing_to_learn_from_it(recipe):
+    teacher = Distillation((recipe.start_from,), weight=1.0)
+    gradients = []
+    for distillation in (None, teacher):
+        objective = DirectCompressionObjective(CompressionRecipe(recipe, distillation=distillation))
+        simulator = objective.simulator("train")
+        batch = objective.batch(simulator, simulator.chunk(3, n=48))
+        _, gradient = objective.loss_and_gradient(objective.start(), batch, 0)
+        gradients.append(np.asarray(gradient["head/kernel"]))
+    of_truth, of_teacher = gradients
+    assert (np.abs(of_truth[:, :4]).max(axis=0) > 1e-3).all()
+    np.testing.assert_allclose(of_teacher[:, :4], 0, atol=1e-4)
+    # The standard errors are those of the truth.
+    np.testing.assert_allclose(of_teacher[:, 4:], of_truth[:, 4:], rtol=1e-4, atol=1e-6)
+
+
+def test_a_teacher_must_be_direct_and_get_the_same_response(recipe, tmp_path):
+    other = replace(recipe, response_lifetimes_ns=(0.0,), start_from=None, steps=20)
+    train(other).model.write(tmp_path / "other.npz")
+    distillation = Distillation((str(tmp_path / "other.npz"),))
+    objective = DirectCompressionObjective(CompressionRecipe(recipe, distillation=distillation))
+    simulator = objective.simulator("train")
+    with pytest.raises(InputError, match=r"teacher .* choose a direct float model with one layer"):
+        objective.batch(simulator, simulator.chunk(3, n=4))
 
 
 def test_training_recovers_what_rounding_lost(recipe):

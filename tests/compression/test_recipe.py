@@ -67,8 +67,11 @@ def test_techniques_that_do_not_fit_are_refused(tmp_path):
     with pytest.raises(InputError, match="steps=0 must be >= 1, or 0 with start_from"):
         load_compression_recipe(path)
     direct = TRAINING + 'output = "lifetimes"\n'
-    path.write_text(direct + '[distillation]\nteachers = ["seq2seqlite-narrow-gate-float"]\n')
-    with pytest.raises(InputError, match="distillation of training.output='lifetimes' is not available"):
+    teacher = '[distillation]\nteachers = ["seq2seqlite-narrow-gate-direct-float"]\n'
+    path.write_text(direct + teacher + "cached_decays = 1024\n")
+    with pytest.raises(
+        InputError, match="training.output='lifetimes' must have distillation.cached_decays=0"
+    ):
         load_compression_recipe(path)
     path.write_text(direct + '[quantisation]\nmethod = "ptq"\nweights_only = true\n')
     with pytest.raises(

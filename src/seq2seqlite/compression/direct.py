@@ -1,6 +1,7 @@
 """Training objective of compressed direct networks."""
 
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -8,9 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from seq2seqlite.compression.distillation import teacher_networks
 from seq2seqlite.compression.formats import activation_formats, with_rounded_response
 from seq2seqlite.compression.recipe import CompressionRecipe
 from seq2seqlite.compression.weights import CompressedWeights
+from seq2seqlite.errors import InputError
 from seq2seqlite.gru.gradient import lite_backward
 from seq2seqlite.models import Architecture, Parameters, Quantisation
 from seq2seqlite.models.architecture import DIRECT_OUTPUTS
@@ -19,6 +22,7 @@ from seq2seqlite.simulation.instrument import load_instrument
 from seq2seqlite.simulation.simulator import Decays, Simulator
 from seq2seqlite.training.direct import (
     ENCODER,
+    N_QUANTITIES,
     DirectBatch,
     DirectObjective,
     head_loss,
@@ -32,7 +36,7 @@ NATURAL_UNITS = np.repeat(np.array([1.0, np.log(2)], np.float32), len(DIRECT_OUT
 
 
 class DirectCompressionObjective(DirectObjective):
-    """Objective of a direct network that is pruned and quantised during training.
+    """Objective of a direct network that is pruned, distilled and quantised during training.
 
     Parameters
     ----------
@@ -55,6 +59,10 @@ class DirectCompressionObjective(DirectObjective):
                 tau_range_ns=load_instrument(recipe.training.instrument).decays.tau_ns,
             )
         self.weights = CompressedWeights(recipe, start=super().start, formats=self.formats)
+        self._share = 0.0 if recipe.distillation is None else recipe.distillation.weight
+        self._head_gradient = jax.jit(
+            jax.value_and_grad(partial(head_loss, share=self._share), argnums=(0, 1))
+        )
 
     def eligible(self, step: int, /, *, end: int) -> bool:
         """Return whether the weights after a step are complete, e.g. fully pruned."""
@@ -71,6 +79,38 @@ class DirectCompressionObjective(DirectObjective):
     def inputs(self, simulator: Simulator, decays: Decays, /) -> NDArray[np.float32]:
         """Return the inputs of the network, with the response in its format."""
         return with_rounded_response(super().inputs(simulator, decays), self.formats)
+
+    def batch(self, simulator: Simulator, decays: Decays, /) -> DirectBatch:  # type: ignore[override]
+        """Return simulated decays as training arrays, with the mean output of the teachers."""
+        batch = super().batch(simulator, decays)
+        if not self._share:
+            return batch
+        inputs = self._float.inputs(simulator, decays).transpose(1, 0, 2)
+        seen = batch._replace(inputs=np.ascontiguousarray(inputs))
+        outputs = [self._float.outputs(teacher, seen)[:, :N_QUANTITIES] for teacher in self._teachers]
+        return batch._replace(soft_targets=np.mean(outputs, axis=0))
+
+    @cached_property
+    def _float(self) -> DirectObjective:
+        """Objective without rounding: the teachers get inputs that the student does not."""
+        return DirectObjective(self.recipe)
+
+    @cached_property
+    def _teachers(self) -> list[Parameters]:
+        """Parameters of the teachers."""
+        assert self.compression.distillation is not None
+        instrument = load_instrument(self.recipe.instrument)
+        networks = teacher_networks(self.compression.distillation, instrument.axis)
+        for network in networks:
+            found, columns = network.architecture, network.content.response_lifetimes_ns
+            wanted = replace(self.architecture, layers=found.layers)
+            if found != wanted or columns != self.recipe.response_lifetimes_ns or len(found.layers) > 1:
+                raise InputError(
+                    f"teacher {network.name} has {found} and response_lifetimes_ns={list(columns)}; choose a "
+                    f"direct float model with one layer, cell='lite' and response_lifetimes_ns="
+                    f"{list(self.recipe.response_lifetimes_ns)}"
+                )
+        return [network.content.parameters for network in networks]
 
     def loss_and_gradient(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[Any, Any]:
         """Return the loss and its gradient with respect to the parameters."""
@@ -97,10 +137,11 @@ class DirectCompressionObjective(DirectObjective):
         network = self.weights.at(parameters, step)
         weights, inputs = network.parameters, jnp.asarray(batch.inputs)
         state = last_state_jax(self.architecture, weights, inputs, formats=self.formats)
-        return head_loss(self._natural(weights), state, batch[1:]) + self.weights.penalty(network)
+        loss = head_loss(self._natural(weights), state, batch[1:], share=self._share)
+        return loss + self.weights.penalty(network)
 
     def validation(self, parameters: Any, batch: DirectBatch, step: Any, /) -> tuple[float, float]:  # type: ignore[override]
-        """Return the loss, and the root mean square error of the mean lifetime in units of its bound."""
+        """Return the distance to the truth, and the RMS error of the mean lifetime in units of its bound."""
         weights = self._effective(parameters, step)
         state, _ = self._encoded(weights, batch, None)
         errors = (head_outputs(weights, state)[:, 0] - batch.targets[:, 0]) / batch.bounds

@@ -14,7 +14,14 @@ from seq2seqlite.models import ActivationFormats, Network, load_model
 from seq2seqlite.models.jax_forward import predict_sfd_jax, states_and_sfd_jax
 from seq2seqlite.training.objective import Batch
 
-__all__ = ["CachedSet", "Teachers", "load_teachers", "trajectory_distance", "trajectory_map"]
+__all__ = [
+    "CachedSet",
+    "Teachers",
+    "load_teachers",
+    "teacher_networks",
+    "trajectory_distance",
+    "trajectory_map",
+]
 
 # Batch size of the teachers.
 BATCH = 512
@@ -66,7 +73,7 @@ class Teachers:
 def load_teachers(
     distillation: Distillation, axis: TimeAxis, /, *, formats: ActivationFormats | None
 ) -> Teachers:
-    """Return the teachers of a recipe.
+    """Return the teachers of a student with a decoder.
 
     Raises
     ------
@@ -75,7 +82,22 @@ def load_teachers(
 
     See Also
     --------
+    teacher_networks : The networks alone.
     Teachers : One or more trained networks whose mean output is the soft target of a student.
+    """
+    return Teachers(teacher_networks(distillation, axis), formats=formats)
+
+
+def teacher_networks(distillation: Distillation, axis: TimeAxis, /) -> list[Network]:
+    """Return the networks from which a student learns.
+
+    Raises
+    ------
+    InputError
+        If a network is missing or quantised, or was trained for another time axis.
+
+    See Also
+    --------
     seq2seqlite.load_model : Return a shipped model by name, or the model in a file.
     """
     networks = [load_model(name) for name in distillation.teachers]
@@ -88,7 +110,7 @@ def load_teachers(
             )
         if network.content.quantisation is not None:
             raise InputError(f"teacher {network.name} is quantised; choose a float model")
-    return Teachers(networks, formats=formats)
+    return networks
 
 
 class CachedSet:

@@ -35,7 +35,8 @@ class Distillation:
     teachers : tuple of str
         Models (names or paths); the student learns the mean output of several teachers.
     weight : float
-        Weight of the teachers' output in the loss, 0 to 1; the true SFD has the weight ``1 - weight``.
+        Weight of the teachers' output in the loss, 0 to 1; the true SFD, or the true lifetimes of a direct
+        network, have the weight ``1 - weight``.
     cached_decays : int
         Number of decays on which the teachers are evaluated once, and which training then repeats; 0
         evaluates the teachers on new decays in every batch.
@@ -244,11 +245,7 @@ class CompressionRecipe:
     def __post_init__(self) -> None:
         plan = self.quantisation
         if self.training.output != "sfd":
-            if self.distillation is not None:
-                raise InputError(
-                    f"distillation of training.output={self.training.output!r} is not available; remove "
-                    "[distillation], or use output = 'sfd'"
-                )
+            self._check_distillation_of_direct()
             if plan is not None and (plan.weights_only or plan.write_back != "round"):
                 raise InputError(
                     f"training.output={self.training.output!r} must have quantisation.weights_only=false and "
@@ -272,6 +269,15 @@ class CompressionRecipe:
             raise InputError(
                 f"training.cell={self.training.cell!r} does not support fixed-point activations; use "
                 "cell = 'lite', or quantisation.weights_only = true with method = 'ptq'"
+            )
+
+    def _check_distillation_of_direct(self) -> None:
+        """Check what distillation of a direct network supports."""
+        distillation = self.distillation
+        if distillation is not None and (distillation.cached_decays or distillation.trajectory_weight):
+            raise InputError(
+                f"training.output={self.training.output!r} must have distillation.cached_decays=0 and "
+                "trajectory_weight=0"
             )
 
     def _check_compiled(self) -> None:

@@ -21,6 +21,7 @@ from seq2seqlite.training.recipe import Recipe
 
 __all__ = [
     "ENCODER",
+    "N_QUANTITIES",
     "DirectBatch",
     "DirectObjective",
     "head_loss",
@@ -49,6 +50,8 @@ class DirectBatch(NamedTuple):
         Bound of the mean lifetime, in ns.
     counts : ndarray, shape (n,)
         Counts.
+    soft_targets : ndarray, shape (n, 4), optional
+        Lifetimes and amplitude fraction predicted by a teacher.
 
     See Also
     --------
@@ -59,6 +62,7 @@ class DirectBatch(NamedTuple):
     targets: Any
     bounds: Any
     counts: Any
+    soft_targets: Any = None
 
 
 class DirectObjective(Objective):
@@ -115,7 +119,7 @@ class DirectObjective(Objective):
         )
         given, known = unknown, batch.inputs[..., 1:].any(axis=(0, 2))
         if known.any():
-            chosen = DirectBatch(batch.inputs[:, known], *(column[known] for column in batch[1:]))
+            chosen = DirectBatch(batch.inputs[:, known], *(column[known] for column in batch[1:4]))
             given = self._factors(parameters, chosen, mono[known], bins[known])
         return ErrorScale(counts, given, unknown)
 
@@ -174,13 +178,13 @@ class DirectObjective(Objective):
         self, parameters: Any, batch: DirectBatch, reuse: Saved | None
     ) -> tuple[NDArray[np.float32], Saved]:
         kernel, recurrent, bias = (np.asarray(parameters[name]) for name in ENCODER)
-        initial = np.zeros((batch.inputs.shape[1], self.architecture.layers[0]), np.float32)
+        initial = np.zeros((batch.inputs.shape[1], len(recurrent)), np.float32)
         return lite_last_state(
             batch.inputs, kernel, recurrent, bias, initial, formats=self.formats, reuse=reuse
         )
 
 
-def head_loss(head: Any, state: jax.Array, truth: Any, /) -> jax.Array:
+def head_loss(head: Any, state: jax.Array, truth: Any, /, *, share: float = 0.0) -> jax.Array:
     """Return the loss of a direct network.
 
     Parameters
@@ -190,21 +194,26 @@ def head_loss(head: Any, state: jax.Array, truth: Any, /) -> jax.Array:
     state : array, shape (n, units)
         Last state of the encoder.
     truth : tuple of array
-        ``targets``, ``bounds`` and ``counts`` of a :class:`DirectBatch`.
+        ``targets``, ``bounds``, ``counts`` and ``soft_targets`` of a :class:`DirectBatch`.
+    share : float
+        Weight of the soft targets; the true lifetimes have the weight ``1 - share``. The predicted errors
+        are learned from the true lifetimes alone.
 
     See Also
     --------
     DirectObjective : Description of the loss.
     """
-    targets, bounds, counts = truth
+    targets, bounds, counts, soft = truth
     outputs = state @ head["head/kernel"] + head["head/bias"]
     predicted, logarithm = outputs[:, :N_QUANTITIES], outputs[:, N_QUANTITIES:]
     unit, meant = units(targets, bounds), has_meaning(targets)
     residual = jax.lax.stop_gradient(predicted - targets)
     std = jnp.exp(jnp.clip(logarithm, -MAX_LOG, MAX_LOG)) / jnp.sqrt(counts)[:, None]
     likelihood = jnp.log(std / unit) + 0.5 * (FREEDOM + 1) * jnp.log1p((residual / std) ** 2 / FREEDOM)
-    loss = bound_loss(predicted, targets, bounds) + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1)
-    return jnp.mean(loss)
+    distance = bound_loss(predicted, targets, bounds)
+    if share:
+        distance = (1 - share) * distance + share * bound_loss(predicted, soft, bounds, truth=targets)
+    return jnp.mean(distance + LIKELIHOOD_WEIGHT * (likelihood * meant).mean(axis=1))
 
 
 def _without_response(inputs: NDArray[np.float32]) -> NDArray[np.float32]:

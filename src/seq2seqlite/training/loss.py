@@ -35,7 +35,9 @@ def true_lifetimes(decays: Decays, /) -> NDArray[np.float32]:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def bound_loss(predicted: jax.Array, targets: jax.Array, bounds: jax.Array, /) -> jax.Array:
+def bound_loss(
+    predicted: jax.Array, targets: jax.Array, bounds: jax.Array, /, *, truth: jax.Array | None = None
+) -> jax.Array:
     """Return the pseudo-Huber loss of lifetimes in units of their Cramér-Rao bound, shape (n,).
 
     Parameters
@@ -44,14 +46,17 @@ def bound_loss(predicted: jax.Array, targets: jax.Array, bounds: jax.Array, /) -
         Mean, short and long lifetime, in ns, and amplitude fraction.
     bounds : array, shape (n,)
         Bound of the mean lifetime, in ns.
+    truth : array, shape (n, 4), optional
+        True values, if the targets are those of a teacher.
 
     See Also
     --------
     lifetimes_jax : Lifetimes of an SFD.
     """
-    errors = (predicted - targets) / (units(targets, bounds) * jnp.asarray(UNITS))
+    truth = targets if truth is None else truth
+    errors = (predicted - targets) / (units(truth, bounds) * jnp.asarray(UNITS))
     robust = HUBER**2 * (jnp.sqrt(1 + (errors / HUBER) ** 2) - 1)
-    return jnp.matmul(robust * has_meaning(targets), jnp.asarray(WEIGHTS))
+    return jnp.matmul(robust * has_meaning(truth), jnp.asarray(WEIGHTS))
 
 
 def units(targets: jax.Array, bounds: jax.Array, /) -> jax.Array:

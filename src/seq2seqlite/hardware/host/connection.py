@@ -2,6 +2,7 @@
 
 import secrets
 import time
+import weakref
 from collections import Counter, OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class Connection:
             self._transport = open_transport(address)
         except OSError as error:
             raise BoardError(f"board {address}: {error.strerror or error}; check the address") from None
+        weakref.finalize(self, self._transport.close)  # predictors of a board live until the process ends
         self.session = secrets.randbelow(2**32 - 1) + 1
         opening = packet(Kind.OPEN, [self.session], sequence=secrets.randbits(32))
         (answer,) = self._exchange([opening], window=1)

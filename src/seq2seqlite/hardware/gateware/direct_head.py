@@ -160,10 +160,25 @@ class DirectHead(Component):
         return schedule(shape).clocks + DirectHead.OVERHEAD
 
     def elaborate(self, platform: object) -> Module:
-        """Build the step counter and the parts that it controls."""
+        """Build the states, the step counter, and the parts that they control."""
         m = Module()
+        step, begins, runs, stays = self._states(m)
+        pixel = self._sampled(m, stays)
+        offsets = self._offsets(m, pixel.info, step, runs, begins)
+        sums, taken = self._sums(m, pixel.state, step, runs)
+        values, errors = self._outputs(m, sums, taken, offsets)
+        # The schedule is longer than the serial shift.
+        photons = detector_counts(m, pixel.info.photons, pixel.info.exponent, begins, bits=PHOTON_BITS)
+        self._deliver(m, pixel.info, photons, values, errors)
+        return m
+
+    def _states(self, m: Module) -> tuple[Signal, Signal, Signal, Signal]:
+        """Build the states and the handshakes.
+
+        Returns the step of the schedule, the states of the first clock cycle of a pixel and of the ones until
+        all outputs are valid, and whether the next clock cycle waits for a pixel.
+        """
         plan = self.schedule
-        pixel = Signal(self.i.payload.shape(), reset_less=True)
         step = Signal(range(plan.clocks + 1))
         # One register per state, because what the states control is far apart.
         idle, begins, runs, delivers = Signal(init=1), Signal(), Signal(), Signal()
@@ -181,6 +196,11 @@ class DirectHead(Component):
             runs.eq(begins | runs & ~ends),
             delivers.eq(ends | delivers & ~self.o.ready),
         ]
+        return step, begins, runs, stays
+
+    def _sampled(self, m: Module, stays: Signal) -> Signal:
+        """Return the register of the pixel, which follows the input while the head waits."""
+        pixel = Signal(self.i.payload.shape(), reset_less=True)
         given = Value.cast(self.i.payload)
         for number, first in enumerate(range(0, len(given), SAMPLED_BITS)):
             samples = copied(m, stays, name=f"samples_{number}", init=1)
@@ -188,13 +208,7 @@ class DirectHead(Component):
                 m.d.sync += pixel.as_value()[first : first + SAMPLED_BITS].eq(
                     given[first : first + SAMPLED_BITS]
                 )
-        offsets = self._offsets(m, pixel.info, step, runs, begins)
-        sums, taken = self._sums(m, pixel.state, step, runs)
-        values, errors = self._outputs(m, sums, taken, offsets)
-        # The schedule is longer than the serial shift.
-        photons = detector_counts(m, pixel.info.photons, pixel.info.exponent, begins, bits=PHOTON_BITS)
-        self._deliver(m, pixel.info, photons, values, errors)
-        return m
+        return pixel
 
     def _sums(
         self, m: Module, state: Value, step: Value, runs: Value

@@ -143,10 +143,13 @@ def _weights(axes: Axes, rows: Rows) -> None:
 
 
 def _state(axes: Axes, rows: Rows) -> None:
-    for index, group in enumerate(("state", "write-back")):
+    groups = ("state", "write-back")
+    for index, group in enumerate(groups):
         _plot(
             axes, [row for row in rows if row["group"] == group], ("state_bits", "ratio"), group, f"C{index}"
         )
+    if axes.lines:
+        axes.set_xticks(sorted({row["state_bits"] for row in rows if row["group"] in groups}))
     _finished(axes, "bits of a unit's state", "total RMSE / teacher")
 
 

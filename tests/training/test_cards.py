@@ -22,11 +22,8 @@ SEQ2SEQ = ["narrow-gate", "tcspc-80mhz"]
 DIRECT_INT8 = [f"seq2seqlite-{name}-direct-int8" for name in instrument_names()]
 DIRECT_NARROW = [f"seq2seqlite-{name}-direct-narrow" for name in instrument_names()]
 DIRECT_TINY = "seq2seqlite-swissspad3-direct-tiny"
-# Narrow students of short pulses, which need more bits, and the one of eight units.
-FEW_LUTS = [
-    *(f"seq2seqlite-{name}-direct-narrow" for name in ("iccd", "narrow-gate", "tcspc-80mhz")),
-    DIRECT_TINY,
-]
+# Narrow students of short pulses, which need more units and bits (decision 52).
+SHORT_PULSES = [f"seq2seqlite-{name}-direct-narrow" for name in ("iccd", "narrow-gate", "tcspc-80mhz")]
 DIRECT = [
     *(f"seq2seqlite-{name}-direct-float" for name in instrument_names()),
     *DIRECT_INT8,
@@ -139,10 +136,11 @@ def test_networks_with_a_decoder_are_as_good_as_direct_ones(name):
         model_card(model)["reference"]["metrics_response_given"]
         for model in (name, "-direct-".join(name.rsplit("-", 1)))
     )
-    assert ours["total"]["rmse"] <= 1.02 * direct["total"]["rmse"]
+    # Narrow ones were trained to the SFD alone; that of iccd has fewer units and bits than the direct one.
+    narrow = name.endswith("-narrow")
+    assert ours["total"]["rmse"] <= (1.15 if narrow else 1.02) * direct["total"]["rmse"]
     errors = [metrics["lifetime"]["tau_mean_ns"]["median_abs_error"] for metrics in (ours, direct)]
-    # Narrow ones were trained to the SFD alone.
-    assert errors[0] <= (1.30 if name.endswith("-narrow") else 1.05) * errors[1]
+    assert errors[0] <= (1.35 if narrow else 1.05) * errors[1]
 
 
 @pytest.mark.parametrize("name", TEACHERS_WITH_RESPONSE)
@@ -162,10 +160,9 @@ def test_integer_direct_students_are_nearly_as_good_as_the_float_ones(name):
         for model in (name, name.removesuffix(family) + "float")
     ]
     # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %. Narrow
-    # students lose 12 % (spad512s), 31 % (swissspad3), 45 % (iccd), 59 % (tcspc-80mhz) and 70 %
-    # (narrow-gate), the tiny one 51 %.
-    narrow = 1.75 if name in FEW_LUTS else 1.35
-    assert errors[0] <= {"int8": 1.10, "narrow": narrow, "tiny": 1.55}[family] * errors[1]
+    # students lose 12 % (spad512s), 14 % (iccd), 27 % (tcspc-80mhz), 29 % (narrow-gate) and 31 %
+    # (swissspad3), the tiny one 51 %.
+    assert errors[0] <= {"int8": 1.10, "narrow": 1.35, "tiny": 1.55}[family] * errors[1]
 
 
 @pytest.mark.parametrize("name", model_names())
@@ -197,7 +194,8 @@ def test_cost_figures_come_back(name):
         assert cost["parameters"] <= (6915 if name in WITH_RESPONSE else 6627)
     if name.endswith("-narrow"):
         assert cost["mean_weight_bits"] <= 4
-        assert cost["lut_estimate"] <= (11_000 if name in DIRECT else 28_000)
+        direct = 20_000 if name in SHORT_PULSES else 11_000
+        assert cost["lut_estimate"] <= (direct if name in DIRECT else 28_000)
 
 
 def test_cards_of_integer_students_have_the_error_over_the_bound():
@@ -235,7 +233,7 @@ def test_direct_network_with_the_response_is_near_the_bound(name):
         medians[counts] = np.median([row["rmse_over_crlb"] for row in chosen])
         # Without a response, the errors of the tiny student are too large.
         assert 0.55 < np.mean([row["coverage_68"] for row in chosen]) < (0.9 if name == DIRECT_TINY else 0.85)
-    assert medians[1e5] < (1.8 if name in FEW_LUTS else 1.4)
+    assert medians[1e5] < (1.8 if name == DIRECT_TINY else 1.5 if name in SHORT_PULSES else 1.4)
     if name in DIRECT_INT8:
         stored = model_card(name)["reference"]["rmse_over_bound"]
         assert stored["response"] == "given"

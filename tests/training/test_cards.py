@@ -159,10 +159,10 @@ def test_integer_direct_students_are_nearly_as_good_as_the_float_ones(name):
         ]
         for model in (name, name.removesuffix(family) + "float")
     ]
-    # Medians of all photon numbers: with eight bits, short pulses (tcspc-80mhz) lose most, 9 %. Narrow
-    # students lose 12 % (spad512s), 14 % (iccd), 27 % (tcspc-80mhz), 29 % (narrow-gate) and 31 %
+    # Medians of all photon numbers: with eight bits, up to 7 % are lost (swissspad3). Narrow
+    # students lose 12 % (spad512s), 14 % (iccd), 27 % (tcspc-80mhz), 30 % (narrow-gate) and 31 %
     # (swissspad3), the tiny one 51 %.
-    assert errors[0] <= {"int8": 1.10, "narrow": 1.35, "tiny": 1.55}[family] * errors[1]
+    assert errors[0] <= {"int8": 1.08, "narrow": 1.35, "tiny": 1.55}[family] * errors[1]
 
 
 @pytest.mark.parametrize("name", model_names())

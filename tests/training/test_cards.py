@@ -136,11 +136,13 @@ def test_networks_with_a_decoder_are_as_good_as_direct_ones(name):
         model_card(model)["reference"]["metrics_response_given"]
         for model in (name, "-direct-".join(name.rsplit("-", 1)))
     )
-    # Narrow ones were trained to the SFD alone; that of iccd has fewer units and bits than the direct one.
-    narrow = name.endswith("-narrow")
-    assert ours["total"]["rmse"] <= (1.15 if narrow else 1.02) * direct["total"]["rmse"]
+    # That of iccd has fewer units and bits than the direct one.
+    smaller = name == "seq2seqlite-iccd-narrow"
+    assert ours["total"]["rmse"] <= (1.15 if smaller else 1.02) * direct["total"]["rmse"]
     errors = [metrics["lifetime"]["tau_mean_ns"]["median_abs_error"] for metrics in (ours, direct)]
-    assert errors[0] <= (1.35 if narrow else 1.05) * errors[1]
+    # Narrow ones were trained to the SFD alone.
+    narrow = 1.35 if smaller else 1.30
+    assert errors[0] <= (narrow if name.endswith("-narrow") else 1.05) * errors[1]
 
 
 @pytest.mark.parametrize("name", TEACHERS_WITH_RESPONSE)
@@ -194,7 +196,7 @@ def test_cost_figures_come_back(name):
         assert cost["parameters"] <= (6915 if name in WITH_RESPONSE else 6627)
     if name.endswith("-narrow"):
         assert cost["mean_weight_bits"] <= 4
-        direct = 20_000 if name in SHORT_PULSES else 11_000
+        direct = 19_000 if name in SHORT_PULSES else 11_000
         assert cost["lut_estimate"] <= (direct if name in DIRECT else 28_000)
 
 
